@@ -1,0 +1,34 @@
+"""How the generated headers are written: opening lines, limbs, tables."""
+
+from collections.abc import Iterable
+
+R256 = 1 << 256
+
+
+def limbs(value: int) -> str:
+    """An integer below 2^256 as four 64-bit limbs, least significant first."""
+    words = [value >> (64 * i) & (1 << 64) - 1 for i in range(4)]
+    return "{" + ", ".join(f"0x{w:016x}u" for w in words) + "}"
+
+
+def element(value: int, modulus: int) -> str:
+    """A field element in Montgomery form, as the initialiser of its C type."""
+    return "{" + limbs(value % modulus * R256 % modulus) + "}"
+
+
+def header(guard: str, topic: str, inputs: str, body: Iterable[str]) -> str:
+    """The whole text of a generated header."""
+    opening = [
+        f"/* {topic}",
+        " *",
+        f" * Written by native/gen from {inputs}; do not edit.",
+        " * Regenerate: python native/gen. Compare: python native/gen --check. */",
+        f"#ifndef {guard}",
+        f"#define {guard}",
+        "",
+        "#include <stdint.h>",
+        "",
+        '#include "types.h"',
+        "",
+    ]
+    return "\n".join([*opening, *body, "", "#endif", ""])

@@ -1,0 +1,283 @@
+/* rln.h - the one public header of the C core of rln.
+ *
+ * Vocabulary of the border
+ *   scalar   32 bytes, little-endian, canonical: < r, the order of the BN254 groups
+ *   G1       64 bytes x || y;  compressed 32 bytes x
+ *   G2       128 bytes x.c0 || x.c1 || y.c0 || y.c1;  compressed 64 bytes x.c0 || x.c1
+ *            coordinates 32 bytes little-endian, canonical: < p. The two top bits of the last byte of a
+ *            point are flags: 0x80 y is the larger of y and -y (Fp2: c1 decides first), 0x40 infinity
+ *            (all else zero). Source: arkworks canonical serialisation, zerokit-spec 5.2 and 7.2.
+ *   proof    128 bytes, A (G1 compressed) || B (G2 compressed) || C (G1 compressed)
+ *
+ * Contract of every function
+ *   - a length stands right after its array, in bytes where the array is bytes and is checked against
+ *     what the call needs;
+ *   - output arrays are all zero when the status is not RLN_OK, output handles are NULL;
+ *   - a handle is read-only after it was made: any number of threads may use it, one may free it;
+ *   - pool may be NULL: the call then runs on the calling thread alone;
+ *   - fault may be NULL; it is written when the status is not RLN_OK and names what was wrong;
+ *   - time is constant in secrets only where a comment says so.
+ */
+#ifndef RLN_H
+#define RLN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+/* cffi: begin */
+
+typedef enum rln_status {
+    RLN_OK = 0,
+    RLN_ERR_LENGTH = 1,     /* a buffer has the wrong length, or bytes are left over */
+    RLN_ERR_RANGE = 2,      /* a number is not canonical */
+    RLN_ERR_POINT = 3,      /* not a point: off the curve, outside the subgroup, infinity, bad flags */
+    RLN_ERR_PARAMETER = 4,  /* an argument outside what the function accepts; parts that do not match */
+    RLN_ERR_FORMAT = 5,     /* a file is not what it says it is */
+    RLN_ERR_KEY = 6,        /* a key is well formed and unsound */
+    RLN_ERR_RECOVERY = 7,   /* two shares that do not determine a secret */
+    RLN_ERR_WITNESS = 8,    /* the inputs have no witness: an operation of the graph failed */
+    RLN_ERR_ENTROPY = 9,    /* the random bytes given or drawn are not random */
+    RLN_ERR_MEMORY = 10,
+    RLN_ERR_ENGINE = 11,    /* no such engine, or this processor cannot run it */
+    RLN_ERR_INTERNAL = 12
+} rln_status;
+
+/* What was wrong: field is a static string ("h_query", "delta_g2", "node"), index the position in it. */
+typedef struct rln_fault {
+    const char *field;
+    uint64_t index;
+    uint64_t expected;
+    uint64_t got;
+} rln_fault;
+
+typedef struct rln_pool rln_pool;
+typedef struct rln_identity rln_identity;
+typedef struct rln_graph rln_graph;
+typedef struct rln_witness rln_witness;
+typedef struct rln_proving_key rln_proving_key;
+typedef struct rln_verifying_key rln_verifying_key;
+
+/* ---- engine ------------------------------------------------------------------------------------- */
+
+/* The engines this build holds, in order of preference; NULL past the last. */
+const char *rln_engine_name_at(size_t index);
+/* 1 when this processor runs the engine, 0 when not or when there is no such engine. */
+int rln_engine_supported(const char *name);
+/* Choose once, at import, before any other thread runs; NULL is the best supported one. RLN_ERR_ENGINE. */
+rln_status rln_engine_choose(const char *name);
+/* The engine in use; the best one is chosen on first need. */
+const char *rln_engine_name(void);
+
+/* ---- entropy, threads --------------------------------------------------------------------------- */
+
+/* n bytes from the operating system. RLN_ERR_ENTROPY when it gives none. */
+rln_status rln_entropy(uint8_t *r, size_t n);
+/* 1..256 threads in all, the calling one included. A pool belongs to the process that made it. */
+rln_status rln_pool_new(size_t threads, rln_pool **r);
+void rln_pool_free(rln_pool *pool);
+
+/* ---- fields, curve, pairing: the ground floor, for tests and for people who need BN254 ----------- */
+
+typedef enum rln_field {
+    RLN_FIELD_FR = 0,   /* 32 bytes an element */
+    RLN_FIELD_FP = 1,   /* 32 */
+    RLN_FIELD_FP2 = 2,  /* 64:  c0 + c1 u, u^2 = -1 */
+    RLN_FIELD_FP6 = 3,  /* 192: c0 + c1 v + c2 v^2, v^3 = 9 + u */
+    RLN_FIELD_FP12 = 4  /* 384: c0 + c1 w, w^2 = v */
+} rln_field;
+
+typedef enum rln_field_operation {
+    RLN_ADD = 0, RLN_SUB = 1, RLN_MUL = 2, RLN_SQR = 3, RLN_NEG = 4,
+    RLN_INV = 5  /* 1/0 = 0; its time depends on the value for FP2, FP6, FP12 only */
+} rln_field_operation;
+
+/* r[i] = a[i] op b[i]; b is ignored for SQR, NEG, INV and may then be NULL with length 0. */
+rln_status rln_field_evaluate(rln_field field, rln_field_operation operation, uint8_t *r, size_t r_len,
+                              const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
+                              rln_fault *fault);
+
+/* r[0..2^log_n) in natural order: values of the polynomial with coefficients a on the powers of the
+ * 2^log_n-th root of unity, or back (inverse = 1). log_n 0..28. a and r may be the same array. */
+rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int inverse,
+                   rln_pool *pool, rln_fault *fault);
+
+/* group is 1 or 2; points uncompressed, infinity allowed, G2 points checked for the subgroup. */
+rln_status rln_point_add(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
+                         const uint8_t *b, size_t b_len, rln_fault *fault);
+/* r = sum scalars[i] * points[i]. Time depends on everything. */
+rln_status rln_point_msm(int group, uint8_t *r, size_t r_len, const uint8_t *points, size_t points_len,
+                         const uint8_t *scalars, size_t scalars_len, rln_pool *pool, rln_fault *fault);
+rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
+                              rln_fault *fault);
+rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
+                                rln_fault *fault);
+/* r (384 bytes, as RLN_FIELD_FP12) = e(P, Q), the reduced optimal ate pairing. */
+rln_status rln_pairing(uint8_t *r, size_t r_len, const uint8_t *p, size_t p_len, const uint8_t *q,
+                       size_t q_len, rln_fault *fault);
+
+/* ---- hashes -------------------------------------------------------------------------------------- */
+
+/* Keccak-256 with the original padding 0x01. */
+rln_status rln_keccak256(uint8_t *r, size_t r_len, const uint8_t *m, size_t m_len);
+/* The digest as an integer, little-endian (or big-endian), mod r. Any length of m. */
+rln_status rln_hash_to_field(uint8_t *r, size_t r_len, const uint8_t *m, size_t m_len, int big_endian);
+/* n hashes of arity scalars each (1..8): in holds n * arity scalars, r n scalars. Constant time. */
+rln_status rln_poseidon_hash_many(uint8_t *r, size_t r_len, const uint8_t *in, size_t in_len, size_t arity,
+                                  rln_pool *pool, rln_fault *fault);
+/* The dense parameters for width 2..9: full * width + partial * width round constants, width^2 matrix
+ * entries row by row. Call with rounds_len = matrix_len = 0 to learn the two numbers of rounds. */
+rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_len, uint8_t *matrix,
+                                   size_t matrix_len, uint32_t *full_rounds, uint32_t *partial_rounds);
+/* Root over leaf with depth siblings (32 bytes each, the leaf's own first) and depth bits 0/1. */
+rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
+                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
+                           size_t bits_len, rln_fault *fault);
+
+/* ---- identity: the secret stays behind the handle; constant time in it --------------------------- */
+
+/* From 64 bytes an element of the caller's entropy (64 simple, 128 extended). */
+rln_status rln_identity_new(const uint8_t *random, size_t random_len, int extended, rln_identity **r);
+/* zerokit's seeded key generation (zerokit-spec 3.1). Any length of seed, 0 too. */
+rln_status rln_identity_from_seed(const uint8_t *seed, size_t seed_len, int extended, rln_identity **r);
+rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rln_identity **r,
+                                    rln_fault *fault);
+void rln_identity_free(rln_identity *identity);
+rln_status rln_identity_commitment(const rln_identity *identity, uint8_t *r, size_t r_len);
+/* The secret itself: the caller owns and wipes the copy. */
+rln_status rln_identity_secret(const rln_identity *identity, uint8_t *r, size_t r_len);
+/* trapdoor || nullifier, 64 bytes, of an extended identity; RLN_ERR_PARAMETER for a simple one. */
+rln_status rln_identity_extended(const rln_identity *identity, uint8_t *r, size_t r_len);
+/* 1 equal, 0 not; constant time. */
+int rln_identity_equal(const rln_identity *a, const rln_identity *b);
+/* y = secret + a1 x and nullifier = Poseidon(a1), a1 = Poseidon(secret, external nullifier, message id).
+ * x = 0 is RLN_ERR_PARAMETER, before the secret is touched. */
+rln_status rln_identity_share(const rln_identity *identity, uint8_t *y, size_t y_len, uint8_t *nullifier,
+                              size_t nullifier_len, const uint8_t *x, size_t x_len,
+                              const uint8_t *external_nullifier, size_t external_nullifier_len,
+                              const uint8_t *message_id, size_t message_id_len, rln_fault *fault);
+/* The identity on the line through two shares (x || y, 64 bytes) of one nullifier; RLN_ERR_RECOVERY when
+ * the x are equal or Poseidon(a1) is not that nullifier. */
+rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, const uint8_t *first,
+                                size_t first_len, const uint8_t *second, size_t second_len,
+                                rln_identity **r, rln_fault *fault);
+
+/* ---- witness graph ------------------------------------------------------------------------------- */
+
+/* data is a whole wtns.graph.001 file. At most 2^20 nodes; memory is bounded by the file's length. */
+rln_status rln_graph_load(const uint8_t *data, size_t data_len, rln_graph **r, rln_fault *fault);
+void rln_graph_free(rln_graph *graph);
+size_t rln_graph_node_count(const rln_graph *graph);
+size_t rln_graph_witness_size(const rln_graph *graph);   /* wires */
+size_t rln_graph_input_size(const rln_graph *graph);     /* slots, slot 0 is the constant 1 */
+size_t rln_graph_input_count(const rln_graph *graph);    /* named inputs */
+/* The i-th named input: name is not terminated and lives as long as the graph. */
+rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **name, size_t *name_len,
+                           uint32_t *offset, uint32_t *length);
+
+/* inputs: input_size scalars, slot 0 ignored. identity NULL, or its secret is put into secret_slot.
+ * RLN_ERR_WITNESS names the node whose operation has no result. Time depends on the values. */
+rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t inputs_len,
+                           const rln_identity *identity, size_t secret_slot, rln_witness **r,
+                           rln_fault *fault);
+/* From an assignment computed elsewhere: n scalars, the first one 1. */
+rln_status rln_witness_import(const uint8_t *wires, size_t wires_len, rln_witness **r, rln_fault *fault);
+void rln_witness_free(rln_witness *witness);
+size_t rln_witness_size(const rln_witness *witness);
+/* Wires start .. start + r_len / 32: all of them are secret but 1 .. public inputs. */
+rln_status rln_witness_read(const rln_witness *witness, size_t start, uint8_t *r, size_t r_len);
+
+/* ---- Groth16 keys -------------------------------------------------------------------------------- */
+
+typedef enum rln_key_format {
+    RLN_KEY_ARK = 0,  /* zerokit's .arkzkey: zerokit-spec 5.2, num_witness as upstream writes it */
+    RLN_KEY_ZKEY = 1  /* snarkjs .zkey, Groth16 */
+} rln_key_format;
+
+typedef struct rln_key_info {
+    uint64_t wires;
+    uint64_t public_inputs;  /* without the constant 1 */
+    uint64_t constraints;    /* without the rows that bind the public inputs */
+    uint64_t domain;
+    uint64_t a_entries;      /* non-zero entries of the matrices */
+    uint64_t b_entries;
+} rln_key_info;
+
+/* A sparse matrix: row i holds entries row_starts[i] .. row_starts[i + 1] of columns and of the 32-byte
+ * scalars coefficients; rows + 1 starts, the first 0, ascending. */
+typedef struct rln_matrix {
+    const uint32_t *row_starts;
+    size_t row_starts_count;
+    const uint32_t *columns;
+    size_t columns_count;
+    const uint8_t *coefficients;
+    size_t coefficients_len;
+} rln_matrix;
+
+/* Every point is checked: canonical, on its curve, in the subgroup; alpha, beta, gamma, delta not infinity. */
+rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size_t data_len,
+                                rln_pool *pool, rln_proving_key **r, rln_fault *fault);
+void rln_proving_key_free(rln_proving_key *key);
+rln_status rln_proving_key_info(const rln_proving_key *key, rln_key_info *r);
+/* Number of bytes that encode writes, then the bytes. */
+size_t rln_proving_key_size(const rln_proving_key *key, rln_key_format format);
+rln_status rln_proving_key_encode(const rln_proving_key *key, rln_key_format format, uint8_t *r,
+                                  size_t r_len);
+/* Does the proving key belong to its own verifying key: pairing equations over random combinations
+ * (threats D5). random: 16 bytes for each wire and 16 more. RLN_ERR_KEY names the part. */
+rln_status rln_proving_key_check(const rln_proving_key *key, const uint8_t *random, size_t random_len,
+                                 rln_pool *pool, rln_fault *fault);
+rln_status rln_proving_key_verifying_key(const rln_proving_key *key, rln_verifying_key **r);
+
+/* alpha_g1 || beta_g2 || gamma_g2 || delta_g2 || u64 count || IC points, compressed or not. Refused with
+ * RLN_ERR_KEY: a point at infinity (IC 0 excepted), delta = +-gamma. */
+rln_status rln_verifying_key_decode(const uint8_t *data, size_t data_len, int compressed,
+                                    rln_verifying_key **r, rln_fault *fault);
+void rln_verifying_key_free(rln_verifying_key *key);
+size_t rln_verifying_key_public_inputs(const rln_verifying_key *key);
+rln_status rln_verifying_key_encode(const rln_verifying_key *key, int compressed, uint8_t *r, size_t r_len);
+/* The lints of threats D4 for an RLN key: public_inputs as expected, delta not +-generator, IC points
+ * pairwise neither equal nor opposite. RLN_ERR_KEY. */
+rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_inputs, rln_fault *fault);
+
+/* A fresh key for the constraints <A,w> <B,w> = <C,w>; wires 1..public_inputs are public.
+ * random: 320 bytes of entropy for tau, alpha, beta, gamma, delta, 64 each; wiped by the callee.
+ * progress NULL, or a word that the call raises from 0 to 1000. */
+rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires,
+                     size_t public_inputs, uint8_t *random, size_t random_len, rln_pool *pool,
+                     uint32_t *progress, rln_proving_key **r, rln_fault *fault);
+
+/* ---- Groth16 proofs ------------------------------------------------------------------------------ */
+
+/* proof (128 bytes). blinding: r || s, two scalars; RLN_ERR_ENTROPY when allow_fixed is 0 and one of
+ * them is zero or they are equal. Time depends on the witness. */
+rln_status rln_proof_create(const rln_proving_key *key, const rln_witness *witness,
+                            const uint8_t *blinding, size_t blinding_len, int allow_fixed,
+                            rln_pool *pool, uint8_t *proof, size_t proof_len, rln_fault *fault);
+/* The values h_i that multiply the H query (zerokit-spec 6 step 4), domain scalars. */
+rln_status rln_proof_quotient(const rln_proving_key *key, const rln_witness *witness, rln_pool *pool,
+                              uint8_t *r, size_t r_len, rln_fault *fault);
+/* 256 bytes A || B || C uncompressed, from and to the 128; all checks of decoding both ways. */
+rln_status rln_proof_decompress(const uint8_t *proof, size_t proof_len, uint8_t *r, size_t r_len,
+                                rln_fault *fault);
+rln_status rln_proof_compress(const uint8_t *points, size_t points_len, uint8_t *r, size_t r_len,
+                              rln_fault *fault);
+/* *ok = 1 accepted, 0 refused. inputs: exactly public_inputs scalars. */
+rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs, size_t inputs_len,
+                            const uint8_t *proof, size_t proof_len, int *ok, rln_fault *fault);
+#define RLN_REFUSED -1
+
+/* n proofs, n * public_inputs scalars, n coefficients of 16 bytes from fresh entropy (non-zero and
+ * pairwise different, or RLN_ERR_ENTROPY). results[i], n of them: RLN_OK accepted, RLN_REFUSED, or the
+ * status that rln_proof_verify would return for that item. */
+rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *inputs, size_t inputs_len,
+                                 const uint8_t *proofs, size_t proofs_len, const uint8_t *coefficients,
+                                 size_t coefficients_len, rln_pool *pool, int32_t *results,
+                                 size_t results_count);
+
+/* cffi: end */
+
+#pragma GCC visibility pop
+
+#endif
