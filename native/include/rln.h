@@ -44,7 +44,8 @@ typedef enum rln_status {
     RLN_ERR_INTERNAL = 12
 } rln_status;
 
-/* What was wrong: field is a static string ("h_query", "delta_g2", "node"), index the position in it. */
+/* What was wrong: field is a static string ("h_query", "delta_g2", "node"), index the position in it, or
+ * UINT64_MAX for the whole of it. */
 typedef struct rln_fault {
     const char *field;
     uint64_t index;

@@ -33,12 +33,15 @@ void *mem_new(size_t count, size_t size);
 /** Wipe size_in_bytes and free. NULL is allowed. */
 void mem_free(void *a);
 
-/** Pages for a secret, zeroed. wipe_on_fork: a forked child finds zeros (toxic waste), else its copy. */
+/** Pages for a secret, zeroed, aligned to 64 bytes; NULL when there are none. wipe_on_fork: a forked child
+ *  finds zeros where the system can do that (toxic waste), else its copy. */
 void *mem_secret_new(size_t size, int wipe_on_fork);
 /** Wipe and unmap. NULL is allowed. */
 void mem_secret_free(void *a);
 
-/** Tests only: the n-th allocation from now fails (1 = the next one), 0 = none. */
+#ifdef RLN_VERIFY
+/** The tests' build only: the n-th allocation from now fails (1 = the next one), 0 = none. */
 void mem_fail_at(uint64_t n);
+#endif
 
 #endif

@@ -13,6 +13,9 @@
 #define RLN_MATH_MONT_H
 
 #include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h> /* the carry flag only: every x86-64 processor has it */
+#endif
 
 #include "../base/ct.h"
 
@@ -27,6 +30,21 @@ MONT_INLINE uint64_t mont_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *carr
     return (uint64_t)t;
 }
 
+/* r = low word of a + b + carry, carry = high word; and a - b - borrow. carry and borrow are 0 or 1.
+ * gcc 12 does not find the carry flag in the 128-bit form: there an addition costs five times as much. */
+#if defined(__x86_64__)
+MONT_INLINE uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
+    unsigned long long t;
+    *carry = _addcarry_u64((unsigned char)*carry, a, b, &t);
+    return t;
+}
+
+MONT_INLINE uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
+    unsigned long long t;
+    *borrow = _subborrow_u64((unsigned char)*borrow, a, b, &t);
+    return t;
+}
+#else
 MONT_INLINE uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
     const mont_u128 t = (mont_u128)a + b + *carry;
     *carry = (uint64_t)(t >> 64);
@@ -38,13 +56,16 @@ MONT_INLINE uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
     *borrow = (uint64_t)(t >> 64) & 1;
     return (uint64_t)t;
 }
+#endif
 
 /** r = a - m if a >= m, else a.
  *  alias  r may be a */
 MONT_INLINE void mont_subtract_once(uint64_t r[4], const uint64_t a[4], const uint64_t m[4]) {
     uint64_t t[4], borrow = 0;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_subb(a[i], m[i], &borrow);
     const uint64_t keep = ct_hide(0 - borrow);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) r[i] = t[i] ^ (keep & (t[i] ^ a[i]));
 }
 
@@ -54,6 +75,7 @@ MONT_INLINE void mont_subtract_once(uint64_t r[4], const uint64_t a[4], const ui
  *  alias  r may be a or b */
 MONT_INLINE void mont_add(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
     uint64_t t[4], carry = 0;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_addc(a[i], b[i], &carry);
     mont_subtract_once(r, t, p2);
 }
@@ -64,76 +86,83 @@ MONT_INLINE void mont_add(uint64_t r[4], const uint64_t a[4], const uint64_t b[4
  *  alias  r may be a or b */
 MONT_INLINE void mont_sub(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
     uint64_t t[4], borrow = 0, carry = 0;
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_subb(a[i], b[i], &borrow);
     const uint64_t back = ct_hide(0 - borrow);
+#pragma GCC unroll 4
     for (int i = 0; i < 4; i++) r[i] = mont_addc(t[i], p2[i] & back, &carry);
 }
 
-/** r = a * b / 2^256 mod p.
- *  needs  a, b loose
- *  gives  r loose: a b < 4 p^2 and the multiples of p added are < 2^256 p, so r < 4 p^2 / 2^256 + p < 2p
- *  alias  r may be a or b
- *  source Koc, Acar, Kaliski 1996, method CIOS; each row stays below 2^256 after its shift because
- *         t + a_i b + m p < 2^64 (b + p + 1) and b + p < 3p < 2^256, so no fifth limb is carried over */
-MONT_INLINE void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
-                          uint64_t n0) {
-    uint64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0;
+/* t (5 limbs) = t (4 limbs) + a * b: low words in one carry chain, high words in a second.
+ * source t + a b < 2^256 + (2^64 - 1) 2^256 = 2^320, so the fifth limb takes both carries */
+MONT_INLINE void mont_row(uint64_t t[5], uint64_t a, const uint64_t b[4]) {
+    mont_u128 product[4];
+    uint64_t carry = 0;
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        uint64_t high = 0, fold = 0;
-        t0 = mont_mac(a[i], b[0], t0, &high);
-        const uint64_t m = t0 * n0;
-        (void)mont_mac(m, p[0], t0, &fold); /* low word is 0 by the choice of m */
-        t1 = mont_mac(a[i], b[1], t1, &high);
-        t0 = mont_mac(m, p[1], t1, &fold);
-        t2 = mont_mac(a[i], b[2], t2, &high);
-        t1 = mont_mac(m, p[2], t2, &fold);
-        t3 = mont_mac(a[i], b[3], t3, &high);
-        t2 = mont_mac(m, p[3], t3, &fold);
-        t3 = high + fold;
-    }
-    r[0] = t0;
-    r[1] = t1;
-    r[2] = t2;
-    r[3] = t3;
-}
-
-/** r = a^2 / 2^256 mod p; as mont_mul. */
-MONT_INLINE void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
-    mont_mul(r, a, a, p, n0);
+    for (int j = 0; j < 4; j++) product[j] = (mont_u128)a * b[j];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) t[j] = mont_addc(t[j], (uint64_t)product[j], &carry);
+    t[4] = carry;
+    carry = 0;
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) t[j + 1] = mont_addc(t[j + 1], (uint64_t)(product[j] >> 64), &carry);
 }
 
 /** r (8 limbs) = a * b as integers.
  *  needs  a, b any 256-bit values */
 MONT_INLINE void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint64_t b[4]) {
-    uint64_t carry = 0;
-    for (int j = 0; j < 4; j++) r[j] = mont_mac(a[0], b[j], 0, &carry);
-    r[4] = carry;
+    uint64_t t[5] = {0, 0, 0, 0, 0};
 #pragma GCC unroll 4
-    for (int i = 1; i < 4; i++) {
-        carry = 0;
-        for (int j = 0; j < 4; j++) r[i + j] = mont_mac(a[i], b[j], r[i + j], &carry);
-        r[i + 4] = carry;
+    for (int i = 0; i < 4; i++) {
+        mont_row(t, a[i], b);
+        r[i] = t[0];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) t[j] = t[j + 1];
     }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) r[4 + i] = t[i];
 }
 
 /** r = a / 2^256 mod p.
  *  needs  a wide: a < p * 2^256
- *  gives  r loose: (a + m p) / 2^256 < p + p */
+ *  gives  r loose: (a + m p) / 2^256 < p + p
+ *  alias  r may be in a
+ *  source Montgomery 1985. Each row makes the lowest limb of (a mod 2^256) + m p zero and drops it. The
+ *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, comes last */
 MONT_INLINE void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
-    uint64_t t[8], top = 0;
-    for (int i = 0; i < 8; i++) t[i] = a[i];
+    uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], carry = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        uint64_t carry = 0;
-        const uint64_t m = t[i] * n0;
-        for (int j = 0; j < 4; j++) t[i + j] = mont_mac(m, p[j], t[i + j], &carry);
-        /* top is the carry out of limb i + 3 of the row before; it lands one limb higher */
-        const mont_u128 s = (mont_u128)t[i + 4] + carry + top;
-        t[i + 4] = (uint64_t)s;
-        top = (uint64_t)(s >> 64);
+        const uint64_t m = t0 * n0;
+        uint64_t fold = 0;
+        (void)mont_mac(m, p[0], t0, &fold); /* low word is 0 by the choice of m */
+        t0 = mont_mac(m, p[1], t1, &fold);
+        t1 = mont_mac(m, p[2], t2, &fold);
+        t2 = mont_mac(m, p[3], t3, &fold);
+        t3 = fold;
     }
-    for (int i = 0; i < 4; i++) r[i] = t[i + 4]; /* top = 0: the sum is < 2p * 2^256 */
+    r[0] = mont_addc(t0, a[4], &carry);
+    r[1] = mont_addc(t1, a[5], &carry);
+    r[2] = mont_addc(t2, a[6], &carry);
+    r[3] = mont_addc(t3, a[7], &carry);
+}
+
+/** r = a * b / 2^256 mod p.
+ *  needs  a, b loose: a b < 4 p^2 < p * 2^256 is wide
+ *  gives  r loose
+ *  alias  r may be a or b
+ *  source product first, then the reduction: the methods that interleave them (CIOS) need more registers
+ *         than there are, and take a third longer under gcc 12 */
+MONT_INLINE void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
+                          uint64_t n0) {
+    uint64_t wide[8];
+    mont_wide_mul(wide, a, b);
+    mont_reduce(r, wide, p, n0);
+}
+
+/** r = a^2 / 2^256 mod p; as mont_mul. */
+MONT_INLINE void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
+    mont_mul(r, a, a, p, n0);
 }
 
 #endif

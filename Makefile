@@ -1,0 +1,51 @@
+# Every target sets up .venv by itself; a change to the C core or to the build rebuilds it.
+#
+#   make demo    the whole story on one screen
+#   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py)
+#   make lint    ruff, mypy, generated files
+#   make bench   the figures of this machine
+#   make clean   remove what the others made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]')
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/built
+	@$(BIN)/rln demo
+
+test: $(VENV)/equipped
+	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+
+lint: $(VENV)/equipped
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python native/gen --check
+
+bench: $(VENV)/equipped
+	$(BIN)/python -m pytest benchmarks --benchmark-only
+
+clean:
+	rm -rf $(VENV) build dist rln.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -f rln/_native.*.so rln/_native.c
+	find . -name __pycache__ -not -path './tests/interop/node_modules/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The package, editable, with the C core compiled beside it and what the command line needs.
+$(VENV)/built: $(BUILD_INPUTS) | $(BIN)/python
+	$(PIP) install --editable '.[cli]'
+	@touch $@
+
+# The tools of the extra dev, without compiling once more.
+$(VENV)/equipped: pyproject.toml $(VENV)/built
+	@$(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	    print(*project['optional-dependencies']['dev'], sep='\n')" > $(VENV)/dev.txt
+	$(PIP) install --requirement $(VENV)/dev.txt
+	@touch $@

@@ -1,0 +1,26 @@
+/* engine_portable.c - the engine that runs anywhere. */
+#include "engine.h"
+
+#include "../math/mont_portable.h"
+#include "../math/all.h"
+
+static int portable_supported(void) {
+    return 1;
+}
+
+const engine engine_portable = {
+    .name = "portable",
+    .supported = portable_supported,
+    .poseidon_hash_many = poseidon_hash_many,
+    .ntt = ntt,
+    .ntt_to_coset = ntt_to_coset,
+    .g1_msm_var = g1_msm_var,
+    .g2_msm_var = g2_msm_var,
+    .g1_mul_many_var = g1_mul_many_var,
+    .g2_mul_many_var = g2_mul_many_var,
+    .g1_check_many_var = g1_check_many_var,
+    .g2_check_many_var = g2_check_many_var,
+    .pairing_product_var = pairing_product_var,
+    .pairing_lines_size = pairing_lines_size,
+    .pairing_prepare = pairing_prepare,
+};

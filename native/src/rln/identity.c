@@ -1,0 +1,136 @@
+#include "identity.h"
+
+#include "../base/chacha.h"
+#include "../base/keccak.h"
+#include "../base/mem.h"
+#include "../engine/engine.h"
+#include "../math/mont_portable.h"
+#include "../math/fr.h"
+
+struct rln_identity {
+    fr secret;
+    fr commitment;
+    fr trapdoor;
+    fr nullifier;
+    int extended;
+};
+
+static void hash(fr *r, const fr *in, size_t arity) {
+    engine_get()->poseidon_hash_many(r, in, arity, 1, NULL);
+}
+
+static identity *identity_new(int extended) {
+    identity *const r = mem_secret_new(sizeof *r, 0);
+    if (r) r->extended = extended != 0;
+    return r;
+}
+
+/* A simple identity starts with its secret, an extended one with trapdoor and nullifier. */
+static void complete(identity *i) {
+    if (i->extended) {
+        fr pair[2] = {i->trapdoor, i->nullifier};
+        hash(&i->secret, pair, 2);
+        ct_wipe(pair, sizeof pair);
+    }
+    hash(&i->commitment, &i->secret, 1);
+}
+
+static uint64_t is_all_zero(const uint8_t *a, size_t n) {
+    uint64_t any = 0;
+    for (size_t i = 0; i < n; i++) any |= a[i];
+    return ct_is_zero(any);
+}
+
+static void element_from_random(fr *r, const uint8_t random[IDENTITY_RANDOM]) {
+    fr_from_wide(r, random);
+    fr_canonical(r, r);
+}
+
+rln_status identity_from_random(identity **r, const uint8_t *random, int extended) {
+    *r = NULL;
+    identity *const i = identity_new(extended);
+    if (!i) return RLN_ERR_MEMORY;
+    uint64_t bad = is_all_zero(random, IDENTITY_RANDOM);
+    if (extended) {
+        bad |= is_all_zero(random + IDENTITY_RANDOM, IDENTITY_RANDOM);
+        element_from_random(&i->trapdoor, random);
+        element_from_random(&i->nullifier, random + IDENTITY_RANDOM);
+        bad |= fr_equal(&i->trapdoor, &i->nullifier);
+    } else {
+        element_from_random(&i->secret, random);
+    }
+    complete(i);
+    bad |= fr_is_zero(&i->secret);
+    if (bad) {
+        identity_free(i);
+        return RLN_ERR_ENTROPY;
+    }
+    *r = i;
+    return RLN_OK;
+}
+
+/* Four words are the element's Montgomery form itself, thrown away until they are below the modulus. */
+static void element_from_stream(fr *r, chacha *stream) {
+    uint64_t borrow;
+    do {
+        borrow = 0;
+        for (int i = 0; i < 4; i++) r->v[i] = chacha_next_u64(stream);
+        r->v[3] &= UINT64_MAX >> 2;
+        for (int i = 0; i < 4; i++) (void)mont_subb(r->v[i], FR_MODULUS[i], &borrow);
+    } while (!borrow);
+}
+
+rln_status identity_from_seed(identity **r, const uint8_t *seed, size_t n, int extended) {
+    *r = NULL;
+    identity *const i = identity_new(extended);
+    if (!i) return RLN_ERR_MEMORY;
+    uint8_t key[32];
+    chacha stream;
+    keccak256(key, seed, n);
+    chacha_start(&stream, key);
+    if (extended) {
+        element_from_stream(&i->trapdoor, &stream);
+        element_from_stream(&i->nullifier, &stream);
+    } else {
+        element_from_stream(&i->secret, &stream);
+    }
+    ct_wipe(key, sizeof key);
+    ct_wipe(&stream, sizeof stream);
+    complete(i);
+    *r = i;
+    return RLN_OK;
+}
+
+rln_status identity_from_secret(identity **r, const fr *secret) {
+    *r = NULL;
+    identity *const i = identity_new(0);
+    if (!i) return RLN_ERR_MEMORY;
+    fr_canonical(&i->secret, secret);
+    complete(i);
+    *r = i;
+    return RLN_OK;
+}
+
+void identity_free(identity *i) {
+    mem_secret_free(i);
+}
+
+const fr *identity_secret(const identity *i) {
+    return &i->secret;
+}
+
+const fr *identity_commitment(const identity *i) {
+    return &i->commitment;
+}
+
+int identity_is_extended(const identity *i) {
+    return i->extended;
+}
+
+const fr *identity_trapdoor(const identity *i) {
+    return &i->trapdoor;
+}
+
+const fr *identity_nullifier(const identity *i) {
+    return &i->nullifier;
+}

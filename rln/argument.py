@@ -1,0 +1,58 @@
+"""Arguments that are no field elements, or are one with more to it: what a public function accepts, said once.
+
+`bool`, `float` and every other number-like thing is refused where an `int` belongs, and so is every buffer that
+another thread could change where `bytes` belong. Field elements as such are `rln.scalar`.
+"""
+
+from __future__ import annotations
+
+from rln import scalar
+from rln.errors import EncodingError, ParameterError
+
+
+def whole(value: int, name: str, low: int, high: int) -> int:
+    """Return the value when it is an `int` from low to high, both included: a count, a limit, an index.
+
+    Raises:
+        ParameterError: anything else.
+    """
+    if type(value) is not int:
+        raise ParameterError(f"{name}: expected int, got {type(value).__name__}")
+    if not low <= value <= high:
+        got = value if abs(value) < 1 << 64 else f"a number of {value.bit_length()} bits"
+        raise ParameterError(f"{name}: expected {low} to {high}, got {got}")
+    return value
+
+
+def nonzero(value: int, name: str) -> int:
+    """Return the value when it is a field element other than 0.
+
+    Raises:
+        FieldRangeError: not a field element.
+        ParameterError: zero.
+    """
+    if scalar.check(value, name) == 0:
+        raise ParameterError(f"{name}: expected a field element other than 0, got 0")
+    return value
+
+
+def plain_bytes(data: bytes, name: str) -> bytes:
+    """Return the data when it is `bytes`.
+
+    Raises:
+        EncodingError: `bytearray`, `memoryview`, `str` or anything else.
+    """
+    if type(data) is not bytes:
+        raise EncodingError(f"{name}: expected bytes, got {type(data).__name__}")
+    return data
+
+
+def fixed_bytes(data: bytes, length: int, name: str) -> bytes:
+    """Return the data when it is exactly `length` bytes.
+
+    Raises:
+        EncodingError: another type or length.
+    """
+    if len(plain_bytes(data, name)) != length:
+        raise EncodingError(f"{name}: expected {length} bytes, got {len(data)}")
+    return data

@@ -1,0 +1,298 @@
+"""A rank-1 constraint system: row i says <A_i, w> <B_i, w> = <C_i, w> for the wires w.
+
+Wires: 0 is the constant 1, then the public ones (outputs before inputs), then the private inputs, then the rest.
+Rows are sparse. The three matrices have the layout that the key set-up of the C core takes, so nothing is
+converted on the way there.
+
+The file form is iden3's `.r1cs`, format 1, sections header, constraints and wire labels in any order. Source:
+iden3, "r1cs binary format". Reading is strict: exact lengths, canonical coefficients, each wire once a row,
+no unknown section. Memory stays near one file length, because coefficients stay bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from rln.errors import EncodingError, FieldRangeError, ParameterError
+
+FR_MODULUS = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""r, the order of the BN254 groups: the field of every circuit that a key is made for."""
+
+_MAGIC = b"r1cs"
+_FORMAT = 1
+_HEADER, _CONSTRAINTS, _LABELS = 1, 2, 3
+_SECTION_NAMES = {_HEADER: "header", _CONSTRAINTS: "constraints", _LABELS: "wire labels"}
+_HEADER_COUNTS = struct.Struct("<IIIIQI")  # wires, outputs, public, private inputs, labels, constraints
+
+Row = list[tuple[int, int]]
+"""Entries (wire, coefficient) of one row, wires ascending."""
+
+
+def element_size(modulus: int) -> int:
+    """Bytes of a field element in files: the modulus rounded up to whole 64-bit words (32 for r)."""
+    return (modulus.bit_length() + 63) // 64 * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A sparse matrix, row after row.
+
+    Attributes:
+        row_starts: rows + 1 positions; row i holds the entries row_starts[i] .. row_starts[i + 1].
+        columns: the wire of each entry.
+        coefficients: the value of each entry, little-endian, `size` bytes each (32 over r).
+        size: bytes of one coefficient.
+    """
+
+    row_starts: array[int]
+    columns: array[int]
+    coefficients: bytes
+    size: int = 32
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Mapping[int, int]], size: int = 32) -> Matrix:
+        """Build from rows of {wire: coefficient}; zero coefficients are left out."""
+        starts = array("I", [0])
+        columns = array("I")
+        parts: list[bytes] = []
+        for row in rows:
+            for column in sorted(row):
+                coefficient = row[column]
+                if coefficient:
+                    columns.append(column)
+                    parts.append(coefficient.to_bytes(size, "little"))
+            starts.append(len(columns))
+        return cls(starts, columns, b"".join(parts), size)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.row_starts) - 1
+
+    @property
+    def entries(self) -> int:
+        """Number of non-zero entries."""
+        return len(self.columns)
+
+    def row(self, index: int) -> Row:
+        """The entries of one row."""
+        start, end = self.row_starts[index], self.row_starts[index + 1]
+        return [(self.columns[i], self._coefficient(i)) for i in range(start, end)]
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, first to last."""
+        for index in range(len(self)):
+            yield self.row(index)
+
+    def encode_row(self, index: int) -> bytes:
+        """One row in the file form: count, then wire and coefficient of each entry."""
+        start, end = self.row_starts[index], self.row_starts[index + 1]
+        parts = [struct.pack("<I", end - start)]
+        for i in range(start, end):
+            parts.append(struct.pack("<I", self.columns[i]))
+            parts.append(self.coefficients[i * self.size : (i + 1) * self.size])
+        return b"".join(parts)
+
+    def _coefficient(self, entry: int) -> int:
+        return int.from_bytes(self.coefficients[entry * self.size : (entry + 1) * self.size], "little")
+
+
+@dataclass(frozen=True, slots=True)
+class R1cs:
+    """The constraints of a circuit, and how many of its wires are what.
+
+    Attributes:
+        a, b, c: the matrices, one row a constraint.
+        wires: number of wires, the constant 1 included.
+        outputs: public wires that the circuit computes: wires 1 .. outputs.
+        public_inputs: public wires that are given, right after the outputs.
+        private_inputs: wires that are given and secret, right after the public ones.
+        modulus: the prime of the field.
+    """
+
+    a: Matrix
+    b: Matrix
+    c: Matrix
+    wires: int
+    outputs: int
+    public_inputs: int
+    private_inputs: int
+    modulus: int = FR_MODULUS
+
+    def __post_init__(self) -> None:
+        if not len(self.a) == len(self.b) == len(self.c):
+            counts = f"{len(self.a)}, {len(self.b)} and {len(self.c)}"
+            raise ParameterError(f"r1cs: expected as many rows in A, B and C, got {counts}")
+        given = 1 + self.outputs + self.public_inputs + self.private_inputs
+        if min(self.outputs, self.public_inputs, self.private_inputs) < 0 or given > self.wires:
+            raise ParameterError(f"r1cs: expected at least {given} wires, got {self.wires}")
+        for name, matrix in (("A", self.a), ("B", self.b), ("C", self.c)):
+            if matrix.columns and max(matrix.columns) >= self.wires:
+                raise ParameterError(
+                    f"r1cs {name}: expected wires below {self.wires}, got {max(matrix.columns)}"
+                )
+
+    @property
+    def constraints(self) -> int:
+        """Number of rows."""
+        return len(self.a)
+
+    @property
+    def public(self) -> int:
+        """Number of public wires, the constant 1 not counted."""
+        return self.outputs + self.public_inputs
+
+    @property
+    def inputs(self) -> range:
+        """The wires that are given from outside."""
+        start = 1 + self.outputs
+        return range(start, start + self.public_inputs + self.private_inputs)
+
+    def rows(self) -> Iterator[tuple[Row, Row, Row]]:
+        """The constraints, first to last, as (A row, B row, C row)."""
+        return zip(self.a.rows(), self.b.rows(), self.c.rows(), strict=True)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the `.r1cs` file: what binds a key to its circuit."""
+        return hashlib.sha256(self.encode()).digest()
+
+    def encode(self) -> bytes:
+        """The `.r1cs` file. Wire i gets label i."""
+        size = element_size(self.modulus)
+        header = struct.pack("<I", size) + self.modulus.to_bytes(size, "little")
+        header += _HEADER_COUNTS.pack(
+            self.wires, self.outputs, self.public_inputs, self.private_inputs, self.wires, self.constraints
+        )
+        body = b"".join(
+            matrix.encode_row(i) for i in range(self.constraints) for matrix in (self.a, self.b, self.c)
+        )
+        labels = struct.pack(f"<{self.wires}Q", *range(self.wires))
+        sections = ((_HEADER, header), (_CONSTRAINTS, body), (_LABELS, labels))
+        parts = [_MAGIC, struct.pack("<II", _FORMAT, len(sections))]
+        for kind, content in sections:
+            parts += (struct.pack("<IQ", kind, len(content)), content)
+        return b"".join(parts)
+
+    @classmethod
+    def decode(cls, data: bytes, modulus: int = FR_MODULUS) -> R1cs:
+        """Read a `.r1cs` file over the field of `modulus`.
+
+        Args:
+            data: the whole file. The labels of wires are checked for length and then dropped.
+            modulus: the prime that the file must name.
+
+        Raises:
+            EncodingError: not a `.r1cs` file, truncated, bytes left over, a section twice or unknown.
+            FieldRangeError: a coefficient that is zero or not canonical, or another field.
+            ParameterError: wires or counts that do not fit together.
+        """
+        sections = _split(data)
+        size = element_size(modulus)
+        header = _Reader(sections[_HEADER], "r1cs header")
+        expected = 4 + size + _HEADER_COUNTS.size
+        got = header.word()
+        if got != size:
+            raise FieldRangeError(f"r1cs field: expected elements of {size} bytes, got {got}")
+        if len(sections[_HEADER]) != expected:
+            raise EncodingError(f"r1cs header: expected {expected} bytes, got {len(sections[_HEADER])}")
+        if int.from_bytes(header.take(size), "little") != modulus:
+            raise FieldRangeError("r1cs field: expected the modulus of this curve, got another")
+        wires, outputs, public, private, label_count, rows = _HEADER_COUNTS.unpack(
+            header.take(_HEADER_COUNTS.size)
+        )
+        if label_count < wires:
+            raise ParameterError(f"r1cs labels: expected at least {wires}, got {label_count}")
+        if len(sections[_LABELS]) != 8 * wires:
+            raise EncodingError(f"r1cs wire labels: expected {8 * wires} bytes, got {len(sections[_LABELS])}")
+        matrices = _read_rows(_Reader(sections[_CONSTRAINTS], "r1cs constraints"), rows, wires, size, modulus)
+        return cls(*matrices, wires, outputs, public, private, modulus)
+
+
+class _Reader:
+    """A cursor that never looks past the end."""
+
+    __slots__ = ("_data", "_name", "_position")
+
+    def __init__(self, data: memoryview, name: str) -> None:
+        self._data = data
+        self._name = name
+        self._position = 0
+
+    @property
+    def left(self) -> int:
+        return len(self._data) - self._position
+
+    def take(self, count: int) -> memoryview:
+        if count > self.left:
+            raise EncodingError(f"{self._name}: expected {count} more bytes, got {self.left}")
+        start = self._position
+        self._position += count
+        return self._data[start : self._position]
+
+    def word(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+
+def _split(data: bytes) -> dict[int, memoryview]:
+    """The content of each section; all three must be there, once."""
+    reader = _Reader(memoryview(data), "r1cs file")
+    if bytes(reader.take(4)) != _MAGIC:
+        raise EncodingError("r1cs file: expected the magic bytes 'r1cs', got others")
+    found = reader.word()
+    if found != _FORMAT:
+        raise EncodingError(f"r1cs file: expected format {_FORMAT}, got {found}")
+    count = reader.word()
+    sections: dict[int, memoryview] = {}
+    for _ in range(min(count, len(_SECTION_NAMES) + 1)):
+        kind = reader.word()
+        length = int.from_bytes(reader.take(8), "little")
+        if kind not in _SECTION_NAMES:
+            raise EncodingError(f"r1cs file: expected sections 1 to 3, got {kind}")
+        if kind in sections:
+            raise EncodingError(f"r1cs file: expected one section {_SECTION_NAMES[kind]}, got a second")
+        sections[kind] = reader.take(length)
+    if count != len(_SECTION_NAMES):
+        raise EncodingError(f"r1cs file: expected {len(_SECTION_NAMES)} sections, got {count}")
+    if reader.left:
+        raise EncodingError(f"r1cs file: expected the end, got {reader.left} more bytes")
+    return sections
+
+
+def _read_rows(
+    reader: _Reader, rows: int, wires: int, size: int, modulus: int
+) -> tuple[Matrix, Matrix, Matrix]:
+    """The three matrices, whose rows stand interleaved in the file."""
+    if rows > reader.left // 12:  # a row of three empty combinations takes 12 bytes
+        raise EncodingError(f"r1cs constraints: expected {rows} rows, got {reader.left} bytes")
+    starts = [array("I", [0]) for _ in range(3)]
+    columns = [array("I") for _ in range(3)]
+    values = [bytearray() for _ in range(3)]
+    for index in range(rows):
+        for which in range(3):
+            count = reader.word()
+            if count > reader.left // (4 + size):
+                raise EncodingError(f"r1cs row {index}: expected {count} entries, got {reader.left} bytes")
+            entries = reader.take(count * (4 + size))
+            seen: set[int] = set()
+            for at in range(0, len(entries), 4 + size):
+                wire = int.from_bytes(entries[at : at + 4], "little")
+                raw = entries[at + 4 : at + 4 + size]
+                if wire >= wires:
+                    raise ParameterError(f"r1cs row {index}: expected a wire below {wires}, got {wire}")
+                if wire in seen:
+                    raise EncodingError(f"r1cs row {index}: expected wire {wire} once, got it twice")
+                if not 0 < int.from_bytes(raw, "little") < modulus:
+                    raise FieldRangeError(
+                        f"r1cs row {index}: expected a canonical non-zero coefficient, got another"
+                    )
+                seen.add(wire)
+                columns[which].append(wire)
+                values[which] += raw
+            starts[which].append(len(columns[which]))
+    if reader.left:
+        raise EncodingError(f"r1cs constraints: expected the end, got {reader.left} more bytes")
+    a, b, c = (Matrix(starts[i], columns[i], bytes(values[i]), size) for i in range(3))
+    return a, b, c

@@ -1,0 +1,234 @@
+"""Epoch: the stretch of time that a limit is for, and the external nullifier that stands for it in proofs.
+
+This module alone reads time. Prover and verifier get the same kind of `EpochClock`, so that both mean the same
+epoch. With LP(b) = length as u64 little-endian ‖ b:
+
+    index               floor(unix time / period)
+    rln identifier      LP("rln") ‖ LP(application) ‖ LP(period in seconds as u64 little-endian)
+    external nullifier  Poseidon(H(index as u64 little-endian in 32 bytes), H(rln identifier))
+    H(b)                Keccak-256, read little-endian, modulo r
+
+The application is a domain name that its provider owns, and there is no default: two services with one identifier
+would slash each other's members. The period is inside, so a changed period cannot bring an old epoch back.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from rln.argument import fixed_bytes, plain_bytes, whole
+from rln.errors import ParameterError
+from rln.hashing import hash_to_field, poseidon_hash
+from rln.signal import length_prefixed
+
+MAX_PERIOD: Final = 366 * 24 * 3600
+_MAX_INDEX: Final = 2**64 - 1
+_MAX_ACCEPTED: Final = 4096
+_LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+
+
+def check_application(application: str) -> str:
+    """Return the name when it is a domain name: lower-case ASCII, at least two labels, the last not a number.
+
+    Raises:
+        ParameterError: anything else, for example "localhost", "Example.com", "example.com." or an address.
+    """
+    if type(application) is not str:
+        raise ParameterError(f"application: expected str, got {type(application).__name__}")
+    labels = application.split(".")
+    well_formed = len(application) <= 253 and len(labels) >= 2 and all(map(_LABEL.match, labels))
+    if not well_formed or labels[-1].isdigit():
+        raise ParameterError(
+            "application: expected a domain name in lower case with at least one dot (example.com), "
+            f"got {application[:80]!r}"
+        )
+    return application
+
+
+def rln_identifier(application: str, period: int) -> bytes:
+    """Return the rln identifier of an application and its period.
+
+    Args:
+        application: a domain name.
+        period: seconds, 1 to 366 days.
+
+    Raises:
+        ParameterError: not a domain name, or a period outside its range.
+    """
+    check_application(application)
+    seconds = whole(period, "period", 1, MAX_PERIOD).to_bytes(8, "little")
+    parts = (b"rln", application.encode("ascii"), seconds)
+    return b"".join(map(length_prefixed, parts))
+
+
+def external_nullifier(index: int, identifier: bytes) -> int:
+    """Return the field element that stands for one epoch of one rln identifier.
+
+    Args:
+        index: of the epoch, 0 to 2^64 - 1.
+        identifier: the rln identifier before hashing, any bytes.
+
+    Raises:
+        ParameterError: the index is outside its range.
+        EncodingError: the identifier is not `bytes`.
+    """
+    epoch = whole(index, "epoch index", 0, _MAX_INDEX).to_bytes(32, "little")
+    return poseidon_hash([hash_to_field(epoch), hash_to_field(plain_bytes(identifier, "rln identifier"))])
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of one application.
+
+    Args:
+        index: floor(unix time / period), 0 to 2^64 - 1.
+        period: seconds.
+        identifier: the rln identifier before hashing.
+        external_nullifier: the field element for it in proofs. It follows from index and identifier; make epochs
+            with `Epoch.of` or a clock.
+    """
+
+    index: int
+    period: int
+    identifier: bytes
+    external_nullifier: int
+
+    @classmethod
+    def of(cls, index: int, period: int, identifier: bytes) -> Self:
+        """Make an epoch and compute its external nullifier.
+
+        Raises:
+            ParameterError: index or period outside its range.
+            EncodingError: the identifier is not `bytes`.
+        """
+        whole(period, "period", 1, MAX_PERIOD)
+        return cls(index, period, identifier, external_nullifier(index, identifier))
+
+    @property
+    def start(self) -> int:
+        """The first second of the epoch, unix time."""
+        return self.index * self.period
+
+    @property
+    def end(self) -> int:
+        """The first second after the epoch, unix time."""
+        return self.start + self.period
+
+
+class EpochClock:
+    """Tells which epoch it is and which epochs a message may come from. Safe to use from several threads.
+
+    Args:
+        application: a domain name that the provider owns.
+        period: length of an epoch in seconds, 1 to 366 days.
+        skew: seconds by which the clocks of members and provider may differ, delivery included; every epoch that
+            overlaps [now - skew, now + skew] is acceptable.
+        now: returns unix time in seconds.
+
+    Raises:
+        ParameterError: not a domain name, or a number outside its range.
+    """
+
+    def __init__(
+        self, application: str, period: int, *, skew: float = 20.0, now: Callable[[], float] = time.time
+    ) -> None:
+        self._set(rln_identifier(application, period), period, skew, now)
+
+    @classmethod
+    def waku(
+        cls, identifier: bytes, period: int, *, skew: float = 20.0, now: Callable[[], float] = time.time
+    ) -> Self:
+        """Make a clock for a Waku network, whose rln identifier is 32 raw bytes.
+
+        The period is not part of such an identifier: a network must not change it.
+
+        Args:
+            identifier: 32 bytes, such as `rln/waku-rln-relay/v2.0.0` padded with zero bytes.
+            period, skew, now: as for the class.
+
+        Raises:
+            EncodingError: not 32 bytes.
+            ParameterError: a number outside its range.
+        """
+        clock = cls.__new__(cls)
+        clock._set(fixed_bytes(identifier, 32, "rln identifier"), period, skew, now)
+        return clock
+
+    def _set(self, identifier: bytes, period: int, skew: float, now: Callable[[], float]) -> None:
+        self._identifier = identifier
+        self._period = whole(period, "period", 1, MAX_PERIOD)
+        if type(skew) not in (int, float) or not math.isfinite(skew) or skew < 0:
+            raise ParameterError("skew: expected seconds, 0 or more and finite")
+        if 2 * skew / period > _MAX_ACCEPTED:
+            raise ParameterError(f"skew: expected at most {_MAX_ACCEPTED // 2} periods, got {skew} seconds")
+        self._skew = skew
+        self._now = now
+        self._lock = threading.Lock()
+        self._known: dict[int, Epoch] = {}
+
+    @property
+    def identifier(self) -> bytes:
+        """The rln identifier before hashing."""
+        return self._identifier
+
+    @property
+    def period(self) -> int:
+        """Length of an epoch in seconds."""
+        return self._period
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which clocks may differ."""
+        return self._skew
+
+    def now(self) -> float:
+        """Return unix time in seconds.
+
+        Raises:
+            ParameterError: the clock's own source gives no finite time since 1970.
+        """
+        seconds = self._now()
+        if not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
+            raise ParameterError("now: expected seconds since 1970, got no such number")
+        return seconds
+
+    def epoch(self, index: int) -> Epoch:
+        """Return the epoch of this index, 0 to 2^64 - 1."""
+        with self._lock:
+            known = self._known.get(index)
+        if known is not None:
+            return known
+        made = Epoch.of(index, self._period, self._identifier)
+        with self._lock:
+            while len(self._known) >= 2 * _MAX_ACCEPTED:
+                del self._known[next(iter(self._known))]
+            self._known[index] = made
+        return made
+
+    def current(self) -> Epoch:
+        """Return the epoch that it is now."""
+        return self.epoch(int(self.now() // self._period))
+
+    def acceptable(self) -> tuple[Epoch, ...]:
+        """Return the epochs that overlap [now - skew, now + skew], oldest first."""
+        now = self.now()
+        first = int(max(now - self._skew, 0) // self._period)
+        last = int((now + self._skew) // self._period)
+        return tuple(self.epoch(index) for index in range(first, last + 1))
+
+    def find(self, external_nullifier: int) -> Epoch | None:
+        """Return the acceptable epoch with this external nullifier, or None: then the epoch is wrong."""
+        for epoch in self.acceptable():
+            if epoch.external_nullifier == external_nullifier:
+                return epoch
+        return None
+
+    def horizon(self) -> int:
+        """Return the unix time such that epochs ending by then may be forgotten: unacceptable, and one period more."""
+        return max(int(self.now() - self._skew) - self._period, 0)

@@ -1,0 +1,54 @@
+"""The two hashes of the protocol: Poseidon over field elements, Keccak-256 into the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rln import scalar
+from rln.argument import plain_bytes
+from rln.errors import ParameterError
+from rln.lowlevel import hashes
+
+MAX_ARITY: Final = 8
+
+
+def poseidon_hash(inputs: Sequence[int]) -> int:
+    """Hash 1 to 8 field elements with Poseidon, circomlib's parameters.
+
+    Time is constant in the values.
+
+    Raises:
+        ParameterError: no input, or more than 8.
+        FieldRangeError: an input is not a field element.
+    """
+    if not 1 <= len(inputs) <= MAX_ARITY:
+        raise ParameterError(f"inputs: expected 1 to {MAX_ARITY} field elements, got {len(inputs)}")
+    packed = [scalar.encode(value, f"inputs[{i}]") for i, value in enumerate(inputs)]
+    return int.from_bytes(hashes.poseidon(packed), "little")
+
+
+def hash_to_field(message: bytes) -> int:
+    """Hash a message of any length: Keccak-256, read little-endian, modulo r.
+
+    Raises:
+        EncodingError: not `bytes`.
+
+    Source: zerokit `hash_to_field_le`, every version.
+    """
+    return int.from_bytes(hashes.hash_to_field(plain_bytes(message, "message")), "little")
+
+
+def hash_to_field_big_endian(message: bytes) -> int:
+    """Hash a message of any length: Keccak-256, read big-endian, modulo r.
+
+    zerokit before 3.0.0 has a function of this name that reads little-endian; the protocol itself never uses
+    this one.
+
+    Raises:
+        EncodingError: not `bytes`.
+
+    Source: zerokit 3.0.0 `hash_to_field_be`.
+    """
+    digest = hashes.hash_to_field(plain_bytes(message, "message"), big_endian=True)
+    return int.from_bytes(digest, "little")

@@ -1,0 +1,177 @@
+"""The file of a proving key: what it is for, where it comes from, the key and the witness graph, under one digest.
+
+    8 bytes   rln-key\\n
+    1 byte    format, 1
+    u64       number of bytes that follow
+    u32       length of the header
+    header    canonical JSON: circuit parameters, circuit digest, provenance, SHA-256 of the body
+    body      u64 length of the key, the key in zerokit's uncompressed layout, the witness graph
+
+Numbers are little-endian. A file is read once into memory, and what was hashed is what is parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from rln import document
+from rln.errors import EncodingError, ParameterError
+
+MAGIC = b"rln-key\n"
+FORMAT = 1
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_HEADER_LIMIT = 1 << 16
+_CIRCUIT = ("depth", "limit_bits", "max_out")
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitParameters:
+    """Which RLN relation a key proves.
+
+    Attributes:
+        depth: levels of the membership tree, 1 .. 32.
+        limit_bits: the user message limit is at most 2^limit_bits, 1 .. 16.
+        max_out: slots of the multi-message-id relation, 1 .. 64, or None for the single one.
+    """
+
+    depth: int
+    limit_bits: int
+    max_out: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, high in (("depth", self.depth, 32), ("limit_bits", self.limit_bits, 16),
+                                  ("max_out", 1 if self.max_out is None else self.max_out, 64)):
+            if type(value) is not int or not 1 <= value <= high:
+                raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
+
+    @property
+    def public_inputs(self) -> int:
+        """How many public values a proof of this relation has."""
+        return 5 if self.max_out is None else 3 + 3 * self.max_out
+
+    @property
+    def largest_limit(self) -> int:
+        """The largest user message limit, 2^limit_bits messages an epoch."""
+        return 1 << self.limit_bits
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a key comes from: `imported_from` a named source, or, where that is None, made here, alone.
+
+    Whoever made a key alone can forge proofs for it, so the maker must be the verifier.
+    """
+
+    imported_from: str | None = None
+
+    def __post_init__(self) -> None:
+        name = self.imported_from
+        if name is not None and not (0 < len(name) <= 200 and name.isprintable() and "\\" not in name
+                                     and '"' not in name):
+            raise ParameterError("provenance: expected 1 .. 200 printable characters without quotes or backslashes")
+
+    def __str__(self) -> str:
+        return "made here, alone" if self.imported_from is None else f"imported from {self.imported_from}"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A proving key file, read.
+
+    Attributes:
+        parameters: the relation.
+        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None where it is not known (imported keys).
+        provenance: where the key comes from.
+        key: the proving key, zerokit's uncompressed layout.
+        graph: the witness graph file.
+    """
+
+    parameters: CircuitParameters
+    circuit_digest: str | None
+    provenance: Provenance
+    key: bytes
+    graph: bytes
+
+    def __post_init__(self) -> None:
+        if self.circuit_digest is not None:
+            check_digest(self.circuit_digest, "circuit digest")
+
+    def encode(self) -> bytes:
+        """The whole file."""
+        body = len(self.key).to_bytes(8, "little") + self.key + self.graph
+        header = document.write({
+            "circuit": {name: getattr(self.parameters, name) for name in _CIRCUIT},
+            "circuit_digest": self.circuit_digest,
+            "imported_from": self.provenance.imported_from,
+            "sha256": hashlib.sha256(body).hexdigest(),
+        })
+        rest = len(header).to_bytes(4, "little") + header + body
+        return MAGIC + bytes([FORMAT]) + len(rest).to_bytes(8, "little") + rest
+
+    @classmethod
+    def decode(cls, data: bytes) -> KeyFile:
+        """Read a whole file.
+
+        Raises:
+            EncodingError: another magic or format, a length that is not that of the file, a header of another form,
+                a body whose SHA-256 is not the header's.
+        """
+        start = len(MAGIC) + 9
+        if not is_key_file(data):
+            raise EncodingError("key file: the file does not start with rln-key")
+        if len(data) < start + 4:
+            raise EncodingError(f"key file: expected at least {start + 4} bytes, got {len(data)}")
+        if data[len(MAGIC)] != FORMAT:
+            raise EncodingError(f"key file: format: expected {FORMAT}, got {data[len(MAGIC)]}")
+        length = int.from_bytes(data[len(MAGIC) + 1 : start], "little")
+        if len(data) - start != length:
+            raise EncodingError(f"key file: expected {length} bytes after the length, got {len(data) - start}")
+        header_length = int.from_bytes(data[start : start + 4], "little")
+        if header_length > min(_HEADER_LIMIT, length - 4):
+            raise EncodingError(f"key file: header: expected at most {min(_HEADER_LIMIT, length - 4)} bytes, "
+                                f"got {header_length}")
+        body_start = start + 4 + header_length
+        return cls._from_parts(data[start + 4 : body_start], data[body_start:])
+
+    @classmethod
+    def _from_parts(cls, header: bytes, body: bytes) -> KeyFile:
+        found = document.fields(document.read(header, "key file header"), "key file header",
+                                ("circuit", "circuit_digest", "imported_from", "sha256"))
+        if document.write(found) != header:
+            raise EncodingError("key file header: expected canonical JSON")
+        digest = check_digest(found["sha256"], "key file header: sha256")
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise EncodingError(f"key file: body: expected SHA-256 {digest}, got {hashlib.sha256(body).hexdigest()}")
+        circuit = document.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
+        depth, limit_bits, max_out = (circuit[name] for name in _CIRCUIT)
+        parameters = CircuitParameters(
+            document.integer(depth, "depth", 1, 32),
+            document.integer(limit_bits, "limit_bits", 1, 16),
+            None if max_out is None else document.integer(max_out, "max_out", 1, 64),
+        )
+        source, circuit_digest = found["imported_from"], found["circuit_digest"]
+        if len(body) < 8 or int.from_bytes(body[:8], "little") > len(body) - 8:
+            raise EncodingError("key file: body: expected a length, that many bytes of key, a graph")
+        end = 8 + int.from_bytes(body[:8], "little")
+        return cls(
+            parameters,
+            None if circuit_digest is None else document.text(circuit_digest, "key file header: circuit_digest"),
+            Provenance(None if source is None else document.text(source, "key file header: imported_from")),
+            body[8:end],
+            body[end:],
+        )
+
+
+def is_key_file(data: bytes) -> bool:
+    """Does the data start like a file of this module."""
+    return data[: len(MAGIC)] == MAGIC
+
+
+def check_digest(value: object, name: str) -> str:
+    """`value` as a SHA-256 in 64 lower-case hexadecimal digits."""
+    if type(value) is not str or not _DIGEST.match(value):
+        raise EncodingError(f"{name}: expected 64 lower-case hexadecimal digits")
+    return value

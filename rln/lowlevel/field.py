@@ -1,0 +1,72 @@
+"""Arithmetic of the fields, many elements at once, and the transform."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rln import errors
+from rln.lowlevel import _call
+from rln.lowlevel import threads as _threads
+from rln.lowlevel._call import ffi, lib
+
+FieldName = Literal["fr", "fp", "fp2", "fp6", "fp12"]
+Operation = Literal["add", "sub", "mul", "sqr", "neg", "inv"]
+
+FIELDS: dict[str, int] = {
+    "fr": lib.RLN_FIELD_FR,
+    "fp": lib.RLN_FIELD_FP,
+    "fp2": lib.RLN_FIELD_FP2,
+    "fp6": lib.RLN_FIELD_FP6,
+    "fp12": lib.RLN_FIELD_FP12,
+}
+OPERATIONS: dict[str, int] = {
+    "add": lib.RLN_ADD,
+    "sub": lib.RLN_SUB,
+    "mul": lib.RLN_MUL,
+    "sqr": lib.RLN_SQR,
+    "neg": lib.RLN_NEG,
+    "inv": lib.RLN_INV,
+}
+
+
+def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None = None) -> bytes:
+    """Compute a[i] op b[i] for every i.
+
+    Args:
+        field: fr and fp have 32 bytes an element, fp2 64, fp6 192, fp12 384.
+        operation: add, sub and mul read b; sqr, neg and inv do not. The inverse of 0 is 0.
+        a, b: elements side by side, as many in b as in a.
+
+    Raises:
+        ParameterError: no such field or operation.
+        EncodingError: not a whole number of elements, or b is not as long as a.
+        FieldRangeError: an element is not canonical.
+    """
+    if field not in FIELDS:
+        raise errors.ParameterError(f"field: expected one of {', '.join(FIELDS)}, got {field!r}")
+    if operation not in OPERATIONS:
+        raise errors.ParameterError(f"operation: expected one of {', '.join(OPERATIONS)}, got {operation!r}")
+    a = _call.variable("a", a)
+    right, right_len = (ffi.NULL, 0) if b is None else (_call.variable("b", b), len(b))
+    out, fault = _call.output(len(a)), _call.new_fault()
+    status = lib.rln_field_evaluate(
+        FIELDS[field], OPERATIONS[operation], out, len(a), a, len(a), right, right_len, fault
+    )
+    _call.check(status, fault, "evaluate")
+    return _call.take(out)
+
+
+def ntt(values: bytes, inverse: bool = False, threads: int | None = 1) -> bytes:
+    """Transform 2^k scalars, k in 0..28: coefficients to values on the roots of unity, or back.
+
+    Raises:
+        EncodingError: not a whole number of scalars.
+        ParameterError: their number is not such a power of two.
+        FieldRangeError: a scalar is not canonical.
+    """
+    values = _call.variable("values", values)
+    out, fault = _call.output(len(values)), _call.new_fault()
+    pool = _threads.pool(threads)
+    status = lib.rln_ntt(out, len(values), values, len(values), int(inverse), pool, fault)
+    _call.check(status, fault, "ntt")
+    return _call.take(out)

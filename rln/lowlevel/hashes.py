@@ -1,0 +1,99 @@
+"""Keccak-256, hashing to the field, Poseidon, Merkle roots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rln.lowlevel import _call
+from rln.lowlevel import threads as _threads
+from rln.lowlevel._call import ffi, lib
+
+MAX_ARITY = 8
+
+
+def keccak256(message: bytes) -> bytes:
+    """Hash with Keccak-256, original padding (not SHA3-256)."""
+    message = _call.variable("message", message)
+    out = _call.output(32)
+    _call.check(lib.rln_keccak256(out, 32, message, len(message)), what="keccak256")
+    return _call.take(out)
+
+
+def hash_to_field(message: bytes, big_endian: bool = False) -> bytes:
+    """Reduce the Keccak-256 digest, read as a little-endian (or big-endian) integer, mod r."""
+    message = _call.variable("message", message)
+    out = _call.output(32)
+    _call.check(lib.rln_hash_to_field(out, 32, message, len(message), int(big_endian)), what="hash_to_field")
+    return _call.take(out)
+
+
+def poseidon(inputs: Sequence[bytes]) -> bytes:
+    """Hash 1..8 scalars into one.
+
+    Raises:
+        ParameterError: there are none, or more than 8.
+        FieldRangeError: one is not canonical.
+    """
+    packed = b"".join(_call.fixed(f"inputs[{i}]", value, 32) for i, value in enumerate(inputs))
+    return poseidon_many(packed, len(inputs))
+
+
+def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
+    """Hash each group of arity scalars (1..8), side by side in packed, into one scalar.
+
+    Raises:
+        EncodingError: packed is not a whole number of groups.
+        FieldRangeError: a scalar is not canonical.
+    """
+    _call.within("arity", arity, 1, MAX_ARITY)
+    packed = _call.variable("packed", packed)
+    size = len(packed) // arity // 32 * 32
+    out, fault = _call.output(size), _call.new_fault()
+    pool = _threads.pool(threads)
+    status = lib.rln_poseidon_hash_many(out, size, packed, len(packed), arity, pool, fault)
+    _call.check(status, fault, "poseidon")
+    return _call.take(out)
+
+
+def poseidon_parameters(width: int) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    """Return Poseidon's parameters for a width of 2..9, one more than the arity.
+
+    Returns:
+        The number of full rounds, of partial rounds, the round constants (width for each round, in order) and
+        the width * width matrix, row by row.
+    """
+    _call.within("width", width, 2, MAX_ARITY + 1)
+    counts = ffi.new("uint32_t[2]")
+    status = lib.rln_poseidon_parameters(width, ffi.NULL, 0, ffi.NULL, 0, counts, counts + 1)
+    _call.check(status, what="width")
+    full, partial = int(counts[0]), int(counts[1])
+    rounds_len, matrix_len = 32 * width * (full + partial), 32 * width * width
+    rounds, matrix = _call.output(rounds_len), _call.output(matrix_len)
+    status = lib.rln_poseidon_parameters(width, rounds, rounds_len, matrix, matrix_len, counts, counts + 1)
+    _call.check(status, what="width")
+    return full, partial, _integers(_call.take(rounds)), _integers(_call.take(matrix))
+
+
+def _integers(packed: bytes) -> tuple[int, ...]:
+    return tuple(int.from_bytes(packed[i : i + 32], "little") for i in range(0, len(packed), 32))
+
+
+def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
+    """Climb from a leaf to the root of a tree of Poseidon hashes.
+
+    Args:
+        leaf: a scalar.
+        siblings: a scalar for each level, the leaf's own first.
+        bits: a byte for each level: 0 when the node is the left child, 1 when it is the right one.
+
+    Raises:
+        EncodingError: not as many bits as siblings.
+        ParameterError: a bit is neither 0 nor 1.
+        FieldRangeError: a scalar is not canonical.
+    """
+    siblings, bits = _call.variable("siblings", siblings), _call.variable("bits", bits)
+    out, fault = _call.output(32), _call.new_fault()
+    leaf = _call.fixed("leaf", leaf, 32)
+    status = lib.rln_merkle_root(out, 32, leaf, 32, siblings, len(siblings), bits, len(bits), fault)
+    _call.check(status, fault, "merkle_root")
+    return _call.take(out)

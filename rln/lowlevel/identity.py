@@ -1,0 +1,134 @@
+"""Identities and shares. The secret stays behind a handle in C, in memory that is locked and wiped."""
+
+from __future__ import annotations
+
+from rln.lowlevel import _call, entropy
+from rln.lowlevel._call import CData, ffi, lib
+
+
+class IdentityHandle(_call.Handle):
+    """A secret, and for an extended identity the trapdoor and nullifier that it comes from."""
+
+    __slots__ = ()
+
+    def __init__(self, pointer: CData) -> None:
+        super().__init__("identity", pointer, lib.rln_identity_free)
+
+
+def new(extended: bool = False) -> IdentityHandle:
+    """Make an identity from fresh entropy.
+
+    Raises:
+        EntropyError: the random source failed or repeats itself.
+    """
+    random = entropy.draw(128 if extended else 64)
+    slot = ffi.new("rln_identity **")
+    _call.check(lib.rln_identity_new(random, len(random), int(extended), slot), what="identity")
+    return IdentityHandle(slot[0])
+
+
+def from_seed(seed: bytes, extended: bool = False) -> IdentityHandle:
+    """Make the identity that zerokit makes from this seed, of any length. The seed is worth the secret."""
+    seed = _call.variable("seed", seed)
+    slot = ffi.new("rln_identity **")
+    _call.check(lib.rln_identity_from_seed(seed, len(seed), int(extended), slot), what="identity")
+    return IdentityHandle(slot[0])
+
+
+def from_secret(secret: bytes) -> IdentityHandle:
+    """Make the simple identity with this secret.
+
+    Raises:
+        FieldRangeError: not canonical.
+        ParameterError: zero, a secret that everybody knows.
+    """
+    slot, fault = ffi.new("rln_identity **"), _call.new_fault()
+    secret = _call.fixed("secret", secret, 32)
+    _call.check(lib.rln_identity_from_secret(secret, 32, slot, fault), fault, "secret")
+    return IdentityHandle(slot[0])
+
+
+def commitment(identity: IdentityHandle) -> bytes:
+    """Return Poseidon(secret), which everybody may know."""
+    out = _call.output(32)
+    _call.check(lib.rln_identity_commitment(identity.pointer, out, 32), what="commitment")
+    return _call.take(out)
+
+
+def secret(identity: IdentityHandle) -> bytes:
+    """Return a copy of the secret. It can no more be wiped: keep it short."""
+    out = _call.output(32)
+    _call.check(lib.rln_identity_secret(identity.pointer, out, 32), what="secret")
+    return _call.take(out)
+
+
+def extended(identity: IdentityHandle) -> bytes:
+    """Return a copy of trapdoor || nullifier, 64 bytes.
+
+    Raises:
+        ParameterError: the identity is a simple one.
+    """
+    out = _call.output(64)
+    _call.check(lib.rln_identity_extended(identity.pointer, out, 64), what="a simple identity has no trapdoor")
+    return _call.take(out)
+
+
+def equal(a: IdentityHandle, b: IdentityHandle) -> bool:
+    """Tell in constant time whether two identities have the same secret."""
+    return bool(lib.rln_identity_equal(a.pointer, b.pointer))
+
+
+def share(
+    identity: IdentityHandle, x: bytes, external_nullifier: bytes, message_id: bytes
+) -> tuple[bytes, bytes]:
+    """Compute the share y at x and its nullifier.
+
+    Two shares of one message id in one epoch give the secret away.
+
+    Raises:
+        ParameterError: x is zero, where y would be the secret itself.
+        FieldRangeError: an argument is not canonical.
+    """
+    y, nullifier, fault = _call.output(32), _call.output(32), _call.new_fault()
+    status = lib.rln_identity_share(
+        identity.pointer,
+        y,
+        32,
+        nullifier,
+        32,
+        _call.fixed("x", x, 32),
+        32,
+        _call.fixed("external_nullifier", external_nullifier, 32),
+        32,
+        _call.fixed("message_id", message_id, 32),
+        32,
+        fault,
+    )
+    _call.check(status, fault, "share")
+    return _call.take(y), _call.take(nullifier)
+
+
+def recover(nullifier: bytes, first: bytes, second: bytes) -> IdentityHandle:
+    """Make the identity on the line through two shares.
+
+    Args:
+        nullifier: the one that both came with.
+        first, second: x || y, 64 bytes each.
+
+    Raises:
+        RecoveryError: the x are equal, or the nullifier is not that of the line.
+        FieldRangeError: a number is not canonical.
+    """
+    slot, fault = ffi.new("rln_identity **"), _call.new_fault()
+    status = lib.rln_identity_recover(
+        _call.fixed("nullifier", nullifier, 32),
+        32,
+        _call.fixed("first", first, 64),
+        64,
+        _call.fixed("second", second, 64),
+        64,
+        slot,
+        fault,
+    )
+    _call.check(status, fault, "recover")
+    return IdentityHandle(slot[0])

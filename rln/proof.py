@@ -1,0 +1,238 @@
+"""Proof: the 128 bytes of a Groth16 proof with the public values that it is about.
+
+`RlnProof` carries one message id, `MultiRlnProof` several slots of which some are used. Both give the same `shares`
+for the same member, epoch and message ids, so proofs of the two kinds slash each other.
+
+Values here are canonical and complete. Whether the points lie on the curve and the equation holds, the verifier says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from rln import scalar
+from rln.argument import fixed_bytes, nonzero
+from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
+from rln.share import Share
+
+PROOF_BYTES: Final = 128
+"""A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""
+
+MAX_SLOTS: Final = 64
+
+_COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+_INFINITY: Final = 0x40
+_FLAGS: Final = 0xC0
+# name, start of the coordinate, does its last byte carry the point's flags
+_COORDINATES: Final = (("A.x", 0, True), ("B.x.c0", 32, False), ("B.x.c1", 64, True), ("C.x", 96, True))
+
+
+def check_proof_bytes(proof: bytes) -> bytes:
+    """Return 128 proof bytes whose coordinates are canonical and whose points are not infinity.
+
+    Raises:
+        EncodingError: not `bytes`, or not 128 of them.
+        PointError: a point at infinity.
+        FieldRangeError: a coordinate of p or more.
+    """
+    fixed_bytes(proof, PROOF_BYTES, "proof")
+    for name, start, flagged in _COORDINATES:
+        last = proof[start + 31]
+        if flagged and last & _INFINITY:
+            raise PointError(f"proof: {name}: expected a point other than infinity")
+        coordinate = proof[start : start + 31] + bytes([last & ~_FLAGS if flagged else last])
+        if int.from_bytes(coordinate, "little") >= _COORDINATE_MODULUS:
+            raise FieldRangeError(f"proof: {name}: expected a coordinate below p, got p or more")
+    return proof
+
+
+def _check_common(proof: RlnProof | MultiRlnProof) -> None:
+    check_proof_bytes(proof.proof)
+    scalar.check(proof.root, "root")
+    nonzero(proof.x, "x")
+    scalar.check(proof.external_nullifier, "external_nullifier")
+
+
+@dataclass(frozen=True, slots=True)
+class RlnProof:
+    """A proof with one message id.
+
+    Args:
+        proof: 128 bytes.
+        y: the member's line at x.
+        root: of the membership tree.
+        nullifier: names the line; two proofs with the same one and different x reveal the secret.
+        x: hash of the signal, not 0.
+        external_nullifier: of the epoch.
+
+    Raises:
+        EncodingError: the proof is not 128 bytes.
+        FieldRangeError: a number is not canonical.
+        PointError: a point at infinity.
+        ParameterError: x is 0, where y would be the secret.
+    """
+
+    proof: bytes
+    y: int
+    root: int
+    nullifier: int
+    x: int
+    external_nullifier: int
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        scalar.check(self.y, "y")
+        scalar.check(self.nullifier, "nullifier")
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The one share of the message."""
+        return (Share(self.x, self.y, self.nullifier),)
+
+    @property
+    def public_inputs(self) -> tuple[int, ...]:
+        """The public values in the order of the verifying key."""
+        return (self.y, self.root, self.nullifier, self.x, self.external_nullifier)
+
+    def encode(self, codec: str = "zerokit-0.9") -> bytes:
+        """The bytes of the message in the named codec; see `CODECS`.
+
+        Raises:
+            ParameterError: there is no such codec.
+        """
+        return _codec(codec).encode(self)
+
+    @classmethod
+    def decode(cls, data: bytes, codec: str = "zerokit-0.9") -> RlnProof:
+        """Read a message in the named codec; nothing is guessed from the bytes.
+
+        Raises:
+            EncodingError: another length, trailing bytes included.
+            FieldRangeError: a number that is not canonical.
+            PointError: a point at infinity.
+            ParameterError: x is 0, or there is no such codec.
+        """
+        return _codec(codec).decode(data)
+
+
+@dataclass(frozen=True, slots=True)
+class MultiRlnProof:
+    """A proof with several slots, each used or not.
+
+    Args:
+        proof: 128 bytes.
+        ys: for each slot the member's line at x; 0 in a slot that is not used.
+        root: of the membership tree.
+        nullifiers: for each slot; 0 in a slot that is not used.
+        x: hash of the signal, not 0.
+        external_nullifier: of the epoch.
+        selector_used: for each slot, whether it is used; at least one is.
+
+    Raises:
+        EncodingError, FieldRangeError, PointError: as for `RlnProof`.
+        ParameterError: x is 0, lengths differ, no slot is used, an unused slot is not 0, or a nullifier comes twice.
+    """
+
+    proof: bytes
+    ys: tuple[int, ...]
+    root: int
+    nullifiers: tuple[int, ...]
+    x: int
+    external_nullifier: int
+    selector_used: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        _check_common(self)
+        for name, values in (("ys", self.ys), ("nullifiers", self.nullifiers), ("selector_used", self.selector_used)):
+            if type(values) is not tuple:
+                raise ParameterError(f"{name}: expected a tuple, got {type(values).__name__}")
+        slots = len(self.selector_used)
+        if not 1 <= slots <= MAX_SLOTS or len(self.ys) != slots or len(self.nullifiers) != slots:
+            raise ParameterError(f"slots: expected as many ys, nullifiers and selectors, 1 .. {MAX_SLOTS}, "
+                                 f"got {len(self.ys)}, {len(self.nullifiers)}, {slots}")
+        for i, (y, nullifier, used) in enumerate(zip(self.ys, self.nullifiers, self.selector_used, strict=True)):
+            scalar.check(y, f"ys[{i}]")
+            scalar.check(nullifier, f"nullifiers[{i}]")
+            if type(used) is not bool:
+                raise ParameterError(f"selector_used[{i}]: expected a bool, got {type(used).__name__}")
+            if not used and (y or nullifier):
+                raise ParameterError(f"slot {i}: expected zeros in a slot that is not used")
+        found = [share.nullifier for share in self.shares]
+        if not found:
+            raise ParameterError("selector_used: expected at least one slot in use")
+        if len(set(found)) != len(found):
+            raise ParameterError("nullifiers: expected different ones in the slots in use")
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The shares of the slots in use, in order."""
+        slots = zip(self.ys, self.nullifiers, self.selector_used, strict=True)
+        return tuple(Share(self.x, y, nullifier) for y, nullifier, used in slots if used)
+
+    @property
+    def public_inputs(self) -> tuple[int, ...]:
+        """The public values in the order of the verifying key."""
+        selectors = tuple(int(used) for used in self.selector_used)
+        return (*self.ys, self.root, *self.nullifiers, self.x, self.external_nullifier, *selectors)
+
+
+AnyProof = RlnProof | MultiRlnProof
+
+
+def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
+    """The proof that 128 bytes and public values in the verifying key's order make.
+
+    Five values are those of a single message id, 3 + 3k those of k slots.
+
+    Raises:
+        EncodingError: another number of values.
+        InputError: as the two classes raise it.
+    """
+    if len(values) == 5:
+        y, root, nullifier, x, external_nullifier = values
+        return RlnProof(proof, y, root, nullifier, x, external_nullifier)
+    slots, rest = divmod(len(values) - 3, 3)
+    if rest or not 1 <= slots <= MAX_SLOTS:
+        raise EncodingError(f"public values: expected 5, or 3 + 3 for each slot, got {len(values)}")
+    selectors = values[-slots:]
+    if any(value not in (0, 1) for value in selectors):
+        raise EncodingError("public values: expected selectors of 0 or 1")
+    x, external_nullifier = values[2 * slots + 1 : 2 * slots + 3]
+    return MultiRlnProof(proof, values[:slots], values[slots], values[slots + 1 : 2 * slots + 1], x,
+                         external_nullifier, tuple(value == 1 for value in selectors))
+
+
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    encode: Callable[[RlnProof], bytes]
+    decode: Callable[[bytes], RlnProof]
+
+
+def _encode_values_after(proof: RlnProof) -> bytes:
+    order = (proof.root, proof.external_nullifier, proof.x, proof.y, proof.nullifier)
+    return proof.proof + b"".join(scalar.encode(value) for value in order)
+
+
+def _decode_values_after(data: bytes) -> RlnProof:
+    fixed_bytes(data, PROOF_BYTES + 5 * scalar.SIZE, "proof message")
+    names = ("root", "external_nullifier", "x", "y", "nullifier")
+    values = {
+        name: scalar.decode(data[start : start + scalar.SIZE], name)
+        for name, start in zip(names, range(PROOF_BYTES, len(data), scalar.SIZE), strict=True)
+    }
+    return RlnProof(data[:PROOF_BYTES], **values)
+
+
+CODECS: Final = {
+    # proof ‖ root ‖ external nullifier ‖ x ‖ y ‖ nullifier, 288 bytes: zerokit 0.4 to 1.0
+    "zerokit-0.9": _Codec(_encode_values_after, _decode_values_after),
+}
+"""The wire forms by name."""
+
+
+def _codec(name: str) -> _Codec:
+    if name not in CODECS:
+        raise ParameterError(f"codec: expected one of {', '.join(sorted(CODECS))}, got {str(name)[:40]!r}")
+    return CODECS[name]

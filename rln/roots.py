@@ -1,0 +1,197 @@
+"""Roots: the recent roots that a proof may be for.
+
+A member proves against the root he knows while others join, so a verifier accepts the current root and those that
+it replaced a short while ago. `RootHistory` is the owner's half: a group, or whoever follows a contract, pushes roots
+into it. `RootWindow` is the verifier's half: a live view that cannot be changed. Neither is ever empty.
+
+Both may be used from several threads; a push is one atomic step.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rln import scalar
+from rln.argument import whole
+from rln.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSize:
+    """How long a replaced root stays acceptable. The current root always is.
+
+    Measure the window in time where members may join in bursts: by count alone, a burst of joins between somebody's
+    proof and its arrival makes the proof void. With both bounds a root must keep both.
+
+    Args:
+        count: this many newest roots, the current one included, 1 to 2^20; None is no bound.
+        seconds: so long after it was replaced, more than 0; None is no bound. Needs `now`.
+        now: returns seconds, for example the `now` of an `EpochClock`.
+
+    Raises:
+        ParameterError: neither count nor seconds, a number outside its range, or seconds without `now`.
+    """
+
+    count: int | None = None
+    seconds: float | None = None
+    now: Callable[[], float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.count is None and self.seconds is None:
+            raise ParameterError("window: expected a count, seconds, or both")
+        if self.count is not None:
+            whole(self.count, "window count", 1, 1 << 20)
+        if self.seconds is not None:
+            if type(self.seconds) not in (int, float) or not math.isfinite(self.seconds) or self.seconds <= 0:
+                raise ParameterError("window seconds: expected a finite number above 0")
+            if self.now is None:
+                raise ParameterError("window: expected `now`, a clock to measure seconds with")
+
+
+@dataclass(slots=True)
+class _Entry:
+    step: int
+    root: int
+    replaced: float | None = None
+
+
+class RootHistory:
+    """The owner's half: the roots of a tree in the order in which they were current.
+
+    Args:
+        roots: oldest first, at least one; the last is the current one. Each is one step.
+        size: how long a replaced root stays acceptable.
+
+    Raises:
+        ParameterError: no root, or the root is 0, which no tree of hashes has.
+        FieldRangeError: a root is not a field element.
+    """
+
+    def __init__(self, roots: Iterable[int], size: WindowSize) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._entries: deque[_Entry] = deque()
+        self._values: Counter[int] = Counter()
+        self._step = -1
+        self._latest = -math.inf
+        for root in [_checked(root) for root in roots]:
+            self._add(root)
+        if not self._entries:
+            raise ParameterError("roots: expected at least one, got none")
+
+    @property
+    def step(self) -> int:
+        """The number of the current root, counted from 0."""
+        return self._step
+
+    @property
+    def window(self) -> RootWindow:
+        """The live view for verifiers."""
+        return RootWindow(self)
+
+    def push(self, root: int, retired: Sequence[range] = ()) -> int:
+        """Make a root the current one and return its step.
+
+        Args:
+            root: a field element other than 0.
+            retired: steps whose roots are acceptable no longer.
+
+        Raises:
+            ParameterError: the root is 0.
+            FieldRangeError: not a field element.
+        """
+        _checked(root)
+        with self._lock:
+            if retired:
+                self._drop(lambda entry: any(entry.step in steps for steps in retired))
+            self._add(root)
+            return self._step
+
+    def acceptable(self) -> list[int]:
+        """Return the acceptable roots, newest first, without repetition."""
+        with self._lock:
+            self._expire()
+            return list(dict.fromkeys(entry.root for entry in reversed(self._entries)))
+
+    def accepts(self, root: object) -> bool:
+        """Tell whether a root is acceptable now."""
+        with self._lock:
+            self._expire()
+            return type(root) is int and self._values[root] > 0 if root in self._values else False
+
+    def _add(self, root: int) -> None:
+        if self._entries and self._entries[-1].step == self._step:
+            self._entries[-1].replaced = self._now()
+        self._step += 1
+        self._entries.append(_Entry(self._step, root))
+        self._values[root] += 1
+        self._expire()
+
+    def _expire(self) -> None:
+        """Drop what has left the window; entries are in the order of their steps and of their replacement."""
+        now = self._now()
+        while self._entries[0].step != self._step and self._is_old(self._entries[0], now):
+            self._forget(self._entries.popleft())
+
+    def _is_old(self, entry: _Entry, now: float) -> bool:
+        if self._size.count is not None and entry.step <= self._step - self._size.count:
+            return True
+        if self._size.seconds is not None and entry.replaced is not None:
+            return now - entry.replaced > self._size.seconds
+        return False
+
+    def _drop(self, unwanted: Callable[[_Entry], bool]) -> None:
+        for entry in [entry for entry in self._entries if unwanted(entry)]:
+            self._entries.remove(entry)
+            self._forget(entry)
+
+    def _forget(self, entry: _Entry) -> None:
+        self._values[entry.root] -= 1
+        if not self._values[entry.root]:
+            del self._values[entry.root]
+
+    def _now(self) -> float:
+        """Read the clock; one that jumps back must not make a root acceptable for longer."""
+        if self._size.seconds is None or self._size.now is None:
+            return 0.0
+        self._latest = max(self._latest, self._size.now())
+        return self._latest
+
+
+class RootWindow:
+    """The verifier's half: the roots that are acceptable at the moment of asking.
+
+    `root in window`, `len(window)`, and iteration, newest first.
+    """
+
+    __slots__ = ("_history",)
+
+    def __init__(self, history: RootHistory) -> None:
+        self._history = history
+
+    @property
+    def current(self) -> int:
+        """The newest root."""
+        return self._history.acceptable()[0]
+
+    def __contains__(self, root: object) -> bool:
+        return self._history.accepts(root)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._history.acceptable())
+
+    def __len__(self) -> int:
+        return len(self._history.acceptable())
+
+    def __repr__(self) -> str:
+        return f"RootWindow({len(self)} roots)"
+
+
+def _checked(root: int) -> int:
+    if scalar.check(root, "root") == 0:
+        raise ParameterError("root: expected a field element other than 0, got 0")
+    return root

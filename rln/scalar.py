@@ -1,0 +1,78 @@
+"""Scalars: the integers 0 .. r - 1 that RLN computes with, and their two canonical forms, 32 bytes and decimal text.
+
+r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is refused,
+`value + k * r` above all.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rln.errors import EncodingError, FieldRangeError
+
+ORDER: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
+"""r, the order of the groups."""
+
+SIZE: Final = 32
+"""Bytes of a scalar, little-endian."""
+
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,76})\Z")
+
+
+def check(value: object, name: str) -> int:
+    """Return `value` when it is an int in 0 .. r - 1.
+
+    Args:
+        value: anything; bool and float are refused, they are not field elements.
+        name: what the message calls it.
+
+    Raises:
+        FieldRangeError: any other value. The message does not repeat it: it may be a secret.
+    """
+    if type(value) is not int:
+        raise FieldRangeError(f"{name}: expected an int, got {type(value).__name__}")
+    if not 0 <= value < ORDER:
+        raise FieldRangeError(f"{name}: expected an integer in 0 .. r - 1, got one outside")
+    return value
+
+
+def encode(value: int, name: str = "scalar") -> bytes:
+    """The 32 bytes, little-endian, of a checked scalar."""
+    return check(value, name).to_bytes(SIZE, "little")
+
+
+def decode(data: bytes, name: str = "scalar") -> int:
+    """The scalar in 32 little-endian bytes.
+
+    Raises:
+        EncodingError: not bytes, or not 32 of them.
+        FieldRangeError: r or more.
+    """
+    if type(data) is not bytes:
+        raise EncodingError(f"{name}: expected bytes, got {type(data).__name__}")
+    if len(data) != SIZE:
+        raise EncodingError(f"{name}: expected {SIZE} bytes, got {len(data)}")
+    return check(int.from_bytes(data, "little"), name)
+
+
+def parse(text: object, name: str = "scalar", modulus: int = ORDER) -> int:
+    """The number in canonical decimal text: ASCII digits, no sign, no leading zero, no spaces, below the modulus.
+
+    Args:
+        text: anything; only a `str` of that form is accepted.
+        name: what the message calls it.
+        modulus: r, or p for the coordinate of a point.
+
+    Raises:
+        EncodingError: text of another form. The message does not repeat it: it may be a secret.
+        FieldRangeError: the modulus or more.
+    """
+    if type(text) is not str:
+        raise EncodingError(f"{name}: expected a decimal string, got {type(text).__name__}")
+    if not _DECIMAL.match(text):
+        raise EncodingError(f"{name}: expected canonical decimal digits, got other text")
+    number = int(text)
+    if number >= modulus:
+        raise FieldRangeError(f"{name}: expected a number below its modulus, got one that is not canonical")
+    return number

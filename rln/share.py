@@ -1,0 +1,35 @@
+"""Share: one point (x, y) on a member's line y = secret + a1 x, and the nullifier that names the line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rln import scalar
+from rln.argument import nonzero
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one message shows of a member's line for one message id.
+
+    One share says nothing about the secret; two of the same nullifier with different x determine it.
+
+    Args:
+        x: hash of the signal, a field element other than 0 (at 0 the line shows the secret itself).
+        y: the line at x, a field element.
+        nullifier: Poseidon(a1), a field element, or None when it was not kept.
+
+    Raises:
+        FieldRangeError: not a field element.
+        ParameterError: x is 0.
+    """
+
+    x: int
+    y: int
+    nullifier: int | None = None
+
+    def __post_init__(self) -> None:
+        nonzero(self.x, "x")
+        scalar.check(self.y, "y")
+        if self.nullifier is not None:
+            scalar.check(self.nullifier, "nullifier")

@@ -1,0 +1,1 @@
+"""What is remembered: adapters for the protocols of `rln.ports`."""

@@ -1,0 +1,417 @@
+"""Merkle tree of Poseidon hashes over 2^depth leaves, sparse: what was never set costs nothing.
+
+A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. Level 0 holds the leaves here;
+`subtree_root` counts from the root, as zerokit does. Behaviour is that of zerokit 3.0.0 (zerokit-spec 8.2).
+
+Every change is planned first and applied then: a plan hashes all new nodes beside the tree and may fail in any way;
+applying it only copies bytes. So a change happens whole or not at all, and readers wait for the copying alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rln import scalar
+from rln.argument import plain_bytes, whole
+from rln.errors import ParameterError, TreeFull
+from rln.lowlevel import hashes
+from rln.membership import MAX_DEPTH, MerkleProof
+
+_NODE: Final = scalar.SIZE
+_PAGE: Final = 128
+"""Nodes a page: few enough that a lonely leaf is cheap, enough that a million leaves are few objects."""
+_SMALL: Final = 256
+"""Hashes up to which threads cost more than they bring."""
+
+
+class _Level:
+    """The nodes of one level, packed in pages; a page that was never written reads as the empty node."""
+
+    __slots__ = ("_empty", "_page", "_pages")
+
+    def __init__(self, size: int, empty: bytes) -> None:
+        self._empty = empty
+        self._page = min(size, _PAGE)
+        self._pages: dict[int, bytearray] = {}
+
+    def read(self, start: int, stop: int) -> bytes:
+        parts = []
+        while start < stop:
+            number, first = divmod(start, self._page)
+            count = min(self._page - first, stop - start)
+            page = self._pages.get(number)
+            parts.append(
+                self._empty * count if page is None else bytes(page[first * _NODE : (first + count) * _NODE])
+            )
+            start += count
+        return b"".join(parts)
+
+    def reserve(self, start: int, stop: int) -> None:
+        """Make the pages of a range, so that writing to it cannot fail."""
+        for number in range(start // self._page, (stop - 1) // self._page + 1):
+            if number not in self._pages:
+                self._pages[number] = bytearray(self._empty * self._page)
+
+    def write(self, start: int, nodes: bytes) -> None:
+        done, stop = 0, start + len(nodes) // _NODE
+        while start < stop:
+            number, first = divmod(start, self._page)
+            count = min(self._page - first, stop - start)
+            self._pages[number][first * _NODE : (first + count) * _NODE] = nodes[done : done + count * _NODE]
+            done += count * _NODE
+            start += count
+
+
+_Run = tuple[int, bytes]
+"""Neighbouring nodes: the index of the first, and all of them packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreePlan:
+    """A change of a tree, computed and not made yet: `MerkleTree.apply` makes it.
+
+    Args:
+        root: of the tree after the change, a field element.
+        next_index: of the tree after the change.
+    """
+
+    root: int
+    next_index: int
+    _version: int
+    _levels: tuple[tuple[_Run, ...], ...]
+    _zeros_set: frozenset[int]
+    _zeros_gone: frozenset[int]
+
+
+class MerkleTree:
+    """An append-friendly Merkle tree with random access.
+
+    Any number of threads may read while one changes the tree; changes wait for one another.
+
+    Args:
+        depth: 1 to 32.
+        threads: for large changes, 1 to 256; None is as many as the machine has.
+
+    Raises:
+        ParameterError: depth outside its range.
+    """
+
+    def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
+        self._depth = whole(depth, "depth", 1, MAX_DEPTH)
+        self._threads = threads if threads is None else whole(threads, "threads", 1, 256)
+        self._empty = [bytes(_NODE)]
+        for _ in range(depth):
+            self._empty.append(hashes.poseidon([self._empty[-1]] * 2))
+        self._levels = [_Level(1 << (depth - k), self._empty[k]) for k in range(depth + 1)]
+        self._next_index = 0
+        self._zeros_set: set[int] = set()
+        self._metadata = b""
+        self._version = 0
+        self._writing = threading.RLock()
+        self._state = threading.Lock()
+
+    # ---- what the tree is
+
+    @property
+    def depth(self) -> int:
+        """Number of levels above the leaves."""
+        return self._depth
+
+    @property
+    def capacity(self) -> int:
+        """Number of leaves, 2^depth."""
+        return 1 << self._depth
+
+    @property
+    def next_index(self) -> int:
+        """One more than the highest index that was ever set; zerokit calls it `leaves_set`."""
+        return self._next_index
+
+    @property
+    def root(self) -> int:
+        """The root, a field element."""
+        return self._node(self._depth, 0)
+
+    def get(self, index: int) -> int:
+        """Return the leaf at an index, 0 when it is not set.
+
+        Raises:
+            ParameterError: no such index.
+        """
+        return self._node(0, self._index(index))
+
+    def subtree_root(self, level: int, index: int) -> int:
+        """Return the ancestor of a leaf at a level.
+
+        Args:
+            level: 0 is the root, `depth` the leaf itself.
+            index: of the leaf.
+
+        Raises:
+            ParameterError: no such level or index.
+        """
+        height = self._depth - whole(level, "level", 0, self._depth)
+        return self._node(height, self._index(index) >> height)
+
+    def empty_indices(self) -> list[int]:
+        """Return the indices below `next_index` that hold no leaf: never set, or deleted. A leaf set to 0 counts."""
+        with self._state:
+            leaves = self._levels[0].read(0, self._next_index)
+            zeros_set = set(self._zeros_set)
+        empty = self._empty[0]
+        return [
+            i
+            for i in range(len(leaves) // _NODE)
+            if leaves[i * _NODE : (i + 1) * _NODE] == empty and i not in zeros_set
+        ]
+
+    def proof(self, index: int) -> MerkleProof:
+        """Return the leaf at an index and its path, both from one state of the tree; an unset leaf has one too.
+
+        Raises:
+            ParameterError: no such index.
+        """
+        self._index(index)
+        with self._state:
+            leaf = self._levels[0].read(index, index + 1)
+            path = [
+                self._levels[level].read(index >> level ^ 1, (index >> level ^ 1) + 1)
+                for level in range(self._depth)
+            ]
+        return MerkleProof(_integer(leaf), index, tuple(map(_integer, path)))
+
+    def verify(self, leaf: int, proof: MerkleProof) -> bool:
+        """Tell whether the proof's path leads from the leaf to this tree's root.
+
+        Raises:
+            ParameterError: the path has another depth.
+            FieldRangeError: the leaf is not a field element.
+        """
+        if proof.depth != self._depth:
+            raise ParameterError(f"proof: expected a path of {self._depth} nodes, got {proof.depth}")
+        return proof.root_of(leaf) == self.root
+
+    @property
+    def metadata(self) -> bytes:
+        """Bytes that the owner keeps with the tree; the tree gives them no meaning."""
+        return self._metadata
+
+    @metadata.setter
+    def metadata(self, data: bytes) -> None:
+        self._metadata = plain_bytes(data, "metadata")
+
+    # ---- changes
+
+    def set(self, index: int, leaf: int) -> None:
+        """Set one leaf.
+
+        Raises:
+            ParameterError: no such index.
+            FieldRangeError: not a field element.
+        """
+        self.set_range(self._index(index), [leaf])
+
+    def set_range(self, start: int, leaves: Iterable[int]) -> None:
+        """Set neighbouring leaves; an empty list changes nothing.
+
+        Raises:
+            ParameterError: no such start, or more leaves than fit behind it.
+            FieldRangeError: a leaf is not a field element.
+        """
+        self.override_range(start, leaves, ())
+
+    def append(self, leaf: int) -> int:
+        """Set the leaf at `next_index` and return that index.
+
+        Raises:
+            TreeFull: no index is left.
+            FieldRangeError: not a field element.
+        """
+        return self.extend([leaf])
+
+    def extend(self, leaves: Iterable[int]) -> int:
+        """Set the leaves from `next_index` on, hashing level by level, and return the index of the first.
+
+        Raises:
+            TreeFull: fewer indices are left; nothing was set.
+            FieldRangeError: a leaf is not a field element; nothing was set.
+        """
+        packed = _pack(leaves)
+        with self._writing:
+            start = self._next_index
+            self.apply(self.plan_extend(packed))
+        return start
+
+    def delete(self, index: int) -> None:
+        """Set a leaf back to 0; `next_index` stays, so the index is not given out again.
+
+        An index from `next_index` on is left as it is.
+
+        Raises:
+            ParameterError: no such index.
+        """
+        with self._writing:
+            if self._index(index) < self._next_index:
+                self.apply(self.plan(0, b"", (index,)))
+
+    def override_range(self, start: int, leaves: Iterable[int], deleted: Iterable[int]) -> None:
+        """Set neighbouring leaves and delete others in one step.
+
+        An index that is both set and deleted is set.
+
+        Args:
+            start: index of the first leaf to set.
+            leaves: field elements, maybe none.
+            deleted: indices, maybe none, in any order; those from `next_index` on are left as they are.
+
+        Raises:
+            ParameterError: no such index, or more leaves than fit; nothing was changed.
+            FieldRangeError: a leaf is not a field element; nothing was changed.
+        """
+        packed = _pack(leaves)
+        with self._writing:
+            self.apply(self.plan(start, packed, tuple(deleted)))
+
+    # ---- the two halves of a change
+
+    def plan_extend(self, packed: bytes) -> TreePlan:
+        """Plan to set leaves from `next_index` on.
+
+        Args:
+            packed: leaves, 32 little-endian bytes each.
+
+        Raises:
+            TreeFull: fewer indices are left.
+            FieldRangeError: a leaf is not canonical.
+        """
+        with self._writing:
+            free = self.capacity - self._next_index
+            if len(packed) // _NODE > free:
+                raise TreeFull(f"tree: expected at most {free} more leaves, got {len(packed) // _NODE}")
+            return self.plan(self._next_index, packed, ())
+
+    def plan(self, start: int, packed: bytes, deleted: Sequence[int]) -> TreePlan:
+        """Plan to set and to delete leaves, as `override_range` does, and hash all nodes that change.
+
+        Args:
+            start: index of the first leaf to set.
+            packed: leaves, 32 little-endian bytes each, maybe none.
+            deleted: indices, maybe none.
+
+        Raises:
+            ParameterError: no such index, or more leaves than fit.
+            FieldRangeError: a leaf is not canonical.
+        """
+        count = len(packed) // _NODE
+        whole(start, "start", 0, self.capacity)
+        if count > self.capacity - start:
+            raise ParameterError(f"leaves: expected at most {self.capacity - start} from index {start}, got {count}")
+        for index in deleted:
+            self._index(index)
+        with self._writing:
+            stop = start + count
+            gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
+            runs = _join([(i, self._empty[0]) for i in gone] + ([(start, packed)] if count else []))
+            levels = [runs]
+            for level in range(self._depth):
+                levels.append(self._parents(level, levels[level]) if runs else [])
+            root = levels[-1][0][1] if runs else self._levels[-1].read(0, 1)
+            return TreePlan(
+                root=_integer(root),
+                next_index=max(self._next_index, stop) if count else self._next_index,
+                _version=self._version,
+                _levels=tuple(map(tuple, levels)),
+                _zeros_set=_zeros(start, packed),
+                _zeros_gone=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
+            )
+
+    def apply(self, plan: TreePlan) -> None:
+        """Make a planned change; it cannot fail half-way.
+
+        Raises:
+            ParameterError: the tree has changed since the plan was made.
+        """
+        with self._writing:
+            if plan._version != self._version:
+                raise ParameterError("plan: the tree has changed since it was made")
+            for level, runs in zip(self._levels, plan._levels, strict=True):
+                for first, nodes in runs:
+                    level.reserve(first, first + len(nodes) // _NODE)
+            with self._state:
+                for level, runs in zip(self._levels, plan._levels, strict=True):
+                    for first, nodes in runs:
+                        level.write(first, nodes)
+                self._zeros_set -= plan._zeros_gone
+                self._zeros_set |= plan._zeros_set
+                self._next_index = plan.next_index
+                self._version += 1
+
+    def _parents(self, level: int, runs: list[_Run]) -> list[_Run]:
+        """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
+        spans: list[tuple[int, int, list[_Run]]] = []
+        for first, nodes in runs:
+            low, high = first >> 1, (first + len(nodes) // _NODE + 1) >> 1
+            if spans and low <= spans[-1][1]:
+                spans[-1][2].append((first, nodes))
+                spans[-1] = (spans[-1][0], high, spans[-1][2])
+            else:
+                spans.append((low, high, [(first, nodes)]))
+        children = b"".join(self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans)
+        hashed = hashes.poseidon_many(
+            children, 2, threads=1 if len(children) <= _SMALL * 2 * _NODE else self._threads
+        )
+        parents, done = [], 0
+        for low, high, _ in spans:
+            parents.append((low, hashed[done : done + (high - low) * _NODE]))
+            done += (high - low) * _NODE
+        return parents
+
+    def _overlay(self, level: int, start: int, stop: int, runs: list[_Run]) -> bytes:
+        """Return the nodes start .. stop of a level as they will be with the runs in it."""
+        parts, here = [], start
+        for first, nodes in runs:
+            parts += [self._levels[level].read(here, first), nodes]
+            here = first + len(nodes) // _NODE
+        return b"".join([*parts, self._levels[level].read(here, stop)])
+
+    def _node(self, level: int, position: int) -> int:
+        with self._state:
+            return _integer(self._levels[level].read(position, position + 1))
+
+    def _index(self, index: int) -> int:
+        return whole(index, "index", 0, self.capacity - 1)
+
+
+def _integer(node: bytes) -> int:
+    return int.from_bytes(node, "little")
+
+
+def _pack(leaves: Iterable[int]) -> bytes:
+    return b"".join([scalar.encode(leaf, "leaf") for leaf in leaves])
+
+
+def _zeros(start: int, packed: bytes) -> frozenset[int]:
+    """Return the indices at which a leaf is set to 0."""
+    found, empty, at = [], bytes(_NODE), packed.find(bytes(_NODE))
+    while at >= 0:
+        node = at // _NODE
+        if packed[node * _NODE : (node + 1) * _NODE] == empty:
+            found.append(start + node)
+        at = packed.find(empty, (node + 1) * _NODE)
+    return frozenset(found)
+
+
+def _join(runs: list[_Run]) -> list[_Run]:
+    """Sort runs that do not overlap and join those that touch."""
+    joined: list[tuple[int, int, list[bytes]]] = []
+    for first, nodes in sorted(runs, key=lambda run: run[0]):
+        end = first + len(nodes) // _NODE
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], end, joined[-1][2])
+            joined[-1][2].append(nodes)
+        else:
+            joined.append((first, end, [nodes]))
+    return [(first, b"".join(parts)) for first, _, parts in joined]

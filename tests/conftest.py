@@ -1,0 +1,68 @@
+"""What all tests share.
+
+Environment:
+    RLN_ZEROKIT_DIR  a directory with zerokit's keys and graphs (tree_depth_20/graph.bin and so on); tests
+                     that need it skip with a reason when it is unset
+    RLN_REQUIRE      a list such as `zerokit,node`: what must be there, so that its skips become failures
+    CI               when set, hypothesis draws the same examples in every run
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+INTEROP = ROOT / "tests" / "interop"
+REQUIRED = {name.strip() for name in os.environ.get("RLN_REQUIRE", "").split(",") if name.strip()}
+
+settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def lacking(requirement: str, reason: str) -> None:
+    """Skip, or fail when RLN_REQUIRE lists the requirement."""
+    if requirement in REQUIRED:
+        pytest.fail(f"RLN_REQUIRE lists {requirement}: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def zerokit_dir() -> Path:
+    """The directory with zerokit's keys and graphs."""
+    value = os.environ.get("RLN_ZEROKIT_DIR")
+    if not value:
+        lacking("zerokit", "RLN_ZEROKIT_DIR is unset")
+    directory = Path(str(value))
+    if not (directory / "tree_depth_20" / "graph.bin").is_file():
+        lacking("zerokit", "RLN_ZEROKIT_DIR holds no tree_depth_20/graph.bin")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The node binary; tests/interop/node_modules is there (`npm ci` in tests/interop makes it)."""
+    found = shutil.which("node")
+    if found is None:
+        lacking("node", "node is not installed")
+    if not (INTEROP / "node_modules").is_dir():
+        lacking("node", "tests/interop has no node_modules: run `npm ci` there")
+    return Path(str(found))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many interop tests ran, for a green run without them proves less."""
+    counts = {
+        outcome: sum(
+            "tests/interop/" in report.nodeid or "interop" in report.keywords
+            for report in terminalreporter.getreports(outcome)
+            if getattr(report, "when", "call") == "call" or outcome == "skipped"
+        )
+        for outcome in ("passed", "failed", "skipped")
+    }
+    terminalreporter.write_line(
+        f"interop tests: {counts['passed'] + counts['failed']} ran, {counts['skipped']} skipped"
+    )

@@ -1,0 +1,22 @@
+/* expect.h - what the C tests have in common: EXPECT counts and prints a claim that does not hold. */
+#ifndef RLN_TESTS_EXPECT_H
+#define RLN_TESTS_EXPECT_H
+
+#include <stdio.h>
+
+static int expect_failures;
+
+#define EXPECT(claim)                                                            \
+    do {                                                                         \
+        if (!(claim)) {                                                          \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim);          \
+            expect_failures++;                                                   \
+        }                                                                        \
+    } while (0)
+
+/** What main returns. */
+static inline int expect_status(void) {
+    return expect_failures != 0;
+}
+
+#endif
