@@ -1,0 +1,104 @@
+"""Rate-Limiting Nullifiers: anonymous members, a limit for each epoch, and spammers who reveal themselves."""
+
+from rln import circuit
+from rln.epoch import Epoch, EpochClock
+from rln.errors import (
+    AlreadyAMember,
+    EncodingError,
+    EntropyError,
+    FieldRangeError,
+    InputError,
+    IntegrityAlarm,
+    InvalidProof,
+    KeyFileError,
+    MembershipError,
+    NativeError,
+    NotAMember,
+    ParameterError,
+    PointError,
+    ProofRejected,
+    RateLimitReached,
+    Reason,
+    RecoveryError,
+    RlnError,
+    StoreError,
+    StoreUnavailable,
+    TreeFull,
+    UnknownRoot,
+    WrongEpoch,
+    WrongSignal,
+)
+from rln.group import Group
+from rln.hashing import hash_to_field, poseidon_hash
+from rln.identity import Identity, IdentitySecret
+from rln.keys import ProvingKey, setup
+from rln.membership import Membership, MerkleProof
+from rln.params import Params
+from rln.proof import MultiRlnProof, RlnProof
+from rln.prover import Prover
+from rln.roots import RootHistory, RootWindow, WindowSize
+from rln.share import Share
+from rln.signal import hash_signal, join_signal
+from rln.slashing import recover_secret
+from rln.tree import MerkleTree
+from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifier import Verifier
+from rln.verifying_key import VerifyingKey
+
+__all__ = [
+    "AlreadyAMember",
+    "Duplicate",
+    "EncodingError",
+    "EntropyError",
+    "Epoch",
+    "EpochClock",
+    "FieldRangeError",
+    "Group",
+    "Identity",
+    "IdentitySecret",
+    "InputError",
+    "IntegrityAlarm",
+    "Invalid",
+    "InvalidProof",
+    "KeyFileError",
+    "Membership",
+    "MembershipError",
+    "MerkleProof",
+    "MerkleTree",
+    "MultiRlnProof",
+    "NativeError",
+    "NotAMember",
+    "ParameterError",
+    "Params",
+    "PointError",
+    "ProofRejected",
+    "Prover",
+    "ProvingKey",
+    "RateLimitReached",
+    "RateLimitViolation",
+    "Reason",
+    "RecoveryError",
+    "RlnError",
+    "RlnProof",
+    "RootHistory",
+    "RootWindow",
+    "Share",
+    "StoreError",
+    "StoreUnavailable",
+    "TreeFull",
+    "UnknownRoot",
+    "Valid",
+    "Verdict",
+    "Verifier",
+    "VerifyingKey",
+    "WindowSize",
+    "WrongEpoch",
+    "WrongSignal",
+    "circuit",
+    "hash_signal",
+    "hash_to_field",
+    "join_signal",
+    "poseidon_hash",
+    "recover_secret",
+    "setup",
+]

@@ -1,7 +1,7 @@
-"""Arguments that are no field elements, or are one with more to it: what a public function accepts, said once.
+"""Arguments: what a public function accepts where it is not simply a field element.
 
-`bool`, `float` and every other number-like thing is refused where an `int` belongs, and so is every buffer that
-another thread could change where `bytes` belong. Field elements as such are `rln.scalar`.
+`bool`, `float` and every other number-like thing is refused where an `int` belongs, and so is every buffer
+that another thread could change where `bytes` belong. Field elements as such are `rln.scalar`.
 """
 
 from __future__ import annotations

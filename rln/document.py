@@ -1,8 +1,9 @@
 """A JSON document in the strict sense: one reading, one writing.
 
-`json.loads` alone accepts duplicate names, NaN, floats, escapes that alias plain characters, lone surrogates and any depth.
-Here a document is UTF-8 without a byte-order mark, without backslashes, of bounded size and depth, with distinct names;
-its numbers are canonical integers of at most 16 digits; everything larger is a decimal string, read by `rln.scalar`.
+`json.loads` alone accepts duplicate names, NaN, floats, escapes that alias plain characters, lone surrogates
+and any depth. Here a document is UTF-8 without a byte-order mark, without backslashes, of bounded size and
+depth, with distinct names; its numbers are canonical integers of at most 16 digits; everything larger is a
+decimal string, read by `rln.scalar`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,14 @@ from typing import NoReturn
 
 from rln.errors import EncodingError
 
-type_names = {dict: "object", list: "array", str: "string", int: "number", bool: "boolean", type(None): "null"}
+type_names = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 
 _STRING = re.compile(r'"[^"]*"')
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,15})\Z")
@@ -48,11 +56,15 @@ def read(data: bytes, name: str, size: int = 1 << 20, depth: int = 8) -> object:
 
     def number(digits: str) -> int:
         if not _INTEGER.match(digits):
-            raise EncodingError(f"{name}: expected a canonical integer of at most 16 digits, got another number")
+            raise EncodingError(
+                f"{name}: expected a canonical integer of at most 16 digits, got another number"
+            )
         return int(digits)
 
     def no_float(_: str) -> NoReturn:
-        raise EncodingError(f"{name}: expected integers, got a number with a fraction, an exponent or no value")
+        raise EncodingError(
+            f"{name}: expected integers, got a number with a fraction, an exponent or no value"
+        )
 
     def distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
@@ -81,10 +93,14 @@ def _check_depth(text: str, name: str, depth: int) -> None:
 
 def write(value: object) -> bytes:
     """The canonical bytes of a value: names sorted, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode()
 
 
-def fields(value: object, name: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, object]:
+def fields(
+    value: object, name: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, object]:
     """`value` as an object that has exactly the `required` names, and perhaps the `optional` ones.
 
     Raises:

@@ -1,15 +1,16 @@
 """Epoch: the stretch of time that a limit is for, and the external nullifier that stands for it in proofs.
 
-This module alone reads time. Prover and verifier get the same kind of `EpochClock`, so that both mean the same
-epoch. With LP(b) = length as u64 little-endian ‖ b:
+This module alone reads time. Prover and verifier get the same kind of `EpochClock`, so that both mean the
+same epoch. With LP(b) = length as u64 little-endian ‖ b:
 
     index               floor(unix time / period)
     rln identifier      LP("rln") ‖ LP(application) ‖ LP(period in seconds as u64 little-endian)
     external nullifier  Poseidon(H(index as u64 little-endian in 32 bytes), H(rln identifier))
     H(b)                Keccak-256, read little-endian, modulo r
 
-The application is a domain name that its provider owns, and there is no default: two services with one identifier
-would slash each other's members. The period is inside, so a changed period cannot bring an old epoch back.
+The application is a domain name that its provider owns, and there is no default: two services with one
+identifier would slash each other's members. The period is inside, so a changed period cannot bring an old
+epoch back.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ class Epoch:
         index: floor(unix time / period), 0 to 2^64 - 1.
         period: seconds.
         identifier: the rln identifier before hashing.
-        external_nullifier: the field element for it in proofs. It follows from index and identifier; make epochs
-            with `Epoch.of` or a clock.
+        external_nullifier: the field element for it in proofs. It follows from index and identifier; make
+            epochs with `Epoch.of` or a clock.
     """
 
     index: int
@@ -127,8 +128,8 @@ class EpochClock:
     Args:
         application: a domain name that the provider owns.
         period: length of an epoch in seconds, 1 to 366 days.
-        skew: seconds by which the clocks of members and provider may differ, delivery included; every epoch that
-            overlaps [now - skew, now + skew] is acceptable.
+        skew: seconds by which the clocks of members and provider may differ, delivery included; every epoch
+            that overlaps [now - skew, now + skew] is acceptable.
         now: returns unix time in seconds.
 
     Raises:
@@ -150,7 +151,9 @@ class EpochClock:
 
         Args:
             identifier: 32 bytes, such as `rln/waku-rln-relay/v2.0.0` padded with zero bytes.
-            period, skew, now: as for the class.
+            period: as for the class.
+            skew: as for the class.
+            now: as for the class.
 
         Raises:
             EncodingError: not 32 bytes.
@@ -200,6 +203,7 @@ class EpochClock:
 
     def epoch(self, index: int) -> Epoch:
         """Return the epoch of this index, 0 to 2^64 - 1."""
+        whole(index, "epoch index", 0, _MAX_INDEX)
         with self._lock:
             known = self._known.get(index)
         if known is not None:
@@ -230,5 +234,5 @@ class EpochClock:
         return None
 
     def horizon(self) -> int:
-        """Return the unix time such that epochs ending by then may be forgotten: unacceptable, and one period more."""
+        """Return the unix time up to which ended epochs may be forgotten: one period before any that counts."""
         return max(int(self.now() - self._skew) - self._period, 0)

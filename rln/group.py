@@ -1,9 +1,9 @@
 """Group: the membership tree, and the registry of who stands where in it, kept in memory.
 
-The leaf is always computed here, from commitment and limit: a leaf that somebody else supplies could have a limit
-that nobody agreed to. A commitment is registered once at a time, since two leaves of one secret share their message
-ids. An index is never used again, so no old path fits a new member. A slashed commitment never comes back, because its
-secret is public.
+The leaf is always computed here, from commitment and limit: a leaf that somebody else supplies could have a
+limit that nobody agreed to. A commitment is registered once at a time, since two leaves of one secret share
+their message ids. An index is never used again, so no old path fits a new member. A slashed commitment never
+comes back, because its secret is public.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _ALIVE: Final = -1
 class Group:
     """Members, their leaves, and the roots that proofs may be for.
 
-    Every change is one step: it happens whole or not at all, and the window of roots grows by one. Any number of
-    threads may read while one changes the group; they see the group before a change or after it.
+    Every change is one step: it happens whole or not at all, and the window of roots grows by one. Any number
+    of threads may read while one changes the group; they see the group before a change or after it.
 
     Args:
         depth: of the tree, 1 to 32.
@@ -80,7 +80,8 @@ class Group:
     @property
     def root(self) -> int:
         """The current root, a field element."""
-        return self._tree.root
+        with self._state:
+            return self._tree.root
 
     @property
     def roots(self) -> RootWindow:
@@ -203,8 +204,8 @@ class Group:
     def slash(self, secret: IdentitySecret | Identity | int) -> tuple[Membership, ...]:
         """Remove the member whose secret is known, for good, and retire the roots that contain a leaf of his.
 
-        Roots from before he joined stay acceptable as long as the window says, and so does everybody else's proof
-        against them.
+        Roots from before he joined stay acceptable as long as the window says, and so does everybody else's
+        proof against them.
 
         Args:
             secret: what a RateLimitViolation carries, or the number itself.

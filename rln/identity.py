@@ -1,9 +1,9 @@
 """Identity: a member's secret, held by the C core and shown by nothing.
 
 Neither class below prints, formats, pickles, copies or serialises its secret. The one way out is
-`IdentitySecret.reveal()`, spelled out where it is meant. Equality takes constant time. `close()`, or leaving a `with`
-block, gives the secret up: the C core wipes it as soon as nobody else holds it, neither a call that is under way nor
-the identity of a secret or the secret of an identity.
+`IdentitySecret.reveal()`, spelled out where it is meant. Equality takes constant time. `close()`, or leaving
+a `with` block, gives the secret up: the C core wipes it as soon as nobody else holds it, neither a call that
+is under way nor the identity of a secret or the secret of an identity.
 
 Both classes are immutable but for `close()`, and safe to use from several threads.
 """
@@ -186,7 +186,8 @@ class Identity(_Opaque):
     def share(self, x: int, external_nullifier: int, message_id: int) -> Share:
         """Compute the share of one message; constant time in the secret.
 
-        Nothing here counts messages: two calls that differ in x alone give the secret away. The prover, which burns
+        Nothing here counts messages: two calls that differ in x alone give the secret away. The prover, which
+            burns
         message ids, is the one caller that should exist.
 
         Args:

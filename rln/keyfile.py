@@ -1,6 +1,6 @@
-"""The file of a proving key: what it is for, where it comes from, the key and the witness graph, under one digest.
+r"""The file of a proving key: what it is for, where it comes from, key and graph, under one digest.
 
-    8 bytes   rln-key\\n
+    8 bytes   rln-key\n
     1 byte    format, 1
     u64       number of bytes that follow
     u32       length of the header
@@ -42,8 +42,11 @@ class CircuitParameters:
     max_out: int | None = None
 
     def __post_init__(self) -> None:
-        for name, value, high in (("depth", self.depth, 32), ("limit_bits", self.limit_bits, 16),
-                                  ("max_out", 1 if self.max_out is None else self.max_out, 64)):
+        for name, value, high in (
+            ("depth", self.depth, 32),
+            ("limit_bits", self.limit_bits, 16),
+            ("max_out", 1 if self.max_out is None else self.max_out, 64),
+        ):
             if type(value) is not int or not 1 <= value <= high:
                 raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
 
@@ -69,9 +72,12 @@ class Provenance:
 
     def __post_init__(self) -> None:
         name = self.imported_from
-        if name is not None and not (0 < len(name) <= 200 and name.isprintable() and "\\" not in name
-                                     and '"' not in name):
-            raise ParameterError("provenance: expected 1 .. 200 printable characters without quotes or backslashes")
+        if name is not None and not (
+            0 < len(name) <= 200 and name.isprintable() and "\\" not in name and '"' not in name
+        ):
+            raise ParameterError(
+                "provenance: expected 1 .. 200 printable characters without quotes or backslashes"
+            )
 
     def __str__(self) -> str:
         return "made here, alone" if self.imported_from is None else f"imported from {self.imported_from}"
@@ -99,15 +105,27 @@ class KeyFile:
         if self.circuit_digest is not None:
             check_digest(self.circuit_digest, "circuit digest")
 
+    @property
+    def body(self) -> bytes:
+        """Key and graph, as they stand in the file."""
+        return len(self.key).to_bytes(8, "little") + self.key + self.graph
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the body."""
+        return hashlib.sha256(self.body).hexdigest()
+
     def encode(self) -> bytes:
         """The whole file."""
-        body = len(self.key).to_bytes(8, "little") + self.key + self.graph
-        header = document.write({
-            "circuit": {name: getattr(self.parameters, name) for name in _CIRCUIT},
-            "circuit_digest": self.circuit_digest,
-            "imported_from": self.provenance.imported_from,
-            "sha256": hashlib.sha256(body).hexdigest(),
-        })
+        body = self.body
+        header = document.write(
+            {
+                "circuit": {name: getattr(self.parameters, name) for name in _CIRCUIT},
+                "circuit_digest": self.circuit_digest,
+                "imported_from": self.provenance.imported_from,
+                "sha256": hashlib.sha256(body).hexdigest(),
+            }
+        )
         rest = len(header).to_bytes(4, "little") + header + body
         return MAGIC + bytes([FORMAT]) + len(rest).to_bytes(8, "little") + rest
 
@@ -116,8 +134,8 @@ class KeyFile:
         """Read a whole file.
 
         Raises:
-            EncodingError: another magic or format, a length that is not that of the file, a header of another form,
-                a body whose SHA-256 is not the header's.
+            EncodingError: another magic or format, a length that is not that of the file, a header of another
+                form, a body whose SHA-256 is not the header's.
         """
         start = len(MAGIC) + 9
         if not is_key_file(data):
@@ -128,23 +146,32 @@ class KeyFile:
             raise EncodingError(f"key file: format: expected {FORMAT}, got {data[len(MAGIC)]}")
         length = int.from_bytes(data[len(MAGIC) + 1 : start], "little")
         if len(data) - start != length:
-            raise EncodingError(f"key file: expected {length} bytes after the length, got {len(data) - start}")
+            raise EncodingError(
+                f"key file: expected {length} bytes after the length, got {len(data) - start}"
+            )
         header_length = int.from_bytes(data[start : start + 4], "little")
         if header_length > min(_HEADER_LIMIT, length - 4):
-            raise EncodingError(f"key file: header: expected at most {min(_HEADER_LIMIT, length - 4)} bytes, "
-                                f"got {header_length}")
+            raise EncodingError(
+                f"key file: header: expected at most {min(_HEADER_LIMIT, length - 4)} bytes, "
+                f"got {header_length}"
+            )
         body_start = start + 4 + header_length
         return cls._from_parts(data[start + 4 : body_start], data[body_start:])
 
     @classmethod
     def _from_parts(cls, header: bytes, body: bytes) -> KeyFile:
-        found = document.fields(document.read(header, "key file header"), "key file header",
-                                ("circuit", "circuit_digest", "imported_from", "sha256"))
+        found = document.fields(
+            document.read(header, "key file header"),
+            "key file header",
+            ("circuit", "circuit_digest", "imported_from", "sha256"),
+        )
         if document.write(found) != header:
             raise EncodingError("key file header: expected canonical JSON")
         digest = check_digest(found["sha256"], "key file header: sha256")
         if hashlib.sha256(body).hexdigest() != digest:
-            raise EncodingError(f"key file: body: expected SHA-256 {digest}, got {hashlib.sha256(body).hexdigest()}")
+            raise EncodingError(
+                f"key file: body: expected SHA-256 {digest}, got {hashlib.sha256(body).hexdigest()}"
+            )
         circuit = document.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
         depth, limit_bits, max_out = (circuit[name] for name in _CIRCUIT)
         parameters = CircuitParameters(
@@ -158,7 +185,9 @@ class KeyFile:
         end = 8 + int.from_bytes(body[:8], "little")
         return cls(
             parameters,
-            None if circuit_digest is None else document.text(circuit_digest, "key file header: circuit_digest"),
+            None
+            if circuit_digest is None
+            else document.text(circuit_digest, "key file header: circuit_digest"),
             Provenance(None if source is None else document.text(source, "key file header: imported_from")),
             body[8:end],
             body[end:],

@@ -1,7 +1,7 @@
 """Ports: what prover and verifier need of the world, and nothing about how it is done.
 
-Adapters live in `rln.stores`. Every one of them must pass the contract suites in `tests/stores/`. All fail closed:
-a store that cannot tell raises `StoreUnavailable`, and then nothing was accepted and no id given out.
+Adapters live in `rln.stores`. Every one of them must pass the contract suites in `tests/stores/`. All fail
+closed: a store that cannot tell raises `StoreUnavailable`, and then nothing was accepted and no id given out.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Clock(Protocol):
 
 @runtime_checkable
 class RootSource(Protocol):
-    """The roots that a proof may be for. Never empty: no roots means that nothing is acceptable, not everything."""
+    """The roots that a proof may be for. Never empty: no roots would mean that nothing is acceptable."""
 
     def __contains__(self, root: object) -> bool:
         """Tell whether the root is acceptable now."""
@@ -47,7 +47,7 @@ class RootSource(Protocol):
 
 
 class NullifierLog(Protocol):
-    """Remembers the shares of accepted messages. A key is (external nullifier, nullifier), never proof bytes."""
+    """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes."""
 
     def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
         """Return the share that is known for the nullifier in the epoch; writes nothing.
@@ -64,7 +64,8 @@ class NullifierLog(Protocol):
             shares: one for each message id of the message, with its nullifier; nullifiers pairwise different.
 
         Returns:
-            Nothing, when all were new: they are in the log now. Otherwise the shares that were there before under
+            Nothing, when all were new: they are in the log now. Otherwise the shares that were there before
+                under
             any of these nullifiers, in the order of the argument, and nothing was written.
 
         Raises:
@@ -86,7 +87,8 @@ class MessageIdAllocator(Protocol):
     def reserve(self, commitment: int, epoch: Epoch, limit: int, count: int = 1) -> range:
         """Reserve the next ids of a member for one message, durably before it returns.
 
-        Ids are counted by member and external nullifier, that is by the absolute epoch which the proof is for.
+        Ids are counted by member and external nullifier, that is by the absolute epoch which the proof is
+        for.
 
         Args:
             commitment: identity commitment of the member.

@@ -1,9 +1,10 @@
 """Proof: the 128 bytes of a Groth16 proof with the public values that it is about.
 
-`RlnProof` carries one message id, `MultiRlnProof` several slots of which some are used. Both give the same `shares`
-for the same member, epoch and message ids, so proofs of the two kinds slash each other.
+`RlnProof` carries one message id, `MultiRlnProof` several slots of which some are used. Both give the same
+`shares` for the same member, epoch and message ids, so proofs of the two kinds slash each other.
 
-Values here are canonical and complete. Whether the points lie on the curve and the equation holds, the verifier says.
+Values here are canonical and complete. Whether the points lie on the curve and the equation holds, the
+verifier says.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ class MultiRlnProof:
 
     Raises:
         EncodingError, FieldRangeError, PointError: as for `RlnProof`.
-        ParameterError: x is 0, lengths differ, no slot is used, an unused slot is not 0, or a nullifier comes twice.
+        ParameterError: x is 0, lengths differ, no slot is used, an unused slot is not 0, or a nullifier comes
+            twice.
     """
 
     proof: bytes
@@ -145,14 +147,22 @@ class MultiRlnProof:
 
     def __post_init__(self) -> None:
         _check_common(self)
-        for name, values in (("ys", self.ys), ("nullifiers", self.nullifiers), ("selector_used", self.selector_used)):
+        for name, values in (
+            ("ys", self.ys),
+            ("nullifiers", self.nullifiers),
+            ("selector_used", self.selector_used),
+        ):
             if type(values) is not tuple:
                 raise ParameterError(f"{name}: expected a tuple, got {type(values).__name__}")
         slots = len(self.selector_used)
         if not 1 <= slots <= MAX_SLOTS or len(self.ys) != slots or len(self.nullifiers) != slots:
-            raise ParameterError(f"slots: expected as many ys, nullifiers and selectors, 1 .. {MAX_SLOTS}, "
-                                 f"got {len(self.ys)}, {len(self.nullifiers)}, {slots}")
-        for i, (y, nullifier, used) in enumerate(zip(self.ys, self.nullifiers, self.selector_used, strict=True)):
+            raise ParameterError(
+                f"slots: expected as many ys, nullifiers and selectors, 1 .. {MAX_SLOTS}, "
+                f"got {len(self.ys)}, {len(self.nullifiers)}, {slots}"
+            )
+        for i, (y, nullifier, used) in enumerate(
+            zip(self.ys, self.nullifiers, self.selector_used, strict=True)
+        ):
             scalar.check(y, f"ys[{i}]")
             scalar.check(nullifier, f"nullifiers[{i}]")
             if type(used) is not bool:
@@ -200,8 +210,15 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
     if any(value not in (0, 1) for value in selectors):
         raise EncodingError("public values: expected selectors of 0 or 1")
     x, external_nullifier = values[2 * slots + 1 : 2 * slots + 3]
-    return MultiRlnProof(proof, values[:slots], values[slots], values[slots + 1 : 2 * slots + 1], x,
-                         external_nullifier, tuple(value == 1 for value in selectors))
+    return MultiRlnProof(
+        proof,
+        values[:slots],
+        values[slots],
+        values[slots + 1 : 2 * slots + 1],
+        x,
+        external_nullifier,
+        tuple(value == 1 for value in selectors),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Roots: the recent roots that a proof may be for.
 
-A member proves against the root he knows while others join, so a verifier accepts the current root and those that
-it replaced a short while ago. `RootHistory` is the owner's half: a group, or whoever follows a contract, pushes roots
-into it. `RootWindow` is the verifier's half: a live view that cannot be changed. Neither is ever empty.
+A member proves against the root he knows while others join, so a verifier accepts the current root and those
+that it replaced a short while ago. `RootHistory` is the owner's half: a group, or whoever follows a contract,
+pushes roots into it. `RootWindow` is the verifier's half: a live view that cannot be changed. Neither is ever
+empty.
 
 Both may be used from several threads; a push is one atomic step.
 """
@@ -24,8 +25,8 @@ from rln.errors import ParameterError
 class WindowSize:
     """How long a replaced root stays acceptable. The current root always is.
 
-    Measure the window in time where members may join in bursts: by count alone, a burst of joins between somebody's
-    proof and its arrival makes the proof void. With both bounds a root must keep both.
+    Measure the window in time where members may join in bursts: by count alone, a burst of joins between
+    somebody's proof and its arrival makes the proof void. With both bounds a root must keep both.
 
     Args:
         count: this many newest roots, the current one included, 1 to 2^20; None is no bound.
@@ -121,7 +122,7 @@ class RootHistory:
         """Tell whether a root is acceptable now."""
         with self._lock:
             self._expire()
-            return type(root) is int and self._values[root] > 0 if root in self._values else False
+            return type(root) is int and root in self._values
 
     def _add(self, root: int) -> None:
         if self._entries and self._entries[-1].step == self._step:

@@ -1,8 +1,8 @@
 """Signal: the bytes that a message is about. x, the place on the line, is their hash.
 
-A signal made of several parts (method, path, body) must be joined so that no two lists of parts give the same bytes:
-("ab", "c") and ("a", "bc") are different messages, and a member who may not tell them apart pays with his secret.
-`join_signal` does that, with LP(b) = length as u64 little-endian ‖ b:
+A signal made of several parts (method, path, body) must be joined so that no two lists of parts give the same
+bytes: ("ab", "c") and ("a", "bc") are different messages, and a member who may not tell them apart pays with
+his secret. `join_signal` does that, with LP(b) = length as u64 little-endian ‖ b:
 
     LP(domain) ‖ number of parts as u64 little-endian ‖ LP(part 1) ‖ LP(part 2) ‖ ...
 """

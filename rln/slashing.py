@@ -24,12 +24,14 @@ class ShareSource(Protocol):
 def recover_secret(first: Share | ShareSource, second: Share | ShareSource) -> IdentitySecret:
     """Recover the secret on the line through two shares of one nullifier.
 
-    Shares must come from verified proofs: anybody can write down two points of a line. Of messages with several
-    message ids the first pair with equal nullifiers and different x counts. When neither share has a nullifier, nothing
-    says that they belong together; the result means something only if its commitment is that of a member.
+    Shares must come from verified proofs: anybody can write down two points of a line. Of messages with
+    several message ids the first pair with equal nullifiers and different x counts. When neither share has a
+    nullifier, nothing says that they belong together; the result means something only if its commitment is
+    that of a member.
 
     Args:
-        first, second: shares, or proofs of either mode.
+        first: a share, or a proof of either mode.
+        second: another one.
 
     Returns:
         The secret a0 of y = a0 + a1 x, with Poseidon(a1) equal to the nullifier.

@@ -1,8 +1,8 @@
-"""snarkjs's JSON: proof.json, public.json, verification_key.json, and the circom input that we call witness.json.
+"""The JSON of snarkjs: proof.json, public.json, verification_key.json, and circom's input, witness.json.
 
-The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Numbers are decimal strings with one spelling each; a
-coordinate is below p, a scalar below r. Points leave this module as bytes in the layout of `rln.h`; whether they
-lie on the curve is asked by whoever loads them.
+The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Numbers are decimal strings with one spelling
+each; a coordinate is below p, a scalar below r. Points leave this module as bytes in the layout of `rln.h`;
+whether they lie on the curve is asked by whoever loads them.
 """
 
 from __future__ import annotations
@@ -29,17 +29,28 @@ def read_proof(data: bytes) -> bytes:
         FieldRangeError: a coordinate of p or more.
         PointError: a point off the curve, outside the subgroup, or infinity.
     """
-    found = document.fields(document.read(data, "proof.json", 1 << 14), "proof.json",
-                            ("pi_a", "pi_b", "pi_c", "protocol", "curve"))
+    found = document.fields(
+        document.read(data, "proof.json", 1 << 14),
+        "proof.json",
+        ("pi_a", "pi_b", "pi_c", "protocol", "curve"),
+    )
     _check_protocol(found, "proof.json")
-    return groth16.compress(_g1(found["pi_a"], "pi_a") + _g2(found["pi_b"], "pi_b") + _g1(found["pi_c"], "pi_c"))
+    return groth16.compress(
+        _g1(found["pi_a"], "pi_a") + _g2(found["pi_b"], "pi_b") + _g1(found["pi_c"], "pi_c")
+    )
 
 
 def write_proof(proof: bytes) -> bytes:
     """proof.json for 128 proof bytes."""
     points = groth16.decompress(proof)
-    return document.pretty({"pi_a": _g1_text(points[:64]), "pi_b": _g2_text(points[64:192]),
-                    "pi_c": _g1_text(points[192:]), **_PROTOCOL})
+    return document.pretty(
+        {
+            "pi_a": _g1_text(points[:64]),
+            "pi_b": _g2_text(points[64:192]),
+            "pi_c": _g1_text(points[192:]),
+            **_PROTOCOL,
+        }
+    )
 
 
 def read_public(data: bytes) -> tuple[int, ...]:
@@ -61,16 +72,20 @@ def write_public(values: Sequence[int]) -> bytes:
 def read_verifying_key(data: bytes) -> bytes:
     """The verifying key in a verification_key.json, uncompressed, as `lowlevel.groth16` decodes it.
 
-    `vk_alphabeta_12` may be absent; when it is there its shape is checked and its value, which no verifier needs,
-    is not used.
+    `vk_alphabeta_12` may be absent; when it is there its shape is checked and its value, which no verifier
+    needs, is not used.
 
     Raises:
         EncodingError: not the exact shape, or as many IC points as nPublic + 1.
         FieldRangeError: a coordinate of p or more.
     """
     name = "verification_key.json"
-    found = document.fields(document.read(data, name), name,
-                            ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC"), ("vk_alphabeta_12",))
+    found = document.fields(
+        document.read(data, name),
+        name,
+        ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC"),
+        ("vk_alphabeta_12",),
+    )
     _check_protocol(found, name)
     public = document.integer(found["nPublic"], "nPublic", 0, 1 << 20)
     constants = document.items(found["IC"], "IC", public + 1)
@@ -79,12 +94,14 @@ def read_verifying_key(data: bytes) -> bytes:
             for two in document.items(six, "vk_alphabeta_12", 3):
                 for value in document.items(two, "vk_alphabeta_12", 2):
                     _coordinate(value, "vk_alphabeta_12")
-    return b"".join([
-        _g1(found["vk_alpha_1"], "vk_alpha_1"),
-        *(_g2(found[field], field) for field in _KEY_POINTS),
-        len(constants).to_bytes(8, "little"),
-        *(_g1(point, f"IC[{i}]", infinity=i == 0) for i, point in enumerate(constants)),
-    ])
+    return b"".join(
+        [
+            _g1(found["vk_alpha_1"], "vk_alpha_1"),
+            *(_g2(found[field], field) for field in _KEY_POINTS),
+            len(constants).to_bytes(8, "little"),
+            *(_g1(point, f"IC[{i}]", infinity=i == 0) for i, point in enumerate(constants)),
+        ]
+    )
 
 
 def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
@@ -98,9 +115,18 @@ def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
     constants = [_g1_text(key[start : start + 64]) for start in range(456, len(key), 64)]
     numbers = [str(_integer(alpha_beta[start : start + 32])) for start in range(0, 384, 32)]
     pairs = [numbers[i : i + 2] for i in range(0, 12, 2)]
-    return document.pretty({**_PROTOCOL, "nPublic": len(constants) - 1, "vk_alpha_1": _g1_text(key[:64]),
-                    "vk_beta_2": beta, "vk_gamma_2": gamma, "vk_delta_2": delta,
-                    "vk_alphabeta_12": [pairs[:3], pairs[3:]], "IC": constants})
+    return document.pretty(
+        {
+            **_PROTOCOL,
+            "nPublic": len(constants) - 1,
+            "vk_alpha_1": _g1_text(key[:64]),
+            "vk_beta_2": beta,
+            "vk_gamma_2": gamma,
+            "vk_delta_2": delta,
+            "vk_alphabeta_12": [pairs[:3], pairs[3:]],
+            "IC": constants,
+        }
+    )
 
 
 def read_witness(data: bytes) -> dict[str, tuple[int, ...]]:
@@ -118,14 +144,20 @@ def read_witness(data: bytes) -> dict[str, tuple[int, ...]]:
     inputs: dict[str, tuple[int, ...]] = {}
     for name, value in found.items():
         values = value if isinstance(value, list) else [value]
-        inputs[name] = tuple(scalar.parse(item, f"witness.json {name[:40]}[{i}]") for i, item in enumerate(values))
+        inputs[name] = tuple(
+            scalar.parse(item, f"witness.json {name[:40]}[{i}]") for i, item in enumerate(values)
+        )
     return inputs
 
 
 def write_witness(inputs: Mapping[str, int | Sequence[int]]) -> bytes:
     """witness.json for named inputs: the circom form, decimal strings."""
-    return document.pretty({name: str(value) if isinstance(value, int) else [str(item) for item in value]
-                    for name, value in inputs.items()})
+    return document.pretty(
+        {
+            name: str(value) if isinstance(value, int) else [str(item) for item in value]
+            for name, value in inputs.items()
+        }
+    )
 
 
 def _check_protocol(found: dict[str, object], name: str) -> None:
@@ -156,8 +188,10 @@ def _g1(value: object, name: str, infinity: bool = False) -> bytes:
 
 def _g2(value: object, name: str) -> bytes:
     """[[x.c0, x.c1], [y.c0, y.c1], ["1", "0"]] as 128 bytes."""
-    x, y, z = ([_coordinate(item, name) for item in document.items(pair, name, 2)]
-               for pair in document.items(value, name, 3))
+    x, y, z = (
+        [_coordinate(item, name) for item in document.items(pair, name, 2)]
+        for pair in document.items(value, name, 3)
+    )
     if z != [1, 0]:
         raise EncodingError(f'{name}: expected ["1", "0"] as the third coordinate')
     data = bytearray(b"".join(part.to_bytes(32, "little") for part in (*x, *y)))
@@ -177,4 +211,3 @@ def _g2_text(data: bytes) -> list[list[str]]:
     plain = data[:127] + bytes([data[127] & 0x3F])
     x0, x1, y0, y1 = (str(_integer(plain[start : start + 32])) for start in range(0, 128, 32))
     return [[x0, x1], [y0, y1], ["1", "0"]]
-

@@ -1,10 +1,12 @@
 """Merkle tree of Poseidon hashes over 2^depth leaves, sparse: what was never set costs nothing.
 
-A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. Level 0 holds the leaves here;
-`subtree_root` counts from the root, as zerokit does. Behaviour is that of zerokit 3.0.0 (zerokit-spec 8.2).
+A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. Level 0 holds the leaves
+here; `subtree_root` counts from the root, as zerokit does. Behaviour is that of zerokit 3.0.0 (zerokit-spec
+8.2).
 
-Every change is planned first and applied then: a plan hashes all new nodes beside the tree and may fail in any way;
-applying it only copies bytes. So a change happens whole or not at all, and readers wait for the copying alone.
+Every change is planned first and applied then: a plan hashes all new nodes beside the tree and may fail in
+any way; applying it only copies bytes. So a change happens whole or not at all, and readers wait for the
+copying alone.
 """
 
 from __future__ import annotations
@@ -157,7 +159,7 @@ class MerkleTree:
         return self._node(height, self._index(index) >> height)
 
     def empty_indices(self) -> list[int]:
-        """Return the indices below `next_index` that hold no leaf: never set, or deleted. A leaf set to 0 counts."""
+        """Return the indices below `next_index` never set, or deleted since; one set to 0 counts as set."""
         with self._state:
             leaves = self._levels[0].read(0, self._next_index)
             zeros_set = set(self._zeros_set)
@@ -169,7 +171,7 @@ class MerkleTree:
         ]
 
     def proof(self, index: int) -> MerkleProof:
-        """Return the leaf at an index and its path, both from one state of the tree; an unset leaf has one too.
+        """Return a leaf, set or not, and its path, both from one state of the tree.
 
         Raises:
             ParameterError: no such index.
@@ -308,7 +310,9 @@ class MerkleTree:
         count = len(packed) // _NODE
         whole(start, "start", 0, self.capacity)
         if count > self.capacity - start:
-            raise ParameterError(f"leaves: expected at most {self.capacity - start} from index {start}, got {count}")
+            raise ParameterError(
+                f"leaves: expected at most {self.capacity - start} from index {start}, got {count}"
+            )
         for index in deleted:
             self._index(index)
         with self._writing:

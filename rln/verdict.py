@@ -6,7 +6,8 @@
         case RateLimitViolation(identity_secret=secret): ...    the member overspent, and this is his secret
         case Invalid(reason=reason): ...                        refused
 
-None of them has a truth value: `if verifier.submit(...)` raises, so a refused message cannot pass by accident.
+None of them has a truth value: `if verifier.submit(...)` raises, so a refused message cannot pass by
+accident.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     u32 id 1  u64 length 40  u32 bytes of a scalar 32  r  u32 number of wires
     u32 id 2  u64 length      the wires, 32 bytes each; the first is 1
 
-All numbers little-endian. The wires behind the public values are secret: keep such a file as private as the secret.
+All numbers little-endian. The wires behind the public values are secret: keep such a file as private as the
+secret.
 Source: iden3/snarkjs, wtns_utils.
 """
 
@@ -46,11 +47,15 @@ def read(data: bytes) -> bytes:
     if width != scalar.SIZE or prime != _PRIME:
         raise EncodingError("wtns: field: expected r of BN254, got another")
     if length != count * scalar.SIZE or len(data) - _HEAD.size != length:
-        raise EncodingError(f"wtns: wires: expected {count * scalar.SIZE} bytes, got {len(data) - _HEAD.size}")
+        raise EncodingError(
+            f"wtns: wires: expected {count * scalar.SIZE} bytes, got {len(data) - _HEAD.size}"
+        )
     wires = data[_HEAD.size :]
     for start in range(0, len(wires), scalar.SIZE):
         if int.from_bytes(wires[start : start + scalar.SIZE], "little") >= scalar.ORDER:
-            raise FieldRangeError(f"wtns: wire {start // scalar.SIZE}: expected a canonical scalar, got r or more")
+            raise FieldRangeError(
+                f"wtns: wire {start // scalar.SIZE}: expected a canonical scalar, got r or more"
+            )
     if wires[: scalar.SIZE] != (1).to_bytes(scalar.SIZE, "little"):
         raise EncodingError("wtns: wire 0: expected 1")
     return wires

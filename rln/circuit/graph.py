@@ -67,19 +67,19 @@ class GraphBuilder:
         return len(nodes) - 1
 
     def mul(self, left: int, right: int) -> int:
-        """left * right."""
+        """Multiply."""
         return self.apply(Operation.MUL, left, right)
 
     def add(self, left: int, right: int) -> int:
-        """left + right."""
+        """Add."""
         return self.apply(Operation.ADD, left, right)
 
     def sub(self, left: int, right: int) -> int:
-        """left - right."""
+        """Subtract right from left."""
         return self.apply(Operation.SUB, left, right)
 
     def combination(self, coefficients: Sequence[int], nodes: Sequence[int], constant: int = 0) -> int:
-        """constant + sum coefficients[i] * nodes[i]; at least one node."""
+        """Compute constant + sum coefficients[i] * nodes[i] of at least one node."""
         total: int | None = None
         for coefficient, node in zip(coefficients, nodes, strict=True):
             term = node if coefficient == 1 else self.mul(self.constant(coefficient), node)

@@ -1,6 +1,6 @@
 """A rank-1 constraint system: row i says <A_i, w> <B_i, w> = <C_i, w> for the wires w.
 
-Wires: 0 is the constant 1, then the public ones (outputs before inputs), then the private inputs, then the rest.
+Wires: 0 is the constant 1, then the public ones (outputs before inputs), then the private inputs, then others.
 Rows are sparse. The three matrices have the layout that the key set-up of the C core takes, so nothing is
 converted on the way there.
 
@@ -18,9 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rln.errors import EncodingError, FieldRangeError, ParameterError
-
-FR_MODULUS = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-"""r, the order of the BN254 groups: the field of every circuit that a key is made for."""
+from rln.scalar import ORDER
 
 _MAGIC = b"r1cs"
 _FORMAT = 1
@@ -120,7 +118,7 @@ class R1cs:
     outputs: int
     public_inputs: int
     private_inputs: int
-    modulus: int = FR_MODULUS
+    modulus: int = ORDER
 
     def __post_init__(self) -> None:
         if not len(self.a) == len(self.b) == len(self.c):
@@ -177,7 +175,7 @@ class R1cs:
         return b"".join(parts)
 
     @classmethod
-    def decode(cls, data: bytes, modulus: int = FR_MODULUS) -> R1cs:
+    def decode(cls, data: bytes, modulus: int = ORDER) -> R1cs:
         """Read a `.r1cs` file over the field of `modulus`.
 
         Args:

@@ -5,4 +5,9 @@ no budget, no root, no memory of what was revealed. One message id used for two 
 nothing on this floor stops you. Names and signatures may change with any release.
 
 Field elements are 32 bytes, little-endian, canonical; points and proofs as `native/include/rln.h` describes them.
+Importing any of the modules imports `engine` first, where RLN_ENGINE takes effect.
 """
+
+from rln.lowlevel import engine
+
+__all__ = ["engine"]

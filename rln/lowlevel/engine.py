@@ -35,7 +35,9 @@ def choose(name: str | None = None) -> None:
     Raises:
         NativeError: no such engine, or this processor cannot run it; the one in use stays.
     """
-    chosen = ffi.NULL if name is None else name.encode("ascii", "replace")
+    if name is not None and name not in names():
+        _call.fail(lib.RLN_ERR_ENGINE, what=f"engine {name!r}")
+    chosen = ffi.NULL if name is None else name.encode("ascii")
     _call.check(lib.rln_engine_choose(chosen), what=f"engine {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""Stores that live and die with the process: for tests, demonstrations, and a provider who restarts with the epoch.
+"""Stores that live and die with the process: for tests, demonstrations, and services that never restart.
 
 Both are safe to use from several threads, and useless across processes.
 """
@@ -76,7 +76,9 @@ class MemoryNullifierLog:
 
 
 class MemoryMessageIds:
-    """A `MessageIdAllocator` in memory. After a restart it starts at 0 again: a member who goes on sending in the
+    """A `MessageIdAllocator` in memory.
+
+    After a restart it starts at 0 again: a member who goes on sending in the
     same epoch then loses his secret. Use it where the identity does not outlive the process.
     """
 
@@ -97,7 +99,7 @@ class MemoryMessageIds:
             newest = max(used, default=epoch.index)
             if epoch.index < newest - 1:
                 raise StoreUnavailable(
-                    f"message ids: epoch {epoch.index} is over, epoch {newest} was used; has the clock gone back?"
+                    f"message ids: epoch {epoch.index} is over, {newest} was used; has the clock gone back?"
                 )
             first = used.get(epoch.index, 0)
             if first + count > limit:

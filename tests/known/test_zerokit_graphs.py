@@ -100,12 +100,16 @@ def test_the_multi_graph_answers_only_for_selected_ids(zerokit_dir: Path) -> Non
         "selectorUsed": b"".join(map(word, (1, 0, 1, 0))),
     }
     witness = Witness(graph, place(graph, given))
-    public = {witness.read(i, 1) for i in range(1, 20)}
     alice = identity.from_secret(given["identitySecret"])
-    for used, message_id in ((True, 1), (False, 2), (True, 3), (False, 4)):
-        y, nullifier = identity.share(alice, given["x"], given["externalNullifier"], word(message_id))
-        assert (y in public) == used
-        assert (nullifier in public) == used
+    shares = [
+        identity.share(alice, given["x"], given["externalNullifier"], word(message_id)) if used else [bytes(32)] * 2
+        for used, message_id in ((True, 1), (False, 2), (True, 3), (False, 4))
+    ]
+    leaf = hashes.poseidon([identity.commitment(alice), given["userMessageLimit"]])
+    root = hashes.merkle_root(leaf, given["pathElements"], bytes([1, 1] + [0] * 18))
+    public = [y for y, _ in shares] + [root] + [nullifier for _, nullifier in shares]
+    public += [given["x"], given["externalNullifier"], given["selectorUsed"]]
+    assert witness.read(1, 15) == b"".join(public)
 
 
 def test_the_depth_20_graph_takes_about_a_millisecond(zerokit_dir: Path) -> None:

@@ -58,7 +58,8 @@ rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t
     fr *slots = mem_take(&scratch, n, sizeof *slots);
     if (!slots) return RLN_ERR_MEMORY;
     slots[0] = fr_one();
-    for (size_t i = 1; i < n && !status; i++) status = api_scalar(&slots[i], fault, "inputs", i, inputs + 32 * i);
+    for (size_t i = 1; i < n && !status; i++)
+        status = api_scalar(&slots[i], fault, "inputs", i, inputs + 32 * i);
     if (!status) {
         if (identity) slots[secret_slot] = *identity_secret(identity);
         status = witness_evaluate_var(r, fault, graph, slots);
@@ -69,8 +70,9 @@ rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t
 
 rln_status rln_witness_import(const uint8_t *wires, size_t wires_len, rln_witness **r, rln_fault *fault) {
     *r = NULL;
-    if (!wires || wires_len == 0 || wires_len % 32)
-        return api_fail(RLN_ERR_LENGTH, fault, "wires", API_WHOLE, wires_len / 32 * 32 + 32, wires ? wires_len : 0);
+    const size_t got = wires ? wires_len : 0;
+    if (got == 0 || got % 32)
+        return api_fail(RLN_ERR_LENGTH, fault, "wires", API_WHOLE, (got / 32 + 1) * 32, got);
     rln_witness *witness = witness_new(wires_len / 32);
     if (!witness) return RLN_ERR_MEMORY;
     rln_status status = RLN_OK;

@@ -11,6 +11,7 @@
 
 #include "../base/mem.h"
 #include "../base/pool.h"
+#include "../math/pairing_term.h"
 #include "../math/types.h"
 
 /* A transform's domain: powers of a 2^log_n-th root of unity w, and of the coset's shift g (g^2 = w). */
@@ -21,16 +22,6 @@ typedef struct ntt_domain {
     const fr *shifts;         /* g^i / n, i < n */
     fr inverse_n;             /* 1 / n */
 } ntt_domain;
-
-/* The lines of one Miller loop whose G2 point is known beforehand; made by pairing_prepare. */
-typedef struct g2_lines g2_lines;
-
-/* One factor e(p, q) of a product. lines, when not NULL, stands for q. */
-typedef struct pairing_term {
-    g1_aff p;
-    g2_aff q;
-    const g2_lines *lines;
-} pairing_term;
 
 typedef struct engine {
     const char *name;

@@ -102,7 +102,7 @@ static size_t first_bad(const named_points *p, int g2, uint8_t *bad, pool *threa
 rln_status proving_key_check_points(const proving_key *k, pool *threads, rln_fault *fault) {
     const named_points g1[] = {
         {"alpha_g1", &k->alpha_g1, 1, NULL},
-        {"gamma_abc_g1", k->ic, k->instance, NULL},
+        {"ic", k->ic, k->instance, NULL},
         {"beta_g1", &k->beta_g1, 1, NULL},
         {"delta_g1", &k->delta_g1, 1, NULL},
         {"a_query", k->a_points, k->a.finite, k->a.place},

@@ -22,8 +22,8 @@
 #include "../engine/engine.h"
 #include "../math/types.h"
 
-/* The largest power of two that divides r - 1. */
-#define KEY_LOG_DOMAIN_MAX 28
+/* The coset needs a root of unity of twice the order, and 2^28 is the largest power of two in r - 1. */
+#define KEY_LOG_DOMAIN_MAX 27
 
 /* Where the points of a query stand: finite of count are not infinity, and place[i] is the position of the
  * i-th of those. The points themselves lie in the key, g1 or g2. */

@@ -28,7 +28,7 @@ static rln_status take_queries(cursor *c, key_file *f, uint64_t *l_count, rln_fa
     if (!(f->beta_g2 = cursor_take(c, G2_BYTES))) return cut_short(fault, "beta_g2");
     if (!(f->gamma_g2 = cursor_take(c, G2_BYTES))) return cut_short(fault, "gamma_g2");
     if (!(f->delta_g2 = cursor_take(c, G2_BYTES))) return cut_short(fault, "delta_g2");
-    if (take_points(c, &f->ic, &f->instance, G1_BYTES)) return cut_short(fault, "gamma_abc_g1");
+    if (take_points(c, &f->ic, &f->instance, G1_BYTES)) return cut_short(fault, "ic");
     if (!(f->beta_g1 = cursor_take(c, G1_BYTES))) return cut_short(fault, "beta_g1");
     if (!(f->delta_g1 = cursor_take(c, G1_BYTES))) return cut_short(fault, "delta_g1");
     if (take_points(c, &f->a, &f->wires, G1_BYTES)) return cut_short(fault, "a_query");
@@ -38,7 +38,7 @@ static rln_status take_queries(cursor *c, key_file *f, uint64_t *l_count, rln_fa
     if ((status = must_be(fault, "b_g2_query", f->wires, b2_count))) return status;
     if (take_points(c, &f->h, &f->domain, G1_BYTES)) return cut_short(fault, "h_query");
     if (take_points(c, &f->l, l_count, G1_BYTES)) return cut_short(fault, "l_query");
-    if (f->instance == 0 || f->instance > f->wires) return must_be(fault, "gamma_abc_g1", f->wires, f->instance);
+    if (f->instance == 0 || f->instance > f->wires) return must_be(fault, "ic", f->wires, f->instance);
     return must_be(fault, "l_query", f->wires - f->instance, *l_count);
 }
 

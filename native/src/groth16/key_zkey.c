@@ -26,7 +26,7 @@
 enum { PROTOCOL = 1, PARTS = 2, IC = 3, ENTRIES = 4, A = 5, B1 = 6, B2 = 7, L = 8, H = 9, CONTRIBUTIONS = 10 };
 
 static const char *const NAMES[SECTIONS + 1] = {
-    "zkey",      "protocol",   "header",     "gamma_abc_g1", "coefficients", "a_query",
+    "zkey",      "protocol",   "header",     "ic", "coefficients", "a_query",
     "b_g1_query", "b_g2_query", "l_query",    "h_query",      "contributions"};
 
 static rln_status wrong(rln_fault *fault, const char *field, uint64_t expected, uint64_t got) {

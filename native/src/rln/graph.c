@@ -90,7 +90,8 @@ static rln_status nodes_survey(rln_graph *g, rln_fault *fault, span *file) {
             continue;
         }
         if (node.operation == GRAPH_INPUT) {
-            if (node.at[0] >= GRAPH_SLOTS_MAX) return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
+            if (node.at[0] >= GRAPH_SLOTS_MAX)
+                return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
             if (node.at[0] >= g->input_size) g->input_size = (size_t)node.at[0] + 1;
         }
         work += node_work(node.operation);
@@ -252,8 +253,8 @@ static rln_status file_load(rln_graph *g, rln_fault *fault, const uint8_t *data,
     if (memcmp(data, MAGIC, sizeof MAGIC)) return bad(fault, "magic", WHOLE, 0, 0);
     span file = {data + sizeof MAGIC + 8, data_len - edges};
     const uint64_t count = bytes_u64_decode(data + sizeof MAGIC);
-    if (count == 0 || count > GRAPH_NODES_MAX) return bad(fault, "node count at most", WHOLE, GRAPH_NODES_MAX, count);
-    if (count > file.left / NODE_SIZE_MIN) return bad(fault, "node count at most", WHOLE, file.left / NODE_SIZE_MIN, count);
+    const uint64_t room = file.left / NODE_SIZE_MIN, most = room < GRAPH_NODES_MAX ? room : GRAPH_NODES_MAX;
+    if (count == 0 || count > most) return bad(fault, "node count at most", WHOLE, most, count);
     g->node_count = (size_t)count;
     g->input_size = 1;
 

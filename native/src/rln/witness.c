@@ -205,7 +205,8 @@ rln_status witness_evaluate_var(rln_witness **r, rln_fault *fault, const rln_gra
             status = no_witness(fault, "node", graph->computed[i].c);
             goto done;
         }
-    for (size_t i = 0; i < graph->wire_count; i++) fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
+    for (size_t i = 0; i < graph->wire_count; i++)
+        fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
     const fr one = fr_one();
     if (!fr_equal(&witness->wires[0], &one)) {
         status = no_witness(fault, "wire", 0);

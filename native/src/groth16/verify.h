@@ -1,0 +1,17 @@
+/* verify.h - one proof: e(A, B) = e(alpha, beta) e(IC, gamma) e(C, delta). */
+#ifndef RLN_GROTH16_VERIFY_H
+#define RLN_GROTH16_VERIFY_H
+
+#include "key.h"
+#include "proof.h"
+
+/** *ok = 1 when the equation holds, else 0.
+ *  needs   inputs: key->instance - 1 of them; p decoded, so trusted to consist of points of the groups
+ *  gives   0, or -1: no memory, *ok = 0
+ *  time    variable */
+RLN_MUST_USE int proof_verify_var(int *ok, const verifying_key *k, const fr *inputs, const proof *p);
+
+/** r = scalars[0] IC_0 + .. over all instance points; may be infinity. 0, or -1: no memory. */
+RLN_MUST_USE int instance_sum_var(g1_aff *r, const verifying_key *k, const fr *scalars, pool *threads);
+
+#endif

@@ -1,0 +1,50 @@
+"""Does a witness satisfy a circuit: every constraint evaluated, in plain integers.
+
+For tests, audits and messages. A proof of an unsatisfied witness does not verify, so nothing rests on this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rln.circuit.r1cs import R1cs, Row
+from rln.circuit.relation import Circuit
+from rln.errors import FieldRangeError, ParameterError
+
+
+def failures(r1cs: R1cs, witness: Sequence[int]) -> Iterator[int]:
+    """The constraints that do not hold, in ascending order.
+
+    Args:
+        r1cs: the constraints.
+        witness: a value for each wire, canonical, the first one 1.
+
+    Raises:
+        ParameterError: another number of wires, or wire 0 is not 1.
+        FieldRangeError: a value is not canonical. The message does not repeat it.
+    """
+    if len(witness) != r1cs.wires:
+        raise ParameterError(f"witness: expected {r1cs.wires} wires, got {len(witness)}")
+    for wire, value in enumerate(witness):
+        if not 0 <= value < r1cs.modulus:
+            raise FieldRangeError(f"witness[{wire}]: expected a canonical field element, got another")
+    if witness[0] != 1:
+        raise ParameterError("witness[0]: expected 1, got another value")
+    return _failures(r1cs, witness)
+
+
+def explain(circuit: Circuit, witness: Sequence[int]) -> str | None:
+    """Name the first constraint that does not hold, as in `constraint 5795 (limit)`; None when all hold."""
+    index = next(failures(circuit.r1cs, witness), None)
+    return None if index is None else f"constraint {index} ({circuit.labels[index]})"
+
+
+def _failures(r1cs: R1cs, witness: Sequence[int]) -> Iterator[int]:
+    for index, (a, b, c) in enumerate(r1cs.rows()):
+        product = _value(a, witness) * _value(b, witness)
+        if (product - _value(c, witness)) % r1cs.modulus:
+            yield index
+
+
+def _value(row: Row, witness: Sequence[int]) -> int:
+    return sum(coefficient * witness[wire] for wire, coefficient in row)

@@ -1,0 +1,27 @@
+"""The commands of `rln`, put together."""
+
+from __future__ import annotations
+
+import typer
+
+from rln.cli import demo, doctor, identity, keys, proofs, vectors
+
+app = typer.Typer(
+    name="rln",
+    help="Rate-Limiting Nullifiers: keys, proofs, verdicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("setup")(keys.setup)
+app.add_typer(keys.app, name="keys", help="What a key file is, whether it is sound, conversion.")
+app.add_typer(identity.app, name="identity", help="A member's secret, in a file.")
+app.command("witness")(proofs.witness)
+app.command("prove")(proofs.prove)
+app.command("verify")(proofs.verify)
+app.command("recover")(proofs.recover)
+app.command("poseidon")(proofs.poseidon)
+app.add_typer(vectors.app, name="vectors", help="Test vectors.")

@@ -1,0 +1,87 @@
+"""`rln identity`: the secret goes into a file that only its owner can read, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln import document, scalar
+from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
+from rln.identity import Identity
+
+app = typer.Typer(no_args_is_help=True)
+
+_SEED_LIMIT = 1 << 16
+
+
+@app.callback()
+def group() -> None:
+    """Make identities."""
+
+
+@app.command("new")
+def new(
+    out: Annotated[Path, typer.Option(help="New file for the secret; never an existing one.")],
+    seed_file: Annotated[str | None, typer.Option(help="zerokit's seeded generation; - is standard input.")] = None,
+    extended: Annotated[bool, typer.Option("--extended", help="With trapdoor and nullifier.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an identity, write its secret to a file of mode 0600, print its commitment."""
+
+    def action() -> Report:
+        with _identity(seed_file, extended) as identity:
+            write_secret(out, identity, extended)
+            commitment = str(identity.commitment)
+        return Report({"commitment": commitment, "file": str(out)}, commitment)
+
+    run(action, as_json)
+
+
+def write_secret(path: Path, identity: Identity, extended: bool = False) -> None:
+    """Write a secret to a new file of mode 0600.
+
+    Raises:
+        UnusableFile: the file exists, or cannot be made.
+    """
+    content = {"identityCommitment": str(identity.commitment), "identitySecret": str(identity.secret().reveal())}
+    if extended:
+        trapdoor, nullifier = identity.secret().reveal_extended()
+        content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise UnusableFile(f"{path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(document.pretty(content))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_secret(path: Path) -> Identity:
+    """The identity in a file that `new` wrote.
+
+    Raises:
+        InputError: another form, or a secret that does not belong to its commitment.
+    """
+    with naming(path):
+        found = document.fields(
+            document.read(read_file(path), "identity"), "identity",
+            ("identityCommitment", "identitySecret"), ("identityTrapdoor", "identityNullifier"),
+        )
+        identity = Identity.from_secret(scalar.parse(found["identitySecret"], "identitySecret"))
+        if identity.commitment != scalar.parse(found["identityCommitment"], "identityCommitment"):
+            raise UnusableFile("identityCommitment: expected that of the secret, got another")
+        return identity
+
+
+def _identity(seed_file: str | None, extended: bool) -> Identity:
+    if seed_file is None:
+        return Identity.generate_extended() if extended else Identity.generate()
+    seed = sys.stdin.buffer.read(_SEED_LIMIT + 1) if seed_file == "-" else read_file(Path(seed_file))
+    if not 0 < len(seed) <= _SEED_LIMIT:
+        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {len(seed)} or more")
+    return Identity.from_seed(seed, extended)

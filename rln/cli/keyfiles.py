@@ -1,0 +1,64 @@
+"""Keys as the command line names them: our file, `.zkey`, `.arkzkey` with its graph, JSON, or a built-in name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rln.cli.report import naming, read_file
+from rln.errors import ParameterError
+from rln.keyfile import is_key_file
+from rln.keys import ProvingKey
+from rln.lowlevel import groth16
+from rln.verifying_key import PACKAGED, VerifyingKey
+
+ARK, ZKEY, OWN = "arkzkey", "zkey", "rlnkey"
+
+
+def kind_of(path: Path, data: bytes) -> str:
+    """Which kind of proving key a file holds: by its first bytes, and an `.arkzkey`, which has none, by name.
+
+    Raises:
+        ParameterError: none of them.
+    """
+    if is_key_file(data):
+        return OWN
+    if data[:4] == b"zkey":
+        return ZKEY
+    if path.suffix == ".arkzkey":
+        return ARK
+    raise ParameterError("expected our key file, a .zkey or an .arkzkey")
+
+
+def open_proving_key(
+    path: Path, graph: Path | None = None, sha256: str | None = None, threads: int | None = None
+) -> ProvingKey:
+    """The proving key in a file, checked; arguments as for `ProvingKey.load`.
+
+    Raises:
+        InputError: which file, and what is wrong with it.
+    """
+    with naming(path):
+        kind_of(path, read_file(path)[:16])
+        if graph is not None:
+            read_file(graph)
+        return ProvingKey.load(path, graph=graph, sha256=sha256, threads=threads)
+
+
+def open_verifying_key(name: str, graph: Path | None = None) -> VerifyingKey:
+    """The verifying key of a built-in name, or in a JSON or key file.
+
+    Raises:
+        InputError: which file, and what is wrong with it.
+    """
+    if name in PACKAGED:
+        return VerifyingKey.builtin(name)
+    path = Path(name)
+    with naming(path):
+        data = read_file(path)
+        if path.suffix == ".json" or data.lstrip()[:1] == b"{":
+            return VerifyingKey.from_json(data)
+        kind = kind_of(path, data)
+        if kind == OWN:
+            return ProvingKey.decode(data, check=False).verifying_key
+        handle = groth16.ProvingKeyHandle.load("zkey" if kind == ZKEY else "ark", data, None)
+        return VerifyingKey._of(handle.verifying_key())

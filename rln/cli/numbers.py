@@ -1,0 +1,29 @@
+"""Field elements as people type them: decimal, or hexadecimal after 0x."""
+
+from __future__ import annotations
+
+import re
+
+from rln import scalar
+from rln.errors import EncodingError
+
+_HEX = re.compile(r"0x[0-9a-f]{1,64}\Z", re.IGNORECASE)
+
+
+def parse(text: str, name: str) -> int:
+    """The field element in decimal digits or in 0x and up to 64 hexadecimal ones.
+
+    Raises:
+        EncodingError: other text.
+        FieldRangeError: r or more.
+    """
+    if text[:2] in ("0x", "0X"):
+        if not _HEX.match(text):
+            raise EncodingError(f"{name}: expected 0x and 1 to 64 hexadecimal digits")
+        return scalar.check(int(text, 16), name)
+    return scalar.parse(text, name)
+
+
+def hexadecimal(value: int) -> str:
+    """A field element as 0x and 64 digits."""
+    return f"0x{value:064x}"

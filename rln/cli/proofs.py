@@ -1,0 +1,164 @@
+"""`rln witness`, `prove`, `verify`, `recover`, `poseidon`: one question each, files in and files out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln import snarkjs, wtns
+from rln.cli import numbers
+from rln.cli.identity import write_secret
+from rln.cli.keyfiles import open_proving_key, open_verifying_key
+from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
+from rln.errors import KeyFileError, ParameterError
+from rln.hashing import poseidon_hash
+from rln.identity import Identity
+from rln.keys import ProvingKey, write_file
+from rln.lowlevel.witness import Witness
+from rln.share import Share
+from rln.slashing import recover_secret
+from rln.statement import SECRET, Statement
+
+KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
+GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+PinOption = Annotated[
+    str | None, typer.Option("--sha256", help="The key file must be this one; then its checks are not repeated.")
+]
+InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
+
+
+def witness(
+    key: KeyOption,
+    input_file: InputOption,
+    out: Annotated[Path, typer.Option(help="The .wtns file, mode 0600: it holds the secret.")],
+    graph: GraphOption = None,
+    sha256: PinOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the assignment of all wires, for snarkjs to prove from."""
+
+    def action() -> Report:
+        opened = open_proving_key(key, graph, sha256)
+        made, values, _ = _witness(opened, input_file)
+        write_file(out, wtns.write(made.read(0, made.size)), 0o600)
+        return Report({"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
+                      f"{made.size} wires written to {out}")
+
+    run(action, as_json)
+
+
+def prove(
+    key: KeyOption,
+    input_file: InputOption,
+    proof: Annotated[Path, typer.Option(help="proof.json to write.")],
+    public: Annotated[Path, typer.Option(help="public.json to write.")],
+    graph: GraphOption = None,
+    sha256: PinOption = None,
+    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove what witness.json says. The message id in it must never have been used in its epoch."""
+
+    def action() -> Report:
+        opened = open_proving_key(key, graph, sha256, threads)
+        made, values, expected = _witness(opened, input_file)
+        if values != expected:
+            raise KeyFileError(f"{graph or key}: the graph computes other public values than those of RLN")
+        points = opened.prove(made, threads)
+        if not opened.verifying_key.verify(values, points):
+            raise KeyFileError(f"{key}: the proof that the key made does not verify; nothing was written")
+        write_file(proof, snarkjs.write_proof(points))
+        write_file(public, snarkjs.write_public(values))
+        return Report({"proof": str(proof), "public": [str(value) for value in values]},
+                      f"proof written to {proof}, public values to {public}")
+
+    run(action, as_json)
+
+
+def verify(
+    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    proof: Annotated[Path, typer.Option(help="proof.json")],
+    public: Annotated[Path, typer.Option(help="public.json")],
+    graph: GraphOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a proof of any circuit, in snarkjs's files."""
+
+    def action() -> Report:
+        key = open_verifying_key(vk, graph)
+        with naming(public):
+            values = snarkjs.read_public(read_file(public))
+            if len(values) != key.public_inputs:
+                raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
+        with naming(proof):
+            points = snarkjs.read_proof(read_file(proof))
+        if key.verify(values, points):
+            return Report({"accepted": True}, "accepted")
+        reason = "the proof does not hold for these public values"
+        return Report({"accepted": False, "reason": reason}, f"refused: {reason}", REFUSED)
+
+    run(action, as_json)
+
+
+def recover(
+    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; twice.")],
+    nullifier: Annotated[str | None, typer.Option(help="Of both messages; the line must belong to it.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New file for the secret, mode 0600.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recover the secret on the line through two shares; print its commitment."""
+
+    def action() -> Report:
+        if len(share) != 2:
+            raise ParameterError(f"--share: expected two, got {len(share)}")
+        name = None if nullifier is None else numbers.parse(nullifier, "--nullifier")
+        first, second = (_share(text, name) for text in share)
+        secret = recover_secret(first, second)
+        if out is not None:
+            write_secret(out, secret.identity())
+        commitment = secret.commitment
+        data = {"commitment": str(commitment), "file": None if out is None else str(out)}
+        return Report(data, f"commitment {numbers.hexadecimal(commitment)}")
+
+    run(action, as_json)
+
+
+def poseidon(
+    values: Annotated[list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="A B ...")],
+    as_json: AsJson = False,
+) -> None:
+    """Hash field elements with Poseidon."""
+
+    def action() -> Report:
+        result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values)])
+        return Report({"hash": str(result)}, numbers.hexadecimal(result))
+
+    run(action, as_json)
+
+
+def _witness(key: ProvingKey, path: Path) -> tuple[Witness, tuple[int, ...], tuple[int, ...]]:
+    """The assignment for a witness.json, its public values, and those that they must be."""
+    with naming(path):
+        inputs = snarkjs.read_witness(read_file(path))
+        secret = _take_secret(inputs)
+        statement = Statement.from_inputs(key.parameters, inputs)
+        with Identity.from_secret(secret) as member:
+            made = key.witness(statement.inputs(), member)
+            return made, key.public_values(made), statement.public_values(member)
+
+
+def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
+    values: Sequence[int] = inputs.pop(SECRET, ())
+    if len(values) != 1:
+        raise ParameterError(f"{SECRET}: expected 1 value, got {len(values)}")
+    return values[0]
+
+
+def _share(text: str, nullifier: int | None) -> Share:
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise ParameterError("--share: expected X,Y")
+    return Share(numbers.parse(parts[0], "--share X"), numbers.parse(parts[1], "--share Y"), nullifier)

@@ -1,0 +1,118 @@
+"""Report: what a command has to say, to people or as JSON, and the exit status that goes with it.
+
+    0  done, accepted
+    1  well formed but refused: a proof that does not hold, shares that determine nothing, a vector that misses
+    2  unusable input: which file, which field
+    3  a store or the machine failed
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rln.errors import InputError, NativeError, RlnError, StoreError
+
+ACCEPTED, REFUSED, UNUSABLE, FAILED = 0, 1, 2, 3
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The end of a command.
+
+    Attributes:
+        data: for `--json`.
+        text: for people, rich markup is not interpreted; or something that rich can draw.
+        status: the exit status.
+    """
+
+    data: Mapping[str, object]
+    text: str | RenderableType = ""
+    status: int = ACCEPTED
+
+
+class UnusableFile(InputError):
+    """A file that is not there, or cannot be read or written as asked."""
+
+
+def run(action: Callable[[], Report], as_json: bool) -> None:
+    """Run a command and leave with its status; a failure is one line and never a traceback."""
+    try:
+        report = action()
+    except (RlnError, OSError) as error:
+        report = _failure(error)
+    if as_json:
+        typer.echo(json.dumps(dict(report.data), indent=1))
+    elif isinstance(report.text, str):
+        if report.text:
+            typer.echo(report.text, err=report.status != ACCEPTED)
+    else:
+        Console(highlight=False).print(report.text)
+    raise typer.Exit(report.status)
+
+
+def _failure(error: RlnError | OSError) -> Report:
+    if isinstance(error, InputError):
+        status = UNUSABLE
+    elif isinstance(error, (StoreError, NativeError, OSError)):
+        status = FAILED
+    else:
+        status = REFUSED
+    message = str(error) or type(error).__name__
+    return Report({"error": type(error).__name__, "message": message}, f"rln: {message}", status)
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file that a user named.
+
+    Raises:
+        UnusableFile: it is not there or not readable.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableFile(f"{path}: {error.strerror}") from error
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Put the file's name before the message of an input error."""
+    try:
+        yield
+    except InputError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise type(error)(f"{path}: {error}") from error
+    except OSError as error:
+        raise UnusableFile(f"{path}: {error.strerror}") from error
+
+
+@dataclass(slots=True)
+class Bar:
+    """A progress bar on a terminal's standard error, and nothing elsewhere."""
+
+    label: str
+    hidden: bool = False
+    _progress: Progress = field(init=False)
+
+    @contextmanager
+    def running(self) -> Iterator[Callable[[float], None]]:
+        """Show the bar; the value is called with the part done, 0.0 to 1.0."""
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn(self.label), BarColumn(), TimeElapsedColumn(), console=console,
+            disable=self.hidden or not console.is_terminal, transient=True,
+        )
+        with self._progress:
+            task = self._progress.add_task(self.label, total=1.0)
+            yield lambda part: self._progress.update(task, completed=part)

@@ -1,0 +1,149 @@
+"""Parameters: the one document that a provider publishes and a client pins.
+
+It says everything that member and provider must agree on. Its canonical JSON has one digest; whoever pins the
+digest pins the keys too, since their digests are inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from rln import document
+from rln.argument import whole
+from rln.epoch import MAX_PERIOD, check_application, rln_identifier
+from rln.errors import EncodingError, ParameterError
+from rln.keyfile import CircuitParameters, check_digest
+
+if TYPE_CHECKING:
+    from rln.keys import ProvingKey
+
+_SIZE_LIMIT = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What one application agrees on with its members.
+
+    Args:
+        application: domain name of the provider.
+        period: length of an epoch in seconds.
+        depth: of the membership tree, 1 to 32.
+        limit_bits: a user message limit is at most 2^limit_bits.
+        max_out: slots of a proof, or None for one message id a proof.
+        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None where it is not known.
+        key_digest: SHA-256 (hex) of proving key and graph (`ProvingKey.digest`).
+        verifying_key_digest: SHA-256 (hex) of the verifying key (`VerifyingKey.digest`).
+        window_count: so many newest roots are acceptable, or None for no such bound.
+        window_seconds: a replaced root stays acceptable so many seconds, or None for no such bound.
+
+    Raises:
+        ParameterError: a number outside its range, no domain name, or no bound of the window.
+        EncodingError: a digest of another form.
+    """
+
+    application: str
+    period: int
+    depth: int
+    limit_bits: int
+    max_out: int | None
+    circuit_digest: str | None
+    key_digest: str
+    verifying_key_digest: str
+    window_count: int | None
+    window_seconds: int | None
+
+    def __post_init__(self) -> None:
+        check_application(self.application)
+        whole(self.period, "period", 1, MAX_PERIOD)
+        CircuitParameters(self.depth, self.limit_bits, self.max_out)
+        if self.circuit_digest is not None:
+            check_digest(self.circuit_digest, "circuit_digest")
+        check_digest(self.key_digest, "key_digest")
+        check_digest(self.verifying_key_digest, "verifying_key_digest")
+        if self.window_count is None and self.window_seconds is None:
+            raise ParameterError("root window: expected a count, seconds, or both")
+        for name, value in (("window_count", self.window_count), ("window_seconds", self.window_seconds)):
+            if value is not None:
+                whole(value, name, 1, 1 << 20)
+
+    @classmethod
+    def of(
+        cls,
+        key: ProvingKey,
+        application: str,
+        period: int,
+        *,
+        window_count: int | None = None,
+        window_seconds: int | None = None,
+    ) -> Params:
+        """The parameters of an application that uses this key; arguments as for the class."""
+        relation = key.parameters
+        return cls(
+            application,
+            period,
+            relation.depth,
+            relation.limit_bits,
+            relation.max_out,
+            key.circuit_digest,
+            key.digest,
+            key.verifying_key.digest,
+            window_count,
+            window_seconds,
+        )
+
+    @property
+    def circuit(self) -> CircuitParameters:
+        """The relation."""
+        return CircuitParameters(self.depth, self.limit_bits, self.max_out)
+
+    @property
+    def identifier(self) -> bytes:
+        """The rln identifier before hashing."""
+        return rln_identifier(self.application, self.period)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the document."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+    def encode(self) -> bytes:
+        """The document: canonical JSON, one spelling."""
+        return document.write({field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def decode(cls, data: bytes, digest: str | None = None) -> Params:
+        """Read a document.
+
+        Args:
+            data: the whole document.
+            digest: the pinned SHA-256 (hex); the document must be that one.
+
+        Raises:
+            EncodingError: not canonical, a name missing or unknown, or another document than the pinned one.
+            ParameterError: a value outside its range.
+        """
+        names = tuple(field.name for field in fields(cls))
+        found = document.fields(document.read(data, "parameters", _SIZE_LIMIT), "parameters", names)
+        if document.write(found) != data:
+            raise EncodingError("parameters: expected canonical JSON")
+        params = cls(**found)  # type: ignore[arg-type]  # __post_init__ checks each value's type
+        if digest is not None and params.digest != check_digest(digest, "digest"):
+            raise EncodingError(f"parameters: expected SHA-256 {digest}, got {params.digest}")
+        return params
+
+    def check_key(self, key: ProvingKey) -> None:
+        """Refuse a key that is not the one in the document.
+
+        Raises:
+            ParameterError: another relation, circuit, proving key or verifying key.
+        """
+        for name, expected, got in (
+            ("circuit", self.circuit, key.parameters),
+            ("circuit digest", self.circuit_digest, key.circuit_digest),
+            ("key digest", self.key_digest, key.digest),
+            ("verifying key digest", self.verifying_key_digest, key.verifying_key.digest),
+        ):
+            if expected != got:
+                raise ParameterError(f"{name}: expected {expected} as the parameters say, got {got}")

@@ -1,0 +1,178 @@
+"""Statement: what one message proves, but for the secret: circuit inputs, and the public values due.
+
+Source: zerokit-spec 4.1 and 4.2, RLN-v2 with one message id and with several slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from rln import scalar
+from rln.argument import nonzero, whole
+from rln.errors import ParameterError
+from rln.identity import Identity
+from rln.keyfile import CircuitParameters
+from rln.membership import MerkleProof, rate_commitment
+
+SECRET: Final = "identitySecret"
+"""The circuit's input that no Python value carries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One message of one member, in the words of the relation.
+
+    Args:
+        parameters: which relation.
+        limit: the member's user message limit, 1 to 2^limit_bits.
+        message_ids: one for each slot (one in all for the single relation); those in use are below the limit
+            and pairwise different, the others any field element.
+        selector_used: for each slot, whether it is in use; at least one is.
+        path: from the member's leaf to the root.
+        x: hash of the signal, not 0.
+        external_nullifier: of the epoch.
+
+    Raises:
+        ParameterError: a number outside its range, or a path of another depth.
+        FieldRangeError: a number that is not a field element.
+    """
+
+    parameters: CircuitParameters
+    limit: int
+    message_ids: tuple[int, ...]
+    selector_used: tuple[bool, ...]
+    path: MerkleProof
+    x: int
+    external_nullifier: int
+
+    def __post_init__(self) -> None:
+        slots = self.parameters.max_out or 1
+        whole(self.limit, "userMessageLimit", 1, self.parameters.largest_limit)
+        if len(self.message_ids) != slots or len(self.selector_used) != slots:
+            raise ParameterError(
+                f"messageId: expected {slots} with as many selectors, "
+                f"got {len(self.message_ids)} and {len(self.selector_used)}"
+            )
+        for message_id in self.message_ids:
+            scalar.check(message_id, "messageId")
+        used = self._used
+        for message_id in used:
+            whole(message_id, "messageId", 0, self.limit - 1)
+        if not used or (self.parameters.max_out is None and not self.selector_used[0]):
+            raise ParameterError("selectorUsed: expected at least one slot in use")
+        if len(set(used)) != len(used):
+            raise ParameterError("messageId: expected different ones in the slots in use")
+        if self.path.depth != self.parameters.depth:
+            raise ParameterError(f"path: expected {self.parameters.depth} levels, got {self.path.depth}")
+        nonzero(self.x, "x")
+        scalar.check(self.external_nullifier, "external_nullifier")
+
+    @classmethod
+    def spend(
+        cls,
+        parameters: CircuitParameters,
+        limit: int,
+        message_ids: Sequence[int],
+        path: MerkleProof,
+        x: int,
+        external_nullifier: int,
+    ) -> Self:
+        """The statement that uses the first slots for these message ids, and no other slot."""
+        used = whole(len(message_ids), "number of message ids", 1, parameters.max_out or 1)
+        unused = (parameters.max_out or 1) - used
+        return cls(
+            parameters,
+            limit,
+            (*message_ids, *(0,) * unused),
+            (True,) * used + (False,) * unused,
+            path,
+            x,
+            external_nullifier,
+        )
+
+    @classmethod
+    def from_inputs(cls, parameters: CircuitParameters, inputs: Mapping[str, Sequence[int]]) -> Self:
+        """The statement in a circuit's inputs, the secret left out.
+
+        Args:
+            parameters: which relation.
+            inputs: by name, as in witness.json; a single value is a sequence of one.
+
+        Raises:
+            ParameterError: a name missing or unknown, another number of values, or what the class refuses.
+        """
+        lengths = input_lengths(parameters)
+        del lengths[SECRET]
+        for name in inputs:
+            if name not in lengths:
+                raise ParameterError(f"{name[:40]}: no input of this circuit has that name")
+        for name, length in lengths.items():
+            if name not in inputs:
+                raise ParameterError(f"{name}: missing")
+            if len(inputs[name]) != length:
+                raise ParameterError(f"{name}: expected {length} values, got {len(inputs[name])}")
+        for bit in inputs["identityPathIndex"]:
+            whole(bit, "identityPathIndex", 0, 1)
+        selectors = inputs.get("selectorUsed", (1,))
+        for selector in selectors:
+            whole(selector, "selectorUsed", 0, 1)
+        path = MerkleProof.from_path(0, inputs["pathElements"], inputs["identityPathIndex"])
+        return cls(
+            parameters,
+            inputs["userMessageLimit"][0],
+            tuple(inputs["messageId"]),
+            tuple(selector == 1 for selector in selectors),
+            path,
+            inputs["x"][0],
+            inputs["externalNullifier"][0],
+        )
+
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """The circuit's inputs by name, all but the secret."""
+        values: dict[str, tuple[int, ...]] = {
+            "x": (self.x,),
+            "externalNullifier": (self.external_nullifier,),
+            "userMessageLimit": (self.limit,),
+            "messageId": self.message_ids,
+            "pathElements": self.path.siblings,
+            "identityPathIndex": self.path.bits,
+        }
+        if self.parameters.max_out is not None:
+            values["selectorUsed"] = self._selectors
+        return values
+
+    def public_values(self, identity: Identity) -> tuple[int, ...]:
+        """What the public values must be for this member, computed apart from any circuit or graph."""
+        ys, nullifiers = [], []
+        for message_id, used in zip(self.message_ids, self.selector_used, strict=True):
+            share = identity.share(self.x, self.external_nullifier, message_id) if used else None
+            ys.append(share.y if share else 0)
+            nullifiers.append((share.nullifier or 0) if share else 0)
+        root = self.path.root_of(rate_commitment(identity.commitment, self.limit))
+        selectors = () if self.parameters.max_out is None else self._selectors
+        return (*ys, root, *nullifiers, self.x, self.external_nullifier, *selectors)
+
+    @property
+    def _used(self) -> tuple[int, ...]:
+        slots = zip(self.message_ids, self.selector_used, strict=True)
+        return tuple(message_id for message_id, used in slots if used)
+
+    @property
+    def _selectors(self) -> tuple[int, ...]:
+        return tuple(int(used) for used in self.selector_used)
+
+
+def input_lengths(parameters: CircuitParameters) -> dict[str, int]:
+    """The names of all inputs of the relation, the secret included, and how many values each has."""
+    lengths = {
+        "x": 1,
+        "externalNullifier": 1,
+        SECRET: 1,
+        "userMessageLimit": 1,
+        "messageId": parameters.max_out or 1,
+        "pathElements": parameters.depth,
+        "identityPathIndex": parameters.depth,
+    }
+    return lengths if parameters.max_out is None else {**lengths, "selectorUsed": parameters.max_out}

@@ -1,0 +1,219 @@
+"""Verifier: what becomes of a message that arrives.
+
+Checks go from cheap to dear, and nothing is written before the last one: number of values, epoch, root,
+signal, a look for the identical share, curve, subgroup and equation, then one atomic insert into the log,
+which alone decides between a first message, a copy, and a second message on the same id. Nothing is keyed on
+proof bytes, since anybody can re-randomise them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rln import scalar
+from rln.argument import plain_bytes
+from rln.epoch import Epoch
+from rln.errors import (
+    EncodingError,
+    InputError,
+    IntegrityAlarm,
+    InvalidProof,
+    ParameterError,
+    ProofRejected,
+    Reason,
+    RecoveryError,
+    UnknownRoot,
+    WrongEpoch,
+    WrongSignal,
+)
+from rln.ports import Clock, NullifierLog, RootSource
+from rln.proof import AnyProof, MultiRlnProof, RlnProof
+from rln.share import Share
+from rln.signal import hash_signal
+from rln.slashing import recover_secret
+from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying_key import VerifyingKey
+
+
+class Verifier:
+    """Judges messages. Safe to use from several threads, and from several processes that share one log.
+
+    Args:
+        verifying_key: of the circuit that members prove with.
+        roots: acceptable roots, live (`group.roots`) or a fixed collection; never empty.
+        log: remembers the shares of accepted messages.
+        clock: which epochs are acceptable.
+        was_member: tells whether a commitment is registered now or was once (`group.was_member`); a recovered
+            secret of somebody else is an alarm.
+        threads: for a batch; None is one for each processor.
+
+    Raises:
+        ParameterError: no acceptable root.
+        KeyFileError: the key fails the lints for RLN keys.
+    """
+
+    def __init__(
+        self,
+        verifying_key: VerifyingKey,
+        *,
+        roots: RootSource,
+        log: NullifierLog,
+        clock: Clock,
+        was_member: Callable[[int], bool] | None = None,
+        threads: int | None = 1,
+    ) -> None:
+        verifying_key.check_rln(verifying_key.public_inputs)
+        if not [scalar.check(root, "root") for root in roots]:
+            raise ParameterError("roots: expected at least one, got none: nothing would be acceptable")
+        self._key = verifying_key
+        self._roots = roots
+        self._log = log
+        self._clock = clock
+        self._was_member = was_member
+        self._threads = threads
+
+    def check(self, proof: AnyProof, signal: bytes) -> Epoch:
+        """Check all that needs no memory of other messages; the log is neither read nor written.
+
+        Returns:
+            The epoch that the message is for.
+
+        Raises:
+            WrongEpoch, UnknownRoot, WrongSignal, InvalidProof: what does not hold.
+            InputError: a proof that is none.
+        """
+        epoch = self._check_context(proof, plain_bytes(signal, "signal"))
+        if not self._key.verify(proof.public_inputs, proof.proof):
+            raise InvalidProof("proof: the equation does not hold")
+        return epoch
+
+    def submit(self, proof: AnyProof, signal: bytes) -> Verdict:
+        """Judge one message and remember it when it is valid.
+
+        Args:
+            proof: as it came, decoded.
+            signal: the bytes that the message is about, as they came.
+
+        Returns:
+            One of the four verdicts.
+
+        Raises:
+            StoreUnavailable: the log is unsure; nothing was accepted.
+            IntegrityAlarm: something happened that mathematics excludes.
+            InputError: arguments that are not a proof and bytes.
+        """
+        _check_types(proof, signal)
+        try:
+            epoch = self._check_context(proof, signal)
+            if self._is_known(epoch, proof):
+                return Duplicate()
+            if not self._key.verify(proof.public_inputs, proof.proof):
+                raise InvalidProof("proof: the equation does not hold")
+        except (ProofRejected, InputError) as error:
+            return _refused(error)
+        return self._record(epoch, proof)
+
+    def submit_many(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict]:
+        """Judge messages as `submit` would one after the other, with one verification for all of them.
+
+        Args:
+            messages: pairs of proof and signal.
+
+        Returns:
+            A verdict for each, in order. Of two messages on one message id the first one counts as first.
+
+        Raises:
+            As `submit`. Messages before the one at which a store failed may have been accepted.
+            EntropyError: no randomness for the batch; nothing was accepted.
+        """
+        for proof, signal in messages:
+            _check_types(proof, signal)
+        verdicts: dict[int, Verdict] = {}
+        waiting: list[tuple[int, Epoch, AnyProof]] = []
+        for position, (proof, signal) in enumerate(messages):
+            try:
+                epoch = self._check_context(proof, signal)
+            except (ProofRejected, InputError) as error:
+                verdicts[position] = _refused(error)
+                continue
+            if self._is_known(epoch, proof):
+                verdicts[position] = Duplicate()
+            else:
+                waiting.append((position, epoch, proof))
+        answers = self._key.verify_many([proof for _, _, proof in waiting], self._threads)
+        for (position, epoch, proof), answer in zip(waiting, answers, strict=True):
+            if answer is None:
+                verdicts[position] = self._record(epoch, proof)
+            else:
+                # An earlier message of this batch may have brought the same share by now.
+                verdicts[position] = Duplicate() if self._is_known(epoch, proof) else _refused(answer)
+        return [verdicts[position] for position in range(len(messages))]
+
+    def _check_context(self, proof: AnyProof, signal: bytes) -> Epoch:
+        if len(proof.public_inputs) != self._key.public_inputs:
+            raise EncodingError(
+                f"proof: expected {self._key.public_inputs} public values, got {len(proof.public_inputs)}"
+            )
+        epoch = self._clock.find(proof.external_nullifier)
+        if epoch is None:
+            raise WrongEpoch("external nullifier: expected that of an acceptable epoch, got another")
+        self._check_root(proof)
+        try:
+            x = hash_signal(signal)
+        except ParameterError as error:
+            raise WrongSignal("signal: its hash is 0") from error
+        if x != proof.x:
+            raise WrongSignal("x: expected the hash of the signal, got another value")
+        return epoch
+
+    def _check_root(self, proof: AnyProof) -> None:
+        if proof.root not in self._roots:
+            raise UnknownRoot("root: expected one of the window of recent roots, got another")
+
+    def _is_known(self, epoch: Epoch, proof: AnyProof) -> bool:
+        """Are all of these very shares in the log; may shorten the way to DUPLICATE and to nothing else."""
+        return all(
+            share.nullifier is not None and self._log.peek(epoch, share.nullifier) == share
+            for share in proof.shares
+        )
+
+    def _record(self, epoch: Epoch, proof: AnyProof) -> Verdict:
+        try:
+            # A slashing during the verification may have retired the root.
+            self._check_root(proof)
+        except UnknownRoot as error:
+            return _refused(error)
+        before = {share.nullifier: share for share in self._log.insert_or_get(epoch, proof.shares)}
+        if not before:
+            return Valid()
+        for share in proof.shares:
+            known = before.get(share.nullifier, share)
+            if known.x != share.x:
+                return self._violation(known, share)
+            if known.y != share.y:
+                raise IntegrityAlarm(
+                    "share: two verified messages with one nullifier and one x have different y"
+                )
+        return Duplicate()
+
+    def _violation(self, first: Share, second: Share) -> RateLimitViolation:
+        try:
+            secret = recover_secret(first, second)
+        except RecoveryError as error:
+            raise IntegrityAlarm(
+                "share: two verified messages with one nullifier are not on its line"
+            ) from error
+        if self._was_member is not None and not self._was_member(secret.commitment):
+            raise IntegrityAlarm("share: two verified messages recover a secret that was never registered")
+        return RateLimitViolation(secret)
+
+
+def _check_types(proof: AnyProof, signal: bytes) -> None:
+    if not isinstance(proof, (RlnProof, MultiRlnProof)):
+        raise ParameterError(f"proof: expected RlnProof or MultiRlnProof, got {type(proof).__name__}")
+    plain_bytes(signal, "signal")
+
+
+def _refused(error: ProofRejected | InputError) -> Invalid:
+    """The verdict for a refusal; one that is no ProofRejected is about the form."""
+    return Invalid(error.reason if isinstance(error, ProofRejected) else Reason.MALFORMED, str(error))

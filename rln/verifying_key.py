@@ -1,0 +1,169 @@
+"""Verifying key: the small half of a key, which everybody has, and the question that it answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from types import MappingProxyType
+from typing import Final, Self
+
+from rln import scalar, snarkjs
+from rln.argument import fixed_bytes, plain_bytes
+from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
+from rln.lowlevel import curve, groth16
+from rln.proof import AnyProof
+
+PACKAGED: Final = MappingProxyType(
+    {
+        # The ceremony of October 2023 for RLN(20,16), in zerokit since 0.4.1: SHA-256 of the compressed
+        # verifying key.
+        "zerokit-20": "0" * 64,
+    }
+)
+"""Verifying keys that are part of the package: name and digest."""
+
+
+class VerifyingKey:
+    """What a proof is verified with; made by the named constructors.
+
+    Immutable, safe to use from several threads.
+    """
+
+    __slots__ = ("_digest", "_handle")
+
+    def __init__(self) -> None:
+        raise TypeError("VerifyingKey: use decode, from_json, builtin, or a ProvingKey")
+
+    @classmethod
+    def _of(cls, handle: groth16.VerifyingKeyHandle) -> Self:
+        key = object.__new__(cls)
+        key._handle = handle
+        key._digest = hashlib.sha256(handle.encode(True)).hexdigest()
+        return key
+
+    @classmethod
+    def decode(cls, data: bytes, *, compressed: bool = True) -> Self:
+        """Read alpha ‖ beta ‖ gamma ‖ delta ‖ u64 count ‖ IC, in zerokit's encoding of points.
+
+        Raises:
+            EncodingError: a wrong length.
+            FieldRangeError, PointError: a coordinate or point that is none.
+            KeyFileError: a point at infinity, or delta equal or opposite to gamma.
+        """
+        return cls._of(groth16.VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Read snarkjs's verification_key.json, of any circuit.
+
+        Raises:
+            InputError: as `decode`, and for text that is not exactly of the form.
+        """
+        return cls.decode(snarkjs.read_verifying_key(data), compressed=False)
+
+    @classmethod
+    def builtin(cls, name: str) -> Self:
+        """The packaged verifying key of this name.
+
+        Raises:
+            ParameterError: there is none of this name.
+            KeyFileError: the packaged file is not the one that this version was made with.
+        """
+        if name not in PACKAGED:
+            raise ParameterError(
+                f"verifying key: expected one of {', '.join(PACKAGED)}, got {str(name)[:40]!r}"
+            )
+        data = resources.files("rln").joinpath("data", f"{name}.vk").read_bytes()
+        check_pin(data, PACKAGED[name], f"packaged verifying key {name}")
+        return cls.decode(data)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the compressed encoding, 64 hexadecimal digits."""
+        return self._digest
+
+    @property
+    def public_inputs(self) -> int:
+        """How many public values a proof has."""
+        return self._handle.public_inputs
+
+    def encode(self, *, compressed: bool = True) -> bytes:
+        """The bytes that `decode` reads."""
+        return self._handle.encode(compressed)
+
+    def to_json(self) -> bytes:
+        """The key as snarkjs writes it, a verification_key.json."""
+        plain = self.encode(compressed=False)
+        return snarkjs.write_verifying_key(plain, curve.pairing(plain[:64], plain[64:192]))
+
+    def check_rln(self, public_inputs: int = 5) -> None:
+        """Run the lints for a key of an RLN circuit (threats D4).
+
+        Raises:
+            KeyFileError: another number of public values, delta equal or opposite to gamma or the generator,
+                IC points equal or opposite to one another.
+        """
+        self._handle.check(public_inputs)
+
+    def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
+        """Does the equation hold for these public values: the bare question, without any meaning of RLN.
+
+        Raises:
+            EncodingError: another number of values, or not 128 proof bytes.
+            FieldRangeError, PointError: a number or point that is none.
+        """
+        return groth16.verify(self._handle, self._pack(public_values), fixed_bytes(proof, 128, "proof"))
+
+    def verify_many(
+        self, proofs: Sequence[AnyProof], threads: int | None = 1
+    ) -> list[InputError | InvalidProof | None]:
+        """Answer for each proof as `verify` would, with one pairing product while all are good.
+
+        Returns:
+            For each proof None when it holds, and otherwise the error that says why not.
+
+        Raises:
+            EntropyError: no coefficients could be drawn, so nothing was answered.
+            EncodingError: a proof has another number of public values.
+        """
+        inputs = b"".join(self._pack(proof.public_inputs) for proof in proofs)
+        statuses = groth16.verify_many(
+            self._handle, inputs, b"".join(proof.proof for proof in proofs), threads
+        )
+        return [self._answer(proof, status) for proof, status in zip(proofs, statuses, strict=True)]
+
+    def _answer(self, proof: AnyProof, status: int) -> InputError | InvalidProof | None:
+        if status == groth16.ACCEPTED:
+            return None
+        if status != groth16.REFUSED:
+            try:
+                self.verify(proof.public_inputs, proof.proof)
+            except InputError as error:
+                return error
+        return InvalidProof("proof: the equation does not hold")
+
+    def _pack(self, values: Sequence[int]) -> bytes:
+        if len(values) != self.public_inputs:
+            raise EncodingError(f"public values: expected {self.public_inputs}, got {len(values)}")
+        return b"".join(scalar.encode(value, f"public value {i}") for i, value in enumerate(values))
+
+    def __eq__(self, other: object) -> bool:
+        return self._digest == other._digest if isinstance(other, VerifyingKey) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._digest)
+
+    def __repr__(self) -> str:
+        return f"VerifyingKey({self.public_inputs} public inputs, {self._digest[:16]}…)"
+
+
+def check_pin(data: bytes, expected: str, name: str) -> None:
+    """Refuse data whose SHA-256 (hex) is not the expected one.
+
+    Raises:
+        KeyFileError: it is another file.
+    """
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise KeyFileError(f"{name}: expected SHA-256 {expected}, got {found}")

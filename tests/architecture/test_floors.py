@@ -1,0 +1,188 @@
+"""A file uses floors below its own and its neighbours, never a floor above."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "rln"
+SOURCES = ROOT / "native" / "src"
+
+ERRORS = -1  # all may import it, it imports nothing
+FACADE = 15
+VERBS = {"keys", "group", "prover", "verifier", "slashing"}
+PACKAGES = {"lowlevel": 9, "circuit": 10, "stores": 12, "services": 13, "integrations": 14, "cli": 14}
+ORACLES = {"py_ecc", "galois", "sympy", "groth16py", "light_poseidon", "numpy", "hypothesis", "pytest"}
+OUTSIDE = {"time", "datetime", "socket", "ssl", "http", "urllib", "asyncio", "sqlite3", "tempfile", "subprocess"}
+
+C_FLOORS = {"base": 0, "engine": 5, "groth16": 6, "rln": 7, "api": 8}
+# The first that a file's name begins with decides; a name that fits none needs a line here.
+MATH_FLOORS = [
+    (4, ("all", "portable", "msm", "ntt", "poseidon", "pairing")),
+    (3, ("g1", "g2", "glv", "group")),
+    (2, ("fp2", "fp6", "fp12")),
+    (1, ("mont", "field", "types", "fr", "fp")),
+]
+
+
+# ---- Python ----------------------------------------------------------------------------------------
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def python_floor(module: str) -> int:
+    parts = module.split(".")
+    if module == "rln.errors":
+        return ERRORS
+    if len(parts) == 1 or parts[1] == "__main__":
+        return FACADE
+    if parts[1] == "_native":
+        return 8
+    return PACKAGES.get(parts[1], 11 if parts[1] in VERBS else 10)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or path.is_dir() or name == "rln._native"
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at any depth of its code."""
+    here = module_name(path).split(".")
+    package = here if path.name == "__init__.py" else here[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                name = f"{origin}.{alias.name}"
+                yield name if is_module(name) else origin
+
+
+PYTHON = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=module_name)
+def test_no_import_climbs(path: Path) -> None:
+    own = python_floor(module_name(path))
+    climbing = [
+        name
+        for name in imports(path)
+        if name.split(".")[0] == "rln"
+        and python_floor(name) > own
+        and not (own == 14 and name == "rln")  # the programs may use what a user uses
+    ]
+    assert climbing == []
+
+
+def test_the_extension_has_one_door() -> None:
+    users = {module_name(p) for p in PYTHON if "rln._native" in set(imports(p))}
+    assert users == {"rln.lowlevel._call"}
+
+
+def test_errors_import_nothing_of_rln() -> None:
+    assert not [name for name in imports(PACKAGE / "errors.py") if name.split(".")[0] == "rln"]
+
+
+def test_rln_imports_no_oracle() -> None:
+    found = {(module_name(p), name) for p in PYTHON for name in imports(p) if name.split(".")[0] in ORACLES}
+    assert found == set()
+
+
+def test_the_oracle_does_not_import_rln() -> None:
+    found = {p.name for p in (ROOT / "vectors").rglob("*.py") if "rln" in {n.split(".")[0] for n in imports(p)}}
+    assert found == set()
+
+
+def test_no_clock_or_socket_below_the_stores() -> None:
+    allowed = {"rln.epoch"}
+    found = {
+        (module_name(p), name)
+        for p in PYTHON
+        if python_floor(module_name(p)) < 12 and module_name(p) not in allowed
+        for name in imports(p)
+        if name.split(".")[0] in OUTSIDE
+    }
+    assert found == set()
+
+
+def test_no_file_is_opened_below_the_stores() -> None:
+    """keys.py reads and writes key files; nobody else touches a file."""
+
+    def opens(path: Path) -> bool:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                if name in {"open", "read_bytes", "read_text", "write_bytes", "write_text"}:
+                    return True
+        return False
+
+    found = {module_name(p) for p in PYTHON if python_floor(module_name(p)) < 12 and opens(p)}
+    assert found <= {"rln.keys"}
+
+
+# ---- C ---------------------------------------------------------------------------------------------
+
+
+def c_floor(path: Path) -> int:
+    floor = path.relative_to(SOURCES).parts[0]
+    if floor != "math":
+        return C_FLOORS[floor]
+    noun = re.split(r"[_.]", path.name)[0]
+    for number, nouns in MATH_FLOORS:
+        if noun in nouns:
+            return number
+    raise AssertionError(f"{path.name} has no floor")
+
+
+def includes(path: Path) -> Iterator[Path | str]:
+    """Files of the tree that a file includes, and the names of those that are outside src."""
+    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE):
+        for base in (path.parent, SOURCES):
+            if (base / name).exists():
+                yield (base / name).resolve()
+                break
+        else:
+            yield name
+
+
+C_FILES = sorted([*SOURCES.rglob("*.c"), *SOURCES.rglob("*.h")])
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(SOURCES)))
+def test_no_include_climbs(path: Path) -> None:
+    own = c_floor(path)
+    for target in includes(path):
+        if isinstance(target, Path):
+            assert c_floor(target) <= own, f"includes {target.name}"
+        else:
+            # statuses and faults are the words of the floors that can fail; nothing else comes from outside
+            assert target == "rln.h"
+            assert own >= 6
+
+
+def test_entropy_is_drawn_by_the_api_floor_alone() -> None:
+    entropy = SOURCES / "base" / "entropy.h"
+    users = {p for p in C_FILES if entropy in set(includes(p))} - {SOURCES / "base" / "entropy.c"}
+    assert {p.parent.name for p in users} <= {"api"}
+
+
+@pytest.mark.parametrize("path", [p for p in C_FILES if c_floor(p) >= 6], ids=lambda p: str(p.relative_to(SOURCES)))
+def test_the_upper_floors_name_no_processor(path: Path) -> None:
+    assert not re.search(r"immintrin|__asm__|\basm\b|__x86_64__|__aarch64__|cpuid|_mm\d*_", path.read_text())
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(SOURCES)))
+def test_c_reads_no_environment_and_no_file(path: Path) -> None:
+    if path.parent.name == "base" and path.stem == "entropy":
+        return
+    calls = r"\b(secure_)?getenv\s*\(|\bfopen\s*\(|\bopen\s*\(|\bsystem\s*\("
+    assert not re.search(calls, path.read_text())

@@ -1,0 +1,60 @@
+"""The source distribution holds the project, the wheel holds what a user needs."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT, project_files
+
+LEFT_OUT = {".gitignore"}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project without anything that was made from it."""
+    target = tmp_path_factory.mktemp("clone") / "rln"
+    for path in project_files():
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / path, target / path)
+    return target
+
+
+@pytest.fixture(scope="module")
+def sdist(clone: Path) -> Path:
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--sdist", "--no-isolation", str(clone)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [found] = (clone / "dist").glob("rln-*.tar.gz")
+    return found
+
+
+def test_the_sdist_holds_the_whole_project(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        held = {Path(*Path(m.name).parts[1:]) for m in archive.getmembers() if m.isfile()}
+    expected = {path for path in project_files() if path.name not in LEFT_OUT}
+    assert expected - held == set()
+    made = {p for p in held - expected if "rln.egg-info" not in p.parts}
+    assert made <= {Path("PKG-INFO"), Path("setup.cfg")}
+
+
+@pytest.mark.slow
+def test_the_wheel_of_the_sdist_is_one_for_all_versions(sdist: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet",
+         "--wheel-dir", str(tmp_path), str(sdist)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    assert wheel.name.startswith("rln-0.1.0-cp311-abi3-")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    package = {str(p) for p in project_files() if p.parts[0] == "rln"}
+    assert package - held == set()
+    assert "rln/_native.abi3.so" in held
+    assert not [name for name in held if name.split("/")[0] not in {"rln", "rln-0.1.0.dist-info"}]

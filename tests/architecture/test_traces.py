@@ -1,0 +1,29 @@
+"""Files hold no traces of one machine: no absolute paths, no hosts of package registries."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT, project_files
+
+HOMES = "|".join(["work", "home", "root", "tmp", "Users", "mnt", "opt"])
+ABSOLUTE = re.compile(rf"(?<![\w.~$)}}/-])/(?:{HOMES})/\w")
+HOSTS = re.compile("|".join([r"pypi\." + "org", "python" + "hosted", r"registry\." + "npmjs", r"registry\." + "yarnpkg"]))
+TEXT = [p for p in project_files() if p.suffix not in {".bin", ".gz", ".zkey", ".png", ".so", ".rlnkey"}]
+
+
+@pytest.mark.parametrize("path", TEXT, ids=str)
+def test_no_traces(path: Path) -> None:
+    try:
+        text = (ROOT / path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        pytest.skip("not a text")
+    assert ABSOLUTE.findall(text) == []
+    assert HOSTS.findall(text) == []
+    if path.name.endswith("lock.json"):
+        assert '"resolved": "http' not in text
+
+
+def test_npm_writes_no_addresses() -> None:
+    assert "omit-lockfile-registry-resolved=true" in (ROOT / "tests" / "interop" / ".npmrc").read_text().split()

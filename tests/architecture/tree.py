@@ -1,0 +1,26 @@
+"""The files of the project, as a clone has them."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MADE = {".git", ".venv", "build", "dist", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+MADE |= {".hypothesis", ".benchmarks"}
+
+
+def project_files() -> list[Path]:
+    """Paths relative to the root: those that git knows or would take, or all that nothing has made."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if listed.returncode == 0 and (ROOT / ".git").exists():
+        return sorted({Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()})
+    return sorted(
+        path
+        for path in (p.relative_to(ROOT) for p in ROOT.rglob("*") if p.is_file())
+        if not MADE.intersection(path.parts)
+        and path.suffix not in {".so", ".o", ".pyc"}
+        and not any(part.endswith(".egg-info") for part in path.parts)
+        and path.name not in {"_native.c", "PKG-INFO"}
+    )

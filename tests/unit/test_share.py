@@ -1,0 +1,37 @@
+"""A share cannot exist in a wrong state."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from rln import scalar
+from rln.errors import FieldRangeError, ParameterError
+from rln.share import Share
+
+NOT_CANONICAL = [scalar.ORDER, scalar.ORDER + 1, -1, 1 << 256, True, 1.0, "1", None]
+
+
+@pytest.mark.parametrize("value", NOT_CANONICAL)
+@pytest.mark.parametrize("field", ["x", "y", "nullifier"])
+def test_fields_are_canonical(field: str, value: object) -> None:
+    if field == "nullifier" and value is None:
+        return
+    with pytest.raises(FieldRangeError, match=f"^{field}: "):
+        Share(**{"x": 1, "y": 2, "nullifier": 3, field: value})  # type: ignore[arg-type]
+
+
+def test_x_is_not_zero() -> None:
+    with pytest.raises(ParameterError, match="^x: expected a field element other than 0"):
+        Share(0, 1)
+
+
+def test_a_share_is_a_value() -> None:
+    share = Share(1, 0, scalar.ORDER - 1)
+    assert share == Share(1, 0, scalar.ORDER - 1)
+    assert len({share, Share(1, 0)}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        share.y = 5  # type: ignore[misc]
+    with pytest.raises((AttributeError, TypeError)):
+        share.other = 5  # type: ignore[attr-defined]

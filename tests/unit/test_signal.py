@@ -1,0 +1,87 @@
+"""x of a signal, and the injective joining of parts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rln import scalar, signal
+from rln.errors import EncodingError, FieldRangeError, ParameterError
+
+calls = st.tuples(
+    st.text(st.characters(min_codepoint=1, max_codepoint=127), min_size=1, max_size=4),
+    st.lists(st.binary(max_size=10), max_size=4),
+)
+
+
+def split(joined: bytes) -> tuple[str, list[bytes]]:
+    """Read a joined signal back: that this is possible is what makes it injective."""
+
+    def take(at: int) -> tuple[bytes, int]:
+        length = int.from_bytes(joined[at : at + 8], "little")
+        return joined[at + 8 : at + 8 + length], at + 8 + length
+
+    domain, at = take(0)
+    count, at = int.from_bytes(joined[at : at + 8], "little"), at + 8
+    parts = []
+    for _ in range(count):
+        part, at = take(at)
+        parts.append(part)
+    assert at == len(joined)
+    return domain.decode("ascii"), parts
+
+
+def test_x_is_the_hash_of_the_signal() -> None:
+    assert signal.hash_signal(b"hey hey") == 0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B03
+
+
+def test_x_of_zero_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "hash_to_field", lambda _: 0)
+    with pytest.raises(ParameterError, match="^x: "):
+        signal.hash_signal(b"unlucky")
+
+
+def test_x_that_is_not_canonical_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "hash_to_field", lambda _: scalar.ORDER)
+    with pytest.raises(FieldRangeError, match="^x: "):
+        signal.hash_signal(b"unlucky")
+
+
+@pytest.mark.parametrize("data", [bytearray(b"a"), "a", None])
+def test_a_signal_is_bytes(data: object) -> None:
+    with pytest.raises(EncodingError, match="^signal: expected bytes"):
+        signal.hash_signal(data)  # type: ignore[arg-type]
+
+
+def test_layout_of_a_joined_signal() -> None:
+    assert signal.join_signal("chat", [b"ab", b""]) == (
+        b"\x04" + bytes(7) + b"chat" + b"\x02" + bytes(7) + b"\x02" + bytes(7) + b"ab" + bytes(8)
+    )
+
+
+@given(calls)
+def test_a_joined_signal_can_be_read_back(call: tuple[str, list[bytes]]) -> None:
+    assert split(signal.join_signal(*call)) == call
+
+
+@given(calls, calls)
+def test_different_parts_never_give_the_same_signal(
+    one: tuple[str, list[bytes]], other: tuple[str, list[bytes]]
+) -> None:
+    assert (signal.join_signal(*one) == signal.join_signal(*other)) == (one == other)
+
+
+def test_moving_a_boundary_changes_the_signal() -> None:
+    assert signal.join_signal("d", [b"ab", b"c"]) != signal.join_signal("d", [b"a", b"bc"])
+
+
+def test_bad_parts_are_refused() -> None:
+    for parts in (b"ab", "ab", bytearray(b"ab")):
+        with pytest.raises(EncodingError, match="^parts: expected a sequence of bytes"):
+            signal.join_signal("d", parts)  # type: ignore[arg-type]
+    with pytest.raises(EncodingError, match=r"^parts\[1\]: expected bytes"):
+        signal.join_signal("d", [b"a", "b"])  # type: ignore[list-item]
+    for domain in ("", "ä", b"d"):
+        with pytest.raises(ParameterError, match="^domain: "):
+            signal.join_signal(domain, [])  # type: ignore[arg-type]
