@@ -234,5 +234,5 @@ class EpochClock:
         return None
 
     def horizon(self) -> int:
-        """Return the unix time up to which ended epochs may be forgotten: one period before any that counts."""
+        """Return the unix time up to which ended epochs may be forgotten: a period before any that counts."""
         return max(int(self.now() - self._skew) - self._period, 0)

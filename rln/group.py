@@ -99,6 +99,15 @@ class Group:
         """
         return scalar.check(commitment, "commitment") in self._index_of
 
+    def was_member(self, commitment: int) -> bool:
+        """Tell whether a commitment is registered now, or was once and has left or was slashed.
+
+        Raises:
+            FieldRangeError: not a field element.
+        """
+        scalar.check(commitment, "commitment")
+        return commitment in self._index_of or commitment in self._former
+
     def membership(self, commitment: int) -> Membership:
         """Return the membership of a commitment.
 
@@ -177,8 +186,8 @@ class Group:
             )
             added = [Membership(start + i, limit, commitment) for i, (commitment, limit) in enumerate(pairs)]
             with self._state:
-                self._tree.apply(plan)
                 step = self._history.push(plan.root)
+                self._tree.apply(plan)
                 for member in added:
                     self._commitments.append(member.commitment)
                     self._limits.append(member.limit)
@@ -234,18 +243,20 @@ class Group:
 
     def _delete(self, indices: list[int], commitment: int, slashed: bool) -> None:
         plan = self._tree.plan(0, b"", indices)
+        leaving = self._history.step + 1
+        retired = []
+        if slashed:
+            retired = [range(self._joined[i], self._left[i]) for i in self._former.get(commitment, ())]
+            retired += [range(self._joined[i], leaving) for i in indices]
         with self._state:
+            self._history.push(plan.root, retired)
             self._tree.apply(plan)
-            leaving = self._history.step + 1
             for index in indices:
                 self._left[index] = leaving
                 self._former.setdefault(commitment, []).append(index)
                 del self._index_of[commitment]
-            retired = []
             if slashed:
                 self._slashed.add(commitment)
-                retired = [range(self._joined[i], self._left[i]) for i in self._former[commitment]]
-            self._history.push(plan.root, retired)
 
     def _check_new(self, pairs: list[tuple[int, int]], free: int) -> None:
         seen: set[int] = set()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from rln import scalar
 from rln.argument import plain_bytes
@@ -25,7 +25,12 @@ from rln.membership import MerkleProof
 from rln.statement import SECRET, Statement, input_lengths
 from rln.verifying_key import VerifyingKey, check_pin
 
-PINNED: Final = frozenset({"0" * 64})
+PINNED: Final = frozenset(
+    {
+        # zerokit-20: rln_final.arkzkey with the graph.bin of zerokit 2.0.0 and later
+        "f415aee863647adb8e89d5c609ba550fb33434a02c31bfcf33ef70fca2acff65",
+    }
+)
 """Digests of proving keys that belong to a packaged verifying key, with a graph that is known to fit."""
 
 
@@ -52,6 +57,15 @@ class ProvingKey:
         "provenance",
         "verifying_key",
     )
+
+    parameters: CircuitParameters
+    circuit_digest: str | None
+    provenance: Provenance
+    digest: str
+    verifying_key: VerifyingKey
+    _handle: groth16.ProvingKeyHandle
+    _graph: Graph
+    _graph_data: bytes
 
     def __init__(self) -> None:
         raise TypeError("ProvingKey: use load, decode, from_arkzkey, from_zkey or setup")
@@ -85,6 +99,8 @@ class ProvingKey:
         *,
         graph: str | os.PathLike[str] | None = None,
         sha256: str | None = None,
+        limit_bits: int = 16,
+        name: str | None = None,
         threads: int | None = None,
     ) -> Self:
         """Read a key file: our own, a `.zkey` or an `.arkzkey`, the last two with the graph beside them.
@@ -109,7 +125,13 @@ class ProvingKey:
         if graph is None:
             raise ParameterError("graph: expected the witness graph that belongs to a foreign key")
         read = cls.from_zkey if data[:4] == b"zkey" else cls.from_arkzkey
-        return read(data, Path(graph).read_bytes(), name=Path(path).name, threads=threads)
+        return read(
+            data,
+            Path(graph).read_bytes(),
+            name=Path(path).name if name is None else name,
+            limit_bits=limit_bits,
+            threads=threads,
+        )
 
     @classmethod
     def decode(cls, data: bytes, *, check: bool = True, threads: int | None = None) -> Self:
@@ -308,7 +330,7 @@ def setup(
     Raises:
         EntropyError: the random source failed.
     """
-    handle: Any = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
+    handle = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
     return ProvingKey._of(file, handle)
 

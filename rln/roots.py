@@ -80,7 +80,7 @@ class RootHistory:
         self._step = -1
         self._latest = -math.inf
         for root in [_checked(root) for root in roots]:
-            self._add(root)
+            self._add(root, self._now())
         if not self._entries:
             raise ParameterError("roots: expected at least one, got none")
 
@@ -104,37 +104,38 @@ class RootHistory:
         Raises:
             ParameterError: the root is 0.
             FieldRangeError: not a field element.
+            Exception: whatever the window's clock raises; nothing has changed then.
         """
         _checked(root)
         with self._lock:
+            now = self._now()
             if retired:
                 self._drop(lambda entry: any(entry.step in steps for steps in retired))
-            self._add(root)
+            self._add(root, now)
             return self._step
 
     def acceptable(self) -> list[int]:
         """Return the acceptable roots, newest first, without repetition."""
         with self._lock:
-            self._expire()
+            self._expire(self._now())
             return list(dict.fromkeys(entry.root for entry in reversed(self._entries)))
 
     def accepts(self, root: object) -> bool:
         """Tell whether a root is acceptable now."""
         with self._lock:
-            self._expire()
+            self._expire(self._now())
             return type(root) is int and root in self._values
 
-    def _add(self, root: int) -> None:
+    def _add(self, root: int, now: float) -> None:
         if self._entries and self._entries[-1].step == self._step:
-            self._entries[-1].replaced = self._now()
+            self._entries[-1].replaced = now
         self._step += 1
         self._entries.append(_Entry(self._step, root))
         self._values[root] += 1
-        self._expire()
+        self._expire(now)
 
-    def _expire(self) -> None:
+    def _expire(self, now: float) -> None:
         """Drop what has left the window; entries are in the order of their steps and of their replacement."""
-        now = self._now()
         while self._entries[0].step != self._step and self._is_old(self._entries[0], now):
             self._forget(self._entries.popleft())
 

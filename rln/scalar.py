@@ -1,8 +1,7 @@
-"""Scalars: the integers 0 .. r - 1 that RLN computes with, and their two canonical forms, 32 bytes and
-decimal text.
+"""Scalars: the integers 0 .. r - 1 that RLN computes with, and their canonical forms, bytes and decimal text.
 
-r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is
-refused, `value + k * r` above all.
+r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is refused,
+`value + k * r` above all.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ def decode(data: bytes, name: str = "scalar") -> int:
 
 
 def parse(text: object, name: str = "scalar", modulus: int = ORDER) -> int:
-    """The number in canonical decimal text: ASCII digits, no sign, no leading zero, no spaces, below the
-    modulus.
+    """The number in canonical decimal text: ASCII digits, no sign, no leading zero, below the modulus.
 
     Args:
         text: anything; only a `str` of that form is accepted.

@@ -18,53 +18,13 @@ from typing import Final
 
 from rln import scalar
 from rln.argument import plain_bytes, whole
-from rln.errors import ParameterError, TreeFull
+from rln.errors import EncodingError, ParameterError, TreeFull
+from rln.level import NODE_BYTES, Level
 from rln.lowlevel import hashes
 from rln.membership import MAX_DEPTH, MerkleProof
 
-_NODE: Final = scalar.SIZE
-_PAGE: Final = 128
-"""Nodes a page: few enough that a lonely leaf is cheap, enough that a million leaves are few objects."""
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they bring."""
-
-
-class _Level:
-    """The nodes of one level, packed in pages; a page that was never written reads as the empty node."""
-
-    __slots__ = ("_empty", "_page", "_pages")
-
-    def __init__(self, size: int, empty: bytes) -> None:
-        self._empty = empty
-        self._page = min(size, _PAGE)
-        self._pages: dict[int, bytearray] = {}
-
-    def read(self, start: int, stop: int) -> bytes:
-        parts = []
-        while start < stop:
-            number, first = divmod(start, self._page)
-            count = min(self._page - first, stop - start)
-            page = self._pages.get(number)
-            parts.append(
-                self._empty * count if page is None else bytes(page[first * _NODE : (first + count) * _NODE])
-            )
-            start += count
-        return b"".join(parts)
-
-    def reserve(self, start: int, stop: int) -> None:
-        """Make the pages of a range, so that writing to it cannot fail."""
-        for number in range(start // self._page, (stop - 1) // self._page + 1):
-            if number not in self._pages:
-                self._pages[number] = bytearray(self._empty * self._page)
-
-    def write(self, start: int, nodes: bytes) -> None:
-        done, stop = 0, start + len(nodes) // _NODE
-        while start < stop:
-            number, first = divmod(start, self._page)
-            count = min(self._page - first, stop - start)
-            self._pages[number][first * _NODE : (first + count) * _NODE] = nodes[done : done + count * _NODE]
-            done += count * _NODE
-            start += count
 
 
 _Run = tuple[int, bytes]
@@ -104,10 +64,10 @@ class MerkleTree:
     def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
         self._depth = whole(depth, "depth", 1, MAX_DEPTH)
         self._threads = threads if threads is None else whole(threads, "threads", 1, 256)
-        self._empty = [bytes(_NODE)]
+        self._empty = [bytes(NODE_BYTES)]
         for _ in range(depth):
             self._empty.append(hashes.poseidon([self._empty[-1]] * 2))
-        self._levels = [_Level(1 << (depth - k), self._empty[k]) for k in range(depth + 1)]
+        self._levels = [Level(1 << (depth - k), self._empty[k]) for k in range(depth + 1)]
         self._next_index = 0
         self._zeros_set: set[int] = set()
         self._metadata = b""
@@ -166,8 +126,8 @@ class MerkleTree:
         empty = self._empty[0]
         return [
             i
-            for i in range(len(leaves) // _NODE)
-            if leaves[i * _NODE : (i + 1) * _NODE] == empty and i not in zeros_set
+            for i in range(len(leaves) // NODE_BYTES)
+            if leaves[i * NODE_BYTES : (i + 1) * NODE_BYTES] == empty and i not in zeros_set
         ]
 
     def proof(self, index: int) -> MerkleProof:
@@ -286,13 +246,14 @@ class MerkleTree:
             packed: leaves, 32 little-endian bytes each.
 
         Raises:
+            EncodingError: not `bytes`, or not 32 bytes a leaf.
             TreeFull: fewer indices are left.
             FieldRangeError: a leaf is not canonical.
         """
         with self._writing:
             free = self.capacity - self._next_index
-            if len(packed) // _NODE > free:
-                raise TreeFull(f"tree: expected at most {free} more leaves, got {len(packed) // _NODE}")
+            if len(packed) // NODE_BYTES > free:
+                raise TreeFull(f"tree: expected at most {free} more leaves, got {len(packed) // NODE_BYTES}")
             return self.plan(self._next_index, packed, ())
 
     def plan(self, start: int, packed: bytes, deleted: Sequence[int]) -> TreePlan:
@@ -304,10 +265,13 @@ class MerkleTree:
             deleted: indices, maybe none.
 
         Raises:
+            EncodingError: not `bytes`, or not 32 bytes a leaf.
             ParameterError: no such index, or more leaves than fit.
             FieldRangeError: a leaf is not canonical.
         """
-        count = len(packed) // _NODE
+        count, rest = divmod(len(plain_bytes(packed, "leaves")), NODE_BYTES)
+        if rest:
+            raise EncodingError(f"leaves: expected {NODE_BYTES} bytes each, got {rest} bytes more")
         whole(start, "start", 0, self.capacity)
         if count > self.capacity - start:
             raise ParameterError(
@@ -322,6 +286,9 @@ class MerkleTree:
             levels = [runs]
             for level in range(self._depth):
                 levels.append(self._parents(level, levels[level]) if runs else [])
+            for height, changed in enumerate(levels):
+                for first, nodes in changed:
+                    self._levels[height].reserve(first, first + len(nodes) // NODE_BYTES)
             root = levels[-1][0][1] if runs else self._levels[-1].read(0, 1)
             return TreePlan(
                 root=_integer(root),
@@ -341,9 +308,6 @@ class MerkleTree:
         with self._writing:
             if plan._version != self._version:
                 raise ParameterError("plan: the tree has changed since it was made")
-            for level, runs in zip(self._levels, plan._levels, strict=True):
-                for first, nodes in runs:
-                    level.reserve(first, first + len(nodes) // _NODE)
             with self._state:
                 for level, runs in zip(self._levels, plan._levels, strict=True):
                     for first, nodes in runs:
@@ -357,7 +321,7 @@ class MerkleTree:
         """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
         spans: list[tuple[int, int, list[_Run]]] = []
         for first, nodes in runs:
-            low, high = first >> 1, (first + len(nodes) // _NODE + 1) >> 1
+            low, high = first >> 1, (first + len(nodes) // NODE_BYTES + 1) >> 1
             if spans and low <= spans[-1][1]:
                 spans[-1][2].append((first, nodes))
                 spans[-1] = (spans[-1][0], high, spans[-1][2])
@@ -365,12 +329,12 @@ class MerkleTree:
                 spans.append((low, high, [(first, nodes)]))
         children = b"".join(self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans)
         hashed = hashes.poseidon_many(
-            children, 2, threads=1 if len(children) <= _SMALL * 2 * _NODE else self._threads
+            children, 2, threads=1 if len(children) <= _SMALL * 2 * NODE_BYTES else self._threads
         )
         parents, done = [], 0
         for low, high, _ in spans:
-            parents.append((low, hashed[done : done + (high - low) * _NODE]))
-            done += (high - low) * _NODE
+            parents.append((low, hashed[done : done + (high - low) * NODE_BYTES]))
+            done += (high - low) * NODE_BYTES
         return parents
 
     def _overlay(self, level: int, start: int, stop: int, runs: list[_Run]) -> bytes:
@@ -378,7 +342,7 @@ class MerkleTree:
         parts, here = [], start
         for first, nodes in runs:
             parts += [self._levels[level].read(here, first), nodes]
-            here = first + len(nodes) // _NODE
+            here = first + len(nodes) // NODE_BYTES
         return b"".join([*parts, self._levels[level].read(here, stop)])
 
     def _node(self, level: int, position: int) -> int:
@@ -399,12 +363,12 @@ def _pack(leaves: Iterable[int]) -> bytes:
 
 def _zeros(start: int, packed: bytes) -> frozenset[int]:
     """Return the indices at which a leaf is set to 0."""
-    found, empty, at = [], bytes(_NODE), packed.find(bytes(_NODE))
+    found, empty, at = [], bytes(NODE_BYTES), packed.find(bytes(NODE_BYTES))
     while at >= 0:
-        node = at // _NODE
-        if packed[node * _NODE : (node + 1) * _NODE] == empty:
+        node = at // NODE_BYTES
+        if packed[node * NODE_BYTES : (node + 1) * NODE_BYTES] == empty:
             found.append(start + node)
-        at = packed.find(empty, (node + 1) * _NODE)
+        at = packed.find(empty, (node + 1) * NODE_BYTES)
     return frozenset(found)
 
 
@@ -412,7 +376,7 @@ def _join(runs: list[_Run]) -> list[_Run]:
     """Sort runs that do not overlap and join those that touch."""
     joined: list[tuple[int, int, list[bytes]]] = []
     for first, nodes in sorted(runs, key=lambda run: run[0]):
-        end = first + len(nodes) // _NODE
+        end = first + len(nodes) // NODE_BYTES
         if joined and joined[-1][1] == first:
             joined[-1] = (joined[-1][0], end, joined[-1][2])
             joined[-1][2].append(nodes)

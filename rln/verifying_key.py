@@ -18,7 +18,7 @@ PACKAGED: Final = MappingProxyType(
     {
         # The ceremony of October 2023 for RLN(20,16), in zerokit since 0.4.1: SHA-256 of the compressed
         # verifying key.
-        "zerokit-20": "0" * 64,
+        "zerokit-20": "6668da9ce14bd110958ac1fec4b5e83645d5e3ea1e70145f9165c34e4f0f799e",
     }
 )
 """Verifying keys that are part of the package: name and digest."""
@@ -31,6 +31,9 @@ class VerifyingKey:
     """
 
     __slots__ = ("_digest", "_handle")
+
+    _digest: str
+    _handle: groth16.VerifyingKeyHandle
 
     def __init__(self) -> None:
         raise TypeError("VerifyingKey: use decode, from_json, builtin, or a ProvingKey")
@@ -61,6 +64,20 @@ class VerifyingKey:
             InputError: as `decode`, and for text that is not exactly of the form.
         """
         return cls.decode(snarkjs.read_verifying_key(data), compressed=False)
+
+    @classmethod
+    def from_proving_key(cls, data: bytes, layout: groth16.Format) -> Self:
+        """Take the verifying half out of a foreign proving key.
+
+        Args:
+            data: the file, whole.
+            layout: "ark" for zerokit's `.arkzkey`, "zkey" for snarkjs's.
+
+        Raises:
+            InputError: as `decode`, and for a file of another form.
+        """
+        handle = groth16.ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
+        return cls._of(handle.verifying_key())
 
     @classmethod
     def builtin(cls, name: str) -> Self:

@@ -3,8 +3,8 @@
     python vectors/make.py            write vectors/*.json
     python vectors/make.py --check    compare; exit 1 and name each file that differs
 
-Standard library alone. Each file is {"origin", "notation", "cases": [{"id", "why", "flags", "input", "result",
-"output" | "error"}]}; result is "valid" or "invalid", and `error` one word of the README's list.
+Standard library alone. Each file is {"origin", "notation", "cases": [{"id", "why", "flags", "input",
+"result", "output" | "error"}]}; result is "valid" or "invalid", and `error` one word of the README's list.
 """
 
 import json

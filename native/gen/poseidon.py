@@ -30,7 +30,8 @@ Matrix = list[list[int]]
 def grain(width: int, partial_rounds: int):
     """The self-shrinking Grain generator's bits for these parameters, without end."""
     state = 0
-    for value, bits in ((1, 2), (0, 4), (254, 12), (width, 12), (FULL, 10), (partial_rounds, 10), ((1 << 30) - 1, 30)):
+    fields = ((1, 2), (0, 4), (254, 12), (width, 12), (FULL, 10), (partial_rounds, 10), ((1 << 30) - 1, 30))
+    for value, bits in fields:
         state = state << bits | value
     taps = [79 - i for i in (62, 51, 38, 23, 13, 0)]
     mask = (1 << 80) - 1
@@ -76,7 +77,8 @@ def dense(width: int) -> tuple[list[int], Matrix]:
 
 def multiply(a: Matrix, b: Matrix) -> Matrix:
     """The matrix product over Fr."""
-    return [[sum(x * y for x, y in zip(row, column)) % R for column in zip(*b)] for row in a]
+    columns = list(zip(*b, strict=True))
+    return [[sum(x * y for x, y in zip(row, c, strict=True)) % R for c in columns] for row in a]
 
 
 def inverse(a: Matrix) -> Matrix:
@@ -91,7 +93,7 @@ def inverse(a: Matrix) -> Matrix:
         for k in range(n):
             if k != i and rows[k][i]:
                 factor = rows[k][i]
-                rows[k] = [(x - factor * y) % R for x, y in zip(rows[k], rows[i])]
+                rows[k] = [(x - factor * y) % R for x, y in zip(rows[k], rows[i], strict=True)]
     return [row[n:] for row in rows]
 
 
@@ -104,10 +106,10 @@ def optimised(width: int) -> dict[str, list[int]]:
     partial_constants = []
     carried = [0] * width
     for k in range(half, half + count):
-        c = [(a + b) % R for a, b in zip(rounds[k], carried)]
+        c = [(a + b) % R for a, b in zip(rounds[k], carried, strict=True)]
         partial_constants.append(c[0])
         carried = [sum(matrix[i][j] * c[j] for j in range(1, width)) % R for i in range(width)]
-    rounds[half + count] = [(a + b) % R for a, b in zip(rounds[half + count], carried)]
+    rounds[half + count] = [(a + b) % R for a, b in zip(rounds[half + count], carried, strict=True)]
 
     sparse: list[list[int]] = []
     current = matrix

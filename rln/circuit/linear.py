@@ -51,7 +51,7 @@ def invert(matrix: Square, modulus: int) -> list[list[int]]:
 def combine(
     coefficients: Vector, combinations: Sequence[Mapping[int, int]], constant: int, modulus: int
 ) -> dict[int, int]:
-    """Compute constant + sum coefficients[i] * combinations[i] of combinations {wire: coefficient}, wire 0 being 1."""
+    """Compute constant + sum coefficients[i] * combinations[i]; wire 0 of a combination is its constant."""
     total = {0: constant}
     for factor, terms in zip(coefficients, combinations, strict=True):
         for wire, coefficient in terms.items():

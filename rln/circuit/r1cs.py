@@ -1,6 +1,6 @@
 """A rank-1 constraint system: row i says <A_i, w> <B_i, w> = <C_i, w> for the wires w.
 
-Wires: 0 is the constant 1, then the public ones (outputs before inputs), then the private inputs, then others.
+Wires: 0 is the constant 1, then the public ones (outputs before inputs), then private inputs, then others.
 Rows are sparse. The three matrices have the layout that the key set-up of the C core takes, so nothing is
 converted on the way there.
 

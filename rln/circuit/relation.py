@@ -9,8 +9,8 @@ One message id (zerokit-spec 4.1):
     0 <= message id < 2^limit_bits            message id < limit <= message id + 2^limit_bits
 
 Several (4.2): each slot i has its own message id and a selector s_i, public and 0 or 1. Its y and nullifier
-are those above times s_i, and its two ranges are asked of s_i times the values, so an unused slot asks nothing.
-At least one slot is used, and the message ids of used slots differ: 1 + s_i s_j (id_i - id_j - 1) is not 0.
+are those above times s_i, and its two ranges are asked of s_i times the values, so an unused slot asks
+nothing. At least one slot is used, and the ids of used slots differ: 1 + s_i s_j (id_i - id_j - 1) is not 0.
 
 That the limit is at most 2^limit_bits is not proved: the registry sees to it when it computes the leaf.
 Public values, inputs and their order are zerokit's, so one set of inputs serves its keys and ours.

@@ -4,7 +4,8 @@ A `Signal` is a value known twice: as a linear combination of wires, for the con
 witness graph, for the prover. Sums cost no constraint; only `product` and `enforce` make rows.
 
 The order of wires is fixed at the start: the constant 1, outputs, public inputs, private inputs; then wires
-as the gadgets ask for them. The modulus is a parameter, so that tests can try every witness over a small prime.
+as the gadgets ask for them. The modulus is a parameter, so that tests can try every witness over a small
+prime.
 """
 
 from __future__ import annotations

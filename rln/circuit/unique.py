@@ -6,14 +6,15 @@ marks is determined, a wire that it leaves may be free or beyond its rules. It s
 that only refuse inputs (path bits, say): tests of the relation hold those.
 
 Rules
-    linear     When A and B are known, C is a linear equation; when A is constant, A B - C is one. Equations are
-               kept solved (reduced row echelon form), so wires that only several determine are found as well.
-    non-zero   When C is a non-zero constant and A is known, A is not zero, and so B is known. A and B may swap.
-    boolean    A B = 0 with A and B over one combination F of wires: F has one of two values. When F is a wire
-               and the values are 0 and 1, the wire is a boolean.
-    bits       sum w_i b_i = known, for booleans b_i and a two-valued F: each is determined when, after a common
-               scale and up to signs, every weight exceeds the sum of the smaller ones and the sum of all is
-               below the modulus. (b -> 1 - b turns a weight's sign and shifts the sum by a constant.)
+    linear    When A and B are known, C is a linear equation; when A is constant, A B - C is one. Equations
+              are kept solved (reduced row echelon form), so wires that only several of them determine are
+              found as well.
+    non-zero  When C is a non-zero constant and A is known, A is not zero, so B is known; A and B may swap.
+    boolean   A B = 0 with A and B over one combination F of wires: F has one of two values. When F is a wire
+              and the values are 0 and 1, the wire is a boolean.
+    bits      sum w_i b_i = known, for booleans b_i and a two-valued F: each is determined when, after a
+              common scale and up to signs, every weight exceeds the sum of the smaller ones and the sum of
+              all is below the modulus. (b -> 1 - b turns a weight's sign and shifts the sum by a constant.)
 
 Source: Pailoor et al., "Automated detection of under-constrained circuits" (Picus), 2023, for the idea.
 """

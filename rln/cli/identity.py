@@ -26,7 +26,9 @@ def group() -> None:
 @app.command("new")
 def new(
     out: Annotated[Path, typer.Option(help="New file for the secret; never an existing one.")],
-    seed_file: Annotated[str | None, typer.Option(help="zerokit's seeded generation; - is standard input.")] = None,
+    seed_file: Annotated[
+        str | None, typer.Option(help="zerokit's seeded generation; - is standard input.")
+    ] = None,
     extended: Annotated[bool, typer.Option("--extended", help="With trapdoor and nullifier.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +49,10 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
     Raises:
         UnusableFile: the file exists, or cannot be made.
     """
-    content = {"identityCommitment": str(identity.commitment), "identitySecret": str(identity.secret().reveal())}
+    content = {
+        "identityCommitment": str(identity.commitment),
+        "identitySecret": str(identity.secret().reveal()),
+    }
     if extended:
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
@@ -69,8 +74,10 @@ def read_secret(path: Path) -> Identity:
     """
     with naming(path):
         found = document.fields(
-            document.read(read_file(path), "identity"), "identity",
-            ("identityCommitment", "identitySecret"), ("identityTrapdoor", "identityNullifier"),
+            document.read(read_file(path), "identity"),
+            "identity",
+            ("identityCommitment", "identitySecret"),
+            ("identityTrapdoor", "identityNullifier"),
         )
         identity = Identity.from_secret(scalar.parse(found["identitySecret"], "identitySecret"))
         if identity.commitment != scalar.parse(found["identityCommitment"], "identityCommitment"):
@@ -83,5 +90,7 @@ def _identity(seed_file: str | None, extended: bool) -> Identity:
         return Identity.generate_extended() if extended else Identity.generate()
     seed = sys.stdin.buffer.read(_SEED_LIMIT + 1) if seed_file == "-" else read_file(Path(seed_file))
     if not 0 < len(seed) <= _SEED_LIMIT:
-        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {len(seed)} or more")
+        raise UnusableFile(
+            f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {len(seed)} or more"
+        )
     return Identity.from_seed(seed, extended)

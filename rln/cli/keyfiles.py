@@ -1,4 +1,4 @@
-"""Keys as the command line names them: our file, `.zkey`, `.arkzkey` with its graph, JSON, or a built-in name."""
+"""Keys as the command line names them: by file (ours, `.zkey`, `.arkzkey`, JSON) or built-in name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from rln.cli.report import naming, read_file
 from rln.errors import ParameterError
 from rln.keyfile import is_key_file
 from rln.keys import ProvingKey
-from rln.lowlevel import groth16
 from rln.verifying_key import PACKAGED, VerifyingKey
 
 ARK, ZKEY, OWN = "arkzkey", "zkey", "rlnkey"
@@ -30,7 +29,13 @@ def kind_of(path: Path, data: bytes) -> str:
 
 
 def open_proving_key(
-    path: Path, graph: Path | None = None, sha256: str | None = None, threads: int | None = None
+    path: Path,
+    graph: Path | None = None,
+    sha256: str | None = None,
+    threads: int | None = None,
+    *,
+    limit_bits: int = 16,
+    name: str | None = None,
 ) -> ProvingKey:
     """The proving key in a file, checked; arguments as for `ProvingKey.load`.
 
@@ -41,10 +46,12 @@ def open_proving_key(
         kind_of(path, read_file(path)[:16])
         if graph is not None:
             read_file(graph)
-        return ProvingKey.load(path, graph=graph, sha256=sha256, threads=threads)
+        return ProvingKey.load(
+            path, graph=graph, sha256=sha256, limit_bits=limit_bits, name=name, threads=threads
+        )
 
 
-def open_verifying_key(name: str, graph: Path | None = None) -> VerifyingKey:
+def open_verifying_key(name: str) -> VerifyingKey:
     """The verifying key of a built-in name, or in a JSON or key file.
 
     Raises:
@@ -60,5 +67,4 @@ def open_verifying_key(name: str, graph: Path | None = None) -> VerifyingKey:
         kind = kind_of(path, data)
         if kind == OWN:
             return ProvingKey.decode(data, check=False).verifying_key
-        handle = groth16.ProvingKeyHandle.load("zkey" if kind == ZKEY else "ark", data, None)
-        return VerifyingKey._of(handle.verifying_key())
+        return VerifyingKey.from_proving_key(data, "zkey" if kind == ZKEY else "ark")

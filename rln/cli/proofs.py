@@ -25,7 +25,8 @@ from rln.statement import SECRET, Statement
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
 GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
 PinOption = Annotated[
-    str | None, typer.Option("--sha256", help="The key file must be this one; then its checks are not repeated.")
+    str | None,
+    typer.Option("--sha256", help="The key file must be this one; then its checks are not repeated."),
 ]
 InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
 
@@ -44,8 +45,10 @@ def witness(
         opened = open_proving_key(key, graph, sha256)
         made, values, _ = _witness(opened, input_file)
         write_file(out, wtns.write(made.read(0, made.size)), 0o600)
-        return Report({"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
-                      f"{made.size} wires written to {out}")
+        return Report(
+            {"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
+            f"{made.size} wires written to {out}",
+        )
 
     run(action, as_json)
 
@@ -72,8 +75,10 @@ def prove(
             raise KeyFileError(f"{key}: the proof that the key made does not verify; nothing was written")
         write_file(proof, snarkjs.write_proof(points))
         write_file(public, snarkjs.write_public(values))
-        return Report({"proof": str(proof), "public": [str(value) for value in values]},
-                      f"proof written to {proof}, public values to {public}")
+        return Report(
+            {"proof": str(proof), "public": [str(value) for value in values]},
+            f"proof written to {proof}, public values to {public}",
+        )
 
     run(action, as_json)
 
@@ -82,13 +87,12 @@ def verify(
     vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
     proof: Annotated[Path, typer.Option(help="proof.json")],
     public: Annotated[Path, typer.Option(help="public.json")],
-    graph: GraphOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify a proof of any circuit, in snarkjs's files."""
 
     def action() -> Report:
-        key = open_verifying_key(vk, graph)
+        key = open_verifying_key(vk)
         with naming(public):
             values = snarkjs.read_public(read_file(public))
             if len(values) != key.public_inputs:
@@ -105,7 +109,9 @@ def verify(
 
 def recover(
     share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; twice.")],
-    nullifier: Annotated[str | None, typer.Option(help="Of both messages; the line must belong to it.")] = None,
+    nullifier: Annotated[
+        str | None, typer.Option(help="Of both messages; the line must belong to it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="New file for the secret, mode 0600.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -127,7 +133,9 @@ def recover(
 
 
 def poseidon(
-    values: Annotated[list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="A B ...")],
+    values: Annotated[
+        list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="A B ...")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Hash field elements with Poseidon."""

@@ -1,9 +1,9 @@
 """Report: what a command has to say, to people or as JSON, and the exit status that goes with it.
 
-    0  done, accepted
-    1  well formed but refused: a proof that does not hold, shares that determine nothing, a vector that misses
-    2  unusable input: which file, which field
-    3  a store or the machine failed
+0  done, accepted
+1  well formed but refused: a proof that does not hold, shares that determine nothing, a vector that misses
+2  unusable input: which file, which field
+3  a store or the machine failed
 """
 
 from __future__ import annotations
@@ -110,8 +110,12 @@ class Bar:
         """Show the bar; the value is called with the part done, 0.0 to 1.0."""
         console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn(self.label), BarColumn(), TimeElapsedColumn(), console=console,
-            disable=self.hidden or not console.is_terminal, transient=True,
+            TextColumn(self.label),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=self.hidden or not console.is_terminal,
+            transient=True,
         )
         with self._progress:
             task = self._progress.add_task(self.label, total=1.0)

@@ -7,8 +7,8 @@ Every other module of `rln.lowlevel` is a list of short functions of this form:
         _call.check(lib.rln_double(out, 32, _call.fixed("value", value, 32), 32, fault), fault)
         return _call.take(out)
 
-State below this floor is read-only after it was made, so that cffi may drop the GIL during calls. For the same
-reason only `bytes` goes in: a bytearray could change under C's feet.
+State below this floor is read-only after it was made, so that cffi may drop the GIL during calls. For the
+same reason only `bytes` goes in: a bytearray could change under C's feet.
 """
 
 from __future__ import annotations

@@ -52,9 +52,8 @@ def compress(point: bytes, group: int = 1) -> bytes:
     """
     n = _size(group)
     out, fault = _call.output(n // 2), _call.new_fault()
-    _call.check(
-        lib.rln_point_compress(group, out, n // 2, _call.fixed("point", point, n), n, fault), fault, "point"
-    )
+    point = _call.fixed("point", point, n)
+    _call.check(lib.rln_point_compress(group, out, n // 2, point, n, fault), fault, "point")
     return _call.take(out)
 
 
@@ -66,9 +65,8 @@ def decompress(data: bytes, group: int = 1) -> bytes:
     """
     n = _size(group)
     out, fault = _call.output(n), _call.new_fault()
-    _call.check(
-        lib.rln_point_decompress(group, out, n, _call.fixed("data", data, n // 2), n // 2, fault), fault, "data"
-    )
+    data = _call.fixed("data", data, n // 2)
+    _call.check(lib.rln_point_decompress(group, out, n, data, n // 2, fault), fault, "data")
     return _call.take(out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rln.lowlevel import _call
-from rln.lowlevel._call import lib
+from rln.lowlevel._call import CData, lib
 
 LIMIT = 2**30
 
@@ -15,5 +15,14 @@ def draw(n: int) -> bytes:
         EntropyError: the system gives none.
     """
     out = _call.output(_call.within("n", n, 0, LIMIT))
-    _call.check(lib.rln_entropy(out, n), what="entropy")
+    fill(out)
     return _call.take(out)
+
+
+def fill(out: CData) -> None:
+    """Fill an array made by `_call.output` with fresh bytes: for waste that must not become a Python object.
+
+    Raises:
+        EntropyError: the system gives none.
+    """
+    _call.check(lib.rln_entropy(out, len(out)), what="entropy")

@@ -35,7 +35,8 @@ def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None =
     Args:
         field: fr and fp have 32 bytes an element, fp2 64, fp6 192, fp12 384.
         operation: add, sub and mul read b; sqr, neg and inv do not. The inverse of 0 is 0.
-        a, b: elements side by side, as many in b as in a.
+        a: elements side by side.
+        b: as many elements.
 
     Raises:
         ParameterError: no such field or operation.

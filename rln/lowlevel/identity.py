@@ -69,7 +69,8 @@ def extended(identity: IdentityHandle) -> bytes:
         ParameterError: the identity is a simple one.
     """
     out = _call.output(64)
-    _call.check(lib.rln_identity_extended(identity.pointer, out, 64), what="a simple identity has no trapdoor")
+    status = lib.rln_identity_extended(identity.pointer, out, 64)
+    _call.check(status, what="trapdoor of a simple identity")
     return _call.take(out)
 
 
@@ -113,7 +114,8 @@ def recover(nullifier: bytes, first: bytes, second: bytes) -> IdentityHandle:
 
     Args:
         nullifier: the one that both came with.
-        first, second: x || y, 64 bytes each.
+        first: x || y, 64 bytes.
+        second: the same at another x.
 
     Raises:
         RecoveryError: the x are equal, or the nullifier is not that of the line.

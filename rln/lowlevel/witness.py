@@ -52,7 +52,9 @@ class Witness(_call.Handle):
 
     __slots__ = ("size",)
 
-    def __init__(self, graph: Graph, inputs: bytes, identity: IdentityHandle | None = None, slot: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, inputs: bytes, identity: IdentityHandle | None = None, slot: int = 0
+    ) -> None:
         """Evaluate a graph.
 
         Args:

@@ -27,8 +27,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sdist(clone: Path) -> Path:
     done = subprocess.run(
-        [sys.executable, "-m", "build", "--sdist", "--no-isolation", str(clone)], capture_output=True, text=True
-    )
+        [sys.executable, "-m", "build", "--sdist", "--no-isolation", str(clone)],
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     [found] = (clone / "dist").glob("rln-*.tar.gz")
     return found

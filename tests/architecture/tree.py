@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MADE = {".git", ".venv", "build", "dist", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-MADE |= {".hypothesis", ".benchmarks"}
+MADE = {".git", ".venv", "build", "dist", "node_modules", "__pycache__"}
+MADE |= {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".benchmarks"}
 
 
 def project_files() -> list[Path]:

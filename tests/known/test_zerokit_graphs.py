@@ -32,7 +32,7 @@ def empty_path(depth: int) -> bytes:
 
 
 def external_nullifier() -> bytes:
-    return hashes.poseidon([hashes.hash_to_field(b"test-epoch"), hashes.hash_to_field(b"test-rln-identifier")])
+    return hashes.poseidon([hashes.hash_to_field(text) for text in (b"test-epoch", b"test-rln-identifier")])
 
 
 def place(graph: Graph, given: dict[str, bytes]) -> bytes:
@@ -101,8 +101,9 @@ def test_the_multi_graph_answers_only_for_selected_ids(zerokit_dir: Path) -> Non
     }
     witness = Witness(graph, place(graph, given))
     alice = identity.from_secret(given["identitySecret"])
+    nothing = (bytes(32), bytes(32))
     shares = [
-        identity.share(alice, given["x"], given["externalNullifier"], word(message_id)) if used else [bytes(32)] * 2
+        identity.share(alice, given["x"], given["externalNullifier"], word(message_id)) if used else nothing
         for used, message_id in ((True, 1), (False, 2), (True, 3), (False, 4))
     ]
     leaf = hashes.poseidon([identity.commitment(alice), given["userMessageLimit"]])

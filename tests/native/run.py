@@ -4,8 +4,8 @@
     python tests/native/run.py test_base  these
 
 The core is compiled with RLN_VERIFY, so that its promises are checked, and with the address and undefined
-behaviour sanitizers where the compiler has them. Objects are kept in build/native_tests; a change to any header
-compiles everything anew. CC names the compiler. A test passes when it ends with status 0.
+behaviour sanitizers where the compiler has them. Objects are kept in build/native_tests; a change to any
+header compiles everything anew. CC names the compiler. A test passes when it ends with status 0.
 """
 
 import os

@@ -60,7 +60,9 @@ def test_share_of_the_slashing_example() -> None:
         x, 0x0101DEF5DCD120C56E39CDFB4973A5353935879C58F0F21FCDD3470B51DF636E, nullifier
     )
     assert alice.share(hash_to_field(b"hey hey"), EXTERNAL, 1) == Share(
-        hash_to_field(b"hey hey"), 0x0881C2B96E2D93DF44BF7DEB27CA794F9C11A28F5BF44FF9766104233904AF82, nullifier
+        hash_to_field(b"hey hey"),
+        0x0881C2B96E2D93DF44BF7DEB27CA794F9C11A28F5BF44FF9766104233904AF82,
+        nullifier,
     )
 
 

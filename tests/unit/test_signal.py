@@ -33,7 +33,9 @@ def split(joined: bytes) -> tuple[str, list[bytes]]:
 
 
 def test_x_is_the_hash_of_the_signal() -> None:
-    assert signal.hash_signal(b"hey hey") == 0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B03
+    assert (
+        signal.hash_signal(b"hey hey") == 0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B03
+    )
 
 
 def test_x_of_zero_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

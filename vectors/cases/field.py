@@ -31,7 +31,9 @@ def document():
         for operation in (*BINARY, "sqr", "neg", "inv"):
             for i, a in enumerate(edges):
                 b = edges[(3 * i + 5) % len(edges)]
-                cases.append(_case(name, operation, encode(a), encode(b), f"{name}-{operation}-{i}", "edge or fixed"))
+                cases.append(
+                    _case(name, operation, encode(a), encode(b), f"{name}-{operation}-{i}", "edge or fixed")
+                )
         beyond = [modulus, modulus + 1, modulus + 2**64, 2**254, 2**255, 2**256 - 1]
         beyond += [k * modulus + a for k in range(1, 6) for a in (0, 1, 5) if k * modulus + a < 2**256]
         if name == "fr":
@@ -41,7 +43,15 @@ def document():
             for i, value in enumerate(values):
                 why = f"{value // modulus} r + small: an alias" if name == "fr" else "not below p"
                 cases.append(
-                    _case(name, operation, encode(value), encode(1), f"{name}-{operation}-range-{i}", why, ["range"])
+                    _case(
+                        name,
+                        operation,
+                        encode(value),
+                        encode(1),
+                        f"{name}-{operation}-range-{i}",
+                        why,
+                        ["range"],
+                    )
                 )
         for length in (*range(0, 32, 3), 33, 40, 64, 96):
             short = bytes(length)
@@ -50,7 +60,9 @@ def document():
             )
         for i, value in enumerate(values):
             flags = ["range"]
-            cases.append(_case(name, "sub", encode(3), encode(value), f"{name}-second-{i}", "b not canonical", flags))
+            cases.append(
+                _case(name, "sub", encode(3), encode(value), f"{name}-second-{i}", "b not canonical", flags)
+            )
     return form.document(
         "computed by vectors/oracle/field.py from the BN254 parameter",
         "hex of 32 bytes, little-endian; the inverse of 0 is 0",

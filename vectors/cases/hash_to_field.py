@@ -50,9 +50,11 @@ def document():
             "next": encode((hash_to_field(message) + 1) % R),
         }
         for fault, value in wrong.items():
-            cases.append(_case(f"{name}-{fault}", "not the hash of this message", message, value, ["mismatch"]))
+            cases.append(
+                _case(f"{name}-{fault}", "not the hash of this message", message, value, ["mismatch"])
+            )
     return form.document(
-        "computed by vectors/oracle/keccak.py; big_endian has the meaning of zerokit 3.0.0",
-        "hex; field elements 32 bytes, little-endian; error mismatch: `claimed` is not the little-endian hash",
+        "computed by vectors/oracle/keccak.py; big_endian as zerokit 3.0.0 means it",
+        "hex; elements 32 bytes, little-endian; mismatch: `claimed` is not the little-endian hash",
         cases,
     )

@@ -47,7 +47,9 @@ def document():
     bits = [1, 1, *[0] * 18]
     for count in (0, 1, 19, 21):
         path = (zeros + zeros)[:count]
-        cases.append(_path(f"path-length-{count}", "siblings and bits differ in number", leaf, path, bits, ["length"]))
+        cases.append(
+            _path(f"path-length-{count}", "siblings and bits differ in number", leaf, path, bits, ["length"])
+        )
     for value in (2, 3, 128, 255):
         for level in (0, 7, 19):
             wrong = [*bits[:level], value, *bits[level + 1 :]]
@@ -55,7 +57,9 @@ def document():
             cases.append(_path(f"path-bit-{value}-{level}", why, leaf, zeros, wrong, ["parameter"]))
     for level in (0, 9, 19):
         path = [*zeros[:level], encode(R), *zeros[level + 1 :]]
-        cases.append(_path(f"path-range-{level}", "a sibling that is not canonical", leaf, path, bits, ["range"]))
+        cases.append(
+            _path(f"path-range-{level}", "a sibling that is not canonical", leaf, path, bits, ["range"])
+        )
     cases.append(_path("path-leaf-range", "a leaf that is not canonical", encode(R), zeros, bits, ["range"]))
     return form.document(
         "computed by vectors/oracle/merkle.py; path-3 equals rln/tests/protocol.rs of vacp2p/zerokit e077b5b",

@@ -26,7 +26,9 @@ def document():
             "fixed": [form.number(f"poseidon {arity} {i}", R) for i in range(arity)],
         }
         for name, row in rows.items():
-            cases.append(_case([encode(v) for v in row], f"arity-{arity}-{name}", "each width has its own parameters"))
+            cases.append(
+                _case([encode(v) for v in row], f"arity-{arity}-{name}", "each width has its own parameters")
+            )
         for position in range(arity):
             row = [encode(i + 1) for i in range(arity)]
             row[position] = encode(R + 1)
@@ -34,14 +36,16 @@ def document():
     for i, value in enumerate((0, 1, 255, 65535, 2**64 - 1)):
         cases.append(_case([encode(value)], f"zerokit-one-{i}", "zerokit's own one-input vectors"))
     for i in range(0, 8, 2):
-        cases.append(_case([encode(i), encode(i + 1)], f"zerokit-pair-{i}", "leaves of zerokit's eight-leaf tree"))
+        cases.append(
+            _case([encode(i), encode(i + 1)], f"zerokit-pair-{i}", "leaves of zerokit's eight-leaf tree")
+        )
     cases.append(_case([], "empty", "no input", ["parameter"]))
     cases.append(_case([encode(1)] * 9, "nine", "wider than circomlib's use here", ["parameter"]))
     cases.append(_case([encode(P - 1)], "field-mixed-up", "below the base field's modulus only", ["range"]))
     cases.append(_case([bytes(31)], "short", "31 bytes", ["length"]))
     cases.append(_case([bytes(33)], "long", "33 bytes", ["length"]))
     return form.document(
-        "computed by vectors/oracle/poseidon.py; the zerokit cases equal utils/tests/poseidon_hash_test.rs of "
+        "computed by vectors/oracle/poseidon.py; zerokit-* equal utils/tests/poseidon_hash_test.rs of "
         "vacp2p/zerokit e077b5b, and arities 1 to 8 equal circomlibjs 0.1.7",
         "hex of 32 bytes, little-endian",
         cases,

@@ -3,7 +3,20 @@
 from functools import cache
 from pathlib import Path
 
-from oracle.curve import B2, Fp, Fp2, add, add2, decode_g1, encode_g1, encode_g2, mul2, multiply, negate, sqrt2
+from oracle.curve import (
+    B2,
+    Fp,
+    Fp2,
+    add,
+    add2,
+    decode_g1,
+    encode_g1,
+    encode_g2,
+    mul2,
+    multiply,
+    negate,
+    sqrt2,
+)
 from oracle.field import P, R, Refused, encode
 from oracle.groth16 import read_key, read_proof, rerandomise, verify, write_proof
 
@@ -79,7 +92,13 @@ def _accepted(inputs):
     yield _case("negated", "(-A, -B, C) proves the same", inputs, negated, ["malleable"])
     for i, (t, s) in enumerate(((1, 1), (2, 3), (R - 1, 5), (form.number("t", R), form.number("s", R)))):
         proof = rerandomise(UPSTREAM, _key(), t, s)
-        yield _case(f"rerandomised-{i}", "anybody can do this: key nothing on proof bytes", inputs, proof, ["malleable"])
+        yield _case(
+            f"rerandomised-{i}",
+            "anybody can do this: key nothing on proof bytes",
+            inputs,
+            proof,
+            ["malleable"],
+        )
 
 
 def _inputs_refused(inputs):
@@ -110,7 +129,9 @@ def _points_refused(inputs):
         yield _case(f"{name}-infinity", "infinity is no part of a proof", inputs, infinity, ["point"])
         for flags in (0x40, 0xC0):
             changed = UPSTREAM[: end - 1] + bytes([last & 0x3F | flags]) + UPSTREAM[end:]
-            yield _case(f"{name}-flags-{flags:02x}", "flags of infinity on a point", inputs, changed, ["point"])
+            yield _case(
+                f"{name}-flags-{flags:02x}", "flags of infinity on a point", inputs, changed, ["point"]
+            )
         changed = UPSTREAM[: end - 1] + bytes([last ^ 0x80]) + UPSTREAM[end:]
         yield _case(f"{name}-sign", "the other root", inputs, changed, ["refused"])
         for coordinate in range(start, end, 32):
@@ -146,10 +167,10 @@ def document():
     inputs = [encode(value) for value in PUBLIC]
     cases = [*_accepted(inputs), *_inputs_refused(inputs), *_points_refused(inputs)]
     origin = (
-        "accepted proof and values: rln/tests/public.rs of vacp2p/zerokit e077b5b; key: the verifying part of "
-        "rln/resources/tree_depth_20/rln_final.arkzkey there (MIT or Apache-2.0); everything else computed by "
+        "accepted proof and values: rln/tests/public.rs of vacp2p/zerokit e077b5b; key: the verifying part "
+        "of rln/resources/tree_depth_20/rln_final.arkzkey there (MIT or Apache-2.0); the rest computed by "
         "vectors/oracle"
     )
-    notation = "hex; inputs y, root, nullifier, x, external_nullifier; proof and key compressed as zerokit writes them"
+    notation = "hex; inputs y, root, nullifier, x, external_nullifier; points compressed as zerokit does"
     made = form.document(origin, notation, cases)
     return {**made, "verifying_key": KEY.hex()}

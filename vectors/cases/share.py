@@ -53,8 +53,12 @@ def document():
             arguments = (secret, external, encode(message_id), encode(value))
             cases.append(_share(f"share-{message_id}-{name}", why, *arguments))
     zero = encode(0)
-    cases.append(_share("share-x-zero", "y would be the secret", secret, external, encode(1), zero, ["parameter"]))
-    cases.append(_share("share-no-secret", "0 is nobody's secret", zero, external, encode(1), x, ["parameter"]))
+    cases.append(
+        _share("share-x-zero", "y would be the secret", secret, external, encode(1), zero, ["parameter"])
+    )
+    cases.append(
+        _share("share-no-secret", "0 is nobody's secret", zero, external, encode(1), x, ["parameter"])
+    )
     names = ("secret", "external_nullifier", "message_id", "x")
     for position, name in enumerate(names):
         for k in (1, 2, 5):
@@ -80,7 +84,7 @@ def document():
         for fault, (claimed, one, two, why) in wrong.items():
             cases.append(_recover(f"recover-{i}-{fault}", why, claimed, one, two, ["recovery"]))
     return form.document(
-        "computed by vectors/oracle/share.py; the secret of the first cases is hash_to_field(test-merkle-proof)",
+        "computed by vectors/oracle/share.py; the first cases' secret is hash_to_field(test-merkle-proof)",
         "hex of 32 bytes, little-endian; a point is [x, y]",
         cases,
     )

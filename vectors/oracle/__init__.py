@@ -1,1 +1,1 @@
-"""RLN in plain Python integers: slow, short, and independent of the library. Read it beside the specification."""
+"""RLN in plain Python integers: slow, short, and independent of the library. Read it beside the spec."""

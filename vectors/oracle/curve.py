@@ -100,7 +100,7 @@ def add(f, p, q):
 
 
 def multiply(f, p, k):
-    """k P for k >= 0, not reduced: it also tests the order of a point."""
+    """K P for k >= 0, not reduced: it also tests the order of a point."""
     result = None
     for bit in format(k, "b"):
         result = add(f, result, result)

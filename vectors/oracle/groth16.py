@@ -41,7 +41,7 @@ def verify(key, inputs, proof):
     scalars = [decode(value, R) for value in inputs]
     a, b, c = read_proof(proof)
     total = ic[0]
-    for point, scalar in zip(ic[1:], scalars):
+    for point, scalar in zip(ic[1:], scalars, strict=True):
         total = add(Fp, total, multiply(Fp, point, scalar) if scalar else None)
     terms = [(negate(Fp, a), b), (alpha, beta), (total, gamma), (c, delta)]
     return product_is_one(terms)

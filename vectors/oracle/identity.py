@@ -28,8 +28,8 @@ def keystream(key):
                 quarter(s, i, 4 + i, 8 + i, 12 + i)
             for i in range(4):
                 quarter(s, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
-        words = [(x + y) & MASK for x, y in zip(s, start)]
-        for low, high in zip(words[::2], words[1::2]):
+        words = [(x + y) & MASK for x, y in zip(s, start, strict=True)]
+        for low, high in zip(words[::2], words[1::2], strict=True):
             yield low | high << 32
         counter += 1
 

@@ -28,14 +28,16 @@ def permute(lanes):
     for constant in round_constants():
         columns = [lanes[x][0] ^ lanes[x][1] ^ lanes[x][2] ^ lanes[x][3] ^ lanes[x][4] for x in range(5)]
         lanes = [
-            [lanes[x][y] ^ columns[(x - 1) % 5] ^ rotate(columns[(x + 1) % 5], 1) for y in range(5)] for x in range(5)
+            [lanes[x][y] ^ columns[(x - 1) % 5] ^ rotate(columns[(x + 1) % 5], 1) for y in range(5)]
+            for x in range(5)
         ]
         x, y, current = 1, 0, lanes[1][0]
         for t in range(24):
             x, y = y, (2 * x + 3 * y) % 5
             lanes[x][y], current = rotate(current, (t + 1) * (t + 2) // 2), lanes[x][y]
         lanes = [
-            [lanes[x][y] ^ (~lanes[(x + 1) % 5][y] & MASK & lanes[(x + 2) % 5][y]) for y in range(5)] for x in range(5)
+            [lanes[x][y] ^ (~lanes[(x + 1) % 5][y] & MASK & lanes[(x + 2) % 5][y]) for y in range(5)]
+            for x in range(5)
         ]
         lanes[0][0] ^= constant
     return lanes

@@ -8,7 +8,7 @@ def root_of(leaf, siblings, bits):
     """Climb from a leaf: bit 0 means that the current node is the left one."""
     if len(siblings) != len(bits):
         raise Refused("length")
-    for sibling, bit in zip(siblings, bits):
+    for sibling, bit in zip(siblings, bits, strict=True):
         if bit not in (0, 1):
             raise Refused("parameter")
         leaf = poseidon([sibling, leaf] if bit else [leaf, sibling])

@@ -1,7 +1,7 @@
 """The optimal ate pairing of BN254, textbook. Source: Vercauteren 2010; Beuchat et al. 2010.
 
-Fp12 = Fp[w] / (w^12 - 18 w^6 + 82), a list of 12 integers, lowest first; u = w^6 - 9. The twist maps (x, y) of G2
-to (x w^2, y w^3).
+Fp12 = Fp[w] / (w^12 - 18 w^6 + 82), 12 integers, lowest first; u = w^6 - 9. The twist maps (x, y) of
+G2 to (x w^2, y w^3).
 """
 
 from .curve import add2, inv2, mul2, sub2

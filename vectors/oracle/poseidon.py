@@ -1,4 +1,4 @@
-"""Poseidon with circomlib's parameters, dense and literal. Source: Grassi et al. 2021; zerokit-spec 1.2 to 1.4."""
+"""Poseidon with circomlib parameters, dense and literal. Source: Grassi et al. 2021, zerokit-spec 1.2-1.4."""
 
 from functools import cache
 
@@ -12,7 +12,15 @@ def grain_bits(width):
     """Yield the bits of the self-shrinking Grain generator for one width."""
     state = [
         int(bit)
-        for value, size in ((1, 2), (0, 4), (254, 12), (width, 12), (FULL, 10), (PARTIAL[width], 10), (2**30 - 1, 30))
+        for value, size in (
+            (1, 2),
+            (0, 4),
+            (254, 12),
+            (width, 12),
+            (FULL, 10),
+            (PARTIAL[width], 10),
+            (2**30 - 1, 30),
+        )
         for bit in format(value, f"0{size}b")
     ]
 
@@ -57,8 +65,8 @@ def poseidon(inputs):
     state = [0, *inputs]
     rounds = FULL + PARTIAL[width]
     for k in range(rounds):
-        state = [(s + c) % R for s, c in zip(state, constants[k * width : (k + 1) * width])]
+        state = [(s + c) % R for s, c in zip(state, constants[k * width : (k + 1) * width], strict=True)]
         full = k < FULL // 2 or k >= rounds - FULL // 2
         state = [pow(s, 5, R) if full or i == 0 else s for i, s in enumerate(state)]
-        state = [sum(m * s for m, s in zip(row, state)) % R for row in matrix]
+        state = [sum(m * s for m, s in zip(row, state, strict=True)) % R for row in matrix]
     return state[0]

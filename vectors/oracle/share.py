@@ -1,4 +1,4 @@
-"""The line of one message id, and what two of its points give away. Source: RLN specification; zerokit-spec 4."""
+"""The line of one message id, and what two points give away. Source: RLN specification, zerokit-spec 4."""
 
 from .field import R, Refused
 from .poseidon import poseidon

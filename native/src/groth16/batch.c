@@ -45,9 +45,9 @@ static void decode_item(void *context, size_t i) {
     t->b = p.b;
     fr_from_u256(&t->coefficient, &coefficient);
     g1_mul_var(&scaled, &p.a, &coefficient);
-    g1_to_affine(&t->a, &scaled);
+    g1_to_aff_var(&t->a, &scaled);
     g1_mul_var(&scaled, &p.c, &coefficient);
-    g1_to_affine(&t->c, &scaled);
+    g1_to_aff_var(&t->c, &scaled);
 }
 
 /* r = left side / right side for the items first .. end; 0, or -1: no memory. */
@@ -62,7 +62,7 @@ static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
     for (size_t i = 0; i < n; i++) {
         const item *const a = &b->items[first + i];
         b->terms[i] = (pairing_term){.p = a->a, .q = a->b};
-        g1_add_mixed(&sum, &sum, &a->c);
+        g1_add_mixed_var(&sum, &sum, &a->c);
         fr_add(&b->sums[0], &b->sums[0], &a->coefficient);
         for (size_t j = 0; j < public_inputs; j++) {
             fr_mul(&t, &a->coefficient, &b->scalars[a->at * public_inputs + j]);
@@ -70,7 +70,7 @@ static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
         }
     }
     *c = (pairing_term){.q = k->delta_g2, .lines = k->delta_lines};
-    g1_to_affine(&c->p, &sum);
+    g1_to_aff_var(&c->p, &sum);
     g1_aff_neg(&c->p, &c->p);
     *ic = (pairing_term){.q = k->gamma_g2, .lines = k->gamma_lines};
     if (instance_sum_var(&ic->p, k, b->sums, b->threads)) return -1;
@@ -78,7 +78,7 @@ static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
     *alpha = (pairing_term){.q = k->beta_g2, .lines = k->beta_lines};
     fr_to_u256(&scalar, &b->sums[0]);
     g1_mul_var(&sum, &k->alpha_g1, &scalar);
-    g1_to_affine(&alpha->p, &sum);
+    g1_to_aff_var(&alpha->p, &sum);
     g1_aff_neg(&alpha->p, &alpha->p);
     return engine_get()->pairing_product_var(r, b->terms, n + 3, b->threads);
 }

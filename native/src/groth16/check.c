@@ -39,8 +39,8 @@ static int sum_b(g1_aff *r1, g2_aff *r2, const proving_key *k, const uint8_t *ra
         status = engine_get()->g2_msm_var(&sum2, k->b_points, scalars, k->b2.finite, threads);
     }
     if (status == 0) {
-        g1_to_affine(r1, &sum1);
-        g2_to_affine(r2, &sum2);
+        g1_to_aff_var(r1, &sum1);
+        g2_to_aff_var(r2, &sum2);
     }
     mem_close(&m);
     return status;

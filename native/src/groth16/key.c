@@ -29,6 +29,15 @@ static int sparse_new(mem *m, sparse *s, size_t rows, size_t entries) {
     return s->start && s->column && s->coefficient ? 0 : -1;
 }
 
+static int domain_new(mem *m, ntt_domain *d, unsigned log_n) {
+    const size_t n = (size_t)1 << log_n, half = n > 1 ? n / 2 : 1;
+    fr *const roots = mem_take(m, half, sizeof *roots), *const inverse_roots = mem_take(m, half, sizeof *roots);
+    fr *const shifts = mem_take(m, n, sizeof *shifts);
+    if (!roots || !inverse_roots || !shifts) return -1;
+    ntt_domain_fill(d, log_n, roots, inverse_roots, shifts);
+    return 0;
+}
+
 proving_key *proving_key_new(const key_shape *shape) {
     const int log_domain = key_log_domain(shape->constraints, shape->instance);
     RLN_CHECK(log_domain >= 0 && shape->wires >= shape->instance);
@@ -53,7 +62,7 @@ proving_key *proving_key_new(const key_shape *shape) {
         query_new(m, &k->l, shape->wires - shape->instance, shape->l_finite) ||
         sparse_new(m, &k->a_matrix, shape->constraints, shape->a_entries) ||
         sparse_new(m, &k->b_matrix, shape->constraints, shape->b_entries) ||
-        key_domain_fill(&k->ntt, k->log_domain, m)) {
+        domain_new(m, &k->ntt, k->log_domain)) {
         proving_key_free(k);
         return NULL;
     }

@@ -66,12 +66,12 @@ int proof_create(proof *p, const proving_key *k, const fr *wires, const fr *r, c
     if (sum_a(&a, k, wires, r, scalars, threads) || sum_b(&b, k, wires, s, scalars, threads) ||
         sum_c(&c, k, wires, h, r, scalars, threads))
         goto done;
-    g1_to_affine(&p->a, &a);
-    g2_to_affine(&p->b, &b);
+    g1_to_aff_var(&p->a, &a);
+    g2_to_aff_var(&p->b, &b);
     fr_to_u256(&scalar, s);
     g1_mul_var(&sa, &p->a, &scalar);
-    g1_add(&c, &c, &sa);
-    g1_to_affine(&p->c, &c);
+    g1_add_var(&c, &c, &sa);
+    g1_to_aff_var(&p->c, &c);
     status = 0;
 done:
     ct_wipe(&scalar, sizeof scalar);

@@ -69,7 +69,7 @@ static rln_status draw(const setup *s, const uint8_t random[SETUP_RANDOM_BYTES],
 
 /* basis[i] = factor shift w^i / (tau - shift w^i), i < domain. */
 static void lagrange(const setup *s, const fr *shift, const fr *factor) {
-    const fr root = ntt_root(s->log_domain);
+    const fr root = NTT_ROOTS[s->log_domain];
     fr *const basis = s->scratch.basis, power = *shift;
     for (size_t i = 0; i < s->domain; i++) {
         fr_sub(&basis[i], &s->waste->tau, &power);
@@ -121,7 +121,7 @@ static void evaluate_wires(const setup *s) {
 
 /* basis = the scalars of H. */
 static void evaluate_quotient(const setup *s) {
-    const fr shift = ntt_root(s->log_domain + 1);
+    const fr shift = NTT_ROOTS[s->log_domain + 1];
     fr factor;
     fr_from_u64(&factor, 2 * (uint64_t)s->domain);
     fr_inv(&factor, &factor);

@@ -4,16 +4,21 @@
 
 #include "../math/portable.h"
 
+/* Up to so many terms a sum without buckets is the faster one. */
+#define SHORT_SUM 32
+
 int instance_sum_var(g1_aff *r, const verifying_key *k, const fr *scalars, pool *threads) {
     mem m = MEM_EMPTY;
     g1_jac sum;
+    int status = 0;
     u256 *const integers = mem_take(&m, k->instance, sizeof *integers);
-    int status = integers ? 0 : -1;
-    if (status == 0) {
-        for (size_t i = 0; i < k->instance; i++) fr_to_u256(&integers[i], &scalars[i]);
+    if (!integers) return -1;
+    for (size_t i = 0; i < k->instance; i++) fr_to_u256(&integers[i], &scalars[i]);
+    if (k->instance <= SHORT_SUM)
+        g1_sum_var(&sum, k->ic, integers, k->instance);
+    else
         status = engine_get()->g1_msm_var(&sum, k->ic, integers, k->instance, threads);
-    }
-    if (status == 0) g1_to_affine(r, &sum);
+    if (status == 0) g1_to_aff_var(r, &sum);
     mem_close(&m);
     return status;
 }

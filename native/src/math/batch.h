@@ -2,9 +2,9 @@
  * group. 5 multiplications and 1 squaring an addition; Jacobian ones take 11 and more.
  */
 
-/* The point that an operand of a pair names. */
+/* The point that an operand names; any point for none. */
 static inline const AFF *PT(operand)(const AFF *table, uint32_t operand) {
-    return &table[operand >> 1];
+    return operand == BATCH_NONE ? table : &table[operand >> 1];
 }
 
 /* y of the operand: minus the point's for an odd operand. */

@@ -2,6 +2,7 @@
 #ifndef RLN_MATH_G2_SUBGROUP_H
 #define RLN_MATH_G2_SUBGROUP_H
 
+#include "../base/pool.h"
 #include "g2.h"
 #include "g2_walk.h"
 
@@ -22,11 +23,32 @@ static inline int g2_in_subgroup_var(const g2_aff *q) {
         g2_walk_addend(&point, q, G2_WALK[i]);
         g2_add_mixed_var(&t, &t, &point);
     }
-    g2_minus_psi_2(&point, q);
-    fp2_neg(&point.y, &point.y);
+    g2_psi2(&point, q);
     g2_psi(&point, &point);
     g2_add_mixed_var(&t, &t, &point);
     return g2_is_infinity(&t) != 0;
+}
+
+typedef struct g2_check {
+    uint8_t *bad;
+    const g2_aff *points;
+    size_t n, pieces;
+} g2_check;
+
+static inline void g2_check_piece(void *context, size_t index) {
+    const g2_check *check = context;
+    const size_t from = check->n * index / check->pieces, to = check->n * (index + 1) / check->pieces;
+    for (size_t i = from; i < to; i++) {
+        const g2_aff *q = &check->points[i];
+        check->bad[i] = !(g2_aff_on_curve(q) && g2_in_subgroup_var(q));
+    }
+}
+
+/** See the engine table. */
+static inline void g2_check_many_var(uint8_t *bad, const g2_aff *p, size_t n, pool *threads) {
+    const size_t most = 4 * pool_threads(threads); /* more pieces than threads: bad points are quick */
+    g2_check check = {bad, p, n, n < most ? n : most};
+    pool_run(threads, check.pieces, g2_check_piece, &check);
 }
 
 #endif

@@ -7,12 +7,20 @@
 #include "g2_psi.h"
 #include "g2_walk_constants.h"
 
-/** r = what a step adds to T: Q, -Q, psi(Q) or -psi^2(Q); step is not 0. r may be q. */
+/** r = what a step adds to T: q, -q, psi(q) or -psi^2(q); step is not 0.
+ *  needs  q canonical
+ *  gives  r canonical
+ *  alias  r may be q */
 static inline void g2_walk_addend(g2_aff *r, const g2_aff *q, int step) {
+    if (step == 2) {
+        g2_psi(r, q);
+        return;
+    }
     *r = *q;
-    if (step == -1) fp2_neg(&r->y, &q->y);
-    if (step == 2) g2_psi(r, q);
-    if (step == 3) g2_minus_psi_2(r, q);
+    if (step == 1) return;
+    if (step == 3) g2_psi2(r, q);
+    fp2_neg(&r->y, &r->y);
+    fp2_canonical(&r->y, &r->y);
 }
 
 #endif

@@ -8,9 +8,9 @@
 #ifndef RLN_MATH_GLV_H
 #define RLN_MATH_GLV_H
 
-#include "fp12_constants.h"
 #include "g1.h"
 #include "g2.h"
+#include "g2_psi.h"
 
 /* A part: (-1)^negative (low + 2^64 high). */
 typedef struct glv_part {
@@ -68,25 +68,6 @@ static inline void g1_images(g1_aff r[G1_PARTS], const g1_aff *a) {
     r[1].y = a->y;
     fp_mul(&r[1].x, &a->x, &G1_BETA);
     fp_canonical(&r[1].x, &r[1].x);
-}
-
-/** r = psi(a), the p-power map seen through the twist; canonical. psi(infinity) = infinity.
- *  source group.py */
-static inline void g2_psi(g2_aff *r, const g2_aff *a) {
-    fp2_conjugate(&r->x, &a->x);
-    fp2_conjugate(&r->y, &a->y);
-    fp2_mul(&r->x, &r->x, &FP12_FROBENIUS_1[2]);
-    fp2_mul(&r->y, &r->y, &FP12_FROBENIUS_1[3]);
-    fp2_canonical(&r->x, &r->x);
-    fp2_canonical(&r->y, &r->y);
-}
-
-/** r = psi(psi(a)), canonical. */
-static inline void g2_psi2(g2_aff *r, const g2_aff *a) {
-    fp2_mul_by_fp(&r->x, &a->x, &FP12_FROBENIUS_2[2]);
-    fp2_neg(&r->y, &a->y);
-    fp2_canonical(&r->x, &r->x);
-    fp2_canonical(&r->y, &r->y);
 }
 
 /** r = a, psi(a), psi^2(a), psi^3(a).

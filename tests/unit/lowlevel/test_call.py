@@ -42,7 +42,7 @@ def test_ok_raises_nothing() -> None:
 
 
 def test_unknown_status_is_a_native_error() -> None:
-    with pytest.raises(errors.NativeError, match="^unknown status 99$"):
+    with pytest.raises(errors.NativeError, match=r"^unknown status 99$"):
         _call.check(99)
 
 
@@ -51,7 +51,11 @@ def test_unknown_status_is_a_native_error() -> None:
     [
         (lib.RLN_ERR_LENGTH, (b"root", _call.WHOLE, 32, 31), "root: expected 32 bytes, got 31"),
         (lib.RLN_ERR_FORMAT, (b"sections", _call.WHOLE, 10, 9), "sections: expected 10, got 9"),
-        (lib.RLN_ERR_POINT, (b"h_query", 17, 0, 0), "h_query[17]: not a point of the group, or not in canonical form"),
+        (
+            lib.RLN_ERR_POINT,
+            (b"h_query", 17, 0, 0),
+            "h_query[17]: not a point of the group, or not in canonical form",
+        ),
         (lib.RLN_ERR_WITNESS, (b"node", 0, 0, 0), "node[0]: the inputs have no witness"),
         (lib.RLN_ERR_RANGE, (None, 0, 0, 0), "fallback: not a canonical number of its field"),
     ],
@@ -66,14 +70,14 @@ def test_fault_becomes_the_message(
 
 
 def test_fixed_refuses_another_length() -> None:
-    with pytest.raises(errors.EncodingError, match="^root: expected 32 bytes, got 31$"):
+    with pytest.raises(errors.EncodingError, match=r"^root: expected 32 bytes, got 31$"):
         _call.fixed("root", bytes(31), 32)
     assert _call.fixed("root", bytes(32), 32) == bytes(32)
 
 
 @pytest.mark.parametrize("value", [bytearray(32), memoryview(bytes(32)), "0" * 32, None, 7, [0] * 32])
 def test_only_bytes_go_in(value: object) -> None:
-    with pytest.raises(errors.EncodingError, match=f"^root: expected bytes, got {type(value).__name__}$"):
+    with pytest.raises(errors.EncodingError, match=rf"^root: expected bytes, got {type(value).__name__}$"):
         _call.fixed("root", value, 32)  # type: ignore[arg-type]
 
 
@@ -81,7 +85,7 @@ def test_within_names_the_range() -> None:
     assert _call.within("threads", 256, 1, 256) == 256
     with pytest.raises(errors.ParameterError, match=r"^threads: expected 1\.\.256, got 257$"):
         _call.within("threads", 257, 1, 256)
-    with pytest.raises(errors.ParameterError, match="^threads: expected an int, got bool$"):
+    with pytest.raises(errors.ParameterError, match=r"^threads: expected an int, got bool$"):
         _call.within("threads", True, 1, 256)
 
 
@@ -107,7 +111,7 @@ class TestHandle:
         assert freed == [1]
         assert handle.closed
         assert repr(handle) == "<thing (closed)>"
-        with pytest.raises(errors.ParameterError, match="^thing: used after it was closed$"):
+        with pytest.raises(errors.ParameterError, match=r"^thing: used after it was closed$"):
             _ = handle.pointer
 
     def test_pointer_outlives_close_while_a_call_holds_it(self) -> None:
@@ -121,9 +125,9 @@ class TestHandle:
 
     def test_cannot_be_copied_or_pickled(self) -> None:
         handle = self.make([])
-        with pytest.raises(TypeError, match="^thing: a handle cannot be copied or pickled$"):
+        with pytest.raises(TypeError, match=r"^thing: a handle cannot be copied or pickled$"):
             pickle.dumps(handle)
-        with pytest.raises(TypeError, match="^thing: a handle cannot be copied or pickled$"):
+        with pytest.raises(TypeError, match=r"^thing: a handle cannot be copied or pickled$"):
             copy.copy(handle)
 
 

@@ -99,26 +99,22 @@ def test_points_that_are_none_are_refused(group: int) -> None:
         "zero with a coordinate": b"\1" + zero[1:],
         "coordinate not reduced": scalar(P) + g[32:],
     }
-    for why, data in wrong.items():
+    for data in wrong.values():
         with pytest.raises((errors.PointError, errors.FieldRangeError)):
             curve.add(data, g, group)
-            pytest.fail(why)
         with pytest.raises((errors.PointError, errors.FieldRangeError)):
             curve.compress(data, group)
-            pytest.fail(why)
     short = {
         "no root": next(
             data for x in range(2, 50) if not_a_square(group, data := scalar(x) + bytes(half - 32))
         ),
         "both flags": flagged(bytes(half), LARGER | INFINITY),
-        "zero with its larger root": flagged(bytes(half), LARGER) if group == 1 else flagged(bytes(half), 0xC0),
         "coordinate not reduced": scalar(P) + bytes(half - 32),
         "infinity with a coordinate": flagged(b"\1" + bytes(half - 1), INFINITY),
     }
-    for why, data in short.items():
+    for data in short.values():
         with pytest.raises((errors.PointError, errors.FieldRangeError)):
             curve.decompress(data, group)
-            pytest.fail(why)
 
 
 def not_a_square(group: int, x: bytes) -> bool:
@@ -126,10 +122,12 @@ def not_a_square(group: int, x: bytes) -> bool:
     if group == 1:
         value = int.from_bytes(x, "little")
         return pow(value**3 + 3, (P - 1) // 2, P) != 1
-    b = field.evaluate("fp2", "mul", scalar(3) + scalar(0), field.evaluate("fp2", "inv", scalar(9) + scalar(1)))
+    inverse = field.evaluate("fp2", "inv", scalar(9) + scalar(1))
     cube = field.evaluate("fp2", "mul", field.evaluate("fp2", "sqr", x), x)
-    value = field.evaluate("fp2", "add", cube, b)
-    c0, c1 = (int.from_bytes(value[i : i + 32], "little") for i in (0, 32))
+    y_squared = field.evaluate(
+        "fp2", "add", cube, field.evaluate("fp2", "mul", scalar(3) + scalar(0), inverse)
+    )
+    c0, c1 = (int.from_bytes(y_squared[i : i + 32], "little") for i in (0, 32))
     return pow(c0 * c0 + c1 * c1, (P - 1) // 2, P) != 1
 
 
@@ -148,19 +146,19 @@ def test_point_of_the_twist_outside_the_subgroup_is_refused() -> None:
 @pytest.mark.parametrize("group", GROUPS)
 def test_lengths_are_checked(group: int) -> None:
     n = len(G[group])
-    with pytest.raises(errors.EncodingError, match=f"^a: expected {n} bytes, got {n - 1}$"):
+    with pytest.raises(errors.EncodingError, match=rf"^a: expected {n} bytes, got {n - 1}$"):
         curve.add(G[group][:-1], G[group], group)
-    with pytest.raises(errors.EncodingError, match=f"^data: expected {n // 2} bytes, got {n}$"):
+    with pytest.raises(errors.EncodingError, match=rf"^data: expected {n // 2} bytes, got {n}$"):
         curve.decompress(G[group], group)
     with pytest.raises(errors.EncodingError, match=r"expected \d+ bytes, got 64$"):
         curve.msm(G[group], bytes(64), group)
-    with pytest.raises(errors.FieldRangeError, match="not a canonical number of its field$"):
+    with pytest.raises(errors.FieldRangeError, match=r"not a canonical number of its field$"):
         curve.msm(G[group], scalar(R), group)
 
 
 def test_there_are_two_groups() -> None:
     for group in (0, 3, True):
-        with pytest.raises(errors.ParameterError, match="^group: expected "):
+        with pytest.raises(errors.ParameterError, match=r"^group: expected "):
             curve.add(G[1], G[1], group)
 
 

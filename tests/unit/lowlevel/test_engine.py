@@ -20,7 +20,7 @@ def test_the_portable_engine_is_always_there() -> None:
 def test_unknown_engine_is_refused_and_the_old_one_stays() -> None:
     before = engine.name()
     for name in ("", "nope", "portable\0", "é"):
-        with pytest.raises(errors.NativeError, match="no such engine, or this processor cannot run it$"):
+        with pytest.raises(errors.NativeError, match=r"no such engine, or this processor cannot run it$"):
             engine.choose(name)
     assert engine.name() == before
 

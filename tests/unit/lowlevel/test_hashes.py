@@ -45,7 +45,9 @@ def keccak_f(lanes: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
         column = [0] * 5
         for (x, _), lane in lanes.items():
             column[x] ^= lane
-        lanes = {(x, y): lane ^ column[x - 1] ^ rotate(column[(x + 1) % 5], 1) for (x, y), lane in lanes.items()}
+        lanes = {
+            (x, y): lane ^ column[x - 1] ^ rotate(column[(x + 1) % 5], 1) for (x, y), lane in lanes.items()
+        }
         x, y, moved = 1, 0, {(0, 0): lanes[0, 0]}
         for t in range(24):
             moved[y, (2 * x + 3 * y) % 5] = rotate(lanes[x, y], (t + 1) * (t + 2) // 2)
@@ -114,7 +116,7 @@ def test_hash_to_field_reduces_the_digest_read_either_way() -> None:
 
 def test_messages_must_be_bytes() -> None:
     for function in (hashes.keccak256, hashes.hash_to_field):
-        with pytest.raises(errors.EncodingError, match="^message: expected bytes, got bytearray$"):
+        with pytest.raises(errors.EncodingError, match=r"^message: expected bytes, got bytearray$"):
             function(bytearray(3))  # type: ignore[arg-type]
 
 
@@ -244,12 +246,18 @@ def test_merkle_root_of_depth_zero_is_the_leaf() -> None:
 @pytest.mark.parametrize(
     ("leaf", "siblings", "bits", "kind", "message"),
     [
-        (bytes(31), bytes(64), bytes(2), errors.EncodingError, "^leaf: expected 32 bytes, got 31$"),
-        (bytes(32), bytes(63), bytes(2), errors.EncodingError, "^siblings: expected 32 bytes, got 63$"),
-        (bytes(32), bytes(64), bytes(3), errors.EncodingError, "^bits: expected 2 bytes, got 3$"),
+        (bytes(31), bytes(64), bytes(2), errors.EncodingError, r"^leaf: expected 32 bytes, got 31$"),
+        (bytes(32), bytes(63), bytes(2), errors.EncodingError, r"^siblings: expected 32 bytes, got 63$"),
+        (bytes(32), bytes(64), bytes(3), errors.EncodingError, r"^bits: expected 2 bytes, got 3$"),
         (bytes(32), bytes(64), b"\0\2", errors.ParameterError, r"^bits\[1\]: not accepted$"),
-        (scalar(R), bytes(64), bytes(2), errors.FieldRangeError, "^leaf: not a canonical number"),
-        (bytes(32), bytes(32) + scalar(R), bytes(2), errors.FieldRangeError, r"^siblings\[1\]: not a canonical"),
+        (scalar(R), bytes(64), bytes(2), errors.FieldRangeError, r"^leaf: not a canonical number"),
+        (
+            bytes(32),
+            bytes(32) + scalar(R),
+            bytes(2),
+            errors.FieldRangeError,
+            r"^siblings\[1\]: not a canonical",
+        ),
     ],
 )
 def test_merkle_root_refuses(

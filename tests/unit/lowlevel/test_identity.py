@@ -73,7 +73,7 @@ class TestSeeded:
         assert all(integer(identity.secret(handle)) < R for handle in made)
 
     def test_seed_must_be_bytes(self) -> None:
-        with pytest.raises(errors.EncodingError, match="^seed: expected bytes, got str$"):
+        with pytest.raises(errors.EncodingError, match=r"^seed: expected bytes, got str$"):
             identity.from_seed("seed")  # type: ignore[arg-type]
 
 
@@ -85,7 +85,9 @@ class TestNew:
             assert integer(identity.secret(handle)) == integer(random) % R
             assert identity.commitment(handle) == hashes.poseidon([identity.secret(handle)])
 
-    def test_extended_secret_is_the_hash_of_trapdoor_and_nullifier(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_extended_secret_is_the_hash_of_trapdoor_and_nullifier(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         random = os.urandom(128)
         monkeypatch.setattr(entropy, "draw", lambda n: random[:n])
         handle = identity.new(extended=True)
@@ -110,12 +112,12 @@ class TestNew:
         self, monkeypatch: pytest.MonkeyPatch, extended: bool, random: bytes
     ) -> None:
         monkeypatch.setattr(entropy, "draw", lambda n: random[:n])
-        with pytest.raises(errors.EntropyError, match="^identity: the random bytes are not random$"):
+        with pytest.raises(errors.EntropyError, match=r"^identity: the random bytes are not random$"):
             identity.new(extended)
 
     def test_short_entropy_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(entropy, "draw", lambda n: b"\5" * (n - 1))
-        with pytest.raises(errors.EncodingError, match="^identity: wrong length$"):
+        with pytest.raises(errors.EncodingError, match=r"^identity: wrong length$"):
             identity.new()
 
     def test_identities_differ(self) -> None:
@@ -130,21 +132,21 @@ class TestFromSecret:
         assert identity.commitment(handle) == hashes.poseidon([scalar(value)])
 
     def test_zero_is_refused(self) -> None:
-        with pytest.raises(errors.ParameterError, match="^secret: not accepted$"):
+        with pytest.raises(errors.ParameterError, match=r"^secret: not accepted$"):
             identity.from_secret(bytes(32))
 
     @pytest.mark.parametrize("value", [R, R + 1, 2 * R, 2**256 - 1])
     def test_number_that_is_not_canonical_is_refused(self, value: int) -> None:
-        with pytest.raises(errors.FieldRangeError, match="^secret: not a canonical number of its field$"):
+        with pytest.raises(errors.FieldRangeError, match=r"^secret: not a canonical number of its field$"):
             identity.from_secret(scalar(value))
 
     @pytest.mark.parametrize("n", [0, 31, 33, 64])
     def test_other_lengths_are_refused(self, n: int) -> None:
-        with pytest.raises(errors.EncodingError, match=f"^secret: expected 32 bytes, got {n}$"):
+        with pytest.raises(errors.EncodingError, match=rf"^secret: expected 32 bytes, got {n}$"):
             identity.from_secret(bytes(n))
 
     def test_simple_identity_has_no_trapdoor(self) -> None:
-        with pytest.raises(errors.ParameterError, match="^a simple identity has no trapdoor: not accepted$"):
+        with pytest.raises(errors.ParameterError, match=r"^trapdoor of a simple identity: not accepted$"):
             identity.extended(identity.from_secret(scalar(5)))
 
 
@@ -160,7 +162,7 @@ class TestHandle:
     def test_closed_identity_is_refused(self) -> None:
         handle = identity.from_secret(scalar(5))
         handle.close()
-        with pytest.raises(errors.ParameterError, match="^identity: used after it was closed$"):
+        with pytest.raises(errors.ParameterError, match=r"^identity: used after it was closed$"):
             identity.commitment(handle)
 
     def test_repr_shows_nothing(self) -> None:
@@ -189,16 +191,16 @@ class TestShare:
         assert nullifier == hashes.poseidon([slope])
 
     def test_zero_x_is_refused_for_it_would_be_the_secret(self) -> None:
-        with pytest.raises(errors.ParameterError, match="^x: not accepted$"):
+        with pytest.raises(errors.ParameterError, match=r"^x: not accepted$"):
             identity.share(identity.from_secret(SECRET), bytes(32), EXTERNAL, scalar(1))
 
     @pytest.mark.parametrize("name", ["x", "external_nullifier", "message_id"])
     def test_each_argument_is_checked(self, name: str) -> None:
         handle = identity.from_secret(SECRET)
         good = {"x": X1, "external_nullifier": EXTERNAL, "message_id": scalar(1)}
-        with pytest.raises(errors.FieldRangeError, match=f"^{name}: not a canonical number of its field$"):
+        with pytest.raises(errors.FieldRangeError, match=rf"^{name}: not a canonical number of its field$"):
             identity.share(handle, **{**good, name: scalar(R)})
-        with pytest.raises(errors.EncodingError, match=f"^{name}: expected 32 bytes, got 33$"):
+        with pytest.raises(errors.EncodingError, match=rf"^{name}: expected 32 bytes, got 33$"):
             identity.share(handle, **{**good, name: bytes(33)})
 
 
@@ -208,14 +210,16 @@ class TestRecover:
             assert identity.secret(identity.recover(NULLIFIER, first, second)) == SECRET
 
     @given(nonzero, nonzero, nonzero, scalars, scalars)
-    def test_two_shares_give_the_secret(self, secret: int, x1: int, x2: int, external: int, message_id: int) -> None:
+    def test_two_shares_give_the_secret(
+        self, secret: int, x1: int, x2: int, external: int, message_id: int
+    ) -> None:
         handle = identity.from_secret(scalar(secret))
         y1, nullifier = identity.share(handle, scalar(x1), scalar(external), scalar(message_id))
         y2, same = identity.share(handle, scalar(x2), scalar(external), scalar(message_id))
         assert same == nullifier
         first, second = scalar(x1) + y1, scalar(x2) + y2
         if x1 == x2:
-            with pytest.raises(errors.RecoveryError, match="^x: the shares do not determine a secret$"):
+            with pytest.raises(errors.RecoveryError, match=r"^x: the shares do not determine a secret$"):
                 identity.recover(nullifier, first, second)
         else:
             assert identity.equal(identity.recover(nullifier, first, second), handle)
@@ -226,14 +230,16 @@ class TestRecover:
             return
         shares = []
         for secret, at in ((a, x), (b, x % (R - 1) + 1)):
-            y, nullifier = identity.share(identity.from_secret(scalar(secret)), scalar(at), EXTERNAL, scalar(1))
+            y, nullifier = identity.share(
+                identity.from_secret(scalar(secret)), scalar(at), EXTERNAL, scalar(1)
+            )
             shares.append((scalar(at) + y, nullifier))
         for _, nullifier in shares:
-            with pytest.raises(errors.RecoveryError, match="^nullifier: the shares do not determine a secret$"):
+            with pytest.raises(errors.RecoveryError, match=r"^nullifier: the shares do not"):
                 identity.recover(nullifier, shares[0][0], shares[1][0])
 
     def test_same_x_with_another_y_is_refused(self) -> None:
-        with pytest.raises(errors.RecoveryError, match="^x: the shares do not determine a secret$"):
+        with pytest.raises(errors.RecoveryError, match=r"^x: the shares do not determine a secret$"):
             identity.recover(NULLIFIER, X1 + Y1, X1 + Y2)
 
     def test_zero_secret_is_recovered_so_that_nobody_escapes_with_it(self) -> None:
@@ -246,12 +252,12 @@ class TestRecover:
     @pytest.mark.parametrize(
         ("nullifier", "first", "second", "kind", "message"),
         [
-            (bytes(31), X1 + Y1, X2 + Y2, errors.EncodingError, "^nullifier: expected 32 bytes, got 31$"),
-            (NULLIFIER, X1, X2 + Y2, errors.EncodingError, "^first: expected 64 bytes, got 32$"),
-            (NULLIFIER, X1 + Y1, b"", errors.EncodingError, "^second: expected 64 bytes, got 0$"),
-            (scalar(R), X1 + Y1, X2 + Y2, errors.FieldRangeError, "^nullifier: not a canonical number"),
-            (NULLIFIER, scalar(R) + Y1, X2 + Y2, errors.FieldRangeError, r"^first\[0\]: not a canonical number"),
-            (NULLIFIER, X1 + Y1, X2 + scalar(R), errors.FieldRangeError, r"^second\[1\]: not a canonical number"),
+            (bytes(31), X1 + Y1, X2 + Y2, errors.EncodingError, r"^nullifier: expected 32 bytes, got 31$"),
+            (NULLIFIER, X1, X2 + Y2, errors.EncodingError, r"^first: expected 64 bytes, got 32$"),
+            (NULLIFIER, X1 + Y1, b"", errors.EncodingError, r"^second: expected 64 bytes, got 0$"),
+            (scalar(R), X1 + Y1, X2 + Y2, errors.FieldRangeError, r"^nullifier: not a canonical number"),
+            (NULLIFIER, scalar(R) + Y1, X2 + Y2, errors.FieldRangeError, r"^first\[0\]: not a canonical"),
+            (NULLIFIER, X1 + Y1, X2 + scalar(R), errors.FieldRangeError, r"^second\[1\]: not a canonical"),
         ],
     )
     def test_malformed_arguments_are_refused(

@@ -1,0 +1,171 @@
+/* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
+ *
+ * Bucket sums are explained in buckets.h, multiples of a fixed point in fixed_base.h; both add affine points by
+ * the pairs of batch.h. Everything here takes time that depends on its values, and wipes what it derived from them.
+ */
+#ifndef RLN_MATH_MSM_H
+#define RLN_MATH_MSM_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "../base/mem.h"
+#include "../base/pool.h"
+#include "glv.h"
+
+/* ---- pairs of points: batch.h */
+
+/* An operand is twice the place of a point in its table, plus 1 for its negative. */
+typedef struct batch_pair { uint32_t a, b; } batch_pair;
+#define BATCH_NONE UINT32_MAX
+
+typedef enum batch_case { BATCH_ADD, BATCH_DOUBLE, BATCH_ZERO, BATCH_FIRST, BATCH_SECOND } batch_case;
+
+/* 1 when all words of size bytes are zero. */
+MONT_INLINE int batch_is_zero(const void *a, size_t size) {
+    const uint64_t *const words = a;
+    uint64_t t = 0;
+    for (size_t i = 0; i < size / 8; i++) t |= words[i];
+    return t == 0;
+}
+
+/* ---- the shape of a bucket sum: buckets.h */
+
+/* Points in flight together, which share an inversion a round: 64 (G2 128) bytes each, so that they fit a cache of
+ * the second level. */
+#define MSM_GROUP 4096
+/* Points in one go, which bounds memory; larger sums are cut, at a loss below 2 %. */
+#define MSM_CHUNK ((size_t)1 << 18)
+/* Up to here the method of multiply.h is faster. */
+#define MSM_SMALL 32
+/* Points of a piece of the preparation. */
+#define MSM_PREPARE ((size_t)512)
+/* Chains that share an inversion when the windows are folded. */
+#define MSM_CHAINS 192
+
+/* windows of bits bits, 2^(bits-1) buckets each; segments: see msm_fold. */
+typedef struct msm_plan {
+    unsigned bits, windows;
+    size_t buckets, segments;
+    uint64_t offset[3];
+} msm_plan;
+
+/* A part plus offset = sum_w 2^(bits w + bits - 1): its window w, less 2^(bits-1), is a digit, no carries. */
+typedef struct msm_scalar { uint64_t v[3]; } msm_scalar;
+
+/* The plan for so many images with parts below 7/8 of 2^part_bits.
+ * source windows * bits >= part_bits + 1 and bits >= 4 leave room for part + offset: with z = 2^(windows bits - 1) it
+ *        is below 7/8 z + 16/15 z < 2 z. An addition to a bucket costs 1, the fold of a bucket 2; rounds of few pairs,
+ *        the last additions and the sort add a little a window */
+static inline msm_plan msm_plan_of(size_t images, unsigned part_bits, size_t threads) {
+    msm_plan best = {0};
+    uint64_t best_cost = UINT64_MAX;
+    for (unsigned bits = 4; bits <= 16; bits++) {
+        const unsigned windows = (part_bits + bits) / bits; /* ceil((part_bits + 1) / bits) */
+        const uint64_t cost = windows * (images + ((uint64_t)2 << (bits - 1)) + 100);
+        if (cost >= best_cost) continue;
+        best_cost = cost;
+        best.bits = bits;
+        best.windows = windows;
+    }
+    best.buckets = (size_t)1 << (best.bits - 1);
+    const size_t workers = threads < best.windows ? threads : best.windows;
+    best.segments = 1;
+    while (best.segments < best.buckets / 2 && best.segments * best.windows < workers * MSM_CHAINS) best.segments *= 2;
+    for (unsigned w = 0; w < best.windows; w++) {
+        const unsigned bit = best.bits * (w + 1) - 1;
+        best.offset[bit / 64] |= (uint64_t)1 << (bit % 64);
+    }
+    return best;
+}
+
+static inline void msm_scalar_of(msm_scalar *r, const msm_plan *plan, const glv_part *part) {
+    uint64_t carry = 0;
+    r->v[0] = mont_addc(part->low, plan->offset[0], &carry);
+    r->v[1] = mont_addc(part->high, plan->offset[1], &carry);
+    r->v[2] = plan->offset[2] + carry;
+}
+
+/* The digit of window w, in [-2^(bits-1), 2^(bits-1)). */
+static inline int32_t msm_digit(const msm_scalar *a, const msm_plan *plan, unsigned w) {
+    const unsigned bit = plan->bits * w, limb = bit / 64, shift = bit % 64;
+    uint64_t t = a->v[limb] >> shift;
+    if (shift + plan->bits > 64 && limb < 2) t |= a->v[limb + 1] << (64 - shift);
+    return (int32_t)(t & (((uint64_t)2 << (plan->bits - 1)) - 1)) - (int32_t)plan->buckets;
+}
+
+/* ---- multiples of a fixed point: fixed_base.h */
+
+/* Multiples that are computed side by side. */
+#define FIXED_BASE_PIECE ((size_t)512)
+/* Digits lie in (-2^(bits-1), 2^(bits-1)]; k < 2^254 and windows * bits >= 255 leave no carry at the end. */
+typedef struct fixed_base_plan { unsigned bits, windows; size_t multiples; } fixed_base_plan;
+
+/* source building the table costs windows 2^(bits-1) additions, using it n windows */
+static inline fixed_base_plan fixed_base_plan_of(size_t n) {
+    fixed_base_plan best = {0};
+    uint64_t best_cost = UINT64_MAX;
+    for (unsigned bits = 2; bits <= 14; bits++) {
+        const unsigned windows = (255 + bits - 1) / bits;
+        const uint64_t cost = windows * (n + ((uint64_t)1 << (bits - 1)));
+        if (cost >= best_cost) continue;
+        best_cost = cost;
+        best = (fixed_base_plan){bits, windows, (size_t)1 << (bits - 1)};
+    }
+    return best;
+}
+
+/* Window w of k, and the carry from the windows below: digits above 2^(bits-1) become negative. */
+static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *plan, unsigned w, uint32_t *carry) {
+    const unsigned bit = plan->bits * w, limb = bit / 64, shift = bit % 64;
+    uint64_t t = k->v[limb] >> shift;
+    if (shift + plan->bits > 64 && limb < 3) t |= k->v[limb + 1] << (64 - shift);
+    int32_t digit = (int32_t)(t & (2 * plan->multiples - 1)) + (int32_t)*carry;
+    *carry = digit > (int32_t)plan->multiples;
+    if (*carry) digit -= (int32_t)(2 * plan->multiples);
+    return digit;
+}
+
+#define GROUP g1
+#define COORD fp
+#define G(name) G1_##name
+#include "batch.h"
+#include "buckets.h"
+#include "fixed_base.h"
+#undef GROUP
+#undef COORD
+#undef G
+
+#define GROUP g2
+#define COORD fp2
+#define G(name) G2_##name
+#include "batch.h"
+#include "buckets.h"
+#include "fixed_base.h"
+#undef GROUP
+#undef COORD
+#undef G
+
+/* ---- checks of G1; g2_subgroup.h has those of G2 */
+
+#define CHECK_PIECE ((size_t)256)
+
+typedef struct g1_check {
+    uint8_t *bad;
+    const g1_aff *p;
+    size_t n;
+} g1_check;
+
+static void g1_check_job(void *context, size_t index) {
+    const g1_check *const c = context;
+    const size_t end = (index + 1) * CHECK_PIECE < c->n ? (index + 1) * CHECK_PIECE : c->n;
+    for (size_t i = index * CHECK_PIECE; i < end; i++) c->bad[i] = !g1_aff_is_member_var(&c->p[i]);
+}
+
+/** See engine.h. */
+static void g1_check_many_var(uint8_t *bad, const g1_aff *p, size_t n, pool *threads) {
+    g1_check c = {bad, p, n};
+    pool_run(threads, (n + CHECK_PIECE - 1) / CHECK_PIECE, g1_check_job, &c);
+}
+
+#endif

@@ -1,0 +1,200 @@
+"""`rln setup` and `rln keys`: make a key, look at one, check it, convert it."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln import circuit as circuits
+from rln import keys
+from rln.circuit import Circuit
+from rln.cli.keyfiles import OWN, kind_of, open_proving_key, open_verifying_key
+from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
+from rln.errors import ParameterError
+from rln.keyfile import CircuitParameters
+from rln.keys import ProvingKey, write_file
+from rln.verifying_key import PACKAGED, VerifyingKey
+
+app = typer.Typer(no_args_is_help=True)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
+GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
+PinOption = Annotated[str | None, typer.Option("--sha256", help="The file must be this one.")]
+
+
+class Form(enum.StrEnum):
+    """What a key can be exported as."""
+
+    ZKEY = "zkey"
+    ARKZKEY = "arkzkey"
+    GRAPH = "graph"
+    R1CS = "r1cs"
+    VK = "vk"
+
+
+def setup(
+    out: OutOption,
+    depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
+    limit_bits: Annotated[int, typer.Option(help="Limits are at most 2^bits, 1 to 16.")] = 16,
+    max_out: Annotated[
+        int | None, typer.Option(help="Slots of a proof; without it one message id a proof.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a fresh key. Whoever makes it must be the one who verifies."""
+
+    def action() -> Report:
+        circuit = _circuit(CircuitParameters(depth, limit_bits, max_out))
+        with Bar("setup", as_json).running() as progress:
+            key = keys.setup(circuit, threads=threads, progress=progress)
+        with naming(out):
+            key.save(out)
+        return _about(key, out)
+
+    run(action, as_json)
+
+
+@app.command("info")
+def info(
+    file: Annotated[str, typer.Argument(metavar="FILE")], graph: GraphOption = None, as_json: AsJson = False
+) -> None:
+    """What a key file says about itself, without checking it."""
+
+    def action() -> Report:
+        path = Path(file)
+        if file in PACKAGED or path.suffix == ".json":
+            return _about_verifying(open_verifying_key(file), file)
+        data = read_file(path)
+        with naming(path):
+            if kind_of(path, data) == OWN:
+                return _about(ProvingKey.decode(data, check=False), path)
+        if graph is None:
+            return _about_verifying(open_verifying_key(file), file)
+        return _about(open_proving_key(path, graph), path)
+
+    run(action, as_json)
+
+
+@app.command("check")
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE")],
+    graph: GraphOption = None,
+    sha256: PinOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run every check: points, equations between the parts, lints, and a proof of a random statement."""
+
+    def action() -> Report:
+        path = Path(file)
+        if file in PACKAGED or path.suffix == ".json":
+            key = open_verifying_key(file)
+            with naming(path):
+                key.check_rln(key.public_inputs)
+            return Report({"sound": True, "public_inputs": key.public_inputs, "digest": key.digest}, "sound")
+        opened = open_proving_key(path, graph, sha256)
+        if sha256 is not None:
+            with naming(path):
+                opened.check()
+        return Report({"sound": True, "digest": opened.digest}, "sound")
+
+    run(action, as_json)
+
+
+@app.command("import")
+def import_key(
+    file: FileArgument,
+    out: OutOption,
+    graph: GraphOption = None,
+    limit_bits: Annotated[int, typer.Option(help="Width of the foreign circuit's range check.")] = 16,
+    name: Annotated[
+        str | None, typer.Option(help="The source, for the provenance; default: the file's name.")
+    ] = None,
+    sha256: PinOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a foreign key with its graph, and write both as one file of ours."""
+
+    def action() -> Report:
+        key = open_proving_key(file, graph, sha256, limit_bits=limit_bits, name=name)
+        with naming(out):
+            key.save(out)
+        return _about(key, out)
+
+    run(action, as_json)
+
+
+@app.command("export")
+def export(
+    file: FileArgument,
+    to: Annotated[Form, typer.Option("--to", help="What to write.")],
+    out: OutOption,
+    graph: GraphOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a key, or a part of it, in somebody else's format."""
+
+    def action() -> Report:
+        if to is Form.VK:
+            data = open_verifying_key(str(file)).to_json()
+        else:
+            data = _export(open_proving_key(file, graph), to)
+        with naming(out):
+            write_file(out, data)
+        return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
+
+    run(action, as_json)
+
+
+def _export(key: ProvingKey, to: Form) -> bytes:
+    if to is Form.ZKEY:
+        return key.to_zkey()
+    if to is Form.ARKZKEY:
+        return key.to_arkzkey()
+    if to is Form.GRAPH:
+        return key.graph_data
+    circuit = _circuit(key.parameters)
+    if circuit.digest != key.circuit_digest:
+        raise ParameterError(
+            "r1cs: expected a key of a circuit that this version builds; its constraints are unknown"
+        )
+    return circuit.r1cs.encode()
+
+
+def _circuit(parameters: CircuitParameters) -> Circuit:
+    if parameters.max_out is None:
+        return circuits.rln(parameters.depth, parameters.limit_bits)
+    return circuits.rln_multi(parameters.depth, parameters.limit_bits, parameters.max_out)
+
+
+def _about(key: ProvingKey, path: Path) -> Report:
+    data: dict[str, object] = {
+        "file": str(path),
+        "depth": key.parameters.depth,
+        "limit_bits": key.parameters.limit_bits,
+        "max_out": key.parameters.max_out,
+        "provenance": str(key.provenance),
+        "circuit_digest": key.circuit_digest,
+        "digest": key.digest,
+        "verifying_key_digest": key.verifying_key.digest,
+        **key.info(),
+    }
+    return Report(data, _lines(data))
+
+
+def _about_verifying(key: VerifyingKey, name: str) -> Report:
+    data: dict[str, object] = {
+        "file": name,
+        "public_inputs": key.public_inputs,
+        "verifying_key_digest": key.digest,
+    }
+    return Report(data, _lines(data))
+
+
+def _lines(data: dict[str, object]) -> str:
+    width = max(map(len, data))
+    return "\n".join(f"{name:{width}}  {'-' if value is None else value}" for name, value in data.items())

@@ -1,0 +1,214 @@
+"""`rln vectors`: put every case of the test vectors to the library.
+
+A file is named after what it asks about, and that noun has one checker below. A checker returns the answer in
+the file's notation, or raises what the library raises; a case is met when the answer is the file's, or, for
+an invalid one, when the error is of the file's kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from rln import document, scalar
+from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, naming, read_file, run
+from rln.errors import (
+    EncodingError,
+    FieldRangeError,
+    InvalidProof,
+    ParameterError,
+    PointError,
+    RecoveryError,
+    RlnError,
+    TreeFull,
+)
+from rln.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
+from rln.identity import Identity
+from rln.lowlevel import field, hashes
+from rln.share import Share
+from rln.slashing import recover_secret
+from rln.tree import MerkleTree
+from rln.verifying_key import VerifyingKey
+
+app = typer.Typer(no_args_is_help=True)
+
+Case = Mapping[str, Any]
+"""The input of a case, as JSON holds it."""
+
+_SIZE_LIMIT = 1 << 26
+
+
+class _Mismatch(RlnError):
+    """A claimed value is not the true one."""
+
+
+KINDS: Final[Mapping[str, type[RlnError]]] = {
+    "length": EncodingError,
+    "range": FieldRangeError,
+    "point": PointError,
+    "parameter": ParameterError,
+    "full": TreeFull,
+    "mismatch": _Mismatch,
+    "recovery": RecoveryError,
+    "refused": InvalidProof,
+}
+"""What each `error` of a vector is in this library."""
+
+
+@app.callback()
+def group() -> None:
+    """Check test vectors."""
+
+
+@app.command("check")
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH ...]", help="Files, or folders of them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every vector; one line a file, exit status 1 on any miss."""
+
+    def action() -> Report:
+        results = [_check_file(path) for path in _files(paths or [Path("vectors")])]
+        missed = sum(len(result["missed"]) for result in results)
+        lines = [_line(result) for result in results]
+        return Report({"missed": missed, "files": results}, "\n".join(lines), REFUSED if missed else 0)
+
+    run(action, as_json)
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        if not inside:
+            raise UnusableFile(f"{path}: no .json file in it")
+        found += inside
+    return found
+
+
+def _check_file(path: Path) -> dict[str, Any]:
+    with naming(path):
+        if path.stem not in CHECKERS:
+            raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
+        content: Any = document.read(read_file(path), "vectors", _SIZE_LIMIT, depth=16)
+        cases: Any = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
+        if not cases:
+            raise UnusableFile("expected cases, got none")
+        checker = CHECKERS[path.stem]
+        missed = []
+        for number, case in enumerate(cases):
+            known = document.fields(
+                case, f"case {number}", ("id", "input", "result"), ("why", "flags", "output", "error")
+            )
+            got = _met(checker, content, known)
+            if got is not None:
+                missed.append({"id": str(known["id"]), "got": got})
+    return {"file": str(path), "cases": len(cases), "missed": missed}
+
+
+def _met(checker: Callable[[Case, Case], object], content: Case, case: Case) -> str | None:
+    """What the library says instead of what the case expects; None when it says the same."""
+    try:
+        answer = checker(case["input"], content)
+    except RlnError as error:
+        if case["result"] == "invalid" and isinstance(error, KINDS[case["error"]]):
+            return None
+        return f"{type(error).__name__}: {error}"
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnusableFile(
+            f"{case['id']}: not a case of this file: {type(error).__name__} {error}"
+        ) from error
+    if case["result"] == "valid" and answer == case.get("output", answer):
+        return None
+    return "another answer" if case["result"] == "valid" else "accepted"
+
+
+def _line(result: Mapping[str, Any]) -> str:
+    missed = result["missed"]
+    state, met = ("MISS" if missed else "ok  "), result["cases"] - len(missed)
+    return f"{state} {result['file']}  {met}/{result['cases']}" + "".join(f"\n       {miss['id']}: {miss['got']}" for miss in missed[:10])
+
+
+def _field(case: Case, _: Case) -> object:
+    a, b = bytes.fromhex(case["a"]), bytes.fromhex(case["b"]) if "b" in case else None
+    return field.evaluate(case["field"], case["operation"], a, b).hex()
+
+
+def _poseidon(case: Case, _: Case) -> object:
+    return _hex(poseidon_hash([_scalar(value) for value in case["inputs"]]))
+
+
+def _hash_to_field(case: Case, _: Case) -> object:
+    message = bytes.fromhex(case["message"])
+    little = _hex(hash_to_field(message))
+    if case["claimed"] is not None and case["claimed"] != little:
+        raise _Mismatch("claimed: not the hash of this message")
+    return {
+        "keccak256": hashes.keccak256(message).hex(),
+        "little_endian": little,
+        "big_endian": _hex(hash_to_field_big_endian(message)),
+    }
+
+
+def _identity(case: Case, _: Case) -> object:
+    answer: dict[str, str] = {}
+    if "secret" in case:
+        identity = Identity.from_secret(_scalar(case["secret"]))
+    else:
+        identity = Identity.from_seed(bytes.fromhex(case["seed"]), case["extended"])
+        if case["extended"]:
+            trapdoor, nullifier = identity.secret().reveal_extended()
+            answer = {"trapdoor": _hex(trapdoor), "nullifier": _hex(nullifier)}
+    return {**answer, "secret": _hex(identity.secret().reveal()), "commitment": _hex(identity.commitment)}
+
+
+def _merkle(case: Case, _: Case) -> object:
+    if "leaves" in case:
+        tree = MerkleTree(case["depth"])
+        tree.extend([_scalar(leaf) for leaf in case["leaves"]])
+        return _hex(tree.root)
+    siblings = b"".join(bytes.fromhex(sibling) for sibling in case["siblings"])
+    return hashes.merkle_root(bytes.fromhex(case["leaf"]), siblings, bytes(case["bits"])).hex()
+
+
+def _share(case: Case, _: Case) -> object:
+    if "first" in case:
+        first, second = (
+            Share(_scalar(x), _scalar(y), _scalar(case["nullifier"]))
+            for x, y in (case["first"], case["second"])
+        )
+        return {"secret": _hex(recover_secret(first, second).reveal())}
+    identity = Identity.from_secret(_scalar(case["secret"]))
+    share = identity.share(*(_scalar(case[name]) for name in ("x", "external_nullifier", "message_id")))
+    return {"y": _hex(share.y), "nullifier": _hex(share.nullifier or 0)}
+
+
+def _proof(case: Case, content: Case) -> object:
+    key = VerifyingKey.decode(bytes.fromhex(content["verifying_key"]))
+    if not key.verify([_scalar(value) for value in case["inputs"]], bytes.fromhex(case["proof"])):
+        raise InvalidProof("proof: the equation does not hold")
+    return True
+
+
+CHECKERS: Final[Mapping[str, Callable[[Case, Case], object]]] = {
+    "field": _field,
+    "hash_to_field": _hash_to_field,
+    "identity": _identity,
+    "merkle": _merkle,
+    "poseidon": _poseidon,
+    "proof": _proof,
+    "share": _share,
+}
+
+
+def _scalar(text: str) -> int:
+    return scalar.decode(bytes.fromhex(text), "value")
+
+
+def _hex(value: int) -> str:
+    return scalar.encode(value).hex()

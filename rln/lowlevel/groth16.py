@@ -1,0 +1,406 @@
+"""Groth16 keys and proofs: make, load, check, prove, verify.
+
+Scalars are 32 bytes. A proof is 128 bytes, its three points compressed; nothing may be keyed on them, for anybody
+can turn a proof into another one of the same statement.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, Protocol, Self
+
+from rln import errors
+from rln.lowlevel import _call, entropy
+from rln.lowlevel import threads as _threads
+from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel.witness import Witness
+
+Format = Literal["ark", "zkey"]
+
+FORMATS: dict[str, int] = {"ark": lib.RLN_KEY_ARK, "zkey": lib.RLN_KEY_ZKEY}
+
+ACCEPTED: int = lib.RLN_OK
+"""What `verify_many` says of a proof that holds."""
+
+REFUSED: int = lib.RLN_REFUSED
+"""What `verify_many` says of a well-formed proof that does not hold."""
+
+PROOF_BYTES = 128
+POINTS_BYTES = 256
+COEFFICIENT_BYTES = 16
+SETUP_RANDOM_BYTES = 320
+
+_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
+_POLL_SECONDS = 0.05
+
+
+class KeyInfo(NamedTuple):
+    """The numbers of a proving key.
+
+    Attributes:
+        wires: of the circuit, the constant 1 included.
+        public_inputs: without the constant 1.
+        constraints: without the rows that bind the public inputs.
+        domain: size of the evaluation domain, a power of two.
+        a_entries, b_entries: non-zero entries of the matrices.
+    """
+
+    wires: int
+    public_inputs: int
+    constraints: int
+    domain: int
+    a_entries: int
+    b_entries: int
+
+
+class SparseMatrix(Protocol):
+    """Row i holds the entries row_starts[i] .. row_starts[i + 1] of columns and of the 32-byte coefficients."""
+
+    @property
+    def row_starts(self) -> Sequence[int]:
+        """Rows + 1 positions, the first 0, ascending."""
+
+    @property
+    def columns(self) -> Sequence[int]:
+        """The wire of each entry."""
+
+    @property
+    def coefficients(self) -> bytes:
+        """The scalar of each entry."""
+
+
+class VerifyingKeyHandle(_call.Handle):
+    """A verifying key, with what every verification shares computed already.
+
+    Attributes:
+        public_inputs: how many scalars a statement has.
+    """
+
+    __slots__ = ("public_inputs",)
+
+    def __init__(self, pointer: CData) -> None:
+        super().__init__("verifying key", pointer, lib.rln_verifying_key_free)
+        self.public_inputs: int = lib.rln_verifying_key_public_inputs(pointer)
+
+    @classmethod
+    def decode(cls, data: bytes, compressed: bool) -> Self:
+        """Read alpha || beta || gamma || delta || u64 count || IC points.
+
+        Raises:
+            EncodingError: a wrong length.
+            FieldRangeError, PointError: a coordinate or point that is none.
+            KeyFileError: a point at infinity, or delta equal or opposite to gamma.
+        """
+        data = _call.variable("verifying key", data)
+        slot, fault = ffi.new("rln_verifying_key **"), _call.new_fault()
+        status = lib.rln_verifying_key_decode(data, len(data), int(compressed), slot, fault)
+        _call.check(status, fault, "verifying key")
+        return cls(slot[0])
+
+    def encode(self, compressed: bool) -> bytes:
+        """Write the bytes that `decode` reads."""
+        points = self.public_inputs + 2
+        size = 8 + (32 * points + 64 * 3 if compressed else 64 * points + 128 * 3)
+        out = _call.output(size)
+        _call.check(lib.rln_verifying_key_encode(self.pointer, int(compressed), out, size), what="verifying key")
+        return _call.take(out)
+
+    def check(self, public_inputs: int) -> None:
+        """Run the lints for the key of an RLN circuit with so many public inputs.
+
+        Raises:
+            KeyFileError: another number of them, delta equal or opposite to the generator, or two IC points
+                equal or opposite.
+        """
+        count = _call.within("public_inputs", public_inputs, 0, 2**32 - 2)
+        fault = _call.new_fault()
+        _call.check(lib.rln_verifying_key_check(self.pointer, count, fault), fault, "verifying key")
+
+
+class ProvingKeyHandle(_call.Handle):
+    """A proving key, its verifying key included; every point of it was checked when it was loaded."""
+
+    __slots__ = ()
+
+    def __init__(self, pointer: CData) -> None:
+        super().__init__("proving key", pointer, lib.rln_proving_key_free)
+
+    @classmethod
+    def load(cls, format: Format, data: bytes, threads: int | None = 1) -> Self:
+        """Read a whole key file.
+
+        Args:
+            format: ark is zerokit's .arkzkey, zkey is snarkjs's.
+            data: the file.
+            threads: 1..256, None is one for each processor.
+
+        Raises:
+            EncodingError: it is not such a file; the message names the part.
+            FieldRangeError, PointError: a coordinate, coefficient or point that is none.
+            KeyFileError: a point at infinity where none may be, or delta equal or opposite to gamma.
+        """
+        data = _call.variable("proving key", data)
+        slot, fault = ffi.new("rln_proving_key **"), _call.new_fault()
+        pool = _threads.pool(threads)
+        status = lib.rln_proving_key_load(_format(format), data, len(data), pool, slot, fault)
+        _call.check(status, fault, "proving key")
+        return cls(slot[0])
+
+    def encode(self, format: Format) -> bytes:
+        """Write the file that `load` reads. Contributions of a .zkey's ceremony are not kept."""
+        number = _format(format)
+        size = lib.rln_proving_key_size(self.pointer, number)
+        out = _call.output(size)
+        _call.check(lib.rln_proving_key_encode(self.pointer, number, out, size), what="proving key")
+        return _call.take(out)
+
+    def info(self) -> KeyInfo:
+        """Return the numbers of the key."""
+        info = ffi.new("rln_key_info *")
+        _call.check(lib.rln_proving_key_info(self.pointer, info), what="proving key")
+        return KeyInfo(*(int(getattr(info, name)) for name in KeyInfo._fields))
+
+    def check(self, threads: int | None = 1) -> None:
+        """Ask with pairings whether the proving key belongs to its own verifying key.
+
+        Raises:
+            KeyFileError: it does not; the message names the part.
+            EntropyError: the random combination could not be drawn.
+        """
+        random = entropy.draw(COEFFICIENT_BYTES * (self.info().wires + 1))
+        fault = _call.new_fault()
+        pool = _threads.pool(threads)
+        status = lib.rln_proving_key_check(self.pointer, random, len(random), pool, fault)
+        _call.check(status, fault, "proving key")
+
+    def verifying_key(self) -> VerifyingKeyHandle:
+        """Return the verifier's half."""
+        slot = ffi.new("rln_verifying_key **")
+        _call.check(lib.rln_proving_key_verifying_key(self.pointer, slot), what="verifying key")
+        return VerifyingKeyHandle(slot[0])
+
+
+def setup(
+    a: SparseMatrix,
+    b: SparseMatrix,
+    c: SparseMatrix,
+    wires: int,
+    public_inputs: int,
+    threads: int | None = 1,
+    progress: Callable[[float], None] | None = None,
+) -> ProvingKeyHandle:
+    """Make a fresh key for the constraints <A,w> <B,w> = <C,w>.
+
+    The random numbers live in wiped memory of the C core and are gone when this returns.
+
+    Args:
+        a, b, c: matrices of as many rows each.
+        wires: of the circuit; wire 0 is the constant 1.
+        public_inputs: wires 1..public_inputs are public.
+        threads: 1..256, None is one for each processor.
+        progress: called with the part done, 0.0 to 1.0, from this thread.
+
+    Raises:
+        ParameterError: the numbers do not hold together.
+        FieldRangeError: a coefficient is not canonical.
+        EntropyError: the system gives no random bytes, or bad ones.
+    """
+    wires = _call.within("wires", wires, 1, 2**32 - 1)
+    public_inputs = _call.within("public_inputs", public_inputs, 0, wires - 1)
+    matrices = [_Matrix(matrix) for matrix in (a, b, c)]
+    slot, fault, done = ffi.new("rln_proving_key **"), _call.new_fault(), ffi.new("uint32_t *")
+    pool = _threads.pool(threads)
+    random = _call.output(SETUP_RANDOM_BYTES)
+
+    def run() -> int:
+        status: int = lib.rln_setup(
+            *(matrix.pointer for matrix in matrices), wires, public_inputs,
+            random, SETUP_RANDOM_BYTES, pool, done, slot, fault,
+        )  # fmt: skip
+        return status
+
+    try:
+        entropy.fill(random)
+        status = run() if progress is None else _run_beside(run, lambda: done[0] / 1000, progress)
+    finally:
+        _call.wipe(random)
+    _call.check(status, fault, "setup")
+    return ProvingKeyHandle(slot[0])
+
+
+def prove(
+    key: ProvingKeyHandle, witness: Witness, blinding: tuple[int, int] | None = None, threads: int | None = 1
+) -> bytes:
+    """Make a proof, 128 bytes. Its time depends on the witness; whether it will verify is not looked at.
+
+    Args:
+        key: of the witness's circuit.
+        witness: all wires.
+        blinding: (r, s) to make a proof again that is known; None draws fresh ones, as every real proof must.
+        threads: 1..256, None is one for each processor.
+
+    Raises:
+        ParameterError: the witness has another number of wires than the key.
+        FieldRangeError: r or s is not canonical.
+        EntropyError: no fresh blinders could be drawn.
+    """
+    scalars = _fresh_blinding() if blinding is None else _fixed_blinding(blinding)
+    out, fault = _call.output(PROOF_BYTES), _call.new_fault()
+    status = lib.rln_proof_create(
+        key.pointer, witness.pointer, scalars, len(scalars), int(blinding is not None),
+        _threads.pool(threads), out, PROOF_BYTES, fault,
+    )  # fmt: skip
+    _call.check(status, fault, "proof")
+    return _call.take(out)
+
+
+def quotient(key: ProvingKeyHandle, witness: Witness, threads: int | None = 1) -> bytes:
+    """Compute the scalars that meet the H query, 32 bytes for each point of the domain. They are secret.
+
+    Raises:
+        ParameterError: the witness has another number of wires than the key.
+    """
+    size = 32 * key.info().domain
+    out, fault = _call.output(size), _call.new_fault()
+    status = lib.rln_proof_quotient(key.pointer, witness.pointer, _threads.pool(threads), out, size, fault)
+    _call.check(status, fault, "quotient")
+    return _call.take(out)
+
+
+def decompress(proof: bytes) -> bytes:
+    """Turn the 128 bytes of a proof into the 256 of its points A, B, C.
+
+    Raises:
+        EncodingError, FieldRangeError, PointError: they are not a proof.
+    """
+    proof = _call.fixed("proof", proof, PROOF_BYTES)
+    out, fault = _call.output(POINTS_BYTES), _call.new_fault()
+    _call.check(lib.rln_proof_decompress(proof, len(proof), out, POINTS_BYTES, fault), fault, "proof")
+    return _call.take(out)
+
+
+def compress(points: bytes) -> bytes:
+    """Turn the 256 bytes of A, B, C into the 128 of a proof.
+
+    Raises:
+        EncodingError, FieldRangeError, PointError: they are not a proof.
+    """
+    points = _call.fixed("points", points, POINTS_BYTES)
+    out, fault = _call.output(PROOF_BYTES), _call.new_fault()
+    _call.check(lib.rln_proof_compress(points, len(points), out, PROOF_BYTES, fault), fault, "points")
+    return _call.take(out)
+
+
+def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
+    """Does the equation hold?
+
+    Args:
+        key: of the circuit.
+        inputs: key.public_inputs scalars.
+        proof: 128 bytes.
+
+    Raises:
+        EncodingError: a wrong length.
+        FieldRangeError, PointError: a scalar, coordinate or point that is none.
+    """
+    inputs = _call.fixed("inputs", inputs, 32 * key.public_inputs)
+    proof = _call.fixed("proof", proof, PROOF_BYTES)
+    ok, fault = ffi.new("int *"), _call.new_fault()
+    status = lib.rln_proof_verify(key.pointer, inputs, len(inputs), proof, len(proof), ok, fault)
+    _call.check(status, fault, "proof")
+    return bool(ok[0] == 1)
+
+
+def verify_many(
+    key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: int | None = 1
+) -> list[int]:
+    """Answer for each of n proofs what `verify` would, with one pairing product while all are good.
+
+    Args:
+        key: of the circuit of all of them.
+        inputs: n times key.public_inputs scalars.
+        proofs: n times 128 bytes.
+        threads: 1..256, None is one for each processor.
+
+    Returns:
+        For each proof ACCEPTED, REFUSED, or the status of the error that `verify` would raise.
+
+    Raises:
+        EncodingError: a wrong length.
+        EntropyError: no independent coefficients could be drawn: nothing was answered.
+    """
+    count = len(_call.variable("proofs", proofs)) // PROOF_BYTES
+    proofs = _call.fixed("proofs", proofs, count * PROOF_BYTES)
+    inputs = _call.fixed("inputs", inputs, count * 32 * key.public_inputs)
+    coefficients = entropy.draw(count * COEFFICIENT_BYTES)
+    results = ffi.new("int32_t[]", count)
+    status = lib.rln_proof_verify_many(
+        key.pointer, inputs, len(inputs), proofs, len(proofs), coefficients, len(coefficients),
+        _threads.pool(threads), results, count,
+    )  # fmt: skip
+    _call.check(status, what="batch")
+    return [int(result) for result in results]
+
+
+def _format(format: str) -> int:
+    if format not in FORMATS:
+        raise errors.ParameterError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
+    return FORMATS[format]
+
+
+def _fresh_blinding() -> bytes:
+    wide = entropy.draw(128)
+    return b"".join(
+        (int.from_bytes(wide[i : i + 64], "little") % _ORDER).to_bytes(32, "little") for i in (0, 64)
+    )
+
+
+def _fixed_blinding(blinding: tuple[int, int]) -> bytes:
+    r, s = (_call.within("blinding", value, 0, _ORDER - 1) for value in blinding)
+    return r.to_bytes(32, "little") + s.to_bytes(32, "little")
+
+
+def _run_beside(run: Callable[[], int], part: Callable[[], float], progress: Callable[[float], None]) -> int:
+    """Run in another thread and tell this one's progress meanwhile. C writes the word that `part` reads."""
+    status: list[int] = []
+    worker = threading.Thread(target=lambda: status.append(run()), name="rln-setup")
+    worker.start()
+    try:
+        while worker.is_alive():
+            progress(part())
+            worker.join(_POLL_SECONDS)
+    finally:
+        worker.join()
+    if status and status[0] == lib.RLN_OK:
+        progress(1.0)
+    return status[0] if status else int(lib.RLN_ERR_INTERNAL)
+
+
+class _Matrix:
+    """An `rln_matrix` and the arrays that it points to."""
+
+    __slots__ = ("_kept", "pointer")
+
+    def __init__(self, matrix: SparseMatrix) -> None:
+        starts, columns = _words("row_starts", matrix.row_starts), _words("columns", matrix.columns)
+        coefficients = _call.variable("coefficients", matrix.coefficients)
+        c_starts, c_columns = ffi.new("uint32_t[]", len(starts)), ffi.new("uint32_t[]", len(columns))
+        c_coefficients = ffi.from_buffer("uint8_t[]", coefficients)
+        ffi.memmove(c_starts, starts, 4 * len(starts))
+        ffi.memmove(c_columns, columns, 4 * len(columns))
+        self._kept = (c_starts, c_columns, c_coefficients)
+        self.pointer: CData = ffi.new(
+            "rln_matrix *",
+            (c_starts, len(starts), c_columns, len(columns), c_coefficients, len(coefficients)),
+        )
+
+
+def _words(name: str, values: Sequence[int]) -> array[int]:
+    if isinstance(values, array) and values.typecode == "I" and values.itemsize == 4:
+        return values
+    try:
+        return array("I", values)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise errors.ParameterError(f"{name}: expected integers in 0..2^32 - 1") from error

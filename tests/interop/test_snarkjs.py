@@ -1,0 +1,103 @@
+"""snarkjs and we accept each other's proofs, on the ceremony key and on a key of our own."""
+
+import json
+from pathlib import Path
+
+import rln
+from tests.interop import peers
+
+
+def test_snarkjs_accepts_our_proof_on_the_ceremony_key(node, ceremony, command, input_file, tmp_path):
+    key = ceremony / "rln_final.arkzkey"
+    proof, public, vk = (tmp_path / name for name in ("proof.json", "public.json", "verification_key.json"))
+    files = ("--key", key, "--graph", ceremony / "graph.bin", "--input", input_file)
+    command("prove", *files, "--proof", proof, "--public", public)
+    command("keys", "export", key, "--graph", ceremony / "graph.bin", "--to", "vk", "--out", vk)
+
+    done = peers.snarkjs_command(node, "groth16", "verify", vk, public, proof)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OK!" in done.stdout, done.stdout + done.stderr
+
+    values = json.loads(public.read_text())
+    values[0] = str(int(values[0]) + 1)
+    public.write_text(json.dumps(values))
+    done = peers.snarkjs_command(node, "groth16", "verify", vk, public, proof)
+    assert done.returncode != 0
+    assert "OK!" not in done.stdout
+
+
+def test_we_accept_the_proof_that_snarkjs_makes_with_the_ceremony_key(
+    node, ceremony, command, input_file, tmp_path
+):
+    wtns = tmp_path / "witness.wtns"
+    proof, public = tmp_path / "proof.json", tmp_path / "public.json"
+    files = ("--key", ceremony / "rln_final.arkzkey", "--graph", ceremony / "graph.bin")
+    command("witness", *files, "--input", input_file, "--out", wtns)
+    request = {
+        "call": "prove",
+        "key": str(ceremony / "rln_final.zkey"),
+        "witness": str(wtns),
+        "proof": str(proof),
+        "inputs": str(public),
+    }
+    peers.ask(node, "snarkjs", [request])
+    assert command("verify", "--vk", "zerokit-20", "--proof", proof, "--public", public)["accepted"] is True
+
+    values = json.loads(public.read_text())
+    values[2] = str(int(values[2]) - 1)
+    public.write_text(json.dumps(values))
+    answer = command("verify", "--vk", "zerokit-20", "--proof", proof, "--public", public, status=1)
+    assert answer["accepted"] is False
+
+
+def test_a_key_of_our_own_serves_snarkjs_both_ways(node, own_key, command, input_file, tmp_path):
+    names = (
+        "own.rlnkey",
+        "own.zkey",
+        "own.r1cs",
+        "vk.json",
+        "w.wtns",
+        "p.json",
+        "pub.json",
+        "p2.json",
+        "pub2.json",
+    )
+    key, zkey, r1cs, vk, wtns, proof, public, their_proof, their_public = (tmp_path / name for name in names)
+    own_key.save(key)
+    for kind, path in (("zkey", zkey), ("r1cs", r1cs), ("vk", vk)):
+        command("keys", "export", key, "--to", kind, "--out", path)
+    command("witness", "--key", key, "--input", input_file, "--out", wtns)
+
+    checked = peers.snarkjs_command(node, "wtns", "check", r1cs, wtns)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "WITNESS IS CORRECT" in checked.stdout, checked.stdout + checked.stderr
+
+    command("prove", "--key", key, "--input", input_file, "--proof", proof, "--public", public)
+    requests = [
+        {
+            "call": "prove",
+            "key": str(zkey),
+            "witness": str(wtns),
+            "proof": str(their_proof),
+            "inputs": str(their_public),
+        },
+        {"call": "verify", "key": str(vk), "inputs": str(public), "proof": str(proof)},
+        {"call": "verify", "key": str(vk), "inputs": str(public), "proof": str(their_proof)},
+    ]
+    signals, ours, theirs = peers.ask(node, "snarkjs", requests)
+    assert (ours, theirs) == (True, True)
+    assert signals == json.loads(public.read_text())
+    assert command("verify", "--vk", vk, "--proof", their_proof, "--public", their_public)["accepted"] is True
+
+
+def test_our_exported_key_comes_back_the_same(own_key):
+    again = rln.ProvingKey.from_zkey(own_key.to_zkey(), rln.circuit.rln(depth=20), name="own.zkey")
+    assert again.to_arkzkey() == own_key.to_arkzkey()
+    assert again.verifying_key == own_key.verifying_key
+
+
+def test_zkey_and_arkzkey_of_the_ceremony_are_one_key(ceremony: Path, ceremony_key: rln.ProvingKey):
+    graph = (ceremony / "graph.bin").read_bytes()
+    zkey = rln.ProvingKey.from_zkey((ceremony / "rln_final.zkey").read_bytes(), graph, name="rln_final.zkey")
+    assert zkey.to_arkzkey() == (ceremony / "rln_final.arkzkey").read_bytes()
+    assert zkey.verifying_key == ceremony_key.verifying_key == rln.VerifyingKey.builtin("zerokit-20")
