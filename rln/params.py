@@ -8,18 +8,36 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rln import document
 from rln.argument import whole
 from rln.epoch import MAX_PERIOD, check_application, rln_identifier
 from rln.errors import EncodingError, ParameterError
 from rln.keyfile import CircuitParameters, check_digest
-
-if TYPE_CHECKING:
-    from rln.keys import ProvingKey
+from rln.verifying_key import VerifyingKey
 
 _SIZE_LIMIT = 1 << 14
+
+
+class Key(Protocol):
+    """What the document says about a proving key (`rln.ProvingKey`)."""
+
+    @property
+    def parameters(self) -> CircuitParameters:
+        """The relation."""
+
+    @property
+    def circuit_digest(self) -> str | None:
+        """SHA-256 (hex) of the circuit, where it is known."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of key and graph."""
+
+    @property
+    def verifying_key(self) -> VerifyingKey:
+        """Its other half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +89,7 @@ class Params:
     @classmethod
     def of(
         cls,
-        key: ProvingKey,
+        key: Key,
         application: str,
         period: int,
         *,
@@ -133,7 +151,7 @@ class Params:
             raise EncodingError(f"parameters: expected SHA-256 {digest}, got {params.digest}")
         return params
 
-    def check_key(self, key: ProvingKey) -> None:
+    def check_key(self, key: Key) -> None:
         """Refuse a key that is not the one in the document.
 
         Raises:

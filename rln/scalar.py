@@ -17,7 +17,7 @@ ORDER: Final = 21888242871839275222246405745257275088548364400416034343698204186
 SIZE: Final = 32
 """Bytes of a scalar, little-endian."""
 
-_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,76})\Z")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,77})\Z")
 
 
 def check(value: object, name: str) -> int:

@@ -69,39 +69,30 @@ def write_public(values: Sequence[int]) -> bytes:
     return document.pretty([str(scalar.check(value, f"public value {i}")) for i, value in enumerate(values)])
 
 
-def read_verifying_key(data: bytes) -> bytes:
-    """The verifying key in a verification_key.json, uncompressed, as `lowlevel.groth16` decodes it.
+def read_verifying_key(data: bytes) -> tuple[bytes, bytes | None]:
+    """The verifying key in a verification_key.json, and its `vk_alphabeta_12`, which may be absent.
 
-    `vk_alphabeta_12` may be absent; when it is there its shape is checked and its value, which no verifier
-    needs, is not used.
+    Returns:
+        The key, uncompressed, as `lowlevel.groth16` decodes it; the 384 bytes that are the pairing of alpha
+        and beta in snarkjs's sense, not compared with them here, or None.
 
     Raises:
-        EncodingError: not the exact shape, or as many IC points as nPublic + 1.
+        EncodingError: not the exact shape, or another number of IC points than nPublic + 1.
         FieldRangeError: a coordinate of p or more.
     """
     name = "verification_key.json"
-    found = document.fields(
-        document.read(data, name),
-        name,
-        ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC"),
-        ("vk_alphabeta_12",),
-    )
+    required = ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC")
+    found = document.fields(document.read(data, name), name, required, ("vk_alphabeta_12",))
     _check_protocol(found, name)
     public = document.integer(found["nPublic"], "nPublic", 0, 1 << 20)
     constants = document.items(found["IC"], "IC", public + 1)
-    if "vk_alphabeta_12" in found:
-        for six in document.items(found["vk_alphabeta_12"], "vk_alphabeta_12", 2):
-            for two in document.items(six, "vk_alphabeta_12", 3):
-                for value in document.items(two, "vk_alphabeta_12", 2):
-                    _coordinate(value, "vk_alphabeta_12")
-    return b"".join(
-        [
-            _g1(found["vk_alpha_1"], "vk_alpha_1"),
-            *(_g2(found[field], field) for field in _KEY_POINTS),
-            len(constants).to_bytes(8, "little"),
-            *(_g1(point, f"IC[{i}]", infinity=i == 0) for i, point in enumerate(constants)),
-        ]
-    )
+    key = [
+        _g1(found["vk_alpha_1"], "vk_alpha_1"),
+        *(_g2(found[field], field) for field in _KEY_POINTS),
+        len(constants).to_bytes(8, "little"),
+        *(_g1(point, f"IC[{i}]", infinity=i == 0) for i, point in enumerate(constants)),
+    ]
+    return b"".join(key), _fp12(found["vk_alphabeta_12"]) if "vk_alphabeta_12" in found else None
 
 
 def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
@@ -109,7 +100,7 @@ def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
 
     Args:
         key: an uncompressed verifying key.
-        alpha_beta: e(alpha, beta), 384 bytes, which snarkjs writes along.
+        alpha_beta: the pairing of alpha and beta in snarkjs's sense, 384 bytes.
     """
     beta, gamma, delta = (_g2_text(key[start : start + 128]) for start in (64, 192, 320))
     constants = [_g1_text(key[start : start + 64]) for start in range(456, len(key), 64)]
@@ -199,6 +190,14 @@ def _g2(value: object, name: str) -> bytes:
     deciding = y[1] or y[0]
     data[-1] |= _LARGER if deciding > FIELD - deciding else 0
     return bytes(data)
+
+
+def _fp12(value: object) -> bytes:
+    """Two arrays of three pairs, as 384 bytes."""
+    name = "vk_alphabeta_12"
+    pairs = [pair for six in document.items(value, name, 2) for pair in document.items(six, name, 3)]
+    numbers = [_coordinate(item, name) for pair in pairs for item in document.items(pair, name, 2)]
+    return b"".join(number.to_bytes(32, "little") for number in numbers)
 
 
 def _g1_text(data: bytes) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import pkgutil
 from collections.abc import Sequence
-from importlib import resources
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -62,8 +62,13 @@ class VerifyingKey:
 
         Raises:
             InputError: as `decode`, and for text that is not exactly of the form.
+            KeyFileError: `vk_alphabeta_12` is there and is not the pairing of alpha and beta.
         """
-        return cls.decode(snarkjs.read_verifying_key(data), compressed=False)
+        plain, alpha_beta = snarkjs.read_verifying_key(data)
+        key = cls.decode(plain, compressed=False)
+        if alpha_beta is not None and alpha_beta != _alpha_beta(plain):
+            raise KeyFileError("vk_alphabeta_12: expected the pairing of alpha and beta, got another value")
+        return key
 
     @classmethod
     def from_proving_key(cls, data: bytes, layout: groth16.Format) -> Self:
@@ -91,7 +96,7 @@ class VerifyingKey:
             raise ParameterError(
                 f"verifying key: expected one of {', '.join(PACKAGED)}, got {str(name)[:40]!r}"
             )
-        data = resources.files("rln").joinpath("data", f"{name}.vk").read_bytes()
+        data = pkgutil.get_data("rln", f"data/{name}.vk") or b""
         check_pin(data, PACKAGED[name], f"packaged verifying key {name}")
         return cls.decode(data)
 
@@ -112,7 +117,7 @@ class VerifyingKey:
     def to_json(self) -> bytes:
         """The key as snarkjs writes it, a verification_key.json."""
         plain = self.encode(compressed=False)
-        return snarkjs.write_verifying_key(plain, curve.pairing(plain[:64], plain[64:192]))
+        return snarkjs.write_verifying_key(plain, _alpha_beta(plain))
 
     def check_rln(self, public_inputs: int = 5) -> None:
         """Run the lints for a key of an RLN circuit (threats D4).
@@ -173,6 +178,17 @@ class VerifyingKey:
 
     def __repr__(self) -> str:
         return f"VerifyingKey({self.public_inputs} public inputs, {self._digest[:16]}…)"
+
+
+def _alpha_beta(plain: bytes) -> bytes:
+    """The pairing of alpha and beta as snarkjs computes it, of an uncompressed key.
+
+    Its final exponentiation yields the power 2x (6x^2 + 3x + 1) of the reduced optimal ate pairing, where x
+    is the curve's parameter: Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011, section 5.
+    """
+    x = 4965661367192848881
+    power = scalar.encode(2 * x * (6 * x * x + 3 * x + 1) % scalar.ORDER)
+    return curve.pairing(curve.msm(plain[:64], power), plain[64:192])
 
 
 def check_pin(data: bytes, expected: str, name: str) -> None:

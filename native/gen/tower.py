@@ -80,8 +80,9 @@ def fp12_header() -> str:
             body += table("fp FP12_FROBENIUS_2[6]", (element(low, P) for low, _ in powers))
         else:
             body += table(f"fp2 FP12_FROBENIUS_{k}[6]", map(fp2, powers))
-    return header("RLN_MATH_FP12_CONSTANTS_H", "fp12: the factors of its power maps.",
-                  "the BN254 parameter x", body)
+    return header(
+        "RLN_MATH_FP12_CONSTANTS_H", "fp12: the factors of its power maps.", "the BN254 parameter x", body
+    )
 
 
 def walk() -> list[int]:
@@ -95,8 +96,8 @@ def walk() -> list[int]:
 def subgroup_test_is_exact() -> bool:
     """Whether a point of the twist on which the walk's end is -psi^3(Q) must be of order r.
 
-    With f = (6x + 2) + z - z^2 + z^3 and psi's polynomial z^2 - t z + p, t = 6x^2 + 1, a point on which f(psi)
-    is zero has an order that divides their resultant and the order r (2p - r) of the twist.
+    With f = (6x + 2) + z - z^2 + z^3 and psi's polynomial z^2 - t z + p, t = 6x^2 + 1, a point on which
+    f(psi) is zero has an order that divides their resultant and the order r (2p - r) of the twist.
     """
     t = 6 * X * X + 1
     a, b = 6 * X + 2 + P - t * P, 1 - t + t * t - P  # f mod psi's polynomial is a + b z
@@ -127,8 +128,12 @@ def pairing_header() -> str:
         *table("int8_t PAIRING_X[PAIRING_X_DIGITS]", rows(digits)),
     ]
     assert digits[-1] == 1
-    return header("RLN_MATH_PAIRING_CONSTANTS_H", "pairing: the twist y^2 = x^3 + b, the digits of x.",
-                  "the BN254 parameter x", body)
+    return header(
+        "RLN_MATH_PAIRING_CONSTANTS_H",
+        "pairing: the twist y^2 = x^3 + b, the digits of x.",
+        "the BN254 parameter x",
+        body,
+    )
 
 
 def rows(digits: list[int]) -> list[str]:

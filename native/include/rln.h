@@ -271,7 +271,8 @@ rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs,
 
 /* n proofs, n * public_inputs scalars, n coefficients of 16 bytes from fresh entropy (non-zero and
  * pairwise different, or RLN_ERR_ENTROPY). results[i], n of them: RLN_OK accepted, RLN_REFUSED, or the
- * status that rln_proof_verify would return for that item. */
+ * status that rln_proof_verify would return for that item. Unlike other outputs, all of them are
+ * RLN_REFUSED when the call fails: zero would read as accepted. */
 rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *inputs, size_t inputs_len,
                                  const uint8_t *proofs, size_t proofs_len, const uint8_t *coefficients,
                                  size_t coefficients_len, rln_pool *pool, int32_t *results,

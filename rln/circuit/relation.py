@@ -88,7 +88,6 @@ class Circuit:
         return self.r1cs.a, self.r1cs.b, self.r1cs.c
 
 
-@lru_cache(maxsize=4)
 def rln(depth: int = 20, limit_bits: int = 16) -> Circuit:
     """The relation with one message id a proof.
 
@@ -103,10 +102,9 @@ def rln(depth: int = 20, limit_bits: int = 16) -> Circuit:
     """
     _check_range("depth", depth, MAX_DEPTH)
     _check_range("limit_bits", limit_bits, MAX_LIMIT_BITS)
-    return build_single(depth, limit_bits, _poseidon, ORDER)
+    return _single(depth, limit_bits)
 
 
-@lru_cache(maxsize=4)
 def rln_multi(depth: int = 20, limit_bits: int = 16, max_out: int = 4) -> Circuit:
     """The relation with up to `max_out` message ids a proof.
 
@@ -123,7 +121,7 @@ def rln_multi(depth: int = 20, limit_bits: int = 16, max_out: int = 4) -> Circui
     _check_range("depth", depth, MAX_DEPTH)
     _check_range("limit_bits", limit_bits, MAX_LIMIT_BITS)
     _check_range("max_out", max_out, MAX_SLOTS)
-    return build_multi(depth, limit_bits, max_out, _poseidon, ORDER)
+    return _multi(depth, limit_bits, max_out)
 
 
 def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) -> Circuit:
@@ -250,6 +248,16 @@ def _differences(system: ConstraintSystem, slots: Sequence[tuple[Signal, Signal]
         both = system.product(first, second)
         values.append(system.product(both, first_id - second_id - 1) + 1)
     return values
+
+
+@lru_cache(maxsize=4)
+def _single(depth: int, limit_bits: int) -> Circuit:
+    return build_single(depth, limit_bits, _poseidon, ORDER)
+
+
+@lru_cache(maxsize=4)
+def _multi(depth: int, limit_bits: int, max_out: int) -> Circuit:
+    return build_multi(depth, limit_bits, max_out, _poseidon, ORDER)
 
 
 @cache

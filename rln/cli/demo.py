@@ -45,7 +45,7 @@ class _Story:
         milliseconds = (time.perf_counter() - start) * 1000
         said = say(made)
         self.steps.append({"step": what, "result": said, "milliseconds": round(milliseconds, 3)})
-        self.console.print(f"{milliseconds:9.1f} ms  {what:44} {said}", markup=False, no_wrap=True)
+        self.console.print(f"{milliseconds:8.1f} ms  {what:35} {said}", markup=False, soft_wrap=True)
         return made
 
 
@@ -156,7 +156,7 @@ def _refusal(prover: Prover) -> str:
     try:
         prover.prove(b"buy more")
     except RateLimitReached:
-        return "RATE LIMIT REACHED, nothing was revealed"
+        return "RATE LIMIT REACHED"
     raise IntegrityAlarm("demo: expected the prover to keep the limit")
 
 

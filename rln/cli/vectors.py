@@ -2,12 +2,14 @@
 
 A file is named after what it asks about, and that noun has one checker below. A checker returns the answer in
 the file's notation, or raises what the library raises; a case is met when the answer is the file's, or, for
-an invalid one, when the error is of the file's kind.
+an invalid one, when the error is of exactly the file's kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -36,9 +38,10 @@ from rln.verifying_key import VerifyingKey
 app = typer.Typer(no_args_is_help=True)
 
 Case = Mapping[str, Any]
-"""The input of a case, as JSON holds it."""
+"""An object of a vector file, as JSON holds it: a whole case, its input, the document."""
 
 _SIZE_LIMIT = 1 << 26
+_SHOWN = 10
 
 
 class _Mismatch(RlnError):
@@ -81,6 +84,75 @@ def check(
     run(action, as_json)
 
 
+@dataclass(frozen=True, slots=True)
+class VectorFile:
+    """A file of cases.
+
+    Attributes:
+        noun: what the cases ask about: the file's name.
+        content: the whole document.
+        cases: its cases, each of the form that vectors/README.md describes.
+    """
+
+    noun: str
+    content: Case
+    cases: tuple[Case, ...]
+
+
+def read(path: Path) -> VectorFile:
+    """Read a file and look at the form of its cases.
+
+    Raises:
+        UnusableFile: not a file of vectors, or of a noun that has no checker.
+        EncodingError: not such a document.
+    """
+    with naming(path):
+        if path.stem not in CHECKERS:
+            raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
+        content: Any = document.read(read_file(path), "vectors", _SIZE_LIMIT, depth=16)
+        cases = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
+        if not cases:
+            raise UnusableFile("expected cases, got none")
+        return VectorFile(path.stem, content, tuple(_case(case, f"case {i}") for i, case in enumerate(cases)))
+
+
+def _case(value: object, name: str) -> Case:
+    result = value.get("result") if isinstance(value, dict) else None
+    if result not in ("valid", "invalid"):
+        raise UnusableFile(f"{name}: result: expected valid or invalid")
+    answer = "output" if result == "valid" else "error"
+    known = document.fields(value, name, ("id", "input", "result", answer), ("why", "flags"))
+    if answer == "error" and document.text(known["error"], f"{name}: error") not in KINDS:
+        raise UnusableFile(f"{name}: error: expected one of {', '.join(KINDS)}")
+    return known
+
+
+def check_case(noun: str, content: Case, case: Case) -> str | None:
+    """Put one case to the library.
+
+    Args:
+        noun: what the case asks about.
+        content: the whole document, for what its cases have in common.
+        case: one of its cases.
+
+    Returns:
+        None when the library answers what the case expects, and otherwise what it says instead.
+
+    Raises:
+        UnusableFile: the input is not one of this noun.
+    """
+    expected = KINDS[case["error"]] if case["result"] == "invalid" else None
+    try:
+        answer = CHECKERS[noun](case["input"], content)
+    except RlnError as error:
+        return None if type(error) is expected else f"{type(error).__name__}: {error}"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnusableFile(f"{case['id']}: not a case of {noun}: {type(error).__name__} {error}") from error
+    if expected is not None:
+        return "accepted"
+    return None if answer == case["output"] else "another answer"
+
+
 def _files(paths: list[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
@@ -92,46 +164,23 @@ def _files(paths: list[Path]) -> list[Path]:
 
 
 def _check_file(path: Path) -> dict[str, Any]:
+    file = read(path)
+    missed = []
     with naming(path):
-        if path.stem not in CHECKERS:
-            raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
-        content: Any = document.read(read_file(path), "vectors", _SIZE_LIMIT, depth=16)
-        cases: Any = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
-        if not cases:
-            raise UnusableFile("expected cases, got none")
-        checker = CHECKERS[path.stem]
-        missed = []
-        for number, case in enumerate(cases):
-            known = document.fields(
-                case, f"case {number}", ("id", "input", "result"), ("why", "flags", "output", "error")
-            )
-            got = _met(checker, content, known)
+        for case in file.cases:
+            got = check_case(file.noun, file.content, case)
             if got is not None:
-                missed.append({"id": str(known["id"]), "got": got})
-    return {"file": str(path), "cases": len(cases), "missed": missed}
-
-
-def _met(checker: Callable[[Case, Case], object], content: Case, case: Case) -> str | None:
-    """What the library says instead of what the case expects; None when it says the same."""
-    try:
-        answer = checker(case["input"], content)
-    except RlnError as error:
-        if case["result"] == "invalid" and isinstance(error, KINDS[case["error"]]):
-            return None
-        return f"{type(error).__name__}: {error}"
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnusableFile(
-            f"{case['id']}: not a case of this file: {type(error).__name__} {error}"
-        ) from error
-    if case["result"] == "valid" and answer == case.get("output", answer):
-        return None
-    return "another answer" if case["result"] == "valid" else "accepted"
+                missed.append({"id": case["id"], "got": got})
+    return {"file": str(path), "cases": len(file.cases), "missed": missed}
 
 
 def _line(result: Mapping[str, Any]) -> str:
     missed = result["missed"]
     state, met = ("MISS" if missed else "ok  "), result["cases"] - len(missed)
-    return f"{state} {result['file']}  {met}/{result['cases']}" + "".join(f"\n       {miss['id']}: {miss['got']}" for miss in missed[:10])
+    shown = [f"       {miss['id']}: {miss['got']}" for miss in missed[:_SHOWN]]
+    if len(missed) > _SHOWN:
+        shown.append(f"       and {len(missed) - _SHOWN} more")
+    return "\n".join([f"{state} {result['file']}  {met}/{result['cases']}", *shown])
 
 
 def _field(case: Case, _: Case) -> object:
@@ -189,10 +238,15 @@ def _share(case: Case, _: Case) -> object:
 
 
 def _proof(case: Case, content: Case) -> object:
-    key = VerifyingKey.decode(bytes.fromhex(content["verifying_key"]))
+    key = _verifying_key(content["verifying_key"])
     if not key.verify([_scalar(value) for value in case["inputs"]], bytes.fromhex(case["proof"])):
         raise InvalidProof("proof: the equation does not hold")
     return True
+
+
+@cache
+def _verifying_key(text: str) -> VerifyingKey:
+    return VerifyingKey.decode(bytes.fromhex(text))
 
 
 CHECKERS: Final[Mapping[str, Callable[[Case, Case], object]]] = {

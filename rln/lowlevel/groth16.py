@@ -1,7 +1,7 @@
 """Groth16 keys and proofs: make, load, check, prove, verify.
 
-Scalars are 32 bytes. A proof is 128 bytes, its three points compressed; nothing may be keyed on them, for anybody
-can turn a proof into another one of the same statement.
+Scalars are 32 bytes. A proof is 128 bytes, its three points compressed; nothing may be keyed on them, for
+anybody can turn a proof into another one of the same statement.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class KeyInfo(NamedTuple):
 
 
 class SparseMatrix(Protocol):
-    """Row i holds the entries row_starts[i] .. row_starts[i + 1] of columns and of the 32-byte coefficients."""
+    """Row i holds the entries row_starts[i] .. row_starts[i + 1] of columns and of 32-byte coefficients."""
 
     @property
     def row_starts(self) -> Sequence[int]:
@@ -104,7 +104,9 @@ class VerifyingKeyHandle(_call.Handle):
         points = self.public_inputs + 2
         size = 8 + (32 * points + 64 * 3 if compressed else 64 * points + 128 * 3)
         out = _call.output(size)
-        _call.check(lib.rln_verifying_key_encode(self.pointer, int(compressed), out, size), what="verifying key")
+        _call.check(
+            lib.rln_verifying_key_encode(self.pointer, int(compressed), out, size), what="verifying key"
+        )
         return _call.take(out)
 
     def check(self, public_inputs: int) -> None:
@@ -216,7 +218,7 @@ def setup(
 
     def run() -> int:
         status: int = lib.rln_setup(
-            *(matrix.pointer for matrix in matrices), wires, public_inputs,
+            matrices[0].pointer, matrices[1].pointer, matrices[2].pointer, wires, public_inputs,
             random, SETUP_RANDOM_BYTES, pool, done, slot, fault,
         )  # fmt: skip
         return status
@@ -313,9 +315,7 @@ def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
     return bool(ok[0] == 1)
 
 
-def verify_many(
-    key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: int | None = 1
-) -> list[int]:
+def verify_many(key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: int | None = 1) -> list[int]:
     """Answer for each of n proofs what `verify` would, with one pairing product while all are good.
 
     Args:
@@ -341,7 +341,7 @@ def verify_many(
         _threads.pool(threads), results, count,
     )  # fmt: skip
     _call.check(status, what="batch")
-    return [int(result) for result in results]
+    return [int(results[i]) for i in range(count)]
 
 
 def _format(format: str) -> int:

@@ -161,7 +161,9 @@ def split(zkey: bytes) -> dict[int, bytes]:
     return sections
 
 
-def test_one_point_changed_anywhere_is_noticed(zerokit_dir: Path, key: ProvingKeyHandle, witness: Witness) -> None:
+def test_one_point_changed_anywhere_is_noticed(
+    zerokit_dir: Path, key: ProvingKeyHandle, witness: Witness
+) -> None:
     """Threats D5: B by the pairings of check, the other queries by the proof that no longer verifies."""
     data = key_file(zerokit_dir, D20)
     verifying_key = key.verifying_key()
@@ -197,7 +199,7 @@ def test_every_cut_at_an_edge_of_a_part_is_refused(zerokit_dir: Path) -> None:
     edges = [0, 64, 192, 320, 448, 840, 904, 968, 374992, 749016, 1497056, 2021352, 2394992, 2395000, 2395008]
     edges += [2395016, 2395024, 2395032, 2395040, 2827928, 3405776]
     for edge in edges:
-        for cut in {max(edge - 1, 0), edge, edge + 1, edge + 8}:
+        for cut in (max(edge - 1, 0), edge, edge + 1, edge + 7):
             with pytest.raises(errors.EncodingError):
                 ProvingKeyHandle.load("ark", data[:cut])
     zkey, at = (zerokit_dir / D20 / "rln_final.zkey").read_bytes(), 12

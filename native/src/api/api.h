@@ -52,7 +52,8 @@ RLN_MUST_USE static inline rln_status api_given(rln_fault *fault, const char *fi
 /** r = the scalar in 32 bytes; RLN_ERR_RANGE and r = 0 when it is not canonical. */
 RLN_MUST_USE static inline rln_status api_scalar(fr *r, rln_fault *fault, const char *field, uint64_t index,
                                                  const uint8_t a[32]) {
-    return fr_decode(r, a) == 0 ? RLN_OK : api_fail(RLN_ERR_RANGE, fault, field, index, 0, 0);
+    const uint64_t bad = ct_reveal((uint64_t)fr_decode(r, a));
+    return !bad ? RLN_OK : api_fail(RLN_ERR_RANGE, fault, field, index, 0, 0);
 }
 
 /** Zero an output array; NULL is allowed. */

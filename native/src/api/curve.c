@@ -19,9 +19,11 @@ static int log2_of(size_t n) {
 rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int inverse, rln_pool *threads,
                    rln_fault *fault) {
     /* r may be a: it is blanked on failure only */
-    const int log_n = a && a_len % 32 == 0 ? log2_of(a_len / 32) : -1;
+    const int log_n = log2_of(a_len / 32);
     rln_status status = api_bytes(fault, "r", r, a_len, r_len);
-    if (status == RLN_OK && log_n < 0) status = api_fail(RLN_ERR_LENGTH, fault, "a", API_WHOLE, 0, a_len);
+    if (status == RLN_OK) status = api_bytes(fault, "a", a, a_len - a_len % 32, a_len);
+    if (status == RLN_OK && log_n < 0)
+        status = api_fail(RLN_ERR_PARAMETER, fault, "a", API_WHOLE, (size_t)1 << NTT_LOG_MAX, a_len / 32);
     if (status) {
         api_blank(r, r_len);
         return status;
@@ -51,12 +53,10 @@ static size_t group_bytes(int group) {
     return group == 1 ? G1_BYTES : group == 2 ? G2_BYTES : 0;
 }
 
-/* What the entries on points share: a known group, r of r_expected bytes and a of a_expected. */
-static rln_status points_examine(int group, const uint8_t *r, size_t r_expected, size_t r_len, const uint8_t *a,
-                                 size_t a_expected, size_t a_len, rln_fault *fault) {
+/* What the entries on points share: a known group, and r of expected bytes. */
+static rln_status result_examine(int group, const uint8_t *r, size_t expected, size_t r_len, rln_fault *fault) {
     if (!group_bytes(group)) return api_fail(RLN_ERR_PARAMETER, fault, "group", API_WHOLE, 2, (uint64_t)group);
-    const rln_status status = api_bytes(fault, "r", r, r_expected, r_len);
-    return status ? status : api_bytes(fault, "a", a, a_expected, a_len);
+    return api_bytes(fault, "r", r, expected, r_len);
 }
 
 static rln_status g1_point(g1_aff *r, rln_fault *fault, const char *field, uint64_t index, const uint8_t *a) {
@@ -98,7 +98,8 @@ static rln_status g2_sum(uint8_t *r, const uint8_t *a, const uint8_t *b, rln_fau
 rln_status rln_point_add(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, const uint8_t *b,
                          size_t b_len, rln_fault *fault) {
     const size_t bytes = group_bytes(group);
-    rln_status status = points_examine(group, r, bytes, r_len, a, bytes, a_len, fault);
+    rln_status status = result_examine(group, r, bytes, r_len, fault);
+    if (status == RLN_OK) status = api_bytes(fault, "a", a, bytes, a_len);
     if (status == RLN_OK) status = api_bytes(fault, "b", b, bytes, b_len);
     if (status == RLN_OK) status = group == 1 ? g1_sum(r, a, b, fault) : g2_sum(r, a, b, fault);
     if (status) api_blank(r, r_len);
@@ -157,7 +158,7 @@ static rln_status g2_sum_many(uint8_t *r, const uint8_t *points, const u256 *sca
 rln_status rln_point_msm(int group, uint8_t *r, size_t r_len, const uint8_t *points, size_t points_len,
                          const uint8_t *scalars, size_t scalars_len, rln_pool *threads, rln_fault *fault) {
     const size_t bytes = group_bytes(group), n = bytes ? points_len / bytes : 0;
-    rln_status status = points_examine(group, r, bytes, r_len, r, bytes, r_len, fault);
+    rln_status status = result_examine(group, r, bytes, r_len, fault);
     if (status == RLN_OK) status = api_bytes(fault, "points", points, n * bytes, points_len);
     if (status == RLN_OK) status = api_bytes(fault, "scalars", scalars, n * 32, scalars_len);
     if (status) {
@@ -181,7 +182,8 @@ rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;
-    rln_status status = points_examine(group, r, bytes / 2, r_len, a, bytes, a_len, fault);
+    rln_status status = result_examine(group, r, bytes / 2, r_len, fault);
+    if (status == RLN_OK) status = api_bytes(fault, "a", a, bytes, a_len);
     if (status == RLN_OK)
         status = group == 1 ? g1_point(&p, fault, "a", API_WHOLE, a) : g2_point(&q, fault, "a", API_WHOLE, a);
     if (status) {
@@ -198,7 +200,8 @@ rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;
-    rln_status status = points_examine(group, r, bytes, r_len, a, bytes / 2, a_len, fault);
+    rln_status status = result_examine(group, r, bytes, r_len, fault);
+    if (status == RLN_OK) status = api_bytes(fault, "a", a, bytes / 2, a_len);
     if (status == RLN_OK) {
         status = group == 1 ? g1_decompress(&p, a) : g2_decompress(&q, a);
         if (status) api_fault(fault, "a", API_WHOLE, 0, 0);

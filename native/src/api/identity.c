@@ -25,7 +25,7 @@ rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rl
     rln_status s = api_bytes(fault, "secret", secret, 32, secret_len);
     if (s) return s;
     s = api_scalar(&t, fault, "secret", API_WHOLE, secret);
-    if (!s && fr_is_zero(&t)) s = api_fail(RLN_ERR_PARAMETER, fault, "secret", API_WHOLE, 0, 0);
+    if (!s && ct_reveal(fr_is_zero(&t))) s = api_fail(RLN_ERR_PARAMETER, fault, "secret", API_WHOLE, 0, 0);
     if (!s) s = identity_from_secret(r, &t);
     ct_wipe(&t, sizeof t);
     return s;

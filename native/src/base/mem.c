@@ -99,8 +99,9 @@ void *mem_secret_new(size_t size, int wipe_on_fork) {
     if (block_size(&n, size, 1, (size_t)sysconf(_SC_PAGESIZE)) || must_fail()) return NULL;
     void *const p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
-    /* Each of these may be refused (RLIMIT_MEMLOCK, an old kernel): the secret is then as safe as the heap. */
-    (void)mlock(p, n);
+    /* Each of these may be refused (RLIMIT_MEMLOCK, an old kernel): the secret is then as safe as the heap.
+     * mlock comes last: it brings the pages in, and only untouched ones join their neighbours' mapping, of
+     * which a process has some 65000. */
 #ifdef MADV_DONTDUMP
     (void)madvise(p, n, MADV_DONTDUMP);
 #endif
@@ -109,6 +110,7 @@ void *mem_secret_new(size_t size, int wipe_on_fork) {
 #else
     (void)wipe_on_fork;
 #endif
+    (void)mlock(p, n);
     mem_block *const r = p;
     r->size = n;
     return r + 1;

@@ -36,7 +36,8 @@ static void decode_item(void *context, size_t i) {
     item *const t = &b->items[i];
     proof p;
     g1_jac scaled;
-    rln_status status = decode_inputs(b->scalars + i * public_inputs, b->inputs + i * public_inputs * 32, public_inputs);
+    const size_t first = i * public_inputs;
+    rln_status status = decode_inputs(b->scalars + first, b->inputs + 32 * first, public_inputs);
     if (status == RLN_OK) status = proof_decode(&p, b->proofs + i * PROOF_BYTES, NULL);
     b->results[i] = (int32_t)status;
     if (status) return;

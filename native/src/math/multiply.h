@@ -7,7 +7,7 @@
 #define STRAUS_POINTS 8
 #define STRAUS_DIGITS (G(PART_BITS) + 2)
 
-/* r = sum k[i] p[i], n <= STRAUS_POINTS.
+/* r = sum k[i] p[i], 0 < n <= STRAUS_POINTS.
  * source Straus 1964 with width-w NAF (Hankerson, Menezes, Vanstone 2004, algorithms 3.35, 3.51); each scalar in parts
  *        for the point's images under the endomorphism */
 static inline void PT(straus_var)(JAC *r, const AFF *p, const u256 *k, size_t n) {
@@ -17,6 +17,7 @@ static inline void PT(straus_var)(JAC *r, const AFF *p, const u256 *k, size_t n)
     int8_t digits[STRAUS_POINTS][G(PARTS)][STRAUS_DIGITS];
     glv_part parts[G(PARTS)];
 
+    if (n == 0) return;
     for (size_t i = 0; i < n; i++) {
         JAC *const m = multiples + i * STRAUS_TABLE;
         PT(from_aff)(&m[0], &p[i]);

@@ -28,7 +28,7 @@ MONT_INLINE void poseidon_sbox(fr *r, const fr *a) {
 MONT_INLINE void poseidon_dot(fr *r, const fr *a, const fr *b, unsigned n) {
     uint64_t sum[8], product[8];
     mont_wide_mul(sum, a[0].v, b[0].v);
-#pragma GCC unroll 8
+#pragma GCC unroll 3
     for (unsigned i = 1; i < n; i++) {
         uint64_t carry = 0;
         mont_wide_mul(product, a[i].v, b[i].v);
@@ -41,12 +41,10 @@ MONT_INLINE void poseidon_dot(fr *r, const fr *a, const fr *b, unsigned n) {
 /* S-boxes on the whole state behind the constants c, then the matrix m. */
 MONT_INLINE void poseidon_full_round(fr *s, const fr *c, const fr *m, unsigned width) {
     fr t[POSEIDON_MAX_ARITY + 1];
-#pragma GCC unroll 9
     for (unsigned i = 0; i < width; i++) {
         fr_add(&t[i], &s[i], &c[i]);
         poseidon_sbox(&t[i], &t[i]);
     }
-#pragma GCC unroll 9
     for (unsigned i = 0; i < width; i++) poseidon_dot(&s[i], t, m + i * width, width);
 }
 
@@ -57,7 +55,7 @@ MONT_INLINE void poseidon_partial_round(fr *s, const fr *c, const fr *sparse, un
     poseidon_sbox(&x, &s[0]);
     s[0] = x;
     poseidon_dot(&first, s, sparse, width);
-#pragma GCC unroll 8
+#pragma GCC unroll 3
     for (unsigned i = 1; i < width; i++) {
         fr t;
         fr_mul(&t, &x, &sparse[width - 1 + i]);
@@ -77,20 +75,23 @@ MONT_INLINE void poseidon_permute(fr *s, unsigned width) {
         poseidon_full_round(s, p->full + k * width, p->matrix, width);
 }
 
-/* One body for each width, so that its loops unroll. */
-#define POSEIDON_WIDTH(width)                                                      \
-    static __attribute__((noinline)) void poseidon_permute_##width(fr *s) {        \
-        poseidon_permute(s, width);                                                \
-    }
-POSEIDON_WIDTH(2)
-POSEIDON_WIDTH(3)
-POSEIDON_WIDTH(4)
-POSEIDON_WIDTH(5)
-POSEIDON_WIDTH(6)
-POSEIDON_WIDTH(7)
-POSEIDON_WIDTH(8)
-POSEIDON_WIDTH(9)
-#undef POSEIDON_WIDTH
+/* Bodies of their own, with unrolled loops, for the widths that RLN hashes with; one for all others: nine
+ * unrolled ones would take the compiler minutes. */
+static __attribute__((noinline)) void poseidon_permute_2(fr *s) {
+    poseidon_permute(s, 2);
+}
+
+static __attribute__((noinline)) void poseidon_permute_3(fr *s) {
+    poseidon_permute(s, 3);
+}
+
+static __attribute__((noinline)) void poseidon_permute_4(fr *s) {
+    poseidon_permute(s, 4);
+}
+
+static __attribute__((noinline)) void poseidon_permute_any(fr *s, unsigned width) {
+    poseidon_permute(s, width);
+}
 
 /** r = Poseidon(in[0..arity)).
  *  needs  1 <= arity <= 8, in loose
@@ -98,15 +99,16 @@ POSEIDON_WIDTH(9)
  *  alias  r may be one of in
  *  time   constant in the values, not in arity */
 static void poseidon_hash(fr *r, const fr *in, size_t arity) {
-    static void (*const permute[])(fr *) = {
-        poseidon_permute_2, poseidon_permute_3, poseidon_permute_4, poseidon_permute_5,
-        poseidon_permute_6, poseidon_permute_7, poseidon_permute_8, poseidon_permute_9,
-    };
     fr s[POSEIDON_MAX_ARITY + 1];
     RLN_CHECK(arity >= 1 && arity <= POSEIDON_MAX_ARITY);
     s[0] = fr_zero();
     for (size_t i = 0; i < arity; i++) s[i + 1] = in[i];
-    permute[arity - 1](s);
+    switch (arity) {
+    case 1: poseidon_permute_2(s); break;
+    case 2: poseidon_permute_3(s); break;
+    case 3: poseidon_permute_4(s); break;
+    default: poseidon_permute_any(s, (unsigned)arity + 1);
+    }
     fr_canonical(r, &s[0]);
     ct_wipe(s, sizeof s);
 }

@@ -61,7 +61,7 @@ rln_status identity_from_random(identity **r, const uint8_t *random, int extende
     }
     complete(i);
     bad |= fr_is_zero(&i->secret);
-    if (bad) {
+    if (ct_reveal(bad)) {
         identity_free(i);
         return RLN_ERR_ENTROPY;
     }
@@ -77,7 +77,7 @@ static void element_from_stream(fr *r, chacha *stream) {
         for (int i = 0; i < 4; i++) r->v[i] = chacha_next_u64(stream);
         r->v[3] &= UINT64_MAX >> 2;
         for (int i = 0; i < 4; i++) (void)mont_subb(r->v[i], FR_MODULUS[i], &borrow);
-    } while (!borrow);
+    } while (!ct_reveal(borrow));
 }
 
 rln_status identity_from_seed(identity **r, const uint8_t *seed, size_t n, int extended) {

@@ -1,4 +1,4 @@
-"""A plain-Python reader and evaluator of `wtns.graph.001` files (zerokit-spec 5.3), apart from writer and C core."""
+"""Read and evaluate `wtns.graph.001` files (zerokit-spec 5.3) in plain Python, apart from writer and core."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def load(data: bytes) -> Graph:
             (value,) = dict(fields(parts[1])).values() or (b"",)
             nodes.append((kind, int.from_bytes(value, "little")))
         else:
-            numbers = tuple(parts.get(i, 0) for i in range(1, {INPUT: 2, UNARY: 3, BINARY: 4, TERNARY: 5}[kind]))
+            numbers = tuple(
+                parts.get(i, 0) for i in range(1, {INPUT: 2, UNARY: 3, BINARY: 4, TERNARY: 5}[kind])
+            )
             assert kind == INPUT or all(operand < index for operand in numbers[1:])
             nodes.append((kind, *numbers))
     position = at
@@ -86,7 +88,7 @@ def load(data: bytes) -> Graph:
             while place < len(value):
                 signal, place = varint(value, place)
                 signals.append(signal)
-        else:
+        elif number == 2:  # newer files of zerokit also name the field, under 3 and 4
             entry = dict(fields(value))
             description = dict(fields(entry[2]))
             inputs[entry[1].decode()] = (description.get(1, 0), description.get(2, 0))

@@ -1,4 +1,4 @@
-"""What the circuits should compute, in plain integers: dense Poseidon, the path, the share; and small fields."""
+"""What the circuits should compute, in plain integers; and a search for every witness over a small field."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ def parameters(width: int) -> PoseidonParameters:
     full, partial, constants, matrix = hashes.poseidon_parameters(width)
     rows = [tuple(constants[i : i + width]) for i in range(0, len(constants), width)]
     return PoseidonParameters(
-        ORDER, full, partial, tuple(rows), tuple(matrix[i : i + width] for i in range(0, width * width, width))
+        ORDER,
+        full,
+        partial,
+        tuple(rows),
+        tuple(matrix[i : i + width] for i in range(0, width * width, width)),
     )
 
 
@@ -65,7 +69,9 @@ def merkle_root(leaf: int, siblings: Sequence[int], bits: Sequence[int], hash_of
     return leaf
 
 
-def share(given: Mapping[str, Sequence[int]], slot: int, hash_of: Hash = poseidon, p: int = ORDER) -> tuple[int, int]:
+def share(
+    given: Mapping[str, Sequence[int]], slot: int, hash_of: Hash = poseidon, p: int = ORDER
+) -> tuple[int, int]:
     """(y, nullifier) of a message id."""
     (secret,), (x,), (external,) = given["identitySecret"], given["x"], given["externalNullifier"]
     a1 = hash_of((secret, external, given["messageId"][slot]))
@@ -84,7 +90,9 @@ def zero_hashes(depth: int) -> list[int]:
     return path
 
 
-def inputs(limit: int = 100, ids: Sequence[int] = (1,), selectors: Sequence[int] | None = None, depth: int = 20) -> dict[str, list[int]]:
+def inputs(
+    limit: int = 100, ids: Sequence[int] = (1,), selectors: Sequence[int] | None = None, depth: int = 20
+) -> dict[str, list[int]]:
     """The golden input of zerokit-spec 5.3, with another limit and other message ids."""
     given = {
         "identitySecret": [SECRET],
@@ -99,10 +107,10 @@ def inputs(limit: int = 100, ids: Sequence[int] = (1,), selectors: Sequence[int]
 
 
 def solutions(r1cs: R1cs, fixed: Mapping[int, int] | None = None) -> Iterator[list[int]]:
-    """Every satisfying witness over a small field: wires in order, each constraint as soon as it is whole."""
+    """Every satisfying witness over a small field, trying each constraint as soon as it is whole."""
     fixed = {0: 1, **(fixed or {})}
-    rows = [(a, b, c) for a, b, c in r1cs.rows()]
-    order = sorted(range(r1cs.wires), key=lambda wire: (wire not in fixed, 1 <= wire <= r1cs.outputs, wire))
+    rows = list(r1cs.rows())
+    order = _order(r1cs, fixed)
     place = {wire: index for index, wire in enumerate(order)}
     ready: list[list[int]] = [[] for _ in order]
     for index, row in enumerate(rows):
@@ -124,3 +132,14 @@ def solutions(r1cs: R1cs, fixed: Mapping[int, int] | None = None) -> Iterator[li
                 yield from extend(depth + 1)
 
     return extend(0)
+
+
+def _order(r1cs: R1cs, fixed: Mapping[int, int]) -> list[int]:
+    """Wires so that constraints become whole early: next those of the row that leaves the fewest open."""
+    order = list(fixed)
+    open_rows = [{wire for part in row for wire, _ in part} - set(order) for row in r1cs.rows()]
+    while open_rows := [row for row in open_rows if row]:
+        chosen = min(open_rows, key=lambda row: len(row) - sum(other <= row for other in open_rows))
+        order += sorted(chosen)
+        open_rows = [row - chosen for row in open_rows]
+    return order + [wire for wire in range(r1cs.wires) if wire not in set(order)]

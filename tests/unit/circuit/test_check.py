@@ -30,13 +30,17 @@ def test_all_failing_constraints_are_found_in_order(witness: list[int]) -> None:
 
 
 def test_another_length_is_refused(witness: list[int]) -> None:
-    with pytest.raises(ParameterError, match=f"^witness: expected {len(witness)} wires, got {len(witness) - 1}$"):
+    with pytest.raises(
+        ParameterError, match=f"^witness: expected {len(witness)} wires, got {len(witness) - 1}$"
+    ):
         failures(rln(1, 4).r1cs, witness[:-1])
 
 
 @pytest.mark.parametrize("value", [-1, ORDER, ORDER + 5])
 def test_a_value_that_is_not_canonical_is_refused_and_not_repeated(witness: list[int], value: int) -> None:
-    with pytest.raises(FieldRangeError, match=r"^witness\[9\]: expected a canonical field element, got another$"):
+    with pytest.raises(
+        FieldRangeError, match=r"^witness\[9\]: expected a canonical field element, got another$"
+    ):
         failures(rln(1, 4).r1cs, [*witness[:9], value, *witness[10:]])
 
 

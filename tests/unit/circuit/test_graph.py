@@ -13,20 +13,16 @@ from tests.unit.circuit import evaluator
 def test_bytes_are_those_of_the_format() -> None:
     """One product of an input and the constant 300, written out by hand from zerokit-spec 5.3."""
     graph = GraphBuilder(ORDER)
+    one = graph.input(0)
     node = graph.mul(graph.input(1), graph.constant(300))
-    data = graph.encode([graph.input(0), node], {"v": (1, 1)})
+    data = graph.encode([one, node], {"v": (1, 1)})
     nodes = [
         b"\x02\x0a\x00",  # input 0: the default is left out
         b"\x04\x0a\x02\x08\x01",  # input 1
         b"\x08\x12\x06\x0a\x04\x0a\x02\x2c\x01",
-        b"\x06\x22\x04\x10\x01\x18\x02",
+        b"\x06\x22\x04\x10\x01\x18\x02",  # a product, operation 0 left out, of nodes 1 and 2
     ]
     metadata = b"\x0a\x02\x00\x03" + b"\x12\x09" + b"\x0a\x01v" + b"\x12\x04\x08\x01\x10\x01"
-    nodes[0], nodes[1], nodes[2] = (
-        b"\x02\x0a\x00",
-        b"\x04\x0a\x02\x08\x01",
-        b"\x08\x12\x06\x0a\x04\x0a\x02\x2c\x01",
-    )
     head = b"wtns.graph.001" + struct.pack("<Q", 4)
     body = head + b"".join(nodes)
     assert data == body + bytes([len(metadata)]) + metadata + struct.pack("<Q", len(body))

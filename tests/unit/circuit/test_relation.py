@@ -1,12 +1,13 @@
-"""The two relations: golden values, acceptance tables on the constraints themselves, sizes, pinned digests."""
+"""The two relations: golden values, acceptance tables on the constraints themselves, sizes, digests."""
 
 import hashlib
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 
-from rln.circuit import Circuit, explain, failures, relation, rln, rln_multi, undetermined
+from rln.circuit import Circuit, Matrix, explain, failures, relation, rln, rln_multi, undetermined
 from rln.errors import ParameterError
 from rln.lowlevel.witness import Graph
 from rln.scalar import ORDER
@@ -27,8 +28,8 @@ def refused_by(circuit: Circuit, given: dict[str, list[int]]) -> set[str]:
 def bits_can_be_chosen(circuit: Circuit, witness: list[int], label: str) -> bool:
     """Whether any choice of the bits in a range check satisfies all its constraints, everything else kept.
 
-    The last constraint of the check holds when its A is 0 or 1. All 2^(bits - 1) values of that A are formed, so
-    False is a proof that no satisfying witness has these inputs.
+    The last constraint of the check holds when its A is 0 or 1. All 2^(bits - 1) values of that A are formed,
+    so False is a proof that no satisfying witness has these inputs.
     """
     rows = [row for row, name in zip(circuit.r1cs.rows(), circuit.labels, strict=True) if name == label]
     if rows[0][2]:
@@ -80,8 +81,25 @@ def test_wires_and_inputs_are_zerokits() -> None:
     single, several = rln(), rln_multi()
     assert single.public_names == ("y", "root", "nullifier", "x", "externalNullifier")
     assert several.public_names == (
-        *("y[0]", "y[1]", "y[2]", "y[3]", "root", "nullifier[0]", "nullifier[1]", "nullifier[2]", "nullifier[3]"),
-        *("x", "externalNullifier", "selectorUsed[0]", "selectorUsed[1]", "selectorUsed[2]", "selectorUsed[3]"),
+        *(
+            "y[0]",
+            "y[1]",
+            "y[2]",
+            "y[3]",
+            "root",
+            "nullifier[0]",
+            "nullifier[1]",
+            "nullifier[2]",
+            "nullifier[3]",
+        ),
+        *(
+            "x",
+            "externalNullifier",
+            "selectorUsed[0]",
+            "selectorUsed[1]",
+            "selectorUsed[2]",
+            "selectorUsed[3]",
+        ),
     )
     assert evaluator.load(single.graph).inputs == {
         "x": (1, 1),
@@ -105,7 +123,9 @@ def test_wires_and_inputs_are_zerokits() -> None:
     given = inputs()
     private = ("identitySecret", "userMessageLimit", "messageId", "pathElements", "identityPathIndex")
     assert witness_of(single, given)[6:49] == [value for name in private for value in given[name]]
-    assert single.inputs == {name: length for name, (_, length) in evaluator.load(single.graph).inputs.items()}
+    assert single.inputs == {
+        name: length for name, (_, length) in evaluator.load(single.graph).inputs.items()
+    }
     assert (single.max_out, several.max_out) == (None, 4)
     assert (single.public_inputs, several.public_inputs) == (5, 15)
 
@@ -124,7 +144,7 @@ def test_digests_are_pinned() -> None:
     single, several = rln(), rln_multi()
     assert single.digest == hashlib.sha256(single.r1cs.encode()).hexdigest()
     assert single.digest == "db8c0b56ea9a2734ae1cee3e4e9429bd7c6626b9bbf5a5e6c9573a9ab1633ed5"
-    assert several.digest == ""
+    assert several.digest == "8223671bfd381a0a7609925522fda847aee703781a337578496c0ee165dfd4c8"
 
 
 @pytest.mark.parametrize("name", ["rln", "rln_multi"])
@@ -173,7 +193,9 @@ def test_the_core_evaluates_the_graph_alike(circuit: Circuit) -> None:
         ((ORDER - 1) // 2, (ORDER + 1) // 2, {"messageId"}),
     ],
 )
-def test_a_message_id_is_accepted_below_the_limit_alone(message_id: int, limit: int, refused: set[str]) -> None:
+def test_a_message_id_is_accepted_below_the_limit_alone(
+    message_id: int, limit: int, refused: set[str]
+) -> None:
     """Rows of zerokit-spec 4.1 and threats A6, A7, on the constraints: no witness has the refused inputs."""
     circuit = rln(1)
     witness = witness_of(circuit, inputs(limit, (message_id,), depth=1))
@@ -245,10 +267,30 @@ def test_every_wire_matters(circuit: Circuit) -> None:
     witness = witness_of(circuit, inputs(3, ids, selectors, depth=1))
     assert explain(circuit, witness) is None
     draw = random.Random(5)
-    for wire in range(1, circuit.wires, 7):
-        for value in {(witness[wire] + 1) % ORDER, -witness[wire] % ORDER, draw.randrange(ORDER)} - {witness[wire]}:
+    for wire in range(1, circuit.wires, 29):
+        for value in {(witness[wire] + 1) % ORDER, -witness[wire] % ORDER, draw.randrange(ORDER)} - {
+            witness[wire]
+        }:
             changed = [*witness[:wire], value, *witness[wire + 1 :]]
             assert explain(circuit, changed) is not None, (wire, value)
+
+
+@pytest.mark.parametrize("circuit", [rln(1, 4), rln_multi(1, 4, 2)], ids=lambda circuit: circuit.name)
+def test_a_turned_sign_refuses_the_honest_witness(circuit: Circuit) -> None:
+    """Each thirtieth constraint with -C for C (threats 3.7 point 3): A B = -C holds for A B = 0 alone."""
+    ids, selectors = ((2,), None) if circuit.max_out is None else ((2, 1), (1, 1))
+    witness = witness_of(circuit, inputs(3, ids, selectors, depth=1))
+    rows = [tuple(dict(part) for part in row) for row in circuit.r1cs.rows()]
+    for index in range(0, circuit.constraints, 30):
+        a, b, c = rows[index]
+        turned = [
+            *rows[:index],
+            (a, b, {wire: ORDER - value for wire, value in c.items()}),
+            *rows[index + 1 :],
+        ]
+        matrices = {name: Matrix.from_rows(row[i] for row in turned) for i, name in enumerate("abc")}
+        value = sum(coefficient * witness[wire] for wire, coefficient in c.items()) % ORDER
+        assert list(failures(replace(circuit.r1cs, **matrices), witness)) == ([index] if value else [])
 
 
 @pytest.mark.parametrize("depth", [1, 2, 32])
@@ -268,7 +310,9 @@ def test_any_number_of_slots(slots: int) -> None:
     given = inputs(32, range(slots), [1] * slots, depth=1)
     witness = witness_of(circuit, given)
     shares = [reference.share(given, slot) for slot in range(slots)]
-    assert witness[1 : 2 * slots + 2] == [y for y, _ in shares] + [reference.root(given)] + [n for _, n in shares]
+    assert witness[1 : 2 * slots + 2] == [y for y, _ in shares] + [reference.root(given)] + [
+        n for _, n in shares
+    ]
     assert explain(circuit, witness) is None
 
 

@@ -35,8 +35,10 @@ def without(circuit: Circuit, chosen: Callable[[str, int], bool]) -> R1cs:
     return with_rows(circuit.r1cs, kept)
 
 
-def small(*rows: tuple[dict[int, int], dict[int, int], dict[int, int]], wires: int, given: int, p: int = ORDER) -> R1cs:
-    a, b, c = (Matrix.from_rows(({w: v % p for w, v in row[i].items()} for row in rows)) for i in range(3))
+def small(
+    *rows: tuple[dict[int, int], dict[int, int], dict[int, int]], wires: int, given: int, p: int = ORDER
+) -> R1cs:
+    a, b, c = (Matrix.from_rows({w: v % p for w, v in row[i].items()} for row in rows) for i in range(3))
     return R1cs(a, b, c, wires, 0, 0, given, p)
 
 
@@ -94,19 +96,19 @@ def test_a_missing_gate_is_found(part: str) -> None:
 
 
 @pytest.mark.parametrize("start", range(10))
-def test_deleting_any_constraint_is_found(start: int) -> None:
-    """One mutant in ten here, spread over all; those that only refuse inputs are named and tested as attacks."""
-    circuit = rln_multi(1, 4, 2) if start % 2 else rln(1, 4)
+@pytest.mark.parametrize(("circuit", "step"), [(rln(1, 4), 100), (rln_multi(1, 4, 2), 200)])
+def test_deleting_any_constraint_is_found(circuit: Circuit, step: int, start: int) -> None:
+    """One mutant in ten or twenty, spread over all; what only refuses inputs is tested by attacks."""
     rows = rows_of(circuit.r1cs)
     survivors = set()
-    for index in range(start, len(rows), 100):
+    for index in range(start, len(rows), step):
         if not undetermined(with_rows(circuit.r1cs, rows[:index] + rows[index + 1 :])):
             survivors.add(circuit.labels[index])
     assert survivors <= {"path[0]", "slot[0]/selector", "slot[1]/selector"}
 
 
 def test_only_constraints_on_inputs_survive_deletion() -> None:
-    """The survivors of the test above, exactly: x (x - 1) = 0 for the inputs that the relation refuses else."""
+    """The survivors above, exactly: v (v - 1) = 0 for inputs, which the attacks on the relation cover."""
     circuit = rln_multi(1, 4, 2)
     rows = rows_of(circuit.r1cs)
     refusing = [
@@ -114,22 +116,26 @@ def test_only_constraints_on_inputs_survive_deletion() -> None:
         for index, row in enumerate(rows)
         if all(wire == 0 or wire in circuit.r1cs.inputs for part in row for wire in part)
     ]
-    assert sorted(circuit.labels[index] for index in refusing) == ["path[0]", "slot[0]/selector", "slot[1]/selector"]
+    assert sorted(circuit.labels[index] for index in refusing) == [
+        "path[0]",
+        "slot[0]/selector",
+        "slot[1]/selector",
+    ]
     for index in refusing:
         assert not undetermined(with_rows(circuit.r1cs, rows[:index] + rows[index + 1 :]))
 
 
 def test_a_zero_coefficient_is_found() -> None:
-    """Zero the coefficient of the product wire in every tenth constraint that makes one."""
+    """Zero the coefficient of the product wire in every thirtieth constraint that makes one."""
     circuit = rln(1, 4)
     found = 0
-    for index in range(0, circuit.constraints, 10):
+    for index in range(0, circuit.constraints, 30):
         rows = rows_of(circuit.r1cs)
         if len(rows[index][2]) == 1:
             rows[index][2].clear()
             found += 1
             assert undetermined(with_rows(circuit.r1cs, rows)), circuit.labels[index]
-    assert found > 50
+    assert found > 15
 
 
 def test_equations_are_solved_together() -> None:
@@ -157,7 +163,8 @@ def test_a_boolean_alone_is_not_determined() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "determined"), [((0, 1), True), ((1, 0), True), ((0, 2), False), ((-1, 1), False), ((0, 0), False)]
+    ("values", "determined"),
+    [((0, 1), True), ((1, 0), True), ((0, 2), False), ((-1, 1), False), ((0, 0), False)],
 )
 def test_bits_take_only_zero_and_one(values: tuple[int, int], determined: bool) -> None:
     """w1 = w2 + 2 w3, w2 boolean, w3 one of two values."""
@@ -188,7 +195,8 @@ def test_bits_take_only_zero_and_one(values: tuple[int, int], determined: bool) 
 def test_separates(weights: list[int], modulus: int, expected: bool) -> None:
     assert separates(weights, modulus) == expected
     sums = [
-        sum(w for i, w in enumerate(weights) if choice >> i & 1) % modulus for choice in range(1 << len(weights))
+        sum(w for i, w in enumerate(weights) if choice >> i & 1) % modulus
+        for choice in range(1 << len(weights))
     ]
     if expected:
         assert len(set(sums)) == len(sums)

@@ -1,0 +1,49 @@
+"""A small world for tests: one small key of each kind, a clock that stands still, a group, a log."""
+
+from functools import cache
+
+import rln
+from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+
+DEPTH, LIMIT_BITS, SLOTS = 3, 4, 3
+PERIOD = 60
+START = 1_700_000_010.0
+
+
+@cache
+def small_key() -> rln.ProvingKey:
+    """A fresh key for RLN(3, 4)."""
+    return rln.setup(rln.circuit.rln(DEPTH, LIMIT_BITS), threads=1)
+
+
+@cache
+def small_multi_key() -> rln.ProvingKey:
+    """A fresh key for three slots."""
+    return rln.setup(rln.circuit.rln_multi(DEPTH, LIMIT_BITS, SLOTS), threads=1)
+
+
+class World:
+    """One application, from its first second on."""
+
+    def __init__(self, key: rln.ProvingKey | None = None, window: rln.WindowSize | None = None) -> None:
+        self.key = small_key() if key is None else key
+        self.time = START
+        self.clock = rln.EpochClock("story.example", PERIOD, skew=5, now=lambda: self.time)
+        self.group = rln.Group(DEPTH, LIMIT_BITS, window or rln.WindowSize(count=16))
+        self.log = MemoryNullifierLog()
+
+    def join(self, limit: int = 2) -> rln.Identity:
+        """A new member."""
+        identity = rln.Identity.generate()
+        self.group.register(identity.commitment, limit)
+        return identity
+
+    def prover(self, identity: rln.Identity, ids: MemoryMessageIds | None = None, **more: object) -> rln.Prover:
+        """A prover with a counter of its own, unless one is given."""
+        arguments = {"ids": ids or MemoryMessageIds(), "clock": self.clock, "path": self.group.proof, **more}
+        return rln.Prover(identity, self.group.membership(identity.commitment), self.key, **arguments)
+
+    def verifier(self, **more: object) -> rln.Verifier:
+        """A verifier on the shared log."""
+        arguments = {"roots": self.group.roots, "log": self.log, "clock": self.clock, **more}
+        return rln.Verifier(self.key.verifying_key, **arguments)

@@ -1,0 +1,194 @@
+import threading
+
+import pytest
+
+import rln
+from rln import prover as prover_module
+from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
+from rln.stores.memory import MemoryMessageIds
+from tests.story import World, small_multi_key
+
+
+class CountingIds(MemoryMessageIds):
+    """Remembers what was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[range] = []
+
+    def reserve(self, commitment, epoch, limit, count=1):
+        given = super().reserve(commitment, epoch, limit, count)
+        self.given.append(given)
+        return given
+
+
+class BrokenIds:
+    def reserve(self, commitment, epoch, limit, count=1):
+        raise StoreUnavailable("ids: gone")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_proof_is_what_the_relation_says(world):
+    member = world.join(3)
+    prover = world.prover(member)
+    epoch = world.clock.current()
+    for message_id, signal in enumerate((b"one", b"", bytes(10_000))):
+        proof = prover.prove(signal)
+        share = member.share(rln.hash_to_field(signal), epoch.external_nullifier, message_id)
+        assert proof.shares == (share,)
+        assert proof.root == world.group.root
+        assert proof.external_nullifier == epoch.external_nullifier
+        assert world.key.verifying_key.verify(proof.public_inputs, proof.proof)
+    with pytest.raises(RateLimitReached):
+        prover.prove(b"four")
+
+
+def test_everything_is_validated_before_an_id_is_burnt(world):
+    member, ids = world.join(), CountingIds()
+    other = world.join()
+    for signal in ("text", bytearray(b"x"), None):
+        with pytest.raises(rln.EncodingError):
+            world.prover(member, ids).prove(signal)
+    with pytest.raises(ParameterError, match="path: expected one"):
+        world.prover(member, ids, path=None).prove(b"x")
+    wrong = world.group.proof(world.group.membership(other.commitment).index)
+    with pytest.raises(ParameterError, match="another leaf's"):
+        world.prover(member, ids, path=lambda index: wrong).prove(b"x")
+    with pytest.raises(ParameterError, match="use prove"):
+        world.prover(member, ids).prove_multi(b"x", 1)
+    assert ids.given == []
+
+
+@pytest.mark.parametrize("value", [0])
+def test_x_zero_is_refused_before_the_secret_is_touched(world, monkeypatch, value):
+    """Threats A8."""
+    ids = CountingIds()
+    prover = world.prover(world.join(), ids)
+    monkeypatch.setattr("rln.signal.hash_to_field", lambda message: value)
+    monkeypatch.setattr(rln.Identity, "share", lambda *a: pytest.fail("the secret was touched"))
+    with pytest.raises(ParameterError, match="x"):
+        prover.prove(b"x")
+    assert ids.given == []
+
+
+def test_the_id_is_burnt_before_a_proof_exists(world, monkeypatch):
+    """Threats E1, D9: whatever fails after the reservation, the id never comes again."""
+    ids = CountingIds()
+    prover = world.prover(world.join(2), ids)
+    with monkeypatch.context() as patch:
+        patch.setattr("rln.lowlevel.entropy.draw", bytes)
+        with pytest.raises(rln.EntropyError):
+            prover.prove(b"x")
+    assert ids.given == [range(1)]
+    prover.prove(b"x")
+    assert ids.given == [range(1), range(1, 2)]
+
+
+def test_no_id_no_proof(world):
+    with pytest.raises(StoreUnavailable):
+        world.prover(world.join(), BrokenIds()).prove(b"x")
+
+
+def test_a_proof_that_does_not_verify_never_leaves(world, monkeypatch):
+    prover = world.prover(world.join())
+    monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *a: False)
+    with pytest.raises(KeyFileError, match="not released"):
+        prover.prove(b"x")
+
+
+def test_a_graph_that_shows_the_secret_is_noticed(world, monkeypatch):
+    member = world.join()
+    prover = world.prover(member)
+    honest = rln.ProvingKey.public_values
+    secret = member.secret().reveal()
+    monkeypatch.setattr(rln.ProvingKey, "public_values", lambda self, w: (secret, *honest(self, w)[1:]))
+    with pytest.raises(KeyFileError, match="graph") as caught:
+        prover.prove(b"x")
+    assert str(secret) not in str(caught.value)
+
+
+def test_the_self_check_may_go_only_with_a_pinned_key(world, monkeypatch):
+    member = world.join()
+    with pytest.raises(ParameterError, match="self_check"):
+        world.prover(member, self_check=False)
+    monkeypatch.setattr(rln.ProvingKey, "is_pinned", property(lambda self: True))
+    prover = world.prover(member, self_check=False)
+    monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *a: pytest.fail("no self-check was asked for"))
+    prover.prove(b"x")
+
+
+def test_parts_must_belong_together(world):
+    alice, bob = world.join(), world.join()
+    membership = world.group.membership(bob.commitment)
+    arguments = {"ids": MemoryMessageIds(), "clock": world.clock}
+    with pytest.raises(ParameterError, match="membership"):
+        rln.Prover(alice, membership, world.key, **arguments)
+    with pytest.raises(ParameterError, match="limit: expected 1 to 16, got 17"):
+        rln.Prover(alice, rln.Membership(0, 17, alice.commitment), world.key, **arguments)
+    deep = rln.Group(4, 4)
+    deep.register(alice.commitment, 2)
+    with pytest.raises(ParameterError, match="path: expected 3 levels, got 4"):
+        world.prover(alice, path=deep.proof(0))
+
+
+def test_prepare_sets_the_path_until_the_next_one(world):
+    alice = world.join(4)
+    prover = world.prover(alice, path=None)
+    prover.prepare(world.group.proof(0))
+    old = world.group.root
+    world.join()
+    assert prover.prove(b"a").root == old
+    prover.prepare(world.group.proof(0))
+    assert prover.prove(b"b").root == world.group.root != old
+    with pytest.raises(ParameterError, match="another leaf's"):
+        prover.prepare(world.group.proof(1))
+    following = world.prover(alice)
+    world.join()
+    assert following.prove(b"c").root == world.group.root
+
+
+def test_threads_share_a_prover_and_no_id_comes_twice(world):
+    prover = world.prover(world.join(8))
+    proofs: list[rln.RlnProof] = []
+    workers = [threading.Thread(target=lambda n=n: proofs.append(prover.prove(bytes([n])))) for n in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len({proof.nullifier for proof in proofs}) == 8
+    verdicts = world.verifier().submit_many([(p, bytes([n])) for p in proofs for n in range(8)
+                                             if p.x == rln.hash_signal(bytes([n]))])
+    assert verdicts == [rln.Valid()] * 8
+
+
+def test_several_message_ids():
+    world = World(small_multi_key())
+    ids = CountingIds()
+    prover = world.prover(world.join(5), ids)
+    proof = prover.prove_multi(b"x", 2)
+    assert proof.selector_used == (True, True, False)
+    assert ids.given == [range(2)]
+    for count in (0, 4, True, 1.0):
+        with pytest.raises(ParameterError, match="count"):
+            prover.prove_multi(b"x", count)
+    with pytest.raises(ParameterError, match="prove_multi"):
+        prover.prove(b"x")
+    prover.prove_multi(b"y", 3)
+    with pytest.raises(RateLimitReached):
+        prover.prove_multi(b"z", 1)
+    assert ids.given == [range(2), range(2, 5)]
+
+
+def test_repr_shows_no_secret(world):
+    member = world.join()
+    text = repr(world.prover(member))
+    assert str(member.secret().reveal()) not in text
+    assert text == "Prover(index 0, limit 2)"
+
+
+def test_the_module_reads_no_clock():
+    assert not {"time", "datetime"} & set(vars(prover_module))
