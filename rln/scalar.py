@@ -1,7 +1,7 @@
 """Scalars: the integers 0 .. r - 1 that RLN computes with, and their canonical forms, bytes and decimal text.
 
-r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is refused,
-`value + k * r` above all.
+r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is
+refused, `value + k * r` above all.
 """
 
 from __future__ import annotations

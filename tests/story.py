@@ -38,7 +38,9 @@ class World:
         self.group.register(identity.commitment, limit)
         return identity
 
-    def prover(self, identity: rln.Identity, ids: MemoryMessageIds | None = None, **more: object) -> rln.Prover:
+    def prover(
+        self, identity: rln.Identity, ids: MemoryMessageIds | None = None, **more: object
+    ) -> rln.Prover:
         """A prover with a counter of its own, unless one is given."""
         arguments = {"ids": ids or MemoryMessageIds(), "clock": self.clock, "path": self.group.proof, **more}
         return rln.Prover(identity, self.group.membership(identity.commitment), self.key, **arguments)

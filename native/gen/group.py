@@ -107,8 +107,10 @@ def lattice_lines(name: str, basis: list[list[int]], eigenvalue: int) -> list[st
     return [
         f"#define {name}_PARTS {n}",
         f"#define {name}_PART_BITS {bits} /* a part is below 7/8 of 2^{bits} */",
-        f"/* round(2^256 e_j / r) */\nstatic const uint64_t {name}_ESTIMATES[{n}][4] = {{\n    {numbers},\n}};",
-        f"/* b_ji mod 2^128 */\nstatic const uint64_t {name}_BASIS[{n}][{n}][2] = {{\n    {entries},\n}};",
+        "/* round(2^256 e_j / r) */",
+        f"static const uint64_t {name}_ESTIMATES[{n}][4] = {{\n    {numbers},\n}};",
+        "/* b_ji mod 2^128 */",
+        f"static const uint64_t {name}_BASIS[{n}][{n}][2] = {{\n    {entries},\n}};",
     ]
 
 

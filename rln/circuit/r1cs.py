@@ -15,7 +15,7 @@ import hashlib
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.scalar import ORDER
@@ -46,9 +46,9 @@ class Matrix:
         size: bytes of one coefficient.
     """
 
-    row_starts: array[int]
-    columns: array[int]
-    coefficients: bytes
+    row_starts: array[int] = field(repr=False)
+    columns: array[int] = field(repr=False)
+    coefficients: bytes = field(repr=False)
     size: int = 32
 
     @classmethod
@@ -111,9 +111,9 @@ class R1cs:
         modulus: the prime of the field.
     """
 
-    a: Matrix
-    b: Matrix
-    c: Matrix
+    a: Matrix = field(repr=False)
+    b: Matrix = field(repr=False)
+    c: Matrix = field(repr=False)
     wires: int
     outputs: int
     public_inputs: int

@@ -19,7 +19,7 @@ Public values, inputs and their order are zerokit's, so one set of inputs serves
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import combinations
 
@@ -62,10 +62,10 @@ class Circuit:
     limit_bits: int
     max_out: int | None
     r1cs: R1cs
-    graph: bytes
+    graph: bytes = field(repr=False)
     public_names: tuple[str, ...]
     inputs: Mapping[str, int]
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = field(repr=False)
     digest: str
 
     @property

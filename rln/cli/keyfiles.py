@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from rln.cli.report import naming, read_file
 from rln.errors import ParameterError
 from rln.keyfile import is_key_file
 from rln.keys import ProvingKey
 from rln.verifying_key import PACKAGED, VerifyingKey
+
+GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+LimitBitsOption = Annotated[
+    int, typer.Option("--limit-bits", help="Width of a foreign circuit's range check; zerokit's is 16.")
+]
 
 ARK, ZKEY, OWN = "arkzkey", "zkey", "rlnkey"
 

@@ -11,7 +11,14 @@ import typer
 from rln import circuit as circuits
 from rln import keys
 from rln.circuit import Circuit
-from rln.cli.keyfiles import OWN, kind_of, open_proving_key, open_verifying_key
+from rln.cli.keyfiles import (
+    OWN,
+    GraphOption,
+    LimitBitsOption,
+    kind_of,
+    open_proving_key,
+    open_verifying_key,
+)
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
 from rln.errors import ParameterError
 from rln.keyfile import CircuitParameters
@@ -21,7 +28,6 @@ from rln.verifying_key import PACKAGED, VerifyingKey
 app = typer.Typer(no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
-GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
 PinOption = Annotated[str | None, typer.Option("--sha256", help="The file must be this one.")]
 
@@ -61,7 +67,10 @@ def setup(
 
 @app.command("info")
 def info(
-    file: Annotated[str, typer.Argument(metavar="FILE")], graph: GraphOption = None, as_json: AsJson = False
+    file: Annotated[str, typer.Argument(metavar="FILE")],
+    graph: GraphOption = None,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
 ) -> None:
     """What a key file says about itself, without checking it."""
 
@@ -75,7 +84,7 @@ def info(
                 return _about(ProvingKey.decode(data, check=False), path)
         if graph is None:
             return _about_verifying(open_verifying_key(file), file)
-        return _about(open_proving_key(path, graph), path)
+        return _about(open_proving_key(path, graph, limit_bits=limit_bits), path)
 
     run(action, as_json)
 
@@ -84,6 +93,7 @@ def info(
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE")],
     graph: GraphOption = None,
+    limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +106,7 @@ def check(
             with naming(path):
                 key.check_rln(key.public_inputs)
             return Report({"sound": True, "public_inputs": key.public_inputs, "digest": key.digest}, "sound")
-        opened = open_proving_key(path, graph, sha256)
+        opened = open_proving_key(path, graph, sha256, limit_bits=limit_bits)
         if sha256 is not None:
             with naming(path):
                 opened.check()
@@ -110,7 +120,7 @@ def import_key(
     file: FileArgument,
     out: OutOption,
     graph: GraphOption = None,
-    limit_bits: Annotated[int, typer.Option(help="Width of the foreign circuit's range check.")] = 16,
+    limit_bits: LimitBitsOption = 16,
     name: Annotated[
         str | None, typer.Option(help="The source, for the provenance; default: the file's name.")
     ] = None,
@@ -134,6 +144,7 @@ def export(
     to: Annotated[Form, typer.Option("--to", help="What to write.")],
     out: OutOption,
     graph: GraphOption = None,
+    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Write a key, or a part of it, in somebody else's format."""
@@ -142,7 +153,7 @@ def export(
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
-            data = _export(open_proving_key(file, graph), to)
+            data = _export(open_proving_key(file, graph, limit_bits=limit_bits), to)
         with naming(out):
             write_file(out, data)
         return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")

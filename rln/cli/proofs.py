@@ -11,7 +11,7 @@ import typer
 from rln import snarkjs, wtns
 from rln.cli import numbers
 from rln.cli.identity import write_secret
-from rln.cli.keyfiles import open_proving_key, open_verifying_key
+from rln.cli.keyfiles import GraphOption, LimitBitsOption, open_proving_key, open_verifying_key
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
 from rln.hashing import poseidon_hash
@@ -23,7 +23,6 @@ from rln.slashing import recover_secret
 from rln.statement import SECRET, Statement
 
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
-GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
 PinOption = Annotated[
     str | None,
     typer.Option("--sha256", help="The key file must be this one; then its checks are not repeated."),
@@ -36,13 +35,14 @@ def witness(
     input_file: InputOption,
     out: Annotated[Path, typer.Option(help="The .wtns file, mode 0600: it holds the secret.")],
     graph: GraphOption = None,
+    limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Compute the assignment of all wires, for snarkjs to prove from."""
 
     def action() -> Report:
-        opened = open_proving_key(key, graph, sha256)
+        opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
         made, values, _ = _witness(opened, input_file)
         write_file(out, wtns.write(made.read(0, made.size)), 0o600)
         return Report(
@@ -59,6 +59,7 @@ def prove(
     proof: Annotated[Path, typer.Option(help="proof.json to write.")],
     public: Annotated[Path, typer.Option(help="public.json to write.")],
     graph: GraphOption = None,
+    limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
@@ -66,7 +67,7 @@ def prove(
     """Prove what witness.json says. The message id in it must never have been used in its epoch."""
 
     def action() -> Report:
-        opened = open_proving_key(key, graph, sha256, threads)
+        opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
         made, values, expected = _witness(opened, input_file)
         if values != expected:
             raise KeyFileError(f"{graph or key}: the graph computes other public values than those of RLN")

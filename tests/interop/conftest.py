@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import rln
-from rln.cli import app
+from rln.cli.app import app
 from tests.interop import peers
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import rln
 from rln import MerkleTree
+from rln.lowlevel.witness import Witness
 
 HERE = Path(__file__).resolve().parent
 
@@ -51,6 +52,18 @@ def statement(message_id: int = MESSAGE_ID, signal: bytes = SIGNAL) -> dict[str,
         "x": str(rln.hash_to_field(signal)),
         "externalNullifier": str(external),
     }
+
+
+def witness_of(key: rln.ProvingKey, inputs: dict[str, Any]) -> Witness:
+    """The full assignment for a circom input."""
+    values = {name: value if isinstance(value, list) else [value] for name, value in inputs.items()}
+    return key.witness({name: tuple(map(int, value)) for name, value in values.items()})
+
+
+def assignment(witness: Witness) -> list[str]:
+    """All wires, in decimal."""
+    read = witness.read(0, witness.size)
+    return [str(int.from_bytes(read[i : i + 32], "little")) for i in range(0, len(read), 32)]
 
 
 def serialised(inputs: dict[str, Any]) -> bytes:

@@ -12,13 +12,9 @@ ZKEY = "rln_final.zkey"
 
 @pytest.fixture(scope="module")
 def wires(ceremony_key):
-    """The golden statement's full assignment."""
-    inputs = {
-        name: tuple(map(int, value if isinstance(value, list) else [value]))
-        for name, value in peers.statement().items()
-    }
-    with_second = {**inputs, "x": (rln.hash_to_field(b"second signal"),)}
-    return [ceremony_key.witness(one) for one in (inputs, with_second)]
+    """The full assignments of the golden statement and of the same message id with a second signal."""
+    signals = (peers.SIGNAL, b"second signal")
+    return [peers.witness_of(ceremony_key, peers.statement(signal=signal)) for signal in signals]
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +44,8 @@ def test_zerokit_accepts_our_proof_and_only_as_it_is(node, ceremony, our_proof):
 def test_we_accept_zerokits_proofs_and_both_recover_the_secret(node, ceremony, ceremony_key, wires):
     requests = []
     for witness, signal in zip(wires, (peers.SIGNAL, b"second signal"), strict=True):
-        read = witness.read(0, witness.size)
-        numbers = [str(int.from_bytes(read[i : i + 32], "little")) for i in range(0, len(read), 32)]
         serialised = peers.serialised(peers.statement(signal=signal))
-        requests.append({"call": "prove", "wires": numbers, "witness": serialised.hex()})
+        requests.append({"call": "prove", "wires": peers.assignment(witness), "witness": serialised.hex()})
     first, second = (bytes.fromhex(m) for m in peers.ask(node, "zerokit", requests, key=str(ceremony / ZKEY)))
     proofs = [rln.RlnProof.decode(message, "zerokit-0.9") for message in (first, second)]
     for proof, message, witness in zip(proofs, (first, second), wires, strict=True):
@@ -77,8 +71,7 @@ def test_seeded_identities_are_zerokits(node, ceremony):
         ]
         extended = request["call"] == "extended"
         with rln.Identity.from_seed(bytes.fromhex(request["seed"]), extended=extended) as identity:
-            with identity.reveal() as secret:
-                assert numbers[-2:] == [secret.reveal(), identity.commitment]
+            assert numbers[-2:] == [identity.secret().reveal(), identity.commitment]
 
 
 def test_hashes_are_zerokits(node, ceremony):
@@ -90,17 +83,17 @@ def test_hashes_are_zerokits(node, ceremony):
     ]
 
 
-def test_a_proof_by_zerokit_goes_through_our_verifier(node, ceremony, wires):
-    read = wires[0].read(0, wires[0].size)
-    numbers = [str(int.from_bytes(read[i : i + 32], "little")) for i in range(0, len(read), 32)]
-    witness = peers.serialised(peers.statement()).hex()
-    request = {"call": "prove", "wires": numbers, "witness": witness}
+def test_a_proof_by_zerokit_goes_through_our_verifier(node, ceremony, ceremony_key):
+    clock = rln.EpochClock("interop.example", 3600, now=lambda: 1_800_000_000.0)
+    inputs = {**peers.statement(), "externalNullifier": str(clock.current().external_nullifier)}
+    numbers = peers.assignment(peers.witness_of(ceremony_key, inputs))
+    request = {"call": "prove", "wires": numbers, "witness": peers.serialised(inputs).hex()}
     (message,) = peers.ask(node, "zerokit", [request], key=str(ceremony / ZKEY))
     proof = rln.RlnProof.decode(bytes.fromhex(message), "zerokit-0.9")
-    clock = rln.EpochClock("interop.example", 10)
-    verifier = rln.Verifier(
-        rln.VerifyingKey.builtin("zerokit-20"), roots=[proof.root], log=MemoryNullifierLog(), clock=clock
-    )
-    verdict = verifier.submit(proof, peers.SIGNAL)
-    # the golden statement's epoch is a constant of zerokit's tests, so it is nobody's current epoch
-    assert verdict == rln.Invalid(Reason.WRONG_EPOCH)
+    key = rln.VerifyingKey.builtin("zerokit-20")
+    verifier = rln.Verifier(key, roots=[proof.root], log=MemoryNullifierLog(), clock=clock)
+    assert isinstance(verifier.submit(proof, peers.SIGNAL), rln.Valid)
+    assert isinstance(verifier.submit(proof, peers.SIGNAL), rln.Duplicate)
+    wrong_signal = verifier.submit(proof, b"another signal")
+    assert isinstance(wrong_signal, rln.Invalid)
+    assert wrong_signal.reason is Reason.WRONG_SIGNAL

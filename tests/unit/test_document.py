@@ -69,12 +69,18 @@ def test_written_documents_read_back(value):
 
 
 def test_writing_is_canonical():
-    assert document.write({"b": 1, "a": [1, 2]}) == document.write({"a": [1, 2], "b": 1}) == b'{"a":[1,2],"b":1}'
+    assert (
+        document.write({"b": 1, "a": [1, 2]}) == document.write({"a": [1, 2], "b": 1}) == b'{"a":[1,2],"b":1}'
+    )
 
 
 def test_fields_are_exact():
     assert document.fields({"a": 1}, "doc", ("a",), ("b",)) == {"a": 1}
-    for value, words in (({}, "a is missing"), ({"a": 1, "c": 2}, "unknown name 'c'"), ([], "an object, got array")):
+    for value, words in (
+        ({}, "a is missing"),
+        ({"a": 1, "c": 2}, "unknown name 'c'"),
+        ([], "an object, got array"),
+    ):
         with pytest.raises(EncodingError, match=words):
             document.fields(value, "doc", ("a",), ("b",))
 

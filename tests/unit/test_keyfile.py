@@ -125,8 +125,10 @@ def test_huge_lengths_allocate_nothing():
             KeyFile.decode(build(changed, other))
 
 
-@pytest.mark.parametrize("arguments", [(0, 16), (33, 16), (20, 0), (20, 33), (20, 16, 0), (20, 16, 65), (True, 16),
-                                       (20.0, 16), ("20", 16)])
+@pytest.mark.parametrize(
+    "arguments",
+    [(0, 16), (33, 16), (20, 0), (20, 33), (20, 16, 0), (20, 16, 65), (True, 16), (20.0, 16), ("20", 16)],
+)
 def test_parameters_have_ranges(arguments):
     with pytest.raises(ParameterError):
         CircuitParameters(*arguments)

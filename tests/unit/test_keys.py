@@ -7,7 +7,7 @@ import pytest
 
 import rln
 from rln import keyfile, snarkjs
-from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError, PointError
+from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError, PointError
 from rln.keyfile import CircuitParameters, KeyFile, Provenance
 from rln.keys import write_file
 from rln.lowlevel import entropy, groth16
@@ -19,14 +19,20 @@ OTHER = rln.setup(rln.circuit.rln(DEPTH, LIMIT_BITS), threads=1)
 
 
 def own_file(key: rln.ProvingKey, /, **change: object) -> bytes:
-    parts = {"parameters": key.parameters, "circuit_digest": key.circuit_digest, "provenance": key.provenance,
-             "key": key.to_arkzkey(), "graph": key.graph_data}
+    parts = {
+        "parameters": key.parameters,
+        "circuit_digest": key.circuit_digest,
+        "provenance": key.provenance,
+        "key": key.to_arkzkey(),
+        "graph": key.graph_data,
+    }
     return KeyFile(**{**parts, **change}).encode()
 
 
 def test_a_fresh_key_says_who_made_it_and_for_what():
     key, circuit = small_key(), rln.circuit.rln(DEPTH, LIMIT_BITS)
-    assert key.provenance == Provenance() and str(key.provenance) == "made here, alone"
+    assert key.provenance == Provenance()
+    assert str(key.provenance) == "made here, alone"
     assert key.parameters == CircuitParameters(DEPTH, LIMIT_BITS)
     assert key.circuit_digest == circuit.digest
     assert key.info()["wires"] == circuit.wires
@@ -40,12 +46,18 @@ def test_files_read_back(make, tmp_path):
     path = tmp_path / "key.rlnkey"
     key.save(path)
     data = path.read_bytes()
-    for again in (rln.ProvingKey.load(path), rln.ProvingKey.decode(data, check=False),
-                  rln.ProvingKey.load(path, sha256=hashlib.sha256(data).hexdigest())):
+    for again in (
+        rln.ProvingKey.load(path),
+        rln.ProvingKey.decode(data, check=False),
+        rln.ProvingKey.load(path, sha256=hashlib.sha256(data).hexdigest()),
+    ):
         assert again.digest == key.digest
         assert again.verifying_key == key.verifying_key
         assert (again.parameters, again.circuit_digest, again.provenance) == (
-            key.parameters, key.circuit_digest, key.provenance)
+            key.parameters,
+            key.circuit_digest,
+            key.provenance,
+        )
         assert again.encode() == data
     assert [p.name for p in tmp_path.iterdir()] == ["key.rlnkey"]
 
@@ -126,9 +138,19 @@ def test_a_proving_key_of_another_setup_is_noticed():
     h_query = b2_query + 8 + 128 * wires
     l_query = h_query + 8 + 64 * domain
     end = l_query + 8 + 64 * (wires - instance)
-    regions = {"alpha": (0, 64), "beta": (64, 192), "delta": (320, 448), "ic": (ic, b_g1), "beta_g1": (b_g1, b_g1 + 64),
-               "delta_g1": (b_g1 + 64, a_query), "a": (a_query, b1_query), "b1": (b1_query, b2_query),
-               "b2": (b2_query, h_query), "h": (h_query, l_query), "l": (l_query, end)}
+    regions = {
+        "alpha": (0, 64),
+        "beta": (64, 192),
+        "delta": (320, 448),
+        "ic": (ic, b_g1),
+        "beta_g1": (b_g1, b_g1 + 64),
+        "delta_g1": (b_g1 + 64, a_query),
+        "a": (a_query, b1_query),
+        "b1": (b1_query, b2_query),
+        "b2": (b2_query, h_query),
+        "h": (h_query, l_query),
+        "l": (l_query, end),
+    }
     for name, (start, stop) in regions.items():
         data = mine[:start] + other[start:stop] + mine[stop:]
         assert data != mine, name
@@ -169,7 +191,9 @@ def test_points_are_checked_before_anything_else():
         rln.ProvingKey.decode(own_file(small_key(), key=bytes(mine)))
 
 
-@pytest.mark.parametrize("part", ["delta=gamma", "delta=-gamma", "alpha=infinity", "gamma=infinity", "ic1=infinity"])
+@pytest.mark.parametrize(
+    "part", ["delta=gamma", "delta=-gamma", "alpha=infinity", "gamma=infinity", "ic1=infinity"]
+)
 def test_unsound_verifying_keys_are_refused(part):
     """Threats D4."""
     plain = bytearray(small_key().verifying_key.encode(compressed=False))
@@ -227,8 +251,10 @@ def test_the_ceremony_key_is_pinned(zerokit_dir):
     assert key.verifying_key == rln.VerifyingKey.builtin("zerokit-20")
 
 
-@pytest.mark.parametrize("directory", ["tree_depth_10", "tree_depth_10/multi_message_id/max_out_4",
-                                       "tree_depth_20/multi_message_id/max_out_4"])
+@pytest.mark.parametrize(
+    "directory",
+    ["tree_depth_10", "tree_depth_10/multi_message_id/max_out_4", "tree_depth_20/multi_message_id/max_out_4"],
+)
 def test_development_keys_import_and_are_not_pinned(zerokit_dir, directory):
     path = zerokit_dir / directory
     key = rln.ProvingKey.load(path / "rln_final.arkzkey", graph=path / "graph.bin")
@@ -241,7 +267,8 @@ def test_verifying_keys_are_values():
     key = small_key().verifying_key
     assert rln.VerifyingKey.decode(key.encode()) == key
     assert hash(rln.VerifyingKey.decode(key.encode(compressed=False), compressed=False)) == hash(key)
-    assert key != OTHER.verifying_key and key != 1
+    assert key != OTHER.verifying_key
+    assert key != 1
     for cut in (0, 1, 100, len(key.encode()) - 1):
         with pytest.raises(EncodingError):
             rln.VerifyingKey.decode(key.encode()[:cut])
@@ -281,11 +308,11 @@ def test_batches_answer_like_singles():
     kinds = [type(answer) for answer in answers]
     assert kinds[0] is kinds[2] is kinds[4] is kinds[5] is type(None)
     assert kinds[1] is InvalidProof
-    try:
-        accepted = key.verify(off_curve.public_inputs, off_curve.proof)
-        assert kinds[3] is InvalidProof and not accepted
-    except InputError as error:
-        assert kinds[3] is type(error)
+    if kinds[3] is InvalidProof:
+        assert key.verify(off_curve.public_inputs, off_curve.proof) is False
+    else:
+        with pytest.raises(kinds[3]):
+            key.verify(off_curve.public_inputs, off_curve.proof)
     assert key.verify_many([]) == []
 
 
@@ -299,8 +326,11 @@ def test_witnesses_need_exactly_their_inputs():
     assert key.public_values(witness) == statement.public_values(member)
     whole = {**inputs, "identitySecret": (member.secret().reveal(),)}
     assert key.witness(whole).read(0, witness.size) == witness.read(0, witness.size)
-    for change, words in (({"y": (1,)}, "unknown name 'y'"), ({"x": (1, 2)}, "x: expected 1 values, got 2"),
-                          ({"pathElements": (1,)}, "pathElements: expected 3 values, got 1")):
+    for change, words in (
+        ({"y": (1,)}, "unknown name 'y'"),
+        ({"x": (1, 2)}, "x: expected 1 values, got 2"),
+        ({"pathElements": (1,)}, "pathElements: expected 3 values, got 1"),
+    ):
         with pytest.raises(ParameterError, match=words):
             key.witness({**inputs, **change}, member)
     with pytest.raises(ParameterError, match="identitySecret is missing"):
@@ -334,7 +364,9 @@ def test_proofs_of_one_witness_share_no_point():
     proofs = [world.key.prove(witness) for _ in range(20)]
     for part in (slice(0, 32), slice(32, 96), slice(96, 128)):
         assert len({proof[part] for proof in proofs}) == 20
-    assert groth16.prove(world.key._handle, witness, (1, 2)) == groth16.prove(world.key._handle, witness, (1, 2))
+    assert groth16.prove(world.key._handle, witness, (1, 2)) == groth16.prove(
+        world.key._handle, witness, (1, 2)
+    )
 
 
 def test_files_are_written_whole_with_their_mode(tmp_path):

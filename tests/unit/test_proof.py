@@ -120,7 +120,11 @@ def test_the_first_half_of_b_has_no_flags():
         ({"ys": (), "nullifiers": (), "selector_used": ()}, ParameterError, "slots"),
         ({"ys": [10, 0, 20]}, ParameterError, "tuple"),
         ({"selector_used": (1, 0, 1)}, ParameterError, "bool"),
-        ({"selector_used": (False,) * 3, "ys": (0,) * 3, "nullifiers": (0,) * 3}, ParameterError, "at least one"),
+        (
+            {"selector_used": (False,) * 3, "ys": (0,) * 3, "nullifiers": (0,) * 3},
+            ParameterError,
+            "at least one",
+        ),
         ({"ys": (10, 1, 20)}, ParameterError, "slot 1"),
         ({"nullifiers": (12, 1, 22)}, ParameterError, "slot 1"),
         ({"nullifiers": (12, 0, 12)}, ParameterError, "different"),

@@ -160,8 +160,9 @@ def test_threads_share_a_prover_and_no_id_comes_twice(world):
     for worker in workers:
         worker.join()
     assert len({proof.nullifier for proof in proofs}) == 8
-    verdicts = world.verifier().submit_many([(p, bytes([n])) for p in proofs for n in range(8)
-                                             if p.x == rln.hash_signal(bytes([n]))])
+    verdicts = world.verifier().submit_many(
+        [(p, bytes([n])) for p in proofs for n in range(8) if p.x == rln.hash_signal(bytes([n]))]
+    )
     assert verdicts == [rln.Valid()] * 8
 
 

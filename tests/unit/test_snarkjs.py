@@ -37,14 +37,42 @@ def test_the_shapes_are_snarkjs():
     assert proof["pi_a"][2] == proof["pi_c"][2] == "1"
     assert proof["pi_b"][2] == ["1", "0"]
     key = json.loads(WORLD.key.verifying_key.to_json())
-    assert list(key) == ["protocol", "curve", "nPublic", "vk_alpha_1", "vk_beta_2", "vk_gamma_2", "vk_delta_2",
-                         "vk_alphabeta_12", "IC"]
+    assert list(key) == [
+        "protocol",
+        "curve",
+        "nPublic",
+        "vk_alpha_1",
+        "vk_beta_2",
+        "vk_gamma_2",
+        "vk_delta_2",
+        "vk_alphabeta_12",
+        "IC",
+    ]
     assert key["nPublic"] == 5
     assert len(key["IC"]) == 6
 
 
-NUMBERS = ["01", "+1", "-1", " 1", "1 ", "1\n", "1_0", "0x1", "1.0", "1e3", "", "１２", "٣", "1" * 5000, 1, 1.0, True,
-           None, ["1"]]
+NUMBERS = [
+    "01",
+    "+1",
+    "-1",
+    " 1",
+    "1 ",
+    "1\n",
+    "1_0",
+    "0x1",
+    "1.0",
+    "1e3",
+    "",
+    "１２",
+    "٣",
+    "1" * 5000,
+    1,
+    1.0,
+    True,
+    None,
+    ["1"],
+]
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=range(len(NUMBERS)))
@@ -53,7 +81,10 @@ def test_numbers_have_one_spelling(number):
     text = json.dumps(number, ensure_ascii=False)
     with pytest.raises(EncodingError):
         snarkjs.read_public(f'["1", {text}]'.encode())
-    for data in (proof_json(pi_a=[number, "2", "1"]), proof_json(pi_b=[["1", number], ["1", "1"], ["1", "0"]])):
+    for data in (
+        proof_json(pi_a=[number, "2", "1"]),
+        proof_json(pi_b=[["1", number], ["1", "1"], ["1", "0"]]),
+    ):
         with pytest.raises(EncodingError):
             snarkjs.read_proof(data)
     with pytest.raises(EncodingError):

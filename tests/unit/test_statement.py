@@ -9,8 +9,14 @@ from rln.statement import Statement, input_lengths
 
 SINGLE, MULTI = CircuitParameters(3, 4), CircuitParameters(3, 4, 3)
 PATH = MerkleProof(0, 5, (7, 8, 9))
-INPUTS = {"x": (5,), "externalNullifier": (6,), "userMessageLimit": (10,), "messageId": (3,),
-          "pathElements": (7, 8, 9), "identityPathIndex": (1, 0, 1)}
+INPUTS = {
+    "x": (5,),
+    "externalNullifier": (6,),
+    "userMessageLimit": (10,),
+    "messageId": (3,),
+    "pathElements": (7, 8, 9),
+    "identityPathIndex": (1, 0, 1),
+}
 MULTI_INPUTS = {**INPUTS, "messageId": (3, 70000, 4), "selectorUsed": (1, 0, 1)}
 
 
@@ -32,7 +38,11 @@ def test_public_values_are_those_of_the_specification():
         node = rln.poseidon_hash([sibling, node] if bit else [node, sibling])
     assert Statement.from_inputs(SINGLE, INPUTS).public_values(member) == (y, node, nullifier, 5, 6)
     values = Statement.from_inputs(MULTI, MULTI_INPUTS).public_values(member)
-    assert values[0] == y and values[1] == 0 and values[3] == node and values[4] == nullifier and values[5] == 0
+    assert values[0] == y
+    assert values[1] == 0
+    assert values[3] == node
+    assert values[4] == nullifier
+    assert values[5] == 0
     assert values[7:] == (5, 6, 1, 0, 1)
 
 
@@ -107,6 +117,13 @@ def test_ids_to_spend_fit_the_slots(ids):
 
 
 def test_lengths_by_name():
-    assert input_lengths(SINGLE) == {"x": 1, "externalNullifier": 1, "identitySecret": 1, "userMessageLimit": 1,
-                                     "messageId": 1, "pathElements": 3, "identityPathIndex": 3}
+    assert input_lengths(SINGLE) == {
+        "x": 1,
+        "externalNullifier": 1,
+        "identitySecret": 1,
+        "userMessageLimit": 1,
+        "messageId": 1,
+        "pathElements": 3,
+        "identityPathIndex": 3,
+    }
     assert input_lengths(MULTI)["messageId"] == input_lengths(MULTI)["selectorUsed"] == 3

@@ -178,7 +178,11 @@ def test_epochs_before_and_after_are_wrong(world):
     proof = world.prover(world.join()).prove(b"x")
     verifier = world.verifier()
     start = world.time
-    for shift, expected in ((-PERIOD, Reason.WRONG_EPOCH), (PERIOD, Reason.WRONG_EPOCH), (5 * PERIOD, Reason.WRONG_EPOCH)):
+    for shift, expected in (
+        (-PERIOD, Reason.WRONG_EPOCH),
+        (PERIOD, Reason.WRONG_EPOCH),
+        (5 * PERIOD, Reason.WRONG_EPOCH),
+    ):
         world.time = start + shift
         assert verifier.submit(proof, b"x").reason is expected
     world.time = start
@@ -196,14 +200,17 @@ def test_the_signal_is_bound(world, monkeypatch):
         assert verifier.submit(proof, signal).reason is Reason.WRONG_SIGNAL
     monkeypatch.setattr("rln.signal.hash_to_field", lambda message: 0)
     verdict = verifier.submit(proof, b"signal")
-    assert verdict.reason is Reason.WRONG_SIGNAL and "hash is 0" in verdict.detail
+    assert verdict.reason is Reason.WRONG_SIGNAL
+    assert "hash is 0" in verdict.detail
 
 
 def test_cheap_checks_come_first_and_refusals_write_nothing(world, monkeypatch):
     proof = world.prover(world.join()).prove(b"x")
     verifier = world.verifier()
     monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *a: pytest.fail("a pairing was computed"))
-    assert verifier.submit(dataclasses.replace(proof, external_nullifier=1), b"x").reason is Reason.WRONG_EPOCH
+    assert (
+        verifier.submit(dataclasses.replace(proof, external_nullifier=1), b"x").reason is Reason.WRONG_EPOCH
+    )
     assert verifier.submit(dataclasses.replace(proof, root=1), b"x").reason is Reason.UNKNOWN_ROOT
     assert verifier.submit(proof, b"y").reason is Reason.WRONG_SIGNAL
     assert world.log.inserts == 0
@@ -216,8 +223,13 @@ def test_cheap_checks_come_first_and_refusals_write_nothing(world, monkeypatch):
 def test_every_changed_public_value_is_refused(world):
     proof = world.prover(world.join()).prove(b"x")
     verifier = world.verifier()
-    for name, reason in (("y", Reason.BAD_PROOF), ("nullifier", Reason.BAD_PROOF), ("root", Reason.UNKNOWN_ROOT),
-                         ("x", Reason.WRONG_SIGNAL), ("external_nullifier", Reason.WRONG_EPOCH)):
+    for name, reason in (
+        ("y", Reason.BAD_PROOF),
+        ("nullifier", Reason.BAD_PROOF),
+        ("root", Reason.UNKNOWN_ROOT),
+        ("x", Reason.WRONG_SIGNAL),
+        ("external_nullifier", Reason.WRONG_EPOCH),
+    ):
         value = (getattr(proof, name) + 1) % scalar.ORDER
         assert verifier.submit(dataclasses.replace(proof, **{name: value}), b"x").reason is reason
     assert len(world.log) == 0
@@ -258,7 +270,11 @@ def test_check_raises_what_does_not_hold_and_remembers_nothing(world):
     verifier = world.verifier()
     assert verifier.check(proof, b"x") == world.clock.current()
     assert verifier.check(proof, b"x") == world.clock.current()
-    for change, error in (({"external_nullifier": 1}, WrongEpoch), ({"root": 1}, UnknownRoot), ({"y": 1}, InvalidProof)):
+    for change, error in (
+        ({"external_nullifier": 1}, WrongEpoch),
+        ({"root": 1}, UnknownRoot),
+        ({"y": 1}, InvalidProof),
+    ):
         with pytest.raises(error):
             verifier.check(dataclasses.replace(proof, **change), b"x")
     with pytest.raises(WrongSignal):
@@ -304,10 +320,14 @@ def mixed_messages(world: World, seed: int) -> list[tuple[rln.RlnProof, bytes]]:
                 signal = bytes([random_source.randrange(3), n])
                 messages.append((prover.prove(signal), signal))
     proof, signal = messages[0]
-    messages += [(proof, signal), (dataclasses.replace(proof, y=1), signal), (proof, b"other"),
-                 (dataclasses.replace(proof, root=1), signal),
-                 (dataclasses.replace(proof, proof=messages[1][0].proof), signal),
-                 (dataclasses.replace(proof, proof=bytes([3]) + bytes(31) + proof.proof[32:]), signal)]
+    messages += [
+        (proof, signal),
+        (dataclasses.replace(proof, y=1), signal),
+        (proof, b"other"),
+        (dataclasses.replace(proof, root=1), signal),
+        (dataclasses.replace(proof, proof=messages[1][0].proof), signal),
+        (dataclasses.replace(proof, proof=bytes([3]) + bytes(31) + proof.proof[32:]), signal),
+    ]
     random_source.shuffle(messages)
     return messages
 

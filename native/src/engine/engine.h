@@ -11,17 +11,9 @@
 
 #include "../base/mem.h"
 #include "../base/pool.h"
+#include "../math/ntt_domain.h"
 #include "../math/pairing_term.h"
 #include "../math/types.h"
-
-/* A transform's domain: powers of a 2^log_n-th root of unity w, and of the coset's shift g (g^2 = w). */
-typedef struct ntt_domain {
-    unsigned log_n;
-    const fr *roots;          /* w^i, i < n / 2 */
-    const fr *inverse_roots;  /* w^-i, i < n / 2 */
-    const fr *shifts;         /* g^i / n, i < n */
-    fr inverse_n;             /* 1 / n */
-} ntt_domain;
 
 typedef struct engine {
     const char *name;

@@ -33,7 +33,7 @@ MONT_INLINE int batch_is_zero(const void *a, size_t size) {
 
 /* Points in flight together, which share an inversion a round: 64 (G2 128) bytes each, so that they fit a cache of
  * the second level. */
-#define MSM_GROUP 4096
+#define MSM_GROUP 2048
 /* Points in one go, which bounds memory; larger sums are cut, at a loss below 2 %. */
 #define MSM_CHUNK ((size_t)1 << 18)
 /* Up to here the method of multiply.h is faster. */

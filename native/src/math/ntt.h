@@ -12,9 +12,9 @@
 #include <stddef.h>
 
 #include "../base/pool.h"
-#include "../engine/engine.h"
 #include "fr.h"
 #include "ntt_constants.h"
+#include "ntt_domain.h"
 
 /* Stages with blocks of more values than this are cut across; the smaller blocks, 64 KiB each, are
  * independent and done one by one in the cache. */
