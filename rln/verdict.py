@@ -12,7 +12,7 @@ accident.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from rln.errors import Reason
@@ -62,7 +62,7 @@ class Invalid(_NoTruth):
     """
 
     reason: Reason
-    detail: str = ""
+    detail: str = field(default="", compare=False)
 
 
 Verdict = Valid | Duplicate | RateLimitViolation | Invalid

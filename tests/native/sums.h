@@ -32,7 +32,7 @@ static void PT(slow_sum)(JAC *r, const AFF *p, const u256 *k, size_t n) {
 static void PT(test_sums_equal_double_and_add)(pool *threads) {
     static AFF p[SUMS_MOST];
     static u256 k[SUMS_MOST];
-    const size_t counts[] = {0, 1, 2, 8, 9, MSM_SMALL, MSM_SMALL + 1, 70, SUMS_MOST};
+    const size_t counts[] = {0, 1, 2, 8, 9, G(MSM_SMALL), G(MSM_SMALL) + 1, 70, SUMS_MOST};
     JAC expected, r;
     PT(sample_points)(p, SUMS_MOST);
     for (unsigned i = 0; i < SUMS_MOST; i++) k[i] = sample_edge(i % 50);

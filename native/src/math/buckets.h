@@ -210,7 +210,7 @@ static int PT(msm_open)(PT(msm) *m, mem *memory) {
     return 0;
 }
 
-/* r = sum k[i] p[i] for MSM_SMALL < n <= MSM_CHUNK. */
+/* r = sum k[i] p[i] for G(MSM_SMALL) < n <= MSM_CHUNK. */
 static int PT(msm_chunk_var)(JAC *r, const AFF *p, const u256 *k, size_t n, pool *threads) {
     mem memory = MEM_EMPTY;
     PT(msm) m = {.p = p, .k = k, .n = n, .images_count = n * G(PARTS)};
@@ -235,7 +235,7 @@ static int PT(msm_chunk_var)(JAC *r, const AFF *p, const u256 *k, size_t n, pool
 
 /** See engine.h. */
 static int PT(msm_var)(JAC *r, const AFF *p, const u256 *k, size_t n, pool *threads) {
-    if (n <= MSM_SMALL) {
+    if (n <= G(MSM_SMALL)) {
         PT(sum_var)(r, p, k, n);
         return 0;
     }
