@@ -20,7 +20,7 @@ CORE = ROOT / "native"
 BUILD = ROOT / "build" / "native_tests"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-fno-strict-aliasing"]
-FLAGS += ["-DMONT_INLINE=static __attribute__((unused))", "-DRLN_VERIFY"]
+FLAGS += ["-DRLN_VERIFY"]
 FLAGS += [f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", f"-I{HERE}"]
 
 

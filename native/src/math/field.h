@@ -18,34 +18,34 @@ static inline FIELD FN(one)(void) {
     return F(ONE);
 }
 
-MONT_INLINE void FN(add)(FIELD *r, const FIELD *a, const FIELD *b) {
+static inline void FN(add)(FIELD *r, const FIELD *a, const FIELD *b) {
     mont_add(r->v, a->v, b->v, F(MODULUS2));
 }
 
-MONT_INLINE void FN(sub)(FIELD *r, const FIELD *a, const FIELD *b) {
+static inline void FN(sub)(FIELD *r, const FIELD *a, const FIELD *b) {
     mont_sub(r->v, a->v, b->v, F(MODULUS2));
 }
 
-MONT_INLINE void FN(dbl)(FIELD *r, const FIELD *a) {
+static inline void FN(dbl)(FIELD *r, const FIELD *a) {
     mont_add(r->v, a->v, a->v, F(MODULUS2));
 }
 
 /** r = -a, loose. */
-MONT_INLINE void FN(neg)(FIELD *r, const FIELD *a) {
+static inline void FN(neg)(FIELD *r, const FIELD *a) {
     const FIELD zero = {{0, 0, 0, 0}};
     mont_sub(r->v, zero.v, a->v, F(MODULUS2));
 }
 
-MONT_INLINE void FN(mul)(FIELD *r, const FIELD *a, const FIELD *b) {
+static inline void FN(mul)(FIELD *r, const FIELD *a, const FIELD *b) {
     mont_mul(r->v, a->v, b->v, F(MODULUS), F(N0));
 }
 
-MONT_INLINE void FN(sqr)(FIELD *r, const FIELD *a) {
+static inline void FN(sqr)(FIELD *r, const FIELD *a) {
     mont_sqr(r->v, a->v, F(MODULUS), F(N0));
 }
 
 /** The canonical representative: needed before equality, encoding, hashing and rest. */
-MONT_INLINE void FN(canonical)(FIELD *r, const FIELD *a) {
+static inline void FN(canonical)(FIELD *r, const FIELD *a) {
     mont_subtract_once(r->v, a->v, F(MODULUS));
 }
 

@@ -96,7 +96,7 @@ static inline void fp2_mul_by_fp(fp2 *r, const fp2 *a, const fp *b) {
  * source t = 9 a + b < 20 p < 2^258. The top bits T = t >> 248 < 2^10 give the quotient q = T * 5417 >> 18:
  *        2^248 / p = 0.0206646.. = 5417.11.. / 2^18, so q <= t / p; what is lost is below 2^248 / p < 0.03 by T,
  *        2^10 * 0.12 / 2^18 by the factor and 1 by the shift, so 0 <= t - q p < 2p */
-MONT_INLINE void fp_nine_plus(fp *r, const fp *a, const uint64_t b[4]) {
+static inline void fp_nine_plus(fp *r, const fp *a, const uint64_t b[4]) {
     uint64_t t[4], carry = 0, product_carry = 0, borrow = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_mac(a->v[i], 9, b[i], &carry);

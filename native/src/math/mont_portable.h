@@ -21,13 +21,8 @@
 
 typedef unsigned __int128 mont_u128;
 
-/* The sanitized build of the tests defines it otherwise: inlined everywhere, that would compile for minutes. */
-#ifndef MONT_INLINE
-#define MONT_INLINE static inline __attribute__((always_inline))
-#endif
-
 /* r = low word of a * b + c + carry, carry = high word: (2^64-1)^2 + 2 (2^64-1) = 2^128 - 1 fits. */
-MONT_INLINE uint64_t mont_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *carry) {
+static inline uint64_t mont_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *carry) {
     const mont_u128 t = (mont_u128)a * b + c + *carry;
     *carry = (uint64_t)(t >> 64);
     return (uint64_t)t;
@@ -36,25 +31,25 @@ MONT_INLINE uint64_t mont_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *carr
 /* r = low word of a + b + carry, carry = high word; and a - b - borrow. carry and borrow are 0 or 1.
  * gcc 12 does not find the carry flag in the 128-bit form: there an addition costs five times as much. */
 #if defined(__x86_64__)
-MONT_INLINE uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
+static inline uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
     unsigned long long t;
     *carry = _addcarry_u64((unsigned char)*carry, a, b, &t);
     return t;
 }
 
-MONT_INLINE uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
+static inline uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
     unsigned long long t;
     *borrow = _subborrow_u64((unsigned char)*borrow, a, b, &t);
     return t;
 }
 #else
-MONT_INLINE uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
+static inline uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
     const mont_u128 t = (mont_u128)a + b + *carry;
     *carry = (uint64_t)(t >> 64);
     return (uint64_t)t;
 }
 
-MONT_INLINE uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
+static inline uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
     const mont_u128 t = (mont_u128)a - b - *borrow;
     *borrow = (uint64_t)(t >> 64) & 1;
     return (uint64_t)t;
@@ -63,7 +58,7 @@ MONT_INLINE uint64_t mont_subb(uint64_t a, uint64_t b, uint64_t *borrow) {
 
 /** r = a - m if a >= m, else a.
  *  alias  r may be a */
-MONT_INLINE void mont_subtract_once(uint64_t r[4], const uint64_t a[4], const uint64_t m[4]) {
+static inline void mont_subtract_once(uint64_t r[4], const uint64_t a[4], const uint64_t m[4]) {
     uint64_t t[4], borrow = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_subb(a[i], m[i], &borrow);
@@ -76,7 +71,7 @@ MONT_INLINE void mont_subtract_once(uint64_t r[4], const uint64_t a[4], const ui
  *  needs  a, b loose: a + b < 4p < 2^256
  *  gives  r loose
  *  alias  r may be a or b */
-MONT_INLINE void mont_add(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
+static inline void mont_add(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
     uint64_t t[4], carry = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_addc(a[i], b[i], &carry);
@@ -87,7 +82,7 @@ MONT_INLINE void mont_add(uint64_t r[4], const uint64_t a[4], const uint64_t b[4
  *  needs  a, b loose
  *  gives  r loose
  *  alias  r may be a or b */
-MONT_INLINE void mont_sub(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
+static inline void mont_sub(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p2[4]) {
     uint64_t t[4], borrow = 0, carry = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i] = mont_subb(a[i], b[i], &borrow);
@@ -98,7 +93,7 @@ MONT_INLINE void mont_sub(uint64_t r[4], const uint64_t a[4], const uint64_t b[4
 
 /* t (5 limbs) = t (4 limbs) + a * b: low words in one carry chain, high words in a second.
  * source t + a b < 2^256 + (2^64 - 1) 2^256 = 2^320, so the fifth limb takes both carries */
-MONT_INLINE void mont_row(uint64_t t[5], uint64_t a, const uint64_t b[4]) {
+static inline void mont_row(uint64_t t[5], uint64_t a, const uint64_t b[4]) {
     mont_u128 product[4];
     uint64_t carry = 0;
 #pragma GCC unroll 4
@@ -113,7 +108,7 @@ MONT_INLINE void mont_row(uint64_t t[5], uint64_t a, const uint64_t b[4]) {
 
 /** r (8 limbs) = a * b as integers.
  *  needs  a, b any 256-bit values */
-MONT_INLINE void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint64_t b[4]) {
+static inline void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint64_t b[4]) {
     uint64_t t[5] = {0, 0, 0, 0, 0};
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -132,7 +127,7 @@ MONT_INLINE void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint64_
  *  alias  r may be in a
  *  source Montgomery 1985. Each row makes the lowest limb of (a mod 2^256) + m p zero and drops it. The
  *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, comes last */
-MONT_INLINE void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
+static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], carry = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
@@ -156,7 +151,7 @@ MONT_INLINE void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t 
  *  alias  r may be a or b
  *  source product first, then the reduction: the methods that interleave them (CIOS) need more registers
  *         than there are, and take a third longer under gcc 12 */
-MONT_INLINE void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
+static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
                           uint64_t n0) {
     uint64_t wide[8];
     mont_wide_mul(wide, a, b);
@@ -164,7 +159,7 @@ MONT_INLINE void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4
 }
 
 /** r = a^2 / 2^256 mod p; as mont_mul. */
-MONT_INLINE void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
+static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
     mont_mul(r, a, a, p, n0);
 }
 

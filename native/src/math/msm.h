@@ -22,7 +22,7 @@ typedef struct batch_pair { uint32_t a, b; } batch_pair;
 typedef enum batch_case { BATCH_ADD, BATCH_DOUBLE, BATCH_ZERO, BATCH_FIRST, BATCH_SECOND } batch_case;
 
 /* 1 when all words of size bytes are zero. */
-MONT_INLINE int batch_is_zero(const void *a, size_t size) {
+static inline int batch_is_zero(const void *a, size_t size) {
     const uint64_t *const words = a;
     uint64_t t = 0;
     for (size_t i = 0; i < size / 8; i++) t |= words[i];

@@ -13,7 +13,7 @@
 
 #define POSEIDON_MAX_ARITY 8
 
-MONT_INLINE void poseidon_sbox(fr *r, const fr *a) {
+static inline void poseidon_sbox(fr *r, const fr *a) {
     fr t;
     fr_sqr(&t, a);
     fr_sqr(&t, &t);
@@ -25,7 +25,7 @@ MONT_INLINE void poseidon_sbox(fr *r, const fr *a) {
  *  gives  r loose
  *  source with p = r: a product is < 2p * p < 0.38 p 2^256, so two of them on top of a sum < p 2^256 stay
  *         below 1.76 p 2^256 < 2^512, and subtracting p 2^256 once brings the sum back under it */
-MONT_INLINE void poseidon_dot(fr *r, const fr *a, const fr *b, unsigned n) {
+static inline void poseidon_dot(fr *r, const fr *a, const fr *b, unsigned n) {
     uint64_t sum[8], product[8];
     mont_wide_mul(sum, a[0].v, b[0].v);
 #pragma GCC unroll 3
@@ -39,7 +39,7 @@ MONT_INLINE void poseidon_dot(fr *r, const fr *a, const fr *b, unsigned n) {
 }
 
 /* S-boxes on the whole state behind the constants c, then the matrix m. */
-MONT_INLINE void poseidon_full_round(fr *s, const fr *c, const fr *m, unsigned width) {
+static inline void poseidon_full_round(fr *s, const fr *c, const fr *m, unsigned width) {
     fr t[POSEIDON_MAX_ARITY + 1];
     for (unsigned i = 0; i < width; i++) {
         fr_add(&t[i], &s[i], &c[i]);
@@ -49,7 +49,7 @@ MONT_INLINE void poseidon_full_round(fr *s, const fr *c, const fr *m, unsigned w
 }
 
 /* sparse: width entries of row 0, then width - 1 of column 0. */
-MONT_INLINE void poseidon_partial_round(fr *s, const fr *c, const fr *sparse, unsigned width) {
+static inline void poseidon_partial_round(fr *s, const fr *c, const fr *sparse, unsigned width) {
     fr x, first;
     fr_add(&s[0], &s[0], c);
     poseidon_sbox(&x, &s[0]);
@@ -64,7 +64,7 @@ MONT_INLINE void poseidon_partial_round(fr *s, const fr *c, const fr *sparse, un
     s[0] = first;
 }
 
-MONT_INLINE void poseidon_permute(fr *s, unsigned width) {
+static inline void poseidon_permute(fr *s, unsigned width) {
     const poseidon_parameters *p = &POSEIDON_PARAMETERS[width - 2];
     const unsigned half = POSEIDON_HALF_FULL_ROUNDS;
     for (unsigned k = 0; k < half; k++)

@@ -1,0 +1,284 @@
+"""Write docs/reference.md, or check that it is current: every public name, its signature and its docstring.
+
+    python docs/reference.py            write
+    python docs/reference.py --check    compare; exit 1 when they differ
+
+A name belongs to the module that `rln/__init__.py` imports it from. Docstrings are in Google's form; their
+sections become lists. What the reference says wrongly, a docstring says wrongly.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import enum
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "reference.md"
+sys.path.insert(0, str(HERE.parent))
+
+import rln  # noqa: E402
+
+READING_ORDER = (
+    "keys",
+    "verifying_key",
+    "circuit",
+    "identity",
+    "group",
+    "membership",
+    "epoch",
+    "prover",
+    "verifier",
+    "verdict",
+    "slashing",
+    "signal",
+    "share",
+    "proof",
+    "params",
+    "roots",
+    "tree",
+    "hashing",
+    "ports",
+    "stores.memory",
+    "errors",
+)
+"""Modules as a newcomer meets them; one that is missing here comes last."""
+
+ALSO = ("rln.ports", "rln.stores.memory")
+"""Modules whose public names are part of the interface and are imported from there."""
+
+WIDTH = 100
+_SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):\Z")
+_ENTRY = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*): +(.*)")
+
+
+# ---- what there is ---------------------------------------------------------------------------------
+
+
+def public_names() -> dict[str, list[str]]:
+    """Module -> the names that users take from it, sorted."""
+    found: dict[str, list[str]] = {}
+    for node in ast.parse(inspect.getsource(rln)).body:
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                module = f"rln.{alias.name}" if node.module == "rln" else node.module
+                found.setdefault(module, []).extend([] if node.module == "rln" else [alias.name])
+    found["rln.circuit"] = list(rln.circuit.__all__)
+    for name in ALSO:
+        module = importlib.import_module(name)
+        found[name] = [
+            key
+            for key, value in vars(module).items()
+            if getattr(value, "__module__", None) == name and not key.startswith("_")
+        ]
+    return found
+
+
+def order(module: str) -> tuple[int, str]:
+    """Sorts modules for reading."""
+    name = module.removeprefix("rln.")
+    return (READING_ORDER.index(name) if name in READING_ORDER else len(READING_ORDER), name)
+
+
+def members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Public methods and properties with their own docstrings, inherited ones of the library included."""
+    seen = set()
+    for owner in cls.__mro__:
+        if not owner.__module__.startswith("rln"):
+            continue
+        for name, value in vars(owner).items():
+            plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+            shown = inspect.isfunction(plain) or isinstance(plain, property)
+            listed = not name.startswith("_") or (name in ("__contains__", "__iter__", "__len__"))
+            if shown and listed and name not in seen and inspect.getdoc(plain):
+                seen.add(name)
+                yield name, value
+
+
+# ---- signatures ------------------------------------------------------------------------------------
+
+
+def default(value: object) -> str:
+    """A default as one would write it."""
+    if callable(value) and hasattr(value, "__name__"):
+        return f"{value.__module__}.{value.__name__}"
+    return repr(value)
+
+
+def signature(name: str, function: Callable[..., Any], skip: int = 0) -> str:
+    """`name(arguments) -> result`, on as many lines as it needs."""
+    found = inspect.signature(function)
+    parts, keyword_only = [], False
+    for parameter in list(found.parameters.values())[skip:]:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            keyword_only = True
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
+            parts.append("*")
+            keyword_only = True
+        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        text = stars + parameter.name
+        annotated = parameter.annotation is not parameter.empty
+        if annotated:
+            text += f": {annotation(parameter.annotation)}"
+        if parameter.default is not parameter.empty:
+            text += (" = " if annotated else "=") + default(parameter.default)
+        parts.append(text)
+    result = ""
+    if found.return_annotation not in (found.empty, None, "None"):
+        result = f" -> {annotation(found.return_annotation)}"
+    line = f"{name}({', '.join(parts)}){result}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{name}(", *(f"    {part}," for part in parts), f"){result}"])
+
+
+def annotation(value: object) -> str:
+    """A type as the source has it."""
+    return value if isinstance(value, str) else inspect.formatannotation(value)
+
+
+def constructor(cls: type) -> str | None:
+    """The call that makes an object, or None where users make none."""
+    if issubclass(cls, BaseException | enum.Enum) or getattr(cls, "_is_protocol", False):
+        return None
+    if dataclasses.is_dataclass(cls):
+        return signature(cls.__name__, cls)
+    made = signature(cls.__name__, cls.__init__, skip=1)
+    if made in (f"{cls.__name__}()", f"{cls.__name__}(*_: object, **__: object)"):
+        try:
+            cls()
+        except TypeError:  # a class with named constructors alone
+            return None
+    return made
+
+
+# ---- text ------------------------------------------------------------------------------------------
+
+
+def escaped(line: str) -> str:
+    """Prose with what Markdown would read as markup spelt out; code spans stay."""
+    parts = line.split("`")
+    parts[::2] = [re.sub(r"([*<\[\]])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def markdown(text: str | None) -> str:
+    """A docstring as Markdown."""
+    out: list[str] = []
+    section = ""
+    for line in inspect.cleandoc(text or "").splitlines():
+        if _SECTION.match(line):
+            section = line[:-1]
+            out += ["", f"*{section}*", ""]
+        elif not section or (line and not line.startswith(" ")):
+            section = ""
+            out.append(line if line.startswith("    ") else escaped(line))
+        elif section in ("Returns", "Yields"):
+            out.append(escaped(line[4:]))
+        else:
+            out.append(entry(line[4:]))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip()
+
+
+def entry(line: str) -> str:
+    """One line of a list of arguments or errors: a new item, or more of the last one."""
+    match = _ENTRY.match(line)
+    if match is None:
+        return "  " + escaped(line.strip()) if line else ""
+    names = ", ".join(f"`{name}`" for name in match[1].split(", "))
+    return f"- {names}: {escaped(match[2])}"
+
+
+def constant(module: ModuleType, name: str) -> str:
+    """A name that is neither class nor function: its assignment and the string below it."""
+    body = ast.parse(inspect.getsource(module)).body
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            text = markdown(str(after.value.value)) if said else ""
+            return f"{code(ast.unparse(node))}\n\n{text}".strip()
+    raise LookupError(f"{module.__name__}.{name}: not assigned in its module")
+
+
+def described(module: ModuleType, name: str) -> str:
+    """Everything about one public name."""
+    value = getattr(module, name)
+    place = "rln" if hasattr(rln, name) and module.__name__ != "rln.circuit" else module.__name__
+    head = f"### `{place}.{name}`"
+    if inspect.isclass(value):
+        return "\n\n".join([head, *class_parts(value)])
+    if inspect.isfunction(value):
+        return "\n\n".join([head, code(signature(name, value)), markdown(value.__doc__)])
+    return f"{head}\n\n{constant(module, name)}"
+
+
+def class_parts(cls: type) -> Iterator[str]:
+    """Constructor, docstring, members."""
+    call = constructor(cls)
+    if call is not None:
+        yield code(call)
+    if issubclass(cls, BaseException):
+        yield "Kind of " + ", ".join(f"`{base.__name__}`" for base in cls.__bases__) + "."
+    yield markdown(cls.__doc__)
+    if issubclass(cls, enum.Enum):
+        yield "\n".join(f"- `{cls.__name__}.{member.name}`: {escaped(member.value)}" for member in cls)
+    for name, value in members(cls):
+        plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
+        if isinstance(plain, property):
+            result = annotation(inspect.signature(plain.fget).return_annotation)
+            yield code(f".{name}: {result}")
+            yield markdown(plain.__doc__)
+        else:
+            owner = cls.__name__ if isinstance(value, classmethod | staticmethod) else ""
+            bound = 0 if isinstance(value, staticmethod) else 1
+            yield code(signature(f"{owner}.{name}", plain, skip=bound))
+            yield markdown(plain.__doc__)
+
+
+def code(text: str) -> str:
+    """A fenced block."""
+    return f"```text\n{text}\n```"
+
+
+def page() -> str:
+    """The whole reference."""
+    names = public_names()
+    parts = [
+        "# Reference",
+        "Written by `docs/reference.py` from the docstrings; do not edit. A heading says where a name is "
+        "imported from. A field element is an integer below r, the order of the BN254 groups.",
+    ]
+    for module_name in sorted(names, key=order):
+        module = importlib.import_module(module_name)
+        short = module_name if module_name in (*ALSO, "rln.circuit") else module_name.removeprefix("rln.")
+        parts += [f"## {short}", markdown(module.__doc__)]
+        parts += [described(module, name) for name in names[module_name]]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; 0 when all is well."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python docs/reference.py [--check]", file=sys.stderr)
+        return 2
+    made = page()
+    if not arguments:
+        PAGE.write_text(made, encoding="utf-8")
+        return 0
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == made:
+        return 0
+    print(f"{PAGE.name}: not what the docstrings say; run python docs/reference.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
