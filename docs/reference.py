@@ -184,15 +184,15 @@ def markdown(text: str | None) -> str:
         elif section in ("Returns", "Yields"):
             out.append(escaped(line[4:]))
         else:
-            out.append(entry(line[4:]))
+            out.append(entry(line[4:], first=not out[-1]))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip()
 
 
-def entry(line: str) -> str:
-    """One line of a list of arguments or errors: a new item, or more of the last one."""
+def entry(line: str, first: bool) -> str:
+    """One line of a list of arguments or errors: a new item, more of the last one, or prose before any."""
     match = _ENTRY.match(line)
     if match is None:
-        return "  " + escaped(line.strip()) if line else ""
+        return "" if not line else ("" if first else "  ") + escaped(line.strip())
     names = ", ".join(f"`{name}`" for name in match[1].split(", "))
     return f"- {names}: {escaped(match[2])}"
 

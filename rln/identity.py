@@ -187,8 +187,7 @@ class Identity(_Opaque):
         """Compute the share of one message; constant time in the secret.
 
         Nothing here counts messages: two calls that differ in x alone give the secret away. The prover, which
-            burns
-        message ids, is the one caller that should exist.
+        burns message ids, is the one caller that should exist.
 
         Args:
             x: hash of the signal, a field element other than 0.

@@ -276,8 +276,8 @@ class ProvingKey:
     def prove(self, witness: Witness, threads: int | None = 1) -> bytes:
         """Make the 128 bytes of a proof, with fresh blinding. Time depends on the witness.
 
-        A witness that does not satisfy the circuit gives bytes that do not verify: `Prover` looks, this does
-            not.
+        A witness that does not satisfy the circuit gives bytes that do not verify; `Prover` looks, this does
+        not.
 
         Raises:
             EntropyError: the random source failed.

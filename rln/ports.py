@@ -65,8 +65,7 @@ class NullifierLog(Protocol):
 
         Returns:
             Nothing, when all were new: they are in the log now. Otherwise the shares that were there before
-                under
-            any of these nullifiers, in the order of the argument, and nothing was written.
+            under any of these nullifiers, in the order of the argument, and nothing was written.
 
         Raises:
             ParameterError: no shares, one without its nullifier, or two with the same.

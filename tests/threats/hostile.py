@@ -1,6 +1,6 @@
 """Feed one loader with damaged files, and say what became of each.
 
-    python -m tests.threats.hostile FORMAT FILE KIND SEED
+    python -m tests.threats.hostile FORMAT FILE KIND SEED [MOST]
 
 runs in a process of its own: every load has so much more address space as twice its file and 64 MiB, and its
 time is measured. One line of JSON comes out: how many were tried, loaded and refused, the slowest (seconds),
@@ -18,7 +18,7 @@ from pathlib import Path
 import rln
 from rln.circuit.r1cs import R1cs
 from rln.errors import InputError
-from rln.keyfile import KeyFile
+from rln.keyfile import KeyFile, Provenance
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from rln.lowlevel.witness import Graph, Witness
 
@@ -40,8 +40,8 @@ def load_own_rehashed(data: bytes) -> None:
     header = 21 + int.from_bytes(data[17:21], "little")
     body = data[header:]
     end = 8 + int.from_bytes(body[:8], "little")
-    parameters = rln.ProvingKey.decode(ORIGINAL[0], check=False).parameters
-    file = KeyFile(parameters, None, rln.keyfile.Provenance("nobody"), body[8:end], body[end:])
+    parameters = KeyFile.decode(ORIGINAL[0]).parameters
+    file = KeyFile(parameters, None, Provenance("nobody"), body[8:end], body[end:])
     rln.ProvingKey.decode(file.encode(), threads=1)
 
 
@@ -126,12 +126,14 @@ def attempt(load: Callable[[bytes], object], data: bytes) -> tuple[str, float, s
     return end, seconds, wrong or (f"took {seconds:.1f} seconds" if seconds > SECONDS else "")
 
 
-def main(form: str, path: str, kind: str, seed: str) -> None:
+def main(form: str, path: str, kind: str, seed: str, most: str = "300") -> None:
     data = Path(path).read_bytes()
     ORIGINAL.append(data)
     found = {"tried": 0, "loaded": 0, "refused": 0, "failed": 0}
     slowest, wrong = 0.0, []
-    for bad in KINDS[kind](data, random.Random(f"{form} {kind} {seed}")):
+    draw = random.Random(f"{form} {kind} {seed}")
+    files = list(KINDS[kind](data, draw))
+    for bad in draw.sample(files, min(int(most), len(files))):
         end, seconds, complaint = attempt(LOADERS[form], bad)
         if complaint:
             wrong.append(f"file {found['tried']}: {complaint}")

@@ -1,0 +1,154 @@
+"""Threats D3, D9: proofs that are seen again, and random numbers that are none."""
+
+import random
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+import rln
+from rln.errors import EntropyError
+from rln.lowlevel import entropy, groth16
+from rln.lowlevel._call import ffi
+from rln.statement import Statement
+from rln.stores.memory import MemoryMessageIds
+from tests.threats.stage import R, Stage, key_points, negated, plus, times
+
+SOURCES: dict[str, Callable[[int], bytes]] = {
+    "all zero": bytes,
+    "all one": lambda n: b"\xff" * n,
+    "constant": lambda n: b"\x5a" * n,
+    "repeating": lambda n: (bytes(range(1, 17)) * n)[:n],
+}
+every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
+
+
+def break_entropy(monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]) -> None:
+    """Put a random source that is none into both doors."""
+
+    def fill(out: object) -> None:
+        ffi.memmove(out, source(len(out)), len(out))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(entropy, "draw", source)
+    monkeypatch.setattr(entropy, "fill", fill)
+
+
+# ---- D3 ---------------------------------------------------------------------------------------------
+
+
+def rerandomised(key: rln.VerifyingKey, proof: bytes, t: int, s: int) -> bytes:
+    """(A / t, t B + t s delta, C + s A): another proof of the same statement, made by anybody."""
+    points = groth16.decompress(proof)
+    a, b, c = points[:64], points[64:192], points[192:]
+    delta = key_points(key)["delta"]
+    return groth16.compress(
+        times(a, pow(t, -1, R)) + plus(times(b, t), times(delta, t * s)) + plus(c, times(a, s))
+    )
+
+
+def test_d3_of_100_rerandomised_proofs_one_is_valid_and_99_are_duplicates(stage: Stage) -> None:
+    proof = stage.prover(stage.join()).prove(b"x")
+    draw = random.Random(3)
+    pairs = [(1, 0), (R - 1, 0), *((draw.randrange(1, R), draw.randrange(R)) for _ in range(98))]
+    made = [
+        rln.RlnProof(rerandomised(stage.key.verifying_key, proof.proof, t, s), *proof.public_inputs)
+        for t, s in pairs
+    ]
+    points = groth16.decompress(proof.proof)
+    opposite = groth16.compress(negated(points[:64]) + negated(points[64:192]) + points[192:])
+    assert made[0] == proof
+    assert made[1].proof == opposite
+    assert len({other.proof for other in made}) == 100
+    for other in made:
+        assert stage.key.verifying_key.verify(other.public_inputs, other.proof)
+    one_by_one, at_once = stage.verifier(), stage.verifier(log=type(stage.log)())
+    expected = [rln.Valid(), *[rln.Duplicate()] * 99]
+    assert [one_by_one.submit(other, b"x") for other in made] == expected
+    assert at_once.submit_many([(other, b"x") for other in made]) == expected
+    assert len(stage.log) == 1
+
+
+# ---- D9 ---------------------------------------------------------------------------------------------
+
+
+@every_source
+def test_d9_no_proof_without_random_numbers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+) -> None:
+    prover = stage.prover(stage.join())
+    break_entropy(monkeypatch, source)
+    with pytest.raises(EntropyError):
+        prover.prove(b"x")
+
+
+@every_source
+def test_d9_no_set_up_without_random_numbers(
+    monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+) -> None:
+    circuit = rln.circuit.rln(1, 1)
+    break_entropy(monkeypatch, source)
+    with pytest.raises(EntropyError):
+        rln.setup(circuit)
+
+
+@every_source
+def test_d9_no_identity_without_random_numbers(
+    monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+) -> None:
+    break_entropy(monkeypatch, source)
+    for make in (rln.Identity.generate, rln.Identity.generate_extended):
+        with pytest.raises(EntropyError):
+            make()
+
+
+@every_source
+def test_d9_no_batch_and_no_check_without_random_numbers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+) -> None:
+    prover, verifier = stage.prover(stage.join()), stage.verifier()
+    messages = [(prover.prove(signal), signal) for signal in (b"one", b"two")]
+    break_entropy(monkeypatch, source)
+    with pytest.raises(EntropyError):
+        verifier.submit_many(messages)
+    assert len(stage.log) == 0
+    with pytest.raises(EntropyError):
+        stage.key.check()
+
+
+def test_d9_a_source_that_fails_stops_everything(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> bytes:
+        raise EntropyError("entropy: the system gives none")
+
+    prover, verifier = stage.prover(stage.join()), stage.verifier()
+    messages = [(prover.prove(b"x"), b"x")]
+    monkeypatch.setattr(entropy, "draw", fail)
+    monkeypatch.setattr(entropy, "fill", fail)
+    for attempt in (
+        lambda: prover.prove(b"y"),
+        lambda: verifier.submit_many(messages * 2),
+        rln.Identity.generate,
+        stage.key.check,
+        lambda: rln.setup(rln.circuit.rln(1, 1)),
+    ):
+        with pytest.raises(EntropyError):
+            attempt()
+    assert len(stage.log) == 0
+
+
+def test_d9_two_proofs_of_one_witness_share_no_point(stage: Stage) -> None:
+    member = stage.join()
+    statement = Statement.spend(stage.key.parameters, 2, (0,), stage.group.proof(0), 7, 8)
+    with closing(stage.key.witness(statement.inputs(), member)) as witness:
+        made = [stage.key.prove(witness) for _ in range(8)]
+    for start, end in ((0, 32), (32, 96), (96, 128)):
+        assert len({proof[start:end] for proof in made}) == 8
+
+
+def test_d9_a_proof_that_does_not_verify_is_not_released(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prover = stage.prover(stage.join(), ids=MemoryMessageIds())
+    good = prover.prove(b"x")
+    monkeypatch.setattr(rln.ProvingKey, "prove", lambda *_: good.proof)
+    with pytest.raises(rln.KeyFileError, match="not released"):
+        prover.prove(b"y")
