@@ -7,14 +7,14 @@ anybody can turn a proof into another one of the same statement.
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Protocol, Self
+from collections.abc import Callable
+from typing import Literal, NamedTuple, Self
 
 from rln import errors
 from rln.lowlevel import _call, entropy
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
 from rln.lowlevel.witness import Witness
 
 Format = Literal["ark", "zkey"]
@@ -53,22 +53,6 @@ class KeyInfo(NamedTuple):
     domain: int
     a_entries: int
     b_entries: int
-
-
-class SparseMatrix(Protocol):
-    """Row i holds the entries row_starts[i] .. row_starts[i + 1] of columns and of 32-byte coefficients."""
-
-    @property
-    def row_starts(self) -> Sequence[int]:
-        """Rows + 1 positions, the first 0, ascending."""
-
-    @property
-    def columns(self) -> Sequence[int]:
-        """The wire of each entry."""
-
-    @property
-    def coefficients(self) -> bytes:
-        """The scalar of each entry."""
 
 
 class VerifyingKeyHandle(_call.Handle):
@@ -211,7 +195,7 @@ def setup(
     """
     wires = _call.within("wires", wires, 1, 2**32 - 1)
     public_inputs = _call.within("public_inputs", public_inputs, 0, wires - 1)
-    matrices = [_Matrix(matrix) for matrix in (a, b, c)]
+    matrices = [NativeMatrix(matrix) for matrix in (a, b, c)]
     slot, fault, done = ffi.new("rln_proving_key **"), _call.new_fault(), ffi.new("uint32_t *")
     pool = _threads.pool(threads)
     random = _call.output(SETUP_RANDOM_BYTES)
@@ -376,31 +360,3 @@ def _run_beside(run: Callable[[], int], part: Callable[[], float], progress: Cal
     if status and status[0] == lib.RLN_OK:
         progress(1.0)
     return status[0] if status else int(lib.RLN_ERR_INTERNAL)
-
-
-class _Matrix:
-    """An `rln_matrix` and the arrays that it points to."""
-
-    __slots__ = ("_kept", "pointer")
-
-    def __init__(self, matrix: SparseMatrix) -> None:
-        starts, columns = _words("row_starts", matrix.row_starts), _words("columns", matrix.columns)
-        coefficients = _call.variable("coefficients", matrix.coefficients)
-        c_starts, c_columns = ffi.new("uint32_t[]", len(starts)), ffi.new("uint32_t[]", len(columns))
-        c_coefficients = ffi.from_buffer("uint8_t[]", coefficients)
-        ffi.memmove(c_starts, starts, 4 * len(starts))
-        ffi.memmove(c_columns, columns, 4 * len(columns))
-        self._kept = (c_starts, c_columns, c_coefficients)
-        self.pointer: CData = ffi.new(
-            "rln_matrix *",
-            (c_starts, len(starts), c_columns, len(columns), c_coefficients, len(coefficients)),
-        )
-
-
-def _words(name: str, values: Sequence[int]) -> array[int]:
-    if isinstance(values, array) and values.typecode == "I" and values.itemsize == 4:
-        return values
-    try:
-        return array("I", values)
-    except (OverflowError, TypeError, ValueError) as error:
-        raise errors.ParameterError(f"{name}: expected integers in 0..2^32 - 1") from error

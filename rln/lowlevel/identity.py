@@ -21,9 +21,14 @@ def new(extended: bool = False) -> IdentityHandle:
     Raises:
         EntropyError: the random source failed or repeats itself.
     """
-    random = entropy.draw(128 if extended else 64)
+    random = _call.output(128 if extended else 64)
     slot = ffi.new("rln_identity **")
-    _call.check(lib.rln_identity_new(random, len(random), int(extended), slot), what="identity")
+    try:
+        entropy.fill(random)
+        status = lib.rln_identity_new(random, len(random), int(extended), slot)
+    finally:
+        _call.wipe(random)
+    _call.check(status, what="identity")
     return IdentityHandle(slot[0])
 
 

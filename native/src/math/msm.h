@@ -37,8 +37,8 @@ static inline int batch_is_zero(const void *a, size_t size) {
 /* Points in one go, which bounds memory; larger sums are cut, at a small loss. */
 #define MSM_CHUNK ((size_t)1 << 18)
 /* Up to here the method of multiply.h is faster: measured. */
-#define G1_MSM_SMALL 64
-#define G2_MSM_SMALL 32
+#define G1_MSM_SMALL 32
+#define G2_MSM_SMALL 16
 /* Points of a piece of the preparation. */
 #define MSM_PREPARE ((size_t)512)
 /* Chains that share an inversion when the windows are folded. */

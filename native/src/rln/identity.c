@@ -35,29 +35,25 @@ static void complete(identity *i) {
     hash(&i->commitment, &i->secret, 1);
 }
 
-static uint64_t is_all_zero(const uint8_t *a, size_t n) {
-    uint64_t any = 0;
-    for (size_t i = 0; i < n; i++) any |= a[i];
-    return ct_is_zero(any);
-}
-
-static void element_from_random(fr *r, const uint8_t random[IDENTITY_RANDOM]) {
+/* Mask: all ones when the bytes are not random. Their halves are equal, as those of zeros, of a constant and of
+ * a short period are, once in 2^256 times. */
+static uint64_t element_from_random(fr *r, const uint8_t random[IDENTITY_RANDOM]) {
     fr_from_wide(r, random);
     fr_canonical(r, r);
+    return 0 - (uint64_t)ct_equal(random, random + IDENTITY_RANDOM / 2, IDENTITY_RANDOM / 2);
 }
 
 rln_status identity_from_random(identity **r, const uint8_t *random, int extended) {
     *r = NULL;
     identity *const i = identity_new(extended);
     if (!i) return RLN_ERR_MEMORY;
-    uint64_t bad = is_all_zero(random, IDENTITY_RANDOM);
+    uint64_t bad;
     if (extended) {
-        bad |= is_all_zero(random + IDENTITY_RANDOM, IDENTITY_RANDOM);
-        element_from_random(&i->trapdoor, random);
-        element_from_random(&i->nullifier, random + IDENTITY_RANDOM);
+        bad = element_from_random(&i->trapdoor, random);
+        bad |= element_from_random(&i->nullifier, random + IDENTITY_RANDOM);
         bad |= fr_equal(&i->trapdoor, &i->nullifier);
     } else {
-        element_from_random(&i->secret, random);
+        bad = element_from_random(&i->secret, random);
     }
     complete(i);
     bad |= fr_is_zero(&i->secret);

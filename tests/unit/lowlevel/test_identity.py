@@ -1,6 +1,7 @@
 """Identities and shares: golden values of zerokit-spec 3.2 and 4.4, laws, and what is refused."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from rln import errors
 from rln.lowlevel import entropy, hashes, identity
+from rln.lowlevel._call import ffi
 
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 
@@ -33,6 +35,15 @@ X1 = scalar(0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B03)
 Y1 = scalar(0x0881C2B96E2D93DF44BF7DEB27CA794F9C11A28F5BF44FF9766104233904AF82)
 X2 = scalar(0x1BFA61D9B1CBBB3BC852EEFC9D87EF4DE4716B11BCE1FFFD584E981D7E77BA53)
 Y2 = scalar(0x0101DEF5DCD120C56E39CDFB4973A5353935879C58F0F21FCDD3470B51DF636E)
+
+
+def filled_with(random: bytes) -> Callable[[object], None]:
+    """Stands in for entropy.fill."""
+
+    def fill(out: object) -> None:
+        ffi.memmove(out, random, len(out))  # type: ignore[arg-type]
+
+    return fill
 
 
 class TestSeeded:
@@ -79,8 +90,8 @@ class TestSeeded:
 
 class TestNew:
     def test_simple_secret_is_the_wide_integer_reduced(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for random in (bytes(range(64)), b"\xff" * 64, b"\1" + bytes(63), bytes(63) + b"\1"):
-            monkeypatch.setattr(entropy, "draw", lambda n, random=random: random[:n])
+        for random in (bytes(range(64)), b"\xff" * 63 + b"\xfe", b"\1" + bytes(63), bytes(63) + b"\1"):
+            monkeypatch.setattr(entropy, "fill", filled_with(random))
             handle = identity.new()
             assert integer(identity.secret(handle)) == integer(random) % R
             assert identity.commitment(handle) == hashes.poseidon([identity.secret(handle)])
@@ -89,7 +100,7 @@ class TestNew:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         random = os.urandom(128)
-        monkeypatch.setattr(entropy, "draw", lambda n: random[:n])
+        monkeypatch.setattr(entropy, "fill", filled_with(random))
         handle = identity.new(extended=True)
         parts = [scalar(integer(random[i : i + 64]) % R) for i in (0, 64)]
         assert identity.extended(handle) == parts[0] + parts[1]
@@ -101,24 +112,33 @@ class TestNew:
         [
             (False, bytes(64)),
             (False, R.to_bytes(64, "little")),
+            (False, b"\5" * 64),
+            (False, bytes(range(16)) * 4),
             (True, bytes(128)),
             (True, bytes(64) + b"\5" * 64),
             (True, b"\5" * 64 + bytes(64)),
             (True, b"\5" * 128),
+            (True, bytes(range(64)) * 2),
         ],
-        ids=["zeros", "zero secret", "zeros extended", "zero trapdoor", "zero nullifier", "repeated"],
+        ids=[
+            "zeros", "zero secret", "constant", "repeating",
+            "zeros extended", "zero trapdoor", "zero nullifier", "constant extended", "repeated",
+        ],
     )
     def test_entropy_that_is_none_is_refused(
         self, monkeypatch: pytest.MonkeyPatch, extended: bool, random: bytes
     ) -> None:
-        monkeypatch.setattr(entropy, "draw", lambda n: random[:n])
+        monkeypatch.setattr(entropy, "fill", filled_with(random))
         with pytest.raises(errors.EntropyError, match=r"^identity: the random bytes are not random$"):
             identity.new(extended)
 
-    def test_short_entropy_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(entropy, "draw", lambda n: b"\5" * (n - 1))
-        with pytest.raises(errors.EncodingError, match=r"^identity: wrong length$"):
-            identity.new()
+    def test_the_random_bytes_are_wiped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = []
+        fill = entropy.fill
+        monkeypatch.setattr(entropy, "fill", lambda out: (fill(out), seen.append(out)))
+        identity.new()
+        identity.new(extended=True)
+        assert [bytes(ffi.buffer(out)) for out in seen] == [bytes(64), bytes(128)]
 
     def test_identities_differ(self) -> None:
         assert len({identity.secret(identity.new(i % 2 == 1)) for i in range(100)}) == 100

@@ -7,6 +7,7 @@ import pytest
 from rln import errors
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi, lib
+from rln.lowlevel.matrix import NativeMatrix
 from tests.unit.lowlevel.toy import (
     A_ROWS,
     B_ROWS,
@@ -125,7 +126,7 @@ def test_the_random_bytes_are_wiped_whatever_happens() -> None:
         buffer = ffi.new("uint8_t[320]")
         filled_with(first, 2, 3, 4, 5)(buffer)
         slot = ffi.new("rln_proving_key **")
-        matrices = [groth16._Matrix(m) for m in MATRICES]
+        matrices = [NativeMatrix(m) for m in MATRICES]
         status = lib.rln_setup(
             *(m.pointer for m in matrices), WIRES, PUBLIC, buffer, 320, ffi.NULL, ffi.NULL, slot, ffi.NULL
         )
