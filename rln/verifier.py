@@ -71,6 +71,7 @@ class Verifier:
         self._clock = clock
         self._was_member = was_member
         self._threads = threads
+        self._forget_at = 0
 
     def check(self, proof: AnyProof, signal: bytes) -> Epoch:
         """Check all that needs no memory of other messages; the log is neither read nor written.
@@ -183,6 +184,7 @@ class Verifier:
             self._check_root(proof)
         except UnknownRoot as error:
             return _refused(error)
+        self._forget_ended(epoch)
         before = {share.nullifier: share for share in self._log.insert_or_get(epoch, proof.shares)}
         if not before:
             return Valid()
@@ -195,6 +197,13 @@ class Verifier:
                     "share: two verified messages with one nullifier and one x have different y"
                 )
         return Duplicate()
+
+    def _forget_ended(self, epoch: Epoch) -> None:
+        """Once a period let the log drop what can never be acceptable again, so that it does not only grow."""
+        horizon = self._clock.horizon()
+        if horizon >= self._forget_at:
+            self._forget_at = horizon + epoch.end - epoch.start
+            self._log.forget(horizon)
 
     def _violation(self, first: Share, second: Share) -> RateLimitViolation:
         try:

@@ -42,6 +42,10 @@ class BrokenLog:
     def insert_or_get(self, epoch, shares):
         raise StoreUnavailable("log: gone")
 
+    def forget(self, before):
+        if self.at == "forget":
+            raise StoreUnavailable("log: gone")
+
 
 @pytest.fixture
 def world() -> World:
@@ -407,3 +411,18 @@ def test_every_flipped_bit_is_refused():
         except rln.InputError:
             continue
         assert not accepted, bit
+
+
+def test_the_log_forgets_what_can_never_be_acceptable_again(world):
+    """Each message is the only one of its epoch: the log holds those of the last few epochs, not of all."""
+    verifier, prover = world.verifier(), world.prover(world.join())
+    for _ in range(8):
+        assert isinstance(verifier.submit(prover.prove(b"x"), b"x"), rln.Valid)
+        world.time += PERIOD
+    assert 1 <= len(world.log) <= 4
+
+
+def test_a_log_that_cannot_forget_accepts_nothing(world):
+    verifier = world.verifier(log=BrokenLog("forget"))
+    with pytest.raises(StoreUnavailable):
+        verifier.submit(world.prover(world.join()).prove(b"x"), b"x")

@@ -82,8 +82,9 @@ static void PT(msm_reduce)(const PT(msm) *m, PT(msm_worker) *worker, const uint3
             const uint32_t count = worker->counts[i];
             for (uint32_t j = 0; j < count; j += 2, pairs++) {
                 const size_t at = position + j;
-                worker->pairs[pairs].a = operands ? operands[at] : (uint32_t)(2 * at);
-                worker->pairs[pairs].b = j + 1 == count ? BATCH_NONE : operands ? operands[at + 1] : (uint32_t)(2 * at + 2);
+                const uint32_t a = operands ? operands[at] : (uint32_t)(2 * at);
+                const uint32_t b = j + 1 == count ? BATCH_NONE : operands ? operands[at + 1] : (uint32_t)(2 * at + 2);
+                worker->pairs[pairs] = (batch_pair){a, b};
             }
             position += count;
             worker->counts[i] = (count + 1) / 2;
@@ -98,12 +99,12 @@ static void PT(msm_reduce)(const PT(msm) *m, PT(msm_worker) *worker, const uint3
     }
 }
 
-/* The group's sums to the buckets. */
-static size_t PT(msm_flush)(const PT(msm) *m, PT(msm_worker) *worker, AFF *buckets, size_t lists, size_t begin) {
-    if (lists == 0) return 0;
-    PT(msm_reduce)(m, worker, worker->operands + begin, lists);
+/* The group's sums to the buckets; its lists begin at operands. */
+static void PT(msm_flush)(const PT(msm) *m, PT(msm_worker) *worker, AFF *buckets, size_t lists,
+                          const uint32_t *operands) {
+    if (lists == 0) return;
+    PT(msm_reduce)(m, worker, operands, lists);
     for (size_t i = 0; i < lists; i++) buckets[worker->group[i]] = worker->now[i];
-    return 0;
 }
 
 /* Every bucket of window w. Buckets are taken together until MSM_GROUP points are at hand: one inversion a round
@@ -117,8 +118,8 @@ static void PT(msm_gather)(const PT(msm) *m, PT(msm_worker) *worker, unsigned w)
         const size_t end = worker->starts[j + 1];
         if (begin == end) continue;
         if (points + (end - begin) > MSM_GROUP) {
-            lists = PT(msm_flush)(m, worker, buckets, lists, begin - points);
-            points = 0;
+            PT(msm_flush)(m, worker, buckets, lists, worker->operands + begin - points);
+            lists = points = 0;
         }
         for (; end - begin > MSM_GROUP; begin += MSM_GROUP - 1) {
             worker->counts[0] = MSM_GROUP;
@@ -131,7 +132,7 @@ static void PT(msm_gather)(const PT(msm) *m, PT(msm_worker) *worker, unsigned w)
         worker->counts[lists++] = (uint32_t)(end - begin);
         points += end - begin;
     }
-    PT(msm_flush)(m, worker, buckets, lists, worker->starts[m->plan.buckets + 1] - points);
+    PT(msm_flush)(m, worker, buckets, lists, worker->operands + worker->starts[m->plan.buckets + 1] - points);
 }
 
 /* sums[w] = sum_j j bucket_j for the windows first .. last. Each window is cut into segments of length buckets,
@@ -151,7 +152,8 @@ static void PT(msm_fold)(const PT(msm) *m, PT(msm_worker) *worker, unsigned firs
         PT(batch_add_var)(worker->totals, worker->totals, worker->runs, worker->pairs, chains, worker->scratch);
     }
     for (unsigned w = first; w < last; w++) {
-        const AFF *const runs = worker->runs + (w - first) * segments, *const totals = worker->totals + (w - first) * segments;
+        const AFF *const runs = worker->runs + (w - first) * segments;
+        const AFF *const totals = worker->totals + (w - first) * segments;
         JAC run = PT(infinity)(), sum = PT(infinity)();
         for (size_t s = segments; s-- > 1;) {
             PT(add_mixed_var)(&run, &run, &runs[s]);

@@ -19,8 +19,10 @@ static void PT(fixed_base_fill)(const PT(fixed_base) *f, batch_pair *pairs, COOR
             size_t count = 0;
             AFF *const target = f->table + (m + d) * windows;
             for (; d < m && count + windows <= FIXED_BASE_PIECE; d++)
-                for (size_t w = 0; w < windows; w++)
-                    pairs[count++] = (batch_pair){(uint32_t)(2 * ((m - 1) * windows + w)), (uint32_t)(2 * (d * windows + w))};
+                for (size_t w = 0; w < windows; w++, count++) {
+                    pairs[count].a = (uint32_t)(2 * ((m - 1) * windows + w));
+                    pairs[count].b = (uint32_t)(2 * (d * windows + w));
+                }
             PT(batch_add_var)(target, f->table, f->table, pairs, count, scratch);
         }
 }

@@ -41,6 +41,8 @@ static inline void PT(straus_var)(JAC *r, const AFF *p, const u256 *k, size_t n)
             }
     }
     *r = t;
+    ct_wipe(digits, sizeof digits); /* the blinding of a proof is a scalar here */
+    ct_wipe(parts, sizeof parts);
 }
 
 /** r = k a.

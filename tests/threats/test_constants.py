@@ -1,0 +1,46 @@
+"""Threats D12: Poseidon's constants, from their seed and from other people's programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.lowlevel import hashes
+from tests.threats.stage import R
+from vectors.oracle import poseidon as oracle
+
+VECTORS = Path(__file__).resolve().parent.parent.parent / "vectors"
+ROUNDS = {2: 56, 3: 57, 4: 56, 5: 60, 6: 60, 7: 63, 8: 64, 9: 63}
+
+
+@pytest.mark.parametrize("width", range(2, 10))
+def test_d12_constants_come_from_the_grain_generator(width: int) -> None:
+    full, partial, constants, matrix = hashes.poseidon_parameters(width)
+    assert (full, partial) == (8, ROUNDS[width])
+    expected_constants, expected_matrix = oracle.parameters(width)
+    assert list(constants) == expected_constants
+    assert list(matrix) == [entry for row in expected_matrix for entry in row]
+
+
+@pytest.mark.parametrize("arity", range(1, 9))
+def test_d12_the_optimised_form_equals_the_dense_one(arity: int) -> None:
+    for inputs in ([0] * arity, [R - 1] * arity, list(range(1, arity + 1)), [2**253 + i for i in range(arity)]):
+        assert rln.poseidon_hash(inputs) == oracle.poseidon(inputs)
+
+
+@pytest.mark.parametrize("arity", range(1, 9))
+def test_d12_another_program_hashes_alike(arity: int) -> None:
+    peer = pytest.importorskip("light_poseidon", reason="light-poseidon is not installed (extra dev)")
+    for inputs in (list(range(1, arity + 1)), [R - 1 - i for i in range(arity)]):
+        assert rln.poseidon_hash(inputs) == light(peer, inputs)
+
+
+def light(peer: object, inputs: list[int]) -> int:
+    hasher = peer.Poseidon.new_circom(len(inputs))  # type: ignore[attr-defined]
+    return int.from_bytes(bytes(hasher.hash_bytes_be([value.to_bytes(32, "big") for value in inputs])), "big")
+
+
+def test_d12_vectors_of_circomlibjs_hold() -> None:
+    cases = json.loads((VECTORS / "poseidon.json").read_text())
+    assert len(cases) > 0
