@@ -15,11 +15,12 @@ from typing import Final
 
 from rln import scalar
 from rln.argument import nonzero, whole
+from rln.bounds import MAX_LIMIT_BITS
 from rln.errors import AlreadyAMember, NotAMember, TreeFull
 from rln.hashing import poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.lowlevel import hashes
-from rln.membership import MAX_LIMIT_BITS, Membership, MerkleProof
+from rln.membership import Membership, MerkleProof
 from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.tree import MerkleTree
 

@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass
 
 from rln import document
+from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import EncodingError, ParameterError
 
 MAGIC = b"rln-key\n"
@@ -34,7 +35,7 @@ class CircuitParameters:
     Attributes:
         depth: levels of the membership tree, 1 .. 32.
         limit_bits: the user message limit is at most 2^limit_bits, 1 .. 16.
-        max_out: slots of the multi-message-id relation, 1 .. 64, or None for the single one.
+        max_out: slots of the multi-message-id relation, 1 .. 16, or None for the single one.
     """
 
     depth: int
@@ -43,9 +44,9 @@ class CircuitParameters:
 
     def __post_init__(self) -> None:
         for name, value, high in (
-            ("depth", self.depth, 32),
-            ("limit_bits", self.limit_bits, 16),
-            ("max_out", 1 if self.max_out is None else self.max_out, 64),
+            ("depth", self.depth, MAX_DEPTH),
+            ("limit_bits", self.limit_bits, MAX_LIMIT_BITS),
+            ("max_out", 1 if self.max_out is None else self.max_out, MAX_SLOTS),
         ):
             if type(value) is not int or not 1 <= value <= high:
                 raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
@@ -175,9 +176,9 @@ class KeyFile:
         circuit = document.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
         depth, limit_bits, max_out = (circuit[name] for name in _CIRCUIT)
         parameters = CircuitParameters(
-            document.integer(depth, "depth", 1, 32),
-            document.integer(limit_bits, "limit_bits", 1, 16),
-            None if max_out is None else document.integer(max_out, "max_out", 1, 64),
+            document.integer(depth, "depth", 1, MAX_DEPTH),
+            document.integer(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS),
+            None if max_out is None else document.integer(max_out, "max_out", 1, MAX_SLOTS),
         )
         source, circuit_digest = found["imported_from"], found["circuit_digest"]
         if len(body) < 8 or int.from_bytes(body[:8], "little") > len(body) - 8:

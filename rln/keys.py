@@ -9,7 +9,7 @@ files.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -217,7 +217,7 @@ class ProvingKey:
         return key
 
     def check(self, threads: int | None = None) -> None:
-        """Run every check of a key that somebody else made: equations, lints, and one proof.
+        """Run every check of a key that somebody else made: equations, lints, and three proofs.
 
         Raises:
             KeyFileError: the key is unsound; the message names the part.
@@ -225,13 +225,19 @@ class ProvingKey:
         self._handle.check(threads)
         self.verifying_key.check_rln(self.parameters.public_inputs)
         with Identity.generate() as member:
-            statement = _random_statement(self.parameters)
-            witness = self.witness(statement.inputs(), member)
+            for statement in _true_statements(self.parameters):
+                self._check_with(statement, member, threads)
+
+    def _check_with(self, statement: Statement, member: Identity, threads: int | None) -> None:
+        witness = self.witness(statement.inputs(), member)
+        try:
             values = self.public_values(witness)
             if values != statement.public_values(member):
                 raise KeyFileError("graph: expected the public values of RLN, it computes others")
             if not self.verifying_key.verify(values, self.prove(witness, threads)):
                 raise KeyFileError("key: its proof of a true statement does not verify")
+        finally:
+            witness.close()
 
     @property
     def is_pinned(self) -> bool:
@@ -371,15 +377,26 @@ def _parameters_of(graph: Graph, limit_bits: int) -> CircuitParameters:
     )
 
 
-def _random_statement(parameters: CircuitParameters) -> Statement:
-    """A true statement about a member that nobody knows, with an id in each slot."""
+def _true_statements(parameters: CircuitParameters) -> Iterator[Statement]:
+    """True statements about a member that nobody knows, with as many ids as there are slots, or nearly.
+
+    A point of the key is seen by a proof in which its wire is not zero. Most wires are as good as random; the
+    bits of path, ids and differences are not, so the second and the third statement are each other's
+    complement in all of them: at the largest limit, limit - 1 - id has the opposite bits of id.
+    """
 
     def below(bound: int) -> int:
         return int.from_bytes(entropy.draw(48), "little") % bound
 
-    slots = parameters.max_out or 1
-    limit = slots + below(parameters.largest_limit - slots + 1) if slots <= parameters.largest_limit else 1
-    ids = tuple(sorted({below(limit) for _ in range(slots)}))
-    siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
-    path = MerkleProof(0, below(1 << parameters.depth), siblings)
-    return Statement.spend(parameters, limit, ids, path, 1 + below(scalar.ORDER - 1), below(scalar.ORDER))
+    def statement(limit: int, ids: set[int], index: int) -> Statement:
+        siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
+        path = MerkleProof(0, index, siblings)
+        x, external_nullifier = 1 + below(scalar.ORDER - 1), below(scalar.ORDER)
+        return Statement.spend(parameters, limit, tuple(ids), path, x, external_nullifier)
+
+    slots, largest, leaves = parameters.max_out or 1, parameters.largest_limit, 1 << parameters.depth
+    limit = min(slots, largest) + below(max(largest - slots, 0) + 1)
+    yield statement(limit, {below(limit) for _ in range(slots)}, below(leaves))
+    ids, index = {below(largest) for _ in range(slots)}, below(leaves)
+    yield statement(largest, ids, index)
+    yield statement(largest, {largest - 1 - message_id for message_id in ids}, leaves - 1 - index)

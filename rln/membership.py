@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from rln import scalar
 from rln.argument import nonzero, whole
+from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
 from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
-
-MAX_DEPTH: Final = 32
-MAX_LIMIT_BITS: Final = 32
 
 
 def rate_commitment(commitment: int, limit: int) -> int:
@@ -21,7 +19,7 @@ def rate_commitment(commitment: int, limit: int) -> int:
 
     Raises:
         FieldRangeError: the commitment is not a field element.
-        ParameterError: the commitment is 0, or the limit is not 1 to 2^32.
+        ParameterError: the commitment is 0, or the limit is not 1 to 65,536.
     """
     nonzero(commitment, "commitment")
     whole(limit, "limit", 1, 1 << MAX_LIMIT_BITS)
@@ -34,7 +32,7 @@ class Membership:
 
     Args:
         index: of the leaf, 0 or more.
-        limit: messages in an epoch, 1 to 2^32 (a group has its own, lower bound).
+        limit: messages in an epoch, 1 to 65,536 (a group has its own, lower bound).
         commitment: identity commitment, a field element other than 0.
 
     Raises:

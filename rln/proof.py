@@ -15,13 +15,12 @@ from typing import Final
 
 from rln import scalar
 from rln.argument import fixed_bytes, nonzero
+from rln.bounds import MAX_SLOTS
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
 from rln.share import Share
 
 PROOF_BYTES: Final = 128
 """A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""
-
-MAX_SLOTS: Final = 64
 
 _COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _INFINITY: Final = 0x40

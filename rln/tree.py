@@ -18,10 +18,11 @@ from typing import Final
 
 from rln import scalar
 from rln.argument import plain_bytes, whole
+from rln.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.level import NODE_BYTES, Level
 from rln.lowlevel import hashes
-from rln.membership import MAX_DEPTH, MerkleProof
+from rln.membership import MerkleProof
 
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they bring."""

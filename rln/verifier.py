@@ -199,7 +199,7 @@ class Verifier:
         return Duplicate()
 
     def _forget_ended(self, epoch: Epoch) -> None:
-        """Once a period let the log drop what can never be acceptable again, so that it does not only grow."""
+        """Once a period let the log drop what can never be acceptable again: it must not only grow."""
         horizon = self._clock.horizon()
         if horizon >= self._forget_at:
             self._forget_at = horizon + epoch.end - epoch.start

@@ -9,9 +9,9 @@ import threading
 from collections.abc import Sequence
 
 from rln.argument import nonzero, whole
+from rln.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
-from rln.membership import MAX_LIMIT_BITS
 from rln.share import Share
 
 

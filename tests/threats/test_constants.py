@@ -31,16 +31,15 @@ def test_d12_the_optimised_form_equals_the_dense_one(arity: int) -> None:
 
 @pytest.mark.parametrize("arity", range(1, 9))
 def test_d12_another_program_hashes_alike(arity: int) -> None:
-    peer = pytest.importorskip("light_poseidon", reason="light-poseidon is not installed (extra dev)")
-    for inputs in (list(range(1, arity + 1)), [R - 1 - i for i in range(arity)]):
-        assert rln.poseidon_hash(inputs) == light(peer, inputs)
+    peer = pytest.importorskip("light_poseidon_python", reason="light-poseidon is not installed (extra dev)")
+    hasher = peer.Hasher(arity)
+    for inputs in (list(range(1, arity + 1)), [2**60 + 7 * i for i in range(arity)]):
+        answer = hasher.hash(inputs)
+        assert rln.poseidon_hash(inputs) == (int(answer, 16) if isinstance(answer, str) else answer)
 
 
-def light(peer: object, inputs: list[int]) -> int:
-    hasher = peer.Poseidon.new_circom(len(inputs))  # type: ignore[attr-defined]
-    return int.from_bytes(bytes(hasher.hash_bytes_be([value.to_bytes(32, "big") for value in inputs])), "big")
-
-
-def test_d12_vectors_of_circomlibjs_hold() -> None:
-    cases = json.loads((VECTORS / "poseidon.json").read_text())
-    assert len(cases) > 0
+def test_d12_the_published_vectors_hold() -> None:
+    """Most come from circomlibjs and zerokit; tests/known walks all of them."""
+    cases = json.loads((VECTORS / "poseidon.json").read_text())["cases"]
+    hashes = [case for case in cases if case["result"] == "valid" and isinstance(case["output"], str)]
+    assert len(hashes) >= 8

@@ -48,7 +48,8 @@ def test_a_verdict_is_for_match() -> None:
 def test_verdicts_are_values() -> None:
     assert Valid() == Valid()
     assert Valid() != Duplicate()
-    assert Invalid(Reason.MALFORMED, "x: too large") != Invalid(Reason.MALFORMED)
+    assert Invalid(Reason.MALFORMED, "x: too large") == Invalid(Reason.MALFORMED)
+    assert Invalid(Reason.MALFORMED) != Invalid(Reason.BAD_PROOF)
     with pytest.raises(dataclasses.FrozenInstanceError):
         ALL[3].reason = Reason.MALFORMED  # type: ignore[union-attr,misc]
 

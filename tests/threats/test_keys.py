@@ -1,0 +1,499 @@
+"""Threats D1, D2, D4, D5, D6, D8: points, keys and key files that lie."""
+
+import json
+import random
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from py_ecc import optimized_bn128 as ecc
+
+import rln
+from rln import snarkjs
+from rln.errors import InputError, KeyFileError, PointError
+from rln.keyfile import KeyFile, Provenance
+from rln.lowlevel import curve, groth16
+from rln.lowlevel.groth16 import ProvingKeyHandle
+from tests.oracle import bn254
+from tests.threats.stage import (
+    G1,
+    INFINITY_1,
+    INFINITY_2,
+    P,
+    R,
+    key_points,
+    negated,
+    patched,
+    plus,
+    times,
+    word,
+    words,
+)
+from tests.unit.lowlevel.toy import curve_generator_2, outside
+
+G2 = curve_generator_2()
+COFACTOR = 2 * P - R
+
+
+def verdict(key: rln.VerifyingKey, values: tuple[int, ...], proof: bytes) -> type[Exception] | bool:
+    """What becomes of a proof: the class of the error, or whether the equation holds."""
+    try:
+        return groth16.verify(key._handle, words(values), proof)
+    except InputError as error:
+        return type(error)
+
+
+# ---- D1 ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
+def test_d1_infinity_in_a_proof_is_refused(
+    key: rln.ProvingKey, told: rln.RlnProof, which: tuple[int, ...]
+) -> None:
+    places, plain_places = ((0, 32), (32, 64), (96, 32)), ((0, 64), (64, 128), (192, 64))
+    proof, points = told.proof, groth16.decompress(told.proof)
+    for i in which:
+        proof = patched(proof, places[i][0], bytes(places[i][1] - 1) + b"\x40")
+        points = patched(points, plain_places[i][0], bytes(plain_places[i][1] - 1) + b"\x40")
+    assert verdict(key.verifying_key, told.public_inputs, proof) is PointError
+    for refuse in (
+        lambda: rln.RlnProof(proof, *told.public_inputs),
+        lambda: rln.RlnProof.decode(proof + told.encode()[128:]),
+        lambda: groth16.decompress(proof),
+        lambda: groth16.compress(points),
+    ):
+        with pytest.raises(PointError):
+            refuse()
+
+
+def test_d1_infinity_in_a_proof_json_is_refused(told: rln.RlnProof) -> None:
+    text = json.loads(snarkjs.write_proof(told.proof))
+    infinite = {"pi_a": ["0", "1", "0"], "pi_b": [["0", "0"], ["1", "0"], ["0", "0"]], "pi_c": ["0", "1", "0"]}
+    for name, point in infinite.items():
+        with pytest.raises(InputError):
+            snarkjs.read_proof(json.dumps({**text, name: point}).encode())
+
+
+def test_d1_a_sum_of_inputs_at_infinity_is_a_statement_like_others(
+    key: rln.ProvingKey, told: rln.RlnProof
+) -> None:
+    """IC 0 is chosen so that IC 0 + x1 IC 1 + ... is infinity for the values of a proof."""
+    points = key_points(key.verifying_key)
+    rest = curve.msm(b"".join(points[f"ic{i}"] for i in range(1, 6)), words(told.public_inputs))
+    data = patched(key.verifying_key.encode(compressed=False), 456, negated(rest))
+    changed = rln.VerifyingKey.decode(data, compressed=False)
+    assert plus(negated(rest), rest) == INFINITY_1
+    assert verdict(changed, told.public_inputs, told.proof) is False
+    # e(A, B) = e(alpha, beta) e(C, delta) is true of these three
+    delta, alpha, beta = points["delta"], points["alpha"], points["beta"]
+    forged = patched(data, 320, beta)
+    trapdoor = rln.VerifyingKey.decode(forged, compressed=False)
+    proof = groth16.compress(plus(alpha, G1) + beta + G1)
+    assert delta != beta
+    assert verdict(trapdoor, told.public_inputs, proof) is True
+    assert verdict(trapdoor, (*told.public_inputs[:4], 1), proof) is False
+    answers = groth16.verify_many(trapdoor._handle, words(told.public_inputs) * 3, proof * 3)
+    assert answers == [groth16.ACCEPTED] * 3
+
+
+# ---- D2 ---------------------------------------------------------------------------------------------
+
+
+def twist_point() -> tuple[object, object, object]:
+    (x0, x1), (y0, y1) = outside()
+    return ecc.FQ2([x0, x1]), ecc.FQ2([y0, y1]), ecc.FQ2.one()
+
+
+def encoded(point: tuple[object, object, object]) -> bytes:
+    x, y = ecc.normalize(point)
+    return bn254.point([int(c) for c in (*x.coeffs, *y.coeffs)])
+
+
+def compressed_anyway(point: bytes) -> bytes:
+    """x with the flag of y, of any point of the twist."""
+    return point[:63] + bytes([point[63] | point[127] & 0x80])
+
+
+@pytest.mark.parametrize("order", [0, 10069, 5864401])
+def test_d2_points_of_the_twist_outside_g2_are_refused(
+    key: rln.ProvingKey, told: rln.RlnProof, order: int
+) -> None:
+    """order 0: a point at random. Else B + T with T of this small order, which a pairing might not notice."""
+    assert COFACTOR % 10069 == COFACTOR % 5864401 == 0
+    b = groth16.decompress(told.proof)[64:192]
+    point = twist_point()
+    if order:
+        small = ecc.multiply(point, R * COFACTOR // order)
+        assert not ecc.is_inf(small)
+        assert ecc.is_inf(ecc.multiply(small, order))
+        x0, x1, y0, y1 = (int.from_bytes(b[i : i + 32], "little") for i in range(0, 128, 32))
+        y1 &= 2**254 - 1
+        here = (ecc.FQ2([x0, x1]), ecc.FQ2([y0, y1]), ecc.FQ2.one())
+        assert encoded(here) == b
+        point = ecc.add(here, small)
+    assert ecc.is_on_curve(point, ecc.b2)
+    bad = encoded(point)
+    points = groth16.decompress(told.proof)
+    with pytest.raises(PointError, match="proof_b"):
+        groth16.compress(patched(points, 64, bad))
+    assert verdict(key.verifying_key, told.public_inputs, patched(told.proof, 32, compressed_anyway(bad))) is PointError
+    with pytest.raises(PointError):
+        curve.decompress(compressed_anyway(bad), 2)
+    plain = key.verifying_key.encode(compressed=False)
+    for start in (64, 192, 320):
+        with pytest.raises(PointError):
+            rln.VerifyingKey.decode(patched(plain, start, bad), compressed=False)
+    ark = key.to_arkzkey()
+    for start in (64, 192, 320):
+        with pytest.raises(PointError):
+            ProvingKeyHandle.load("ark", patched(ark, start, bad))
+
+
+def test_d2_points_off_the_curve_are_refused(key: rln.ProvingKey, told: rln.RlnProof) -> None:
+    points = groth16.decompress(told.proof)
+    for start, size in ((0, 64), (64, 128), (192, 64)):
+        for place in range(start, start + size, 32):
+            bad = patched(points, place, word(12345))
+            with pytest.raises(PointError):
+                groth16.compress(bad)
+    no_x = next(x for x in range(1, 99) if pow(x**3 + 3, (P - 1) // 2, P) == P - 1)
+    for start in (0, 96):
+        bad = patched(told.proof, start, word(no_x))
+        assert verdict(key.verifying_key, told.public_inputs, bad) is PointError
+    plain = key.verifying_key.encode(compressed=False)
+    for start in (0, *range(456, 840, 64)):
+        with pytest.raises(PointError):
+            rln.VerifyingKey.decode(patched(plain, start, word(5) + word(6)), compressed=False)
+
+
+# ---- D4 ---------------------------------------------------------------------------------------------
+
+
+def bad_verifying_keys(key: rln.VerifyingKey) -> Iterator[tuple[str, bool, bytes]]:
+    """Name of the part, whether it is unsound for any circuit, the key: uncompressed."""
+    points, data = key_points(key), key.encode(compressed=False)
+    yield "alpha", True, patched(data, 0, INFINITY_1)
+    yield "beta", True, patched(data, 64, INFINITY_2)
+    yield "gamma", True, patched(data, 192, INFINITY_2)
+    yield "delta", True, patched(data, 320, INFINITY_2)
+    yield "ic", True, patched(data, 520, INFINITY_1)
+    yield "delta", True, patched(data, 320, points["gamma"])
+    yield "delta", True, patched(data, 320, negated(points["gamma"]))
+    yield "delta", False, patched(data, 320, G2)
+    yield "delta", False, patched(data, 320, negated(G2))
+    yield "ic", False, patched(data, 520, points["ic4"])
+    yield "ic", False, patched(data, 584, negated(points["ic0"]))
+    yield "public_inputs", False, patched(data, 448, struct.pack("<Q", 5))[:-64]
+
+
+def test_d4_twelve_bad_keys(stage, told: rln.RlnProof) -> None:  # type: ignore[no-untyped-def]
+    bad_keys = list(bad_verifying_keys(stage.key.verifying_key))
+    assert len(bad_keys) == 12
+    for name, everywhere, data in bad_keys:
+        if everywhere:
+            with pytest.raises(KeyFileError, match=name):
+                rln.VerifyingKey.decode(data, compressed=False)
+            continue
+        bad = rln.VerifyingKey.decode(data, compressed=False)
+        with pytest.raises(KeyFileError, match=name):
+            bad.check_rln(5)
+        if name != "public_inputs":
+            with pytest.raises(KeyFileError, match=name):
+                rln.Verifier(bad, roots=stage.group.roots, log=stage.log, clock=stage.clock)
+
+
+def test_d4_a_proving_key_with_a_bad_verifying_key_is_refused(key: rln.ProvingKey) -> None:
+    """On import of either form, and in our own file with a digest that is right."""
+    ark = key.to_arkzkey()
+    for name, everywhere, data in bad_verifying_keys(key.verifying_key):
+        if name == "public_inputs":
+            continue
+        bad = data + ark[len(data) :]
+        with pytest.raises(KeyFileError):
+            rln.ProvingKey.from_arkzkey(bad, key.graph_data, name="x")
+        file = KeyFile(key.parameters, key.circuit_digest, Provenance(), bad, key.graph_data)
+        with pytest.raises(KeyFileError):
+            rln.ProvingKey.decode(file.encode())
+        if not everywhere:
+            zkey = ProvingKeyHandle.load("ark", bad, None).encode("zkey")
+            with pytest.raises(KeyFileError):
+                rln.ProvingKey.from_zkey(zkey, key.graph_data, name="x")
+
+
+def test_d4_the_forged_triple_never_reaches_the_pairing(
+    key: rln.ProvingKey, told: rln.RlnProof, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With delta = gamma, (alpha, beta, -IC(x)) would hold for every x: such a key does not come to be."""
+    points = key_points(key.verifying_key)
+    values = (1, 2, 3, 4, 5)
+    ic = plus(points["ic0"], curve.msm(b"".join(points[f"ic{i}"] for i in range(1, 6)), words(values)))
+    forged = groth16.compress(points["alpha"] + points["beta"] + negated(ic))
+    # it is a forgery indeed: e(IC, gamma) e(-IC, gamma) = 1
+    product = ecc.FQ12.one()
+    for point in (ic, negated(ic)):
+        value = curve.pairing(point, points["gamma"])
+        product *= bn254.fq12(bn254.decode(value))
+    assert product == ecc.FQ12.one()
+    assert verdict(key.verifying_key, values, forged) is False
+
+    def never(*_: object) -> bool:
+        raise AssertionError("the pairing was reached")
+
+    monkeypatch.setattr(groth16, "verify", never)
+    monkeypatch.setattr(groth16, "verify_many", never)
+    data = patched(key.verifying_key.encode(compressed=False), 320, points["gamma"])
+    text = json.loads(key.verifying_key.to_json())
+    text["vk_delta_2"] = text["vk_gamma_2"]
+    for load in (
+        lambda: rln.VerifyingKey.decode(data, compressed=False),
+        lambda: rln.VerifyingKey.from_json(json.dumps(text).encode()),
+        lambda: rln.ProvingKey.from_arkzkey(data + key.to_arkzkey()[len(data) :], key.graph_data, name="x"),
+    ):
+        with pytest.raises(KeyFileError, match="delta"):
+            load()
+    zkey = key.to_zkey()
+    header = zkey.index(struct.pack("<IQ", 2, 660)) + 12
+    gamma = zkey[header + 84 + 256 : header + 84 + 384]
+    spot = header + 84 + 384 + 64
+    with pytest.raises(KeyFileError, match="delta"):
+        rln.ProvingKey.from_zkey(patched(zkey, spot, gamma), key.graph_data, name="x")
+
+
+# ---- D5 ---------------------------------------------------------------------------------------------
+
+QUERIES = {"a_query": 64, "b_g1_query": 64, "b_g2_query": 128, "h_query": 64, "l_query": 64}
+
+
+def query_places(ark: bytes) -> dict[str, tuple[int, int]]:
+    """Where each query of an arkzkey starts, and how many points it has."""
+    ic = struct.unpack_from("<Q", ark, 448)[0]
+    position, found = 456 + 64 * ic + 128, {}
+    for name, size in QUERIES.items():
+        count = struct.unpack_from("<Q", ark, position)[0]
+        found[name] = (position + 8, count)
+        position += 8 + size * count
+    return found
+
+
+def spoiled(ark: bytes, other: bytes, draw: random.Random) -> Iterator[tuple[str, bytes]]:
+    """In each query a point doubled, at infinity, of another key, and two of them exchanged."""
+    for name, (start, count) in query_places(ark).items():
+        size = QUERIES[name]
+
+        def place(index: int, start: int = start, size: int = size) -> int:
+            return start + size * index
+
+        def point(index: int, place=place, size: int = size) -> bytes:  # type: ignore[no-untyped-def]
+            return ark[place(index) : place(index) + size]
+
+        real = [i for i in range(count) if point(i)[-1] != 0x40]
+        one, two = draw.sample(real, 2)
+        while point(one) == point(two):
+            one, two = draw.sample(real, 2)
+        at = place(one)
+        yield f"{name}[{one}] doubled", patched(ark, at, plus(point(one), point(one)))
+        yield f"{name}[{one}] at infinity", patched(ark, at, bytes(size - 1) + b"\x40")
+        yield f"{name}[{one}] of another key", patched(ark, at, other[at : at + size])
+        yield f"{name}[{one}] is [{two}]", patched(ark, at, point(two))
+        yield f"{name}[{one}] and [{two}] exchanged", patched(patched(ark, at, point(two)), place(two), point(one))
+
+
+def test_d5_one_wrong_point_in_any_query_is_caught_on_import(key: rln.ProvingKey) -> None:
+    other = rln.setup(rln.circuit.rln()).to_arkzkey()
+    for number, (what, bad) in enumerate(spoiled(key.to_arkzkey(), other, random.Random(5))):
+        with pytest.raises(KeyFileError):
+            assert rln.ProvingKey.from_arkzkey(bad, key.graph_data, name="x") is None, what
+        if number % 5 in (0, 4):
+            zkey = ProvingKeyHandle.load("ark", bad, None).encode("zkey")
+            with pytest.raises(KeyFileError):
+                assert rln.ProvingKey.from_zkey(zkey, rln.circuit.rln(), name="x") is None, what
+
+
+def test_d5_a_wrong_point_of_a_wire_that_is_a_bit_is_caught_too(key: rln.ProvingKey) -> None:
+    """A bit is zero in half of all statements, where its points do not matter."""
+    start, _ = query_places(key.to_arkzkey())["a_query"]
+    ark, circuit = key.to_arkzkey(), rln.circuit.rln()
+    bits = [a[0][0] for a, _, c in circuit.r1cs.rows() if not c and len(a) == 1]
+    assert len(bits) >= 50
+    for wire in random.Random(6).sample(bits, 6):
+        at = start + 64 * wire
+        bad = patched(ark, at, plus(ark[at : at + 64], G1))
+        with pytest.raises(KeyFileError):
+            assert rln.ProvingKey.from_arkzkey(bad, key.graph_data, name="x") is None, wire
+
+
+def test_d5_a_key_with_another_circuits_graph_is_refused(key: rln.ProvingKey) -> None:
+    for circuit in (rln.circuit.rln(20, 15), rln.circuit.rln(19, 16), rln.circuit.rln_multi(20, 16, 2)):
+        with pytest.raises(InputError):
+            rln.ProvingKey.from_arkzkey(key.to_arkzkey(), circuit.graph, name="x")
+
+
+# ---- D6 ---------------------------------------------------------------------------------------------
+
+
+def test_d6_what_was_hashed_is_what_is_parsed(
+    key: rln.ProvingKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is replaced right after its digest was compared; the key that loads is the first one."""
+    import hashlib
+
+    path, other = tmp_path / "key", rln.setup(rln.circuit.rln(2, 2))
+    key.save(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    check, reads = rln.keys.check_pin, []
+    read_bytes = Path.read_bytes
+
+    def counted(self: Path) -> bytes:
+        reads.append(self)
+        return read_bytes(self)
+
+    def then_replace(*arguments: str) -> None:
+        check(*arguments)
+        other.save(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(rln.keys, "check_pin", then_replace)
+    loaded = rln.ProvingKey.load(path, sha256=digest)
+    assert loaded.digest == key.digest
+    assert reads == [path]
+    with pytest.raises(KeyFileError, match="SHA-256"):
+        rln.ProvingKey.load(path, sha256=digest)
+
+
+def test_d6_a_file_that_was_changed_is_refused(key: rln.ProvingKey, tmp_path: Path) -> None:
+    import hashlib
+
+    data = key.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    path = tmp_path / "key"
+    for place in (0, 8, 20, 100, 500, len(data) // 2, len(data) - 1):
+        path.write_bytes(patched(data, place, bytes([data[place] ^ 1])))
+        with pytest.raises(KeyFileError, match="SHA-256"):
+            rln.ProvingKey.load(path, sha256=digest)
+        with pytest.raises(InputError):
+            rln.ProvingKey.load(path)
+    path.write_bytes(data)
+    assert rln.ProvingKey.load(path, sha256=digest).digest == key.digest
+    for name in rln.verifying_key.PACKAGED:
+        assert rln.VerifyingKey.builtin(name).public_inputs == 5
+
+
+def test_d6_a_packaged_key_that_was_changed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pkgutil
+
+    read = pkgutil.get_data
+    monkeypatch.setattr(pkgutil, "get_data", lambda *a: (read(*a) or b"")[:-1] + b"\x00")
+    with pytest.raises(KeyFileError, match="SHA-256"):
+        rln.VerifyingKey.builtin("zerokit-20")
+
+
+# ---- D8 ---------------------------------------------------------------------------------------------
+
+
+def toxic() -> list[int]:
+    """The five 64-byte numbers that the child's random source gives: byte i is a simple function of i."""
+    data = bytes((i * 73 + i // 7 * 19 + 5) & 0xFF for i in range(320))
+    return [int.from_bytes(data[i : i + 64], "little") for i in range(0, 320, 64)]
+
+
+SET_UP = """
+import sys, rln
+from rln.lowlevel import entropy
+from rln.lowlevel._call import ffi
+kept = []
+def fill(out):
+    for i in range(len(out)):  # never a Python object with the whole
+        out[i] = (i * 73 + i // 7 * 19 + 5) & 0xFF
+    if "keep" in sys.argv:
+        kept.append(ffi.new("uint8_t[320]"))
+        ffi.memmove(kept[0], out, 320)
+entropy.fill = fill
+key = rln.setup(rln.circuit.rln(3, 4), threads=int(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_d8_nothing_of_the_toxic_waste_is_left_in_memory(threads: str) -> None:
+    with stopped(SET_UP, threads) as pid:
+        assert found(pid, needles(toxic())) == set()
+
+
+def test_d8_the_search_finds_what_is_there() -> None:
+    with stopped(SET_UP, "1", "keep") as pid:
+        assert found(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
+
+
+def needles(numbers: list[int]) -> dict[str, bytes]:
+    """What to look for: the random bytes, and the numbers mod r, plain and in Montgomery form (also + r)."""
+    looks = {}
+    for i, number in enumerate(numbers):
+        scalar = number % R
+        montgomery = scalar * 2**256 % R
+        looks[f"random bytes {i}"] = number.to_bytes(64, "little")[16:48]
+        looks[f"scalar {i}"] = word(scalar)
+        looks[f"Montgomery form {i}"] = word(montgomery)
+        looks[f"Montgomery form {i} + r"] = word(montgomery + R)
+        looks[f"inverse {i}"] = word(pow(scalar, -1, R))
+        looks[f"inverse in Montgomery form {i}"] = word(pow(scalar, -1, R) * 2**256 % R)
+    return looks
+
+
+class stopped:  # noqa: N801 - reads as a word
+    """A child that runs a program up to its "ready" and waits there; its pid."""
+
+    def __init__(self, program: str, *arguments: str) -> None:
+        command = [sys.executable, "-c", program, *arguments]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        )
+
+    def __enter__(self) -> int:
+        self.next()
+        return self.process.pid
+
+    def next(self) -> str:
+        """Let it run up to its next line, and return that."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode().strip()
+        assert line.startswith("ready"), line
+        return line
+
+    def go_on(self) -> str:
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        return self.next()
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+def found(pid: int, looks: dict[str, bytes]) -> set[str]:
+    """Which of the needles stand somewhere in the writable memory of a process."""
+    names = set()
+    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in maps:
+            span, permissions = line.split()[:2]
+            if "w" not in permissions:
+                continue
+            start, end = (int(number, 16) for number in span.split("-"))
+            memory.seek(start)
+            try:
+                data = memory.read(end - start)
+            except OSError:
+                continue
+            names |= {name for name, needle in looks.items() if needle in data}
+    return names
+
+
+def test_d8_a_key_made_here_says_so(key: rln.ProvingKey) -> None:
+    assert str(key.provenance) == "made here, alone"
+    assert str(rln.ProvingKey.decode(key.encode(), check=False).provenance) == "made here, alone"
+    assert not key.is_pinned
