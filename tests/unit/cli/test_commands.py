@@ -395,10 +395,10 @@ def test_vectors_of_an_unknown_noun(tmp_path):
 
 
 def test_machine_failures_are_three(files, tmp_path, monkeypatch):
-    def no_entropy(count):
+    def no_entropy(out):
         raise rln.EntropyError("entropy: none")
 
-    monkeypatch.setattr("rln.lowlevel.entropy.draw", no_entropy)
+    monkeypatch.setattr("rln.lowlevel.entropy.fill", no_entropy)
     assert run_json("identity", "new", "--out", tmp_path / "a", status=3)["error"] == "EntropyError"
     assert not (tmp_path / "a").exists()
 
