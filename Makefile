@@ -28,7 +28,9 @@ lint: $(VENV)/equipped
 	$(BIN)/python native/gen --check
 
 bench: $(VENV)/equipped
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+	@mkdir -p build
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=build/benchmarks.json
+	$(BIN)/python benchmarks/table.py build/benchmarks.json
 
 clean:
 	rm -rf $(VENV) build dist rln.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -20,7 +20,7 @@ def bench_groth16py(benchmark, subject, peer_key):
 
 
 @pytest.mark.parametrize("size", [1, 16, 256])
-@pytest.mark.benchmark(group="verify a batch")
+@pytest.mark.benchmark(group="verify a batch of proofs")
 def bench_batch(benchmark, subject, size):
     from rln.proof import from_public_inputs
 

@@ -185,7 +185,10 @@ class Group:
             plan = self._tree.plan_extend(
                 hashes.poseidon_many(packed, 2, threads=1 if len(pairs) < 256 else self._threads)
             )
-            added = [Membership(start + i, limit, commitment) for i, (commitment, limit) in enumerate(pairs)]
+            added = [
+                Membership(start + i, limit, commitment, self.proof)
+                for i, (commitment, limit) in enumerate(pairs)
+            ]
             with self._state:
                 step = self._history.push(plan.root)
                 self._tree.apply(plan)
@@ -277,4 +280,4 @@ class Group:
         return index
 
     def _membership(self, index: int) -> Membership:
-        return Membership(index, self._limits[index], self._commitments[index])
+        return Membership(index, self._limits[index], self._commitments[index], self.proof)

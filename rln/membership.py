@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from rln import scalar
@@ -34,6 +34,8 @@ class Membership:
         index: of the leaf, 0 or more.
         limit: messages in an epoch, 1 to 65,536 (a group has its own, lower bound).
         commitment: identity commitment, a field element other than 0.
+        paths: gives the newest path for an index, where the group itself is at hand; it takes no part in
+            equality or printing.
 
     Raises:
         ParameterError: a number outside its range.
@@ -43,6 +45,7 @@ class Membership:
     index: int
     limit: int
     commitment: int
+    paths: Callable[[int], MerkleProof] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)

@@ -33,7 +33,8 @@ class Prover:
         key: the proving key.
         ids: gives out message ids, each one once. One member has one allocator, whatever else he runs.
         clock: which epoch it is.
-        path: from the member's leaf to the root, or what gives it anew for each proof; None until `prepare`.
+        path: from the member's leaf to the root, or what gives it anew for each proof. None asks the group
+            that the membership came from; without one, call `prepare` first.
         params: the provider's document; key and clock must be those that it names.
         self_check: verify each proof before it leaves. A malformed key could otherwise give proofs away that
             say too much; False is accepted for a key that is pinned in the package.
@@ -77,11 +78,9 @@ class Prover:
         self._clock = clock
         self._self_check = self_check
         self._threads = threads
-        self._path: PathSource | None = None
-        if isinstance(path, MerkleProof):
-            self.prepare(path)
-        else:
-            self._path = path
+        self._path: PathSource | None = membership.paths if path is None else path
+        if isinstance(self._path, MerkleProof):
+            self.prepare(self._path)
 
     def prepare(self, path: MerkleProof) -> None:
         """Use this path for the proofs from now on.

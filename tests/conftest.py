@@ -3,7 +3,8 @@
 Environment:
     RLN_ZEROKIT_DIR  a directory with zerokit's keys and graphs (tree_depth_20/graph.bin and so on); tests
                      that need it skip with a reason when it is unset
-    RLN_REQUIRE      a list such as `zerokit,node`: what must be there, so that its skips become failures
+    RLN_REQUIRE      a list such as `zerokit,node,valgrind`: what must be there, so that its skips become
+                     failures
     CI               when set, hypothesis draws the same examples in every run
 """
 

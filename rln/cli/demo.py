@@ -112,7 +112,7 @@ def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[
     def prover(identity: Identity) -> Prover:
         member = group.membership(identity.commitment)
         return Prover(
-            identity, member, key, ids=MemoryMessageIds(), clock=clock, path=group.proof, threads=threads
+            identity, member, key, ids=MemoryMessageIds(), clock=clock, threads=threads
         )
 
     first = prover(alice)

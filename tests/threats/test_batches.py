@@ -162,9 +162,7 @@ def test_d11_items_that_come_again(key: rln.ProvingKey, proofs: list[rln.RlnProo
     assert answers(key, batch, 2) == [proof is not bad for proof in batch]
 
 
-def test_d11_a_verdict_for_each_message_as_alone(
-    key: rln.ProvingKey, proofs: list[rln.RlnProof]
-) -> None:
+def test_d11_a_verdict_for_each_message_as_alone(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
     """Through the verifier, with everything that can be wrong with a message."""
     stage = Stage(key)
     member = stage.join(limit=8)

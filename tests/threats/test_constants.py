@@ -25,7 +25,12 @@ def test_d12_constants_come_from_the_grain_generator(width: int) -> None:
 
 @pytest.mark.parametrize("arity", range(1, 9))
 def test_d12_the_optimised_form_equals_the_dense_one(arity: int) -> None:
-    for inputs in ([0] * arity, [R - 1] * arity, list(range(1, arity + 1)), [2**253 + i for i in range(arity)]):
+    for inputs in (
+        [0] * arity,
+        [R - 1] * arity,
+        list(range(1, arity + 1)),
+        [2**253 + i for i in range(arity)],
+    ):
         assert rln.poseidon_hash(inputs) == oracle.poseidon(inputs)
 
 

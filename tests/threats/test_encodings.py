@@ -179,7 +179,11 @@ def test_c2_all_2304_single_bit_flips_are_refused(key: rln.ProvingKey, told: rln
     for data in (told.proof, inputs):
         for bit in range(8 * len(data)):
             bad = patched(data, bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8]))
-            good = accepted(verifying, inputs, bad) if data is told.proof else accepted(verifying, bad, told.proof)
+            good = (
+                accepted(verifying, inputs, bad)
+                if data is told.proof
+                else accepted(verifying, bad, told.proof)
+            )
             assert not good, bit
             flipped += 1
     assert flipped == 2304
@@ -249,7 +253,13 @@ def test_c4_the_shape_is_exact(key: rln.ProvingKey, told: rln.RlnProof) -> None:
         with pytest.raises(FieldRangeError):
             snarkjs.read_proof(json.dumps({**text, "pi_a": pi_a}).encode())
     vk = json.loads(key.verifying_key.to_json())
-    for change in ({"nPublic": "5"}, {"nPublic": 4}, {"nPublic": 5.0}, {"nPublic": True}, {"IC": vk["IC"][:5]}):
+    for change in (
+        {"nPublic": "5"},
+        {"nPublic": 4},
+        {"nPublic": 5.0},
+        {"nPublic": True},
+        {"IC": vk["IC"][:5]},
+    ):
         with pytest.raises(EncodingError):
             rln.VerifyingKey.from_json(json.dumps({**vk, **change}).encode())
 
@@ -376,7 +386,9 @@ def call(name: str, arguments: list[object], place: int | None, n: int) -> int:
         elif isinstance(argument, tuple):
             kind, value = argument
             size = n if i == place else value if kind == OUT else len(value)
-            buffer = ffi.new("uint8_t[]", b"\xaa" * size if kind == OUT else (value * (size // len(value) + 1))[:size])
+            buffer = ffi.new(
+                "uint8_t[]", b"\xaa" * size if kind == OUT else (value * (size // len(value) + 1))[:size]
+            )
             exact = ffi.from_buffer("uint8_t[]", bytearray(bytes(ffi.buffer(buffer)[:size])))
             if kind == OUT:
                 outputs.append(exact)

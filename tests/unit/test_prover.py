@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 
 import pytest
@@ -53,8 +54,9 @@ def test_everything_is_validated_before_an_id_is_burnt(world):
     for signal in ("text", bytearray(b"x"), None):
         with pytest.raises(rln.EncodingError):
             world.prover(member, ids).prove(signal)
+    alone = dataclasses.replace(world.group.membership(member.commitment), paths=None)
     with pytest.raises(ParameterError, match="path: expected one"):
-        world.prover(member, ids, path=None).prove(b"x")
+        rln.Prover(member, alone, world.key, ids=ids, clock=world.clock).prove(b"x")
     wrong = world.group.proof(world.group.membership(other.commitment).index)
     with pytest.raises(ParameterError, match="another leaf's"):
         world.prover(member, ids, path=lambda index: wrong).prove(b"x")
@@ -133,6 +135,16 @@ def test_parts_must_belong_together(world):
     deep.register(alice.commitment, 2)
     with pytest.raises(ParameterError, match="path: expected 3 levels, got 4"):
         world.prover(alice, path=deep.proof(0))
+
+
+def test_a_membership_fresh_from_its_group_brings_its_paths(world):
+    alice = rln.Identity.generate()
+    membership = world.group.register(alice.commitment, limit=2)
+    prover = rln.Prover(alice, membership, world.key, ids=MemoryMessageIds(), clock=world.clock)
+    world.join()
+    assert prover.prove(b"x").root == world.group.root
+    assert membership == rln.Membership(membership.index, 2, alice.commitment)
+    assert "paths" not in repr(membership)
 
 
 def test_prepare_sets_the_path_until_the_next_one(world):

@@ -1,0 +1,61 @@
+"""Threats D7: hostile key and graph files take little memory and little time, and are refused in words."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rln
+from tests.story import DEPTH, LIMIT_BITS, small_key
+from tests.threats import hostile
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ENOUGH = {"own-rehashed": "60"}
+
+
+@pytest.fixture(scope="module")
+def files(key: rln.ProvingKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One good file of each form, small; and the large ones of RLN(20, 16)."""
+    directory = tmp_path_factory.mktemp("hostile")
+    circuits = {"small": rln.circuit.rln(DEPTH, LIMIT_BITS), "large": rln.circuit.rln()}
+    for size, made in (("small", small_key()), ("large", key)):
+        forms = {
+            "arkzkey": made.to_arkzkey(),
+            "zkey": made.to_zkey(),
+            "graph": made.graph_data,
+            "r1cs": circuits[size].r1cs.encode(),
+            "own": made.encode(),
+            "own-rehashed": made.encode(),
+            "vk": made.verifying_key.encode(),
+            "vk-json": made.verifying_key.to_json(),
+        }
+        for form, data in forms.items():
+            (directory / f"{size}.{form}").write_bytes(data)
+    return directory
+
+
+def fed(form: str, path: Path, kind: str, most: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "tests.threats.hostile", form, str(path), kind, "1", most]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, f"the loader ended its process: {done.returncode} {done.stderr[-2000:]}"
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("form", hostile.LOADERS)
+@pytest.mark.parametrize("kind", hostile.KINDS)
+def test_d7_damaged_files_are_refused_or_loaded_within_bounds(files: Path, form: str, kind: str) -> None:
+    found = fed(form, files / f"small.{form}", kind, ENOUGH.get(form, "300"))
+    assert found["wrong"] == []
+    assert found["failed"] == 0
+    assert found["refused"] > 0
+
+
+@pytest.mark.parametrize("form", ["arkzkey", "zkey", "graph", "r1cs"])
+def test_d7_large_files_with_numbers_that_lie(files: Path, form: str) -> None:
+    found = fed(form, files / f"large.{form}", "count", "60")
+    assert found["wrong"] == []
+    assert found["failed"] == 0
+    assert found["refused"] > 0
