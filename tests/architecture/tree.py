@@ -1,5 +1,6 @@
 """The files of the project, as a clone has them."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,12 +11,10 @@ MADE |= {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".benchma
 
 def project_files() -> list[Path]:
     """Paths relative to the root: those that git knows or would take, or all that nothing has made."""
-    listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, text=True,
-    )  # fmt: skip
-    if listed.returncode == 0 and (ROOT / ".git").exists():
-        return sorted({Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()})
+    if shutil.which("git") and (ROOT / ".git").exists():
+        command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return sorted({Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file()})
     return sorted(
         path
         for path in (p.relative_to(ROOT) for p in ROOT.rglob("*") if p.is_file())
