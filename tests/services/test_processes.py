@@ -1,4 +1,4 @@
-"""Forks and threads: a child draws its own numbers and makes its own pool; public objects stand eight threads."""
+"""Forks and threads: a child draws its own numbers; public objects stand eight threads."""
 
 import os
 import threading

@@ -19,7 +19,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,8 +30,8 @@ from rln.statement import Statement
 from tests.conftest import lacking
 from tests.native import ctime
 from tests.story import World
+from tests.threats.memory import found, stopped
 from tests.threats.stage import R, word
-from tests.threats.test_keys import found, stopped
 
 SECRET = rln.Identity.from_seed(b"a secret of the tests").secret().reveal()
 
@@ -320,7 +320,7 @@ def valgrind() -> None:
 @pytest.mark.usefixtures("valgrind")
 @pytest.mark.parametrize("level", [None, "-O2", "-Os"])
 def test_e10_nothing_that_is_called_constant_depends_on_a_secret(level: str | None) -> None:
-    """As released, and where CI is set (each build takes long) at other levels: a compiler may undo the care."""
+    """As released, and where CI is set at other levels too (a build takes long)."""
     if level and not os.environ.get("CI"):
         pytest.skip("other optimisation levels are for CI")
     done = ctime.check(ctime.build(level))

@@ -306,7 +306,7 @@ OUT, IN = "out", "in"
 
 
 def c_calls(key: rln.ProvingKey, told: rln.RlnProof) -> dict[str, list[object]]:
-    """For each C function with buffers: arguments that are right. (IN, bytes) and (OUT, n) take two places."""
+    """For each C function with buffers the right arguments; (IN, bytes) and (OUT, n) take two places."""
     secret = identity.from_secret(word(77))
     compressed, plain = key.verifying_key.encode(), key.verifying_key.encode(compressed=False)
     graph = Graph.load(key.graph_data)

@@ -4,10 +4,7 @@ import hashlib
 import json
 import pkgutil
 import random
-import signal
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from rln.keyfile import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from tests.oracle import bn254
+from tests.threats.memory import found, stopped
 from tests.threats.stage import (
     G1,
     INFINITY_1,
@@ -31,7 +29,6 @@ from tests.threats.stage import (
     negated,
     patched,
     plus,
-    times,
     word,
     words,
 )
@@ -452,55 +449,6 @@ def needles(numbers: list[int]) -> dict[str, bytes]:
         looks[f"inverse {i}"] = word(pow(scalar, -1, R))
         looks[f"inverse in Montgomery form {i}"] = word(pow(scalar, -1, R) * 2**256 % R)
     return looks
-
-
-class stopped:  # noqa: N801 - reads as a word
-    """A child that runs a program up to its "ready" and waits there; its pid."""
-
-    def __init__(self, program: str, *arguments: str) -> None:
-        command = [sys.executable, "-c", program, *arguments]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
-        )
-
-    def __enter__(self) -> int:
-        self.next()
-        return self.process.pid
-
-    def next(self) -> str:
-        """Let it run up to its next line, and return that."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode().strip()
-        assert line.startswith("ready"), line
-        return line
-
-    def go_on(self) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(b"\n")
-        self.process.stdin.flush()
-        return self.next()
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
-
-
-def found(pid: int, looks: dict[str, bytes]) -> set[str]:
-    """Which of the needles stand somewhere in the writable memory of a process."""
-    names = set()
-    with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
-        for line in maps:
-            span, permissions = line.split()[:2]
-            if "w" not in permissions:
-                continue
-            start, end = (int(number, 16) for number in span.split("-"))
-            memory.seek(start)
-            try:
-                data = memory.read(end - start)
-            except OSError:
-                continue
-            names |= {name for name, needle in looks.items() if needle in data}
-    return names
 
 
 def test_d8_a_key_made_here_says_so(key: rln.ProvingKey) -> None:
