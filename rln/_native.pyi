@@ -331,7 +331,6 @@ class _Lib:
         witness: CData,
         blinding: bytes | CData,
         blinding_len: int,
-        allow_fixed: int,
         pool: CData,
         proof: CData,
         proof_len: int,

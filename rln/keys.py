@@ -16,7 +16,8 @@ from typing import Final, Self
 from rln import scalar
 from rln.argument import plain_bytes
 from rln.circuit import Circuit
-from rln.errors import KeyFileError, ParameterError
+from rln.errors import InputError, KeyFileError, ParameterError
+from rln.files import write_file
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters, KeyFile, Provenance, check_digest, is_key_file
 from rln.lowlevel import entropy, groth16
@@ -72,7 +73,7 @@ class ProvingKey:
 
     @classmethod
     def _of(cls, file: KeyFile, handle: groth16.ProvingKeyHandle) -> Self:
-        graph = Graph.load(file.graph)
+        graph = _load_graph(file.graph)
         key = object.__new__(cls)
         key._handle, key._graph, key._graph_data = handle, graph, file.graph
         key.parameters, key.circuit_digest = file.parameters, file.circuit_digest
@@ -209,7 +210,7 @@ class ProvingKey:
         threads: int | None,
     ) -> Self:
         if circuit is None:
-            parameters, digest = _parameters_of(Graph.load(graph), limit_bits), None
+            parameters, digest = _parameters_of(_load_graph(graph), limit_bits), None
         else:
             parameters, digest = _parameters(circuit), circuit.digest
         key = cls._of(KeyFile(parameters, digest, Provenance(name), data, graph), handle)
@@ -341,29 +342,15 @@ def setup(
     return ProvingKey._of(file, handle)
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a whole file beside its place, make it durable, then move it there.
-
-    Args:
-        path: of the file.
-        data: its content.
-        mode: permissions; 0o600 for what holds a secret.
-    """
-    temporary = path.with_name(f".{path.name}.{entropy.draw(8).hex()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def _parameters(circuit: Circuit) -> CircuitParameters:
     return CircuitParameters(circuit.depth, circuit.limit_bits, circuit.max_out)
+
+
+def _load_graph(data: bytes) -> Graph:
+    try:
+        return Graph.load(data)
+    except InputError as error:
+        raise error if str(error).startswith("graph") else type(error)(f"graph: {error}") from error
 
 
 def _parameters_of(graph: Graph, limit_bits: int) -> CircuitParameters:

@@ -251,11 +251,12 @@ rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix 
 
 /* ---- Groth16 proofs ------------------------------------------------------------------------------ */
 
-/* proof (128 bytes). blinding: r || s, two scalars; RLN_ERR_ENTROPY when allow_fixed is 0 and one of
- * them is zero or they are equal. Time depends on the witness. */
+/* proof (128 bytes). blinding: 128 bytes of fresh entropy, 64 for each of r and s (RLN_ERR_ENTROPY when one
+ * of them comes out zero or they are equal), or the 64 bytes of two scalars r || s, taken as they are, to make
+ * a known proof again. Time depends on the witness. */
 rln_status rln_proof_create(const rln_proving_key *key, const rln_witness *witness,
-                            const uint8_t *blinding, size_t blinding_len, int allow_fixed,
-                            rln_pool *pool, uint8_t *proof, size_t proof_len, rln_fault *fault);
+                            const uint8_t *blinding, size_t blinding_len, rln_pool *pool,
+                            uint8_t *proof, size_t proof_len, rln_fault *fault);
 /* The values h_i that multiply the H query (zerokit-spec 6 step 4), domain scalars. */
 rln_status rln_proof_quotient(const rln_proving_key *key, const rln_witness *witness, rln_pool *pool,
                               uint8_t *r, size_t r_len, rln_fault *fault);

@@ -56,14 +56,16 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
     if extended:
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
-    try:
+    with naming(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise UnusableFile(f"{path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(document.pretty(content))
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(document.pretty(content))
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def read_secret(path: Path) -> Identity:
@@ -90,7 +92,6 @@ def _identity(seed_file: str | None, extended: bool) -> Identity:
         return Identity.generate_extended() if extended else Identity.generate()
     seed = sys.stdin.buffer.read(_SEED_LIMIT + 1) if seed_file == "-" else read_file(Path(seed_file))
     if not 0 < len(seed) <= _SEED_LIMIT:
-        raise UnusableFile(
-            f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {len(seed)} or more"
-        )
+        got = "more" if seed else "none"
+        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {got}")
     return Identity.from_seed(seed, extended)

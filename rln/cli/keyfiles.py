@@ -36,6 +36,15 @@ def kind_of(path: Path, data: bytes) -> str:
     raise ParameterError("expected our key file, a .zkey or an .arkzkey")
 
 
+def names_verifying_key(name: str) -> bool:
+    """Is it a built-in name or a file of JSON, so a verifying key alone."""
+    return name in PACKAGED or _is_json(Path(name), read_file(Path(name)))
+
+
+def _is_json(path: Path, data: bytes) -> bool:
+    return path.suffix == ".json" or data.lstrip()[:1] == b"{"
+
+
 def open_proving_key(
     path: Path,
     graph: Path | None = None,
@@ -50,6 +59,8 @@ def open_proving_key(
     Raises:
         InputError: which file, and what is wrong with it.
     """
+    if str(path) in PACKAGED and not path.exists():
+        raise ParameterError(f"{path}: expected the file of a proving key; the package holds the verifying key")
     with naming(path):
         kind_of(path, read_file(path)[:16])
         if graph is not None:
@@ -70,7 +81,7 @@ def open_verifying_key(name: str) -> VerifyingKey:
     path = Path(name)
     with naming(path):
         data = read_file(path)
-        if path.suffix == ".json" or data.lstrip()[:1] == b"{":
+        if _is_json(path, data):
             return VerifyingKey.from_json(data)
         kind = kind_of(path, data)
         if kind == OWN:

@@ -16,14 +16,16 @@ from rln.cli.keyfiles import (
     GraphOption,
     LimitBitsOption,
     kind_of,
+    names_verifying_key,
     open_proving_key,
     open_verifying_key,
 )
+from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
 from rln.errors import ParameterError
 from rln.keyfile import CircuitParameters
-from rln.keys import ProvingKey, write_file
-from rln.verifying_key import PACKAGED, VerifyingKey
+from rln.keys import ProvingKey
+from rln.verifying_key import VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -56,10 +58,10 @@ def setup(
 
     def action() -> Report:
         circuit = _circuit(CircuitParameters(depth, limit_bits, max_out))
+        check_output(out)
         with Bar("setup", as_json).running() as progress:
             key = keys.setup(circuit, threads=threads, progress=progress)
-        with naming(out):
-            key.save(out)
+        write_output(out, key.encode())
         return _about(key, out)
 
     run(action, as_json)
@@ -75,9 +77,9 @@ def info(
     """What a key file says about itself, without checking it."""
 
     def action() -> Report:
-        path = Path(file)
-        if file in PACKAGED or path.suffix == ".json":
+        if names_verifying_key(file):
             return _about_verifying(open_verifying_key(file), file)
+        path = Path(file)
         data = read_file(path)
         with naming(path):
             if kind_of(path, data) == OWN:
@@ -101,7 +103,7 @@ def check(
 
     def action() -> Report:
         path = Path(file)
-        if file in PACKAGED or path.suffix == ".json":
+        if names_verifying_key(file):
             key = open_verifying_key(file)
             with naming(path):
                 key.check_rln(key.public_inputs)
@@ -130,9 +132,10 @@ def import_key(
     """Check a foreign key with its graph, and write both as one file of ours."""
 
     def action() -> Report:
+        check_apart({"--graph": graph, "--out": out})
+        check_output(out)
         key = open_proving_key(file, graph, sha256, limit_bits=limit_bits, name=name)
-        with naming(out):
-            key.save(out)
+        write_output(out, key.encode())
         return _about(key, out)
 
     run(action, as_json)
@@ -150,12 +153,12 @@ def export(
     """Write a key, or a part of it, in somebody else's format."""
 
     def action() -> Report:
+        check_apart({"FILE": file, "--graph": graph, "--out": out})
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
             data = _export(open_proving_key(file, graph, limit_bits=limit_bits), to)
-        with naming(out):
-            write_file(out, data)
+        write_output(out, data)
         return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
 
     run(action, as_json)

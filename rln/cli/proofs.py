@@ -12,11 +12,12 @@ from rln import snarkjs, wtns
 from rln.cli import numbers
 from rln.cli.identity import write_secret
 from rln.cli.keyfiles import GraphOption, LimitBitsOption, open_proving_key, open_verifying_key
+from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
 from rln.hashing import poseidon_hash
 from rln.identity import Identity
-from rln.keys import ProvingKey, write_file
+from rln.keys import ProvingKey
 from rln.lowlevel.witness import Witness
 from rln.share import Share
 from rln.slashing import recover_secret
@@ -25,7 +26,7 @@ from rln.statement import SECRET, Statement
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
 PinOption = Annotated[
     str | None,
-    typer.Option("--sha256", help="The key file must be this one; then its checks are not repeated."),
+    typer.Option("--sha256", help="The key file must be this one; then the checks of our own file are not repeated."),
 ]
 InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
 
@@ -42,9 +43,11 @@ def witness(
     """Compute the assignment of all wires, for snarkjs to prove from."""
 
     def action() -> Report:
+        check_apart({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
+        check_output(out)
         opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
         made, values, _ = _witness(opened, input_file)
-        write_file(out, wtns.write(made.read(0, made.size)), 0o600)
+        write_output(out, wtns.write(made.read(0, made.size)), 0o600)
         return Report(
             {"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
             f"{made.size} wires written to {out}",
@@ -67,6 +70,11 @@ def prove(
     """Prove what witness.json says. The message id in it must never have been used in its epoch."""
 
     def action() -> Report:
+        check_apart(
+            {"--key": key, "--graph": graph, "--input": input_file, "--proof": proof, "--public": public}
+        )
+        check_output(proof)
+        check_output(public)
         opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
         made, values, expected = _witness(opened, input_file)
         if values != expected:
@@ -74,8 +82,8 @@ def prove(
         points = opened.prove(made, threads)
         if not opened.verifying_key.verify(values, points):
             raise KeyFileError(f"{key}: the proof that the key made does not verify; nothing was written")
-        write_file(proof, snarkjs.write_proof(points))
-        write_file(public, snarkjs.write_public(values))
+        write_output(proof, snarkjs.write_proof(points))
+        write_output(public, snarkjs.write_public(values))
         return Report(
             {"proof": str(proof), "public": [str(value) for value in values]},
             f"proof written to {proof}, public values to {public}",

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ class Report:
     data: Mapping[str, object]
     text: str | RenderableType = ""
     status: int = ACCEPTED
+
+
+_MACHINE = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 
 class UnusableFile(InputError):
@@ -81,12 +85,12 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnusableFile(f"{path}: {error.strerror}") from error
+        raise _of_file(path, error) from error
 
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """Put the file's name before the message of an input error."""
+    """Put the file's name before the message of an input error, and make one of what the system refuses."""
     try:
         yield
     except InputError as error:
@@ -94,7 +98,12 @@ def naming(path: Path | str) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
-        raise UnusableFile(f"{path}: {error.strerror}") from error
+        raise _of_file(path, error) from error
+
+
+def _of_file(path: Path | str, error: OSError) -> RlnError:
+    kind = NativeError if error.errno in _MACHINE else UnusableFile
+    return kind(f"{path}: {error.strerror}")
 
 
 @dataclass(slots=True)

@@ -107,9 +107,10 @@ def read(path: Path) -> VectorFile:
         EncodingError: not such a document.
     """
     with naming(path):
+        data = read_file(path)
         if path.stem not in CHECKERS:
             raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
-        content: Any = document.read(read_file(path), "vectors", _SIZE_LIMIT, depth=16)
+        content: Any = document.read(data, "vectors", _SIZE_LIMIT, depth=16)
         cases = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
         if not cases:
             raise UnusableFile("expected cases, got none")

@@ -31,6 +31,7 @@ PROOF_BYTES = 128
 POINTS_BYTES = 256
 COEFFICIENT_BYTES = 16
 SETUP_RANDOM_BYTES = 320
+BLINDING_RANDOM_BYTES = 128
 
 _ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
 _POLL_SECONDS = 0.05
@@ -232,12 +233,15 @@ def prove(
         FieldRangeError: r or s is not canonical.
         EntropyError: no fresh blinders could be drawn.
     """
-    scalars = _fresh_blinding() if blinding is None else _fixed_blinding(blinding)
+    blinders = _fresh_blinding() if blinding is None else _fixed_blinding(blinding)
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
-    status = lib.rln_proof_create(
-        key.pointer, witness.pointer, scalars, len(scalars), int(blinding is not None),
-        _threads.pool(threads), out, PROOF_BYTES, fault,
-    )  # fmt: skip
+    try:
+        pool, size = _threads.pool(threads), len(blinders)
+        status = lib.rln_proof_create(
+            key.pointer, witness.pointer, blinders, size, pool, out, PROOF_BYTES, fault
+        )
+    finally:
+        _call.wipe(blinders)
     _call.check(status, fault, "proof")
     return _call.take(out)
 
@@ -334,16 +338,17 @@ def _format(format: str) -> int:
     return FORMATS[format]
 
 
-def _fresh_blinding() -> bytes:
-    wide = entropy.draw(128)
-    return b"".join(
-        (int.from_bytes(wide[i : i + 64], "little") % _ORDER).to_bytes(32, "little") for i in (0, 64)
-    )
+def _fresh_blinding() -> CData:
+    blinders = _call.output(BLINDING_RANDOM_BYTES)
+    entropy.fill(blinders)
+    return blinders
 
 
-def _fixed_blinding(blinding: tuple[int, int]) -> bytes:
+def _fixed_blinding(blinding: tuple[int, int]) -> CData:
     r, s = (_call.within("blinding", value, 0, _ORDER - 1) for value in blinding)
-    return r.to_bytes(32, "little") + s.to_bytes(32, "little")
+    blinders = _call.output(64)
+    ffi.memmove(blinders, r.to_bytes(32, "little") + s.to_bytes(32, "little"), 64)
+    return blinders
 
 
 def _run_beside(run: Callable[[], int], part: Callable[[], float], progress: Callable[[float], None]) -> int:

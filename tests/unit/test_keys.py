@@ -350,7 +350,7 @@ def test_no_randomness_no_proof(monkeypatch):
     """Threats D9."""
     world = World()
     prover = world.prover(world.join())
-    monkeypatch.setattr(entropy, "draw", bytes)
+    monkeypatch.setattr(entropy, "fill", lambda out: None)
     with pytest.raises(rln.EntropyError):
         prover.prove(b"hi")
 

@@ -82,7 +82,7 @@ def test_the_id_is_burnt_before_a_proof_exists(world, monkeypatch):
     ids = CountingIds()
     prover = world.prover(world.join(2), ids)
     with monkeypatch.context() as patch:
-        patch.setattr("rln.lowlevel.entropy.draw", bytes)
+        patch.setattr("rln.lowlevel.entropy.fill", lambda out: None)
         with pytest.raises(rln.EntropyError):
             prover.prove(b"x")
     assert ids.given == [range(1)]

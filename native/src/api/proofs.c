@@ -11,25 +11,27 @@ static rln_status match(const rln_proving_key *key, const rln_witness *witness, 
 }
 
 /* r, s from the blinding. A prover whose blinders are zero or equal shows parts of its witness. */
-static rln_status read_blinding(fr blind[2], const uint8_t *blinding, size_t blinding_len, int allow_fixed,
-                                rln_fault *fault) {
-    rln_status status = api_bytes(fault, "blinding", blinding, 64, blinding_len);
+static rln_status read_blinding(fr blind[2], const uint8_t *blinding, size_t blinding_len, rln_fault *fault) {
+    const int given = blinding && blinding_len == 64;
+    rln_status status = given ? RLN_OK : api_bytes(fault, "blinding", blinding, 128, blinding_len);
     for (size_t i = 0; i < 2 && status == RLN_OK; i++)
-        status = api_scalar(&blind[i], fault, "blinding", i, blinding + 32 * i);
-    if (status || allow_fixed) return status;
-    const uint64_t fixed = fr_is_zero(&blind[0]) | fr_is_zero(&blind[1]) | fr_equal(&blind[0], &blind[1]);
-    return fixed ? api_fail(RLN_ERR_ENTROPY, fault, "blinding", API_WHOLE, 0, 0) : RLN_OK;
+        if (given)
+            status = api_scalar(&blind[i], fault, "blinding", i, blinding + 32 * i);
+        else
+            fr_from_wide(&blind[i], blinding + 64 * i);
+    if (status || given) return status;
+    const uint64_t repeated = fr_is_zero(&blind[0]) | fr_is_zero(&blind[1]) | fr_equal(&blind[0], &blind[1]);
+    return repeated ? api_fail(RLN_ERR_ENTROPY, fault, "blinding", API_WHOLE, 0, 0) : RLN_OK;
 }
 
 rln_status rln_proof_create(const rln_proving_key *key, const rln_witness *witness, const uint8_t *blinding,
-                            size_t blinding_len, int allow_fixed, rln_pool *pool, uint8_t *r, size_t r_len,
-                            rln_fault *fault) {
+                            size_t blinding_len, rln_pool *pool, uint8_t *r, size_t r_len, rln_fault *fault) {
     fr blind[2] = {fr_zero(), fr_zero()};
     proof made;
     api_blank(r, r_len);
     rln_status status = api_bytes(fault, "proof", r, PROOF_BYTES, r_len);
     if (status == RLN_OK) status = match(key, witness, fault);
-    if (status == RLN_OK) status = read_blinding(blind, blinding, blinding_len, allow_fixed, fault);
+    if (status == RLN_OK) status = read_blinding(blind, blinding, blinding_len, fault);
     if (status == RLN_OK && proof_create(&made, key, witness_wires(witness), &blind[0], &blind[1], pool))
         status = RLN_ERR_MEMORY;
     if (status == RLN_OK) proof_encode(r, &made);

@@ -6,6 +6,7 @@ import pytest
 
 from rln import errors
 from rln.lowlevel import entropy, groth16
+from rln.lowlevel._call import ffi
 from rln.lowlevel.groth16 import ProvingKeyHandle, VerifyingKeyHandle
 from rln.lowlevel.witness import Witness
 from tests.unit.lowlevel.toy import (
@@ -55,7 +56,7 @@ def test_a_random_source_that_repeats_itself_makes_no_proof(
     monkeypatch: pytest.MonkeyPatch, key: ProvingKeyHandle, byte: bytes
 ) -> None:
     """Threats D9."""
-    monkeypatch.setattr(entropy, "draw", lambda n: byte * n)
+    monkeypatch.setattr(entropy, "fill", lambda out: ffi.memmove(out, byte * len(out), len(out)))
     with pytest.raises(errors.EntropyError, match="blinding"):
         groth16.prove(key, witness_of(3, 7))
 

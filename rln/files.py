@@ -1,0 +1,51 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from rln.lowlevel import entropy
+
+
+def check_place(path: Path) -> None:
+    """Look whether `write_file` may put a file there, before the work that makes its content.
+
+    Raises:
+        OSError: a directory, a link or a device stands there, or the folder is missing or closed to us.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise FileExistsError(errno.EEXIST, "expected a regular file or none, got a link or a device", str(path))
+    os.stat(path.parent)
+    if not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a whole file beside its place, make it durable, then move it there.
+
+    Args:
+        path: of the file; one that is there is replaced, anything else than a regular file is not.
+        data: its content.
+        mode: permissions; 0o600 for what holds a secret.
+
+    Raises:
+        OSError: it was not written; what stood there before still does.
+    """
+    check_place(path)
+    temporary = path.with_name(f".{path.name}.{entropy.draw(8).hex()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
