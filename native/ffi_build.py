@@ -22,7 +22,9 @@ def sources() -> list[str]:
 FLAGS = ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-strict-aliasing",
          "-ffunction-sections", "-Wno-unused-function",
          # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
-         "-fno-tree-vectorize"]
+         "-fno-tree-vectorize",
+         # Python's own flags ask for debug information, which would be nine tenths of the wheel
+         "-g0"]
 
 ffibuilder = FFI()
 ffibuilder.cdef(declarations())

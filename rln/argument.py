@@ -24,6 +24,16 @@ def whole(value: int, name: str, low: int, high: int) -> int:
     return value
 
 
+def instance(value: object, kind: type, name: str) -> None:
+    """Refuse what is not an instance of a class.
+
+    Raises:
+        ParameterError: it is not; the message names both types.
+    """
+    if not isinstance(value, kind):
+        raise ParameterError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+
+
 def nonzero(value: int, name: str) -> int:
     """Return the value when it is a field element other than 0.
 

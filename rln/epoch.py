@@ -175,6 +175,9 @@ class EpochClock:
         self._lock = threading.Lock()
         self._known: dict[int, Epoch] = {}
 
+    def __repr__(self) -> str:
+        return f"EpochClock({self._identifier!r}, period {self._period})"
+
     @property
     def identifier(self) -> bytes:
         """The rln identifier before hashing."""

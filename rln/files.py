@@ -18,7 +18,9 @@ def check_place(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise FileExistsError(errno.EEXIST, "expected a regular file or none, got a link or a device", str(path))
+        raise FileExistsError(
+            errno.EEXIST, "expected a regular file or none, got a link or a device", str(path)
+        )
     os.stat(path.parent)
     if not path.parent.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))

@@ -92,6 +92,9 @@ class Group:
     def __len__(self) -> int:
         return len(self._index_of)
 
+    def __repr__(self) -> str:
+        return f"Group(depth {self.depth}, {len(self)} members)"
+
     def is_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered now.
 

@@ -19,9 +19,13 @@ def poseidon_hash(inputs: Sequence[int]) -> int:
     Time is constant in the values.
 
     Raises:
-        ParameterError: no input, or more than 8.
+        ParameterError: no input, more than 8, or bytes, whose items would pass for field elements.
         FieldRangeError: an input is not a field element.
     """
+    if type(inputs) not in (list, tuple) and (
+        not isinstance(inputs, Sequence) or isinstance(inputs, (bytes, bytearray, memoryview, str))
+    ):
+        raise ParameterError(f"inputs: expected a sequence of int, got {type(inputs).__name__}")
     if not 1 <= len(inputs) <= MAX_ARITY:
         raise ParameterError(f"inputs: expected 1 to {MAX_ARITY} field elements, got {len(inputs)}")
     packed = [scalar.encode(value, f"inputs[{i}]") for i, value in enumerate(inputs)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln import scalar
-from rln.argument import plain_bytes
+from rln.argument import instance, plain_bytes
 from rln.circuit import Circuit
 from rln.errors import InputError, KeyFileError, ParameterError
 from rln.files import write_file
@@ -337,6 +337,7 @@ def setup(
     Raises:
         EntropyError: the random source failed.
     """
+    instance(circuit, Circuit, "circuit")
     handle = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
     return ProvingKey._of(file, handle)

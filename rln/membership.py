@@ -52,6 +52,10 @@ class Membership:
         whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
         nonzero(self.commitment, "commitment")
 
+    def __reduce__(self) -> tuple[type[Self], tuple[int, int, int]]:
+        """A copy, pickled ones included, is the three numbers: `paths` stays with the group."""
+        return type(self), (self.index, self.limit, self.commitment)
+
     @property
     def rate_commitment(self) -> int:
         """The leaf, computed from commitment and limit."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rln.argument import whole
+from rln.argument import instance, whole
 from rln.errors import KeyFileError, ParameterError
 from rln.identity import Identity
 from rln.keys import ProvingKey
@@ -57,6 +57,9 @@ class Prover:
         self_check: bool = True,
         threads: int | None = None,
     ) -> None:
+        instance(identity, Identity, "identity")
+        instance(membership, Membership, "membership")
+        instance(key, ProvingKey, "key")
         if identity.commitment != membership.commitment:
             raise ParameterError("membership: expected that of the identity, got another commitment's")
         whole(membership.limit, "limit", 1, key.parameters.largest_limit)

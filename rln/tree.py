@@ -76,6 +76,9 @@ class MerkleTree:
         self._writing = threading.RLock()
         self._state = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"MerkleTree(depth {self._depth}, {self._next_index} leaves set)"
+
     # ---- what the tree is
 
     @property

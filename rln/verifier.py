@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rln import scalar
-from rln.argument import plain_bytes
+from rln.argument import instance, plain_bytes
 from rln.epoch import Epoch
 from rln.errors import (
     EncodingError,
@@ -62,6 +62,7 @@ class Verifier:
         was_member: Callable[[int], bool] | None = None,
         threads: int | None = 1,
     ) -> None:
+        instance(verifying_key, VerifyingKey, "verifying_key")
         verifying_key.check_rln(verifying_key.public_inputs)
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none: nothing would be acceptable")
@@ -72,6 +73,9 @@ class Verifier:
         self._was_member = was_member
         self._threads = threads
         self._forget_at = 0
+
+    def __repr__(self) -> str:
+        return f"Verifier({self._key!r})"
 
     def check(self, proof: AnyProof, signal: bytes) -> Epoch:
         """Check all that needs no memory of other messages; the log is neither read nor written.

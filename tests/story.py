@@ -1,5 +1,6 @@
 """A small world for tests: one small key of each kind, a clock that stands still, a group, a log."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import rln
@@ -22,15 +23,32 @@ def small_multi_key() -> rln.ProvingKey:
     return rln.setup(rln.circuit.rln_multi(DEPTH, LIMIT_BITS, SLOTS), threads=1)
 
 
+class CountingLog(MemoryNullifierLog):
+    """A log that knows how often it was asked to remember something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inserts = 0
+
+    def insert_or_get(self, epoch: rln.Epoch, shares: Sequence[rln.Share]) -> tuple[rln.Share, ...]:
+        self.inserts += 1
+        return super().insert_or_get(epoch, shares)
+
+
 class World:
     """One application, from its first second on."""
 
-    def __init__(self, key: rln.ProvingKey | None = None, window: rln.WindowSize | None = None) -> None:
+    def __init__(
+        self,
+        key: rln.ProvingKey | None = None,
+        window: rln.WindowSize | None = None,
+        log: MemoryNullifierLog | None = None,
+    ) -> None:
         self.key = small_key() if key is None else key
         self.time = START
         self.clock = rln.EpochClock("story.example", PERIOD, skew=5, now=lambda: self.time)
         self.group = rln.Group(DEPTH, LIMIT_BITS, window or rln.WindowSize(count=16))
-        self.log = MemoryNullifierLog()
+        self.log = MemoryNullifierLog() if log is None else log
 
     def join(self, limit: int = 2) -> rln.Identity:
         """A new member."""

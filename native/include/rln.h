@@ -15,7 +15,8 @@
  *   - output arrays are all zero when the status is not RLN_OK, output handles are NULL;
  *   - a handle is read-only after it was made: any number of threads may use it, one may free it;
  *   - pool may be NULL: the call then runs on the calling thread alone;
- *   - fault may be NULL; it is written when the status is not RLN_OK and names what was wrong;
+ *   - arrays do not overlap unless a line says so; handles and places for single results are not NULL;
+ *   - fault may be NULL; it names what was wrong when the status is neither RLN_OK nor RLN_ERR_MEMORY;
  *   - time is constant in secrets only where a comment says so.
  */
 #ifndef RLN_H
@@ -91,7 +92,7 @@ typedef enum rln_field {
 
 typedef enum rln_field_operation {
     RLN_ADD = 0, RLN_SUB = 1, RLN_MUL = 2, RLN_SQR = 3, RLN_NEG = 4,
-    RLN_INV = 5  /* 1/0 = 0; its time depends on the value for FP2, FP6, FP12 only */
+    RLN_INV = 5  /* 1/0 = 0 */
 } rln_field_operation;
 
 /* r[i] = a[i] op b[i]; b is ignored for SQR, NEG, INV and may then be NULL with length 0. */

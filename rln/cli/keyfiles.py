@@ -60,7 +60,9 @@ def open_proving_key(
         InputError: which file, and what is wrong with it.
     """
     if str(path) in PACKAGED and not path.exists():
-        raise ParameterError(f"{path}: expected the file of a proving key; the package holds the verifying key")
+        raise ParameterError(
+            f"{path}: expected the file of a proving key; the package holds the verifying key"
+        )
     with naming(path):
         kind_of(path, read_file(path)[:16])
         if graph is not None:

@@ -99,7 +99,7 @@ def check(
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every check: points, equations between the parts, lints, and a proof of a random statement."""
+    """Run every check: points, equations between the parts, lints, and proofs of random statements."""
 
     def action() -> Report:
         path = Path(file)

@@ -26,7 +26,9 @@ from rln.statement import SECRET, Statement
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
 PinOption = Annotated[
     str | None,
-    typer.Option("--sha256", help="The key file must be this one; then the checks of our own file are not repeated."),
+    typer.Option(
+        "--sha256", help="The key file must be this one; then the checks of our own file are not repeated."
+    ),
 ]
 InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
 

@@ -29,6 +29,9 @@ class MemoryNullifierLog:
         with self._lock:
             return sum(map(len, self._shares.values()))
 
+    def __repr__(self) -> str:
+        return f"MemoryNullifierLog({len(self)} shares)"
+
     def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
         """Return the share that is known for the nullifier in the epoch; see `NullifierLog`."""
         with self._lock:

@@ -54,8 +54,37 @@ def test_the_wheel_of_the_sdist_is_one_for_all_versions(sdist: Path, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = tmp_path.glob("*.whl")
     assert wheel.name.startswith("rln-0.1.0-cp311-abi3-")
+    assert wheel.stat().st_size < 2 << 20, "debug information"
     held = set(zipfile.ZipFile(wheel).namelist())
     package = {str(p) for p in project_files() if p.parts[0] == "rln"}
     assert package - held == set()
     assert "rln/_native.abi3.so" in held
     assert not [name for name in held if name.split("/")[0] not in {"rln", "rln-0.1.0.dist-info"}]
+
+
+@pytest.mark.parametrize(
+    ("pretend", "words"),
+    [
+        ("sys.platform = 'win32'", "Windows is not supported yet"),
+        ("sysconfig.get_config_vars()['Py_GIL_DISABLED'] = 1", "free-threaded Python is not supported yet"),
+    ],
+)
+def test_the_build_refuses_in_one_line(pretend: str, words: str) -> None:
+    code = f"import runpy, sys, sysconfig, setuptools; sysconfig.get_config_vars(); {pretend}; "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "runpy.run_path('setup.py')"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"rln: {words}; use CPython 3.11")
+    assert done.stderr.count("\n") == 1
+
+
+def test_importing_the_library_is_light() -> None:
+    """Neither what the extras bring nor what only tests use; the command says what it lacks."""
+    heavy = {"typer", "rich", "numpy", "galois", "sympy", "py_ecc", "cffi.api", "pycparser", "asyncio"}
+    code = f"import sys, rln; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    code = "import sys; sys.modules['typer'] = None; import rln.cli; rln.cli.main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "rln: the command line needs typer: install rln[cli]\n")

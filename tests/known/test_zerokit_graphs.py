@@ -118,7 +118,7 @@ def test_the_depth_20_graph_takes_about_a_millisecond(zerokit_dir: Path) -> None
     inputs = place(graph, golden_inputs(20))
     best = 1.0
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         Witness(graph, inputs)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, time.process_time() - start)
     assert best < 0.01

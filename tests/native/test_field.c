@@ -183,6 +183,20 @@ static void test_fp2_times_nonresidue(void) {
         }
 }
 
+static void test_halves(void) {
+    uint64_t e[EDGES][4];
+    edges_of(e, FP_MODULUS);
+    for (int i = 0; i < EDGES; i++) {
+        fp a, r;
+        memcpy(&a, e[i], 32);
+        fp_half(&r, &a);
+        fp_dbl(&r, &r);
+        EXPECT(is_loose(r.v, big_of(e[i], 4), FP_MODULUS, 0));
+        fp_half(&a, &a);
+        EXPECT(is_loose(a.v, big_mod(big_times(e[i], (const uint64_t[4]){0, 0, 0, 1ull << 63}), FP_MODULUS), FP_MODULUS, 4));
+    }
+}
+
 /* Widths 2 to 9 with every operand the largest one, and with mixtures. */
 static void test_poseidon_dot(void) {
     uint64_t e[EDGES][4];
@@ -211,6 +225,7 @@ int main(void) {
     test_integers_beyond_the_modulus();
     test_fp2_products();
     test_fp2_times_nonresidue();
+    test_halves();
     test_poseidon_dot();
     return expect_status();
 }

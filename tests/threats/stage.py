@@ -1,7 +1,9 @@
-"""The world of `tests.story` at full size, and numbers that several of these tests need."""
+"""The world of `tests.story` at full size, numbers that several tests need, and two bare verifiers."""
 
 import rln
-from rln.lowlevel import curve
+from rln.errors import InputError
+from rln.lowlevel import curve, groth16
+from rln.lowlevel._call import ffi, lib
 from rln.scalar import ORDER
 from tests.story import World
 
@@ -51,3 +53,22 @@ def key_points(key: rln.VerifyingKey) -> dict[str, bytes]:
     places = {"alpha": (0, 64), "beta": (64, 192), "gamma": (192, 320), "delta": (320, 448)}
     constants = {f"ic{i}": (456 + 64 * i, 520 + 64 * i) for i in range(key.public_inputs + 1)}
     return {name: data[start:end] for name, (start, end) in (places | constants).items()}
+
+
+def verify_in_c(key: rln.VerifyingKey, inputs: bytes, proof: bytes) -> int:
+    """The status of the C entry, without any Python before it."""
+    ok = ffi.new("int *", 7)
+    status = lib.rln_proof_verify(key._handle.pointer, inputs, len(inputs), proof, len(proof), ok, ffi.NULL)
+    if status == lib.RLN_OK:
+        assert ok[0] in (0, 1)
+        return lib.RLN_OK if ok[0] else lib.RLN_REFUSED
+    assert ok[0] == 0
+    return int(status)
+
+
+def verdict(key: rln.VerifyingKey, values: tuple[int, ...], proof: bytes) -> type[Exception] | bool:
+    """What becomes of a proof: the class of the error, or whether the equation holds."""
+    try:
+        return groth16.verify(key._handle, words(values), proof)
+    except InputError as error:
+        return type(error)

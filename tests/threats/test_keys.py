@@ -1,4 +1,4 @@
-"""Threats D1, D2, D4, D5, D6, D8: points, keys and key files that lie."""
+"""Threats D4, D5, D6: keys and key files that lie."""
 
 import hashlib
 import json
@@ -12,171 +12,28 @@ import pytest
 from py_ecc import optimized_bn128 as ecc
 
 import rln
-from rln import snarkjs
-from rln.errors import InputError, KeyFileError, PointError
+from rln.errors import InputError, KeyFileError
 from rln.keyfile import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from tests.oracle import bn254
-from tests.threats.memory import found, stopped
 from tests.threats.stage import (
     G1,
     INFINITY_1,
     INFINITY_2,
-    P,
-    R,
     key_points,
     negated,
     patched,
     plus,
-    word,
+    verdict,
     words,
 )
-from tests.unit.lowlevel.toy import curve_generator_2, outside
+from tests.unit.lowlevel.toy import curve_generator_2
 
 G2 = curve_generator_2()
-COFACTOR = 2 * P - R
 
 
-def verdict(key: rln.VerifyingKey, values: tuple[int, ...], proof: bytes) -> type[Exception] | bool:
-    """What becomes of a proof: the class of the error, or whether the equation holds."""
-    try:
-        return groth16.verify(key._handle, words(values), proof)
-    except InputError as error:
-        return type(error)
-
-
-# ---- D1 ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("which", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
-def test_d1_infinity_in_a_proof_is_refused(
-    key: rln.ProvingKey, told: rln.RlnProof, which: tuple[int, ...]
-) -> None:
-    places, plain_places = ((0, 32), (32, 64), (96, 32)), ((0, 64), (64, 128), (192, 64))
-    proof, points = told.proof, groth16.decompress(told.proof)
-    for i in which:
-        proof = patched(proof, places[i][0], bytes(places[i][1] - 1) + b"\x40")
-        points = patched(points, plain_places[i][0], bytes(plain_places[i][1] - 1) + b"\x40")
-    assert verdict(key.verifying_key, told.public_inputs, proof) is PointError
-    for refuse in (
-        lambda: rln.RlnProof(proof, *told.public_inputs),
-        lambda: rln.RlnProof.decode(proof + told.encode()[128:]),
-        lambda: groth16.decompress(proof),
-        lambda: groth16.compress(points),
-    ):
-        with pytest.raises(PointError):
-            refuse()
-
-
-def test_d1_infinity_in_a_proof_json_is_refused(told: rln.RlnProof) -> None:
-    text = json.loads(snarkjs.write_proof(told.proof))
-    infinite = {
-        "pi_a": ["0", "1", "0"],
-        "pi_b": [["0", "0"], ["1", "0"], ["0", "0"]],
-        "pi_c": ["0", "1", "0"],
-    }
-    for name, point in infinite.items():
-        with pytest.raises(InputError):
-            snarkjs.read_proof(json.dumps({**text, name: point}).encode())
-
-
-def test_d1_a_sum_of_inputs_at_infinity_is_a_statement_like_others(
-    key: rln.ProvingKey, told: rln.RlnProof
-) -> None:
-    """IC 0 is chosen so that IC 0 + x1 IC 1 + ... is infinity for the values of a proof."""
-    points = key_points(key.verifying_key)
-    rest = curve.msm(b"".join(points[f"ic{i}"] for i in range(1, 6)), words(told.public_inputs))
-    data = patched(key.verifying_key.encode(compressed=False), 456, negated(rest))
-    changed = rln.VerifyingKey.decode(data, compressed=False)
-    assert plus(negated(rest), rest) == INFINITY_1
-    assert verdict(changed, told.public_inputs, told.proof) is False
-    # e(A, B) = e(alpha, beta) e(C, delta) is true of these three
-    delta, alpha, beta = points["delta"], points["alpha"], points["beta"]
-    forged = patched(data, 320, beta)
-    trapdoor = rln.VerifyingKey.decode(forged, compressed=False)
-    proof = groth16.compress(plus(alpha, G1) + beta + G1)
-    assert delta != beta
-    assert verdict(trapdoor, told.public_inputs, proof) is True
-    assert verdict(trapdoor, (*told.public_inputs[:4], 1), proof) is False
-    answers = groth16.verify_many(trapdoor._handle, words(told.public_inputs) * 3, proof * 3)
-    assert answers == [groth16.ACCEPTED] * 3
-
-
-# ---- D2 ---------------------------------------------------------------------------------------------
-
-
-def twist_point() -> tuple[object, object, object]:
-    (x0, x1), (y0, y1) = outside()
-    return ecc.FQ2([x0, x1]), ecc.FQ2([y0, y1]), ecc.FQ2.one()
-
-
-def encoded(point: tuple[object, object, object]) -> bytes:
-    x, y = ecc.normalize(point)
-    return bn254.point([int(c) for c in (*x.coeffs, *y.coeffs)])
-
-
-def compressed_anyway(point: bytes) -> bytes:
-    """x with the flag of y, of any point of the twist."""
-    return point[:63] + bytes([point[63] | point[127] & 0x80])
-
-
-@pytest.mark.parametrize("order", [0, 10069, 5864401])
-def test_d2_points_of_the_twist_outside_g2_are_refused(
-    key: rln.ProvingKey, told: rln.RlnProof, order: int
-) -> None:
-    """order 0: a point at random. Else B + T with T of this small order, which a pairing might not notice."""
-    assert COFACTOR % 10069 == COFACTOR % 5864401 == 0
-    b = groth16.decompress(told.proof)[64:192]
-    point = twist_point()
-    if order:
-        small = ecc.multiply(point, R * COFACTOR // order)
-        assert not ecc.is_inf(small)
-        assert ecc.is_inf(ecc.multiply(small, order))
-        x0, x1, y0, y1 = (int.from_bytes(b[i : i + 32], "little") for i in range(0, 128, 32))
-        y1 &= 2**254 - 1
-        here = (ecc.FQ2([x0, x1]), ecc.FQ2([y0, y1]), ecc.FQ2.one())
-        assert encoded(here) == b
-        point = ecc.add(here, small)
-    assert ecc.is_on_curve(point, ecc.b2)
-    bad = encoded(point)
-    points = groth16.decompress(told.proof)
-    with pytest.raises(PointError, match="proof_b"):
-        groth16.compress(patched(points, 64, bad))
-    assert (
-        verdict(key.verifying_key, told.public_inputs, patched(told.proof, 32, compressed_anyway(bad)))
-        is PointError
-    )
-    with pytest.raises(PointError):
-        curve.decompress(compressed_anyway(bad), 2)
-    plain = key.verifying_key.encode(compressed=False)
-    for start in (64, 192, 320):
-        with pytest.raises(PointError):
-            rln.VerifyingKey.decode(patched(plain, start, bad), compressed=False)
-    ark = key.to_arkzkey()
-    for start in (64, 192, 320):
-        with pytest.raises(PointError):
-            ProvingKeyHandle.load("ark", patched(ark, start, bad))
-
-
-def test_d2_points_off_the_curve_are_refused(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    points = groth16.decompress(told.proof)
-    for start, size in ((0, 64), (64, 128), (192, 64)):
-        for place in range(start, start + size, 32):
-            bad = patched(points, place, word(12345))
-            with pytest.raises(PointError):
-                groth16.compress(bad)
-    no_x = next(x for x in range(1, 99) if pow(x**3 + 3, (P - 1) // 2, P) == P - 1)
-    for start in (0, 96):
-        bad = patched(told.proof, start, word(no_x))
-        assert verdict(key.verifying_key, told.public_inputs, bad) is PointError
-    plain = key.verifying_key.encode(compressed=False)
-    for start in (0, *range(456, 840, 64)):
-        with pytest.raises(PointError):
-            rln.VerifyingKey.decode(patched(plain, start, word(5) + word(6)), compressed=False)
-
-
-# ---- D4 ---------------------------------------------------------------------------------------------
+# ---- D4 --------------------------------------------------------------------------------------------
 
 
 def bad_verifying_keys(key: rln.VerifyingKey) -> Iterator[tuple[str, bool, bytes]]:
@@ -269,7 +126,8 @@ def test_d4_the_forged_triple_never_reaches_the_pairing(
         rln.ProvingKey.from_zkey(patched(zkey, spot, gamma), key.graph_data, name="x")
 
 
-# ---- D5 ---------------------------------------------------------------------------------------------
+# ---- D5 --------------------------------------------------------------------------------------------
+
 
 QUERIES = {"a_query": 64, "b_g1_query": 64, "b_g2_query": 128, "h_query": 64, "l_query": 64}
 
@@ -341,7 +199,7 @@ def test_d5_a_key_with_another_circuits_graph_is_refused(key: rln.ProvingKey) ->
             rln.ProvingKey.from_arkzkey(key.to_arkzkey(), circuit.graph, name="x")
 
 
-# ---- D6 ---------------------------------------------------------------------------------------------
+# ---- D6 --------------------------------------------------------------------------------------------
 
 
 def test_d6_what_was_hashed_is_what_is_parsed(
@@ -396,62 +254,3 @@ def test_d6_a_packaged_key_that_was_changed_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(pkgutil, "get_data", lambda *a: (read(*a) or b"")[:-1] + b"\x00")
     with pytest.raises(KeyFileError, match="SHA-256"):
         rln.VerifyingKey.builtin("zerokit-20")
-
-
-# ---- D8 ---------------------------------------------------------------------------------------------
-
-
-def toxic() -> list[int]:
-    """The five 64-byte numbers that the child's random source gives: byte i is a simple function of i."""
-    data = bytes((i * 73 + i // 7 * 19 + 5) & 0xFF for i in range(320))
-    return [int.from_bytes(data[i : i + 64], "little") for i in range(0, 320, 64)]
-
-
-SET_UP = """
-import sys, rln
-from rln.lowlevel import entropy
-from rln.lowlevel._call import ffi
-kept = []
-def fill(out):
-    for i in range(len(out)):  # never a Python object with the whole
-        out[i] = (i * 73 + i // 7 * 19 + 5) & 0xFF
-    if "keep" in sys.argv:
-        kept.append(ffi.new("uint8_t[320]"))
-        ffi.memmove(kept[0], out, 320)
-entropy.fill = fill
-key = rln.setup(rln.circuit.rln(3, 4), threads=int(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
-
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_d8_nothing_of_the_toxic_waste_is_left_in_memory(threads: str) -> None:
-    with stopped(SET_UP, threads) as pid:
-        assert found(pid, needles(toxic())) == set()
-
-
-def test_d8_the_search_finds_what_is_there() -> None:
-    with stopped(SET_UP, "1", "keep") as pid:
-        assert found(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
-
-
-def needles(numbers: list[int]) -> dict[str, bytes]:
-    """What to look for: the random bytes, and the numbers mod r, plain and in Montgomery form (also + r)."""
-    looks = {}
-    for i, number in enumerate(numbers):
-        scalar = number % R
-        montgomery = scalar * 2**256 % R
-        looks[f"random bytes {i}"] = number.to_bytes(64, "little")[16:48]
-        looks[f"scalar {i}"] = word(scalar)
-        looks[f"Montgomery form {i}"] = word(montgomery)
-        looks[f"Montgomery form {i} + r"] = word(montgomery + R)
-        looks[f"inverse {i}"] = word(pow(scalar, -1, R))
-        looks[f"inverse in Montgomery form {i}"] = word(pow(scalar, -1, R) * 2**256 % R)
-    return looks
-
-
-def test_d8_a_key_made_here_says_so(key: rln.ProvingKey) -> None:
-    assert str(key.provenance) == "made here, alone"
-    assert str(rln.ProvingKey.decode(key.encode(), check=False).provenance) == "made here, alone"
-    assert not key.is_pinned

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+import rln
 from rln import argument, scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
+from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from tests.story import World
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", None, 0, 11, -1, 1 << 5000])
@@ -37,3 +40,26 @@ def test_fixed_bytes() -> None:
     assert argument.fixed_bytes(b"ab", 2, "tag") == b"ab"
     with pytest.raises(EncodingError, match="^tag: expected 2 bytes, got 3"):
         argument.fixed_bytes(b"abc", 2, "tag")
+
+
+def test_parts_of_the_wrong_kind_are_named() -> None:
+    """Above all the key's other half, which is easily taken for it."""
+    world = World()
+    group, key, roots, member = world.group, world.key, world.group.roots, rln.Identity.generate()
+    other_half = key.verifying_key
+    at = world.group.register(member.commitment, 1)
+    rest = {"clock": world.clock, "ids": MemoryMessageIds()}
+    log = MemoryNullifierLog()
+    for words, make in {
+        "verifying_key: expected VerifyingKey, got ProvingKey": lambda: rln.Verifier(
+            key, roots=roots, log=log, clock=world.clock
+        ),
+        "key: expected ProvingKey, got VerifyingKey": lambda: rln.Prover(member, at, other_half, **rest),
+        "membership: expected Membership, got int": lambda: rln.Prover(member, 0, key, **rest),
+        "identity: expected Identity, got int": lambda: rln.Prover(member.commitment, at, key, **rest),
+        "circuit: expected Circuit, got int": lambda: rln.setup(20),
+    }.items():
+        with pytest.raises(ParameterError, match=f"^{words}$"):
+            make()
+    shown = [group, rln.MerkleTree(3), rln.EpochClock("a.example", 60), log, world.verifier()]
+    assert not [repr(one) for one in shown if " object at " in repr(one)]

@@ -72,3 +72,10 @@ def test_only_bytes_are_hashed(message: object) -> None:
     for function in (hash_to_field, hash_to_field_big_endian):
         with pytest.raises(EncodingError, match="^message: expected bytes"):
             function(message)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("inputs", [b"ab", bytearray(2), memoryview(b"ab"), "12", 5, None, {1}, iter([1])])
+def test_poseidon_refuses_what_is_no_sequence_of_int(inputs: object) -> None:
+    """Bytes above all: their items are ints, and a hash of each byte is not what anybody means."""
+    with pytest.raises(ParameterError, match="^inputs: expected a sequence of int, got "):
+        poseidon_hash(inputs)  # type: ignore[arg-type]

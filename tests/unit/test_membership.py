@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 from rln import scalar
 from rln.errors import FieldRangeError, ParameterError
+from rln.group import Group
 from rln.hashing import poseidon_hash
 from rln.membership import Membership, MerkleProof, rate_commitment
 
@@ -84,3 +88,11 @@ def test_nodes_are_field_elements(value: object) -> None:
         MerkleProof(1, 0, (1, value))  # type: ignore[arg-type]
     with pytest.raises(FieldRangeError, match="^leaf: "):
         MerkleProof(1, 0, (1,)).root_of(value)  # type: ignore[arg-type]
+
+
+def test_a_copy_leaves_the_group_behind() -> None:
+    group = Group(3)
+    member = group.register(5, 2)
+    for other in (pickle.loads(pickle.dumps(member)), copy.deepcopy(member)):
+        assert other == member
+        assert (member.paths is None, other.paths is None) == (False, True)

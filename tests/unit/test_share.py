@@ -13,11 +13,16 @@ from rln.share import Share
 NOT_CANONICAL = [scalar.ORDER, scalar.ORDER + 1, -1, 1 << 256, True, 1.0, "1", None]
 
 
-@pytest.mark.parametrize("value", NOT_CANONICAL)
-@pytest.mark.parametrize("field", ["x", "y", "nullifier"])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (field, value)
+        for field in ("x", "y", "nullifier")
+        for value in NOT_CANONICAL
+        if not (field == "nullifier" and value is None)  # a share without a nullifier is one
+    ],
+)
 def test_fields_are_canonical(field: str, value: object) -> None:
-    if field == "nullifier" and value is None:
-        return
     with pytest.raises(FieldRangeError, match=f"^{field}: "):
         Share(**{"x": 1, "y": 2, "nullifier": 3, field: value})  # type: ignore[arg-type]
 
@@ -33,5 +38,5 @@ def test_a_share_is_a_value() -> None:
     assert len({share, Share(1, 0)}) == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         share.y = 5  # type: ignore[misc]
-    with pytest.raises((AttributeError, TypeError)):
+    with pytest.raises((AttributeError, TypeError), match="other|super"):
         share.other = 5  # type: ignore[attr-defined]

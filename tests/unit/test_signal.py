@@ -15,23 +15,6 @@ calls = st.tuples(
 )
 
 
-def split(joined: bytes) -> tuple[str, list[bytes]]:
-    """Read a joined signal back: that this is possible is what makes it injective."""
-
-    def take(at: int) -> tuple[bytes, int]:
-        length = int.from_bytes(joined[at : at + 8], "little")
-        return joined[at + 8 : at + 8 + length], at + 8 + length
-
-    domain, at = take(0)
-    count, at = int.from_bytes(joined[at : at + 8], "little"), at + 8
-    parts = []
-    for _ in range(count):
-        part, at = take(at)
-        parts.append(part)
-    assert at == len(joined)
-    return domain.decode("ascii"), parts
-
-
 def test_x_is_the_hash_of_the_signal() -> None:
     assert (
         signal.hash_signal(b"hey hey") == 0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B03
@@ -64,7 +47,7 @@ def test_layout_of_a_joined_signal() -> None:
 
 @given(calls)
 def test_a_joined_signal_can_be_read_back(call: tuple[str, list[bytes]]) -> None:
-    assert split(signal.join_signal(*call)) == call
+    assert taken_apart(signal.join_signal(*call)) == call
 
 
 @given(calls, calls)

@@ -1,7 +1,6 @@
 #include "api.h"
 #include "../math/portable.h"
 
-
 typedef union element {
     fr r;
     fp p;

@@ -32,7 +32,7 @@ rln_status rln_poseidon_hash_many(uint8_t *r, size_t r_len, const uint8_t *in, s
     if (arity < 1 || arity > 8) return api_fail(RLN_ERR_PARAMETER, fault, "arity", API_WHOLE, 8, arity);
     const size_t n = r_len / 32;
     rln_status status = api_bytes(fault, "r", r, 32 * n, r_len);
-    if (!status && n > SIZE_MAX / (32 * arity)) status = RLN_ERR_LENGTH;
+    if (!status && n > SIZE_MAX / (32 * arity)) status = api_fail(RLN_ERR_LENGTH, fault, "r", API_WHOLE, 0, r_len);
     if (!status) status = api_bytes(fault, "in", in, 32 * n * arity, in_len);
     if (status || n == 0) return status;
 

@@ -7,7 +7,6 @@ rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size
     *r = NULL;
     const rln_status status = api_given(fault, "data", data, data_len);
     if (status) return status;
-    if (!data) data_len = 0;
     switch ((int)format) {
         case RLN_KEY_ARK: return key_ark_decode(r, data, data_len, pool, fault);
         case RLN_KEY_ZKEY: return key_zkey_decode(r, data, data_len, pool, fault);
@@ -66,7 +65,7 @@ rln_status rln_verifying_key_decode(const uint8_t *data, size_t data_len, int co
                                     rln_fault *fault) {
     *r = NULL;
     const rln_status status = api_given(fault, "data", data, data_len);
-    return status ? status : verifying_key_decode(r, data, data ? data_len : 0, compressed, fault);
+    return status ? status : verifying_key_decode(r, data, data_len, compressed, fault);
 }
 
 void rln_verifying_key_free(rln_verifying_key *key) {

@@ -7,7 +7,7 @@
 rln_status rln_graph_load(const uint8_t *data, size_t data_len, rln_graph **r, rln_fault *fault) {
     *r = NULL;
     const rln_status status = api_given(fault, "data", data, data_len);
-    return status ? status : graph_decode(r, fault, data, data ? data_len : 0);
+    return status ? status : graph_decode(r, fault, data, data_len);
 }
 
 void rln_graph_free(rln_graph *graph) {

@@ -30,7 +30,7 @@ void mem_close(mem *m);
 
 /** One block outside any list: zeroed, aligned to 64 bytes; NULL as above. */
 void *mem_new(size_t count, size_t size);
-/** Wipe size_in_bytes and free. NULL is allowed. */
+/** Wipe and free. NULL is allowed. */
 void mem_free(void *a);
 
 /** Pages for a secret, zeroed, aligned to 64 bytes; NULL when there are none. wipe_on_fork: a forked child

@@ -35,7 +35,7 @@ static inline size_t points_count_finite(point_form form, const uint8_t *a, size
 }
 
 /* r = an integer below p that already is in Montgomery form; RLN_ERR_RANGE. */
-static inline rln_status fp_read_montgomery(fp *r, const uint8_t a[32]) {
+RLN_MUST_USE static inline rln_status fp_read_montgomery(fp *r, const uint8_t a[32]) {
     uint64_t borrow = 0;
     for (int i = 0; i < 4; i++) r->v[i] = bytes_u64_decode(a + 8 * i);
     for (int i = 0; i < 4; i++) (void)mont_subb(r->v[i], FP_MODULUS[i], &borrow);
@@ -43,13 +43,13 @@ static inline rln_status fp_read_montgomery(fp *r, const uint8_t a[32]) {
 }
 
 /** RLN_ERR_RANGE: a coordinate is not canonical; RLN_ERR_POINT: the flags are wrong. */
-static inline rln_status g1_read(g1_aff *r, point_form form, const uint8_t a[G1_BYTES]) {
+RLN_MUST_USE static inline rln_status g1_read(g1_aff *r, point_form form, const uint8_t a[G1_BYTES]) {
     if (form == POINT_ARK) return g1_decode_coordinates(r, a);
     const rln_status status = fp_read_montgomery(&r->x, a);
     return status ? status : fp_read_montgomery(&r->y, a + 32);
 }
 
-static inline rln_status g2_read(g2_aff *r, point_form form, const uint8_t a[G2_BYTES]) {
+RLN_MUST_USE static inline rln_status g2_read(g2_aff *r, point_form form, const uint8_t a[G2_BYTES]) {
     if (form == POINT_ARK) return g2_decode_coordinates(r, a);
     fp *const coordinate[4] = {&r->x.c0, &r->x.c1, &r->y.c0, &r->y.c1};
     rln_status status = RLN_OK;
@@ -85,17 +85,17 @@ static inline void g2_write(uint8_t r[G2_BYTES], point_form form, const g2_aff *
 /** The count points of a query: the finite ones to points, their places to q.
  *  needs  q->finite = points_count_finite of the same bytes, and room for it
  *  gives  a fault that names field and position */
-rln_status g1_query_read(query *q, g1_aff *points, point_form form, const uint8_t *a, const char *field,
+RLN_MUST_USE rln_status g1_query_read(query *q, g1_aff *points, point_form form, const uint8_t *a, const char *field,
                          rln_fault *fault);
-rln_status g2_query_read(query *q, g2_aff *points, point_form form, const uint8_t *a, const char *field,
+RLN_MUST_USE rln_status g2_query_read(query *q, g2_aff *points, point_form form, const uint8_t *a, const char *field,
                          rln_fault *fault);
 /** q->count points, infinity where q holds none. */
 void g1_query_write(uint8_t *r, point_form form, const query *q, const g1_aff *points);
 void g2_query_write(uint8_t *r, point_form form, const query *q, const g2_aff *points);
 
 /** One point that stands alone in a key file. */
-rln_status g1_part_read(g1_aff *r, point_form form, const uint8_t *a, const char *field, uint64_t index,
+RLN_MUST_USE rln_status g1_part_read(g1_aff *r, point_form form, const uint8_t *a, const char *field, uint64_t index,
                         rln_fault *fault);
-rln_status g2_part_read(g2_aff *r, point_form form, const uint8_t *a, const char *field, rln_fault *fault);
+RLN_MUST_USE rln_status g2_part_read(g2_aff *r, point_form form, const uint8_t *a, const char *field, rln_fault *fault);
 
 #endif

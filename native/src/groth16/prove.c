@@ -75,8 +75,11 @@ int proof_create(proof *p, const proving_key *k, const fr *wires, const fr *r, c
     status = 0;
 done:
     ct_wipe(&scalar, sizeof scalar);
-    ct_wipe(&sa, sizeof sa);
+    /* Z of a Jacobian point remembers the way to it */
+    ct_wipe(&a, sizeof a);
+    ct_wipe(&b, sizeof b);
     ct_wipe(&c, sizeof c);
+    ct_wipe(&sa, sizeof sa);
     mem_close(&m);
     return status;
 }

@@ -141,6 +141,7 @@ static inline void FN(pow_var)(FIELD *r, const FIELD *a, const u256 *e) {
     }
     *r = t;
     ct_wipe(power, sizeof power);
+    ct_wipe(&t, sizeof t);
 }
 
 /** r = 1/a, 1/0 = 0; constant time.
@@ -168,6 +169,9 @@ static inline void FN(inv_many)(FIELD *a, size_t n, FIELD *scratch) {
         FN(mul)(&inverse, &inverse, &t);
         FN(select)(&a[i], zero, &a[i], &scratch[i]);
     }
+    ct_wipe(&product, sizeof product);
+    ct_wipe(&inverse, sizeof inverse);
+    ct_wipe(&t, sizeof t);
 }
 
 #undef FN

@@ -94,19 +94,24 @@ static inline void fp12_inv(fp12 *r, const fp12 *a) {
     fp6_mul(&r->c1, &t, &norm);
 }
 
-/** r = a^p. */
-static inline void fp12_frobenius(fp12 *r, const fp12 *a) {
+/* r = a^(p^n) for n odd: conjugates, times factors[i] at w^i. */
+static inline void fp12_frobenius_odd(fp12 *r, const fp12 *a, const fp2 factors[6]) {
     fp2_conjugate(&r->c0.c0, &a->c0.c0);
     fp2_conjugate(&r->c1.c0, &a->c1.c0);
     fp2_conjugate(&r->c0.c1, &a->c0.c1);
     fp2_conjugate(&r->c1.c1, &a->c1.c1);
     fp2_conjugate(&r->c0.c2, &a->c0.c2);
     fp2_conjugate(&r->c1.c2, &a->c1.c2);
-    fp2_mul(&r->c1.c0, &r->c1.c0, &FP12_FROBENIUS_1[1]);
-    fp2_mul(&r->c0.c1, &r->c0.c1, &FP12_FROBENIUS_1[2]);
-    fp2_mul(&r->c1.c1, &r->c1.c1, &FP12_FROBENIUS_1[3]);
-    fp2_mul(&r->c0.c2, &r->c0.c2, &FP12_FROBENIUS_1[4]);
-    fp2_mul(&r->c1.c2, &r->c1.c2, &FP12_FROBENIUS_1[5]);
+    fp2_mul(&r->c1.c0, &r->c1.c0, &factors[1]);
+    fp2_mul(&r->c0.c1, &r->c0.c1, &factors[2]);
+    fp2_mul(&r->c1.c1, &r->c1.c1, &factors[3]);
+    fp2_mul(&r->c0.c2, &r->c0.c2, &factors[4]);
+    fp2_mul(&r->c1.c2, &r->c1.c2, &factors[5]);
+}
+
+/** r = a^p. */
+static inline void fp12_frobenius(fp12 *r, const fp12 *a) {
+    fp12_frobenius_odd(r, a, FP12_FROBENIUS_1);
 }
 
 /** r = a^(p^2). */
@@ -121,17 +126,7 @@ static inline void fp12_frobenius_2(fp12 *r, const fp12 *a) {
 
 /** r = a^(p^3). */
 static inline void fp12_frobenius_3(fp12 *r, const fp12 *a) {
-    fp2_conjugate(&r->c0.c0, &a->c0.c0);
-    fp2_conjugate(&r->c1.c0, &a->c1.c0);
-    fp2_conjugate(&r->c0.c1, &a->c0.c1);
-    fp2_conjugate(&r->c1.c1, &a->c1.c1);
-    fp2_conjugate(&r->c0.c2, &a->c0.c2);
-    fp2_conjugate(&r->c1.c2, &a->c1.c2);
-    fp2_mul(&r->c1.c0, &r->c1.c0, &FP12_FROBENIUS_3[1]);
-    fp2_mul(&r->c0.c1, &r->c0.c1, &FP12_FROBENIUS_3[2]);
-    fp2_mul(&r->c1.c1, &r->c1.c1, &FP12_FROBENIUS_3[3]);
-    fp2_mul(&r->c0.c2, &r->c0.c2, &FP12_FROBENIUS_3[4]);
-    fp2_mul(&r->c1.c2, &r->c1.c2, &FP12_FROBENIUS_3[5]);
+    fp12_frobenius_odd(r, a, FP12_FROBENIUS_3);
 }
 
 /* r0 + r1 s = (a + b s)^2 in Fp4 = Fp2[s] / (s^2 - xi): (a + b)(a + xi b) = a^2 + xi b^2 + (1 + xi) a b. */

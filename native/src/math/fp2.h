@@ -181,10 +181,8 @@ static inline void fp2_inv_many(fp2 *a, size_t n, fp2 *scratch) {
  *         z t + (a1 z / 2) u; else (z t)^2 = -t, z (z t) = -1 and it is (a1 z / 2) - (z t) u, because
  *         (a1 z / 2)^2 = -a1^2 / (4 t) = (a0 - s) / 2. t = 0 means a1 = 0 and s = -a0: then -s gives t = a0 */
 RLN_MUST_USE static inline int fp2_sqrt_var(fp2 *r, const fp2 *a) {
-    fp half, s, t, z, zt, square;
+    fp s, t, z, zt, square;
     fp2 root, check;
-    fp_add(&half, &FP_ONE, &FP_ONE);
-    fp_inv(&half, &half);
     fp_sqr(&s, &a->c0);
     fp_sqr(&t, &a->c1);
     fp_add(&s, &s, &t);
@@ -193,12 +191,12 @@ RLN_MUST_USE static inline int fp2_sqrt_var(fp2 *r, const fp2 *a) {
         return -1;
     }
     fp_add(&t, &a->c0, &s);
-    fp_mul(&t, &t, &half);
+    fp_half(&t, &t);
     if (fp_is_zero(&t)) t = a->c0;
     fp_root_power(&z, &t);
     fp_mul(&zt, &z, &t);
-    fp_mul(&z, &z, &half);
     fp_mul(&z, &z, &a->c1);
+    fp_half(&z, &z);
     fp_sqr(&square, &zt);
     if (fp_equal(&square, &t)) {
         root.c0 = zt;

@@ -1,4 +1,4 @@
-/* fp_root.h - square roots in Fp, and which of y and -y is the larger one: what decompression needs.
+/* fp_root.h - halves and square roots in Fp, and which of y and -y is the larger one: what decompression needs.
  *
  * p = 3 mod 4, so a root of a square a is a^((p+1)/4) = a * a^((p-3)/4).
  */
@@ -6,6 +6,15 @@
 #define RLN_MATH_FP_ROOT_H
 
 #include "fp.h"
+
+/** r = a / 2, constant time.
+ *  source an odd a becomes even with p: a + p < 3p < 2^256, half of it is loose */
+static inline void fp_half(fp *r, const fp *a) {
+    uint64_t t[4], carry = 0;
+    const uint64_t odd = ct_hide(0 - (a->v[0] & 1));
+    for (int i = 0; i < 4; i++) t[i] = mont_addc(a->v[i], FP_MODULUS[i] & odd, &carry);
+    for (int i = 0; i < 4; i++) r->v[i] = t[i] >> 1 | (i < 3 ? t[i + 1] << 63 : 0);
+}
 
 /** r = a^((p-3)/4): for a nonzero square a, r a is a root of a and r is the inverse of that root; for a
  *  non-square a, (r a)^2 = -a and r (r a) = -1. Constant time.

@@ -19,6 +19,10 @@
 
 #include "../base/ct.h"
 
+#if !defined(__SIZEOF_INT128__)
+#error "rln needs a 64-bit target and a compiler with __int128, such as gcc or clang"
+#endif
+
 typedef unsigned __int128 mont_u128;
 
 /* r = low word of a * b + c + carry, carry = high word: (2^64-1)^2 + 2 (2^64-1) = 2^128 - 1 fits. */

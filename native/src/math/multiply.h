@@ -43,6 +43,7 @@ static inline void PT(straus_var)(JAC *r, const AFF *p, const u256 *k, size_t n)
     *r = t;
     ct_wipe(digits, sizeof digits); /* the blinding of a proof is a scalar here */
     ct_wipe(parts, sizeof parts);
+    ct_wipe(&t, sizeof t);
 }
 
 /** r = k a.

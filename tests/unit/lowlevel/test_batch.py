@@ -13,22 +13,11 @@ from rln.lowlevel.groth16 import ACCEPTED, REFUSED, ProvingKeyHandle, VerifyingK
 from tests.unit.lowlevel.toy import (
     R,
     inputs_of,
-    set_up,
     spoiled,
     times_generator,
     witness_of,
     word,
 )
-
-
-@pytest.fixture(scope="module")
-def key() -> ProvingKeyHandle:
-    return set_up()
-
-
-@pytest.fixture(scope="module")
-def verifying_key(key: ProvingKeyHandle) -> VerifyingKeyHandle:
-    return key.verifying_key()
 
 
 class Item(NamedTuple):

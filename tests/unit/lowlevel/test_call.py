@@ -38,7 +38,7 @@ def test_status_raises_its_class_and_names_the_thing(status: int) -> None:
 
 
 def test_ok_raises_nothing() -> None:
-    _call.check(lib.RLN_OK, _call.new_fault(), "thing")
+    assert _call.check(lib.RLN_OK, _call.new_fault(), "thing") is None  # type: ignore[func-returns-value]
 
 
 def test_unknown_status_is_a_native_error() -> None:

@@ -17,23 +17,12 @@ from tests.unit.lowlevel.toy import (
     R,
     inputs_of,
     patched,
-    set_up,
     spoiled,
     twist_point_outside,
     wires_of,
     witness_of,
     word,
 )
-
-
-@pytest.fixture(scope="module")
-def key() -> ProvingKeyHandle:
-    return set_up()
-
-
-@pytest.fixture(scope="module")
-def verifying_key(key: ProvingKeyHandle) -> VerifyingKeyHandle:
-    return key.verifying_key()
 
 
 @pytest.fixture(scope="module")

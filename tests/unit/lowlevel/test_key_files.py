@@ -25,11 +25,6 @@ from tests.unit.lowlevel.toy import (
 )
 
 
-@pytest.fixture(scope="module")
-def key() -> ProvingKeyHandle:
-    return set_up()
-
-
 @pytest.mark.parametrize("form", ["ark", "zkey"])
 def test_a_key_comes_back_from_its_file(key: ProvingKeyHandle, form: groth16.Format) -> None:
     data = key.encode(form)

@@ -14,20 +14,9 @@ from tests.unit.lowlevel.toy import (
     curve_generator_2,
     negated,
     patched,
-    set_up,
     times_generator,
     word,
 )
-
-
-@pytest.fixture(scope="module")
-def key() -> ProvingKeyHandle:
-    return set_up()
-
-
-@pytest.fixture(scope="module")
-def verifying_key(key: ProvingKeyHandle) -> VerifyingKeyHandle:
-    return key.verifying_key()
 
 
 @pytest.mark.parametrize("compressed", [True, False])

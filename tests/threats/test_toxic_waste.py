@@ -1,0 +1,63 @@
+"""Threats D8: what made a key is gone when the key is there, and the key says who made it."""
+
+import pytest
+
+import rln
+from tests.threats.memory import found, stopped
+from tests.threats.stage import R, word
+
+
+def toxic() -> list[int]:
+    """The five 64-byte numbers that the child's random source gives: byte i is a simple function of i."""
+    data = bytes((i * 73 + i // 7 * 19 + 5) & 0xFF for i in range(320))
+    return [int.from_bytes(data[i : i + 64], "little") for i in range(0, 320, 64)]
+
+
+SET_UP = """
+import sys, rln
+from rln.lowlevel import entropy
+from rln.lowlevel._call import ffi
+kept = []
+def fill(out):
+    for i in range(len(out)):  # never a Python object with the whole
+        out[i] = (i * 73 + i // 7 * 19 + 5) & 0xFF
+    if "keep" in sys.argv:
+        kept.append(ffi.new("uint8_t[320]"))
+        ffi.memmove(kept[0], out, 320)
+entropy.fill = fill
+key = rln.setup(rln.circuit.rln(3, 4), threads=int(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_d8_nothing_of_the_toxic_waste_is_left_in_memory(threads: str) -> None:
+    with stopped(SET_UP, threads) as pid:
+        assert found(pid, needles(toxic())) == set()
+
+
+def test_d8_the_search_finds_what_is_there() -> None:
+    with stopped(SET_UP, "1", "keep") as pid:
+        assert found(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
+
+
+def needles(numbers: list[int]) -> dict[str, bytes]:
+    """What to look for: the random bytes, and the numbers mod r, plain and in Montgomery form (also + r)."""
+    looks = {}
+    for i, number in enumerate(numbers):
+        scalar = number % R
+        montgomery = scalar * 2**256 % R
+        looks[f"random bytes {i}"] = number.to_bytes(64, "little")[16:48]
+        looks[f"scalar {i}"] = word(scalar)
+        looks[f"Montgomery form {i}"] = word(montgomery)
+        looks[f"Montgomery form {i} + r"] = word(montgomery + R)
+        looks[f"inverse {i}"] = word(pow(scalar, -1, R))
+        looks[f"inverse in Montgomery form {i}"] = word(pow(scalar, -1, R) * 2**256 % R)
+    return looks
+
+
+def test_d8_a_key_made_here_says_so(key: rln.ProvingKey) -> None:
+    assert str(key.provenance) == "made here, alone"
+    assert str(rln.ProvingKey.decode(key.encode(), check=False).provenance) == "made here, alone"
+    assert not key.is_pinned

@@ -1,0 +1,23 @@
+"""The demonstration: a spammer loses the secret."""
+
+from tests.unit.cli.terminal import run, run_json
+
+
+def test_demo_ends_with_the_spammers_commitment():
+    data = run_json("demo", "--depth", 2)
+    assert data["matches"] is True
+    assert data["spammer"] == data["recovered"]
+    words = [step["result"] for step in data["steps"]]
+    for verdict in (
+        "VALID",
+        "DUPLICATE",
+        "RATE_LIMIT_VIOLATION",
+        "INVALID, wrong signal",
+        "INVALID, unknown root",
+    ):
+        assert verdict in words
+    assert all(step["milliseconds"] >= 0 for step in data["steps"])
+    text = run("demo", "--depth", 2)
+    assert len(text.splitlines()) <= 24
+    assert max(map(len, text.splitlines())) <= 100
+    assert "they match" in text

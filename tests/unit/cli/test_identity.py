@@ -1,0 +1,68 @@
+"""Identities on the command line: new ones, recovered ones, and where their secrets go."""
+
+import json
+import os
+import stat
+
+import pytest
+
+import rln
+from tests.unit.cli.terminal import SECRET, run, run_json
+
+
+def test_identity_goes_into_its_file_alone(tmp_path):
+    path = tmp_path / "id.json"
+    data = run_json("identity", "new", "--out", path)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    content = json.loads(path.read_text())
+    assert content["identityCommitment"] == data["commitment"]
+    assert content["identitySecret"] not in json.dumps(data)
+    assert rln.Identity.from_secret(int(content["identitySecret"])).commitment == int(data["commitment"])
+    assert "File exists" in run("identity", "new", "--out", path, status=2)
+    assert json.loads(path.read_text()) == content
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_identity_of_a_seed_is_zerokits(tmp_path, extended):
+    seed = tmp_path / "seed"
+    seed.write_bytes(bytes(range(10)))
+    flag = ("--extended",) if extended else ()
+    data = run_json("identity", "new", "--out", tmp_path / "a", "--seed-file", seed, *flag)
+    expected = rln.Identity.from_seed(bytes(range(10)), extended).commitment
+    assert int(data["commitment"]) == expected
+    piped = run_json(
+        "identity", "new", "--out", tmp_path / "b", "--seed-file", "-", *flag, stdin=bytes(range(10))
+    )
+    assert piped["commitment"] == data["commitment"]
+    content = json.loads((tmp_path / "a").read_text())
+    assert ("identityTrapdoor" in content) is extended
+
+
+def test_identity_refuses_an_empty_seed(tmp_path):
+    seed = tmp_path / "seed"
+    seed.write_bytes(b"")
+    assert "expected a seed" in run("identity", "new", "--out", tmp_path / "a", "--seed-file", seed, status=2)
+    assert not (tmp_path / "a").exists()
+
+
+def test_recover(tmp_path):
+    member = rln.Identity.from_secret(SECRET)
+    shares = [member.share(x, 77, 3) for x in (5, 6)]
+    options = [part for share in shares for part in ("--share", f"{share.x},{share.y:#x}")]
+    data = run_json("recover", *options, "--out", tmp_path / "secret.json")
+    assert int(data["commitment"]) == member.commitment
+    assert json.loads((tmp_path / "secret.json").read_text())["identitySecret"] == str(SECRET)
+    assert stat.S_IMODE(os.stat(tmp_path / "secret.json").st_mode) == 0o600
+    run("recover", *options, "--nullifier", shares[0].nullifier)
+    refused = run_json("recover", *options, "--nullifier", 1, status=1)
+    assert refused["error"] == "RecoveryError"
+    run("recover", *options[:2], *options[:2], status=1)
+    for bad in (
+        options[:2],
+        options * 2,
+        ["--share", "1", "--share", "2"],
+        ["--share", "0,1", *options[2:]],
+        ["--share", "01,1", *options[2:]],
+        ["--share", "1,0x", *options[2:]],
+    ):
+        run("recover", *bad, status=2)

@@ -1,0 +1,78 @@
+"""Files that appear whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from rln import files
+from rln.files import check_place, write_file
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_is_replaced_whole_with_its_mode(tmp_path, mode):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+    path.chmod(0o666)
+    write_file(path, b"after", mode)
+    assert path.read_bytes() == b"after"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(b"before")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_file(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_only_a_regular_file_is_replaced(tmp_path):
+    """Not a device either: `--out /dev/null` of an administrator must leave the device there."""
+    target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+    target.write_bytes(b"before")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    for path in (link, pipe):
+        for refuse in (check_place, lambda path: write_file(path, b"after")):
+            with pytest.raises(FileExistsError, match="expected a regular file or none"):
+                refuse(path)
+    assert target.read_bytes() == b"before"
+    assert link.is_symlink()
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(".", IsADirectoryError), ("..", IsADirectoryError), ("none/a", FileNotFoundError), ("file/a", NotADirectoryError)],
+)
+def test_no_place_for_a_file(tmp_path, name, kind):
+    (tmp_path / "file").write_bytes(b"")
+    for refuse in (check_place, lambda path: write_file(path, b"after")):
+        with pytest.raises(kind):
+            refuse(tmp_path / name)
+
+
+def test_a_closed_folder():
+    """Everything is open to root, so root looks as somebody else, where all the way down is open to all."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            for refuse in (check_place, lambda path: write_file(path, b"after")):
+                with pytest.raises(PermissionError, match="Permission denied"):
+                    refuse(folder / "a")
+        finally:
+            os.seteuid(user)
+        assert os.listdir(folder) == []
+        folder.chmod(0o700)
