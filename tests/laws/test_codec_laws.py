@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rln import scalar, snarkjs, wtns
-from rln.errors import EncodingError, InputError
+from rln.errors import EncodingError, FieldRangeError, InputError
 from rln.lowlevel import curve, groth16
 from rln.membership import MerkleProof
 from rln.proof import MultiRlnProof, RlnProof, from_public_inputs
@@ -66,7 +66,7 @@ def test_bytes_are_a_scalar_or_refused(data: bytes) -> None:
     if int.from_bytes(data, "little") < R:
         assert scalar.encode(scalar.decode(data)) == data
     else:
-        with pytest.raises(InputError):
+        with pytest.raises(FieldRangeError):
             scalar.decode(data)
 
 

@@ -3,8 +3,8 @@
     python -m tests.threats.hostile FORMAT FILE KIND SEED [MOST]
 
 runs in a process of its own: every load has so much more address space as twice its file and 64 MiB, and its
-processor time is measured. One line of JSON comes out: how many were tried, loaded and refused, the slowest (seconds),
-and the first things that went wrong.
+processor time is measured, which a busy machine does not stretch. One line of JSON comes out: how many were
+tried, loaded and refused, the slowest (seconds), and the first things that went wrong.
 """
 
 import json

@@ -28,9 +28,9 @@ import rln
 from rln.errors import InputError, RlnError
 from rln.statement import Statement
 from tests.conftest import lacking
+from tests.memory import found, stopped
 from tests.native import ctime
 from tests.story import World
-from tests.threats.memory import found, stopped
 from tests.threats.stage import R, word
 
 SECRET = rln.Identity.from_seed(b"a secret of the tests").secret().reveal()

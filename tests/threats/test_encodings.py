@@ -7,7 +7,7 @@ import pytest
 
 import rln
 from rln import snarkjs
-from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
+from rln.errors import EncodingError, FieldRangeError, InputError, PointError
 from rln.lowlevel import curve, field, groth16, hashes, identity
 from rln.lowlevel._call import lib
 from rln.lowlevel.witness import Graph, Witness
@@ -106,7 +106,7 @@ def test_c2_what_decompresses_compresses_to_the_same_bytes(group: int, flags: in
 def test_c2_infinity_has_one_form() -> None:
     assert curve.compress(INFINITY_1) == bytes(31) + b"\x40"
     for bad in (bytes(31) + b"\xc0", b"\x01" + bytes(30) + b"\x40", bytes(30) + b"\x01\x40"):
-        with pytest.raises(InputError):
+        with pytest.raises(PointError):
             curve.decompress(bad)
     for bad in (
         bytes(64),
@@ -114,7 +114,7 @@ def test_c2_infinity_has_one_form() -> None:
         patched(INFINITY_1, 40, b"\x01"),
         patched(INFINITY_1, 0, b"\x01"),
     ):
-        with pytest.raises(InputError):
+        with pytest.raises(PointError):
             curve.compress(bad)
 
 
@@ -211,7 +211,7 @@ def test_c7_only_bytes_go_in(key: rln.ProvingKey, told: rln.RlnProof, kind: type
         lambda: hashes.poseidon_many(other(word(1)), 1),
         lambda: snarkjs.read_proof(other(snarkjs.write_proof(told.proof))),
     ):
-        with pytest.raises((EncodingError, ParameterError)):
+        with pytest.raises(EncodingError):
             attempt()
 
 

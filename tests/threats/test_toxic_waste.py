@@ -3,7 +3,7 @@
 import pytest
 
 import rln
-from tests.threats.memory import found, stopped
+from tests.memory import found, stopped
 from tests.threats.stage import R, word
 
 

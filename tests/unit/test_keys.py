@@ -207,10 +207,10 @@ def test_unsound_verifying_keys_are_refused(part):
             content = json.loads(rln.VerifyingKey.decode(small_key().verifying_key.encode()).to_json())
             y = [str((snarkjs.FIELD - int(c)) % snarkjs.FIELD) for c in content["vk_gamma_2"][1]]
             content["vk_delta_2"] = [content["vk_gamma_2"][0], y, ["1", "0"]]
-            with pytest.raises(KeyFileError):
+            with pytest.raises(KeyFileError, match="delta"):
                 rln.VerifyingKey.from_json(json.dumps(content).encode())
             return
-    with pytest.raises((KeyFileError, PointError)):
+    with pytest.raises(KeyFileError, match=f"^{name[:2]}.*: the key is unsound"):
         rln.VerifyingKey.decode(bytes(plain), compressed=False)
 
 

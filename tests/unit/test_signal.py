@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rln import scalar, signal
 from rln.errors import EncodingError, FieldRangeError, ParameterError
+from tests.joined import taken_apart
 
 calls = st.tuples(
     st.text(st.characters(min_codepoint=1, max_codepoint=127), min_size=1, max_size=4),

@@ -54,7 +54,7 @@ const engine *engine_at(size_t i);
 /** The engine called name, NULL when there is none. */
 const engine *engine_find(const char *name);
 /** Use this engine, or the best supported one for NULL. 0, or -1: unknown or unsupported, nothing changed. */
-RLN_MUST_USE int engine_choose(const char *name);
+int engine_choose(const char *name);
 /** The engine in use; chooses the best one on first need. */
 const engine *engine_get(void);
 

@@ -5,7 +5,8 @@
  *
  * The addition formulas never read b: they serve every curve of this form over the field, of any order.
  * Additions are complete: equal, opposite and infinite operands are good. They branch on those cases, hence
- * _var; no secret is ever a point here. Any argument may alias the result.
+ * _var; no secret is ever a point here, so encoding, decoding and conversion branch on points too. Any argument
+ * may alias the result.
  */
 
 /** Infinity. */

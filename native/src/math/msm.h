@@ -1,7 +1,7 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
  * Bucket sums are explained in buckets.h, multiples of a fixed point in fixed_base.h; both add affine points by
- * the pairs of batch.h. Everything here takes time that depends on its values, and wipes what it derived from them.
+ * the pairs of batch.h. Everything here takes time that depends on its values, and wipes the arrays that it derived from them.
  */
 #ifndef RLN_MATH_MSM_H
 #define RLN_MATH_MSM_H

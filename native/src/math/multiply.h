@@ -17,7 +17,6 @@ static inline void PT(straus_var)(JAC *r, const AFF *p, const u256 *k, size_t n)
     int8_t digits[STRAUS_POINTS][G(PARTS)][STRAUS_DIGITS];
     glv_part parts[G(PARTS)];
 
-    if (n == 0) return;
     for (size_t i = 0; i < n; i++) {
         JAC *const m = multiples + i * STRAUS_TABLE;
         PT(from_aff)(&m[0], &p[i]);

@@ -99,10 +99,11 @@ def test_points_that_are_none_are_refused(group: int) -> None:
         "zero with a coordinate": b"\1" + zero[1:],
         "coordinate not reduced": scalar(P) + g[32:],
     }
-    for data in wrong.values():
-        with pytest.raises((errors.PointError, errors.FieldRangeError)):
+    for what, data in wrong.items():
+        kind = errors.FieldRangeError if what == "coordinate not reduced" else errors.PointError
+        with pytest.raises(kind):
             curve.add(data, g, group)
-        with pytest.raises((errors.PointError, errors.FieldRangeError)):
+        with pytest.raises(kind):
             curve.compress(data, group)
     short = {
         "no root": next(
@@ -112,8 +113,9 @@ def test_points_that_are_none_are_refused(group: int) -> None:
         "coordinate not reduced": scalar(P) + bytes(half - 32),
         "infinity with a coordinate": flagged(b"\1" + bytes(half - 1), INFINITY),
     }
-    for data in short.values():
-        with pytest.raises((errors.PointError, errors.FieldRangeError)):
+    for what, data in short.items():
+        kind = errors.FieldRangeError if what == "coordinate not reduced" else errors.PointError
+        with pytest.raises(kind):
             curve.decompress(data, group)
 
 

@@ -40,7 +40,7 @@ def test_a_key_comes_back_from_its_file(key: ProvingKeyHandle, form: groth16.For
 def test_a_file_that_is_cut_or_longer_is_refused(key: ProvingKeyHandle, form: groth16.Format) -> None:
     data = key.encode(form)
     for cut in range(len(data)):
-        with pytest.raises(errors.InputError):
+        with pytest.raises(errors.EncodingError):
             ProvingKeyHandle.load(form, data[:cut])
     for more in (b"\x00", bytes(40)):
         with pytest.raises(errors.EncodingError, match="data"):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.memory import found
+
 ROOT = Path(__file__).resolve().parents[3]
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 NAMES = ("tau", "alpha", "beta", "gamma", "delta")
@@ -24,23 +26,6 @@ sys.stdin.read()
 """
 
 
-def memory_of(pid: int) -> list[bytes]:
-    """All readable pages of a process of ours."""
-    pages = []
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in maps:
-            span, rights = line.split()[:2]
-            if not rights.startswith("rw") or "[vvar" in line:
-                continue
-            start, end = (int(part, 16) for part in span.split("-"))
-            memory.seek(start)
-            try:
-                pages.append(memory.read(end - start))
-            except OSError:
-                continue
-    return pages
-
-
 def forms(value: int) -> list[bytes]:
     """What a number looks like in memory: the raw bytes, the integer, its Montgomery form."""
     wide = value.to_bytes(64, "little")
@@ -56,6 +41,12 @@ def forms(value: int) -> list[bytes]:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_no_random_number_of_a_set_up_is_left_in_memory(threads: int) -> None:
     values = [int.from_bytes(hashlib.sha512(name.encode()).digest(), "little") for name in NAMES]
+    looks = {
+        f"{name} {which}": form
+        for name, value in zip(NAMES, values, strict=True)
+        for which, form in enumerate(forms(value))
+    }
+    looks["marker"] = bytes(range(100, 164))[::-1]
     with subprocess.Popen(
         [sys.executable, "-c", CHILD, str(threads)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
@@ -65,16 +56,9 @@ def test_no_random_number_of_a_set_up_is_left_in_memory(threads: int) -> None:
             child.stdin.write(b"".join(value.to_bytes(64, "little") for value in values))
             child.stdin.flush()
             assert child.stdout.readline() == b"made\n"
-            pages = memory_of(child.pid)
+            seen = found(child.pid, looks)
         except PermissionError:
             pytest.skip("the system lets nobody read another process's memory")
         finally:
             child.kill()
-    assert any(bytes(range(100, 164))[::-1] in page for page in pages), "the search finds what is there"
-    found = [
-        (name, which)
-        for name, value in zip(NAMES, values, strict=True)
-        for which, form in enumerate(forms(value))
-        if any(form in page for page in pages)
-    ]
-    assert found == []
+    assert seen == {"marker"}  # the search finds what is there, and nothing else is
