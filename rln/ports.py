@@ -13,6 +13,7 @@ from rln.epoch import Epoch
 from rln.share import Share
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Says which epoch it is: `rln.epoch.EpochClock`, or a fixed one in tests."""
 
@@ -46,6 +47,7 @@ class RootSource(Protocol):
         """Return how many there are, at least 1."""
 
 
+@runtime_checkable
 class NullifierLog(Protocol):
     """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes."""
 
@@ -80,6 +82,7 @@ class NullifierLog(Protocol):
         """
 
 
+@runtime_checkable
 class MessageIdAllocator(Protocol):
     """Gives out message ids, each one once. An id that was given out is burnt, whatever happens next."""
 

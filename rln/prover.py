@@ -60,6 +60,8 @@ class Prover:
         instance(identity, Identity, "identity")
         instance(membership, Membership, "membership")
         instance(key, ProvingKey, "key")
+        instance(ids, MessageIdAllocator, "ids")
+        instance(clock, Clock, "clock")
         if identity.commitment != membership.commitment:
             raise ParameterError("membership: expected that of the identity, got another commitment's")
         whole(membership.limit, "limit", 1, key.parameters.largest_limit)

@@ -63,6 +63,8 @@ class Verifier:
         threads: int | None = 1,
     ) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
+        instance(log, NullifierLog, "log")
+        instance(clock, Clock, "clock")
         verifying_key.check_rln(verifying_key.public_inputs)
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none: nothing would be acceptable")
