@@ -28,6 +28,9 @@ OPERATIONS: dict[str, int] = {
     "inv": lib.RLN_INV,
 }
 
+MAX_DOMAIN = 1 << 28
+"""Values of a transform: Fr has no root of unity of a larger power of two."""
+
 
 def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None = None) -> bytes:
     """Compute a[i] op b[i] for every i.
@@ -66,6 +69,11 @@ def ntt(values: bytes, inverse: bool = False, threads: int | None = 1) -> bytes:
         FieldRangeError: a scalar is not canonical.
     """
     values = _call.variable("values", values)
+    count, rest = divmod(len(values), 32)
+    if rest:
+        raise errors.EncodingError(f"values: expected a whole number of scalars, got {len(values)} bytes")
+    if count.bit_count() != 1 or count > MAX_DOMAIN:
+        raise errors.ParameterError(f"values: expected a power of two, at most 2^28 of them, got {count}")
     out, fault = _call.output(len(values)), _call.new_fault()
     pool = _threads.pool(threads)
     status = lib.rln_ntt(out, len(values), values, len(values), int(inverse), pool, fault)

@@ -197,7 +197,7 @@ def test_transform_there_and_back_changes_nothing(k: int) -> None:
 
 @pytest.mark.parametrize("n", [0, 3, 6])
 def test_transform_refuses_lengths_that_are_no_power_of_two(n: int) -> None:
-    with pytest.raises(errors.ParameterError, match=f"^a: .*got {n}$"):
+    with pytest.raises(errors.ParameterError, match=f"^values: expected a power of two, .*got {n}$"):
         field.ntt(bytes(32 * n))
 
 
