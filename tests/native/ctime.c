@@ -107,7 +107,7 @@ static void test_base(void) {
     SECRET(message);
     keccak256(digest, message, sizeof message);
     expect_followed(digest, sizeof digest);
-    memcpy(other, digest, sizeof other);
+    keccak256(other, message, sizeof message); /* a copy would be equal by inspection */
     int same = ct_equal(digest, other, sizeof digest);
     expect_followed(&same, sizeof same);
     REVEAL(same);
