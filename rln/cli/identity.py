@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rln import document, scalar
+from rln import document
 from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
 from rln.identity import Identity
 
@@ -66,25 +66,6 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
         except BaseException:
             path.unlink()
             raise
-
-
-def read_secret(path: Path) -> Identity:
-    """The identity in a file that `new` wrote.
-
-    Raises:
-        InputError: another form, or a secret that does not belong to its commitment.
-    """
-    with naming(path):
-        found = document.fields(
-            document.read(read_file(path), "identity"),
-            "identity",
-            ("identityCommitment", "identitySecret"),
-            ("identityTrapdoor", "identityNullifier"),
-        )
-        identity = Identity.from_secret(scalar.parse(found["identitySecret"], "identitySecret"))
-        if identity.commitment != scalar.parse(found["identityCommitment"], "identityCommitment"):
-            raise UnusableFile("identityCommitment: expected that of the secret, got another")
-        return identity
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

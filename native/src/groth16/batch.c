@@ -86,8 +86,7 @@ static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
 
 /* The answers for first .. end, whose evaluation is value. Depth at most 64. */
 static int halve(const batch *b, size_t first, size_t end, const fp12 *value) {
-    const fp12 one = fp12_one();
-    if (fp12_equal(value, &one)) return 0;
+    if (fp12_is_one(value)) return 0;
     if (end - first == 1) {
         b->results[b->items[first].at] = RLN_REFUSED;
         return 0;
