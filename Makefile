@@ -1,7 +1,10 @@
 # Every target sets up .venv by itself; a change to the C core or to the build rebuilds it.
 #
 #   make demo    the whole story on one screen
-#   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py)
+#   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
+#                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests
+#   make engines what depends on the engine, once more on each that this machine runs but does not prefer
+#   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff, mypy, generated files
 #   make bench   the figures of this machine
 #   make clean   remove what the others made
@@ -13,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]')
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test engines cross lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -21,6 +24,16 @@ demo: $(VENV)/built
 
 test: $(VENV)/equipped
 	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+
+ENGINE_TESTS := tests/laws tests/known tests/oracle tests/interop tests/unit/lowlevel
+ENGINES = $(BIN)/python -c "from rln.lowlevel import engine; print(*engine.supported()[1:])"
+
+engines: $(VENV)/equipped
+	@set -e; for engine in $$($(ENGINES)); do echo "engine $$engine"; \
+	    RLN_ENGINE=$$engine $(BIN)/python -m pytest $(ENGINE_TESTS) $(PYTEST_ARGUMENTS); done
+
+cross: $(VENV)/equipped
+	$(BIN)/python tests/native/run.py --aarch64
 
 lint: $(VENV)/equipped
 	$(BIN)/ruff check .

@@ -1,36 +1,22 @@
-"""One statement and one key for all figures, and the line without which a figure is not quoted."""
+"""The keys and statements of all figures, and the line without which a figure is not quoted."""
 
 import os
-import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from benchmarks.subject import THREADS, Subject
+from benchmarks.subject import SUBJECTS, Subject
 from rln.lowlevel import engine
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
-    """Put engine, compiler and threads beside the processor."""
-    machine_info["rln"] = {"engine": engine.name(), "threads": THREADS, "compiler": _compiler()}
+    """Put engine and compiler beside the processor."""
+    machine_info["rln"] = {"engine": engine.name(), "compiler": _compiler()}
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Say what the figures were measured on."""
-    terminalreporter.write_line(
-        f"processor: {_processor()}; engine: {engine.name()}; threads: {THREADS}; "
-        f"compiler: {_compiler()}; Python {platform.python_version()}"
-    )
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
+@cache
 def _compiler() -> str:
     done = subprocess.run(
         [os.environ.get("CC", "cc"), "--version"], capture_output=True, text=True, check=True
@@ -39,13 +25,33 @@ def _compiler() -> str:
 
 
 @pytest.fixture(scope="session")
-def subject(tmp_path_factory) -> Subject:
-    """The statement and the key that ours and theirs share."""
-    return Subject(tmp_path_factory.mktemp("subject"))
+def subjects(tmp_path_factory):
+    """A subject by name, made when it is first asked for."""
+    directory = tmp_path_factory.mktemp("subjects")
+    made: dict[str, Subject] = {}
+
+    def subject(name: str) -> Subject:
+        if name not in made:
+            made[name] = SUBJECTS[name](Path(directory))
+        return made[name]
+
+    return subject
 
 
 @pytest.fixture(scope="session")
-def peer_key(subject):
-    """groth16py's proving and verifying key, read from our exported `.zkey`."""
+def subject(subjects) -> Subject:
+    """Our own key."""
+    return subjects("own key")
+
+
+@pytest.fixture(scope="session")
+def peer_keys():
+    """groth16py's proving and verifying key of a subject, read from its `.zkey`."""
     groth16py = pytest.importorskip("groth16py", reason="the peer is in the extra dev")
-    return groth16py.import_zkey(str(subject.zkey))
+    return cache(lambda subject: groth16py.import_zkey(str(subject.zkey)))
+
+
+@pytest.fixture(scope="session")
+def engine_name() -> str:
+    """The engine in use."""
+    return engine.name()

@@ -1,51 +1,95 @@
-"""What is measured: one statement, one key, and their export in the peers' formats."""
+"""What is measured: one statement, a key, and the files that the peers read."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 import rln
 from rln import wtns
+from rln.circuit import Circuit
 from rln.lowlevel.witness import Witness
 
 THREADS = 1
+DEPTH = 20
 
 
 class Statement:
-    """A member at leaf 3 of an otherwise empty tree of depth 20, limit 100, message id 1."""
+    """A member at leaf 3 of an otherwise empty tree, limit 100, message id 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = DEPTH) -> None:
         self.identity = rln.Identity.from_seed(b"benchmark")
-        tree = rln.MerkleTree(20)
+        tree = rln.MerkleTree(depth)
         tree.set(3, rln.poseidon_hash([self.identity.commitment, 100]))
-        path = tree.proof(3)
-        self.inputs = {
+        self.path = tree.proof(3)
+
+    def inputs(self, signal: bytes = b"signal", message_id: int = 1) -> dict[str, tuple[int, ...]]:
+        """The circom inputs, without the secret."""
+        return {
             "userMessageLimit": (100,),
-            "messageId": (1,),
-            "pathElements": path.siblings,
-            "identityPathIndex": path.bits,
-            "x": (rln.hash_to_field(b"signal"),),
+            "messageId": (message_id,),
+            "pathElements": self.path.siblings,
+            "identityPathIndex": self.path.bits,
+            "x": (rln.hash_to_field(signal),),
             "externalNullifier": (rln.hash_to_field(b"epoch"),),
         }
 
 
 class Subject:
-    """Our key, its export in the peers' formats, and one proof with its public values."""
+    """A key, its export for the peers, and one proof with its public values.
 
-    def __init__(self, directory: Path) -> None:
-        self.circuit = rln.circuit.rln(depth=20)
+    Args:
+        name: as the tables call the key.
+        key: ours, tables not built yet.
+        zkey: the same key for the peers.
+        directory: for the files made here.
+        circuit: where it is ours.
+    """
+
+    def __init__(
+        self, name: str, key: rln.ProvingKey, zkey: Path, directory: Path, circuit: Circuit | None = None
+    ) -> None:
+        self.name, self.key, self.zkey, self.circuit = name, key, zkey, circuit
         self.statement = Statement()
-        self.key = rln.setup(self.circuit)
-        self.zkey, self.r1cs, self.wtns, self.vk = (
-            directory / name for name in ("key.zkey", "circuit.r1cs", "witness.wtns", "vk.json")
-        )
-        self.zkey.write_bytes(self.key.to_zkey())
-        self.r1cs.write_bytes(self.circuit.r1cs.encode())
-        self.vk.write_bytes(self.key.verifying_key.to_json())
+        self.wtns = directory / f"{name}.wtns"
         witness = self.witness()
         self.wtns.write_bytes(wtns.write(witness.read(0, witness.size)))
-        self.values = self.key.public_values(witness)
-        self.proof = self.key.prove(witness, THREADS)
-        assert self.key.verifying_key.verify(self.values, self.proof)
+        self.values = key.public_values(witness)
+        self.proof = key.prove(witness, THREADS)
+        assert key.verifying_key.verify(self.values, self.proof)
 
-    def witness(self) -> Witness:
+    def witness(self, signal: bytes = b"signal", message_id: int = 1) -> Witness:
         """The full assignment, from the circom inputs."""
-        return self.key.witness(self.statement.inputs, self.statement.identity)
+        return self.key.witness(self.statement.inputs(signal, message_id), self.statement.identity)
+
+    def proofs(self, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
+        """Different proofs, each with its public values."""
+        made = []
+        for number in range(count):
+            witness = self.witness(b"signal %d" % number, number % 100)
+            made.append((self.key.prove(witness, None), self.key.public_values(witness)))
+        return made
+
+
+def own(directory: Path) -> Subject:
+    """RLN(20, 16) with a fresh key of ours, exported as `.zkey` and `.r1cs`."""
+    circuit = rln.circuit.rln(depth=DEPTH)
+    key = rln.setup(circuit)
+    zkey = directory / "own.zkey"
+    zkey.write_bytes(key.to_zkey())
+    (directory / "own.r1cs").write_bytes(circuit.r1cs.encode())
+    return Subject("own key", key, zkey, directory, circuit)
+
+
+def ceremony(directory: Path) -> Subject:
+    """zerokit's depth-20 ceremony key, from the directory that RLN_ZEROKIT_DIR names."""
+    root = os.environ.get("RLN_ZEROKIT_DIR")
+    if root is None:
+        pytest.skip("RLN_ZEROKIT_DIR names no directory with zerokit's keys")
+    files = Path(root) / "tree_depth_20"
+    key = rln.ProvingKey.load(files / "rln_final.arkzkey", graph=files / "graph.bin", r1cs=files / "rln.r1cs")
+    return Subject("ceremony key", key, files / "rln_final.zkey", directory)
+
+
+SUBJECTS: dict[str, Callable[[Path], Subject]] = {"own key": own, "ceremony key": ceremony}

@@ -1,64 +1,81 @@
-"""Turn a pytest-benchmark JSON file into the table of benchmarks/README.md.
+"""Turn pytest-benchmark's JSON files into the tables of benchmarks/README.md.
 
-    python benchmarks/table.py build/benchmarks.json
+python benchmarks/table.py build/benchmarks/*.json
 """
 
 import json
 import sys
-from collections import defaultdict
 from pathlib import Path
-
-OURS = "ours"
-PEERS = {"bench_groth16py": "groth16py", "bench_light_poseidon": "light-poseidon"}
 
 
 def duration(seconds: float) -> str:
     """A median in the unit that people read it in."""
-    for scale, unit in ((1, "s"), (1e3, "ms")):
+    for scale, unit in ((1, "s"), (1e3, "ms"), (1e6, "µs")):
         if seconds * scale >= 1:
             return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+    return f"{seconds * 1e9:.3g} ns"
 
 
-def label(benchmark: dict) -> str:
-    """Whose figure it is, or which of our own."""
-    name = benchmark["name"]
-    if name.partition("[")[0] in PEERS:
-        return PEERS[name.partition("[")[0]]
-    parameter = name.partition("[")[2].rstrip("]")
-    return OURS if name == "bench_ours" else parameter or name.removeprefix("bench_")
+def ours(benchmark: dict) -> float:
+    """The median of one unit of ours, in seconds."""
+    return benchmark["stats"]["median"] / benchmark["extra_info"].get("repeat", 1)
 
 
-def rows(report: dict) -> list[str]:
-    """One line for each thing measured: ours, the peer's, and how many times faster."""
-    groups: dict[str, dict[str, float]] = defaultdict(dict)
-    for benchmark in report["benchmarks"]:
-        groups[benchmark["group"]][label(benchmark)] = benchmark["stats"]["median"]
-    lines = ["| what | ours | peer | ratio |", "|---|---|---|---|"]
-    for group, medians in groups.items():
-        peers = {name: median for name, median in medians.items() if name in PEERS.values()}
-        for name, median in medians.items():
-            if name in peers:
-                continue
-            what = group if name == OURS or len(medians) == 1 else f"{group}: {name.replace('_', ' ')}"
-            peer = next(iter(peers), None) if name == OURS else None
-            beside = f"{duration(peers[peer])} {peer} | {peers[peer] / median:.2f}" if peer else " | "
-            lines.append(f"| {what} | {duration(median)} | {beside} |")
+def what(benchmark: dict) -> str:
+    """The row's name: the group, and the parameter of a figure with several."""
+    parameter = benchmark["param"]
+    return benchmark["group"] if parameter is None else f"{benchmark['group']}: {parameter}"
+
+
+def compared(benchmarks: list[dict]) -> list[str]:
+    """The figures that have another side: ours, theirs, how many times faster, and what was asked."""
+    lines = ["| what | ours | peer | ratio | must | aim |", "|---|---|---|---|---|---|"]
+    for benchmark in benchmarks:
+        extra = benchmark["extra_info"]
+        if "peer" not in extra:
+            continue
+        ratio = extra["peer_median"] / ours(benchmark)
+        asked = " | ".join("" if extra[name] is None else f"{extra[name]:g}" for name in ("must", "aim"))
+        name = what(benchmark) + (f", {extra['note']}" if extra["note"] else "")
+        theirs = f"{duration(extra['peer_median'])} {extra['peer']}"
+        lines.append(f"| {name} | {duration(ours(benchmark))} | {theirs} | **{ratio:.3g}** | {asked} |")
     return lines
 
 
-def main(path: str) -> None:
-    """Print the conditions, then the table."""
-    report = json.loads(Path(path).read_text())
+def alone(benchmarks: list[dict]) -> list[str]:
+    """The figures of our own, and the sizes that were read beside them."""
+    lines = ["| what | measured |", "|---|---|"]
+    for benchmark in benchmarks:
+        if "peer" in benchmark["extra_info"] or benchmark["group"].startswith("growth"):
+            continue
+        lines.append(f"| {what(benchmark)} | {duration(ours(benchmark))} |")
+    for benchmark in benchmarks:
+        lines += [f"| {name} | {size} |" for name, size in benchmark["extra_info"].get("sizes", {}).items()]
+    return lines
+
+
+def conditions(report: dict) -> str:
+    """The line without which a figure is not quoted."""
     machine = report["machine_info"]
-    ours = machine["rln"]
-    print(
-        f"{machine['cpu'].get('brand_raw', machine['machine'])}, {ours['compiler']}, Python "
-        f"{machine['python_version']}, engine {ours['engine']}, threads {ours['threads']}, "
-        f"{report['datetime'][:10]}\n"
+    return (
+        f"{machine['cpu'].get('brand_raw', machine['machine'])} ({machine['cpu'].get('count', '?')} "
+        f"processors), {machine['rln']['compiler']}, {machine['python_implementation']} "
+        f"{machine['python_version']}, engine {machine['rln']['engine']}, "
+        f"{report['datetime'][:10]}; one thread where no other number is said"
     )
-    print("\n".join(rows(report)))
+
+
+def main(paths: list[str]) -> None:
+    """Print, for each file, the conditions and its tables."""
+    for path in paths:
+        report = json.loads(Path(path).read_text())
+        for benchmark in report["benchmarks"]:
+            benchmark["extra_info"].setdefault("note", "")
+        print(f"{conditions(report)}:\n")
+        for table in (compared(report["benchmarks"]), alone(report["benchmarks"])):
+            if len(table) > 2:
+                print("\n".join(table) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -37,6 +37,7 @@ READING_ORDER = (
     "epoch",
     "prover",
     "verifier",
+    "async_verifier",
     "verdict",
     "slashing",
     "signal",

@@ -1,5 +1,9 @@
-"""Hand native/include/rln.h to cffi as it stands, and get the extension module rln._native."""
+"""Hand native/include/rln.h to cffi as it stands, and get the extension module rln._native.
 
+Also the one place for compiler flags: those of every file, and those of an engine's own.
+"""
+
+import sysconfig
 from pathlib import Path
 
 from cffi import FFI
@@ -14,17 +18,29 @@ def declarations() -> str:
     return text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
 
 
-def sources() -> list[str]:
-    """Every C file of the core, relative to the project's root."""
-    return sorted(str(p.relative_to(ROOT.parent)) for p in (ROOT / "src").rglob("*.c"))
-
+X86 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
+"""Whether this build is for x86-64 alone; a universal one is not, as flags would reach both halves."""
 
 FLAGS = ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-strict-aliasing",
          "-ffunction-sections", "-Wno-unused-function",
          # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
          "-fno-tree-vectorize",
          # Python's own flags ask for debug information, which would be nine tenths of the wheel
-         "-g0"]
+         "-g0",
+         *([] if X86 else ["-DRLN_PORTABLE_ONLY"])]
+
+ADX = ["-mbmi2", "-madx"]
+IFMA = [*ADX, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "ifma", "vbmi2"))]
+ENGINE_FLAGS = {"native/src/engine/engine_adx.c": ADX, "native/src/engine/engine_ifma.c": IFMA} if X86 else {}
+"""What the engines of this build need beside FLAGS, by source; cpu.h knows the same engines."""
+
+
+def sources() -> list[str]:
+    """Every C file of the core that needs no flags of its own, relative to the project's root."""
+    found = (p.relative_to(ROOT.parent).as_posix() for p in (ROOT / "src").rglob("*.c"))
+    engines = {f"native/src/engine/engine_{name}.c" for name in ("adx", "ifma")}
+    return sorted(set(found) - engines)
+
 
 ffibuilder = FFI()
 ffibuilder.cdef(declarations())

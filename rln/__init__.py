@@ -1,6 +1,7 @@
 """Rate-Limiting Nullifiers: anonymous members, a limit for each epoch, and spammers who reveal themselves."""
 
 from rln import circuit
+from rln.async_verifier import AsyncVerifier
 from rln.epoch import Epoch, EpochClock
 from rln.errors import (
     AlreadyAMember,
@@ -47,6 +48,7 @@ from rln.verifying_key import VerifyingKey
 
 __all__ = [
     "AlreadyAMember",
+    "AsyncVerifier",
     "Duplicate",
     "EncodingError",
     "EntropyError",

@@ -12,6 +12,8 @@ class CData:
     def __setitem__(self, index: int, value: Any) -> None: ...
     def __add__(self, other: int) -> CData: ...
     def __len__(self) -> int: ...
+    def __enter__(self) -> CData: ...
+    def __exit__(self, *_: object) -> None: ...
 
 class _Buffer:
     def __getitem__(self, index: slice) -> bytes: ...
@@ -192,6 +194,19 @@ class _Lib:
         fault: CData,
         /,
     ) -> int: ...
+    def rln_merkle_path(
+        self,
+        r: CData,
+        r_len: int,
+        leaf: bytes | CData,
+        leaf_len: int,
+        siblings: bytes | CData,
+        siblings_len: int,
+        bits: bytes | CData,
+        bits_len: int,
+        fault: CData,
+        /,
+    ) -> int: ...
     def rln_identity_new(self, random: bytes | CData, random_len: int, extended: int, r: CData, /) -> int: ...
     def rln_identity_from_seed(
         self,
@@ -325,9 +340,32 @@ class _Lib:
         fault: CData,
         /,
     ) -> int: ...
+    def rln_tables_size(self, key: CData, folded: int, /) -> int: ...
+    def rln_tables_build(
+        self,
+        key: CData,
+        c: CData,
+        pool: CData,
+        progress: CData,
+        r: CData,
+        r_len: int,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_tables_open(
+        self,
+        key: CData,
+        data: bytes | CData,
+        data_len: int,
+        r: CData,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_tables_free(self, tables: CData, /) -> None: ...
     def rln_proof_create(
         self,
         key: CData,
+        tables: CData,
         witness: CData,
         blinding: bytes | CData,
         blinding_len: int,
@@ -388,6 +426,87 @@ class _Lib:
         pool: CData,
         results: CData,
         results_count: int,
+        /,
+    ) -> int: ...
+    def rln_partial_new(
+        self,
+        key: CData,
+        tables: CData,
+        witness: CData,
+        known: bytes | CData,
+        known_len: int,
+        pool: CData,
+        r: CData,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_partial_update(
+        self,
+        partial: CData,
+        witness: CData,
+        pool: CData,
+        r: CData,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_partial_free(self, partial: CData, /) -> None: ...
+    def rln_partial_finish(
+        self,
+        partial: CData,
+        witness: CData,
+        blinding: bytes | CData,
+        blinding_len: int,
+        pool: CData,
+        proof: CData,
+        proof_len: int,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_partial_size(self, key: CData, /) -> int: ...
+    def rln_partial_encode(self, partial: CData, pool: CData, r: CData, r_len: int, /) -> int: ...
+    def rln_partial_decode(
+        self,
+        key: CData,
+        tables: CData,
+        witness: CData,
+        data: bytes | CData,
+        data_len: int,
+        pool: CData,
+        r: CData,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_token_new(
+        self,
+        partial: CData,
+        zero: CData,
+        one: CData,
+        blinding: bytes | CData,
+        blinding_len: int,
+        pool: CData,
+        r: CData,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_token_publish(
+        self,
+        token: CData,
+        x: bytes | CData,
+        x_len: int,
+        proof: CData,
+        proof_len: int,
+        fault: CData,
+        /,
+    ) -> int: ...
+    def rln_token_free(self, token: CData, /) -> None: ...
+    def rln_graph_known(
+        self,
+        graph: CData,
+        unknown: bytes | CData,
+        unknown_len: int,
+        known: CData,
+        known_len: int,
+        fault: CData,
         /,
     ) -> int: ...
 

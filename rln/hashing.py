@@ -9,6 +9,7 @@ from rln import scalar
 from rln.argument import plain_bytes
 from rln.errors import ParameterError
 from rln.lowlevel import hashes
+from rln.scalar import ORDER
 
 MAX_ARITY: Final = 8
 
@@ -28,8 +29,12 @@ def poseidon_hash(inputs: Sequence[int]) -> int:
         raise ParameterError(f"inputs: expected a sequence of int, got {type(inputs).__name__}")
     if not 1 <= len(inputs) <= MAX_ARITY:
         raise ParameterError(f"inputs: expected 1 to {MAX_ARITY} field elements, got {len(inputs)}")
-    packed = [scalar.encode(value, f"inputs[{i}]") for i, value in enumerate(inputs)]
-    return int.from_bytes(hashes.poseidon(packed), "little")
+    packed: list[bytes] = []
+    for value in inputs:
+        if type(value) is not int or not 0 <= value < ORDER:
+            scalar.check(value, f"inputs[{len(packed)}]")
+        packed.append(value.to_bytes(scalar.SIZE, "little"))
+    return int.from_bytes(hashes.poseidon_one(b"".join(packed), len(packed)), "little")
 
 
 def hash_to_field(message: bytes) -> int:

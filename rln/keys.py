@@ -1,38 +1,33 @@
 """Keys: the proving key that members have, its file, and the setup that makes a fresh one.
 
 A key from elsewhere is checked before its first use: each point, the equations between the parts (threats D4,
-D5), and one proof of a random statement, whose public values are also computed apart from the key. A file
-that is pinned by its SHA-256 was checked by whoever chose the pin. This module alone reads and writes key
-files.
+D5), and proofs of random statements, whose public values are also computed apart from the key. A file that is
+pinned by its SHA-256 was checked by whoever chose the pin, as was a key that is pinned in the package. This
+module alone reads and writes key files.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from rln import scalar
 from rln.argument import instance, plain_bytes
 from rln.circuit import Circuit
-from rln.errors import InputError, KeyFileError, ParameterError
+from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters, KeyFile, Provenance, check_digest, is_key_file
-from rln.lowlevel import entropy, groth16
-from rln.lowlevel.witness import Graph, Witness
-from rln.membership import MerkleProof
-from rln.statement import SECRET, Statement, input_lengths
-from rln.verifying_key import VerifyingKey, check_pin
-
-PINNED: Final = frozenset(
-    {
-        # zerokit-20: rln_final.arkzkey with the graph.bin of zerokit 2.0.0 and later
-        "f415aee863647adb8e89d5c609ba550fb33434a02c31bfcf33ef70fca2acff65",
-    }
-)
-"""Digests of proving keys that belong to a packaged verifying key, with a graph that is known to fit."""
+from rln.lowlevel import groth16
+from rln.lowlevel.partial import Partial
+from rln.lowlevel.tables import Tables
+from rln.lowlevel.witness import Witness
+from rln.program import Program, relation_of
+from rln.statement import sample_statements
+from rln.tables import KeyTables
+from rln.verifying_key import PINNED, VerifyingKey, check_pin
 
 
 class ProvingKey:
@@ -49,9 +44,9 @@ class ProvingKey:
     """
 
     __slots__ = (
-        "_graph",
-        "_graph_data",
         "_handle",
+        "_program",
+        "_tables",
         "circuit_digest",
         "digest",
         "parameters",
@@ -65,32 +60,35 @@ class ProvingKey:
     digest: str
     verifying_key: VerifyingKey
     _handle: groth16.ProvingKeyHandle
-    _graph: Graph
-    _graph_data: bytes
+    _program: Program
+    _tables: KeyTables
 
     def __init__(self) -> None:
         raise TypeError("ProvingKey: use load, decode, from_arkzkey, from_zkey or setup")
 
     @classmethod
-    def _of(cls, file: KeyFile, handle: groth16.ProvingKeyHandle) -> Self:
-        graph = _load_graph(file.graph)
+    def _of(
+        cls, file: KeyFile, handle: groth16.ProvingKeyHandle, r1cs: bytes | None = None, kept: bool = True
+    ) -> Self:
         key = object.__new__(cls)
-        key._handle, key._graph, key._graph_data = handle, graph, file.graph
+        key._handle, key._program = handle, Program(file.graph, file.parameters)
         key.parameters, key.circuit_digest = file.parameters, file.circuit_digest
         key.provenance, key.digest = file.provenance, file.digest
         key.verifying_key = VerifyingKey._of(handle.verifying_key())
-        found = {name: length for name, (_, length) in graph.inputs.items()}
-        if found != input_lengths(file.parameters):
-            raise ParameterError(f"graph: expected the inputs {input_lengths(file.parameters)}, got {found}")
-        if graph.witness_size != handle.info().wires:
+        if key._program.wires != handle.info().wires:
             raise ParameterError(
-                f"graph: expected {handle.info().wires} wires as the key has, got {graph.witness_size}"
+                f"graph: expected {handle.info().wires} wires as the key has, got {key._program.wires}"
             )
         if key.verifying_key.public_inputs != file.parameters.public_inputs:
             raise ParameterError(
                 f"key: expected {file.parameters.public_inputs} public values, "
                 f"got {key.verifying_key.public_inputs}"
             )
+        if r1cs is None:
+            key._tables = KeyTables.own(handle, file.digest, file.parameters, file.circuit_digest, kept)
+        else:
+            key.circuit_digest = hashlib.sha256(plain_bytes(r1cs, "r1cs")).hexdigest()
+            key._tables = KeyTables.supplied(handle, file.digest, key.circuit_digest, r1cs, key._try)
         return key
 
     @classmethod
@@ -99,6 +97,7 @@ class ProvingKey:
         path: str | os.PathLike[str],
         *,
         graph: str | os.PathLike[str] | None = None,
+        r1cs: str | os.PathLike[str] | None = None,
         sha256: str | None = None,
         limit_bits: int = 16,
         name: str | None = None,
@@ -109,6 +108,7 @@ class ProvingKey:
         Args:
             path: the file; its first bytes say whether it is ours or a `.zkey`.
             graph: the witness graph of a foreign key.
+            r1cs: the constraints of a foreign key, which make its proofs faster once tables are built.
             sha256: the SHA-256 of the file as 64 hexadecimal digits. With it, the file must be that one, and
                 our own file is taken without repeating the checks. Without it the checks run.
             threads: for the checks; None is one for each processor.
@@ -117,29 +117,34 @@ class ProvingKey:
             InputError: not such a file, another one than pinned, or a key that is unsound.
         """
         data = Path(path).read_bytes()
+        constraints = None if r1cs is None else Path(r1cs).read_bytes()
         if sha256 is not None:
             check_pin(data, check_digest(sha256, "sha256"), "key file")
         if is_key_file(data):
             if graph is not None:
                 raise ParameterError("graph: expected none, the key file holds its own")
-            return cls.decode(data, check=sha256 is None, threads=threads)
+            return cls.decode(data, r1cs=constraints, check=sha256 is None, threads=threads)
         if graph is None:
             raise ParameterError("graph: expected the witness graph that belongs to a foreign key")
         read = cls.from_zkey if data[:4] == b"zkey" else cls.from_arkzkey
         return read(
             data,
             Path(graph).read_bytes(),
+            r1cs=constraints,
             name=Path(path).name if name is None else name,
             limit_bits=limit_bits,
             threads=threads,
         )
 
     @classmethod
-    def decode(cls, data: bytes, *, check: bool = True, threads: int | None = None) -> Self:
+    def decode(
+        cls, data: bytes, *, r1cs: bytes | None = None, check: bool = True, threads: int | None = None
+    ) -> Self:
         """Read our own key file from memory.
 
         Args:
             data: the whole file.
+            r1cs: the constraints of a key that was imported without them, an `.r1cs` file.
             check: run the checks of a key that somebody else made.
             threads: for the checks; None is one for each processor.
 
@@ -147,14 +152,19 @@ class ProvingKey:
             InputError: not such a file, or a key that is unsound.
         """
         file = KeyFile.decode(plain_bytes(data, "key file"))
-        key = cls._of(file, groth16.ProvingKeyHandle.load("ark", file.key, threads))
-        if check:
-            key.check(threads)
-        return key
+        handle = groth16.ProvingKeyHandle.load("ark", file.key, threads)
+        return cls._checked(file, handle, r1cs, threads) if check else cls._of(file, handle, r1cs)
 
     @classmethod
     def from_arkzkey(
-        cls, data: bytes, graph: bytes, *, name: str, limit_bits: int = 16, threads: int | None = None
+        cls,
+        data: bytes,
+        graph: bytes,
+        *,
+        name: str,
+        r1cs: bytes | None = None,
+        limit_bits: int = 16,
+        threads: int | None = None,
     ) -> Self:
         """Import zerokit's `.arkzkey` with its `graph.bin`, and check both.
 
@@ -162,6 +172,7 @@ class ProvingKey:
             data: the key file, whole.
             graph: the graph file, whole.
             name: the source, for the provenance.
+            r1cs: the circuit's `.r1cs` file, where it is at hand: A and B must be those of the key.
             limit_bits: width of the circuit's range check, which neither file states.
             threads: for the checks; None is one for each processor.
 
@@ -169,7 +180,8 @@ class ProvingKey:
             InputError: not such files, or a key that is unsound.
         """
         handle = groth16.ProvingKeyHandle.load("ark", plain_bytes(data, "arkzkey"), threads)
-        return cls._import(handle, data, plain_bytes(graph, "graph"), name, limit_bits, None, threads)
+        parameters = relation_of(plain_bytes(graph, "graph"), limit_bits)
+        return cls._checked(KeyFile(parameters, None, Provenance(name), data, graph), handle, r1cs, threads)
 
     @classmethod
     def from_zkey(
@@ -178,6 +190,7 @@ class ProvingKey:
         graph: bytes | Circuit,
         *,
         name: str,
+        r1cs: bytes | None = None,
         limit_bits: int = 16,
         threads: int | None = None,
     ) -> Self:
@@ -187,34 +200,27 @@ class ProvingKey:
             data: the file, whole.
             graph: a graph file, or the circuit, whose graph is taken.
             name: the source, for the provenance.
-            limit_bits: as for `from_arkzkey`; not needed with a circuit.
+            r1cs, limit_bits: as for `from_arkzkey`; not needed with a circuit.
             threads: for the checks; None is one for each processor.
 
         Raises:
             InputError: not such files, or a key that is unsound.
         """
         handle = groth16.ProvingKeyHandle.load("zkey", plain_bytes(data, "zkey"), threads)
-        own = None if isinstance(graph, bytes) else graph
-        program = graph if isinstance(graph, bytes) else graph.graph
-        return cls._import(handle, handle.encode("ark"), program, name, limit_bits, own, threads)
+        if isinstance(graph, bytes):
+            parameters, digest, program = relation_of(graph, limit_bits), None, graph
+        else:
+            parameters, digest, program = _parameters(graph), graph.digest, graph.graph
+        file = KeyFile(parameters, digest, Provenance(name), handle.encode("ark"), program)
+        return cls._checked(file, handle, r1cs, threads)
 
     @classmethod
-    def _import(
-        cls,
-        handle: groth16.ProvingKeyHandle,
-        data: bytes,
-        graph: bytes,
-        name: str,
-        limit_bits: int,
-        circuit: Circuit | None,
-        threads: int | None,
+    def _checked(
+        cls, file: KeyFile, handle: groth16.ProvingKeyHandle, r1cs: bytes | None, threads: int | None
     ) -> Self:
-        if circuit is None:
-            parameters, digest = _parameters_of(_load_graph(graph), limit_bits), None
-        else:
-            parameters, digest = _parameters(circuit), circuit.digest
-        key = cls._of(KeyFile(parameters, digest, Provenance(name), data, graph), handle)
-        key.check(threads)
+        key = cls._of(file, handle, r1cs)
+        if not key.is_pinned:
+            key.check(threads)
         return key
 
     def check(self, threads: int | None = None) -> None:
@@ -225,20 +231,27 @@ class ProvingKey:
         """
         self._handle.check(threads)
         self.verifying_key.check_rln(self.parameters.public_inputs)
-        with Identity.generate() as member:
-            for statement in _true_statements(self.parameters):
-                self._check_with(statement, member, threads)
+        self._check_proofs(lambda witness: groth16.prove(self._handle, witness, threads=threads))
 
-    def _check_with(self, statement: Statement, member: Identity, threads: int | None) -> None:
-        witness = self.witness(statement.inputs(), member)
+    def _try(self, tables: Tables) -> None:
+        """Make proofs with tables whose C came from outside."""
         try:
-            values = self.public_values(witness)
-            if values != statement.public_values(member):
-                raise KeyFileError("graph: expected the public values of RLN, it computes others")
-            if not self.verifying_key.verify(values, self.prove(witness, threads)):
-                raise KeyFileError("key: its proof of a true statement does not verify")
-        finally:
-            witness.close()
+            self._check_proofs(lambda witness: groth16.prove(self._handle, witness, tables=tables))
+        except KeyFileError as error:
+            raise ParameterError("r1cs: C is not the one that belongs to the key") from error
+
+    def _check_proofs(self, prove: Callable[[Witness], bytes]) -> None:
+        with Identity.generate() as member:
+            for statement in sample_statements(self.parameters):
+                witness = self.witness(statement.inputs(), member)
+                try:
+                    values = self.public_values(witness)
+                    if values != statement.public_values(member):
+                        raise KeyFileError("graph: expected the public values of RLN, it computes others")
+                    if not self.verifying_key.verify(values, prove(witness)):
+                        raise KeyFileError("key: its proof of a true statement does not verify")
+                finally:
+                    witness.close()
 
     @property
     def is_pinned(self) -> bool:
@@ -260,27 +273,13 @@ class ProvingKey:
             ParameterError: an input missing, unknown or of another length; or the inputs have no witness.
             FieldRangeError: a value that is not a field element.
         """
-        wanted = dict(self._graph.inputs)
-        slot = wanted.pop(SECRET)[0] if identity is not None else 0
-        for name in inputs:
-            if name not in wanted:
-                raise ParameterError(f"inputs: unknown name {name[:40]!r}")
-        packed = bytearray(scalar.SIZE * self._graph.input_size)
-        for name, (offset, length) in wanted.items():
-            if name not in inputs:
-                raise ParameterError(f"inputs: {name} is missing")
-            if len(inputs[name]) != length:
-                raise ParameterError(f"inputs: {name}: expected {length} values, got {len(inputs[name])}")
-            encoded = b"".join(scalar.encode(value, name) for value in inputs[name])
-            packed[scalar.SIZE * offset : scalar.SIZE * (offset + length)] = encoded
-        return Witness(self._graph, bytes(packed), None if identity is None else identity.handle, slot)
+        return self._program.witness(inputs, identity)
 
     def public_values(self, witness: Witness) -> tuple[int, ...]:
         """The public values in an assignment, in the order of the verifying key."""
-        data = witness.read(1, self.parameters.public_inputs)
-        return tuple(scalar.decode(data[i : i + scalar.SIZE]) for i in range(0, len(data), scalar.SIZE))
+        return self._program.public_values(witness)
 
-    def prove(self, witness: Witness, threads: int | None = 1) -> bytes:
+    def prove(self, witness: Witness, threads: int | None = None) -> bytes:
         """Make the 128 bytes of a proof, with fresh blinding. Time depends on the witness.
 
         A witness that does not satisfy the circuit gives bytes that do not verify; `Prover` looks, this does
@@ -289,7 +288,58 @@ class ProvingKey:
         Raises:
             EntropyError: the random source failed.
         """
-        return groth16.prove(self._handle, witness, threads=threads)
+        return groth16.prove(self._handle, witness, threads=threads, tables=self._tables.current())
+
+    def tables(self) -> Tables | None:
+        """The tables for one more proof; None while there are none."""
+        return self._tables.current()
+
+    def partial(
+        self, witness: Witness, tables: Tables | None, threads: int | None = 1, data: bytes | None = None
+    ) -> Partial:
+        """Compute what the proofs of one member on one path share; secret, like the witness.
+
+        Args:
+            witness, tables, threads: to compute it from and with.
+            data: zerokit's partial proof, which must be the same.
+
+        Raises:
+            InputError: data is no such thing, or that of other values.
+        """
+        known = self._program.known
+        if data is None:
+            return Partial.new(self._handle, tables, witness, known, threads)
+        if data[8 : 8 + len(known) - 1] != known[1:]:
+            raise ParameterError("partial proof: expected other wires to be known")
+        return Partial.decode(self._handle, tables, witness, data, threads)
+
+    @property
+    def has_tables(self) -> bool:
+        """Are there tables. A key that is used twice gets some in the background."""
+        return self._tables.ready
+
+    @property
+    def tables_size(self) -> int:
+        """Bytes of the tables, in memory or as a file."""
+        return self._tables.size
+
+    def build_tables(
+        self, *, threads: int | None = None, progress: Callable[[float], None] | None = None
+    ) -> bool:
+        """Build the tables now, or find them in the user's cache.
+
+        Args:
+            threads: None is one for each processor.
+            progress: called with the part done, 0.0 to 1.0, from this thread.
+
+        Returns:
+            Whether they are in the cache, for later processes. Those of a key from `setup` are not.
+
+        Raises:
+            ParameterError: the `.r1cs` that came with the key has its A and B and another C.
+            NativeError: no memory.
+        """
+        return self._tables.build(threads, progress)
 
     def encode(self) -> bytes:
         """Our own key file."""
@@ -310,11 +360,11 @@ class ProvingKey:
     @property
     def graph_data(self) -> bytes:
         """The witness graph, a `wtns.graph.001` file."""
-        return self._graph_data
+        return self._program.data
 
     def _file(self) -> KeyFile:
         return KeyFile(
-            self.parameters, self.circuit_digest, self.provenance, self.to_arkzkey(), self._graph_data
+            self.parameters, self.circuit_digest, self.provenance, self.to_arkzkey(), self._program.data
         )
 
     def __repr__(self) -> str:
@@ -340,51 +390,8 @@ def setup(
     instance(circuit, Circuit, "circuit")
     handle = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
-    return ProvingKey._of(file, handle)
+    return ProvingKey._of(file, handle, kept=False)
 
 
-def _parameters(circuit: Circuit) -> CircuitParameters:
-    return CircuitParameters(circuit.depth, circuit.limit_bits, circuit.max_out)
-
-
-def _load_graph(data: bytes) -> Graph:
-    try:
-        return Graph.load(data)
-    except InputError as error:
-        raise error if str(error).startswith("graph") else type(error)(f"graph: {error}") from error
-
-
-def _parameters_of(graph: Graph, limit_bits: int) -> CircuitParameters:
-    """What the names of a foreign graph's inputs say about its relation."""
-    for name in ("pathElements", "messageId"):
-        if name not in graph.inputs:
-            raise ParameterError(f"graph: expected an input {name}, there is none")
-    slots = graph.inputs["messageId"][1]
-    return CircuitParameters(
-        graph.inputs["pathElements"][1], limit_bits, slots if "selectorUsed" in graph.inputs else None
-    )
-
-
-def _true_statements(parameters: CircuitParameters) -> Iterator[Statement]:
-    """True statements about a member that nobody knows, with as many ids as there are slots, or nearly.
-
-    A point of the key is seen by a proof in which its wire is not zero. Most wires are as good as random; the
-    bits of path, ids and differences are not, so the second and the third statement are each other's
-    complement in all of them: at the largest limit, limit - 1 - id has the opposite bits of id.
-    """
-
-    def below(bound: int) -> int:
-        return int.from_bytes(entropy.draw(48), "little") % bound
-
-    def statement(limit: int, ids: set[int], index: int) -> Statement:
-        siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
-        path = MerkleProof(0, index, siblings)
-        x, external_nullifier = 1 + below(scalar.ORDER - 1), below(scalar.ORDER)
-        return Statement.spend(parameters, limit, tuple(ids), path, x, external_nullifier)
-
-    slots, largest, leaves = parameters.max_out or 1, parameters.largest_limit, 1 << parameters.depth
-    limit = min(slots, largest) + below(max(largest - slots, 0) + 1)
-    yield statement(limit, {below(limit) for _ in range(slots)}, below(leaves))
-    ids, index = {below(largest) for _ in range(slots)}, below(leaves)
-    yield statement(largest, ids, index)
-    yield statement(largest, {largest - 1 - message_id for message_id in ids}, leaves - 1 - index)
+def _parameters(of: Circuit) -> CircuitParameters:
+    return CircuitParameters(of.depth, of.limit_bits, of.max_out)

@@ -10,25 +10,39 @@ NODE_BYTES: Final = scalar.SIZE
 _PAGE: Final = 128
 """Nodes a page: few enough that a lonely leaf is cheap, enough that a million leaves are few objects."""
 
+Nodes = bytes | memoryview
+"""Packed nodes; who hands a writable view to `Level.write` gives it away."""
+
 
 class Level:
     """The nodes of one level.
+
+    A page is a `bytearray` of its own, or a view of what was written when that covered the whole page: a
+    large change is stored without a copy. A view of `bytes` becomes a `bytearray` before a part of it is
+    written.
 
     Args:
         size: number of nodes the level may have.
         empty: 32 bytes, what a node is that was never written.
     """
 
-    __slots__ = ("_empty", "_page", "_pages")
+    __slots__ = ("_blank", "_empty", "_page", "_pages")
 
     def __init__(self, size: int, empty: bytes) -> None:
         self._empty = empty
         self._page = min(size, _PAGE)
-        self._pages: dict[int, bytearray] = {}
+        self._blank = memoryview(empty * self._page)
+        self._pages: dict[int, bytearray | memoryview] = {}
+
+    def node(self, position: int) -> bytes:
+        """Return one node."""
+        number, first = divmod(position, self._page)
+        page = self._pages.get(number)
+        return self._empty if page is None else bytes(page[first * NODE_BYTES : (first + 1) * NODE_BYTES])
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the nodes start .. stop, packed."""
-        parts = []
+        parts: list[bytes | bytearray | memoryview] = []
         while start < stop:
             number, first = divmod(start, self._page)
             count = min(self._page - first, stop - start)
@@ -36,25 +50,34 @@ class Level:
             parts.append(
                 self._empty * count
                 if page is None
-                else bytes(page[first * NODE_BYTES : (first + count) * NODE_BYTES])
+                else page[first * NODE_BYTES : (first + count) * NODE_BYTES]
             )
             start += count
         return b"".join(parts)
 
     def reserve(self, start: int, stop: int) -> None:
-        """Make the pages of start .. stop, so that writing to them cannot fail."""
+        """Make room for the nodes start .. stop, so that writing them cannot fail."""
         for number in range(start // self._page, (stop - 1) // self._page + 1):
-            if number not in self._pages:
-                self._pages[number] = bytearray(self._empty * self._page)
+            page = self._pages.setdefault(number, self._blank)
+            whole = start <= number * self._page and (number + 1) * self._page <= stop
+            if not whole and isinstance(page, memoryview) and page.readonly:
+                self._pages[number] = bytearray(page)
 
-    def write(self, start: int, nodes: bytes) -> None:
-        """Write packed nodes from start on, into pages that were reserved."""
+    def write(self, start: int, nodes: Nodes) -> None:
+        """Write packed nodes from start on, where `reserve` made room for them."""
+        number, first = divmod(start, self._page)
+        if first + len(nodes) // NODE_BYTES < self._page:
+            self._pages[number][first * NODE_BYTES : first * NODE_BYTES + len(nodes)] = nodes
+            return
+        view = memoryview(nodes)
         done, stop = 0, start + len(nodes) // NODE_BYTES
         while start < stop:
             number, first = divmod(start, self._page)
             count = min(self._page - first, stop - start)
-            self._pages[number][first * NODE_BYTES : (first + count) * NODE_BYTES] = nodes[
-                done : done + count * NODE_BYTES
-            ]
+            part = view[done : done + count * NODE_BYTES]
+            if count == self._page:
+                self._pages[number] = part
+            else:
+                self._pages[number][first * NODE_BYTES : (first + count) * NODE_BYTES] = part
             done += count * NODE_BYTES
             start += count

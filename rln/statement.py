@@ -5,7 +5,7 @@ Source: zerokit-spec 4.1 and 4.2, RLN-v2 with one message id and with several sl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -14,10 +14,14 @@ from rln.argument import nonzero, whole
 from rln.errors import ParameterError
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters
+from rln.lowlevel import entropy
 from rln.membership import MerkleProof, rate_commitment
 
 SECRET: Final = "identitySecret"
 """The circuit's input that no Python value carries."""
+
+MESSAGE_INPUTS: Final = ("x", "externalNullifier", "messageId", "selectorUsed")
+"""The inputs that change from one message to the next; the others are a member's on one path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,3 +180,47 @@ def input_lengths(parameters: CircuitParameters) -> dict[str, int]:
         "identityPathIndex": parameters.depth,
     }
     return lengths if parameters.max_out is None else {**lengths, "selectorUsed": parameters.max_out}
+
+
+def parameters_of(inputs: Mapping[str, tuple[int, int]], limit_bits: int) -> CircuitParameters:
+    """What the names and lengths of a foreign graph's inputs say about its relation.
+
+    Args:
+        inputs: for each name (offset, length).
+        limit_bits: width of its range check, which they do not say.
+
+    Raises:
+        ParameterError: an input that every relation has is not there, or a number is outside its range.
+    """
+    for name in ("pathElements", "messageId"):
+        if name not in inputs:
+            raise ParameterError(f"graph: expected an input {name}, there is none")
+    slots = inputs["messageId"][1]
+    return CircuitParameters(
+        inputs["pathElements"][1], limit_bits, slots if "selectorUsed" in inputs else None
+    )
+
+
+def sample_statements(parameters: CircuitParameters) -> Iterator[Statement]:
+    """Three true statements about a member that nobody knows, with as many ids as there are slots, or nearly.
+
+    A point of a key is seen by a proof in which its wire is not zero. Most wires are as good as random; the
+    bits of path, ids and differences are not, so the second and the third statement are each other's
+    complement in all of them: at the largest limit, limit - 1 - id has the opposite bits of id.
+    """
+
+    def below(bound: int) -> int:
+        return int.from_bytes(entropy.draw(48), "little") % bound
+
+    def statement(limit: int, ids: set[int], index: int) -> Statement:
+        siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
+        path = MerkleProof(0, index, siblings)
+        x, external_nullifier = 1 + below(scalar.ORDER - 1), below(scalar.ORDER)
+        return Statement.spend(parameters, limit, tuple(ids), path, x, external_nullifier)
+
+    slots, largest, leaves = parameters.max_out or 1, parameters.largest_limit, 1 << parameters.depth
+    limit = min(slots, largest) + below(max(largest - slots, 0) + 1)
+    yield statement(limit, {below(limit) for _ in range(slots)}, below(leaves))
+    ids, index = {below(largest) for _ in range(slots)}, below(leaves)
+    yield statement(largest, ids, index)
+    yield statement(largest, {largest - 1 - message_id for message_id in ids}, leaves - 1 - index)

@@ -20,16 +20,13 @@ from rln import scalar
 from rln.argument import plain_bytes, whole
 from rln.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
-from rln.level import NODE_BYTES, Level
+from rln.level import NODE_BYTES, Level, Nodes
 from rln.lowlevel import hashes
 from rln.membership import MerkleProof
+from rln.runs import Run, join, parents_of, zeros
 
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they bring."""
-
-
-_Run = tuple[int, bytes]
-"""Neighbouring nodes: the index of the first, and all of them packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class TreePlan:
     root: int
     next_index: int
     _version: int
-    _levels: tuple[tuple[_Run, ...], ...]
+    _levels: tuple[tuple[Run, ...], ...]
     _zeros_set: frozenset[int]
     _zeros_gone: frozenset[int]
 
@@ -142,11 +139,7 @@ class MerkleTree:
         """
         self._index(index)
         with self._state:
-            leaf = self._levels[0].read(index, index + 1)
-            path = [
-                self._levels[level].read(index >> level ^ 1, (index >> level ^ 1) + 1)
-                for level in range(self._depth)
-            ]
+            leaf, path = self._levels[0].node(index), self._siblings(index)
         return MerkleProof(_integer(leaf), index, tuple(map(_integer, path)))
 
     def verify(self, leaf: int, proof: MerkleProof) -> bool:
@@ -205,7 +198,19 @@ class MerkleTree:
             TreeFull: fewer indices are left; nothing was set.
             FieldRangeError: a leaf is not a field element; nothing was set.
         """
-        packed = _pack(leaves)
+        return self.extend_packed(scalar.encode_many(leaves, "leaf"))
+
+    def extend_packed(self, packed: bytes) -> int:
+        """Do as `extend`, without the price of a million ints.
+
+        Args:
+            packed: leaves, 32 little-endian bytes each; the tree keeps a reference to it, not a copy.
+
+        Raises:
+            EncodingError: not `bytes`, or not 32 bytes a leaf; nothing was set.
+            TreeFull: fewer indices are left; nothing was set.
+            FieldRangeError: a leaf is not canonical; nothing was set.
+        """
         with self._writing:
             start = self._next_index
             self.apply(self.plan_extend(packed))
@@ -237,7 +242,7 @@ class MerkleTree:
             ParameterError: no such index, or more leaves than fit; nothing was changed.
             FieldRangeError: a leaf is not a field element; nothing was changed.
         """
-        packed = _pack(leaves)
+        packed = scalar.encode_many(leaves, "leaf")
         with self._writing:
             self.apply(self.plan(start, packed, tuple(deleted)))
 
@@ -286,20 +291,19 @@ class MerkleTree:
         with self._writing:
             stop = start + count
             gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
-            runs = _join([(i, self._empty[0]) for i in gone] + ([(start, packed)] if count else []))
-            levels = [runs]
-            for level in range(self._depth):
-                levels.append(self._parents(level, levels[level]) if runs else [])
+            runs: list[Run] = [(i, self._empty[0]) for i in gone]
+            runs = join([*runs, (start, packed)] if count else runs)
+            levels = self._ancestors(runs)
             for height, changed in enumerate(levels):
                 for first, nodes in changed:
                     self._levels[height].reserve(first, first + len(nodes) // NODE_BYTES)
-            root = levels[-1][0][1] if runs else self._levels[-1].read(0, 1)
+            root = levels[-1][0][1] if runs else self._levels[-1].node(0)
             return TreePlan(
                 root=_integer(root),
                 next_index=max(self._next_index, stop) if count else self._next_index,
                 _version=self._version,
                 _levels=tuple(map(tuple, levels)),
-                _zeros_set=_zeros(start, packed),
+                _zeros_set=zeros(start, packed),
                 _zeros_gone=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
             )
 
@@ -321,29 +325,52 @@ class MerkleTree:
                 self._next_index = plan.next_index
                 self._version += 1
 
-    def _parents(self, level: int, runs: list[_Run]) -> list[_Run]:
+    def _ancestors(self, runs: list[Run]) -> list[list[Run]]:
+        """Hash all nodes that change with runs of leaves; return the runs of each level, leaves first."""
+        if len(runs) == 1 and len(runs[0][1]) == NODE_BYTES:
+            return self._path(*runs[0])
+        levels = [runs]
+        for level in range(self._depth):
+            levels.append(self._parents(level, levels[level]) if runs else [])
+        return levels
+
+    def _path(self, index: int, leaf: Nodes) -> list[list[Run]]:
+        """Do as `_ancestors` for one leaf: one call into C."""
+        bits = bytes([index >> level & 1 for level in range(self._depth)])
+        nodes = hashes.merkle_path(bytes(leaf), b"".join(self._siblings(index)), bits)
+        levels: list[list[Run]] = [[(index, leaf)]]
+        for level in range(self._depth):
+            levels.append([(index >> level + 1, nodes[level * NODE_BYTES : (level + 1) * NODE_BYTES])])
+        return levels
+
+    def _siblings(self, index: int) -> list[bytes]:
+        """Return the siblings of a leaf and its ancestors below the root."""
+        return [level.node(index >> height ^ 1) for height, level in enumerate(self._levels[:-1])]
+
+    def _parents(self, level: int, runs: list[Run]) -> list[Run]:
         """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
-        spans: list[tuple[int, int, list[_Run]]] = []
-        for first, nodes in runs:
-            low, high = first >> 1, (first + len(nodes) // NODE_BYTES + 1) >> 1
-            if spans and low <= spans[-1][1]:
-                spans[-1][2].append((first, nodes))
-                spans[-1] = (spans[-1][0], high, spans[-1][2])
-            else:
-                spans.append((low, high, [(first, nodes)]))
-        children = b"".join(self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans)
-        hashed = hashes.poseidon_many(
-            children, 2, threads=1 if len(children) <= _SMALL * 2 * NODE_BYTES else self._threads
-        )
-        parents, done = [], 0
+        spans = parents_of(runs)
+        hashed = bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))
+        children: Nodes
+        if len(runs) == 1 and runs[0][0] % 2 == 0 and len(runs[0][1]) == 2 * len(hashed):
+            children = runs[0][1]
+        else:
+            children = b"".join(
+                [self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans]
+            )
+        few = len(hashed) <= _SMALL * NODE_BYTES
+        hashes.poseidon_into(hashed, children, 2, threads=1 if few else self._threads)
+        view, done = memoryview(hashed), 0
+        parents: list[Run] = []
         for low, high, _ in spans:
-            parents.append((low, hashed[done : done + (high - low) * NODE_BYTES]))
+            parents.append((low, view[done : done + (high - low) * NODE_BYTES]))
             done += (high - low) * NODE_BYTES
         return parents
 
-    def _overlay(self, level: int, start: int, stop: int, runs: list[_Run]) -> bytes:
+    def _overlay(self, level: int, start: int, stop: int, runs: list[Run]) -> bytes:
         """Return the nodes start .. stop of a level as they will be with the runs in it."""
-        parts, here = [], start
+        parts: list[Nodes] = []
+        here = start
         for first, nodes in runs:
             parts += [self._levels[level].read(here, first), nodes]
             here = first + len(nodes) // NODE_BYTES
@@ -351,39 +378,11 @@ class MerkleTree:
 
     def _node(self, level: int, position: int) -> int:
         with self._state:
-            return _integer(self._levels[level].read(position, position + 1))
+            return _integer(self._levels[level].node(position))
 
     def _index(self, index: int) -> int:
         return whole(index, "index", 0, self.capacity - 1)
 
 
-def _integer(node: bytes) -> int:
+def _integer(node: Nodes) -> int:
     return int.from_bytes(node, "little")
-
-
-def _pack(leaves: Iterable[int]) -> bytes:
-    return b"".join([scalar.encode(leaf, "leaf") for leaf in leaves])
-
-
-def _zeros(start: int, packed: bytes) -> frozenset[int]:
-    """Return the indices at which a leaf is set to 0."""
-    found, empty, at = [], bytes(NODE_BYTES), packed.find(bytes(NODE_BYTES))
-    while at >= 0:
-        node = at // NODE_BYTES
-        if packed[node * NODE_BYTES : (node + 1) * NODE_BYTES] == empty:
-            found.append(start + node)
-        at = packed.find(empty, (node + 1) * NODE_BYTES)
-    return frozenset(found)
-
-
-def _join(runs: list[_Run]) -> list[_Run]:
-    """Sort runs that do not overlap and join those that touch."""
-    joined: list[tuple[int, int, list[bytes]]] = []
-    for first, nodes in sorted(runs, key=lambda run: run[0]):
-        end = first + len(nodes) // NODE_BYTES
-        if joined and joined[-1][1] == first:
-            joined[-1] = (joined[-1][0], end, joined[-1][2])
-            joined[-1][2].append(nodes)
-        else:
-            joined.append((first, end, [nodes]))
-    return [(first, b"".join(parts)) for first, _, parts in joined]

@@ -8,7 +8,7 @@ proof bytes, since anybody can re-randomise them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rln import scalar
 from rln.argument import instance, plain_bytes
@@ -60,7 +60,7 @@ class Verifier:
         log: NullifierLog,
         clock: Clock,
         was_member: Callable[[int], bool] | None = None,
-        threads: int | None = 1,
+        threads: int | None = None,
     ) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
         instance(log, NullifierLog, "log")
@@ -109,7 +109,7 @@ class Verifier:
             IntegrityAlarm: something happened that mathematics excludes.
             InputError: arguments that are not a proof and bytes.
         """
-        _check_types(proof, signal)
+        check_message(proof, signal)
         try:
             epoch = self._check_context(proof, signal)
             if self._is_known(epoch, proof):
@@ -130,31 +130,62 @@ class Verifier:
             A verdict for each, in order. Of two messages on one message id the first one counts as first.
 
         Raises:
-            As `submit`. Messages before the one at which a store failed may have been accepted.
+            As `submit`. Messages before the one at which a store failed may have been accepted; those after
+                it were not.
+            EntropyError: no randomness for the batch; nothing was accepted.
+        """
+        verdicts: list[Verdict] = []
+        for outcome in self.outcomes(messages):
+            if isinstance(outcome, Exception):
+                raise outcome
+            verdicts.append(outcome)
+        return verdicts
+
+    def outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> Iterator[Verdict | Exception]:
+        """Judge messages as `submit_many` does, where one that has no verdict does not end the others.
+
+        The first step verifies all of them; each further one remembers one message. Messages that are not
+        asked for are not remembered.
+
+        Args:
+            messages: pairs of proof and signal.
+
+        Yields:
+            For each message in order its verdict, or the error that `submit` would have raised for it.
+
+        Raises:
+            InputError: an argument that is not a proof or not bytes.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
         for proof, signal in messages:
-            _check_types(proof, signal)
-        verdicts: dict[int, Verdict] = {}
-        waiting: list[tuple[int, Epoch, AnyProof]] = []
-        for position, (proof, signal) in enumerate(messages):
-            try:
-                epoch = self._check_context(proof, signal)
-            except (ProofRejected, InputError) as error:
-                verdicts[position] = _refused(error)
-                continue
-            if self._is_known(epoch, proof):
-                verdicts[position] = Duplicate()
-            else:
-                waiting.append((position, epoch, proof))
-        answers = self._key.verify_many([proof for _, _, proof in waiting], self._threads)
-        for (position, epoch, proof), answer in zip(waiting, answers, strict=True):
+            check_message(proof, signal)
+        screened = [self._screened(proof, signal) for proof, signal in messages]
+        pairs = [(found, proof) for found, (proof, _) in zip(screened, messages, strict=True)]
+        waiting = [proof for found, proof in pairs if isinstance(found, Epoch)]
+        answers = iter(self._key.verify_many(waiting, self._threads))
+        for found, proof in pairs:
+            yield self._outcome(found, proof, next(answers)) if isinstance(found, Epoch) else found
+
+    def _screened(self, proof: AnyProof, signal: bytes) -> Epoch | Verdict | Exception:
+        """All but the equation: the epoch of a message that may be good, or what became of it."""
+        try:
+            epoch = self._check_context(proof, signal)
+            return Duplicate() if self._is_known(epoch, proof) else epoch
+        except (ProofRejected, InputError) as error:
+            return _refused(error)
+        except Exception as error:  # noqa: BLE001 - whatever a store raises is this message's
+            return error
+
+    def _outcome(
+        self, epoch: Epoch, proof: AnyProof, answer: InputError | InvalidProof | None
+    ) -> Verdict | Exception:
+        try:
             if answer is None:
-                verdicts[position] = self._record(epoch, proof)
-            else:
-                # An earlier message of this batch may have brought the same share by now.
-                verdicts[position] = Duplicate() if self._is_known(epoch, proof) else _refused(answer)
-        return [verdicts[position] for position in range(len(messages))]
+                return self._record(epoch, proof)
+            # An earlier message of the batch may have brought the same share by now.
+            return Duplicate() if self._is_known(epoch, proof) else _refused(answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
 
     def _check_context(self, proof: AnyProof, signal: bytes) -> Epoch:
         if len(proof.public_inputs) != self._key.public_inputs:
@@ -223,7 +254,12 @@ class Verifier:
         return RateLimitViolation(secret)
 
 
-def _check_types(proof: AnyProof, signal: bytes) -> None:
+def check_message(proof: AnyProof, signal: bytes) -> None:
+    """Refuse what is not a proof with the bytes that it is about.
+
+    Raises:
+        InputError: another type.
+    """
     if not isinstance(proof, (RlnProof, MultiRlnProof)):
         raise ParameterError(f"proof: expected RlnProof or MultiRlnProof, got {type(proof).__name__}")
     plain_bytes(signal, "signal")

@@ -23,6 +23,14 @@ PACKAGED: Final = MappingProxyType(
 )
 """Verifying keys that are part of the package: name and digest."""
 
+PINNED: Final = frozenset(
+    {
+        # zerokit-20: rln_final.arkzkey with the graph.bin of zerokit 2.0.0 and later
+        "f415aee863647adb8e89d5c609ba550fb33434a02c31bfcf33ef70fca2acff65",
+    }
+)
+"""Digests of proving keys that belong to a packaged verifying key, with a graph that is known to fit."""
+
 
 class VerifyingKey:
     """What a proof is verified with; made by the named constructors.
@@ -138,9 +146,13 @@ class VerifyingKey:
         return groth16.verify(self._handle, self._pack(public_values), fixed_bytes(proof, 128, "proof"))
 
     def verify_many(
-        self, proofs: Sequence[AnyProof], threads: int | None = 1
+        self, proofs: Sequence[AnyProof], threads: int | None = None
     ) -> list[InputError | InvalidProof | None]:
         """Answer for each proof as `verify` would, with one pairing product while all are good.
+
+        Args:
+            proofs: with their public values.
+            threads: None is one for each processor.
 
         Returns:
             For each proof None when it holds, and otherwise the error that says why not.

@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 INTEROP = ROOT / "tests" / "interop"
 REQUIRED = {name.strip() for name in os.environ.get("RLN_REQUIRE", "").split(",") if name.strip()}
 
+# Nothing of the tests stays in the user's cache; those that are about the cache name a directory.
+os.environ["RLN_CACHE_DIR"] = ""
+
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")

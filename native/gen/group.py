@@ -144,6 +144,7 @@ def group_header() -> str:
         f"static const g2_aff G2_GENERATOR = {{\n    {fp2(G2_X)},\n    {fp2(G2_Y)},\n}};",
         "",
         f"static const fp G1_BETA = {element(x, P)}; /* phi(x, y) = (beta x, y) */",
+        f"static const fr G1_LAMBDA = {element(LAMBDA, R)}; /* phi(P) = lambda P */",
         "",
         *lattice_lines("G1", G1_BASIS, LAMBDA),
         "",

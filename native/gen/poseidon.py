@@ -1,21 +1,28 @@
-"""Poseidon over Fr, widths 2..9: the dense parameters, and the optimised form that the C core computes.
+"""Poseidon over Fr, widths 2..9: the dense parameters, and the direct form that the C core computes.
 
 Dense parameters (Grassi, Khovratovich, Rechberger, Roy, Schofnegger 2021, Grain LFSR; zerokit-spec 1.3):
 round constants by rejection sampling, then the Cauchy matrix M[i][j] = 1 / (x_i + y_j).
 
-Optimised form. In a partial round only element 0 meets the S-box, so whatever acts on elements 1..t-1 alone
-commutes with it.
-  Constants: adding (0, c) before the S-box is adding M (0, c) after the round. So the constants of elements
-  1..t-1 travel forward through all partial rounds into the first full round behind them; each partial round
-  keeps one constant, for element 0.
-  Matrices: write M = [[m, v], [w, N]] = S D with S = [[m, v N^-1], [w, 1]] (sparse) and D = [[1, 0], [0, N]].
-  D commutes with the S-box before it and joins the matrix of the round before: that one is now D M, which is
-  split the same way. What is left over in front of the first partial round makes the last full round's
-  matrix D M ("entry matrix").
-  So a partial round is: s0 = (s0 + c)^5; (s0, s_i) = (m s0 + sum v'_i s_i, s_i + w_i s0).
+Direct form. Let n = t - 1, M = [[m, v], [u, N]], a_k what enters the S-box of partial round k, y_k = a_k^5,
+and w_k the other n elements of the state there:
+    a_(k+1) = m y_k + v w_k + c,        w_(k+1) = N w_k + u y_k + c'.
+  Recurrence: the n inputs a_(k-n+1) .. a_k and the n outputs y_(k-n) .. y_(k-1) are n linear equations for
+  w_(k-n); their matrix has the rows v N^i. Solved and put into the line above they give a_(k+1) as a linear
+  form in those 2n values, y_k and 1. So a partial round is one S-box and one row of 2n products; no other
+  element of the state is computed.
+  Ends: a_0 .. a_n are forms in the outputs z of the last full layer of S-boxes and in y_0, y_1 ..; behind the
+  last partial round P, a_P is element 0, and the other elements are forms in the last 2n values.
+  Scales: each row may be multiplied by any number: what leaves its S-box is then multiplied by the fifth
+  power, and the rows that read it take that back. So one coefficient of a row, that of the "unit", becomes 1
+  and costs nothing. The scale of the inputs and of the hash is 2^-256: an integer is the Montgomery form of
+  its product with 2^-256, so integers go in and come out as they are.
+  Element 0 starts as 0: what its first S-box gives is part of the constants of the rows behind it.
+A row is [constant, coefficients ..]; the rows stand in the order in which poseidon_rounds.h reads them.
 tests/oracle proves with sympy that both forms are the same map.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache, partial
 
 from curve import R
@@ -97,38 +104,151 @@ def inverse(a: Matrix) -> Matrix:
     return [row[n:] for row in rows]
 
 
-@cache
-def optimised(width: int) -> dict[str, list[int]]:
-    """The optimised form, flat: full constants, partial constants, matrix, entry matrix, sparse rounds."""
-    constants, matrix = dense(width)
-    rounds = [constants[i : i + width] for i in range(0, len(constants), width)]
-    half, count = FULL // 2, PARTIAL[width]
-    partial_constants = []
-    carried = [0] * width
-    for k in range(half, half + count):
-        c = [(a + b) % R for a, b in zip(rounds[k], carried, strict=True)]
-        partial_constants.append(c[0])
-        carried = [sum(matrix[i][j] * c[j] for j in range(1, width)) % R for i in range(width)]
-    rounds[half + count] = [(a + b) % R for a, b in zip(rounds[half + count], carried, strict=True)]
+@dataclass(frozen=True, slots=True)
+class Term:
+    """What a row may read: its name, and the scale that its value carries."""
 
-    sparse: list[list[int]] = []
-    current = matrix
-    for _ in range(count):
-        corner, v = current[0][0], current[0][1:]
-        w, block = [row[0] for row in current[1:]], [row[1:] for row in current[1:]]
-        (v_sparse,) = multiply([v], inverse(block))
-        sparse.append([corner, *v_sparse, *w])
-        joined = [[1] + [0] * (width - 1)] + [[0, *row] for row in block]
-        current = multiply(joined, matrix)
-    sparse.reverse()
-    full = rounds[:half] + rounds[half + count :]
-    return {
-        "FULL": [x for row in full for x in row],
-        "PARTIAL": partial_constants,
-        "MATRIX": [x for row in matrix for x in row],
-        "ENTRY": [x for row in current for x in row],
-        "SPARSE": [x for row in sparse for x in row],
-    }
+    name: str
+    scale: int
+
+
+Form = dict[str, int]
+"""A linear form: the coefficient of each name; the name "1" is the constant."""
+
+
+def combine(rows: Iterable[tuple[int, Form]]) -> Form:
+    """The sum of forms, each times a number."""
+    total: Form = {}
+    for factor, form in rows:
+        for name, value in form.items():
+            total[name] = (total.get(name, 0) + factor * value) % R
+    return total
+
+
+class Derivation:
+    """The rows of one width, derived in the order in which they are read.
+
+    Args:
+        width: 2..9.
+    """
+
+    def __init__(self, width: int) -> None:
+        constants, self.matrix = dense(width)
+        self.rounds = [constants[i : i + width] for i in range(0, len(constants), width)]
+        self.width, self.n, self.half, self.partial = width, width - 1, FULL // 2, PARTIAL[width]
+        self.solve = self.solution()
+        self.rows: list[list[int]] = []
+        self.y: list[Term] = []
+        self.a_scale: list[int] = []
+
+    def row(self, form: Form, unit: Term | None, terms: list[Term], scale: int = 0) -> int:
+        """Append a row; return its scale: the one given, or what makes the unit's coefficient 1."""
+        assert set(form) <= {"1", *(t.name for t in terms), *([unit.name] if unit else [])}
+        if unit:
+            scale = unit.scale * pow(form[unit.name], -1, R) % R
+        coefficients = [scale * form[t.name] * pow(t.scale, -1, R) % R for t in terms]
+        self.rows.append([scale * form.get("1", 0) % R, *coefficients])
+        return scale
+
+    def step(self, state: list[Form], into: int) -> list[Form]:
+        """The matrix on a state of forms, then the constants of round `into`."""
+        constants = self.rounds[into]
+        return [
+            combine([*zip(row, state, strict=True), (1, {"1": c})])
+            for row, c in zip(self.matrix, constants, strict=True)
+        ]
+
+    def all(self) -> list[list[int]]:
+        """Derive every row."""
+        for i in range(1, self.width):
+            self.row({"1": self.rounds[0][i]}, None, [], PLAIN)
+        x = layer([PLAIN] * self.width)[1:]
+        scales = self.full_round(1, {"1": pow(self.rounds[0][0], 5, R)}, x)
+        for into in range(2, self.half):
+            scales = self.full_round(into, None, layer(scales))
+        self.entry(layer(scales))
+        self.recurrence()
+        scales = self.exit()
+        for into in range(self.half + self.partial + 1, FULL + self.partial):
+            scales = self.full_round(into, None, layer(scales))
+        x = layer(scales)
+        self.row({t.name: m for t, m in zip(x, self.matrix[0], strict=True)}, None, x, PLAIN)
+        return self.rows
+
+    def full_round(self, into: int, first: Form | None, x: list[Term]) -> list[int]:
+        """From the outputs x of a layer to what enters round `into`; first is element 0 where x has none."""
+        state = ([] if first is None else [first]) + [{t.name: 1} for t in x]
+        return [self.row(form, x[0], x[1:]) for form in self.step(state, into)]
+
+    def entry(self, z: list[Term]) -> None:
+        """The inputs a_0 .. a_n, as forms in z and y."""
+        state = self.step([{t.name: 1} for t in z], self.half)
+        self.a_scale.append(self.row(state[0], z[0], z[1:]))
+        for j in range(1, self.n + 1):
+            self.sbox()
+            state = self.step([{self.y[-1].name: 1}, *state[1:]], self.half + j)
+            self.a_scale.append(self.row(state[0], self.y[-1], [*z, *self.y[:-1]]))
+
+    def sbox(self) -> None:
+        """y_k from the last a_k."""
+        k = len(self.y)
+        self.y.append(Term(f"y{k}", pow(self.a_scale[k], 5, R)))
+
+    def recurrence(self) -> None:
+        """The inputs a_(n+1) .. a_P."""
+        for k in range(self.n, self.partial):
+            hidden, terms = self.window(k)
+            self.sbox()
+            form = self.step([{self.y[k].name: 1}, *hidden], self.half + k + 1)[0]
+            self.a_scale.append(self.row(form, self.y[k], terms))
+
+    def exit(self) -> list[int]:
+        """The other elements of the state behind the partial rounds."""
+        hidden, terms = self.window(self.partial)
+        return [self.a_scale[-1]] + [self.row(form, terms[0], terms[1:]) for form in hidden]
+
+    def window(self, k: int) -> tuple[list[Form], list[Term]]:
+        """w_k as forms in y_(k-n), a_(k-n+1), .. y_(k-1), a_k; and these."""
+        state: list[Form] = [{}, *({f"w{i}": 1} for i in range(self.n))]
+        equations, terms = [], []
+        for j in range(k - self.n, k):
+            state = self.step([{self.y[j].name: 1}, *state[1:]], self.half + j + 1)
+            a = Term(f"a{j + 1}", self.a_scale[j + 1])
+            equations.append(combine([(1, {a.name: 1}), (R - 1, known(state[0]))]))
+            terms += [self.y[j], a]
+        start = [combine(zip(row, equations, strict=True)) for row in self.solve]
+        hidden = []
+        for form in state[1:]:
+            unknown = [(form.get(f"w{i}", 0), w) for i, w in enumerate(start)]
+            hidden.append(combine([(1, known(form)), *unknown]))
+        return hidden, terms
+
+    def solution(self) -> Matrix:
+        """The inverse of the matrix with the rows v N^i, i < n."""
+        rows, block = [self.matrix[0][1:]], [row[1:] for row in self.matrix[1:]]
+        while len(rows) < self.n:
+            rows += multiply([rows[-1]], block)
+        return inverse(rows)
+
+
+PLAIN = pow(2, -256, R)
+"""The scale of an integer as it is."""
+
+
+def layer(scales: list[int]) -> list[Term]:
+    """What leaves a layer of S-boxes, from the scales of what enters."""
+    return [Term(f"x{i}", pow(scale, 5, R)) for i, scale in enumerate(scales)]
+
+
+def known(form: Form) -> Form:
+    """A form without the state's hidden elements."""
+    return {name: value for name, value in form.items() if name[0] != "w"}
+
+
+@cache
+def direct(width: int) -> list[list[int]]:
+    """The rows of the direct form."""
+    return Derivation(width).all()
 
 
 def table(name: str, values: list[int]) -> str:
@@ -137,29 +257,30 @@ def table(name: str, values: list[int]) -> str:
     return f"static const fr {name}[{len(values)}] = {{\n{rows}\n}};"
 
 
-def optimised_header() -> str:
-    """What the permutation in poseidon.h reads."""
-    body = [f"#define POSEIDON_HALF_FULL_ROUNDS {FULL // 2}", ""]
+def direct_header() -> str:
+    """What the permutation in poseidon_rounds.h reads."""
+    body = [
+        f"#define POSEIDON_HALF_FULL_ROUNDS {FULL // 2}",
+        f"#define POSEIDON_MOST_CONSTANTS {max(sum(map(len, direct(width))) for width in PARTIAL)}",
+        "",
+    ]
     for width in PARTIAL:
-        for name, values in optimised(width).items():
-            body.append(table(f"POSEIDON_{name}_{width}", values))
+        body.append(table(f"POSEIDON_ROWS_{width}", [x for row in direct(width) for x in row]))
     body += [
         "",
-        "/* One width's parameters: see native/gen/poseidon.py for what each array holds. */",
+        "/* One width's parameters: see native/gen/poseidon.py for the rows. */",
         "typedef struct poseidon_parameters {",
-        "    unsigned partial_rounds;",
-        "    const fr *full, *partial, *matrix, *entry, *sparse;",
+        "    unsigned partial_rounds, constants;",
+        "    const fr *rows;",
         "} poseidon_parameters;",
         "",
         "/* Indexed by the width less 2. */",
         f"static const poseidon_parameters POSEIDON_PARAMETERS[{len(PARTIAL)}] = {{",
     ]
-    names = ("FULL", "PARTIAL", "MATRIX", "ENTRY", "SPARSE")
     for width, rounds in PARTIAL.items():
-        arrays = ", ".join(f"POSEIDON_{name}_{width}" for name in names)
-        body.append(f"    {{{rounds}, {arrays}}},")
+        body.append(f"    {{{rounds}, {sum(map(len, direct(width)))}, POSEIDON_ROWS_{width}}},")
     body.append("};")
-    return header("RLN_MATH_POSEIDON_CONSTANTS_H", "Poseidon, optimised form, widths 2..9.",
+    return header("RLN_MATH_POSEIDON_CONSTANTS_H", "Poseidon, direct form, widths 2..9.",
                   "the Grain LFSR seeds of zerokit-spec 1.3", body)
 
 
@@ -188,6 +309,6 @@ def dense_header() -> str:
 
 
 HEADERS = {
-    "poseidon_constants.h": partial(optimised_header),
+    "poseidon_constants.h": partial(direct_header),
     "poseidon_dense_constants.h": partial(dense_header),
 }

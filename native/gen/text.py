@@ -16,8 +16,8 @@ def element(value: int, modulus: int) -> str:
     return "{" + limbs(value % modulus * R256 % modulus) + "}"
 
 
-def header(guard: str, topic: str, inputs: str, body: Iterable[str]) -> str:
-    """The whole text of a generated header."""
+def header(guard: str, topic: str, inputs: str, body: Iterable[str], types: str = "types.h") -> str:
+    """The whole text of a generated header; types is the way to types.h from it."""
     opening = [
         f"/* {topic}",
         " *",
@@ -28,7 +28,7 @@ def header(guard: str, topic: str, inputs: str, body: Iterable[str]) -> str:
         "",
         "#include <stdint.h>",
         "",
-        '#include "types.h"',
+        f'#include "{types}"',
         "",
     ]
     return "\n".join([*opening, *body, "", "#endif", ""])

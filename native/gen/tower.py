@@ -104,10 +104,47 @@ def subgroup_test_is_exact() -> bool:
     return gcd(a * a + a * b * t + b * b * P, R * (2 * P - R)) == R
 
 
+def walk_is_regular(steps: Iterable[int]) -> bool:
+    """Whether T of order r never is infinity, nor the point that a step adds, nor its negative.
+
+    psi multiplies by p. Then slopes have denominators other than 0: r is odd, no T has order two.
+    """
+    addends = {1: 1, -1: -1, 2: P, 3: -P * P}
+    at = 1
+    for step in steps:
+        addend = addends.get(step, at)
+        if at % R == 0 or (step and (at - addend) * (at + addend) % R == 0):
+            return False
+        at += addend
+    return at % R == -(P**3) % R
+
+
+def walk_is_never_exceptional() -> bool:
+    """Whether T is neither infinity nor +- what is added, for every addition and every finite Q of the twist.
+
+    A step a + b psi + c psi^2 that takes Q to infinity has an order of Q in common with its resultant.
+    """
+    t, order = 6 * X * X + 1, R * (2 * P - R)
+
+    def invertible(a: int, b: int = 0, c: int = 0) -> bool:
+        a, b = a - c * P, b + c * t  # psi^2 = t psi - p
+        return gcd(a * a + a * b * t + b * b * P, order) == 1
+
+    k, good = 1, True
+    for step in walk():
+        if step in (1, -1):
+            good = good and invertible(k) and invertible(k - 1) and invertible(k + 1)
+        k = 2 * k if step == 0 else k + step if step in (1, -1) else k
+    at_psi = invertible(k) and invertible(k, 1) and invertible(k, -1)
+    return good and at_psi and all(invertible(k, 1, c) for c in (-1, 0, 1))
+
+
 def walk_header() -> str:
     """The steps that the pairing and the subgroup test share."""
     steps = walk()
     assert subgroup_test_is_exact()
+    assert walk_is_never_exceptional()
+    assert walk_is_regular(steps)
     body = [
         "/* From T = Q to [6x + 2] Q + psi(Q) - psi^2(Q): 0 doubles T, 1 and -1 add Q and -Q, 2 adds psi(Q),",
         " * 3 adds -psi^2(Q). */",

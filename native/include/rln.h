@@ -60,6 +60,9 @@ typedef struct rln_graph rln_graph;
 typedef struct rln_witness rln_witness;
 typedef struct rln_proving_key rln_proving_key;
 typedef struct rln_verifying_key rln_verifying_key;
+typedef struct rln_tables rln_tables;
+typedef struct rln_partial rln_partial;
+typedef struct rln_token rln_token;
 
 /* ---- engine ------------------------------------------------------------------------------------- */
 
@@ -134,6 +137,10 @@ rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_
                                    size_t matrix_len, uint32_t *full_rounds, uint32_t *partial_rounds);
 /* Root over leaf with depth siblings (32 bytes each, the leaf's own first) and depth bits 0/1. */
 rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
+                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
+                           size_t bits_len, rln_fault *fault);
+/* The same, but all nodes above the leaf, the root last: depth scalars. */
+rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
                            const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
                            size_t bits_len, rln_fault *fault);
 
@@ -250,12 +257,28 @@ rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix 
                      size_t public_inputs, uint8_t *random, size_t random_len, rln_pool *pool,
                      uint32_t *progress, rln_proving_key **r, rln_fault *fault);
 
+/* ---- tables of a proving key ----------------------------------------------------------------------- */
+
+/* Multiples of a key's points, which make its proofs several times faster. folded = 1: the C matrix is known, is
+ * folded into L, and the quotient is taken on the domain itself (docs/speed.md). The bytes are the same on every
+ * engine of one byte order; they hold nothing secret. */
+size_t rln_tables_size(const rln_proving_key *key, int folded);
+/* c NULL: not folded. r_len as above, r aligned to 64 bytes. progress as in rln_setup. */
+rln_status rln_tables_build(const rln_proving_key *key, const rln_matrix *c, rln_pool *pool, uint32_t *progress,
+                            uint8_t *r, size_t r_len, rln_fault *fault);
+/* Use tables that were built for this key. data is aligned to 64 bytes and stays the caller's, as does key: both
+ * outlive the handle. Lengths and numbers are checked, points are not: the caller has checked a digest. RLN_ERR_FORMAT:
+ * no tables, or of a key of another shape; RLN_ERR_PARAMETER: of another key. */
+rln_status rln_tables_open(const rln_proving_key *key, const uint8_t *data, size_t data_len, rln_tables **r,
+                           rln_fault *fault);
+void rln_tables_free(rln_tables *tables);
+
 /* ---- Groth16 proofs ------------------------------------------------------------------------------ */
 
 /* proof (128 bytes). blinding: 128 bytes of fresh entropy, 64 for each of r and s (RLN_ERR_ENTROPY when one
  * of them comes out zero or they are equal), or the 64 bytes of two scalars r || s, taken as they are, to make
  * a known proof again. Time depends on the witness. */
-rln_status rln_proof_create(const rln_proving_key *key, const rln_witness *witness,
+rln_status rln_proof_create(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
                             const uint8_t *blinding, size_t blinding_len, rln_pool *pool,
                             uint8_t *proof, size_t proof_len, rln_fault *fault);
 /* The values h_i that multiply the H query (zerokit-spec 6 step 4), domain scalars. */
@@ -279,6 +302,50 @@ rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *in
                                  const uint8_t *proofs, size_t proofs_len, const uint8_t *coefficients,
                                  size_t coefficients_len, rln_pool *pool, int32_t *results,
                                  size_t results_count);
+
+/* ---- proofs in two steps, and tokens ------------------------------------------------------------- */
+
+/* What of a proof depends on the known wires alone; secret, like the witness. known: one byte a wire, 1 known, 0
+ * not; wire 0 is known. tables NULL: none; key and tables outlive the handle. */
+rln_status rln_partial_new(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
+                           const uint8_t *known, size_t known_len, rln_pool *pool, rln_partial **r,
+                           rln_fault *fault);
+/* Another one with the same known wires, from the values in witness: costs what changed. */
+rln_status rln_partial_update(const rln_partial *partial, const rln_witness *witness, rln_pool *pool,
+                              rln_partial **r, rln_fault *fault);
+void rln_partial_free(rln_partial *partial);
+/* The proof that rln_proof_create would make of this witness and blinding. RLN_ERR_WITNESS names the first known
+ * wire whose value is another one. */
+rln_status rln_partial_finish(const rln_partial *partial, const rln_witness *witness, const uint8_t *blinding,
+                              size_t blinding_len, rln_pool *pool, uint8_t *proof, size_t proof_len,
+                              rln_fault *fault);
+/* zerokit's form of a partial proof (zerokit-spec 6.1 and 7.5, without a tag before it): the bytes that encode writes,
+ * then those bytes, and the partial back from the values of the witness. Decoding computes the points anew, so it costs
+ * what rln_partial_new does, and compares. RLN_ERR_FORMAT, and RLN_ERR_POINT "partial_pi_a" .. for points that are not
+ * those of the values. */
+size_t rln_partial_size(const rln_proving_key *key);
+rln_status rln_partial_encode(const rln_partial *partial, rln_pool *pool, uint8_t *r, size_t r_len);
+rln_status rln_partial_decode(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
+                              const uint8_t *data, size_t data_len, rln_pool *pool, rln_partial **r,
+                              rln_fault *fault);
+
+/* A proof of which x alone is open. zero and one are witnesses of the same statement with x = 0 and x = 1, equal in
+ * the known wires of partial (RLN_ERR_WITNESS); every wire must be affine in x, which the caller knows of the
+ * circuit. blinding: as for rln_proof_create. partial outlives nothing: the token stands alone. Cheap with folded
+ * tables, dearer than a whole proof without any. */
+rln_status rln_token_new(const rln_partial *partial, const rln_witness *zero, const rln_witness *one,
+                         const uint8_t *blinding, size_t blinding_len, rln_pool *pool, rln_token **r,
+                         rln_fault *fault);
+/* The proof for this x; the token is spent and wiped by the call, whatever its outcome. RLN_ERR_PARAMETER: it was
+ * spent before ("token"), or x = 0, whose share is the secret ("x"). Of two threads one is served. */
+rln_status rln_token_publish(rln_token *token, const uint8_t *x, size_t x_len, uint8_t *proof, size_t proof_len,
+                             rln_fault *fault);
+void rln_token_free(rln_token *token);
+
+/* known[i] = 1 for the wires that do not depend on the marked inputs: unknown holds one byte an input slot. Any
+ * operation with an unknown operand is unknown (zerokit-spec 6.1). */
+rln_status rln_graph_known(const rln_graph *graph, const uint8_t *unknown, size_t unknown_len, uint8_t *known,
+                           size_t known_len, rln_fault *fault);
 
 /* cffi: end */
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rln.cli import demo, doctor, identity, keys, proofs, vectors
+from rln.cli import bench, demo, doctor, identity, keys, proofs, vectors
 
 app = typer.Typer(
     name="rln",
@@ -16,6 +16,7 @@ app = typer.Typer(
 
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.command("setup")(keys.setup)
 app.add_typer(keys.app, name="keys", help="What a key file is, whether it is sound, conversion.")
 app.add_typer(identity.app, name="identity", help="A member's secret, in a file.")

@@ -14,6 +14,9 @@ from rln.keys import ProvingKey
 from rln.verifying_key import PACKAGED, VerifyingKey
 
 GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+R1csOption = Annotated[
+    Path | None, typer.Option("--r1cs", help="Constraints of a foreign key, for faster proofs.")
+]
 LimitBitsOption = Annotated[
     int, typer.Option("--limit-bits", help="Width of a foreign circuit's range check; zerokit's is 16.")
 ]
@@ -51,6 +54,7 @@ def open_proving_key(
     sha256: str | None = None,
     threads: int | None = None,
     *,
+    r1cs: Path | None = None,
     limit_bits: int = 16,
     name: str | None = None,
 ) -> ProvingKey:
@@ -65,10 +69,17 @@ def open_proving_key(
         )
     with naming(path):
         kind_of(path, read_file(path)[:16])
-        if graph is not None:
-            read_file(graph)
+        for other in (graph, r1cs):
+            if other is not None:
+                read_file(other)
         return ProvingKey.load(
-            path, graph=graph, sha256=sha256, limit_bits=limit_bits, name=name, threads=threads
+            path,
+            graph=graph,
+            r1cs=r1cs,
+            sha256=sha256,
+            limit_bits=limit_bits,
+            name=name,
+            threads=threads,
         )
 
 

@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from rln import circuit as circuits
-from rln import keys
-from rln.circuit import Circuit
+from rln import cache, keys
 from rln.cli.keyfiles import (
     OWN,
     GraphOption,
     LimitBitsOption,
+    R1csOption,
     kind_of,
     names_verifying_key,
     open_proving_key,
@@ -22,7 +21,8 @@ from rln.cli.keyfiles import (
 )
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
-from rln.errors import ParameterError
+from rln.constraints import own_circuit
+from rln.errors import NativeError, ParameterError
 from rln.keyfile import CircuitParameters
 from rln.keys import ProvingKey
 from rln.verifying_key import VerifyingKey
@@ -57,7 +57,7 @@ def setup(
     """Make a fresh key. Whoever makes it must be the one who verifies."""
 
     def action() -> Report:
-        circuit = _circuit(CircuitParameters(depth, limit_bits, max_out))
+        circuit = own_circuit(CircuitParameters(depth, limit_bits, max_out))
         check_output(out)
         with Bar("setup", as_json).running() as progress:
             key = keys.setup(circuit, threads=threads, progress=progress)
@@ -122,6 +122,7 @@ def import_key(
     file: FileArgument,
     out: OutOption,
     graph: GraphOption = None,
+    r1cs: R1csOption = None,
     limit_bits: LimitBitsOption = 16,
     name: Annotated[
         str | None, typer.Option(help="The source, for the provenance; default: the file's name.")
@@ -132,11 +133,37 @@ def import_key(
     """Check a foreign key with its graph, and write both as one file of ours."""
 
     def action() -> Report:
-        check_apart({"--graph": graph, "--out": out})
+        check_apart({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out)
-        key = open_proving_key(file, graph, sha256, limit_bits=limit_bits, name=name)
+        key = open_proving_key(file, graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         write_output(out, key.encode())
         return _about(key, out)
+
+    run(action, as_json)
+
+
+@app.command("tables")
+def tables(
+    file: FileArgument,
+    graph: GraphOption = None,
+    r1cs: R1csOption = None,
+    limit_bits: LimitBitsOption = 16,
+    sha256: PinOption = None,
+    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Build the tables that make a key's proofs fast, and keep them in the user's cache."""
+
+    def action() -> Report:
+        key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
+        with Bar("tables", as_json).running() as progress:
+            kept = key.build_tables(threads=threads, progress=progress)
+        place = cache.directory()
+        if not kept:
+            where = "RLN_CACHE_DIR names none" if place is None else str(place)
+            raise NativeError(f"tables: built, but there is no usable cache directory: {where}")
+        data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
+        return Report(data, f"{key.tables_size} bytes in {place}")
 
     run(action, as_json)
 
@@ -171,18 +198,12 @@ def _export(key: ProvingKey, to: Form) -> bytes:
         return key.to_arkzkey()
     if to is Form.GRAPH:
         return key.graph_data
-    circuit = _circuit(key.parameters)
+    circuit = own_circuit(key.parameters)
     if circuit.digest != key.circuit_digest:
         raise ParameterError(
             "r1cs: expected a key of a circuit that this version builds; its constraints are unknown"
         )
     return circuit.r1cs.encode()
-
-
-def _circuit(parameters: CircuitParameters) -> Circuit:
-    if parameters.max_out is None:
-        return circuits.rln(parameters.depth, parameters.limit_bits)
-    return circuits.rln_multi(parameters.depth, parameters.limit_bits, parameters.max_out)
 
 
 def _about(key: ProvingKey, path: Path) -> Report:

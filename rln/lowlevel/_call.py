@@ -64,7 +64,7 @@ STATUS_ERRORS: dict[int, tuple[type[errors.RlnError], str]] = {
 
 def new_fault() -> CData:
     """Make an empty `rln_fault` for C to fill."""
-    return ffi.new("rln_fault *")
+    return ffi.new(_FAULT)
 
 
 def check(status: int, fault: CData | None = None, what: str = "") -> None:
@@ -130,15 +130,20 @@ def within(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
+_FAULT, _BYTES = ffi.typeof("rln_fault *"), ffi.typeof("uint8_t[]")  # parsed once
+_ZEROS = bytes(1024)
+
+
 def output(n: int) -> CData:
     """Make a zeroed array of n bytes for C to write to."""
-    return ffi.new("uint8_t[]", n)
+    return ffi.new(_BYTES, n)
 
 
 def take(out: CData) -> bytes:
     """Copy an array made by `output` into bytes, and wipe it."""
-    value = bytes(ffi.buffer(out))
-    wipe(out)
+    view = ffi.buffer(out)
+    value: bytes = view[:]
+    view[:] = _ZEROS[: len(value)] if len(value) <= len(_ZEROS) else bytes(len(value))
     return value
 
 

@@ -6,16 +6,20 @@ anybody can turn a proof into another one of the same statement.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from typing import Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from rln import errors
 from rln.lowlevel import _call, entropy
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel.blinding import blinders
 from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
+from rln.lowlevel.progress import run_beside
 from rln.lowlevel.witness import Witness
+
+if TYPE_CHECKING:
+    from rln.lowlevel.tables import Tables
 
 Format = Literal["ark", "zkey"]
 
@@ -31,10 +35,6 @@ PROOF_BYTES = 128
 POINTS_BYTES = 256
 COEFFICIENT_BYTES = 16
 SETUP_RANDOM_BYTES = 320
-BLINDING_RANDOM_BYTES = 128
-
-_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
-_POLL_SECONDS = 0.05
 
 
 class KeyInfo(NamedTuple):
@@ -210,7 +210,7 @@ def setup(
 
     try:
         entropy.fill(random)
-        status = run() if progress is None else _run_beside(run, lambda: done[0] / 1000, progress)
+        status = run_beside(run, done, progress)
     finally:
         _call.wipe(random)
     _call.check(status, fault, "setup")
@@ -218,7 +218,11 @@ def setup(
 
 
 def prove(
-    key: ProvingKeyHandle, witness: Witness, blinding: tuple[int, int] | None = None, threads: int | None = 1
+    key: ProvingKeyHandle,
+    witness: Witness,
+    blinding: tuple[int, int] | None = None,
+    threads: int | None = 1,
+    tables: Tables | None = None,
 ) -> bytes:
     """Make a proof, 128 bytes. Its time depends on the witness; whether it will verify is not looked at.
 
@@ -227,21 +231,19 @@ def prove(
         witness: all wires.
         blinding: (r, s) to make a proof again that is known; None draws fresh ones, as every real proof must.
         threads: 1..256, None is one for each processor.
+        tables: of this key, for speed.
 
     Raises:
-        ParameterError: the witness has another number of wires than the key.
+        ParameterError: the witness has another number of wires than the key, or the tables are another key's.
         FieldRangeError: r or s is not canonical.
         EntropyError: no fresh blinders could be drawn.
     """
-    blinders = _fresh_blinding() if blinding is None else _fixed_blinding(blinding)
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
-    try:
-        pool, size = _threads.pool(threads), len(blinders)
+    opened = ffi.NULL if tables is None else tables.pointer
+    with blinders(blinding) as (drawn, size):
         status = lib.rln_proof_create(
-            key.pointer, witness.pointer, blinders, size, pool, out, PROOF_BYTES, fault
+            key.pointer, opened, witness.pointer, drawn, size, _threads.pool(threads), out, PROOF_BYTES, fault
         )
-    finally:
-        _call.wipe(blinders)
     _call.check(status, fault, "proof")
     return _call.take(out)
 
@@ -336,32 +338,3 @@ def _format(format: str) -> int:
     if format not in FORMATS:
         raise errors.ParameterError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
     return FORMATS[format]
-
-
-def _fresh_blinding() -> CData:
-    blinders = _call.output(BLINDING_RANDOM_BYTES)
-    entropy.fill(blinders)
-    return blinders
-
-
-def _fixed_blinding(blinding: tuple[int, int]) -> CData:
-    r, s = (_call.within("blinding", value, 0, _ORDER - 1) for value in blinding)
-    blinders = _call.output(64)
-    ffi.memmove(blinders, r.to_bytes(32, "little") + s.to_bytes(32, "little"), 64)
-    return blinders
-
-
-def _run_beside(run: Callable[[], int], part: Callable[[], float], progress: Callable[[float], None]) -> int:
-    """Run in another thread and tell this one's progress meanwhile. C writes the word that `part` reads."""
-    status: list[int] = []
-    worker = threading.Thread(target=lambda: status.append(run()), name="rln-setup")
-    worker.start()
-    try:
-        while worker.is_alive():
-            progress(part())
-            worker.join(_POLL_SECONDS)
-    finally:
-        worker.join()
-    if status and status[0] == lib.RLN_OK:
-        progress(1.0)
-    return status[0] if status else int(lib.RLN_ERR_INTERNAL)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rln.errors import EncodingError
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import ffi, lib
 
 MAX_ARITY = 8
+_NULL = ffi.NULL
 
 
 def keccak256(message: bytes) -> bytes:
@@ -34,8 +36,23 @@ def poseidon(inputs: Sequence[bytes]) -> bytes:
         ParameterError: there are none, or more than 8.
         FieldRangeError: one is not canonical.
     """
-    packed = b"".join(_call.fixed(f"inputs[{i}]", value, 32) for i, value in enumerate(inputs))
+    packed = b"".join([_call.fixed(f"inputs[{i}]", value, 32) for i, value in enumerate(inputs)])
     return poseidon_many(packed, len(inputs))
+
+
+def poseidon_one(packed: bytes, arity: int) -> bytes:
+    """Do as `poseidon_many` for one group of scalars that the caller has checked, in a third of the overhead.
+
+    Raises:
+        EncodingError: packed is not arity scalars.
+        ParameterError: the arity is not 1..8.
+        FieldRangeError: a scalar is not canonical, but the message does not say which.
+    """
+    out = _call.output(32)
+    packed = _call.variable("packed", packed)
+    status = lib.rln_poseidon_hash_many(out, 32, packed, len(packed), arity, _NULL, _NULL)
+    _call.check(status, None, "poseidon")
+    return _call.take(out)
 
 
 def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
@@ -45,14 +62,41 @@ def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
         EncodingError: packed is not a whole number of groups.
         FieldRangeError: a scalar is not canonical.
     """
-    _call.within("arity", arity, 1, MAX_ARITY)
-    packed = _call.variable("packed", packed)
-    size = len(packed) // arity // 32 * 32
+    size = _poseidon_size(_call.variable("packed", packed), arity)
     out, fault = _call.output(size), _call.new_fault()
-    pool = _threads.pool(threads)
-    status = lib.rln_poseidon_hash_many(out, size, packed, len(packed), arity, pool, fault)
+    status = lib.rln_poseidon_hash_many(
+        out, size, packed, len(packed), arity, _threads.pool(threads), fault
+    )
     _call.check(status, fault, "poseidon")
     return _call.take(out)
+
+
+def poseidon_into(out: bytearray, packed: bytes | memoryview, arity: int, threads: int | None = 1) -> None:
+    """Do as `poseidon_many`, without a copy: the hashes are written to the start of out.
+
+    Nobody else may touch out, or what packed looks at, before this returns.
+
+    Raises:
+        EncodingError: packed is not a whole number of groups, or out is too small.
+        FieldRangeError: a scalar is not canonical; out holds zeros.
+    """
+    if not isinstance(packed, memoryview):
+        _call.variable("packed", packed)
+    size = _poseidon_size(packed, arity)
+    if len(out) < size:
+        raise EncodingError(f"out: expected {size} bytes, got {len(out)}")
+    fault, source = _call.new_fault(), ffi.from_buffer("uint8_t[]", packed)
+    target = ffi.from_buffer("uint8_t[]", out, require_writable=True)
+    status = lib.rln_poseidon_hash_many(
+        target, size, source, len(packed), arity, _threads.pool(threads), fault
+    )
+    _call.check(status, fault, "poseidon")
+
+
+def _poseidon_size(packed: bytes | memoryview, arity: int) -> int:
+    if type(arity) is not int or not 1 <= arity <= MAX_ARITY:
+        _call.within("arity", arity, 1, MAX_ARITY)
+    return len(packed) // arity // 32 * 32
 
 
 def poseidon_parameters(width: int) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
@@ -96,4 +140,15 @@ def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
     leaf = _call.fixed("leaf", leaf, 32)
     status = lib.rln_merkle_root(out, 32, leaf, 32, siblings, len(siblings), bits, len(bits), fault)
     _call.check(status, fault, "merkle_root")
+    return _call.take(out)
+
+
+def merkle_path(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
+    """Do as `merkle_root`, but return all nodes above the leaf, the root last."""
+    siblings, bits = _call.variable("siblings", siblings), _call.variable("bits", bits)
+    size = len(siblings) // 32 * 32
+    out, fault = _call.output(size), _call.new_fault()
+    leaf = _call.fixed("leaf", leaf, 32)
+    status = lib.rln_merkle_path(out, size, leaf, 32, siblings, len(siblings), bits, len(bits), fault)
+    _call.check(status, fault, "merkle_path")
     return _call.take(out)

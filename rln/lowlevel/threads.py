@@ -44,6 +44,8 @@ def pool(threads: int | None = None) -> CData:
         ParameterError: threads is outside its range.
         NativeError: the system gives no threads.
     """
+    if threads == 1 and type(threads) is int:
+        return ffi.NULL
     n = available() if threads is None else _call.within("threads", threads, 1, LIMIT)
     if n == 1:
         return ffi.NULL

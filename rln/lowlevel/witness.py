@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 from rln.lowlevel import _call
@@ -45,6 +46,27 @@ class Graph(_call.Handle):
         slot, fault = ffi.new("rln_graph **"), _call.new_fault()
         _call.check(lib.rln_graph_load(data, len(data), slot, fault), fault, "graph")
         return cls(slot[0])
+
+    def known(self, unknown_slots: Iterable[int]) -> bytes:
+        """Mark the wires that do not depend on some inputs, a byte 1 or 0 for each wire.
+
+        What has an unknown operand is unknown, whatever it computes: zerokit marks its wires so, too.
+
+        Args:
+            unknown_slots: input slots, 1 to input_size - 1.
+
+        Raises:
+            ParameterError: there is no such slot.
+        """
+        unknown = bytearray(self.input_size)
+        for slot in unknown_slots:
+            unknown[_call.within("slot", slot, 1, self.input_size - 1)] = 1
+        out, fault = _call.output(self.witness_size), _call.new_fault()
+        status = lib.rln_graph_known(
+            self.pointer, bytes(unknown), len(unknown), out, self.witness_size, fault
+        )
+        _call.check(status, fault, "graph")
+        return _call.take(out)
 
 
 class Witness(_call.Handle):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 import resource
 import subprocess
 import sys
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from rln import errors
-from rln.lowlevel import groth16
+from rln.circuit.r1cs import R1cs
+from rln.lowlevel import groth16, tables
 from rln.lowlevel.groth16 import KeyInfo, ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.partial import Partial
+from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Graph, Witness
 from tests.known.test_zerokit_graphs import golden_inputs, place, word
 
@@ -81,6 +85,31 @@ def test_a_proof_with_fixed_blinding_is_zerokits(
 ) -> None:
     assert groth16.prove(key, witness, blinding, threads) == proof
     assert groth16.verify(key.verifying_key(), witness.read(1, 5), proof)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_tables_steps_and_tokens_keep_zerokits_proof(
+    zerokit_dir: Path, key: ProvingKeyHandle, witness: Witness, folded: bool
+) -> None:
+    c = R1cs.decode((zerokit_dir / D20 / "rln.r1cs").read_bytes()).c if folded else None
+    room = mmap.mmap(-1, tables.size(key, folded))
+    tables.build(key, c, room, threads=None)
+    graph = Graph.load((zerokit_dir / D20 / "graph.bin").read_bytes())
+    offsets = {name: offset for name, (offset, _) in graph.inputs.items()}
+    known = graph.known(offsets[name] for name in ("x", "externalNullifier", "messageId"))
+    assert (len(known) - 1, sum(known) - 1) == (5843, 5338)
+    golden = golden_inputs(20)
+    blinding = 123456789, 987654321
+    zero, one, other = (Witness(graph, place(graph, golden | {"x": word(x)})) for x in (0, 1, 2))
+    with tables.Tables(key, room) as opened:
+        assert groth16.prove(key, witness, blinding, 2, opened) == PROOF_BLINDED
+        first = Partial.new(key, opened, other, known, threads=2)
+        assert first.finish(witness, blinding) == PROOF_BLINDED
+        encoded = first.encode()
+        assert len(encoded) == 6011
+        assert encoded == Partial.new(key, None, other, known, threads=2).encode()
+        token = Token.new(first, zero, one, blinding=blinding)
+        assert token.publish(golden["x"]) == PROOF_BLINDED
 
 
 def test_a_multi_proof_with_fixed_blinding_is_zerokits(zerokit_dir: Path) -> None:

@@ -5,7 +5,7 @@
  *     valgrind --error-exitcode=42 ctime branch   a planted branch: must end with 42
  *     valgrind --error-exitcode=42 ctime table    a planted look-up: must end with 42
  *
- * Built with the flags of the release and RLN_CTIME (see run_ctime.py); what is not constant, and why, stands
+ * Built with the flags of the release and RLN_CTIME (see ctime.py); what is not constant, and why, stands
  * in not_constant_time.txt.
  */
 #include <stdio.h>
@@ -119,17 +119,17 @@ static void test_base(void) {
 }
 
 static void test_poseidon(void) {
-    fr in[POSEIDON_MAX_ARITY], r;
+    uint8_t in[32 * POSEIDON_MAX_ARITY], r[32];
     for (size_t arity = 1; arity <= POSEIDON_MAX_ARITY; arity++) {
-        for (size_t i = 0; i < arity; i++) in[i] = secret_fr((uint8_t)i);
-        poseidon_hash(&r, in, arity);
-        expect_followed(&r, sizeof r);
+        for (size_t i = 0; i < arity; i++) {
+            const fr secret = secret_fr((uint8_t)i);
+            fr_encode(in + 32 * i, &secret);
+        }
+        poseidon_hash(r, in, arity);
+        expect_followed(r, sizeof r);
     }
-    uint8_t bytes[64], hash[32];
-    for (size_t i = 0; i < 2; i++) fr_encode(bytes + 32 * i, &in[i]);
-    SECRET(bytes);
-    EXPECT(rln_poseidon_hash_many(hash, 32, bytes, 64, 2, NULL, NULL) == RLN_OK);
-    expect_followed(hash, sizeof hash);
+    EXPECT(rln_poseidon_hash_many(r, 32, in, 64, 2, NULL, NULL) == RLN_OK);
+    expect_followed(r, sizeof r);
 }
 
 /* Everything that the border does with one identity. */

@@ -1,41 +1,170 @@
-"""Build and run the C tests: each test_*.c of this directory against the whole core.
+"""Build and run the C tests: each test_*.c of this directory against the core.
 
-    python tests/native/run.py            all of them
-    python tests/native/run.py test_base  these
+    python tests/native/run.py             all of them
+    python tests/native/run.py test_base   these
+    python tests/native/run.py --valgrind  what valgrind can run, under memcheck
+    python tests/native/run.py --aarch64   floors 0 to 5, compiled by CROSS_CC and run by qemu
 
 The core is compiled with RLN_VERIFY, so that its promises are checked, and with the address and undefined
-behaviour sanitizers where the compiler has them. Objects are kept in build/native_tests; a change to any
-header compiles everything anew. CC names the compiler. A test passes when it ends with status 0.
+behaviour sanitizers where the compiler has them. A test of the engine's table asks every engine that this
+processor runs. A test of the static mathematics (it includes math/portable.h) multiplies as mont_portable.h
+does, and runs again, as test_field-adx, with mont_adx.h; one that includes math/ifma/ needs eight lanes.
+
+Objects are kept under build, and made again when a file they are made of changes. CC names the compiler. A
+test passes when it ends with status 0.
 """
 
+import importlib.util
 import os
+import re
 import subprocess
 import sys
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CORE = ROOT / "native"
 BUILD = ROOT / "build" / "native_tests"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-FLAGS = ["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Wno-unused-function", "-fno-strict-aliasing"]
-FLAGS += ["-DRLN_VERIFY"]
+FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function", "-fno-strict-aliasing", "-DRLN_VERIFY"]
 FLAGS += [f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", f"-I{HERE}"]
+ADX = "-adx"
+"""What the name of a test ends with when it is built on mont_adx.h."""
 
 
 class BuildError(Exception):
     """The compiler refused; the message is what it said."""
 
 
+@cache
+def ffi_build() -> ModuleType:
+    """native/ffi_build.py, which has the release's flags and those of each engine."""
+    spec = importlib.util.spec_from_file_location("ffi_build", CORE / "ffi_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def compiler() -> str:
     return os.environ.get("CC", "cc")
 
 
-def compile_with(arguments: list[str]) -> None:
-    done = subprocess.run([compiler(), *arguments], capture_output=True, text=True)
+def compile_with(arguments: list[str], compiler_name: str | None = None) -> None:
+    done = subprocess.run([compiler_name or compiler(), *arguments], capture_output=True, text=True)
     if done.returncode:
         raise BuildError(done.stderr)
+
+
+def includes(source: Path) -> str:
+    return " ".join(re.findall(r'#include "(.*)"', source.read_text()))
+
+
+def is_low(source: Path) -> bool:
+    """Whether a test includes nothing above floor 5."""
+    return not re.search(r"(^| )(rln|groth16|api)\b", includes(source))
+
+
+def is_newer(target: Path, listed: Path) -> bool:
+    """Whether an object is newer than the flags, and the files that the compiler listed when it made it."""
+    if not (target.exists() and listed.exists()):
+        return False
+    parts = [Path(part) for part in listed.read_text().replace("\\\n", " ").split()[1:]]
+    made = target.stat().st_mtime
+    return all(p.exists() and p.stat().st_mtime < made for p in [*parts, CORE / "ffi_build.py"])
+
+
+@dataclass(frozen=True)
+class Build:
+    """One way to compile the tests, and to run them."""
+
+    directory: Path
+    compiler: str
+    flags: tuple[str, ...]
+    runner: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    whole: bool = True
+    """The whole core; otherwise floors 0 to 5 with the portable engine alone."""
+
+    @cached_property
+    def lanes(self) -> frozenset[str]:
+        """The engines beside the portable one that the processor at hand can run."""
+        if not (self.whole and ffi_build().X86):
+            return frozenset()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        source, program = self.directory / "probe.c", self.directory / "probe"
+        source.write_text(
+            '#include <stdio.h>\n#include "engine/cpu.h"\n'
+            'int main(void) { puts(cpu_has_adx() ? "adx" : ""); puts(cpu_has_ifma() ? "ifma" : ""); }\n'
+        )
+        cpu = CORE / "src" / "engine" / "cpu.c"
+        try:
+            compile_with([f"-I{CORE / 'src'}", str(source), str(cpu), "-o", str(program)], self.compiler)
+        except (BuildError, FileNotFoundError):
+            # a list of tests can be made; each will say why it fails
+            return frozenset()
+        return frozenset(subprocess.run([program], capture_output=True, text=True, check=True).stdout.split())
+
+    def names(self) -> list[str]:
+        """The tests that this build can run."""
+        found: list[str] = []
+        for path in sorted(HERE.glob("test_*.c")):
+            headers = includes(path)
+            if not (self.whole or is_low(path)):
+                continue
+            if "math/ifma/" in headers:
+                found += [path.stem] if "ifma" in self.lanes else []
+                continue
+            found.append(path.stem)
+            if "math/portable.h" in headers and "adx" in self.lanes:
+                found.append(path.stem + ADX)
+        return found
+
+    def compiled(self, source: Path, name: str | None = None) -> Path:
+        """The object of a source, compiled when what it is made of is newer; `name` is a test's."""
+        flags = list(ffi_build().ENGINE_FLAGS.get(source.relative_to(ROOT).as_posix(), []))
+        target = (self.directory / source.relative_to(ROOT)).with_suffix(".o")
+        if name is not None:
+            target = target.with_stem(name)
+            flags += [*ffi_build().ADX, "-include", "math/mont_adx.h"] if name.endswith(ADX) else []
+            flags += ffi_build().IFMA if "math/ifma/" in includes(source) else []
+        if set(SANITIZERS) <= set(self.flags) and set(ffi_build().IFMA) <= set(flags):
+            flags += brief()
+        if "-mavx512ifma" in flags:
+            flags.append("-fno-inline")  # gcc takes minutes over the sanitizers' checks of inlined lanes
+        listed, made = target.with_suffix(".d"), target.with_suffix(f".{os.getpid()}")
+        if not is_newer(target, listed):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            flags += ["-MMD", "-MF", str(listed), "-c", str(source), "-o", str(made)]
+            compile_with([*self.flags, *flags], self.compiler)
+            made.replace(target)
+        return target
+
+    def core(self, low: bool = False) -> list[Path]:
+        """The objects of the core, or those of floors 0 to 5."""
+        sources = sorted((CORE / "src").rglob("*.c"))
+        if low or not self.whole:
+            sources = [s for s in sources if s.parent.name in {"base", "engine"}]
+        if not self.whole:
+            sources = [s for s in sources if s.name not in {"engine_adx.c", "engine_ifma.c"}]
+        return [self.compiled(source) for source in sources]
+
+    def program(self, name: str) -> Path:
+        """The program of one test."""
+        source = HERE / f"{name.removesuffix(ADX)}.c"
+        objects = [self.compiled(source, name), *self.core(is_low(source))]
+        made = self.directory / name
+        compile_with([*self.flags, *map(str, objects), "-pthread", "-o", str(made)], self.compiler)
+        return made
+
+    def run(self, name: str, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+        """Build a test and run it; `timeout` in seconds."""
+        command = [*self.runner, str(self.program(name)), *self.arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
 
 
 @cache
@@ -51,45 +180,53 @@ def sanitizers() -> list[str]:
     return SANITIZERS if subprocess.run([program], capture_output=True).returncode == 0 else []
 
 
-def compiled(source: Path) -> Path:
-    """The object of a source, compiled when the source or any header is newer."""
-    target = BUILD / source.relative_to(ROOT).with_suffix(".o")
-    headers = [*CORE.rglob("*.h"), *HERE.glob("*.h")]
-    newest = max(p.stat().st_mtime for p in [source, Path(__file__), *headers])
-    if not target.exists() or target.stat().st_mtime < newest:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        compile_with([*FLAGS, *sanitizers(), "-c", str(source), "-o", str(target)])
-    return target
+@cache
+def brief() -> list[str]:
+    """What keeps gcc from taking minutes over eight lanes with a check at every access: calls instead."""
+    source, program = BUILD / "brief.c", BUILD / "brief"
+    source.write_text("int main(void) { return 0; }\n")
+    flags = ["-g1", "--param", "asan-instrumentation-with-call-threshold=0"]
+    try:
+        compile_with([*SANITIZERS, *flags, str(source), "-o", str(program)])
+    except BuildError:
+        return []
+    return flags
 
 
-def names() -> list[str]:
-    return sorted(p.stem for p in HERE.glob("test_*.c"))
+@cache
+def sanitized() -> Build:
+    return Build(BUILD / "sanitized", compiler(), (*FLAGS, "-O1", "-g", *sanitizers()))
 
 
-def core() -> list[Path]:
-    """The objects of the core."""
-    return [compiled(source) for source in sorted((CORE / "src").rglob("*.c"))]
+MEMCHECKED = ["test_engine", "test_base"]
 
 
-def build(name: str) -> Path:
-    """The program of one test."""
-    objects = [compiled(HERE / f"{name}.c"), *core()]
-    program = BUILD / name
-    compile_with([*map(str, objects), *sanitizers(), "-pthread", "-o", str(program)])
-    return program
+@cache
+def memchecked() -> Build:
+    """For valgrind, which runs what adx needs but hides it, and does not run ifma."""
+    runner = ("valgrind", "-q", "--error-exitcode=1")
+    engines = ("portable", *sorted({"adx"} & sanitized().lanes))
+    return Build(BUILD / "memchecked", compiler(), (*FLAGS, "-O1", "-g"), runner, engines)
 
 
-def run(name: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    """Build a test and run it; `timeout` in seconds."""
-    return subprocess.run([build(name)], capture_output=True, text=True, timeout=timeout, cwd=ROOT)
+@cache
+def aarch64() -> Build:
+    """Static, so that qemu needs no libraries of the other architecture."""
+    cross = os.environ.get("CROSS_CC", "aarch64-linux-gnu-gcc")
+    return Build(BUILD / "aarch64", cross, (*FLAGS, "-O2", "-static"), ("qemu-aarch64",), whole=False)
 
 
 def main(arguments: list[str]) -> int:
+    build, wanted = sanitized(), [name for name in arguments if not name.startswith("--")]
+    if "--valgrind" in arguments:
+        build, wanted = memchecked(), wanted or MEMCHECKED
+    if "--aarch64" in arguments:
+        build = aarch64()
     failed = 0
-    for name in arguments or names():
-        done = run(name)
+    for name in wanted or build.names():
+        done = build.run(name)
         failed += done.returncode != 0
-        print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {name}")
+        print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {name}", flush=True)
         if done.returncode:
             print(done.stdout + done.stderr)
     return 1 if failed else 0

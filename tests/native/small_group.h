@@ -58,6 +58,7 @@ static int PT(is)(const JAC *a, const AFF *expected) {
 static void PT(small_group)(const AFF *generator, uint32_t order) {
     AFF points[SMALL_MOST], sums[SMALL_MOST], many[SMALL_MOST];
     JAC jacobian[SMALL_MOST], r;
+    _Alignas(64) uint8_t room[BATCH_SCRATCH(COORD, SMALL_MOST)];
     COORD scratch[SMALL_MOST], z = CO(one)();
     batch_pair pairs[SMALL_MOST];
     points[0] = PT(aff_infinity)();
@@ -101,20 +102,20 @@ static void PT(small_group)(const AFF *generator, uint32_t order) {
         /* one batch with all j: every case side by side; both signs of both operands */
         for (uint32_t signs = 0; signs < 4; signs++) {
             for (uint32_t j = 0; j < order; j++) pairs[j] = (batch_pair){2 * i + (signs & 1), 2 * j + (signs >> 1)};
-            PT(batch_add_var)(sums, points, points, pairs, order, scratch);
+            PT(batch_add_var)(sums, points, points, pairs, order, room);
             for (uint32_t j = 0; j < order; j++) {
                 const uint32_t a = signs & 1 ? order - i : i, b = signs & 2 ? order - j : j;
                 EXPECT(!memcmp(&sums[j], &points[(a + b) % order], sizeof sums[j]));
             }
         }
         pairs[0] = (batch_pair){2 * i + 1, BATCH_NONE};
-        PT(batch_add_var)(sums, points, points, pairs, 1, scratch);
+        PT(batch_add_var)(sums, points, points, pairs, 1, room);
         EXPECT(!memcmp(&sums[0], &points[(order - i) % order], sizeof sums[0]));
     }
     /* in place: results take the place of what their own pair reads */
     memcpy(sums, points, sizeof sums);
     for (uint32_t j = 0; j < order; j++) pairs[j] = (batch_pair){2 * j, 2 * j};
-    PT(batch_add_var)(sums, sums, sums, pairs, order, scratch);
+    PT(batch_add_var)(sums, sums, sums, pairs, order, room);
     for (uint32_t j = 0; j < order; j++) EXPECT(PT(aff_equal)(&sums[j], &points[2 * j % order]));
 }
 

@@ -197,23 +197,51 @@ static void test_halves(void) {
     }
 }
 
-/* Widths 2 to 9 with every operand the largest one, and with mixtures. */
-static void test_poseidon_dot(void) {
+/* Up to four terms with every operand the largest one, and with mixtures. */
+static void test_dot(void) {
     uint64_t e[EDGES][4];
     edges_of(e, FR_MODULUS);
-    fr largest;
-    memcpy(&largest, e[4], 32); /* r - 1 */
-    for (unsigned n = 2; n <= POSEIDON_MAX_ARITY + 1; n++)
+    for (unsigned n = 1; n <= MONT_DOT_MOST; n++)
         for (unsigned mixture = 0; mixture < 400; mixture++) {
-            fr a[POSEIDON_MAX_ARITY + 1], b[POSEIDON_MAX_ARITY + 1], r;
+            uint64_t a[MONT_DOT_MOST][4], b[MONT_DOT_MOST][4], r[4];
             big sum = {{0}};
             for (unsigned i = 0; i < n; i++) {
-                memcpy(&a[i], mixture ? e[sample_u64() % EDGES] : e[8], 32); /* 2r - 1 */
-                b[i] = mixture % 2 ? sample_fr() : largest;
-                sum = big_plus(sum, big_times(a[i].v, b[i].v));
+                const fr any = sample_fr();
+                memcpy(a[i], mixture ? e[sample_u64() % EDGES] : e[8], 32); /* 2r - 1 */
+                memcpy(b[i], mixture % 2 ? any.v : e[4], 32);               /* r - 1 */
+                sum = big_plus(sum, big_times(a[i], b[i]));
             }
-            poseidon_dot(&r, a, b, n);
-            EXPECT(is_loose(r.v, sum, FR_MODULUS, 4));
+            mont_dot(r, (const uint64_t(*)[4])a, (const uint64_t(*)[4])b, n, FR_MODULUS, FR_N0);
+            const big value = big_of(r, 4), bound = big_plus(big_twice(big_of(FR_MODULUS, 4)), big_of(FR_MODULUS, 4));
+            mont_subtract_once(r, r, FR_MODULUS2);
+            EXPECT(is_loose(r, sum, FR_MODULUS, 4));
+            EXPECT(big_less(&value, &bound));
+        }
+}
+
+/* Rows of every length, alike. */
+static void test_poseidon_row(void) {
+    uint64_t e[EDGES][4];
+    edges_of(e, FR_MODULUS);
+    for (unsigned n = 0; n <= 2 * POSEIDON_MAX_ARITY; n++)
+        for (unsigned mixture = 0; mixture < 200; mixture++) {
+            fr x[2 * POSEIDON_MAX_ARITY], c[2 * POSEIDON_MAX_ARITY + 1], unit, sum, t, r;
+            memcpy(&unit, mixture ? e[sample_u64() % EDGES] : e[8], 32); /* 2r - 1 */
+            for (unsigned i = 0; i <= n; i++) {
+                c[i] = sample_fr();
+                if (mixture % 2 == 0) memcpy(&c[i], e[4], 32); /* r - 1 */
+                if (i < n) memcpy(&x[i], mixture ? e[sample_u64() % EDGES] : e[8], 32);
+            }
+            sum = c[0];
+            for (unsigned i = 0; i < n; i++) {
+                fr_mul(&t, &x[i], &c[1 + i]);
+                fr_add(&sum, &sum, &t);
+            }
+            poseidon_row(&r, NULL, x, c, n);
+            EXPECT(is_loose(r.v, big_of(sum.v, 4), FR_MODULUS, 0));
+            fr_add(&sum, &sum, &unit);
+            poseidon_row(&r, &unit, x, c, n);
+            EXPECT(is_loose(r.v, big_of(sum.v, 4), FR_MODULUS, 0));
         }
 }
 
@@ -226,6 +254,7 @@ int main(void) {
     test_fp2_products();
     test_fp2_times_nonresidue();
     test_halves();
-    test_poseidon_dot();
+    test_dot();
+    test_poseidon_row();
     return expect_status();
 }

@@ -86,7 +86,7 @@ static rln_status call_check(const world *w) {
 
 static rln_status call_prove(const world *w) {
     uint8_t proof[128];
-    const rln_status status = rln_proof_create(w->key, w->witness, BLINDING, 64, NULL, proof, sizeof proof, NULL);
+    const rln_status status = rln_proof_create(w->key, NULL, w->witness, BLINDING, 64, NULL, proof, sizeof proof, NULL);
     static const uint8_t zero[sizeof proof];
     EXPECT(memcmp(proof, status ? zero : w->proofs, sizeof proof) == 0);
     return status;
@@ -142,7 +142,7 @@ int main(void) {
     EXPECT(rln_proving_key_encode(w.key, RLN_KEY_ZKEY, w.zkey, w.zkey_len) == RLN_OK);
     EXPECT(rln_verifying_key_encode(w.verifying_key, 1, w.vk, 32 + 3 * 64 + 8 + 2 * 32) == RLN_OK);
     for (int i = 0; i < 3; i++)
-        EXPECT(rln_proof_create(w.key, w.witness, BLINDING, 64, NULL, w.proofs + 128 * i, 128, NULL) == RLN_OK);
+        EXPECT(rln_proof_create(w.key, NULL, w.witness, BLINDING, 64, NULL, w.proofs + 128 * i, 128, NULL) == RLN_OK);
 
     starve("setup", call_setup, &w);
     starve("load ark", call_load_ark, &w);

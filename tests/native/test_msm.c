@@ -1,6 +1,7 @@
 /* Floor 4: sums of multiples, multiples of one point, checks: against double and add, in all the odd cases. */
 #include <string.h>
 
+#include "engine/engine.h"
 #include "math/portable.h"
 #include "expect.h"
 #include "sample.h"
@@ -25,7 +26,7 @@ static void test_digits_recombine(void) {
     for (size_t c = 0; c < 4; c++)
         for (unsigned part_bits = 64; part_bits <= 127; part_bits += 63)
             for (unsigned i = 0; i < 200; i++) {
-                const msm_plan plan = msm_plan_of(counts[c], part_bits, 1);
+                const msm_plan plan = msm_plan_of(counts[c], part_bits);
                 /* 7/8 of 2^part_bits at most */
                 glv_part part = {sample_u64(), part_bits == 64 ? 0 : sample_u64() >> 1, 0};
                 if (i == 0) part.low = part.high = UINT64_MAX;

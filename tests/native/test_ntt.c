@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "math/portable.h"
 #include "expect.h"
 #include "sample.h"
@@ -59,23 +60,23 @@ static void test_the_roots_have_their_orders(void) {
     }
 }
 
-static void test_transforms_are_evaluations(pool *threads) {
+static void test_transforms_are_evaluations(const engine *e, pool *threads) {
     for (unsigned log_n = 0; log_n <= 13; log_n++) {
         space s = space_open(log_n);
         /* every point of the small domains, some of the large ones */
         const size_t step = log_n < 8 ? 1 : s.n / 16 + 1;
         memcpy(s.b, s.a, s.n * sizeof(fr));
-        ntt(s.b, &s.domain, 0, NULL);
+        e->ntt(s.b, &s.domain, 0, NULL);
         memcpy(s.c, s.a, s.n * sizeof(fr));
-        ntt(s.c, &s.domain, 0, threads);
+        e->ntt(s.c, &s.domain, 0, threads);
         EXPECT(same(s.b, s.c, s.n));
         for (size_t i = 0; i < s.n; i += step) {
             const fr x = power(&NTT_ROOTS[log_n], i), value = evaluate(s.a, s.n, &x);
             EXPECT(fr_equal(&value, &s.b[i]));
         }
 
-        ntt_to_coset(s.b, &s.domain, NULL);
-        ntt_to_coset(s.c, &s.domain, threads);
+        e->ntt_scaled(s.b, &s.domain, s.domain.shifts, NULL);
+        e->ntt_scaled(s.c, &s.domain, s.domain.shifts, threads);
         EXPECT(same(s.b, s.c, s.n));
         for (size_t i = 0; i < s.n; i += step) {
             const fr x = power(&NTT_ROOTS[log_n + 1], 2 * i + 1), value = evaluate(s.a, s.n, &x);
@@ -83,40 +84,65 @@ static void test_transforms_are_evaluations(pool *threads) {
         }
 
         memcpy(s.b, s.a, s.n * sizeof(fr));
-        ntt(s.b, &s.domain, 1, threads);
-        ntt(s.b, &s.domain, 0, NULL);
+        e->ntt(s.b, &s.domain, 1, threads);
+        e->ntt(s.b, &s.domain, 0, NULL);
         EXPECT(same(s.a, s.b, s.n)); /* canonical, both */
-        ntt(s.b, &s.domain, 1, NULL);
-        ntt(s.b, &s.domain, 0, threads);
+        e->ntt(s.b, &s.domain, 1, NULL);
+        e->ntt(s.b, &s.domain, 0, threads);
         EXPECT(same(s.a, s.b, s.n));
         mem_close(&s.memory);
     }
 }
 
 /* 0, p - 1 and loose values throughout. */
-static void test_extreme_values(void) {
-    space s = space_open(6);
-    for (size_t i = 0; i < s.n; i++) {
-        fr_neg(&s.a[i], &FR_ONE);
-        s.b[i] = (fr){{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
+static void test_extreme_values(const engine *e) {
+    for (unsigned log_n = 6; log_n < 9; log_n++) {
+        space s = space_open(log_n);
+        for (size_t i = 0; i < s.n; i++) {
+            fr_neg(&s.a[i], &FR_ONE);
+            s.b[i] = (fr){{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
+        }
+        e->ntt(s.a, &s.domain, 0, NULL);
+        e->ntt(s.b, &s.domain, 0, NULL);
+        for (size_t i = 0; i < s.n; i++) {
+            fr expected;
+            fr_from_u64(&expected, i ? 0 : s.n);
+            fr_neg(&expected, &expected);
+            EXPECT(fr_equal(&s.a[i], &expected));
+            EXPECT((s.b[i].v[0] | s.b[i].v[1] | s.b[i].v[2] | s.b[i].v[3]) == 0);
+        }
+        mem_close(&s.memory);
     }
-    ntt(s.a, &s.domain, 0, NULL);
-    ntt(s.b, &s.domain, 0, NULL);
-    for (size_t i = 0; i < s.n; i++) {
-        fr expected;
-        fr_from_u64(&expected, i ? 0 : s.n);
-        fr_neg(&expected, &expected);
-        EXPECT(fr_equal(&s.a[i], &expected));
-        EXPECT((s.b[i].v[0] | s.b[i].v[1] | s.b[i].v[2] | s.b[i].v[3]) == 0);
+}
+
+/* Bit for bit, over all ways that a size can be cut. */
+static void test_engines_agree(const engine *e, pool *threads) {
+    for (unsigned log_n = 0; log_n <= 17; log_n++) {
+        space s = space_open(log_n);
+        for (int inverse = 0; inverse < 2; inverse++) {
+            memcpy(s.b, s.a, s.n * sizeof(fr));
+            memcpy(s.c, s.a, s.n * sizeof(fr));
+            engine_portable.ntt(s.b, &s.domain, inverse, NULL);
+            e->ntt(s.c, &s.domain, inverse, inverse ? NULL : threads);
+            EXPECT(same(s.b, s.c, s.n));
+            engine_portable.ntt_scaled(s.b, &s.domain, s.domain.shifts, NULL);
+            e->ntt_scaled(s.c, &s.domain, s.domain.shifts, inverse ? threads : NULL);
+            EXPECT(same(s.b, s.c, s.n));
+        }
+        mem_close(&s.memory);
     }
-    mem_close(&s.memory);
 }
 
 int main(void) {
     pool *const threads = pool_new(3);
     test_the_roots_have_their_orders();
-    test_transforms_are_evaluations(threads);
-    test_extreme_values();
+    for (size_t i = 0; engine_at(i); i++) {
+        const engine *const e = engine_at(i);
+        if (!e->supported()) continue;
+        test_transforms_are_evaluations(e, threads);
+        test_extreme_values(e);
+        test_engines_agree(e, threads);
+    }
     pool_free(threads);
     return expect_status();
 }

@@ -1,9 +1,9 @@
-"""The optimised partial rounds of native/gen/poseidon.py are the dense ones: an identity of polynomials.
+"""The direct form of native/gen/poseidon.py is Poseidon as its paper writes it: an identity of polynomials.
 
-The S-box stays unknown: its outputs are free symbols X0, X1, ... and so are the values z that leave the last
-full round before. Then both forms are linear over Fr in these symbols. Where every S-box meets the same form
-in both, it gives the same output, round after round, whatever the S-box is; so equal forms behind the last
-partial round mean that both are the same map, for every input.
+The S-box stays unknown: each of its outputs is a free symbol. Then both forms are linear over Fr in these
+symbols and the inputs. Where an S-box meets the same form in both, up to the scale that the direct form has,
+it gives the same output up to the fifth power of that scale, whatever it is; so equal forms at the end mean
+that both are the same map, for every input.
 """
 
 import importlib
@@ -36,72 +36,94 @@ def times(matrix: list[list[int]], vector: list[Form]) -> list[Form]:
     return [sum((x * entry for entry, x in zip(row, vector, strict=True)), 0) for row in matrix]
 
 
-def dense(gen: ModuleType, width: int, z: list[Form], outputs: list[Form]) -> tuple[list[Form], list[Form]]:
-    """Inputs of the partial S-boxes, and what enters the S-boxes of the full round behind them."""
+class SBoxes:
+    """Symbols for what leaves the S-boxes, in the order in which both forms meet them."""
+
+    def __init__(self, gen: ModuleType, width: int) -> None:
+        self.modulus, self.count = gen.R, width * gen.FULL + gen.PARTIAL[width]
+        names = [f"in{i}" for i in range(1, width)] + [f"X{k}" for k in range(self.count)]
+        self.ring, *found = ring(names, GF(gen.R, symmetric=False))
+        self.inputs, self.outputs = found[: width - 1], found[width - 1 :]
+        self.met: list[Form] = []
+
+    def dense(self, form: Form) -> Form:
+        """Meet the next S-box; one that meets a number is known."""
+        self.met.append(self.ring(form))
+        return self.met[-1] ** 5 if self.met[-1].is_ground else self.outputs[len(self.met) - 1]
+
+    def direct(self, form: Form, number: int) -> Form:
+        """Meet S-box `number` again, with a multiple of its form."""
+        meant = self.met[number]
+        leading = meant.monoms()[0]
+        scale = int(form[leading]) * pow(int(meant[leading]), -1, self.modulus)
+        assert scale % self.modulus
+        assert form == meant * scale
+        return self.outputs[number] * pow(scale, 5, self.modulus)
+
+
+def dense(gen: ModuleType, width: int, boxes: SBoxes) -> Form:
+    """The hash, round by round."""
     constants, matrix = gen.dense(width)
-    rounds = [constants[i : i + width] for i in range(0, len(constants), width)]
-    first = gen.FULL // 2
-    state, inputs = times(matrix, z), []
-    for number, output in enumerate(outputs, first):
-        state = [s + c for s, c in zip(state, rounds[number], strict=True)]
-        inputs.append(state[0])
-        state = times(matrix, [output, *state[1:]])
-    return inputs, [s + c for s, c in zip(state, rounds[first + len(outputs)], strict=True)]
+    first, partial = gen.FULL // 2, gen.PARTIAL[width]
+    state: list[Form] = [0, *boxes.inputs]
+    for number in range(gen.FULL + partial):
+        state = [s + c for s, c in zip(state, constants[number * width :], strict=False)]
+        inner = first <= number < first + partial
+        state = [s if inner and i else boxes.dense(s) for i, s in enumerate(state)]
+        state = times(matrix, state)
+    return state[0]
 
 
-def optimised(
-    gen: ModuleType, width: int, z: list[Form], outputs: list[Form]
-) -> tuple[list[Form], list[Form]]:
-    """The same in the form that the C core computes."""
-    tables = gen.optimised(width)
+def direct(gen: ModuleType, width: int, boxes: SBoxes) -> Form:
+    """The same as poseidon_rounds.h reads the rows."""
+    rows, numbers = iter(gen.direct(width)), iter(range(boxes.count))
+    n, half = width - 1, gen.FULL // 2
 
-    def rows(name: str, length: int) -> list[list[int]]:
-        return [tables[name][i : i + length] for i in range(0, len(tables[name]), length)]
+    def row(unit: Form, values: list[Form]) -> Form:
+        constant, *factors = next(rows)
+        return unit + constant + sum((v * c for v, c in zip(values, factors, strict=True)), 0)
 
-    state, inputs = times(rows("ENTRY", width), z), []
-    rounds = zip(tables["PARTIAL"], rows("SPARSE", 2 * width - 1), outputs, strict=True)
-    for constant, sparse, output in rounds:
-        inputs.append(state[0] + constant)
-        row, column = sparse[:width], sparse[width:]
-        head = times([row], [output, *state[1:]])
-        state = head + [s + output * w for s, w in zip(state[1:], column, strict=True)]
-    full = rows("FULL", width)
-    return inputs, [s + c for s, c in zip(state, full[gen.FULL // 2], strict=True)]
+    def layer(state: list[Form]) -> list[Form]:
+        return [boxes.direct(s, next(numbers)) for s in state]
 
-
-def symbols(gen: ModuleType, width: int) -> tuple[list[Form], list[Form]]:
-    count = gen.PARTIAL[width]
-    names = [f"z{i}" for i in range(width)] + [f"X{k}" for k in range(count)]
-    _, *found = ring(names, GF(gen.R, symmetric=False))
-    return found[:width], found[width:]
+    integers = [value * pow(2, -256, gen.R) for value in boxes.inputs]
+    state = [row(value, []) for value in integers]
+    next(numbers)  # element 0 is a constant there
+    x = layer(state)
+    for _ in range(1, half):
+        state = [row(x[0], x[1:]) for _ in range(width)]
+        x = layer(state)
+    a, read, window = row(x[0], x[1:]), x, []
+    for k in range(gen.PARTIAL[width]):
+        (y,) = layer([a])
+        a = row(y, read)
+        window = [*window, y, a]
+        read = [*read, y] if k + 1 < n else window[-2 * n :]
+    state = [a] + [row(read[0], read[1:]) for _ in range(n)]
+    for _ in range(1, half):
+        x = layer(state)
+        state = [row(x[0], x[1:]) for _ in range(width)]
+    hashed = row(0, layer(state))
+    assert next(rows, None) is None
+    assert next(numbers, None) is None
+    return hashed * pow(2, 256, gen.R)
 
 
 @pytest.mark.parametrize("width", range(2, 10))
-def test_partial_rounds_are_the_same_map(poseidon: ModuleType, width: int) -> None:
-    z, outputs = symbols(poseidon, width)
-    plain, fast = (form(poseidon, width, z, outputs) for form in (dense, optimised))
-    assert len(plain[0]) == poseidon.PARTIAL[width]
-    assert plain == fast
-    assert all(sum(powers) <= 1 for form in plain[1] for powers in form.monoms())
-
-
-@pytest.mark.parametrize("width", range(2, 10))
-def test_full_rounds_keep_their_constants_and_matrix(poseidon: ModuleType, width: int) -> None:
-    constants, matrix = poseidon.dense(width)
-    tables = poseidon.optimised(width)
-    half = poseidon.FULL // 2
-    assert tables["MATRIX"] == [x for row in matrix for x in row]
-    assert tables["FULL"][: half * width] == constants[: half * width]
-    behind = half * width + width  # the first round behind the partial ones takes up what they passed on
-    assert tables["FULL"][behind:] == constants[-(half - 1) * width :]
+def test_both_forms_are_the_same_map(poseidon: ModuleType, width: int) -> None:
+    boxes = SBoxes(poseidon, width)
+    plain = dense(poseidon, width, boxes)
+    assert len(boxes.met) == boxes.count
+    assert direct(poseidon, width, boxes) == plain
 
 
 def test_a_wrong_entry_would_be_noticed(poseidon: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    z, outputs = symbols(poseidon, 3)
-    right = poseidon.optimised(3)
-    for name in ("ENTRY", "PARTIAL", "SPARSE"):
-        for place in (0, len(right[name]) - 1):
-            wrong = {**right, name: [*right[name]]}
-            wrong[name][place] += 1
-            monkeypatch.setattr(poseidon, "optimised", lambda width, tables=wrong: tables)
-            assert optimised(poseidon, 3, z, outputs) != dense(poseidon, 3, z, outputs)
+    boxes = SBoxes(poseidon, 3)
+    plain, right = dense(poseidon, 3, boxes), poseidon.direct(3)
+    for number in (0, 2, 20, 50, len(right) - 1):
+        for place in range(len(right[number])):
+            wrong = [[*row] for row in right]
+            wrong[number][place] += 1
+            monkeypatch.setattr(poseidon, "direct", lambda width, rows=wrong: rows)
+            with pytest.raises(AssertionError):
+                assert direct(poseidon, 3, boxes) == plain

@@ -319,11 +319,12 @@ def valgrind() -> None:
 
 @pytest.mark.usefixtures("valgrind")
 @pytest.mark.parametrize("level", [None, "-O2", "-Os"])
-def test_e10_nothing_that_is_called_constant_depends_on_a_secret(level: str | None) -> None:
+@pytest.mark.parametrize("engine", ctime.engines())
+def test_e10_nothing_that_is_called_constant_depends_on_a_secret(engine: str, level: str | None) -> None:
     """As released, and where CI is set at other levels too (a build takes long)."""
     if level and not os.environ.get("CI"):
         pytest.skip("other optimisation levels are for CI")
-    done = ctime.check(ctime.build(level))
+    done = ctime.check(ctime.build(level, engine))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

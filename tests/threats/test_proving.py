@@ -10,6 +10,7 @@ import rln
 from rln.errors import EntropyError
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
+from rln.lowlevel.partial import Partial
 from rln.statement import Statement
 from rln.stores.memory import MemoryMessageIds
 from tests.threats.stage import R, Stage, key_points, negated, plus, times
@@ -149,6 +150,6 @@ def test_d9_a_proof_that_does_not_verify_is_not_released(
 ) -> None:
     prover = stage.prover(stage.join(), ids=MemoryMessageIds())
     good = prover.prove(b"x")
-    monkeypatch.setattr(rln.ProvingKey, "prove", lambda *_: good.proof)
+    monkeypatch.setattr(Partial, "finish", lambda *_, **__: good.proof)
     with pytest.raises(rln.KeyFileError, match="not released"):
         prover.prove(b"y")

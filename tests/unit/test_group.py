@@ -292,13 +292,16 @@ def test_a_failing_hash_leaves_the_group_as_it_was(monkeypatch: pytest.MonkeyPat
     group = group_of(3)
     before = (group.root, len(group), list(group.roots), group.proof(1))
     calls: list[int] = []
-    hash_many = hashes.poseidon_many
+    hash_into, path = hashes.poseidon_into, hashes.merkle_path
 
-    def failing(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
+    def failing(out: bytearray, packed: bytes, arity: int, threads: int | None = 1) -> None:
         calls.append(1)
         if len(calls) == 4:
             raise NativeError("out of memory")
-        return hash_many(packed, arity, threads)
+        hash_into(out, packed, arity, threads)
+
+    def failing_path(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
+        raise NativeError("out of memory")
 
     for change in (
         lambda: group.register(5, 1),
@@ -307,10 +310,12 @@ def test_a_failing_hash_leaves_the_group_as_it_was(monkeypatch: pytest.MonkeyPat
         lambda: group.register_many([(5, 1), (6, 1)]),
     ):
         calls.clear()
-        monkeypatch.setattr(hashes, "poseidon_many", failing)
+        monkeypatch.setattr(hashes, "poseidon_into", failing)
+        monkeypatch.setattr(hashes, "merkle_path", failing_path)
         with pytest.raises(NativeError):
             change()
-        monkeypatch.setattr(hashes, "poseidon_many", hash_many)
+        monkeypatch.setattr(hashes, "poseidon_into", hash_into)
+        monkeypatch.setattr(hashes, "merkle_path", path)
         assert (group.root, len(group), list(group.roots), group.proof(1)) == before
         assert not group.is_member(5)
     assert group.register(5, 1).index == 3

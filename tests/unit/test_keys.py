@@ -378,3 +378,22 @@ def test_files_are_written_whole_with_their_mode(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_file(tmp_path / "nowhere" / "file", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_key_that_is_pinned_in_the_package_is_not_checked_again(zerokit_dir, monkeypatch):
+    """Any other one is."""
+    folder = zerokit_dir / "tree_depth_20"
+    data, graph = (folder / "rln_final.arkzkey").read_bytes(), (folder / "graph.bin").read_bytes()
+    checked: list[str] = []
+    monkeypatch.setattr(rln.ProvingKey, "check", lambda self, *_: checked.append(self.digest))
+    key = rln.ProvingKey.from_arkzkey(data, graph, name="a test")
+    assert key.is_pinned and checked == []
+    again = rln.ProvingKey.decode(key.encode())
+    assert again.is_pinned and checked == []
+    narrow = rln.ProvingKey.from_arkzkey(data, graph, name="a test", limit_bits=8)
+    assert narrow.is_pinned and checked == []
+    small = small_key()
+    made = rln.ProvingKey.from_arkzkey(small.to_arkzkey(), small.graph_data, name="x", limit_bits=4)
+    assert checked == [made.digest] and not made.is_pinned
+    rln.ProvingKey.decode(small.encode())
+    assert checked == [made.digest, small.digest]

@@ -1,13 +1,21 @@
+import copy
 import dataclasses
+import pickle
 import threading
+import time
+from contextlib import closing
 
 import pytest
 
 import rln
 from rln import prover as prover_module
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
+from rln.lowlevel import entropy, groth16
+from rln.lowlevel._call import ffi
+from rln.lowlevel.partial import Partial
+from rln.statement import Statement
 from rln.stores.memory import MemoryMessageIds
-from tests.story import World, small_multi_key
+from tests.story import PERIOD, World, small_key, small_multi_key
 
 
 class CountingIds(MemoryMessageIds):
@@ -205,3 +213,155 @@ def test_repr_shows_no_secret(world):
 
 def test_the_module_reads_no_clock():
     assert not {"time", "datetime"} & set(vars(prover_module))
+
+
+# ---- what is computed beforehand -------------------------------------------------------------------
+
+
+@pytest.fixture
+def fixed_blinding(monkeypatch):
+    """The same random bytes for every proof, to compare proofs byte by byte; identities get true ones."""
+    drawn, honest = bytes(range(64)) + bytes(range(100, 164)), entropy.fill
+
+    def fill(out) -> None:
+        if len(out) == len(drawn):
+            ffi.memmove(out, drawn, len(drawn))
+        else:
+            honest(out)
+
+    monkeypatch.setattr(entropy, "fill", fill)
+
+
+@pytest.mark.parametrize("tables", [False, True])
+def test_every_way_to_a_proof_gives_the_same_bytes(fixed_blinding, tables):
+    world = World(rln.ProvingKey.decode(small_key().encode(), check=False))
+    if tables:
+        world.key.build_tables(threads=1)
+    member = world.join()
+    path, epoch, x = world.group.proof(0), world.clock.current(), rln.hash_signal(b"x")
+    statement = Statement.spend(world.key.parameters, 2, (0,), path, x, epoch.external_nullifier)
+    with closing(world.key.witness(statement.inputs(), member)) as witness:
+        whole = groth16.prove(world.key._handle, witness)
+        assert groth16.prove(world.key._handle, witness, tables=world.key.tables()) == whole
+    first = world.prover(member)
+    assert first.prove(b"x").proof == whole
+    prepared = world.prover(member, path=None)
+    prepared.prepare(path)
+    assert prepared.prove(b"x").proof == whole
+    spender = prepared._spender
+    assert spender.publish(spender.token(0, path, epoch), x).proof == whole
+    # and after a change of the path, there and back
+    world.join()
+    prepared.prepare(world.group.proof(0))
+    moved = prepared._spender.prove((0,), world.group.proof(0), x, epoch).proof
+    assert moved == world.prover(member).prove(b"x").proof != whole
+    prepared.prepare(path)
+    assert spender.prove((0,), path, x, epoch).proof == whole
+
+
+@pytest.fixture
+def made(monkeypatch) -> list[str]:
+    """How often something was prepared: anew, or from what was there."""
+    log: list[str] = []
+    new, update = Partial.new, Partial.update
+    monkeypatch.setattr(Partial, "new", lambda *a: log.append("new") or new(*a))
+    monkeypatch.setattr(Partial, "update", lambda *a: log.append("update") or update(*a))
+    return log
+
+
+def test_what_depends_on_the_path_is_computed_once(made):
+    world = World(rln.setup(rln.circuit.rln(3, 4), threads=1))
+    prover = world.prover(world.join(16))
+    for n in range(4):
+        prover.prove(bytes([n]))
+    assert made.count("update") == 0
+    until_tables(world.key)
+    prover.prove(b"tables")
+    made.clear()
+    prover.prove(b"x")
+    assert made == []
+    world.join()
+    for n in range(3):
+        assert prover.prove(bytes([n, 0])).root == world.group.root
+    assert made == ["update"]
+    world.time += PERIOD
+    prover.prove(b"another epoch")
+    assert made == ["update"]
+    prover.prepare(world.group.proof(0))
+    assert made == ["update"]
+
+
+def until_tables(key: rln.ProvingKey) -> None:
+    end = time.monotonic() + 60
+    while not key.has_tables:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_multi_proof_is_prepared_too(made):
+    world = World(small_multi_key())
+    prover, verifier = world.prover(world.join(8)), world.verifier()
+    for n, count in enumerate((1, 3, 2)):
+        assert verifier.submit(prover.prove_multi(bytes([n]), count), bytes([n])) == rln.Valid()
+    assert 1 <= len(made) <= 2
+
+
+def test_zerokits_partial_proof_goes_out_and_in(world, made):
+    member = world.join(8)
+    prover = world.prover(member, path=world.group.proof(0))
+    wires = world.key.info()["wires"]
+    written = {codec: prover.partial_proof(codec) for codec in ("zerokit-2", "zerokit-3")}
+    assert written["zerokit-2"] == b"\0" + written["zerokit-3"]
+    assert len(written["zerokit-3"]) == 8 + wires - 1 + 160
+    assert written["zerokit-3"] == prover.partial_proof()
+    other = world.prover(member, path=None)
+    for codec, data in written.items():
+        other.prepare(world.group.proof(0), data, codec)
+        assert other.partial_proof(codec) == data
+    signal = b"x"
+    assert world.verifier().submit(other.prove(signal), signal) == rln.Valid()
+
+
+def test_a_partial_proof_of_anything_else_is_refused(world):
+    """The known wires must be those of this member on this path: upstream finishes to a proof that fails."""
+    member, stranger = world.join(8), world.join(8)
+    path = world.group.proof(0)
+    prover = world.prover(member, path=path)
+    data = prover.partial_proof()
+    theirs = world.prover(stranger).partial_proof()
+    world.join()
+    elsewhere = world.prover(member).partial_proof()
+    mask = bytearray(data)
+    mask[8] ^= 1
+    swapped = data[:-32] + data[-64:-32]
+    for bad in (theirs, elsewhere, bytes(mask), swapped, data[:-1], data + b"\0", b"\0" + data, b""):
+        with pytest.raises(rln.InputError):
+            prover.prepare(path, bad)
+    for bad, codec in ((data, "zerokit-2"), (data, "zerokit-0.9"), (bytearray(data), "zerokit-3")):
+        with pytest.raises(rln.InputError):
+            prover.prepare(path, bad, codec)
+    with pytest.raises(ParameterError, match="codec"):
+        prover.partial_proof("zerokit-1")
+    prover.prepare(path, data)
+
+
+def test_a_closed_prover_proves_no_more(world):
+    with world.prover(world.join()) as prover:
+        prover.prove(b"x")
+        kept = prover._spender._prepared
+    assert kept.partial.closed
+    prover.close()
+    for refused in (
+        lambda: prover.prove(b"y"),
+        lambda: prover.prepare(world.group.proof(0)),
+        prover.partial_proof,
+    ):
+        with pytest.raises(ParameterError, match="used after it was closed"):
+            refused()
+
+
+def test_a_prover_is_neither_copied_nor_pickled(world):
+    prover = world.prover(world.join())
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="Prover"):
+            attempt(prover)

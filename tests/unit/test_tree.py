@@ -140,6 +140,33 @@ def test_packed_leaves_are_checked_too() -> None:
         tree.plan_extend(bytes(33))
 
 
+@pytest.mark.parametrize("before", [0, 1, 128, 131])
+@pytest.mark.parametrize("count", [0, 1, 2, 127, 128, 129, 700])
+def test_packed_leaves_are_the_same_leaves(before: int, count: int) -> None:
+    """On a border of pages and beside it, for one leaf and for many."""
+    trees = MerkleTree(10), MerkleTree(10, threads=1)
+    leaves = [scalar.ORDER - 1 - i for i in range(count)]
+    for tree in trees:
+        tree.extend(range(before))
+    assert trees[0].extend(leaves) == trees[1].extend_packed(scalar.encode_many(leaves)) == before
+    assert trees[0].root == trees[1].root == rebuilt(10, dict(enumerate([*range(before), *leaves])))
+    assert [trees[1].get(before + i) for i in range(count)] == leaves
+    for tree in trees:
+        tree.override_range(before, [5, 6], [0, before + 2])
+    assert trees[0].root == trees[1].root
+
+
+def test_the_caller_keeps_his_packed_leaves() -> None:
+    tree, packed = MerkleTree(9), bytes(range(1, 32)) + bytes(1)
+    given = packed * 512
+    tree.extend_packed(given)
+    for index in (0, 127, 128, 300, 511):
+        tree.set(index, 1)
+    assert given == packed * 512
+    leaves = dict.fromkeys(range(512), int.from_bytes(packed, "little"))
+    assert tree.root == rebuilt(9, leaves | dict.fromkeys((0, 127, 128, 300, 511), 1))
+
+
 def test_set_range() -> None:
     tree = MerkleTree(3)
     tree.set_range(2, [7, 8])
@@ -273,19 +300,25 @@ def test_a_failing_hash_leaves_the_tree_as_it_was(monkeypatch: pytest.MonkeyPatc
     tree = MerkleTree(6)
     tree.extend(range(1, 20))
     before = [tree.subtree_root(level, index) for level in range(7) for index in range(64)]
-    hash_many, calls = hashes.poseidon_many, []
+    hash_into, calls = hashes.poseidon_into, []
 
-    def failing(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
+    def failing(out: bytearray, packed: bytes, arity: int, threads: int | None = 1) -> None:
         calls.append(1)
         if len(calls) % 4 == 0:
             raise NativeError("out of memory")
-        return hash_many(packed, arity, threads)
+        hash_into(out, packed, arity, threads)
 
-    monkeypatch.setattr(hashes, "poseidon_many", failing)
+    def failing_path(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
+        raise NativeError("out of memory")
+
+    monkeypatch.setattr(hashes, "poseidon_into", failing)
+    monkeypatch.setattr(hashes, "merkle_path", failing_path)
     with pytest.raises(NativeError):
         tree.extend([7] * 20)
     with pytest.raises(NativeError):
         tree.override_range(0, [1, 2], [9])
+    with pytest.raises(NativeError):
+        tree.set(3, 7)
     monkeypatch.undo()
     assert before == [tree.subtree_root(level, index) for level in range(7) for index in range(64)]
     assert tree.next_index == 19

@@ -56,6 +56,14 @@ RLN_MUST_USE static inline rln_status api_scalar(fr *r, rln_fault *fault, const 
     return !bad ? RLN_OK : api_fail(RLN_ERR_RANGE, fault, field, index, 0, 0);
 }
 
+/** RLN_OK, or RLN_ERR_RANGE when the scalar in 32 bytes is not canonical: for bytes that are used as they are. */
+RLN_MUST_USE static inline rln_status api_canonical(rln_fault *fault, const char *field, uint64_t index,
+                                                    const uint8_t a[32]) {
+    uint64_t borrow = 0;
+    for (int i = 0; i < 4; i++) (void)mont_subb(bytes_u64_decode(a + 8 * i), FR_MODULUS[i], &borrow);
+    return ct_reveal(borrow) ? RLN_OK : api_fail(RLN_ERR_RANGE, fault, field, index, 0, 0);
+}
+
 /** Zero an output array; NULL is allowed. */
 static inline void api_blank(uint8_t *r, size_t r_len) {
     if (r && r_len) ct_wipe(r, r_len);

@@ -224,7 +224,7 @@ rln_status rln_pairing(uint8_t *r, size_t r_len, const uint8_t *p, size_t p_len,
     if (status == RLN_OK) status = api_bytes(fault, "q", q, G2_BYTES, q_len);
     if (status == RLN_OK) status = g1_point(&term.p, fault, "p", API_WHOLE, p);
     if (status == RLN_OK) status = g2_point(&term.q, fault, "q", API_WHOLE, q);
-    if (status == RLN_OK && engine_get()->pairing_product_var(&value, &term, 1, NULL))
+    if (status == RLN_OK && engine_get()->pairing_product_var(&value, NULL, &term, 1, NULL))
         status = api_fail(RLN_ERR_MEMORY, fault, "r", API_WHOLE, 0, 0);
     if (status) {
         api_blank(r, r_len);

@@ -1,6 +1,5 @@
 #include "api.h"
 #include "../base/keccak.h"
-#include "../base/mem.h"
 #include "../engine/engine.h"
 #include "../math/poseidon_dense_constants.h"
 
@@ -27,23 +26,19 @@ rln_status rln_hash_to_field(uint8_t *r, size_t r_len, const uint8_t *m, size_t 
 
 rln_status rln_poseidon_hash_many(uint8_t *r, size_t r_len, const uint8_t *in, size_t in_len, size_t arity,
                                   rln_pool *threads, rln_fault *fault) {
-    mem m = MEM_EMPTY;
-    api_blank(r, r_len);
-    if (arity < 1 || arity > 8) return api_fail(RLN_ERR_PARAMETER, fault, "arity", API_WHOLE, 8, arity);
+    if (arity < 1 || arity > 8) {
+        api_blank(r, r_len);
+        return api_fail(RLN_ERR_PARAMETER, fault, "arity", API_WHOLE, 8, arity);
+    }
     const size_t n = r_len / 32;
     rln_status status = api_bytes(fault, "r", r, 32 * n, r_len);
     if (!status && n > SIZE_MAX / (32 * arity)) status = api_fail(RLN_ERR_LENGTH, fault, "r", API_WHOLE, 0, r_len);
     if (!status) status = api_bytes(fault, "in", in, 32 * n * arity, in_len);
-    if (status || n == 0) return status;
-
-    fr *a = mem_take(&m, n * arity, sizeof *a), *hashes = mem_take(&m, n, sizeof *hashes);
-    if (!a || !hashes) status = RLN_ERR_MEMORY;
-    for (size_t i = 0; !status && i < n * arity; i++) status = api_scalar(&a[i], fault, "in", i, in + 32 * i);
-    if (!status) {
-        engine_get()->poseidon_hash_many(hashes, a, arity, n, threads);
-        for (size_t i = 0; i < n; i++) fr_encode(r + 32 * i, &hashes[i]);
-    }
-    mem_close(&m);
+    for (size_t i = 0; i < n * arity && !status; i++) status = api_canonical(fault, "in", i, in + 32 * i);
+    if (status)
+        api_blank(r, r_len);
+    else if (n)
+        engine_get()->poseidon_hash_many(r, in, arity, n, threads);
     return status;
 }
 

@@ -1,6 +1,7 @@
 #include "api.h"
 #include "../groth16/key.h"
 #include "../groth16/setup.h"
+#include "matrix.h"
 
 rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size_t data_len, rln_pool *pool,
                                 rln_proving_key **r, rln_fault *fault) {
@@ -87,37 +88,6 @@ rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_i
     return verifying_key_check(key, public_inputs, fault);
 }
 
-/* r = the caller's matrix with its promises examined; its memory belongs to m. */
-static rln_status read_matrix(sparse *r, mem *m, const rln_matrix *a, size_t rows, size_t wires, const char *field,
-                              rln_fault *fault) {
-    if (!a->row_starts || a->row_starts_count != rows + 1)
-        return api_fail(RLN_ERR_PARAMETER, fault, field, API_WHOLE, rows + 1, a->row_starts_count);
-    const size_t entries = a->row_starts[rows];
-    if (a->columns_count != entries || a->coefficients_len / 32 != entries || a->coefficients_len % 32)
-        return api_fail(RLN_ERR_PARAMETER, fault, field, API_WHOLE, entries, a->columns_count);
-    if (entries && (!a->columns || !a->coefficients))
-        return api_fail(RLN_ERR_LENGTH, fault, field, API_WHOLE, entries, 0);
-    if (a->row_starts[0] != 0) return api_fail(RLN_ERR_PARAMETER, fault, field, 0, 0, a->row_starts[0]);
-    for (size_t i = 0; i < rows; i++)
-        if (a->row_starts[i] > a->row_starts[i + 1])
-            return api_fail(RLN_ERR_PARAMETER, fault, field, i, a->row_starts[i], a->row_starts[i + 1]);
-    *r = (sparse){.rows = rows,
-                  .entries = entries,
-                  .start = mem_take(m, rows + 1, sizeof *r->start),
-                  .column = mem_take(m, entries, sizeof *r->column),
-                  .coefficient = mem_take(m, entries, sizeof *r->coefficient)};
-    if (!r->start || !r->column || !r->coefficient) return RLN_ERR_MEMORY;
-    memcpy(r->start, a->row_starts, (rows + 1) * sizeof *r->start);
-    for (size_t i = 0; i < entries; i++) {
-        if (a->columns[i] >= wires) return api_fail(RLN_ERR_PARAMETER, fault, field, i, wires, a->columns[i]);
-        r->column[i] = a->columns[i];
-        const rln_status status = api_scalar(&r->coefficient[i], fault, field, i, a->coefficients + 32 * i);
-        if (status) return status;
-        fr_canonical(&r->coefficient[i], &r->coefficient[i]);
-    }
-    return RLN_OK;
-}
-
 rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires,
                      size_t public_inputs, uint8_t *random, size_t random_len, rln_pool *pool, uint32_t *progress,
                      rln_proving_key **r, rln_fault *fault) {
@@ -136,9 +106,9 @@ rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix 
         goto done;
     }
     const size_t rows = a->row_starts_count - 1;
-    if ((status = read_matrix(&matrices[0], &m, a, rows, wires, "a", fault)) ||
-        (status = read_matrix(&matrices[1], &m, b, rows, wires, "b", fault)) ||
-        (status = read_matrix(&matrices[2], &m, c, rows, wires, "c", fault)))
+    if ((status = api_matrix(&matrices[0], &m, a, rows, wires, "a", fault)) ||
+        (status = api_matrix(&matrices[1], &m, b, rows, wires, "b", fault)) ||
+        (status = api_matrix(&matrices[2], &m, c, rows, wires, "c", fault)))
         goto done;
     status = key_setup(r, &matrices[0], &matrices[1], &matrices[2], wires, public_inputs + 1, random, pool, progress,
                        fault);

@@ -1,39 +1,23 @@
 #include "api.h"
+#include "../base/bytes.h"
 #include "../groth16/batch.h"
 #include "../groth16/prove.h"
 #include "../groth16/qap.h"
-#include "../rln/witness.h"
+#include "proving.h"
 
-/* Does the witness have the key's wires? */
-static rln_status match(const rln_proving_key *key, const rln_witness *witness, rln_fault *fault) {
-    const size_t wires = witness_size(witness);
-    return wires == key->wires ? RLN_OK : api_fail(RLN_ERR_PARAMETER, fault, "witness", API_WHOLE, key->wires, wires);
-}
-
-/* r, s from the blinding. A prover whose blinders are zero or equal shows parts of its witness. */
-static rln_status read_blinding(fr blind[2], const uint8_t *blinding, size_t blinding_len, rln_fault *fault) {
-    const int given = blinding && blinding_len == 64;
-    rln_status status = given ? RLN_OK : api_bytes(fault, "blinding", blinding, 128, blinding_len);
-    for (size_t i = 0; i < 2 && status == RLN_OK; i++)
-        if (given)
-            status = api_scalar(&blind[i], fault, "blinding", i, blinding + 32 * i);
-        else
-            fr_from_wide(&blind[i], blinding + 64 * i);
-    if (status || given) return status;
-    const uint64_t repeated = fr_is_zero(&blind[0]) | fr_is_zero(&blind[1]) | fr_equal(&blind[0], &blind[1]);
-    return repeated ? api_fail(RLN_ERR_ENTROPY, fault, "blinding", API_WHOLE, 0, 0) : RLN_OK;
-}
-
-rln_status rln_proof_create(const rln_proving_key *key, const rln_witness *witness, const uint8_t *blinding,
-                            size_t blinding_len, rln_pool *pool, uint8_t *r, size_t r_len, rln_fault *fault) {
+rln_status rln_proof_create(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
+                            const uint8_t *blinding, size_t blinding_len, rln_pool *pool, uint8_t *r, size_t r_len,
+                            rln_fault *fault) {
     fr blind[2] = {fr_zero(), fr_zero()};
     proof made;
     api_blank(r, r_len);
     rln_status status = api_bytes(fault, "proof", r, PROOF_BYTES, r_len);
-    if (status == RLN_OK) status = match(key, witness, fault);
-    if (status == RLN_OK) status = read_blinding(blind, blinding, blinding_len, fault);
-    if (status == RLN_OK && proof_create(&made, key, witness_wires(witness), &blind[0], &blind[1], pool))
-        status = RLN_ERR_MEMORY;
+    if (status == RLN_OK) status = api_match(key, tables, witness, fault);
+    if (status == RLN_OK) status = api_blinding(blind, blinding, blinding_len, fault);
+    if (status == RLN_OK) {
+        const bases b = bases_of(key, tables);
+        if (proof_create(&made, &b, NULL, witness_wires(witness), &blind[0], &blind[1], pool)) status = RLN_ERR_MEMORY;
+    }
     if (status == RLN_OK) proof_encode(r, &made);
     ct_wipe(blind, sizeof blind);
     return status;
@@ -44,11 +28,16 @@ rln_status rln_proof_quotient(const rln_proving_key *key, const rln_witness *wit
     mem m = MEM_EMPTY;
     api_blank(r, r_len);
     rln_status status = api_bytes(fault, "r", r, 32 * key->domain, r_len);
-    if (status == RLN_OK) status = match(key, witness, fault);
+    if (status == RLN_OK) status = api_match(key, NULL, witness, fault);
     if (status) return status;
-    fr *const h = mem_take(&m, key->domain, sizeof *h);
-    status = h && qap_quotient(h, key, witness_wires(witness), pool) == 0 ? RLN_OK : RLN_ERR_MEMORY;
-    for (size_t i = 0; i < key->domain && status == RLN_OK; i++) fr_encode(r + 32 * i, &h[i]);
+    fr *const a = mem_take(&m, key->domain, sizeof *a), *const b = mem_take(&m, key->domain, sizeof *b);
+    u256 *const h = mem_take(&m, key->domain, sizeof *h);
+    status = RLN_ERR_MEMORY;
+    if (a && b && h) {
+        proof_rows(a, b, key, NULL, witness_wires(witness), pool);
+        if (qap_quotient(&h, 1, key, NULL, &a, &b, pool) == 0) status = RLN_OK;
+    }
+    for (size_t i = 0; i < 4 * key->domain && status == RLN_OK; i++) bytes_u64_encode(r + 8 * i, h[i / 4].v[i % 4]);
     mem_close(&m);
     return status;
 }
@@ -77,7 +66,6 @@ rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs,
                             const uint8_t *bytes, size_t bytes_len, int *ok, rln_fault *fault) {
     const size_t public_inputs = key->instance - 1;
     mem m = MEM_EMPTY;
-    proof a;
     *ok = 0;
     rln_status status = api_bytes(fault, "inputs", inputs, 32 * public_inputs, inputs_len);
     if (status == RLN_OK) status = api_bytes(fault, "proof", bytes, PROOF_BYTES, bytes_len);
@@ -86,8 +74,7 @@ rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs,
     if (!scalars) return RLN_ERR_MEMORY;
     for (size_t i = 0; i < public_inputs && status == RLN_OK; i++)
         status = api_scalar(&scalars[i], fault, "inputs", i, inputs + 32 * i);
-    if (status == RLN_OK) status = proof_decode(&a, bytes, fault);
-    if (status == RLN_OK && proof_verify_var(ok, key, scalars, &a)) status = RLN_ERR_MEMORY;
+    if (status == RLN_OK) status = proof_verify_bytes_var(ok, key, scalars, bytes, fault);
     mem_close(&m);
     return status;
 }

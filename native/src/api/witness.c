@@ -44,6 +44,15 @@ rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **na
     return RLN_OK;
 }
 
+rln_status rln_graph_known(const rln_graph *graph, const uint8_t *unknown, size_t unknown_len, uint8_t *known,
+                           size_t known_len, rln_fault *fault) {
+    api_blank(known, known_len);
+    rln_status status = api_bytes(fault, "unknown", unknown, graph->input_size, unknown_len);
+    if (status == RLN_OK) status = api_bytes(fault, "known", known, graph->wire_count, known_len);
+    if (status == RLN_OK && unknown[0]) status = api_fail(RLN_ERR_PARAMETER, fault, "unknown", 0, 0, unknown[0]);
+    return status ? status : graph_known(known, graph, unknown);
+}
+
 rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t inputs_len,
                            const rln_identity *identity, size_t secret_slot, rln_witness **r,
                            rln_fault *fault) {

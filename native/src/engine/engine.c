@@ -3,7 +3,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static const engine *const ENGINES[] = {&engine_portable};
+#define ADDRESS(name) &engine_##name,
+static const engine *const ENGINES[] = {CPU_ENGINES(ADDRESS)};
+#undef ADDRESS
 
 #define ENGINE_COUNT (sizeof ENGINES / sizeof ENGINES[0])
 

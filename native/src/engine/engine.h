@@ -9,45 +9,76 @@
 
 #include <stddef.h>
 
+#include "rln.h"
 #include "../base/mem.h"
 #include "../base/pool.h"
+#include "../math/comb_table.h"
 #include "../math/ntt_domain.h"
 #include "../math/pairing_term.h"
+#include "../math/point_table.h"
 #include "../math/types.h"
+#include "cpu.h"
 
 typedef struct engine {
     const char *name;
     int (*supported)(void);
 
-    /* r[i] = Poseidon(in[i * arity] .. ), i < n; constant time; canonical results. */
-    void (*poseidon_hash_many)(fr *r, const fr *in, size_t arity, size_t n, pool *threads);
+    /* Hash i, i < n, is Poseidon(in i * arity, ..): scalars of 32 bytes, little-endian, canonical, going in and coming
+     * out. r and in are apart. Constant time. */
+    void (*poseidon_hash_many)(uint8_t *r, const uint8_t *in, size_t arity, size_t n, pool *threads);
 
     /* a (n values, natural order) becomes the values on <w> of the polynomial with coefficients a, in place;
      * inverse: back. */
     void (*ntt)(fr *a, const ntt_domain *domain, int inverse, pool *threads);
-    /* a: values on <w> become values on g<w>, natural order both, in place. */
-    void (*ntt_to_coset)(fr *a, const ntt_domain *domain, pool *threads);
+    /* a, values on <w> of the polynomial with coefficients c[i] becomes the values on <w> of the one with
+     * coefficients n factors[i] c[i]: natural order both, in place, canonical. With domain->shifts: the values on the
+     * coset g<w>. */
+    void (*ntt_scaled)(fr *a, const ntt_domain *domain, const fr *factors, pool *threads);
 
     /* r = sum k[i] p[i]; points may be infinity, repeated, opposite; scalars any integer < r (not Montgomery). */
     int (*g1_msm_var)(g1_jac *r, const g1_aff *p, const u256 *k, size_t n, pool *threads);
     int (*g2_msm_var)(g2_jac *r, const g2_aff *p, const u256 *k, size_t n, pool *threads);
+    /* Tables: see math/point_table.h. r has room for n * windows multiples; k[i] meets point which[i] of the table, or
+     * point i where which is NULL. */
+    int (*g1_table_fill_var)(g1_aff *r, const g1_aff *p, size_t n, unsigned bits, unsigned windows, pool *threads);
+    int (*g2_table_fill_var)(g2_aff *r, const g2_aff *p, size_t n, unsigned bits, unsigned windows, pool *threads);
+    int (*g1_table_msm_var)(g1_jac *r, const g1_table *table, const uint32_t *which, const u256 *k, size_t n,
+                            pool *threads);
+    int (*g2_table_msm_var)(g2_jac *r, const g2_table *table, const uint32_t *which, const u256 *k, size_t n,
+                            pool *threads);
+    /* r[i] = k[i] p[i]: as many scalars as points, each k[i] < 2^bits. */
+    int (*g1_mul_each_var)(g1_aff *r, const g1_aff *p, const u256 *k, size_t n, unsigned bits, pool *threads);
+    /* As ntt, of points: a[i] becomes sum_j w^(ij) a[j]; inverse: back. */
+    int (*g1_ntt_var)(g1_aff *a, const ntt_domain *domain, int inverse, pool *threads);
     /* r[i] = k[i] base: many scalars, one point (setup). */
     int (*g1_mul_many_var)(g1_aff *r, const g1_aff *base, const u256 *k, size_t n, pool *threads);
     int (*g2_mul_many_var)(g2_aff *r, const g2_aff *base, const u256 *k, size_t n, pool *threads);
+
+    /* Tables of few fixed points, COMB_POINTS multiples each: see math/comb.h; r = sum k[i] p[i], n <= COMB_MOST. */
+    void (*g1_comb_fill_var)(g1_aff *r, const g1_aff *p, size_t n);
+    void (*g1_comb_sum_var)(g1_jac *r, const g1_aff *table, const u256 *k, size_t n);
+
+    /* r[i] = the point whose compressed form begins at bytes + i stride, on the curve, in the subgroup or not; status[i]
+     * is RLN_OK, or what group.h says of such bytes, and r[i] then infinity. */
+    void (*g1_decompress_many_var)(g1_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
+    void (*g2_decompress_many_var)(g2_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
 
     /* bad[i] = 1 when point i is not on the curve (or, G2, not in the subgroup), else 0; infinity is good. */
     void (*g1_check_many_var)(uint8_t *bad, const g1_aff *p, size_t n, pool *threads);
     void (*g2_check_many_var)(uint8_t *bad, const g2_aff *p, size_t n, pool *threads);
 
-    /* r = product of e(p_i, q_i) after the final exponentiation; infinity in a term gives the factor 1.
-     * Points are trusted: on their curve and in the subgroup. */
-    int (*pairing_product_var)(fp12 *r, const pairing_term *terms, size_t n, pool *threads);
+    /* r = product of e(p_i, q_i) after the final exponentiation; infinity in a term gives the factor 1. Points are
+     * trusted to be on their curve. outside NULL: and in the subgroup. Else outside[i] = 1 when q_i (of a term without
+     * lines) is not in the subgroup, 0 when it is: exact for each term; r is unspecified when any is outside. */
+    int (*pairing_product_var)(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n, pool *threads);
     /* Lines for a fixed q, to be given in terms; the memory is *lines_size bytes. */
     size_t (*pairing_lines_size)(void);
     void (*pairing_prepare)(g2_lines *r, const g2_aff *q);
 } engine;
 
-extern const engine engine_portable;
+#define ENGINE_DECLARE(name) extern const engine engine_##name;
+CPU_ENGINES(ENGINE_DECLARE)
+#undef ENGINE_DECLARE
 
 /** The i-th engine of this build in order of preference, NULL past the last. */
 const engine *engine_at(size_t i);

@@ -1,26 +1,36 @@
 #include "batch.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "../math/portable.h"
 #include "coefficient.h"
 
-/* One item that has points and inputs. */
-typedef struct item {
-    size_t at; /* its place in the caller's arrays */
-    fr coefficient;
-    g1_aff a, c; /* c_i A_i and c_i C_i */
-    g2_aff b;
-} item;
+/* Items that are decoded together. */
+#define PIECE ((size_t)32)
+/* Up to so many items each one alone is faster than a product: measured. */
+#define ALONE 4
+/* What a product costs, in items of it, and what an item alone does: measured. */
+#define PRODUCT_COST 10
+#define ALONE_COST 6
 
+/* All arrays but those of the caller have a place for each item that has points and inputs, in order. */
 typedef struct batch {
     const verifying_key *key;
-    const uint8_t *inputs, *proofs, *coefficients;
+    const uint8_t *inputs, *proofs, *coefficients; /* the caller's, n of each */
     int32_t *results;
-    fr *scalars; /* n * (instance - 1): the decoded inputs */
-    item *items;
-    pairing_term *terms; /* room for all items and three more */
-    fr *sums;            /* instance */
+    fr *decoded; /* n * (instance - 1): the caller's inputs */
+    size_t n;
+    size_t *place; /* in the caller's arrays */
+    g1_aff *a, *c, *scaled;
+    g2_aff *b;
+    fr *coefficient;
+    u256 *scalar; /* the coefficient as an integer */
+    size_t count;
+    pairing_term *terms; /* three more */
+    uint8_t *outside;
+    fr *sums; /* instance */
+    size_t patience; /* what products may still cost in the search for bad items */
     pool *threads;
 } batch;
 
@@ -30,47 +40,77 @@ static rln_status decode_inputs(fr *r, const uint8_t *a, size_t n) {
     return RLN_OK;
 }
 
-static void decode_item(void *context, size_t i) {
-    const batch *const b = context;
-    const size_t public_inputs = b->key->instance - 1;
-    item *const t = &b->items[i];
-    proof p;
-    g1_jac scaled;
-    const size_t first = i * public_inputs;
-    rln_status status = decode_inputs(b->scalars + first, b->inputs + 32 * first, public_inputs);
-    if (status == RLN_OK) status = proof_decode(&p, b->proofs + i * PROOF_BYTES, NULL);
-    b->results[i] = (int32_t)status;
-    if (status) return;
-    const u256 coefficient = coefficient_at(b->coefficients, i);
-    t->at = i;
-    t->b = p.b;
-    fr_from_u256(&t->coefficient, &coefficient);
-    g1_mul_var(&scaled, &p.a, &coefficient);
-    g1_to_aff_var(&t->a, &scaled);
-    g1_mul_var(&scaled, &p.c, &coefficient);
-    g1_to_aff_var(&t->c, &scaled);
+/* The answer to what decompression said of A, B, C: that of proof_decode, subgroup apart. */
+static rln_status examine(const g1_aff *a, const g2_aff *b, const g1_aff *c, const rln_status status[3]) {
+    if (status[0]) return status[0];
+    if (status[2]) return status[2];
+    if (status[1]) return status[1];
+    const int infinite = g1_aff_is_infinity(a) | g1_aff_is_infinity(c) || g2_aff_is_infinity(b);
+    return infinite ? RLN_ERR_POINT : RLN_OK;
 }
 
-/* r = left side / right side for the items first .. end; 0, or -1: no memory. */
-static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
+static void decode_piece(void *context, size_t index) {
+    const batch *const b = context;
+    const engine *const e = engine_get();
+    const size_t first = PIECE * index, n = b->n - first < PIECE ? b->n - first : PIECE;
+    const size_t public_inputs = b->key->instance - 1;
+    const uint8_t *const proofs = b->proofs + first * PROOF_BYTES;
+    rln_status status[3][PIECE];
+    e->g1_decompress_many_var(b->a + first, status[0], proofs, PROOF_BYTES, n);
+    e->g2_decompress_many_var(b->b + first, status[1], proofs + 32, PROOF_BYTES, n);
+    e->g1_decompress_many_var(b->c + first, status[2], proofs + 96, PROOF_BYTES, n);
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = first + i;
+        const rln_status each[3] = {status[0][i], status[1][i], status[2][i]};
+        rln_status answer = decode_inputs(b->decoded + at * public_inputs, b->inputs + 32 * at * public_inputs,
+                                          public_inputs);
+        if (answer == RLN_OK) answer = examine(&b->a[at], &b->b[at], &b->c[at], each);
+        b->results[at] = (int32_t)answer;
+        if (answer == RLN_OK) coefficient_scalar(&b->coefficient[at], b->coefficients, at);
+    }
+}
+
+/* Keep the items that drop says nothing against, or, where it is NULL, those whose result is good so far. */
+static void compact(batch *b, const uint8_t *drop) {
+    size_t kept = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        if (drop ? drop[i] : b->results[b->place[i]] != RLN_OK) continue;
+        b->place[kept] = b->place[i];
+        b->a[kept] = b->a[i];
+        b->b[kept] = b->b[i];
+        b->c[kept] = b->c[i];
+        b->scaled[kept] = b->scaled[i];
+        b->coefficient[kept] = b->coefficient[i];
+        b->scalar[kept] = b->scalar[i];
+        kept++;
+    }
+    b->count = kept;
+}
+
+static const fr *inputs_of(const batch *b, size_t i) {
+    return b->decoded + b->place[i] * (b->key->instance - 1);
+}
+
+/* r = left side / right side for the items first .. end; 0, or -1: no memory. outside as pairing_product_var has it. */
+static int evaluate(fp12 *r, uint8_t *outside, const batch *b, size_t first, size_t end) {
     const verifying_key *const k = b->key;
+    const engine *const e = engine_get();
     const size_t n = end - first, public_inputs = k->instance - 1;
-    g1_jac sum = g1_infinity();
+    pairing_term *const alpha = &b->terms[n], *const ic = &b->terms[n + 1], *const c = &b->terms[n + 2];
+    g1_jac sum;
     u256 scalar;
     fr t;
-    pairing_term *const alpha = &b->terms[n], *const ic = &b->terms[n + 1], *const c = &b->terms[n + 2];
     memset(b->sums, 0, k->instance * sizeof *b->sums);
-    for (size_t i = 0; i < n; i++) {
-        const item *const a = &b->items[first + i];
-        b->terms[i] = (pairing_term){.p = a->a, .q = a->b};
-        g1_add_mixed_var(&sum, &sum, &a->c);
-        fr_add(&b->sums[0], &b->sums[0], &a->coefficient);
+    for (size_t i = first; i < end; i++) {
+        b->terms[i - first] = (pairing_term){.p = b->scaled[i], .q = b->b[i]};
+        fr_add(&b->sums[0], &b->sums[0], &b->coefficient[i]);
         for (size_t j = 0; j < public_inputs; j++) {
-            fr_mul(&t, &a->coefficient, &b->scalars[a->at * public_inputs + j]);
+            fr_mul(&t, &b->coefficient[i], &inputs_of(b, i)[j]);
             fr_add(&b->sums[j + 1], &b->sums[j + 1], &t);
         }
     }
     *c = (pairing_term){.q = k->delta_g2, .lines = k->delta_lines};
+    if (e->g1_msm_var(&sum, b->c + first, b->scalar + first, n, b->threads)) return -1;
     g1_to_aff_var(&c->p, &sum);
     g1_aff_neg(&c->p, &c->p);
     *ic = (pairing_term){.q = k->gamma_g2, .lines = k->gamma_lines};
@@ -81,61 +121,102 @@ static int evaluate(fp12 *r, const batch *b, size_t first, size_t end) {
     g1_mul_var(&sum, &k->alpha_g1, &scalar);
     g1_to_aff_var(&alpha->p, &sum);
     g1_aff_neg(&alpha->p, &alpha->p);
-    return engine_get()->pairing_product_var(r, b->terms, n + 3, b->threads);
+    return e->pairing_product_var(r, outside, b->terms, n + 3, b->threads);
 }
 
-/* The answers for first .. end, whose evaluation is value. Depth at most 64. */
-static int halve(const batch *b, size_t first, size_t end, const fp12 *value) {
+typedef struct each {
+    const batch *batch;
+    size_t first;
+    atomic_int failed;
+} each;
+
+static void verify_job(void *context, size_t index) {
+    each *const e = context;
+    const batch *const b = e->batch;
+    const size_t i = e->first + index;
+    const proof p = {b->a[i], b->b[i], b->c[i]};
+    int ok = 0;
+    if (proof_verify_var(&ok, b->key, inputs_of(b, i), &p)) atomic_store(&e->failed, 1);
+    if (!ok) b->results[b->place[i]] = RLN_REFUSED;
+}
+
+/* The answers for first .. end, each from its own equation. */
+static int verify_each(const batch *b, size_t first, size_t end) {
+    each e = {.batch = b, .first = first};
+    pool_run(b->threads, end - first, verify_job, &e);
+    return atomic_load(&e.failed) ? -1 : 0;
+}
+
+/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs more
+ * than each alone: it stops when it has cost as much as that, so that the worst batch takes twice as long as singles. */
+static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     if (fp12_is_one(value)) return 0;
-    if (end - first == 1) {
-        b->results[b->items[first].at] = RLN_REFUSED;
-        return 0;
-    }
-    const size_t middle = first + (end - first) / 2;
+    const size_t middle = first + (end - first) / 2, cost = PRODUCT_COST + middle - first;
+    if (end - first <= ALONE || b->patience < cost) return verify_each(b, first, end);
+    b->patience -= cost;
     fp12 left, right;
-    if (evaluate(&left, b, first, middle)) return -1;
+    if (evaluate(&left, NULL, b, first, middle)) return -1;
     /* value = left right, and left has norm 1 over Fp6 after the final exponentiation: 1/left is its conjugate */
     fp12_conjugate(&right, &left);
     fp12_mul(&right, &right, value);
     return halve(b, first, middle, &left) || halve(b, middle, end, &right) ? -1 : 0;
 }
 
-static rln_status verify_one(int32_t *result, const batch *b) {
-    proof p;
-    int ok;
-    *result = (int32_t)decode_inputs(b->scalars, b->inputs, b->key->instance - 1);
-    if (*result == RLN_OK) *result = (int32_t)proof_decode(&p, b->proofs, NULL);
-    if (*result) return RLN_OK;
-    if (proof_verify_var(&ok, b->key, b->scalars, &p)) return RLN_ERR_MEMORY;
-    *result = ok ? RLN_OK : RLN_REFUSED;
+/* The answers for all items that have points and inputs; 0, or -1: no memory. */
+static int judge(batch *b) {
+    fp12 value;
+    if (b->count == 0) return 0;
+    for (size_t i = 0; i < b->count; i++) fr_to_u256(&b->scalar[i], &b->coefficient[i]);
+    if (engine_get()->g1_mul_each_var(b->scaled, b->a, b->scalar, b->count, 254, b->threads)) return -1;
+    if (evaluate(&value, b->outside, b, 0, b->count)) return -1;
+    const size_t all = b->count;
+    for (size_t i = 0; i < all; i++)
+        if (b->outside[i]) b->results[b->place[i]] = RLN_ERR_POINT;
+    compact(b, b->outside);
+    b->patience = ALONE_COST * b->count;
+    if (b->count < all && b->count && evaluate(&value, NULL, b, 0, b->count)) return -1;
+    return b->count ? halve(b, 0, b->count, &value) : 0;
+}
+
+/* Few items: each from its bytes. */
+static rln_status verify_alone(const batch *b) {
+    const size_t public_inputs = b->key->instance - 1;
+    for (size_t i = 0; i < b->n; i++) {
+        int ok = 0;
+        rln_status status = decode_inputs(b->decoded, b->inputs + 32 * i * public_inputs, public_inputs);
+        if (status == RLN_OK)
+            status = proof_verify_bytes_var(&ok, b->key, b->decoded, b->proofs + i * PROOF_BYTES, NULL);
+        if (status == RLN_ERR_MEMORY) return status;
+        b->results[i] = status ? (int32_t)status : ok ? RLN_OK : RLN_REFUSED;
+    }
     return RLN_OK;
 }
 
 rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const uint8_t *inputs,
                                  const uint8_t *proofs, const uint8_t *coefficients, size_t n, pool *threads) {
     mem m = MEM_EMPTY;
-    fp12 value;
     rln_status status = coefficients_examine(coefficients, n, NULL);
     if (status || n == 0) return status;
     batch b = {.key = k, .inputs = inputs, .proofs = proofs, .coefficients = coefficients, .results = results,
-               .threads = threads};
+               .n = n, .count = n, .threads = threads};
     status = RLN_ERR_MEMORY;
     if (n > SIZE_MAX / k->instance) return status;
-    if (!(b.scalars = mem_take(&m, n * (k->instance - 1), sizeof *b.scalars))) goto done;
-    if (n == 1) {
-        status = verify_one(results, &b);
+    if (!(b.decoded = mem_take(&m, n * (k->instance - 1), sizeof *b.decoded))) goto done;
+    if (n <= ALONE) {
+        status = verify_alone(&b);
         goto done;
     }
-    b.items = mem_take(&m, n, sizeof *b.items);
-    b.terms = mem_take(&m, n + 3, sizeof *b.terms);
-    b.sums = mem_take(&m, k->instance, sizeof *b.sums);
-    if (!b.items || !b.terms || !b.sums) goto done;
-    pool_run(threads, n, decode_item, &b);
-    size_t good = 0;
-    for (size_t i = 0; i < n; i++)
-        if (results[i] == RLN_OK) b.items[good++] = b.items[i];
-    if (good && (evaluate(&value, &b, 0, good) || halve(&b, 0, good, &value))) goto done;
-    status = RLN_OK;
+    if (!(b.place = mem_take(&m, n, sizeof *b.place)) || !(b.a = mem_take(&m, n, sizeof *b.a)) ||
+        !(b.b = mem_take(&m, n, sizeof *b.b)) || !(b.c = mem_take(&m, n, sizeof *b.c)) ||
+        !(b.scaled = mem_take(&m, n, sizeof *b.scaled)) ||
+        !(b.coefficient = mem_take(&m, n, sizeof *b.coefficient)) ||
+        !(b.scalar = mem_take(&m, n, sizeof *b.scalar)) || !(b.terms = mem_take(&m, n + 3, sizeof *b.terms)) ||
+        !(b.outside = mem_take(&m, n + 3, 1)) || !(b.sums = mem_take(&m, k->instance, sizeof *b.sums)))
+        goto done;
+    for (size_t i = 0; i < n; i++) b.place[i] = i;
+    pool_run(threads, (n + PIECE - 1) / PIECE, decode_piece, &b);
+    compact(&b, NULL);
+    if (judge(&b) == 0) status = RLN_OK;
 done:
     mem_close(&m);
     return status;

@@ -1,12 +1,16 @@
 /* batch.h - many proofs at once, and an own answer for each.
  *
- * With coefficients c_i that the makers of the proofs could not foresee, all equations hold but with
+ * With scalars c_i that the makers of the proofs could not foresee, all equations hold but with
  * probability 2^-128 when
  *
  *     product of e(c_i A_i, B_i) = e(sum c_i alpha, beta) e(sum c_i IC_i, gamma) e(sum c_i C_i, delta)
  *
- * A batch that fails is halved until each bad item stands alone; an item alone is exactly its own equation,
- * because c_i is not 0 modulo the order of the groups.
+ * The scalar of 16 random bytes is low + high lambda, two halves of 64 bits with the number by which phi multiplies: as
+ * many different scalars as random bytes, and half the doublings (coefficient.h).
+ *
+ * That each B_i is in the subgroup is tested by its own walk through the pairing, exactly, and not for a sum: the twist
+ * has points of small order. A batch that fails is halved until few items are left, and those are verified alone; an
+ * item's answer is the one that it would get alone.
  */
 #ifndef RLN_GROTH16_BATCH_H
 #define RLN_GROTH16_BATCH_H

@@ -12,7 +12,7 @@ static int same_logarithm(int *ok, const g1_aff *a, const g2_aff *b, pool *threa
     const g1_aff g = G1_GENERATOR;
     g1_aff_neg(&terms[1].p, &g);
     *ok = 0;
-    if (engine_get()->pairing_product_var(&product, terms, 2, threads)) return -1;
+    if (engine_get()->pairing_product_var(&product, NULL, terms, 2, threads)) return -1;
     *ok = fp12_is_one(&product) != 0;
     return 0;
 }

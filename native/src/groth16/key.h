@@ -48,6 +48,7 @@ typedef struct rln_verifying_key {
     g2_aff beta_g2, gamma_g2, delta_g2;
     size_t instance; /* points in ic */
     g1_aff *ic;
+    g1_aff *ic_table; /* of g1_comb_sum_var; NULL when there are more than COMB_MOST points */
     fp12 alpha_beta; /* e(alpha, beta) */
     g2_lines *beta_lines, *gamma_lines, *delta_lines;
 } verifying_key;

@@ -1,12 +1,3 @@
-/* Three sums make a proof; q_i are the points of a query and w_i the wires:
- *
- *     A = alpha + sum w_i A_i + r delta
- *     B = beta + sum w_i B_i + s delta                                                     (in G2)
- *     C = s A + r B' - r s delta + sum h_i H_i + sum w_i L_i,  B' = B in G1
- *       = s A + r beta + sum r w_i B'_i + sum h_i H_i + sum w_i L_i
- *
- * The second form of C needs no B' of its own: its points join the other sums in one.
- */
 #include "prove.h"
 
 #include <string.h>
@@ -14,72 +5,82 @@
 #include "../math/portable.h"
 #include "qap.h"
 
-/* k[i] = the wire that meets the i-th finite point of the query; the query starts at wire first. */
-static void wires_of_query(u256 *k, const query *q, const fr *wires) {
-    for (size_t i = 0; i < q->finite; i++) fr_to_u256(&k[i], &wires[q->place[i]]);
-}
-
-static int sum_a(g1_jac *r, const proving_key *k, const fr *wires, const fr *blind, u256 *scalars, pool *threads) {
-    wires_of_query(scalars, &k->a, wires);
-    fr_to_u256(&scalars[k->a.finite], &FR_ONE);
-    fr_to_u256(&scalars[k->a.finite + 1], blind);
-    return engine_get()->g1_msm_var(r, k->a_points, scalars, k->a.finite + 2, threads);
-}
-
-static int sum_b(g2_jac *r, const proving_key *k, const fr *wires, const fr *blind, u256 *scalars, pool *threads) {
-    wires_of_query(scalars, &k->b2, wires);
-    fr_to_u256(&scalars[k->b2.finite], &FR_ONE);
-    fr_to_u256(&scalars[k->b2.finite + 1], blind);
-    return engine_get()->g2_msm_var(r, k->b_points, scalars, k->b2.finite + 2, threads);
-}
-
-/* All of C but s A. */
-static int sum_c(g1_jac *r, const proving_key *k, const fr *wires, const fr *h, const fr *blind, u256 *scalars,
-                 pool *threads) {
-    fr t;
-    u256 *at = scalars;
-    for (size_t i = 0; i < k->h.finite; i++) fr_to_u256(at++, &h[k->h.place[i]]);
-    wires_of_query(at, &k->l, wires + k->instance);
-    at += k->l.finite;
-    for (size_t i = 0; i < k->b1.finite; i++) {
-        fr_mul(&t, blind, &wires[k->b1.place[i]]);
-        fr_to_u256(at++, &t);
+void proof_rows(fr *a, fr *b, const proving_key *k, const known *known, const fr *wires, pool *threads) {
+    if (known) {
+        memcpy(a, known->a_rows, k->constraints * sizeof *a);
+        memcpy(b, known->b_rows, k->constraints * sizeof *b);
     }
-    fr_to_u256(at++, blind);
-    ct_wipe(&t, sizeof t);
-    return engine_get()->g1_msm_var(r, k->c_points, scalars, (size_t)(at - scalars), threads);
+    qap_add_rows(a, known ? &known->a_rest : &k->a_matrix, wires, threads);
+    qap_add_rows(b, known ? &known->b_rest : &k->b_matrix, wires, threads);
+    qap_bind(a, k, wires);
 }
 
-int proof_create(proof *p, const proving_key *k, const fr *wires, const fr *r, const fr *s, pool *threads) {
+/* c += s a + r b1, where b1 NULL leaves the second term out. */
+static int add_blinded(g1_jac *c, const g1_aff *a, const u256 *s, const g1_aff *b1, const u256 *r) {
+    g1_aff points[2] = {*a, b1 ? *b1 : *a};
+    u256 scalars[2] = {*s, *r};
+    g1_jac t;
+    const int status = engine_get()->g1_msm_var(&t, points, scalars, b1 ? 2 : 1, NULL);
+    if (status == 0) g1_add_var(c, c, &t);
+    ct_wipe(scalars, sizeof scalars);
+    ct_wipe(&t, sizeof t);
+    return status;
+}
+
+int proof_assemble(proof *p, const bases *b, const known *known, const fr *wires, const u256 *quotient, const fr *r,
+                   const fr *s, pool *threads) {
+    const proving_key *const k = b->key;
+    const chosen unknown = {known ? known->mask : NULL, 0};
     mem m = MEM_EMPTY;
-    g1_jac a, c, sa;
-    g2_jac b;
-    u256 scalar;
+    u256 one, raw[2];
+    g1_jac a, c;
+    g2_jac b2;
     int status = -1;
     memset(p, 0, sizeof *p);
-    /* sum_c has the most scalars but for keys of a few constraints */
-    const size_t c_terms = k->h.finite + k->l.finite + k->b1.finite + 1;
-    const size_t ab_terms = k->wires + 2;
-    fr *const h = mem_take(&m, k->domain, sizeof *h);
-    u256 *const scalars = mem_take(&m, c_terms > ab_terms ? c_terms : ab_terms, sizeof *scalars);
-    if (!h || !scalars || qap_quotient(h, k, wires, threads)) goto done;
-    if (sum_a(&a, k, wires, r, scalars, threads) || sum_b(&b, k, wires, s, scalars, threads) ||
-        sum_c(&c, k, wires, h, r, scalars, threads))
+    fr_to_u256(&one, &FR_ONE);
+    fr_to_u256(&raw[0], r);
+    fr_to_u256(&raw[1], s);
+    u256 *const w = mem_take(&m, k->wires, sizeof *w), *const v = mem_take(&m, k->wires, sizeof *v);
+    if (!w || !v) goto done;
+    sum_scalars(w, v, wires, &raw[0], unknown, k->wires, threads);
+    if (sum_a(&a, b, unknown, w, known ? NULL : &one, &raw[0], threads) ||
+        sum_b(&b2, b, unknown, w, known ? NULL : &one, &raw[1], threads) ||
+        sum_c(&c, b, unknown, quotient, w, v, known ? NULL : &raw[0], threads))
         goto done;
+    if (known) {
+        g1_add_mixed_var(&a, &a, &known->a);
+        g2_add_mixed_var(&b2, &b2, &known->b);
+        g1_add_mixed_var(&c, &c, &known->c);
+    }
     g1_to_aff_var(&p->a, &a);
-    g2_to_aff_var(&p->b, &b);
-    fr_to_u256(&scalar, s);
-    g1_mul_var(&sa, &p->a, &scalar);
-    g1_add_var(&c, &c, &sa);
+    if (add_blinded(&c, &p->a, &raw[1], known ? &known->b1 : NULL, &raw[0])) goto done;
+    g2_to_aff_var(&p->b, &b2);
     g1_to_aff_var(&p->c, &c);
     status = 0;
 done:
-    ct_wipe(&scalar, sizeof scalar);
+    if (status) memset(p, 0, sizeof *p);
+    ct_wipe(raw, sizeof raw);
     /* Z of a Jacobian point remembers the way to it */
     ct_wipe(&a, sizeof a);
-    ct_wipe(&b, sizeof b);
+    ct_wipe(&b2, sizeof b2);
     ct_wipe(&c, sizeof c);
-    ct_wipe(&sa, sizeof sa);
+    mem_close(&m);
+    return status;
+}
+
+int proof_create(proof *p, const bases *b, const known *known, const fr *wires, const fr *r, const fr *s,
+                 pool *threads) {
+    const proving_key *const k = b->key;
+    mem m = MEM_EMPTY;
+    int status = -1;
+    memset(p, 0, sizeof *p);
+    fr *const a_rows = mem_take(&m, k->domain, sizeof(fr)), *const b_rows = mem_take(&m, k->domain, sizeof(fr));
+    u256 *const quotient = mem_take(&m, k->domain, sizeof *quotient);
+    if (a_rows && b_rows && quotient) {
+        proof_rows(a_rows, b_rows, k, known, wires, threads);
+        status = qap_quotient(&quotient, 1, k, b->factors, &a_rows, &b_rows, threads);
+        if (status == 0) status = proof_assemble(p, b, known, wires, quotient, r, s, threads);
+    }
     mem_close(&m);
     return status;
 }

@@ -11,10 +11,12 @@ verifying_key *verifying_key_new(size_t instance) {
     if (!k) return NULL;
     k->instance = instance;
     k->ic = mem_take(&k->memory, instance, sizeof *k->ic);
+    const int few = instance <= COMB_MOST;
+    if (few) k->ic_table = mem_take(&k->memory, instance, COMB_POINTS * sizeof *k->ic_table);
     k->beta_lines = mem_take(&k->memory, 1, lines);
     k->gamma_lines = mem_take(&k->memory, 1, lines);
     k->delta_lines = mem_take(&k->memory, 1, lines);
-    if (k->ic && k->beta_lines && k->gamma_lines && k->delta_lines) return k;
+    if (k->ic && (k->ic_table || !few) && k->beta_lines && k->gamma_lines && k->delta_lines) return k;
     verifying_key_free(k);
     return NULL;
 }
@@ -30,8 +32,9 @@ rln_status verifying_key_prepare(verifying_key *k) {
     e->pairing_prepare(k->beta_lines, &k->beta_g2);
     e->pairing_prepare(k->gamma_lines, &k->gamma_g2);
     e->pairing_prepare(k->delta_lines, &k->delta_g2);
+    if (k->ic_table) e->g1_comb_fill_var(k->ic_table, k->ic, k->instance);
     const pairing_term term = {k->alpha_g1, k->beta_g2, k->beta_lines};
-    return e->pairing_product_var(&k->alpha_beta, &term, 1, NULL) ? RLN_ERR_MEMORY : RLN_OK;
+    return e->pairing_product_var(&k->alpha_beta, NULL, &term, 1, NULL) ? RLN_ERR_MEMORY : RLN_OK;
 }
 
 rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_aff *gamma, const g2_aff *delta,

@@ -22,6 +22,8 @@
 #include "poseidon.h"
 #include "ntt.h"
 #include "msm.h"
+#include "comb.h"
+#include "point_jobs.h"
 #include "pairing.h"
 
 #endif

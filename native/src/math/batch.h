@@ -30,16 +30,22 @@ static inline batch_case PT(batch_denominator)(COORD *r, const AFF *a, const AFF
 }
 
 /* r[i] = left[a] + right[b] for pair i, both with their signs; b = BATCH_NONE copies left[a]. n inversions
- * become one. scratch holds n coordinates.
- * needs  tables canonical
+ * become one. Sums take the adder as an argument: engines have their own.
+ * needs  tables canonical; scratch of BATCH_SCRATCH(COORD, n) bytes, aligned to 64; it is left dirty
  * gives  r canonical
- * alias  r[i] may be a place that pair i reads, if no earlier pair reads it: results are written from the last one */
+ * alias  r[i] may be a place that pair i or a later one reads, but no earlier one: results are written from the last
+ *        one */
+typedef void PT(batch_adder)(AFF *r, const AFF *left, const AFF *right, const batch_pair *pairs, size_t n,
+                             void *scratch);
+
+/* The adder of one pair after the other. */
 static void PT(batch_add_var)(AFF *r, const AFF *left, const AFF *right, const batch_pair *pairs, size_t n,
-                              COORD *scratch) {
+                              void *scratch) {
+    COORD *const products = scratch;
     COORD product = CO(one)(), d, slope, x, y, ya;
     for (size_t i = 0; i < n; i++) {
         const AFF *const a = PT(operand)(left, pairs[i].a), *const b = PT(operand)(right, pairs[i].b);
-        scratch[i] = product;
+        products[i] = product;
         const batch_case how = PT(batch_denominator)(&d, a, b, &pairs[i]);
         if (how == BATCH_ADD || how == BATCH_DOUBLE) CO(mul)(&product, &product, &d);
     }
@@ -70,8 +76,8 @@ static void PT(batch_add_var)(AFF *r, const AFF *left, const AFF *right, const b
             CO(sub)(&slope, &slope, &ya);
             break;
         }
-        /* product = 1 / (d_0 .. d_i), scratch[i] = d_0 .. d_{i-1} */
-        CO(mul)(&x, &product, &scratch[i]);
+        /* product = 1 / (d_0 .. d_i), products[i] = d_0 .. d_{i-1} */
+        CO(mul)(&x, &product, &products[i]);
         CO(mul)(&product, &product, &d);
         CO(mul)(&slope, &slope, &x);
         CO(sqr)(&x, &slope);

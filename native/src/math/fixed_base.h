@@ -8,11 +8,12 @@ typedef struct PT(fixed_base) {
     const u256 *k;
     size_t n;
     fixed_base_plan plan;
+    PT(batch_adder) *add;
     AFF *table; /* d 2^(bits w) base at (d - 1) windows + w */
 } PT(fixed_base);
 
 /* table[0 .. windows) is there; the other multiples follow by m base + d base, d <= m = 1, 2, 4, .. */
-static void PT(fixed_base_fill)(const PT(fixed_base) *f, batch_pair *pairs, COORD *scratch) {
+static void PT(fixed_base_fill)(const PT(fixed_base) *f, batch_pair *pairs, void *scratch) {
     const size_t windows = f->plan.windows;
     for (size_t m = 1; m < f->plan.multiples; m *= 2)
         for (size_t d = 0; d < m;) {
@@ -23,7 +24,7 @@ static void PT(fixed_base_fill)(const PT(fixed_base) *f, batch_pair *pairs, COOR
                     pairs[count].a = (uint32_t)(2 * ((m - 1) * windows + w));
                     pairs[count].b = (uint32_t)(2 * (d * windows + w));
                 }
-            PT(batch_add_var)(target, f->table, f->table, pairs, count, scratch);
+            f->add(target, f->table, f->table, pairs, count, scratch);
         }
 }
 
@@ -33,7 +34,7 @@ static void PT(fixed_base_job)(void *context, size_t index) {
     const size_t count = f->n - begin < FIXED_BASE_PIECE ? f->n - begin : FIXED_BASE_PIECE;
     batch_pair pairs[FIXED_BASE_PIECE];
     uint32_t carries[FIXED_BASE_PIECE] = {0};
-    COORD scratch[FIXED_BASE_PIECE];
+    _Alignas(64) uint8_t scratch[BATCH_SCRATCH(COORD, FIXED_BASE_PIECE)];
     AFF *const r = f->r + begin;
     for (size_t i = 0; i < count; i++) r[i] = PT(aff_infinity)();
     for (unsigned w = 0; w < f->plan.windows; w++) {
@@ -43,21 +44,22 @@ static void PT(fixed_base_job)(void *context, size_t index) {
             pairs[i].a = (uint32_t)(2 * i);
             pairs[i].b = size ? 2 * ((size - 1) * f->plan.windows + w) + (digit < 0) : BATCH_NONE;
         }
-        PT(batch_add_var)(r, r, f->table, pairs, count, scratch);
+        f->add(r, r, f->table, pairs, count, scratch);
     }
     ct_wipe(pairs, sizeof pairs);
     ct_wipe(carries, sizeof carries);
     ct_wipe(scratch, sizeof scratch);
 }
 
-/** See engine.h. Any point of the curve is good. */
-static int PT(mul_many_var)(AFF *r, const AFF *base, const u256 *k, size_t n, pool *threads) {
+/** g1_mul_many_var and g2_mul_many_var of engine.h, with additions by add. Any point of the curve is good. */
+static int PT(mul_many_with_var)(AFF *r, const AFF *base, const u256 *k, size_t n, pool *threads,
+                                 PT(batch_adder) *add) {
     mem memory = MEM_EMPTY;
-    PT(fixed_base) f = {.r = r, .k = k, .n = n, .plan = fixed_base_plan_of(n)};
+    PT(fixed_base) f = {.r = r, .k = k, .n = n, .add = add, .plan = fixed_base_plan_of(n)};
     f.table = mem_take(&memory, f.plan.windows * f.plan.multiples, sizeof *f.table);
     JAC *const powers = mem_take(&memory, f.plan.windows, sizeof *powers);
     batch_pair *const pairs = mem_take(&memory, FIXED_BASE_PIECE, sizeof *pairs);
-    COORD *const scratch = mem_take(&memory, FIXED_BASE_PIECE, sizeof *scratch);
+    void *const scratch = mem_take(&memory, 1, BATCH_SCRATCH(COORD, FIXED_BASE_PIECE));
     const int failed = !f.table || !powers || !pairs || !scratch;
     if (!failed) {
         PT(from_aff)(&powers[0], base);
@@ -71,4 +73,9 @@ static int PT(mul_many_var)(AFF *r, const AFF *base, const u256 *k, size_t n, po
     }
     mem_close(&memory);
     return failed ? -1 : 0;
+}
+
+/** See engine.h. */
+static int PT(mul_many_var)(AFF *r, const AFF *base, const u256 *k, size_t n, pool *threads) {
+    return PT(mul_many_with_var)(r, base, k, n, threads, PT(batch_add_var));
 }

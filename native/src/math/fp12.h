@@ -8,7 +8,7 @@
  * cyclotomic  a^(p^4 - p^2 + 1) = 1: what the easy part of the final exponentiation yields; 1/a is then the
  *             conjugate, and squaring is cheaper
  *
- * Every function is constant time. Any argument may alias the result.
+ * Every function is constant time but those named _var. Any argument may alias the result.
  */
 #ifndef RLN_MATH_FP12_H
 #define RLN_MATH_FP12_H
@@ -33,6 +33,12 @@ static inline void fp12_sub(fp12 *r, const fp12 *a, const fp12 *b) {
 static inline void fp12_neg(fp12 *r, const fp12 *a) {
     fp6_neg(&r->c0, &a->c0);
     fp6_neg(&r->c1, &a->c1);
+}
+
+/** All coordinates canonical: what engines agree on. */
+static inline void fp12_canonical(fp12 *r, const fp12 *a) {
+    fp6_canonical(&r->c0, &a->c0);
+    fp6_canonical(&r->c1, &a->c1);
 }
 
 /** Mask: all ones when a = b. */
@@ -80,18 +86,37 @@ static inline void fp12_sqr(fp12 *r, const fp12 *a) {
     fp6_sub(&r->c0, &sum, &product);
 }
 
+/* r = c0^2 - v c1^2, the norm of a over Fp6. */
+static inline void fp12_norm(fp6 *r, const fp12 *a) {
+    fp6 t;
+    fp6_sqr(&t, &a->c1);
+    fp6_mul_by_v(&t, &t);
+    fp6_sqr(r, &a->c0);
+    fp6_sub(r, r, &t);
+}
+
+/* r = (c0 - c1 w) b. */
+static inline void fp12_conjugate_mul_by_fp6(fp12 *r, const fp12 *a, const fp6 *b) {
+    fp12_conjugate(r, a);
+    fp6_mul(&r->c0, &r->c0, b);
+    fp6_mul(&r->c1, &r->c1, b);
+}
+
 /** r = 1/a, 1/0 = 0.
  *  source 1 / (a0 + a1 w) = (a0 - a1 w) / (a0^2 - v a1^2) */
 static inline void fp12_inv(fp12 *r, const fp12 *a) {
-    fp6 norm, t;
-    fp6_sqr(&norm, &a->c0);
-    fp6_sqr(&t, &a->c1);
-    fp6_mul_by_v(&t, &t);
-    fp6_sub(&norm, &norm, &t);
+    fp6 norm;
+    fp12_norm(&norm, a);
     fp6_inv(&norm, &norm);
-    fp6_mul(&r->c0, &a->c0, &norm);
-    fp6_neg(&t, &a->c1);
-    fp6_mul(&r->c1, &t, &norm);
+    fp12_conjugate_mul_by_fp6(r, a, &norm);
+}
+
+/** The same for a public a. */
+static inline void fp12_inv_var(fp12 *r, const fp12 *a) {
+    fp6 norm;
+    fp12_norm(&norm, a);
+    fp6_inv_var(&norm, &norm);
+    fp12_conjugate_mul_by_fp6(r, a, &norm);
 }
 
 /* r = a^(p^n) for n odd: conjugates, times factors[i] at w^i. */

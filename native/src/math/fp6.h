@@ -1,12 +1,13 @@
 /* fp6.h - Fp6 = Fp2[v] / (v^3 - xi), xi = 9 + u: half of Fp12.
  *
- * A value is c0 + c1 v + c2 v^2, all coordinates loose. Every function is constant time. Any argument may
- * alias the result.
+ * A value is c0 + c1 v + c2 v^2, all coordinates loose. Every function is constant time but those named
+ * _var. Any argument may alias the result.
  */
 #ifndef RLN_MATH_FP6_H
 #define RLN_MATH_FP6_H
 
 #include "fp2.h"
+#include "inverse.h"
 
 static inline fp6 fp6_zero(void) {
     return (fp6){fp2_zero(), fp2_zero(), fp2_zero()};
@@ -32,6 +33,12 @@ static inline void fp6_neg(fp6 *r, const fp6 *a) {
     fp2_neg(&r->c0, &a->c0);
     fp2_neg(&r->c1, &a->c1);
     fp2_neg(&r->c2, &a->c2);
+}
+
+static inline void fp6_canonical(fp6 *r, const fp6 *a) {
+    fp2_canonical(&r->c0, &a->c0);
+    fp2_canonical(&r->c1, &a->c1);
+    fp2_canonical(&r->c2, &a->c2);
 }
 
 /** Mask: all ones when a = b. */
@@ -131,32 +138,45 @@ static inline void fp6_sqr(fp6 *r, const fp6 *a) {
     fp2_add(&r->c1, &s1, &s4);
 }
 
-/** r = 1/a, 1/0 = 0.
- *  source the product of the two other conjugates of a over Fp2 is t0 + t1 v + t2 v^2, and a times it is
- *         the norm a0 t0 + xi (a2 t1 + a1 t2), in Fp2 */
-static inline void fp6_inv(fp6 *r, const fp6 *a) {
-    fp2 t0, t1, t2, norm, t;
-    fp2_sqr(&t0, &a->c0);
+/* cofactor = the product of the two other conjugates of a over Fp2, norm = a times it, in Fp2.
+ * source with cofactor = t0 + t1 v + t2 v^2 the norm is a0 t0 + xi (a2 t1 + a1 t2) */
+static inline void fp6_norm(fp2 *norm, fp6 *cofactor, const fp6 *a) {
+    fp2 *const t0 = &cofactor->c0, *const t1 = &cofactor->c1, *const t2 = &cofactor->c2, t;
+    fp2_sqr(t0, &a->c0);
     fp2_mul(&t, &a->c1, &a->c2);
     fp2_mul_by_nonresidue(&t, &t);
-    fp2_sub(&t0, &t0, &t);
-    fp2_sqr(&t1, &a->c2);
-    fp2_mul_by_nonresidue(&t1, &t1);
+    fp2_sub(t0, t0, &t);
+    fp2_sqr(t1, &a->c2);
+    fp2_mul_by_nonresidue(t1, t1);
     fp2_mul(&t, &a->c0, &a->c1);
-    fp2_sub(&t1, &t1, &t);
-    fp2_sqr(&t2, &a->c1);
+    fp2_sub(t1, t1, &t);
+    fp2_sqr(t2, &a->c1);
     fp2_mul(&t, &a->c0, &a->c2);
-    fp2_sub(&t2, &t2, &t);
-    fp2_mul(&norm, &a->c2, &t1);
-    fp2_mul(&t, &a->c1, &t2);
-    fp2_add(&norm, &norm, &t);
-    fp2_mul_by_nonresidue(&norm, &norm);
-    fp2_mul(&t, &a->c0, &t0);
-    fp2_add(&norm, &norm, &t);
+    fp2_sub(t2, t2, &t);
+    fp2_mul(norm, &a->c2, t1);
+    fp2_mul(&t, &a->c1, t2);
+    fp2_add(norm, norm, &t);
+    fp2_mul_by_nonresidue(norm, norm);
+    fp2_mul(&t, &a->c0, t0);
+    fp2_add(norm, norm, &t);
+}
+
+/** r = 1/a, 1/0 = 0. */
+static inline void fp6_inv(fp6 *r, const fp6 *a) {
+    fp6 cofactor;
+    fp2 norm;
+    fp6_norm(&norm, &cofactor, a);
     fp2_inv(&norm, &norm);
-    fp2_mul(&r->c0, &t0, &norm);
-    fp2_mul(&r->c1, &t1, &norm);
-    fp2_mul(&r->c2, &t2, &norm);
+    fp6_mul_by_fp2(r, &cofactor, &norm);
+}
+
+/** The same for a public a. */
+static inline void fp6_inv_var(fp6 *r, const fp6 *a) {
+    fp6 cofactor;
+    fp2 norm;
+    fp6_norm(&norm, &cofactor, a);
+    fp2_inv_var(&norm, &norm);
+    fp6_mul_by_fp2(r, &cofactor, &norm);
 }
 
 /** Untrusted bytes c0 || c1 || c2 -> value: 0, or -1 and r = 0 when a coordinate is not < p. */

@@ -265,8 +265,9 @@ RLN_MUST_USE static inline rln_status PT(decode)(AFF *r, const uint8_t a[2 * siz
     return RLN_ERR_POINT;
 }
 
-/** Untrusted bytes x, compressed -> an element of the group; as decode. */
-RLN_MUST_USE static inline rln_status PT(decompress)(AFF *r, const uint8_t a[sizeof(COORD)]) {
+/** Untrusted bytes x, compressed -> a point of the curve, in the group or not. RLN_ERR_RANGE, RLN_ERR_POINT; r is
+ *  infinity then. */
+RLN_MUST_USE static inline rln_status PT(decompress_on_curve)(AFF *r, const uint8_t a[sizeof(COORD)]) {
     AFF t;
     COORD square;
     unsigned flags;
@@ -280,11 +281,22 @@ RLN_MUST_USE static inline rln_status PT(decompress)(AFF *r, const uint8_t a[siz
     /* y = 0 has one sign: no flag may change it */
     if (CO(is_zero)(&t.y) && flags) return RLN_ERR_POINT;
     if ((CO(is_larger)(&t.y) != 0) != (flags == POINT_LARGER)) CO(neg)(&t.y, &t.y);
-    CO(canonical)(&t.x, &t.x);
-    CO(canonical)(&t.y, &t.y);
-    if (!PT(aff_is_member_var)(&t)) return RLN_ERR_POINT;
-    *r = t;
+    CO(canonical)(&r->x, &t.x);
+    CO(canonical)(&r->y, &t.y);
     return RLN_OK;
+}
+
+/** Untrusted bytes x, compressed -> an element of the group; as decode. */
+RLN_MUST_USE static inline rln_status PT(decompress)(AFF *r, const uint8_t a[sizeof(COORD)]) {
+    const rln_status status = PT(decompress_on_curve)(r, a);
+    if (status || PT(aff_is_member_var)(r)) return status;
+    *r = PT(aff_infinity)();
+    return RLN_ERR_POINT;
+}
+
+/** See engine.h. */
+static void PT(decompress_many_var)(AFF *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n) {
+    for (size_t i = 0; i < n; i++) status[i] = PT(decompress_on_curve)(&r[i], bytes + i * stride);
 }
 
 /* The flags of a in the last byte of its form. */

@@ -18,6 +18,7 @@ static const g2_aff G2_GENERATOR = {
 };
 
 static const fp G1_BETA = {{0x71930c11d782e155u, 0xa6bb947cffbe3323u, 0xaa303344d4741444u, 0x2c3b3f0d26594943u}}; /* phi(x, y) = (beta x, y) */
+static const fr G1_LAMBDA = {{0x93e7cede4a0329b3u, 0x7d4fdca77a96c167u, 0x8be4ba08b19a750au, 0x1cbd5653a5661c25u}}; /* phi(P) = lambda P */
 
 #define G1_PARTS 2
 #define G1_PART_BITS 127 /* a part is below 7/8 of 2^127 */

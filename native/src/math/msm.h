@@ -1,7 +1,8 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
- * Bucket sums are explained in buckets.h, multiples of a fixed point in fixed_base.h; both add affine points by
- * the pairs of batch.h. Everything here takes time that depends on its values, and wipes the arrays that it derived from them.
+ * Bucket sums are explained in buckets.h, which point_jobs.h includes, multiples of a fixed point in fixed_base.h; both
+ * add affine points by the pairs of batch.h, with an adder that is an argument. Everything here takes time that depends
+ * on its values, and wipes the arrays that it derived from them.
  */
 #ifndef RLN_MATH_MSM_H
 #define RLN_MATH_MSM_H
@@ -19,6 +20,9 @@
 typedef struct batch_pair { uint32_t a, b; } batch_pair;
 #define BATCH_NONE UINT32_MAX
 
+/* Bytes that an adder of n pairs may use: 2.5 coordinates a pair, pairs in eights, and 1 KiB. */
+#define BATCH_SCRATCH(coordinate, n) (sizeof(coordinate) / 2 * 5 * (((size_t)(n) + 7) & ~(size_t)7) + 1024)
+
 typedef enum batch_case { BATCH_ADD, BATCH_DOUBLE, BATCH_ZERO, BATCH_FIRST, BATCH_SECOND } batch_case;
 
 /* 1 when all words of size bytes are zero. */
@@ -31,23 +35,16 @@ static inline int batch_is_zero(const void *a, size_t size) {
 
 /* ---- the shape of a bucket sum: buckets.h */
 
-/* Points in flight together, which share an inversion a round: 64 (G2 128) bytes each, so that they fit a cache of
- * the second level. */
-#define MSM_GROUP 2048
 /* Points in one go, which bounds memory; larger sums are cut, at a small loss. */
 #define MSM_CHUNK ((size_t)1 << 18)
 /* Up to here the method of multiply.h is faster: measured. */
-#define G1_MSM_SMALL 32
-#define G2_MSM_SMALL 16
-/* Points of a piece of the preparation. */
-#define MSM_PREPARE ((size_t)512)
-/* Chains that share an inversion when the windows are folded. */
-#define MSM_CHAINS 192
+#define G1_MSM_SMALL 8
+#define G2_MSM_SMALL 4
 
-/* windows of bits bits, 2^(bits-1) buckets each; segments: see msm_fold. */
+/* windows of bits bits, 2^(bits-1) buckets each. */
 typedef struct msm_plan {
     unsigned bits, windows;
-    size_t buckets, segments;
+    size_t buckets;
     uint64_t offset[3];
 } msm_plan;
 
@@ -57,8 +54,8 @@ typedef struct msm_scalar { uint64_t v[3]; } msm_scalar;
 /* The plan for so many images with parts below 7/8 of 2^part_bits.
  * source windows * bits >= part_bits + 1 and bits >= 4 leave room for part + offset: with z = 2^(windows bits - 1) it
  *        is below 7/8 z + 16/15 z < 2 z. Measured: a point in a window costs 1 with its share of the sort, the
- *        two additions that fold a bucket 3/2, and a window 100 for rounds of few pairs and the last additions */
-static inline msm_plan msm_plan_of(size_t images, unsigned part_bits, size_t threads) {
+ *        additions that fold a bucket 3/2, and a window 100 for rounds of few pairs and the last additions */
+static inline msm_plan msm_plan_of(size_t images, unsigned part_bits) {
     msm_plan best = {0};
     uint64_t best_cost = UINT64_MAX;
     for (unsigned bits = 4; bits <= 16; bits++) {
@@ -70,9 +67,6 @@ static inline msm_plan msm_plan_of(size_t images, unsigned part_bits, size_t thr
         best.windows = windows;
     }
     best.buckets = (size_t)1 << (best.bits - 1);
-    const size_t workers = threads < best.windows ? threads : best.windows;
-    best.segments = 1;
-    while (best.segments < best.buckets / 2 && best.segments * best.windows < workers * MSM_CHAINS) best.segments *= 2;
     for (unsigned w = 0; w < best.windows; w++) {
         const unsigned bit = best.bits * (w + 1) - 1;
         best.offset[bit / 64] |= (uint64_t)1 << (bit % 64);
@@ -131,7 +125,6 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define COORD fp
 #define G(name) G1_##name
 #include "batch.h"
-#include "buckets.h"
 #include "fixed_base.h"
 #undef GROUP
 #undef COORD
@@ -141,7 +134,6 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define COORD fp2
 #define G(name) G2_##name
 #include "batch.h"
-#include "buckets.h"
 #include "fixed_base.h"
 #undef GROUP
 #undef COORD

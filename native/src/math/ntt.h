@@ -130,22 +130,22 @@ static void ntt_canonical_job(void *context, size_t index) {
         fr_canonical(&run->a[i], &run->a[i]);
 }
 
-/** See engine.h. */
-static void ntt(fr *a, const ntt_domain *domain, int inverse, pool *threads) {
-    ntt_run run = {
-        .a = a,
-        .roots = inverse ? domain->inverse_roots : domain->roots,
-        .factor = inverse ? domain->inverse_n : FR_ONE,
-        .log_n = domain->log_n,
-    };
-    ntt_stages(&run, threads);
+/* After dif: natural order, and for the inverse the division by n. */
+static void ntt_order(fr *a, const ntt_domain *domain, int inverse, pool *threads) {
+    ntt_run run = {.a = a, .factor = inverse ? domain->inverse_n : FR_ONE, .log_n = domain->log_n};
     pool_run(threads, (((size_t)1 << run.log_n) + NTT_PIECE - 1) / NTT_PIECE, ntt_order_job, &run);
 }
 
-/** See engine.h.
- *  needs  domain->shifts */
-static void ntt_to_coset(fr *a, const ntt_domain *domain, pool *threads) {
-    ntt_run run = {.a = a, .roots = domain->inverse_roots, .factors = domain->shifts, .log_n = domain->log_n};
+/** See engine.h. */
+static void ntt(fr *a, const ntt_domain *domain, int inverse, pool *threads) {
+    ntt_run run = {.a = a, .roots = inverse ? domain->inverse_roots : domain->roots, .log_n = domain->log_n};
+    ntt_stages(&run, threads);
+    ntt_order(a, domain, inverse, threads);
+}
+
+/** See engine.h. */
+static void ntt_scaled(fr *a, const ntt_domain *domain, const fr *factors, pool *threads) {
+    ntt_run run = {.a = a, .roots = domain->inverse_roots, .factors = factors, .log_n = domain->log_n};
     const size_t pieces = (((size_t)1 << run.log_n) + NTT_PIECE - 1) / NTT_PIECE;
     ntt_stages(&run, threads);
     pool_run(threads, pieces, ntt_scale_job, &run);

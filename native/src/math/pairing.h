@@ -19,6 +19,7 @@
 #include "../base/mem.h"
 #include "../base/pool.h"
 #include "fp12.h"
+#include "g2.h"
 #include "g2_walk.h"
 #include "inverse.h"
 #include "pairing_constants.h"
@@ -156,12 +157,33 @@ static void pairing_prepare(g2_lines *r, const g2_aff *q) {
     }
 }
 
+/** 1 when Q, of a walk that was taken to its end, is in G2, else 0. Q is not infinity.
+ *  source T must be -psi^3(Q): see g2_in_subgroup_var. No addition of the walk meets an exception, wherever on the
+ *         twist Q lies (native/gen/tower.py), and doubling has none, because the twist has odd order. Were it not
+ *         so: where T = Q, and where infinity meets Q, pairing_add makes (0 : 0 : 0), which no step leaves, and Z = 0
+ *         is refused */
+static inline int pairing_walk_in_subgroup(const pairing_walk *t) {
+    g2_aff end;
+    fp2 x, y;
+    g2_psi2(&end, &t->q);
+    g2_psi(&end, &end);
+    fp2_mul(&x, &end.x, &t->z);
+    fp2_mul(&y, &end.y, &t->z);
+    fp2_neg(&y, &y);
+    return (~fp2_is_zero(&t->z) & fp2_equal(&x, &t->x) & fp2_equal(&y, &t->y)) != 0;
+}
+
 /* One factor under way: P as it enters lines, and the walk of Q, or its lines. */
 typedef struct pairing_factor {
     fp x_over_y, one_over_y;
     const g2_lines *lines;
+    uint8_t *outside; /* where to say it, NULL when nobody asks */
     pairing_walk walk;
 } pairing_factor;
+
+static inline void pairing_say_outside(const pairing_factor *factor) {
+    if (factor->outside) *factor->outside = !pairing_walk_in_subgroup(&factor->walk);
+}
 
 /* f times the line of step i, for one factor. */
 static inline void pairing_absorb(fp12 *f, pairing_factor *factor, size_t i) {
@@ -185,6 +207,7 @@ static void pairing_miller(fp12 *r, pairing_factor *factors, size_t n) {
         if (G2_WALK[i] == 0 && i != 0) fp12_sqr(&f, &f);
         for (size_t j = 0; j < n; j++) pairing_absorb(&f, &factors[j], i);
     }
+    for (size_t j = 0; j < n; j++) pairing_say_outside(&factors[j]);
     *r = f;
 }
 
@@ -213,7 +236,7 @@ static void pairing_pow_x(fp12 *r, const fp12 *a) {
  *         section 5, reaches it from y0 .. y6 as y0 y1^2 y2^6 y3^12 y4^18 y5^30 y6^36 */
 static void pairing_final_power(fp12 *r, const fp12 *a) {
     fp12 f, fx, fx2, fx3, y0, y1, y2, y3, y4, y5, y6, s, t;
-    fp12_inv(&t, a);
+    fp12_inv_var(&t, a);
     fp12_conjugate(&f, a);
     fp12_mul(&f, &f, &t);
     fp12_frobenius_2(&t, &f);
@@ -274,33 +297,53 @@ static inline int pairing_term_is_one(const pairing_term *term) {
     return (fp2_is_zero(&term->q.x) & fp2_is_zero(&term->q.y)) != 0;
 }
 
+/* The factors of terms, those left out that are 1, and how many they are. Both arrays have room for n.
+ * gives  outside, when not NULL: 0, but the answer for terms that are left out */
+static size_t pairing_gather_var(pairing_factor *factors, fp *scratch, uint8_t *outside, const pairing_term *terms,
+                                 size_t n) {
+    size_t count = 0;
+    fp product = FP_ONE, inverse;
+    if (outside && n) memset(outside, 0, n);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *const answer = outside && !terms[i].lines ? outside + i : NULL;
+        if (pairing_term_is_one(&terms[i])) {
+            if (answer) *answer = !g2_in_subgroup_var(&terms[i].q);
+            continue;
+        }
+        pairing_factor *const factor = &factors[count];
+        factor->lines = terms[i].lines;
+        factor->outside = answer;
+        factor->x_over_y = terms[i].p.x;
+        factor->one_over_y = terms[i].p.y; /* not zero: the order of G1 is odd */
+        if (!factor->lines) pairing_start(&factor->walk, &terms[i].q);
+        scratch[count++] = product;
+        fp_mul(&product, &product, &terms[i].p.y);
+    }
+    fp_inv_var(&product, &product);
+    for (size_t i = count; i-- > 0;) {
+        fp_mul(&inverse, &product, &scratch[i]);
+        fp_mul(&product, &product, &factors[i].one_over_y);
+        fp_mul(&factors[i].x_over_y, &factors[i].x_over_y, &inverse);
+        factors[i].one_over_y = inverse;
+    }
+    return count;
+}
+
 /* See the engine table. */
-static int pairing_product_var(fp12 *r, const pairing_term *terms, size_t n, pool *threads) {
+static int pairing_product_var(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n, pool *threads) {
     mem taken = MEM_EMPTY;
     int status = -1;
     const size_t most = pool_threads(threads);
-    fp *inverse = mem_take(&taken, n, sizeof *inverse), *scratch = mem_take(&taken, n, sizeof *scratch);
+    fp *const scratch = mem_take(&taken, n, sizeof *scratch);
     pairing_cut cut = {mem_take(&taken, n, sizeof(pairing_factor)), mem_take(&taken, most, sizeof(fp12)), 0, 0};
-    if (!inverse || !scratch || !cut.factors || !cut.values) goto done;
-    for (size_t i = 0; i < n; i++) {
-        if (pairing_term_is_one(&terms[i])) continue;
-        pairing_factor *factor = &cut.factors[cut.n];
-        factor->lines = terms[i].lines;
-        factor->x_over_y = terms[i].p.x;
-        inverse[cut.n++] = terms[i].p.y; /* not zero: the order of G1 is odd */
-        if (!factor->lines) pairing_start(&factor->walk, &terms[i].q);
-    }
-    fp_inv_many(inverse, cut.n, scratch);
-    for (size_t i = 0; i < cut.n; i++) {
-        cut.factors[i].one_over_y = inverse[i];
-        fp_mul(&cut.factors[i].x_over_y, &cut.factors[i].x_over_y, &inverse[i]);
-    }
+    if (!scratch || !cut.factors || !cut.values) goto done;
+    cut.n = pairing_gather_var(cut.factors, scratch, outside, terms, n);
     cut.pieces = cut.n < most ? cut.n : most;
     pool_run(threads, cut.pieces, pairing_cut_job, &cut);
     fp12 product = fp12_one();
     for (size_t i = 0; i < cut.pieces; i++) fp12_mul(&product, &product, &cut.values[i]);
     if (cut.pieces) pairing_final_power(&product, &product);
-    *r = product;
+    fp12_canonical(r, &product);
     status = 0;
 done:
     mem_close(&taken);

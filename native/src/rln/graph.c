@@ -287,6 +287,36 @@ rln_status graph_decode(rln_graph **r, rln_fault *fault, const uint8_t *data, si
     return status;
 }
 
+static uint32_t operand_count(uint32_t operation) {
+    switch (operation) {
+    case GRAPH_NEG:
+    case GRAPH_ID: return 1;
+    case GRAPH_TERNARY: return 3;
+    default: return 2;
+    }
+}
+
+static int node_known(const graph_node *node, const uint8_t *values, const uint8_t *unknown) {
+    if (node->operation == GRAPH_INPUT) return !unknown[node->a];
+    const uint32_t at[3] = {node->a, node->b, node->c};
+    for (uint32_t i = 0; i < operand_count(node->operation); i++)
+        if (!(at[i] & GRAPH_CONSTANT) && !values[at[i]]) return 0;
+    return 1;
+}
+
+rln_status graph_known(uint8_t *known, const rln_graph *graph, const uint8_t *unknown) {
+    uint8_t *const values = mem_new(graph->computed_count, 1);
+    if (!values) return RLN_ERR_MEMORY;
+    for (size_t i = 0; i < graph->computed_count; i++)
+        values[i] = (uint8_t)node_known(&graph->computed[i], values, unknown);
+    for (size_t i = 0; i < graph->wire_count; i++) {
+        const uint32_t at = graph->wires[i];
+        known[i] = at & GRAPH_CONSTANT ? 1 : values[at];
+    }
+    mem_free(values);
+    return RLN_OK;
+}
+
 void graph_free(rln_graph *graph) {
     if (!graph) return;
     mem_close(&graph->memory);

@@ -87,6 +87,10 @@ typedef struct rln_graph {
 /** Untrusted bytes -> graph. RLN_ERR_FORMAT and the fault, or RLN_ERR_MEMORY; *r is then NULL. Keeps no
  *  reference to data. */
 RLN_MUST_USE rln_status graph_decode(rln_graph **r, rln_fault *fault, const uint8_t *data, size_t data_len);
+/** known[i] = 0 for the wires that depend on a slot with unknown[slot] != 0, else 1. A node with an operand that is
+ *  unknown is unknown, whatever its other operands: zerokit-spec 6.1. unknown holds graph->input_size bytes, known
+ *  graph->wire_count. RLN_ERR_MEMORY. */
+RLN_MUST_USE rln_status graph_known(uint8_t *known, const rln_graph *graph, const uint8_t *unknown);
 /** NULL is allowed. */
 void graph_free(rln_graph *graph);
 

@@ -3,9 +3,9 @@
 #include "../base/chacha.h"
 #include "../base/keccak.h"
 #include "../base/mem.h"
-#include "../engine/engine.h"
 #include "../math/mont_portable.h"
 #include "../math/fr.h"
+#include "hash.h"
 
 struct rln_identity {
     fr secret;
@@ -14,10 +14,6 @@ struct rln_identity {
     fr nullifier;
     int extended;
 };
-
-static void hash(fr *r, const fr *in, size_t arity) {
-    engine_get()->poseidon_hash_many(r, in, arity, 1, NULL);
-}
 
 static identity *identity_new(int extended) {
     identity *const r = mem_secret_new(sizeof *r, 0);
@@ -29,10 +25,10 @@ static identity *identity_new(int extended) {
 static void complete(identity *i) {
     if (i->extended) {
         fr pair[2] = {i->trapdoor, i->nullifier};
-        hash(&i->secret, pair, 2);
+        hash_elements(&i->secret, pair, 2);
         ct_wipe(pair, sizeof pair);
     }
-    hash(&i->commitment, &i->secret, 1);
+    hash_elements(&i->commitment, &i->secret, 1);
 }
 
 /* Mask: all ones when the bytes are not random. Their halves are equal, as those of zeros, of a constant and of

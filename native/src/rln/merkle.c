@@ -1,13 +1,14 @@
 #include "merkle.h"
 
+#include "../base/ct.h"
 #include "../engine/engine.h"
-#include "../math/mont_portable.h"
-#include "../math/fr.h"
 
-void merkle_climb(fr *node, const fr *sibling, uint8_t right) {
+void merkle_climb(uint8_t r[32], const uint8_t node[32], const uint8_t sibling[32], uint8_t right) {
     const uint64_t mask = 0 - (uint64_t)(right & 1);
-    fr pair[2];
-    fr_select(&pair[0], mask, sibling, node);
-    fr_select(&pair[1], mask, node, sibling);
-    engine_get()->poseidon_hash_many(node, pair, 2, 1, NULL);
+    uint8_t pair[64];
+    for (int i = 0; i < 32; i++) {
+        pair[i] = (uint8_t)ct_select(mask, sibling[i], node[i]);
+        pair[32 + i] = (uint8_t)ct_select(mask, node[i], sibling[i]);
+    }
+    engine_get()->poseidon_hash_many(r, pair, 2, 1, NULL);
 }

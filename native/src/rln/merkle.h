@@ -1,15 +1,14 @@
-/* merkle.h - one step up a binary tree whose nodes are Poseidon(left, right). */
+/* merkle.h - one step up a binary tree whose nodes are Poseidon(left, right): scalars of 32 bytes. */
 #ifndef RLN_RLN_MERKLE_H
 #define RLN_RLN_MERKLE_H
 
 #include <stdint.h>
 
-#include "../math/types.h"
-
-/** node becomes its parent; right is 1 when it is the right child, else 0.
- *  needs  node, sibling loose
- *  gives  node canonical
+/** r = the parent of node and sibling; right is 1 when node is the right child, else 0.
+ *  needs  node, sibling canonical
+ *  gives  r canonical
+ *  alias  r may be node or sibling
  *  time   constant: who watches does not learn the leaf's place */
-void merkle_climb(fr *node, const fr *sibling, uint8_t right);
+void merkle_climb(uint8_t r[32], const uint8_t node[32], const uint8_t sibling[32], uint8_t right);
 
 #endif

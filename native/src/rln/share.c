@@ -1,18 +1,14 @@
 #include "share.h"
 
-#include "../engine/engine.h"
 #include "../math/mont_portable.h"
 #include "../math/fr.h"
-
-static void hash(fr *r, const fr *in, size_t arity) {
-    engine_get()->poseidon_hash_many(r, in, arity, 1, NULL);
-}
+#include "hash.h"
 
 void share_make(fr *y, fr *nullifier, const fr *secret, const fr *x, const fr *external_nullifier,
                 const fr *message_id) {
     fr in[3] = {*secret, *external_nullifier, *message_id}, a1, t;
-    hash(&a1, in, 3);
-    hash(nullifier, &a1, 1);
+    hash_elements(&a1, in, 3);
+    hash_elements(nullifier, &a1, 1);
     fr_mul(&t, &a1, x);
     fr_add(y, secret, &t);
     ct_wipe(in, sizeof in);
@@ -32,7 +28,7 @@ int share_recover(fr *secret, const fr *nullifier, const share *first, const sha
     fr_mul(&t, &second->y, &first->x);
     fr_sub(&s, &s, &t);
     fr_mul(&s, &s, &divisor);
-    hash(&t, &a1, 1);
+    hash_elements(&t, &a1, 1);
     const uint64_t good = ~same_x & fr_equal(&t, nullifier);
     fr_canonical(&s, &s);
     const fr zero = fr_zero();

@@ -76,3 +76,44 @@ def test_foreign_keys_need_a_graph(files, tmp_path):
 def test_depth_and_limit_of_the_small_key(files):
     data = run_json("keys", "info", files / "key.rlnkey")
     assert (data["depth"], data["limit_bits"]) == (DEPTH, LIMIT_BITS)
+
+
+def test_tables_are_built_and_found_again(tmp_path, monkeypatch):
+    key = tmp_path / "key.rlnkey"
+    small_key().save(key)
+    monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path / "cache"))
+    data = run_json("keys", "tables", key, "--threads", 1)
+    assert data["digest"] == small_key().digest
+    (file,) = (tmp_path / "cache").iterdir()
+    before = file.stat()
+    assert before.st_size == data["bytes"] + 128
+    assert str(data["bytes"]) in run("keys", "tables", key)
+    assert file.stat().st_ino == before.st_ino
+    assert rln.ProvingKey.load(key).tables() is not None
+
+
+def test_tables_with_nowhere_to_go_are_a_failure(tmp_path):
+    key = tmp_path / "key.rlnkey"
+    small_key().save(key)
+    assert "no usable cache" in run_json("keys", "tables", key, status=3)["message"]
+
+
+def test_a_foreign_key_with_its_constraints(tmp_path, monkeypatch):
+    monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path / "cache"))
+    key = small_key()
+    files = {"key.arkzkey": key.to_arkzkey(), "graph": key.graph_data}
+    for name, circuit in (("r1cs", rln.circuit.rln(DEPTH, LIMIT_BITS)), ("other", rln.circuit.rln(1, 1))):
+        files[name] = circuit.r1cs.encode()
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    out = tmp_path / "own.rlnkey"
+    options = ("--graph", tmp_path / "graph", "--limit-bits", LIMIT_BITS)
+    imported = run_json(
+        "keys", "import", tmp_path / "key.arkzkey", *options, "--r1cs", tmp_path / "r1cs", "--out", out
+    )
+    assert imported["circuit_digest"] == key.circuit_digest
+    built = run_json("keys", "tables", out)
+    given = run_json("keys", "tables", tmp_path / "key.arkzkey", *options, "--r1cs", tmp_path / "r1cs")
+    assert built == given
+    for wrong in ("other", "graph", "nowhere"):
+        run_json("keys", "tables", tmp_path / "key.arkzkey", *options, "--r1cs", tmp_path / wrong, status=2)

@@ -239,6 +239,38 @@ def test_merkle_root_of_every_leaf_of_a_small_tree() -> None:
         assert integer(hashes.merkle_root(scalar(index), siblings, bits)) == levels[3][0]
 
 
+def test_merkle_path_gives_every_node_up_to_the_root() -> None:
+    leaf, siblings = scalar(5), [scalar(value) for value in (1, R - 1, 3, 4)]
+    for number in range(16):
+        bits = bytes(number >> k & 1 for k in range(4))
+        nodes = hashes.merkle_path(leaf, b"".join(siblings), bits)
+        assert [nodes[32 * k : 32 * (k + 1)] for k in range(4)] == [
+            hashes.merkle_root(leaf, b"".join(siblings[: k + 1]), bits[: k + 1]) for k in range(4)
+        ]
+    assert hashes.merkle_path(leaf, b"", b"") == b""
+    with pytest.raises(errors.FieldRangeError, match=r"^siblings\[1\]"):
+        hashes.merkle_path(leaf, scalar(1) + b"\xff" * 32, bytes(2))
+    with pytest.raises(errors.EncodingError):
+        hashes.merkle_path(leaf, bytes(64), bytes(1))
+
+
+def test_hashes_into_a_buffer_and_of_one_group() -> None:
+    packed = b"".join(scalar(value) for value in range(40))
+    expected = hashes.poseidon_many(packed, 2)
+    out = bytearray(b"\xa5" * 672)
+    hashes.poseidon_into(out, memoryview(packed), 2)
+    assert out == expected + b"\xa5" * 32
+    assert hashes.poseidon_one(packed[:64], 2) == expected[:32]
+    with pytest.raises(errors.EncodingError, match="^out: expected 640 bytes, got 639"):
+        hashes.poseidon_into(bytearray(639), packed, 2)
+    with pytest.raises(errors.FieldRangeError):
+        hashes.poseidon_into(out, b"\xff" * 64, 2)
+    assert out[:32] == bytes(32)
+    for arity in (0, 1, 3, 9):
+        with pytest.raises((errors.EncodingError, errors.ParameterError)):
+            hashes.poseidon_one(packed[:64], arity)
+
+
 def test_merkle_root_of_depth_zero_is_the_leaf() -> None:
     assert hashes.merkle_root(scalar(7), b"", b"") == scalar(7)
 

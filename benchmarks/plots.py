@@ -1,0 +1,88 @@
+"""Draw the plots of benchmarks/plots from pytest-benchmark's JSON files; needs matplotlib (extra `bench`).
+
+python benchmarks/plots.py build/benchmarks/*.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+from matplotlib import pyplot
+
+from benchmarks.table import duration, ours
+
+PLOTS = Path(__file__).resolve().parent / "plots"
+COLOURS = ("#1b6ca8", "#c0c4cc")
+
+
+def ratios(benchmarks: list[dict]) -> None:
+    """One bar a row: how many times faster than the peer."""
+    rows = [b for b in benchmarks if "peer" in b["extra_info"] and b["extra_info"]["must"]]
+    figure, axes = pyplot.subplots(figsize=(8, 0.42 * len(rows) + 1))
+    names, values = [], []
+    for row in reversed(rows):
+        names.append(row["group"] + (f", {row['param']}" if row["param"] else ""))
+        values.append(row["extra_info"]["peer_median"] / ours(row))
+    bars = axes.barh(names, values, color=COLOURS[0])
+    axes.bar_label(bars, [f"{value:.3g}x" for value in values], padding=4)
+    axes.set_xscale("log")
+    axes.set_xlim(1, max(values) * 3)
+    axes.set_xlabel("times faster than the peer in the same run (log scale)")
+    axes.spines[["top", "right"]].set_visible(False)
+    save(figure, "ratios")
+
+
+def growth(benchmarks: list[dict], group: str, name: str, label: str, each: bool = False) -> None:
+    """A line: seconds by parameter; per item where `each`."""
+    rows = [b for b in benchmarks if b["group"] == f"growth: {group}"]
+    if not rows:
+        return
+    at = [next(iter(row["params"].values())) for row in rows]
+    seconds = [row["stats"]["median"] / (x if each else 1) for row, x in zip(rows, at, strict=True)]
+    figure, axes = pyplot.subplots(figsize=(5, 3.2))
+    axes.plot(at, seconds, marker="o", color=COLOURS[0])
+    for x, y in zip(at, seconds, strict=True):
+        axes.annotate(duration(y), (x, y), textcoords="offset points", xytext=(0, 7), ha="center", fontsize=7)
+    axes.set_xlabel(label)
+    axes.set_ylabel("seconds")
+    axes.set_yscale("log" if max(seconds) > 4 * min(seconds) else "linear")
+    if each:
+        axes.set_xscale("log", base=2)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(0, max(seconds) * 1.25)
+    axes.set_title(group, fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    save(figure, name)
+
+
+def save(figure, name: str) -> None:
+    """Write an SVG without a date, so that equal figures are equal files."""
+    PLOTS.mkdir(exist_ok=True)
+    figure.tight_layout()
+    figure.savefig(PLOTS / f"{name}.svg", metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def main(paths: list[str]) -> None:
+    """All plots of all files."""
+    pyplot.rcParams.update({"svg.hashsalt": "rln", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25})
+    benchmarks = [b for path in paths for b in json.loads(Path(path).read_text())["benchmarks"]]
+    ratios(benchmarks)
+    growth(benchmarks, "full proof by tree depth", "depth", "levels of the tree")
+    growth(benchmarks, "building the tree by members", "members", "members, 2^n")
+    growth(benchmarks, "setting one leaf by members", "one_leaf", "members, 2^n")
+    growth(
+        benchmarks,
+        "verification by size of the batch",
+        "batch",
+        "proofs in the batch; seconds a proof",
+        each=True,
+    )
+    growth(benchmarks, "full proof by threads", "threads", "threads")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,131 @@
+"""`rln bench`: what this machine does, in a minute. Figures beside other libraries are in benchmarks/."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from rln import circuit as circuits
+from rln import keys, scalar
+from rln.cli.report import AsJson, Bar, Report, run
+from rln.hashing import hash_to_field, poseidon_hash
+from rln.identity import Identity
+from rln.lowlevel import engine, hashes, threads
+from rln.lowlevel.token import Token
+from rln.lowlevel.witness import Witness
+from rln.proof import from_public_inputs
+from rln.statement import Statement
+from rln.tree import MerkleTree
+
+_DEPTH = 20
+_BATCH = 256
+_PACKED = 4096
+_LEAVES = 1 << 16
+_TOKENS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """One thing to measure.
+
+    Attributes:
+        what: its name.
+        work: does it once.
+        rounds: how often it is measured.
+        units: how many of it one round is.
+    """
+
+    what: str
+    work: Callable[[], object]
+    rounds: int
+    units: int = 1
+
+    def median(self) -> float:
+        """Seconds for one unit."""
+        self.work()
+        times = []
+        for _ in range(self.rounds):
+            start = time.perf_counter()
+            self.work()
+            times.append(time.perf_counter() - start)
+        return statistics.median(times) / self.units
+
+
+def bench(
+    threads_each: Annotated[int, typer.Option("--threads", min=1, help="For each figure.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Measure this machine: proofs on every tier, verification, hashes, the tree."""
+
+    def action() -> Report:
+        conditions = {"engine": engine.name(), "threads": threads_each, "processors": threads.available()}
+        medians: dict[str, float] = {}
+        with Bar("measuring", hidden=as_json).running() as progress:
+            figures = _figures(threads_each)
+            for number, figure in enumerate(figures):
+                medians[figure.what] = figure.median()
+                progress((number + 1) / len(figures))
+        table = Table(
+            "what", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
+        )
+        for what, seconds in medians.items():
+            table.add_row(what, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
+        return Report({**conditions, "seconds": medians}, table)
+
+    run(action, as_json)
+
+
+def _figures(threads_each: int) -> list[_Figure]:
+    """All of them, over a fresh key with its tables and one member."""
+    key = keys.setup(circuits.rln(depth=_DEPTH))
+    key.build_tables()
+    identity = Identity.generate()
+    tree = MerkleTree(_DEPTH)
+    tree.append(poseidon_hash([identity.commitment, 1]))
+    path, external_nullifier = tree.proof(0), hash_to_field(b"epoch")
+
+    def witness(x: int) -> Witness:
+        statement = Statement.spend(key.parameters, 1, (0,), path, x, external_nullifier)
+        return key.witness(statement.inputs(), identity)
+
+    zero, one, two = witness(0), witness(1), witness(2)
+    partial = key.partial(two, key.tables(), threads_each)
+    values = key.public_values(two)
+    proof = key.prove(two, threads_each)
+    batch = [from_public_inputs(proof, values)] * _BATCH
+    tokens = [Token.new(partial, zero, one, threads_each) for _ in range(_TOKENS)]
+    x = scalar.encode(2, "x")
+    packed = bytes(64 * _PACKED)
+    leaves = list(range(1, _LEAVES + 1))
+    return [
+        _Figure("full proof", lambda: key.prove(witness(2), threads_each), 9),
+        _Figure("prepared proof", lambda: partial.finish(witness(2), threads=threads_each), 9),
+        _Figure("preparing a token", lambda: Token.new(partial, witness(0), witness(1), threads_each), 9),
+        _Figure("publishing with a token", lambda: tokens.pop().publish(x), _TOKENS - 1),
+        _Figure("one verification", lambda: key.verifying_key.verify(values, proof), 31),
+        _Figure(
+            f"verification in batches of {_BATCH}, a proof",
+            lambda: key.verifying_key.verify_many(batch, threads_each),
+            5,
+            _BATCH,
+        ),
+        _Figure("Poseidon of 2 inputs, one call", lambda: poseidon_hash([1, 2]), 301),
+        _Figure(
+            f"Poseidon of 2 inputs, {_PACKED} packed, a hash",
+            lambda: hashes.poseidon_many(packed, 2, threads=threads_each),
+            9,
+            _PACKED,
+        ),
+        _Figure(
+            f"tree of {_LEAVES} leaves",
+            lambda: MerkleTree(_DEPTH, threads=threads_each).extend(leaves),
+            3,
+        ),
+        _Figure("setting one leaf of a tree of depth 20", lambda: tree.set(0, 7), 31),
+    ]

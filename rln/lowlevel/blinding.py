@@ -1,0 +1,36 @@
+"""The two scalars that hide a witness in its proof: drawn afresh, or given to make a known proof again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rln.lowlevel import _call, entropy
+from rln.lowlevel._call import CData, ffi
+
+RANDOM_BYTES = 128
+_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
+
+
+@contextmanager
+def blinders(fixed: tuple[int, int] | None) -> Iterator[tuple[CData, int]]:
+    """Lend the bytes that C wants, and their number; they are wiped at the end.
+
+    Args:
+        fixed: (r, s); None draws fresh ones, as every real proof must.
+
+    Raises:
+        ParameterError: r or s is not canonical.
+        EntropyError: the system gives no random bytes.
+    """
+    size = RANDOM_BYTES if fixed is None else 64
+    out = _call.output(size)
+    try:
+        if fixed is None:
+            entropy.fill(out)
+        else:
+            r, s = (_call.within("blinding", value, 0, _ORDER - 1) for value in fixed)
+            ffi.memmove(out, r.to_bytes(32, "little") + s.to_bytes(32, "little"), size)
+        yield out, size
+    finally:
+        _call.wipe(out)

@@ -1,0 +1,121 @@
+"""Proofs in two steps: first what depends on the wires that stay, then, several times faster, the rest."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from rln.lowlevel import _call
+from rln.lowlevel import threads as _threads
+from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel.blinding import blinders
+from rln.lowlevel.groth16 import PROOF_BYTES, ProvingKeyHandle
+from rln.lowlevel.tables import Tables
+from rln.lowlevel.witness import Witness
+
+
+class Partial(_call.Handle):
+    """The first step. As secret as the identity in the witness: wiped when it is freed."""
+
+    __slots__ = ("_key", "_tables")
+
+    def __init__(self, pointer: CData, key: CData, tables: CData) -> None:
+        super().__init__("partial proof", pointer, lib.rln_partial_free)
+        self._key = key  # pointers, which outlive the handles that were given
+        self._tables = tables
+
+    @classmethod
+    def new(
+        cls,
+        key: ProvingKeyHandle,
+        tables: Tables | None,
+        witness: Witness,
+        known: bytes,
+        threads: int | None = 1,
+    ) -> Self:
+        """Take the known wires' values from a witness.
+
+        Args:
+            key: of the witness's circuit.
+            tables: of this key, for speed.
+            witness: a whole one; what the other wires hold does not matter.
+            known: a byte a wire, 1 or 0, as `Graph.known` gives them.
+            threads: 1..256, None is one for each processor.
+
+        Raises:
+            EncodingError: known has another length.
+            ParameterError: the witness has another number of wires, the tables are another key's, or known
+                holds another byte, or 0 for wire 0.
+        """
+        known = _call.variable("known", known)
+        slot, fault = ffi.new("rln_partial **"), _call.new_fault()
+        pool, opened = _threads.pool(threads), _optional(tables)
+        status = lib.rln_partial_new(
+            key.pointer, opened, witness.pointer, known, len(known), pool, slot, fault
+        )
+        _call.check(status, fault, "partial proof")
+        return cls(slot[0], key.pointer, opened)
+
+    def update(self, witness: Witness, threads: int | None = 1) -> Self:
+        """Make another one of the same known wires, with a witness's values: costs what changed.
+
+        Raises:
+            ParameterError: the witness has another number of wires.
+        """
+        slot, fault = ffi.new("rln_partial **"), _call.new_fault()
+        status = lib.rln_partial_update(self.pointer, witness.pointer, _threads.pool(threads), slot, fault)
+        _call.check(status, fault, "partial proof")
+        return type(self)(slot[0], self._key, self._tables)
+
+    def finish(
+        self, witness: Witness, blinding: tuple[int, int] | None = None, threads: int | None = 1
+    ) -> bytes:
+        """Make the proof that `groth16.prove` would make, 128 bytes; arguments as there.
+
+        Raises:
+            ParameterError: a known wire has another value in this witness.
+            EntropyError: no fresh blinders could be drawn.
+        """
+        out, fault = _call.output(PROOF_BYTES), _call.new_fault()
+        with blinders(blinding) as (drawn, size):
+            status = lib.rln_partial_finish(
+                self.pointer, witness.pointer, drawn, size, _threads.pool(threads), out, PROOF_BYTES, fault
+            )
+        _call.check(status, fault, "proof")
+        return _call.take(out)
+
+    def encode(self, threads: int | None = 1) -> bytes:
+        """Write zerokit's form of a partial proof, as its generation 3 has it: no tag, no values of wires."""
+        size = lib.rln_partial_size(self._key)
+        out = _call.output(size)
+        status = lib.rln_partial_encode(self.pointer, _threads.pool(threads), out, size)
+        _call.check(status, what="partial proof")
+        return _call.take(out)
+
+    @classmethod
+    def decode(
+        cls,
+        key: ProvingKeyHandle,
+        tables: Tables | None,
+        witness: Witness,
+        data: bytes,
+        threads: int | None = 1,
+    ) -> Self:
+        """Read what `encode` writes. It costs as much as `new`: the points are computed again and compared.
+
+        Raises:
+            EncodingError: a wrong length, count or mark.
+            PointError: a point that is not that of the witness's values; the message names it.
+            ParameterError: as `new`.
+        """
+        data = _call.variable("partial proof", data)
+        slot, fault = ffi.new("rln_partial **"), _call.new_fault()
+        pool, opened = _threads.pool(threads), _optional(tables)
+        status = lib.rln_partial_decode(
+            key.pointer, opened, witness.pointer, data, len(data), pool, slot, fault
+        )
+        _call.check(status, fault, "partial proof")
+        return cls(slot[0], key.pointer, opened)
+
+
+def _optional(tables: Tables | None) -> CData:
+    return ffi.NULL if tables is None else tables.pointer

@@ -1,0 +1,69 @@
+"""Tokens: proofs that wait for one public input, x. The statement is settled, the message is not."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from rln.lowlevel import _call
+from rln.lowlevel import threads as _threads
+from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel.blinding import blinders
+from rln.lowlevel.groth16 import PROOF_BYTES
+from rln.lowlevel.partial import Partial
+from rln.lowlevel.witness import Witness
+
+
+class Token(_call.Handle):
+    """Good for one proof. A secret: wiped by use, and when it is freed."""
+
+    __slots__ = ()
+
+    def __init__(self, pointer: CData) -> None:
+        super().__init__("token", pointer, lib.rln_token_free)
+
+    @classmethod
+    def new(
+        cls,
+        partial: Partial,
+        zero: Witness,
+        one: Witness,
+        threads: int | None = 1,
+        blinding: tuple[int, int] | None = None,
+    ) -> Self:
+        """Prepare the proofs for every x from the witnesses for x = 0 and x = 1.
+
+        Every wire must be affine in x, as in the RLN circuits; otherwise the proof will not verify.
+
+        Args:
+            partial: of the same member and path, best with folded tables.
+            zero, one: witnesses that differ in x and what follows from it alone.
+            threads: 1..256, None is one for each processor.
+            blinding: as for `groth16.prove`.
+
+        Raises:
+            ParameterError: a known wire of the partial proof has another value in one of the witnesses.
+            EntropyError: no fresh blinders could be drawn.
+        """
+        slot, fault = ffi.new("rln_token **"), _call.new_fault()
+        with blinders(blinding) as (drawn, size):
+            status = lib.rln_token_new(
+                partial.pointer, zero.pointer, one.pointer, drawn, size, _threads.pool(threads), slot, fault
+            )
+        _call.check(status, fault, "token")
+        return cls(slot[0])
+
+    def publish(self, x: bytes) -> bytes:
+        """Make the proof for x, 128 bytes. The token is spent by this, whatever its outcome.
+
+        Args:
+            x: 32 bytes, not 0.
+
+        Raises:
+            ParameterError: the token was spent before, or x is 0.
+            EncodingError, FieldRangeError: x is no scalar.
+        """
+        x = _call.variable("x", x)
+        out, fault = _call.output(PROOF_BYTES), _call.new_fault()
+        status = lib.rln_token_publish(self.pointer, x, len(x), out, PROOF_BYTES, fault)
+        _call.check(status, fault, "token")
+        return _call.take(out)

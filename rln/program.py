@@ -1,0 +1,87 @@
+"""Program: the witness graph of a relation, with its inputs by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rln import scalar
+from rln.errors import InputError, ParameterError
+from rln.identity import Identity
+from rln.keyfile import CircuitParameters
+from rln.lowlevel.witness import Graph, Witness
+from rln.statement import MESSAGE_INPUTS, SECRET, input_lengths, parameters_of
+
+
+class Program:
+    """Turns inputs into witnesses. Immutable, safe to use from several threads.
+
+    Args:
+        data: the graph, a `wtns.graph.001` file.
+        parameters: the relation; its inputs must be those of the graph.
+
+    Attributes:
+        data: as given.
+        wires: of the circuit, the constant 1 included.
+        known: for each wire a byte, 1 where no input of a message changes it, 0 where one may.
+
+    Raises:
+        EncodingError: not such a file.
+        ParameterError: other inputs.
+    """
+
+    __slots__ = ("_graph", "_public_inputs", "data", "known", "wires")
+
+    def __init__(self, data: bytes, parameters: CircuitParameters) -> None:
+        graph = _load(data)
+        found = {name: length for name, (_, length) in graph.inputs.items()}
+        if found != input_lengths(parameters):
+            raise ParameterError(f"graph: expected the inputs {input_lengths(parameters)}, got {found}")
+        places = [graph.inputs[name] for name in MESSAGE_INPUTS if name in graph.inputs]
+        self.data = data
+        self.wires = graph.witness_size
+        self.known = graph.known(slot for offset, count in places for slot in range(offset, offset + count))
+        self._graph = graph
+        self._public_inputs = parameters.public_inputs
+
+    def witness(self, inputs: Mapping[str, Sequence[int]], identity: Identity | None = None) -> Witness:
+        """Evaluate the graph; see `ProvingKey.witness`."""
+        wanted = dict(self._graph.inputs)
+        slot = wanted.pop(SECRET)[0] if identity is not None else 0
+        for name in inputs:
+            if name not in wanted:
+                raise ParameterError(f"inputs: unknown name {name[:40]!r}")
+        packed = bytearray(scalar.SIZE * self._graph.input_size)
+        for name, (offset, length) in wanted.items():
+            if name not in inputs:
+                raise ParameterError(f"inputs: {name} is missing")
+            if len(inputs[name]) != length:
+                raise ParameterError(f"inputs: {name}: expected {length} values, got {len(inputs[name])}")
+            encoded = b"".join(scalar.encode(value, name) for value in inputs[name])
+            packed[scalar.SIZE * offset : scalar.SIZE * (offset + length)] = encoded
+        return Witness(self._graph, bytes(packed), None if identity is None else identity.handle, slot)
+
+    def public_values(self, witness: Witness) -> tuple[int, ...]:
+        """The public values in an assignment, in the order of the verifying key."""
+        data = witness.read(1, self._public_inputs)
+        return tuple(scalar.decode(data[i : i + scalar.SIZE]) for i in range(0, len(data), scalar.SIZE))
+
+
+def relation_of(data: bytes, limit_bits: int) -> CircuitParameters:
+    """Which relation a foreign graph is for, as its inputs say.
+
+    Args:
+        data: the graph.
+        limit_bits: width of the circuit's range check, which they do not say.
+
+    Raises:
+        EncodingError: not such a file.
+        ParameterError: an input that every relation has is not there, or a number is outside its range.
+    """
+    return parameters_of(_load(data).inputs, limit_bits)
+
+
+def _load(data: bytes) -> Graph:
+    try:
+        return Graph.load(data)
+    except InputError as error:
+        raise error if str(error).startswith("graph") else type(error)(f"graph: {error}") from error

@@ -1,0 +1,251 @@
+"""Spender: turns message ids into proofs for one member. Which ids, and whether there are any, others decide.
+
+What depends on the member and his path alone is computed once and kept: it is most of a proof. When the path
+changes, what changed is computed again. Every proof is verified here before it goes further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from rln import scalar
+from rln.argument import plain_bytes
+from rln.epoch import Epoch
+from rln.errors import EncodingError, InputError, KeyFileError, ParameterError
+from rln.identity import Identity
+from rln.keys import ProvingKey
+from rln.lowlevel.partial import Partial
+from rln.lowlevel.tables import Tables
+from rln.lowlevel.token import Token
+from rln.lowlevel.witness import Witness
+from rln.membership import Membership, MerkleProof
+from rln.proof import AnyProof, from_public_inputs
+from rln.statement import Statement
+
+PathSource = MerkleProof | Callable[[int], MerkleProof]
+"""A path, or what gives the newest one for a leaf index (`group.proof`)."""
+
+PARTIAL_CODECS: Final[Mapping[str, bytes]] = {"zerokit-2": b"\x00", "zerokit-3": b""}
+"""Names of zerokit's forms of a partial proof, and what each begins with."""
+
+_ROOT: Final = 1
+"""Place of the root in the public values of the relation with one message id."""
+
+
+class SlotToken:
+    """A proof for one message id and path that waits for its message. A secret; good for one message.
+
+    Attributes:
+        message_id: which one.
+        external_nullifier: of the epoch.
+        path, root: what the proof will be for.
+    """
+
+    __slots__ = ("_token", "external_nullifier", "message_id", "path", "root")
+
+    def __init__(self, statement: Statement, root: int, token: Token) -> None:
+        self.message_id = statement.message_ids[0]
+        self.external_nullifier = statement.external_nullifier
+        self.path = statement.path
+        self.root = root
+        self._token = token
+
+    def publish(self, x: int) -> bytes:
+        """The 128 bytes of the proof for this x; the token is spent by this, whatever its outcome."""
+        return self._token.publish(scalar.encode(x, "x"))
+
+    def close(self) -> None:
+        """Wipe it; a second time does nothing."""
+        self._token.close()
+
+    def __repr__(self) -> str:
+        return "<SlotToken>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("SlotToken: a token cannot be copied or pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    path: MerkleProof
+    tables: Tables | None
+    partial: Partial
+
+
+class Spender:
+    """One member's proofs. Safe to use from several threads.
+
+    Args:
+        identity: the member.
+        membership: index and limit, of the same commitment.
+        key: the proving key.
+        path: to begin with; None: there is none yet.
+        self_check: verify each proof before it leaves.
+        threads: for one proof; None is one for each processor.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        membership: Membership,
+        key: ProvingKey,
+        path: PathSource | None,
+        self_check: bool,
+        threads: int | None,
+    ) -> None:
+        self.membership = membership
+        self._identity = identity
+        self._leaf = membership.rate_commitment
+        self._key = key
+        self._self_check = self_check
+        self._threads = threads
+        self._prepared: _Prepared | None = None
+        self._closed = False
+        self._source = self._checked(path) if isinstance(path, MerkleProof) else path
+
+    # ---- the path
+
+    def path(self) -> MerkleProof:
+        """The path to prove for now.
+
+        Raises:
+            ParameterError: there is none, or another leaf's; or everything is closed.
+        """
+        self._refuse_closed()
+        source = self._source
+        if source is None:
+            raise ParameterError("path: expected one; call prepare, or give the prover a source of paths")
+        return source if isinstance(source, MerkleProof) else self._checked(source(self.membership.index))
+
+    def _checked(self, path: MerkleProof) -> MerkleProof:
+        if path.depth != self._key.parameters.depth:
+            raise ParameterError(f"path: expected {self._key.parameters.depth} levels, got {path.depth}")
+        if path.index != self.membership.index or path.leaf != self._leaf:
+            raise ParameterError("path: expected that of the member's leaf, got another leaf's")
+        return path
+
+    def prepare(self, path: MerkleProof, partial_proof: bytes | None, codec: str) -> None:
+        """Use this path from now on, and compute what depends on it; see `Prover.prepare`."""
+        self._refuse_closed()
+        checked = self._checked(path)
+        with self._witness(self._statement((0,), checked, 1, 0)) as witness:
+            if partial_proof is None:
+                self._partial(checked, witness, self._threads)
+            else:
+                tables, data = self._key.tables(), _unframed(partial_proof, codec)
+                made = self._key.partial(witness, tables, self._threads, data)
+                self._prepared = _Prepared(checked, tables, made)
+        self._source = checked
+
+    def partial_proof(self, codec: str) -> bytes:
+        """What is prepared for the path of now, as zerokit writes it; see `Prover.partial_proof`."""
+        path = self.path()
+        with self._witness(self._statement((0,), path, 1, 0)) as witness:
+            return _tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
+
+    # ---- proofs
+
+    def prove(self, message_ids: Sequence[int], path: MerkleProof, x: int, epoch: Epoch) -> AnyProof:
+        """The proof that spends these ids, which nobody else may use: they are gone from here on.
+
+        Raises:
+            KeyFileError: key or graph computed something else than RLN; nothing leaves.
+            EntropyError: the random source failed.
+        """
+        statement = self._statement(message_ids, path, x, epoch.external_nullifier)
+        expected = statement.public_values(self._identity)
+        with self._witness(statement) as witness:
+            self._compare(witness, expected)
+            proof = self._partial(path, witness, self._threads).finish(witness, threads=self._threads)
+        return self._released(proof, expected)
+
+    def token(self, message_id: int, path: MerkleProof, epoch: Epoch) -> SlotToken:
+        """What can be computed of a proof before its message is known, on one thread.
+
+        Raises:
+            As `prove`.
+        """
+        statement = self._statement((message_id,), path, 1, epoch.external_nullifier)
+        expected = statement.public_values(self._identity)
+        with self._witness(statement, x=0) as zero, self._witness(statement) as one:
+            self._compare(one, expected)
+            return SlotToken(statement, expected[_ROOT], Token.new(self._partial(path, one, 1), zero, one))
+
+    def publish(self, token: SlotToken, x: int) -> AnyProof:
+        """The proof for a message, from a token that nobody else may use: it is gone from here on.
+
+        Raises:
+            KeyFileError: as `prove`.
+        """
+        with closing(token):
+            share = self._identity.share(x, token.external_nullifier, token.message_id)
+            expected = (share.y, token.root, share.nullifier or 0, x, token.external_nullifier)
+            return self._released(token.publish(x), expected)
+
+    def close(self) -> None:
+        """Wipe what is prepared, and prove no more."""
+        self._closed = True
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.partial.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ParameterError("prover: used after it was closed")
+
+    def _statement(
+        self, message_ids: Sequence[int], path: MerkleProof, x: int, external_nullifier: int
+    ) -> Statement:
+        return Statement.spend(
+            self._key.parameters, self.membership.limit, tuple(message_ids), path, x, external_nullifier
+        )
+
+    def _witness(self, statement: Statement, x: int | None = None) -> closing[Witness]:
+        inputs = statement.inputs()
+        if x is not None:
+            inputs["x"] = (x,)
+        return closing(self._key.witness(inputs, self._identity))
+
+    def _partial(self, path: MerkleProof, witness: Witness, threads: int | None) -> Partial:
+        """What is prepared for a path. Nobody waits for another thread here: rather both compute it."""
+        tables, last = self._key.tables(), self._prepared
+        if last is None or last.tables is not tables:
+            made = self._key.partial(witness, tables, threads)
+        elif last.path == path:
+            return last.partial
+        else:
+            made = last.partial.update(witness, threads)
+        if not self._closed:
+            self._prepared = _Prepared(path, tables, made)
+        return made
+
+    def _compare(self, witness: Witness, expected: tuple[int, ...]) -> None:
+        if self._key.public_values(witness) != expected:
+            raise KeyFileError("graph: expected the public values of RLN, it computes others")
+
+    def _released(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
+        if self._self_check and not self._verifies(proof, expected):
+            raise KeyFileError("key: the proof that it made does not verify, so it was not released")
+        return from_public_inputs(proof, expected)
+
+    def _verifies(self, proof: bytes, expected: tuple[int, ...]) -> bool:
+        try:
+            return self._key.verifying_key.verify(expected, proof)
+        except InputError:  # not even points of the curve
+            return False
+
+
+def _tag(codec: str) -> bytes:
+    if codec not in PARTIAL_CODECS:
+        raise ParameterError(f"codec: expected one of {', '.join(PARTIAL_CODECS)}, got {str(codec)[:40]!r}")
+    return PARTIAL_CODECS[codec]
+
+
+def _unframed(data: bytes, codec: str) -> bytes:
+    tag = _tag(codec)
+    if not plain_bytes(data, "partial proof").startswith(tag):
+        raise EncodingError(f"partial proof: expected the tag {tag.hex()} of {codec}, got another")
+    return data[len(tag) :]

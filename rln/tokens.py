@@ -1,0 +1,207 @@
+"""TokenQueue: keeps some of a member's next proofs ready, all but their messages, in a background thread.
+
+A message id is reserved for its token, once, and is in one place: in the queue, or with the caller who took
+it. So no id goes out twice, none that the queue holds is lost to a caller of the same epoch, and the budget
+is spent when queue and allocator are both empty. A token is made for one root; when the path changes, its
+id gets another one. Ids that are still here when the epoch ends are lost with their tokens, as after a crash.
+
+Nobody waits for a token: who finds none ready takes an id and makes a whole proof, also the id that the
+thread is busy with, whose token is then thrown away.
+
+The thread belongs to a process. A forked child finds the queue empty, since what was in it is its parent's,
+and starts a thread of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import weakref
+from typing import Final
+
+from rln.argument import whole
+from rln.bounds import MAX_LIMIT_BITS
+from rln.epoch import Epoch
+from rln.errors import ParameterError, RateLimitReached
+from rln.membership import MerkleProof
+from rln.ports import Clock, MessageIdAllocator
+from rln.spender import SlotToken, Spender
+
+POLL: Final = 1.0
+"""Seconds after which an idle thread looks for a new epoch or path."""
+
+
+class TokenQueue:
+    """Message ids of one member in the current epoch, with tokens as far as they are ready.
+
+    Safe to use from several threads.
+
+    Args:
+        size: tokens to keep ready.
+        spender: makes them.
+        ids: gives out message ids; asked from the thread, too.
+        clock: which epoch it is; asked from the thread, too.
+    """
+
+    def __init__(self, size: int, spender: Spender, ids: MessageIdAllocator, clock: Clock) -> None:
+        self._size = whole(size, "tokens", 1, 1 << MAX_LIMIT_BITS)
+        self._spender = spender
+        self._ids = ids
+        self._clock = clock
+        self._stopped = self._closed = False
+        self._start()
+        _queues.add(self)
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._epoch: Epoch | None = None
+        self._slots: dict[int, SlotToken | None] = {}
+        self._exhausted = False
+
+    @property
+    def ready(self) -> int:
+        """How many tokens there are, for whatever path."""
+        return sum(token is not None for token in list(self._slots.values()))
+
+    def take(self, epoch: Epoch, path: MerkleProof) -> SlotToken | int:
+        """A token for this epoch and path, and otherwise a message id. It is the caller's alone from here on.
+
+        Raises:
+            RateLimitReached: no id is left in this epoch.
+            StoreUnavailable: the allocator is unsure.
+            ParameterError: the queue is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise ParameterError("prover: used after it was closed")
+            self._turn(epoch)
+            if self._epoch != epoch or not self._slots:
+                return self._reserve(epoch)
+            slots = self._slots
+            ready = next((slot for slot, token in slots.items() if _is_for(token, path)), None)
+            taken = next(iter(slots)) if ready is None else ready
+            token = slots.pop(taken)
+        if token is not None and ready is None:
+            token.close()  # that of another path
+            token = None
+        return taken if token is None else token
+
+    def work(self) -> None:
+        """See to it that the thread is there and looks at once."""
+        with self._lock:
+            if self._stopped:
+                return
+            if self._thread is None:
+                target, arguments = _run, (weakref.ref(self), self._wake)
+                thread = threading.Thread(target=target, args=arguments, name="rln-tokens", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # no thread to be had: proofs are made without tokens
+                    return
+                self._thread = thread
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Wipe the tokens and end the thread, once it is through with the one it is busy with; ids stay."""
+        with self._lock:
+            self._stopped = True
+            thread = self._thread
+            for slot in self._slots:
+                self._put(slot, None)
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def close(self) -> None:
+        """Stop, and give nothing out any more."""
+        self._closed = True
+        self.stop()
+
+    # ---- the thread's side
+
+    def _step(self) -> bool:
+        """Make one token that is wanted; False when none is."""
+        epoch, path = self._clock.current(), self._spender.path()
+        with self._lock:
+            self._turn(epoch)
+            if self._stopped or self._epoch != epoch:
+                return False
+            slots = self._slots
+            wanted = next((slot for slot, token in slots.items() if not _is_for(token, path)), None)
+            if wanted is None:
+                if len(slots) >= self._size or self._exhausted:
+                    return False
+                try:
+                    wanted = self._reserve(epoch)
+                except RateLimitReached:
+                    self._exhausted = True
+                    return False
+                slots[wanted] = None
+        token = self._spender.token(wanted, path, epoch)
+        with self._lock:
+            # Meanwhile a caller may have taken the id, the epoch may be over, the queue closed.
+            if self._slots is slots and wanted in slots and not self._stopped:
+                self._put(wanted, token)
+                return True
+        token.close()
+        return True
+
+    # ---- under the lock
+
+    def _turn(self, epoch: Epoch) -> None:
+        """Wipe the tokens of an epoch that is over."""
+        if self._epoch is None or epoch.index > self._epoch.index:
+            for slot in self._slots:
+                self._put(slot, None)
+            self._epoch, self._slots, self._exhausted = epoch, {}, False
+
+    def _put(self, slot: int, token: SlotToken | None) -> None:
+        """Put a token, or none, where another one may be, which is wiped."""
+        before, self._slots[slot] = self._slots[slot], token
+        if before is not None:
+            before.close()
+
+    def _reserve(self, epoch: Epoch) -> int:
+        member = self._spender.membership
+        return self._ids.reserve(member.commitment, epoch, member.limit)[0]
+
+
+def _is_for(token: SlotToken | None, path: MerkleProof) -> bool:
+    return token is not None and token.path == path
+
+
+def _run(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> None:
+    """The thread: works for as long as somebody else holds the queue and it is open."""
+    while True:
+        queue = queue_of()
+        if queue is None or queue._stopped:
+            return
+        wake.clear()
+        try:
+            busy = queue._step()
+        except Exception:  # noqa: BLE001 - a caller who proves meets the same failure, and is told
+            busy = False
+        del queue
+        if not busy:
+            wake.wait(POLL)
+
+
+# Iterated over in a forked child and at the end of the process.
+_queues: weakref.WeakSet[TokenQueue] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    for queue in list(_queues):
+        queue._start()
+
+
+def _stop_all() -> None:
+    for queue in list(_queues):
+        queue.stop()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+atexit.register(_stop_all)

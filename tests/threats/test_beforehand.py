@@ -1,0 +1,230 @@
+"""Threats A8, D6, D9, D10, D11, E8, E9 where proofs are made beforehand and judged together."""
+
+import asyncio
+import copy
+import dataclasses
+import hashlib
+import os
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.errors import EntropyError, InputError, KeyFileError, ParameterError, Reason
+from rln.lowlevel import entropy, groth16
+from rln.spender import SlotToken
+from tests.memory import found, stopped
+from tests.threats.stage import R, Stage, plus, times, word
+
+PATIENCE = 120  # seconds
+
+
+def ready(prover: rln.Prover, count: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while prover.tokens_ready != count:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def prover(stage: Stage) -> Iterator[rln.Prover]:
+    """With two tokens ready."""
+    with stage.prover(stage.join(limit=8), tokens=2) as made:
+        ready(made, 2)
+        yield made
+
+
+def token_of(prover: rln.Prover, stage: Stage) -> SlotToken:
+    taken = prover._queue.take(stage.clock.current(), stage.group.proof(0))  # type: ignore[union-attr]
+    assert isinstance(taken, SlotToken)
+    return taken
+
+
+def test_a8_a_token_gives_no_share_at_zero(prover: rln.Prover, stage: Stage) -> None:
+    token = token_of(prover, stage)
+    with pytest.raises(ParameterError):
+        token.publish(0)
+    with pytest.raises(ParameterError):
+        token.publish(1)
+
+
+# ---- D6: tables in a file --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tables(key: rln.ProvingKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with the tables of the key."""
+    monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path))
+    path = tmp_path / "key"
+    key.save(path)
+    loaded = rln.ProvingKey.load(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert loaded.build_tables()
+    path.unlink()
+    (file,) = tmp_path.iterdir()
+    return file
+
+
+def test_d6_tables_that_were_changed_are_not_used(key: rln.ProvingKey, tables: Path) -> None:
+    """A proof made with other points could say too much, and without a self-check it would leave."""
+    honest = tables.read_bytes()
+    for place in (0, 7, 40, 127, 128, 128 + 64, 5000, len(honest) // 2, len(honest) - 1):
+        tables.write_bytes(honest[:place] + bytes([honest[place] ^ 1]) + honest[place + 1 :])
+        assert rln.ProvingKey.decode(key.encode(), check=False).tables() is None
+    for target in (tables.with_name("target"),):
+        tables.rename(target)
+        target.write_bytes(honest)
+        tables.symlink_to(target)
+        assert rln.ProvingKey.decode(key.encode(), check=False).tables() is None
+        tables.unlink()
+        target.rename(tables)
+    assert rln.ProvingKey.decode(key.encode(), check=False).tables() is not None
+    tables.chmod(0o640)
+    assert rln.ProvingKey.decode(key.encode(), check=False).tables() is None
+
+
+# ---- D9: blinding ----------------------------------------------------------------------------------
+
+
+def test_d9_no_two_proofs_share_a_point(prover: rln.Prover, stage: Stage) -> None:
+    """Also of one witness: from a token, from what is prepared, and whole."""
+    proofs = [prover.prove(bytes([n])).proof for n in range(6)]
+    spender = prover._spender
+    path, epoch = stage.group.proof(0), stage.clock.current()
+    proofs += [spender.prove((7,), path, 5, epoch).proof for _ in range(3)]
+    for _ in range(3):
+        proofs.append(spender.publish(spender.token(7, path, epoch), 5).proof)
+    points = [proof[start:end] for proof in proofs for start, end in ((0, 32), (32, 96), (96, 128))]
+    assert len(set(points)) == len(points)
+
+
+def test_d9_no_token_without_random_numbers(
+    prover: rln.Prover, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, epoch = stage.group.proof(0), stage.clock.current()
+    monkeypatch.setattr(entropy, "fill", lambda out: None)
+    with pytest.raises(EntropyError):
+        prover._spender.token(7, path, epoch)
+
+
+def test_d9_a_forked_child_has_none_of_its_parents_tokens(prover: rln.Prover, stage: Stage) -> None:
+    """Not even in memory: two messages from one token give its blinding away, and the secret."""
+    tokens = list(prover._queue._slots.values())  # type: ignore[union-attr]
+    member = prover._spender._identity
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            assert prover.tokens_ready == 0
+            for token in tokens:
+                assert isinstance(token, SlotToken)
+                share = member.share(5, token.external_nullifier, token.message_id)
+                values = (share.y, token.root, share.nullifier or 0, 5, token.external_nullifier)
+                with suppress(InputError):  # it finds zeros, which are no proof
+                    assert not stage.key.verifying_key.verify(values, token.publish(5))
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    proof = prover.prove(b"x")
+    assert stage.verifier().submit(proof, b"x") == rln.Valid()
+
+
+def test_d9_a_proof_from_a_token_is_verified_before_it_leaves(
+    prover: rln.Prover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = SlotToken.publish
+
+    def spoilt(token: SlotToken, x: int) -> bytes:
+        points = groth16.decompress(honest(token, x))
+        return groth16.compress(points[:192] + times(points[192:], 2))
+
+    monkeypatch.setattr(SlotToken, "publish", spoilt)
+    with pytest.raises(KeyFileError, match="not released"):
+        prover.prove(b"x")
+
+
+# ---- D10, D11: asyncio -----------------------------------------------------------------------------
+
+
+def judged(verifier: rln.Verifier, messages: list[tuple[rln.RlnProof, bytes]]) -> list[object]:
+    async def story() -> list[object]:
+        async with rln.AsyncVerifier(verifier, window=0.05) as judge:
+            calls = [judge.submit(*message) for message in messages]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    return asyncio.run(story())
+
+
+def test_d10_tasks_whose_proofs_cancel_are_both_refused(stage: Stage) -> None:
+    prover = stage.prover(stage.join())
+    shift = times(word(1) + word(2), 987654321)
+    forged = []
+    for number, move in enumerate((shift, times(shift, R - 1))):
+        proof = prover.prove(bytes([number]))
+        points = groth16.decompress(proof.proof)
+        data = groth16.compress(points[:192] + plus(points[192:], move))
+        forged.append((dataclasses.replace(proof, proof=data), bytes([number])))
+    answers = judged(stage.verifier(), forged)
+    assert [getattr(answer, "reason", None) for answer in answers] == [Reason.BAD_PROOF] * 2
+    assert len(stage.log) == 0
+
+
+@pytest.mark.parametrize("bad", [0, 3, 6])
+def test_d11_one_bad_proof_among_tasks_harms_no_other(stage: Stage, bad: int) -> None:
+    prover = stage.prover(stage.join(limit=7))
+    messages = [(prover.prove(bytes([n])), bytes([n])) for n in range(7)]
+    spoilt = dataclasses.replace(messages[bad][0], proof=messages[bad - 1][0].proof)
+    messages[bad] = (spoilt, messages[bad][1])
+    answers = judged(stage.verifier(), messages)
+    assert isinstance(answers.pop(bad), rln.Invalid)
+    assert answers == [rln.Valid()] * 6
+
+
+# ---- E8, E9 ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("attempt", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_e8_provers_and_tokens_are_neither_copied_nor_serialised(
+    prover: rln.Prover, stage: Stage, attempt: Callable[[object], object]
+) -> None:
+    token = token_of(prover, stage)
+    for thing in (prover, token, token._token, prover._spender._prepared.partial):  # type: ignore[union-attr]
+        with pytest.raises(TypeError, match="copied or pickled"):
+            attempt(thing)
+
+
+MEMBER = """
+import sys, rln
+from tests.story import World
+world = World()
+identity = rln.Identity.from_seed(b"beforehand")
+world.group.register(identity.commitment, 8)
+prover = world.prover(identity, tokens=2)
+for n in range(3):
+    signal = bytes([n])
+    assert world.verifier().submit(prover.prove(signal), signal) == rln.Valid()
+while prover.tokens_ready < 2:
+    pass
+print("ready alive", flush=True)
+sys.stdin.readline()
+prover.close()
+identity.close()
+print("ready closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_e9_a_closed_prover_leaves_no_secret_in_memory() -> None:
+    """It is still referred to, as programs do."""
+    secret = rln.Identity.from_seed(b"beforehand").secret().reveal()
+    looks = {"plain": word(secret), "Montgomery": word(secret * 2**256 % R)}
+    looks["Montgomery + r"] = word(secret * 2**256 % R + R)
+    child = stopped(MEMBER)
+    with child as pid:
+        assert found(pid, looks), "the search must find what is there"
+        assert child.go_on() == "ready closed"
+        assert found(pid, looks) == set()
