@@ -41,9 +41,15 @@ lint: $(VENV)/equipped
 	$(BIN)/python native/gen --check
 
 bench: $(VENV)/equipped
-	@mkdir -p build
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=build/benchmarks.json
-	$(BIN)/python benchmarks/table.py build/benchmarks.json
+	@mkdir -p build/benchmarks
+	@$(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	    print(*project['optional-dependencies']['bench'], sep='\n')" > $(VENV)/bench.txt
+	$(PIP) install --requirement $(VENV)/bench.txt
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=build/benchmarks/best.json
+	RLN_ENGINE=portable $(BIN)/python -m pytest benchmarks/bench_prove.py -k 'bench_full and own' --benchmark-only \
+	    --benchmark-json=build/benchmarks/portable.json
+	$(BIN)/python -m benchmarks.table build/benchmarks/best.json build/benchmarks/portable.json
+	$(BIN)/python -m benchmarks.plots build/benchmarks/best.json
 
 clean:
 	rm -rf $(VENV) build dist rln.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

@@ -1,6 +1,6 @@
 """Draw the plots of benchmarks/plots from pytest-benchmark's JSON files; needs matplotlib (extra `bench`).
 
-python benchmarks/plots.py build/benchmarks/*.json
+python -m benchmarks.plots build/benchmarks/*.json
 """
 
 import json
@@ -12,7 +12,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot
 
-from benchmarks.table import duration, ours
+from benchmarks.table import duration, ours, times, what
 
 PLOTS = Path(__file__).resolve().parent / "plots"
 COLOURS = ("#1b6ca8", "#c0c4cc")
@@ -20,19 +20,24 @@ COLOURS = ("#1b6ca8", "#c0c4cc")
 
 def ratios(benchmarks: list[dict]) -> None:
     """One bar a row: how many times faster than the peer."""
-    rows = [b for b in benchmarks if "peer" in b["extra_info"] and b["extra_info"]["must"]]
+    rows = [b for b in benchmarks if b["extra_info"].get("must") and not is_ourselves(b)]
     figure, axes = pyplot.subplots(figsize=(8, 0.42 * len(rows) + 1))
     names, values = [], []
     for row in reversed(rows):
-        names.append(row["group"] + (f", {row['param']}" if row["param"] else ""))
+        names.append(what(row))
         values.append(row["extra_info"]["peer_median"] / ours(row))
     bars = axes.barh(names, values, color=COLOURS[0])
-    axes.bar_label(bars, [f"{value:.3g}x" for value in values], padding=4)
+    axes.bar_label(bars, [f"{times(value)}x" for value in values], padding=4)
     axes.set_xscale("log")
     axes.set_xlim(1, max(values) * 3)
     axes.set_xlabel("times faster than the peer in the same run (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, "ratios")
+
+
+def is_ourselves(benchmark: dict) -> bool:
+    """The other side is ours, too."""
+    return benchmark["extra_info"]["peer"].startswith("our ")
 
 
 def growth(benchmarks: list[dict], group: str, name: str, label: str, each: bool = False) -> None:
@@ -68,7 +73,8 @@ def save(figure, name: str) -> None:
 
 def main(paths: list[str]) -> None:
     """All plots of all files."""
-    pyplot.rcParams.update({"svg.hashsalt": "rln", "font.size": 9, "axes.grid": True, "grid.alpha": 0.25})
+    pyplot.rcParams.update({"svg.hashsalt": "rln", "svg.fonttype": "none", "font.size": 9})
+    pyplot.rcParams.update({"axes.grid": True, "grid.alpha": 0.25})
     benchmarks = [b for path in paths for b in json.loads(Path(path).read_text())["benchmarks"]]
     ratios(benchmarks)
     growth(benchmarks, "full proof by tree depth", "depth", "levels of the tree")

@@ -1,6 +1,6 @@
 """Turn pytest-benchmark's JSON files into the tables of benchmarks/README.md.
 
-python benchmarks/table.py build/benchmarks/*.json
+python -m benchmarks.table build/benchmarks/*.json
 """
 
 import json
@@ -16,15 +16,20 @@ def duration(seconds: float) -> str:
     return f"{seconds * 1e9:.3g} ns"
 
 
+def times(ratio: float) -> str:
+    """How many times faster, in three figures."""
+    return f"{ratio:.3g}" if ratio < 100 else f"{ratio:,.0f}"
+
+
 def ours(benchmark: dict) -> float:
     """The median of one unit of ours, in seconds."""
     return benchmark["stats"]["median"] / benchmark["extra_info"].get("repeat", 1)
 
 
 def what(benchmark: dict) -> str:
-    """The row's name: the group, and the parameter of a figure with several."""
-    parameter = benchmark["param"]
-    return benchmark["group"] if parameter is None else f"{benchmark['group']}: {parameter}"
+    """The row's name: the group, and the parameters of a figure with several."""
+    parameters = ", ".join(map(str, (benchmark["params"] or {}).values()))
+    return f"{benchmark['group']}: {parameters}" if parameters else benchmark["group"]
 
 
 def compared(benchmarks: list[dict]) -> list[str]:
@@ -38,7 +43,7 @@ def compared(benchmarks: list[dict]) -> list[str]:
         asked = " | ".join("" if extra[name] is None else f"{extra[name]:g}" for name in ("must", "aim"))
         name = what(benchmark) + (f", {extra['note']}" if extra["note"] else "")
         theirs = f"{duration(extra['peer_median'])} {extra['peer']}"
-        lines.append(f"| {name} | {duration(ours(benchmark))} | {theirs} | **{ratio:.3g}** | {asked} |")
+        lines.append(f"| {name} | {duration(ours(benchmark))} | {theirs} | **{times(ratio)}** | {asked} |")
     return lines
 
 

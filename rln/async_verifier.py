@@ -168,15 +168,17 @@ class AsyncVerifier:
         try:
             job = self._loop.run_in_executor(self._worker, self._outcomes, messages)
         except RuntimeError as error:  # no thread to be had
-            self._answer(taken, [NativeError(f"verifier: {error}")] * len(taken))
+            refused: list[Verdict | Exception] = [NativeError(f"verifier: {error}")] * len(taken)
+            # Not at once, which would be one call within another for each batch that waits.
+            self._loop.call_soon(self._answer, taken, refused)
         else:
             job.add_done_callback(lambda done: self._answer(taken, done.result()))
 
     def _outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict | Exception]:
         try:
-            return list(self._verifier.outcomes(messages))
-        except Exception as error:  # noqa: BLE001 - it goes to each of the callers
-            return [error] * len(messages)
+            return [_tellable(outcome) for outcome in self._verifier.outcomes(messages)]
+        except BaseException as error:  # noqa: BLE001 - it goes to each of the callers, who else would wait on
+            return [_tellable(error)] * len(messages)
 
     def _answer(self, taken: list[_Message], outcomes: Sequence[Verdict | Exception]) -> None:
         self._judging = False
@@ -195,3 +197,14 @@ class AsyncVerifier:
     def _tell_idle(self) -> None:
         if not self._callers and not self._judging:
             self._idle.set()
+
+
+def _tellable(outcome: Verdict | BaseException) -> Verdict | Exception:
+    """What a future takes: no StopIteration, and nothing that would end the event loop."""
+    if isinstance(outcome, BaseException) and (
+        isinstance(outcome, StopIteration) or not isinstance(outcome, Exception)
+    ):
+        told = NativeError(f"verifier: {type(outcome).__name__} while a batch was judged")
+        told.__cause__ = outcome
+        return told
+    return outcome

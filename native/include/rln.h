@@ -337,7 +337,8 @@ rln_status rln_token_new(const rln_partial *partial, const rln_witness *zero, co
                          const uint8_t *blinding, size_t blinding_len, rln_pool *pool, rln_token **r,
                          rln_fault *fault);
 /* The proof for this x; the token is spent and wiped by the call, whatever its outcome. RLN_ERR_PARAMETER: it was
- * spent before ("token"), or x = 0, whose share is the secret ("x"). Of two threads one is served. */
+ * spent before, or another process made it ("token"); or x = 0, whose share is the secret ("x"). Of two threads one is
+ * served. */
 rln_status rln_token_publish(rln_token *token, const uint8_t *x, size_t x_len, uint8_t *proof, size_t proof_len,
                              rln_fault *fault);
 void rln_token_free(rln_token *token);

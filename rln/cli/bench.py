@@ -88,11 +88,10 @@ def _figures(threads_each: int) -> list[_Figure]:
     identity = Identity.generate()
     tree = MerkleTree(_DEPTH)
     tree.append(poseidon_hash([identity.commitment, 1]))
-    path, external_nullifier = tree.proof(0), hash_to_field(b"epoch")
+    statement = Statement.spend(key.parameters, 1, (0,), tree.proof(0), 2, hash_to_field(b"epoch"))
 
     def witness(x: int) -> Witness:
-        statement = Statement.spend(key.parameters, 1, (0,), path, x, external_nullifier)
-        return key.witness(statement.inputs(), identity)
+        return key.witness({**statement.inputs(), "x": (x,)}, identity)
 
     zero, one, two = witness(0), witness(1), witness(2)
     partial = key.partial(two, key.tables(), threads_each)
@@ -100,7 +99,7 @@ def _figures(threads_each: int) -> list[_Figure]:
     proof = key.prove(two, threads_each)
     batch = [from_public_inputs(proof, values)] * _BATCH
     tokens = [Token.new(partial, zero, one, threads_each) for _ in range(_TOKENS)]
-    x = scalar.encode(2, "x")
+    x = scalar.encode(statement.x, "x")
     packed = bytes(64 * _PACKED)
     leaves = list(range(1, _LEAVES + 1))
     return [

@@ -59,7 +59,7 @@ class Token(_call.Handle):
             x: 32 bytes, not 0.
 
         Raises:
-            ParameterError: the token was spent before, or x is 0.
+            ParameterError: the token was spent before or made by another process, or x is 0.
             EncodingError, FieldRangeError: x is no scalar.
         """
         x = _call.variable("x", x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -198,6 +199,22 @@ def test_a_token_is_spent_by_any_use(x: bytes, error: type[Exception] | None) ->
             token.publish(x)
     with pytest.raises(errors.ParameterError, match="token"):
         token.publish(packed([55]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_has_no_token() -> None:
+    w = single()
+    token = Token.new(w.partial("folded", w.witness()), w.witness(0), w.witness(1), blinding=BLINDING)
+    child = os.fork()
+    if child == 0:
+        try:
+            token.publish(packed([54]))
+        except errors.ParameterError:
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert token.publish(packed([55])) == w.proof()
 
 
 @KINDS

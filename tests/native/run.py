@@ -6,9 +6,10 @@
     python tests/native/run.py --aarch64   floors 0 to 5, compiled by CROSS_CC and run by qemu
 
 The core is compiled with RLN_VERIFY, so that its promises are checked, and with the address and undefined
-behaviour sanitizers where the compiler has them. A test of the engine's table asks every engine that this
-processor runs. A test of the static mathematics (it includes math/portable.h) multiplies as mont_portable.h
-does, and runs again, as test_field-adx, with mont_adx.h; one that includes math/ifma/ needs eight lanes.
+behaviour sanitizers where the compiler has them. A test of the engine's table (it includes engine/engine.h)
+asks every engine that this processor runs. Another test of the mathematics (it includes math/portable.h)
+multiplies as mont_portable.h does, and runs again, as test_field-adx, with mont_adx.h; one that includes
+math/ifma/ needs eight lanes.
 
 Objects are kept under build, and made again when a file they are made of changes. CC names the compiler. A
 test passes when it ends with status 0.
@@ -120,7 +121,7 @@ class Build:
                 found += [path.stem] if "ifma" in self.lanes else []
                 continue
             found.append(path.stem)
-            if "math/portable.h" in headers and "adx" in self.lanes:
+            if "math/portable.h" in headers and "engine/engine.h" not in headers and "adx" in self.lanes:
                 found.append(path.stem + ADX)
         return found
 

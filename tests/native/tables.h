@@ -14,7 +14,7 @@ static PT(table) PT(filled)(const engine *e, const AFF *p, size_t n, unsigned bi
 }
 
 /* r is the sum of k[i] p[which[i]], to the bit. */
-static void PT(expect_sum)(const JAC *r, const AFF *p, const uint32_t *which, const u256 *k, size_t n) {
+static void PT(expect_table_sum)(const JAC *r, const AFF *p, const uint32_t *which, const u256 *k, size_t n) {
     AFF expected, found;
     JAC sum = PT(infinity)(), t;
     for (size_t i = 0; i < n; i++) {
@@ -68,9 +68,9 @@ static void PT(test_sums_over_tables)(const engine *e, const AFF *p, pool *threa
             for (int threaded = 0; threaded < 2; threaded++) {
                 pool *const t = threaded ? threads : NULL;
                 EXPECT(!e->ENTRY(table_msm_var)(&r, &table, NULL, k, n, t));
-                PT(expect_sum)(&r, p, NULL, k, n);
+                PT(expect_table_sum)(&r, p, NULL, k, n);
                 EXPECT(!e->ENTRY(table_msm_var)(&r, &table, which, k, n, t));
-                PT(expect_sum)(&r, p, which, k, n);
+                PT(expect_table_sum)(&r, p, which, k, n);
             }
         }
         mem_close(&memory);
@@ -98,7 +98,7 @@ static void PT(test_odd_sums_over_tables)(const engine *e, const AFF *p, pool *t
             for (size_t i = 0; i < n; i++)
                 k[i] = s < 5 ? equal[s] : s == 5 ? (u256){{i % 7, 0, 0, 0}} : sample_edge((unsigned)(i / 2));
             EXPECT(!e->ENTRY(table_msm_var)(&r, &table, NULL, k, n, threads));
-            PT(expect_sum)(&r, q, NULL, k, n);
+            PT(expect_table_sum)(&r, q, NULL, k, n);
         }
         mem_close(&memory);
     }
@@ -147,7 +147,7 @@ static void PT(test_tables_without_memory)(const engine *e, const AFF *p, pool *
     }
     mem_fail_at(0);
     EXPECT(failures > 0 && status == 0);
-    PT(expect_sum)(&r, p, NULL, k, 20);
+    PT(expect_table_sum)(&r, p, NULL, k, 20);
     mem_close(&memory);
 }
 

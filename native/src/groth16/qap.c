@@ -109,19 +109,30 @@ static void coset_piece(void *context, size_t index) {
     ct_wipe(&t, sizeof t);
 }
 
-/* The transforms are not in Montgomery form, so that their products with the rows are integers. */
+static int row_is_zero(const fr *a) {
+    return (a->v[0] | a->v[1] | a->v[2] | a->v[3]) == 0;
+}
+
+/* r += a b, but for rows without a. */
+static void add_product(fr *r, const fr *a, const fr *b) {
+    fr t;
+    if (row_is_zero(a)) return;
+    fr_mul(&t, a, b);
+    fr_add(r, r, &t);
+}
+
+/* The transforms are not in Montgomery form, so that their products with the rows are integers. A direction has few
+ * rows that are not zero. */
 static void folded_piece(void *context, size_t index) {
     const quotient *const q = context;
     fr *const *const da = q->c, *const *const db = q->c + q->degree;
-    fr sum[2 * QAP_DEGREE - 1], t;
+    fr sum[2 * QAP_DEGREE - 1];
     for (size_t row = index * PIECE; row < piece_end(index, q->scalars); row++) {
         memset(sum, 0, sizeof sum);
         for (size_t i = 0; i < q->degree; i++)
             for (size_t j = 0; j < q->degree; j++) {
-                fr_mul(&t, &q->a[i][row], &db[j][row]);
-                fr_add(&sum[i + j], &sum[i + j], &t);
-                fr_mul(&t, &q->b[i][row], &da[j][row]);
-                fr_add(&sum[i + j], &sum[i + j], &t);
+                add_product(&sum[i + j], &q->a[i][row], &db[j][row]);
+                add_product(&sum[i + j], &q->b[i][row], &da[j][row]);
             }
         for (size_t i = 0; i < 2 * q->degree - 1; i++) {
             fr_canonical(&sum[i], &sum[i]);
@@ -129,7 +140,6 @@ static void folded_piece(void *context, size_t index) {
         }
     }
     ct_wipe(sum, sizeof sum);
-    ct_wipe(&t, sizeof t);
 }
 
 int qap_quotient(u256 *const r[], size_t degree, const proving_key *k, const fr *factors, fr *const a[], fr *const b[],

@@ -7,8 +7,8 @@
  *   folded  those of a known C (fold.h), with e_i = (w^i / n) (a_i b'(w^i) + b_i a'(w^i)); one scalar a row, for all
  *           others are zero
  *
- * Scalars are integers below r, not in Montgomery form. Times depend on the key alone; what depends on the wires is
- * wiped.
+ * Scalars are integers below r, not in Montgomery form. Times depend on the key, and in the folded form on which rows
+ * are zero; what depends on the wires is wiped.
  */
 #ifndef RLN_GROTH16_QAP_H
 #define RLN_GROTH16_QAP_H

@@ -1,6 +1,7 @@
 #include "token.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "../math/portable.h"
 #include "qap.h"
@@ -87,6 +88,7 @@ rln_status token_new(token **r, const partial *p, const fr *zero, const fr *one,
         fill_direction(t, b, &d, quotient + 1, &raw[1], threads))
         goto done;
     atomic_flag_clear(&t->spent);
+    t->process = getpid();
     t->a[0] = at_zero.a;
     t->b[0] = at_zero.b;
     t->c[0] = at_zero.c;
@@ -102,7 +104,7 @@ done:
 }
 
 int token_claim(token *t) {
-    return atomic_flag_test_and_set(&t->spent) ? -1 : 0;
+    return t->process != getpid() || atomic_flag_test_and_set(&t->spent) ? -1 : 0;
 }
 
 void token_wipe(token *t) {

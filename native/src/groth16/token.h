@@ -11,12 +11,14 @@
 #define RLN_GROTH16_TOKEN_H
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "partial.h"
 
-/* Lies in secret memory: mem_secret_new. */
+/* Lies in secret memory: mem_secret_new. A forked child, which would be a second user, finds it spent. */
 typedef struct rln_token {
     atomic_flag spent;
+    pid_t process;
     g1_aff a[2], c[3];
     g2_aff b[2];
 } token;
@@ -24,7 +26,7 @@ typedef struct rln_token {
 /** From the assignments for x = 0 and x = 1, equal in the known wires of the partial. RLN_ERR_MEMORY. */
 RLN_MUST_USE rln_status token_new(token **r, const partial *p, const fr *zero, const fr *one, const fr *blind_r,
                                   const fr *blind_s, pool *threads);
-/** 0 for the one caller that may use the token, -1 for all others. */
+/** 0 for the one caller that may use the token, -1 for all others and in all other processes. */
 RLN_MUST_USE int token_claim(token *t);
 /** p = the proof for x; 0, or -1: no memory. The points in t are gone either way.
  *  needs  token_claim gave 0 */
