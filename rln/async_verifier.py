@@ -168,9 +168,8 @@ class AsyncVerifier:
         try:
             job = self._loop.run_in_executor(self._worker, self._outcomes, messages)
         except RuntimeError as error:  # no thread to be had
-            refused: list[Verdict | Exception] = [NativeError(f"verifier: {error}")] * len(taken)
-            # Not at once, which would be one call within another for each batch that waits.
-            self._loop.call_soon(self._answer, taken, refused)
+            messages.clear()  # the executor has the job and would do it later, when nobody waits
+            self._answer(taken, [NativeError(f"verifier: {error}")] * len(taken))
         else:
             job.add_done_callback(lambda done: self._answer(taken, done.result()))
 

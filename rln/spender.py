@@ -136,8 +136,7 @@ class Spender:
                 self._partial(checked, witness, self._threads)
             else:
                 tables, data = self._key.tables(), _unframed(partial_proof, codec)
-                made = self._key.partial(witness, tables, self._threads, data)
-                self._prepared = _Prepared(checked, tables, made)
+                self._keep(checked, tables, self._key.partial(witness, tables, self._threads, data))
         self._source = checked
 
     def partial_proof(self, codec: str) -> bytes:
@@ -169,10 +168,13 @@ class Spender:
             As `prove`.
         """
         statement = self._statement((message_id,), path, 1, epoch.external_nullifier)
-        expected = statement.public_values(self._identity)
+        root = path.root
         with self._witness(statement, x=0) as zero, self._witness(statement) as one:
-            self._compare(one, expected)
-            return SlotToken(statement, expected[_ROOT], Token.new(self._partial(path, one, 1), zero, one))
+            # Without y: it is the member's share at x = 1, which with a published one gives his secret, and
+            # must not become a Python number. The self-check compares all of them, for the message's x.
+            if scalar.decode(one.read(1 + _ROOT, 1)) != root:
+                raise KeyFileError("graph: expected the root of RLN, it computes another")
+            return SlotToken(statement, root, Token.new(self._partial(path, one, 1), zero, one))
 
     def publish(self, token: SlotToken, x: int) -> AnyProof:
         """The proof for a message, from a token that nobody else may use: it is gone from here on.
@@ -218,9 +220,13 @@ class Spender:
             return last.partial
         else:
             made = last.partial.update(witness, threads)
-        if not self._closed:
-            self._prepared = _Prepared(path, tables, made)
+        self._keep(path, tables, made)
         return made
+
+    def _keep(self, path: MerkleProof, tables: Tables | None, made: Partial) -> None:
+        self._prepared = _Prepared(path, tables, made)
+        if self._closed:  # meanwhile, by another thread
+            self._prepared = None
 
     def _compare(self, witness: Witness, expected: tuple[int, ...]) -> None:
         if self._key.public_values(witness) != expected:

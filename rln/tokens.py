@@ -9,7 +9,8 @@ Nobody waits for a token: who finds none ready takes an id and makes a whole pro
 thread is busy with, whose token is then thrown away.
 
 The thread belongs to a process. A forked child finds the queue empty, since what was in it is its parent's,
-and starts a thread of its own.
+and starts a thread of its own. A fork waits while the thread asks allocator, clock or source of paths: the
+child would find their locks held for ever.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ from rln.spender import SlotToken, Spender
 
 POLL: Final = 1.0
 """Seconds after which an idle thread looks for a new epoch or path."""
+
+FORK: Final = 0.5
+"""Seconds that a fork waits for the thread."""
+
+LEAVE: Final = 5.0
+"""Seconds that who ends the thread waits for it: a source of paths or a clock may hold it up for ever."""
 
 
 class TokenQueue:
@@ -55,6 +62,7 @@ class TokenQueue:
 
     def _start(self) -> None:
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._epoch: Epoch | None = None
@@ -105,7 +113,10 @@ class TokenQueue:
         self._wake.set()
 
     def stop(self) -> None:
-        """Wipe the tokens and end the thread, once it is through with the one it is busy with; ids stay."""
+        """Wipe the tokens and end the thread, once it is through with the one it is busy with; ids stay.
+
+        That one is wiped by the thread, however late.
+        """
         with self._lock:
             self._stopped = True
             thread = self._thread
@@ -113,7 +124,7 @@ class TokenQueue:
                 self._put(slot, None)
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(LEAVE)
 
     def close(self) -> None:
         """Stop, and give nothing out any more."""
@@ -124,22 +135,13 @@ class TokenQueue:
 
     def _step(self) -> bool:
         """Make one token that is wanted; False when none is."""
-        epoch, path = self._clock.current(), self._spender.path()
-        with self._lock:
-            self._turn(epoch)
-            if self._stopped or self._epoch != epoch:
-                return False
-            slots = self._slots
-            wanted = next((slot for slot, token in slots.items() if not _is_for(token, path)), None)
-            if wanted is None:
-                if len(slots) >= self._size or self._exhausted:
-                    return False
-                try:
-                    wanted = self._reserve(epoch)
-                except RateLimitReached:
-                    self._exhausted = True
-                    return False
-                slots[wanted] = None
+        with self._asking:
+            epoch, path = self._clock.current(), self._spender.path()
+            with self._lock:
+                slots = self._slots_of(epoch)
+                wanted = None if slots is None else self._wanted(epoch, path)
+        if slots is None or wanted is None:
+            return False
         token = self._spender.token(wanted, path, epoch)
         with self._lock:
             # Meanwhile a caller may have taken the id, the epoch may be over, the queue closed.
@@ -150,6 +152,23 @@ class TokenQueue:
         return True
 
     # ---- under the lock
+
+    def _slots_of(self, epoch: Epoch) -> dict[int, SlotToken | None] | None:
+        """What the thread is to fill; None when there is nothing of this epoch to do."""
+        self._turn(epoch)
+        return None if self._stopped or self._epoch != epoch else self._slots
+
+    def _wanted(self, epoch: Epoch, path: MerkleProof) -> int | None:
+        """An id that has no token for this path, reserved now if need be."""
+        wanted = next((slot for slot, token in self._slots.items() if not _is_for(token, path)), None)
+        if wanted is None and len(self._slots) < self._size and not self._exhausted:
+            try:
+                wanted = self._reserve(epoch)
+            except RateLimitReached:
+                self._exhausted = True
+            else:
+                self._slots[wanted] = None
+        return wanted
 
     def _turn(self, epoch: Epoch) -> None:
         """Wipe the tokens of an epoch that is over."""
@@ -193,6 +212,23 @@ def _run(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> None:
 _queues: weakref.WeakSet[TokenQueue] = weakref.WeakSet()
 
 
+# The locks that this thread holds while it forks.
+_forking = threading.local()
+
+
+def _hold() -> None:
+    _forking.held = []
+    for queue in list(_queues):
+        if queue._asking.acquire(timeout=FORK):
+            _forking.held.append(queue._asking)
+
+
+def _let_go() -> None:
+    for lock in _forking.held:
+        lock.release()
+    _forking.held = []
+
+
 def _leave_to_parent() -> None:
     for queue in list(_queues):
         queue._start()
@@ -203,5 +239,5 @@ def _stop_all() -> None:
         queue.stop()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_leave_to_parent)
 atexit.register(_stop_all)

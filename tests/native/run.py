@@ -20,6 +20,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -152,7 +153,8 @@ class Build:
             sources = [s for s in sources if s.parent.name in {"base", "engine"}]
         if not self.whole:
             sources = [s for s in sources if s.name not in {"engine_adx.c", "engine_ifma.c"}]
-        return [self.compiled(source) for source in sources]
+        with ThreadPoolExecutor(os.cpu_count()) as compilers:
+            return list(compilers.map(self.compiled, sources))
 
     def program(self, name: str) -> Path:
         """The program of one test."""
@@ -214,7 +216,8 @@ def memchecked() -> Build:
 def aarch64() -> Build:
     """Static, so that qemu needs no libraries of the other architecture."""
     cross = os.environ.get("CROSS_CC", "aarch64-linux-gnu-gcc")
-    return Build(BUILD / "aarch64", cross, (*FLAGS, "-O2", "-static"), ("qemu-aarch64",), whole=False)
+    flags = (*FLAGS, "-O2", "-static", "-DRLN_TESTS_EMULATED")
+    return Build(BUILD / "aarch64", cross, flags, ("qemu-aarch64",), whole=False)
 
 
 def main(arguments: list[str]) -> int:

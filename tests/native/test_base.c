@@ -161,7 +161,7 @@ static void test_toxic_waste_does_not_survive_a_fork(void) {
         EXPECT(a && (uintptr_t)a % 64 == 0 && is_zero(a, 5000));
         if (!a) continue;
         memset(a, 42, 5000);
-#ifdef __linux__
+#if defined(__linux__) && !defined(RLN_TESTS_EMULATED) /* qemu forgets MADV_WIPEONFORK */
         EXPECT(in_child(wipe ? finds_zeros : finds_copy, a) == 0);
 #endif
         EXPECT(a[0] == 42 && a[4999] == 42);

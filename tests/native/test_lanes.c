@@ -1,9 +1,11 @@
-/* The fields on eight lanes, against the scalar ones. Runs where the processor has the instructions. */
+/* The fields on eight lanes, against the scalar ones, and how transforms of them are cut. Runs where the processor has
+ * the instructions. */
 #include "engine/engine.h"
 #include "expect.h"
 #include "math/portable.h"
 #include "math/ifma/fp8.h"
 #include "math/ifma/fr8.h"
+#include "math/ifma/ntt8.h"
 
 static uint64_t state = 88172645463325252u;
 
@@ -83,6 +85,17 @@ static uint64_t weird(void) {
 LANES_TEST(fr, FR)
 LANES_TEST(fp, FP)
 
+/* The passes of all lengths, too long to be taken here: pieces are whole vectors of butterflies, and cover all. */
+static void ntt_pieces(void) {
+    for (unsigned log_n = NTT8_LOG_MIN; log_n <= 28; log_n++)
+        for (unsigned stage = 0; stage + NTT8_LOG_BLOCK < log_n; stage++)
+            for (int single = 0; single < 2; single++) {
+                const ntt8_run run = {.log_n = log_n, .stage = stage, .single = single};
+                const size_t butterflies = (size_t)1 << (log_n - stage - (single ? 1 : 2)), pieces = ntt8_pieces(&run);
+                EXPECT(pieces >= 1 && butterflies % pieces == 0 && butterflies / pieces % LANES == 0);
+            }
+}
+
 int main(void) {
     const engine *const e = engine_find("ifma");
     if (!e || !e->supported()) {
@@ -91,5 +104,6 @@ int main(void) {
     }
     fr_lanes();
     fp_lanes();
+    ntt_pieces();
     return expect_status();
 }

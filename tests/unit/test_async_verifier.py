@@ -284,7 +284,33 @@ def test_without_a_thread_the_callers_are_told(world, monkeypatch):
         with pytest.raises(rln.NativeError, match="thread"):
             await judge.submit(*message)
         monkeypatch.undo()
+        assert await judge.submit(*message) == rln.Valid(), "the refused one was not judged behind our back"
         await judge.close()
+
+    run(story())
+
+
+class Panic(BaseException):
+    """As a store raises it that is not written in Python."""
+
+
+@pytest.mark.parametrize(
+    "failure", [StopIteration, StopAsyncIteration, Panic, SystemExit, asyncio.CancelledError]
+)
+def test_a_store_that_fails_in_a_strange_way_leaves_nobody_waiting(world, monkeypatch, failure):
+    messages = messages_of(world, 3)
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    async def story() -> None:
+        async with rln.AsyncVerifier(world.verifier(), queue=2, batch=2) as judge:
+            with monkeypatch.context() as patch:
+                patch.setattr(world.log, "insert_or_get", fail)
+                calls = [judge.submit(*message) for message in messages]
+                done = await asyncio.gather(*calls, return_exceptions=True)
+            assert all(isinstance(error, Exception) for error in done)
+            assert await judge.submit(*messages[0]) == rln.Valid()
 
     run(story())
 

@@ -4,6 +4,7 @@ import pytest
 
 import rln
 from rln.errors import KeyFileError, ParameterError
+from rln.lowlevel.witness import Witness
 from rln.spender import SlotToken, Spender
 from tests.story import World, small_key
 
@@ -48,9 +49,30 @@ def test_a_limit_is_kept_here_too(world, spender):
 
 
 def test_a_graph_that_computes_something_else_gives_no_token(world, spender, monkeypatch):
-    monkeypatch.setattr(rln.ProvingKey, "public_values", lambda *_: (1, 2, 3, 4, 5))
+    monkeypatch.setattr(Witness, "read", lambda *_: bytes(32))
     with pytest.raises(KeyFileError, match="graph"):
         spender.token(0, spender.path(), world.clock.current())
+
+
+def test_no_share_leaves_c_before_there_is_a_message(world, spender, monkeypatch):
+    """Threats E9: that at x = 1, of which a token is made, would give the secret with a published one."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError
+
+    read: list[int] = []
+    honest = Witness.read
+
+    def reading(self: Witness, start: int, count: int) -> bytes:
+        read.extend(range(start, start + count))
+        return honest(self, start, count)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rln.Identity, "share", fail)
+        patch.setattr(Witness, "read", reading)
+        token = spender.token(0, spender.path(), world.clock.current())
+    assert read == [2], "the root; y is wire 1"
+    assert spender.publish(token, 5).root == world.group.root
 
 
 def test_bytes_that_are_no_points_do_not_leave(world, spender, monkeypatch):

@@ -356,6 +356,26 @@ def test_a_fork_while_the_thread_is_busy(world, monkeypatch):
     prover.close()
 
 
+def test_a_child_does_not_inherit_a_lock_that_the_thread_held(world, ids):
+    member, lock, asked = world.join(8), threading.Lock(), threading.Event()
+
+    def source(index: int) -> rln.MerkleProof:
+        with lock:
+            if threading.current_thread().name == "rln-tokens":
+                asked.set()
+                time.sleep(0.05)
+            return world.group.proof(index)
+
+    prover = world.prover(member, ids, path=source, tokens=2)
+    assert asked.wait(PATIENCE)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if lock.acquire(timeout=0.2) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    full(prover, 2)
+    prover.close()
+
+
 def test_close_ends_the_thread_and_wipes(world):
     before = len(threads())
     prover = world.prover(world.join(4), tokens=2)
@@ -412,6 +432,27 @@ def test_the_process_may_end_at_any_time(tmp_path):
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "Valid()\n")
+
+
+def test_a_path_source_that_blocks_holds_up_nobody_who_leaves(world, ids, monkeypatch):
+    monkeypatch.setattr(module, "LEAVE", 0.01)
+    asked, answer = threading.Event(), threading.Event()
+    member = world.join(4)
+
+    def source(index: int) -> rln.MerkleProof:
+        asked.set()
+        assert answer.wait(PATIENCE)
+        return world.group.proof(index)
+
+    prover = world.prover(member, ids, path=source, tokens=2)
+    assert asked.wait(PATIENCE)
+    (thread,) = threads()
+    prover.close()
+    assert thread.is_alive()
+    answer.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert ids.given == []
 
 
 def test_without_a_thread_proofs_are_made_without_tokens(world, monkeypatch):

@@ -202,6 +202,7 @@ rln_status partial_encode(uint8_t *r, const partial *p, pool *threads) {
     uint8_t *const points = r + 8 + marks;
     g1_aff c = p->known.c;
     if (p->bases.factors && sum_l(&c, p, threads)) {
+        ct_wipe(&c, sizeof c);
         memset(r, 0, partial_size(p->bases.key));
         return RLN_ERR_MEMORY;
     }
@@ -211,6 +212,7 @@ rln_status partial_encode(uint8_t *r, const partial *p, pool *threads) {
     g1_compress(points + 32, &p->known.b1);
     g2_compress(points + 64, &p->known.b);
     g1_compress(points + 128, &c);
+    ct_wipe(&c, sizeof c);
     return RLN_OK;
 }
 

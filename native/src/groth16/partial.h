@@ -15,7 +15,7 @@ typedef struct rln_partial {
     bases bases;
     known known;
     uint8_t *mask;
-    void *secret; /* holds the three below, and known but for its mask and rest */
+    void *secret; /* holds the three below; the sums in known are wiped with this struct */
     fr *values;   /* wires; zero where not known */
     fr *a_rows, *b_rows;
 } partial;

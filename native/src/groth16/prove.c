@@ -22,6 +22,7 @@ static int add_blinded(g1_jac *c, const g1_aff *a, const u256 *s, const g1_aff *
     g1_jac t;
     const int status = engine_get()->g1_msm_var(&t, points, scalars, b1 ? 2 : 1, NULL);
     if (status == 0) g1_add_var(c, c, &t);
+    ct_wipe(points, sizeof points);
     ct_wipe(scalars, sizeof scalars);
     ct_wipe(&t, sizeof t);
     return status;

@@ -113,12 +113,11 @@ static int row_is_zero(const fr *a) {
     return (a->v[0] | a->v[1] | a->v[2] | a->v[3]) == 0;
 }
 
-/* r += a b, but for rows without a. */
-static void add_product(fr *r, const fr *a, const fr *b) {
-    fr t;
+/* r += a b, but for rows without a; t is left dirty. */
+static void add_product(fr *r, fr *t, const fr *a, const fr *b) {
     if (row_is_zero(a)) return;
-    fr_mul(&t, a, b);
-    fr_add(r, r, &t);
+    fr_mul(t, a, b);
+    fr_add(r, r, t);
 }
 
 /* The transforms are not in Montgomery form, so that their products with the rows are integers. A direction has few
@@ -126,13 +125,13 @@ static void add_product(fr *r, const fr *a, const fr *b) {
 static void folded_piece(void *context, size_t index) {
     const quotient *const q = context;
     fr *const *const da = q->c, *const *const db = q->c + q->degree;
-    fr sum[2 * QAP_DEGREE - 1];
+    fr sum[2 * QAP_DEGREE - 1], t;
     for (size_t row = index * PIECE; row < piece_end(index, q->scalars); row++) {
         memset(sum, 0, sizeof sum);
         for (size_t i = 0; i < q->degree; i++)
             for (size_t j = 0; j < q->degree; j++) {
-                add_product(&sum[i + j], &q->a[i][row], &db[j][row]);
-                add_product(&sum[i + j], &q->b[i][row], &da[j][row]);
+                add_product(&sum[i + j], &t, &q->a[i][row], &db[j][row]);
+                add_product(&sum[i + j], &t, &q->b[i][row], &da[j][row]);
             }
         for (size_t i = 0; i < 2 * q->degree - 1; i++) {
             fr_canonical(&sum[i], &sum[i]);
@@ -140,6 +139,7 @@ static void folded_piece(void *context, size_t index) {
         }
     }
     ct_wipe(sum, sizeof sum);
+    ct_wipe(&t, sizeof t);
 }
 
 int qap_quotient(u256 *const r[], size_t degree, const proving_key *k, const fr *factors, fr *const a[], fr *const b[],

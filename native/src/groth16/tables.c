@@ -91,7 +91,7 @@ done:
     return status;
 }
 
-/* The multiples of a list's last points: those are the same in every key that ends with other ones. */
+/* Do the lists end with this key's alpha, beta and delta? Those of a key from another setup end with other points. */
 static int belongs(const tables *t, const proving_key *k) {
     const size_t g1 = TABLES_G1_WINDOWS, g2 = TABLES_G2_WINDOWS;
     return !memcmp(&t->a.multiples[(t->a.n - 2) * g1], &k->alpha_g1, sizeof(g1_aff)) &&

@@ -178,7 +178,7 @@ static inline void ntt8_eighths(fr8 w[4], const fr *roots, unsigned log_n) {
     }
 }
 
-/* The last three stages of dif. gives bound 54 */
+/* The last three stages of dif. gives bound 62 */
 static inline void ntt8_dif_inside(fr8 y[8], const fr8 w[4]) {
     fr8 t;
 #pragma GCC unroll 4
@@ -201,11 +201,11 @@ static inline void ntt8_dif_inside(fr8 y[8], const fr8 w[4]) {
     for (int e = 0; e < 8; e += 2) {
         fr8_sub(&t, &y[e], &y[e + 1], 5);
         fr8_add(&y[e], &y[e], &y[e + 1]);
-        y[e + 1] = t; /* what is subtracted is at most 22, or a product; the rest at most 30 + 3, 22 + 32 */
+        y[e + 1] = t; /* what is subtracted is at most 22, or a product; the rest at most 30 + 32 */
     }
 }
 
-/* The first three stages of dit. needs bound 13, gives bound 38 */
+/* The first three stages of dit. needs bound 14, gives bound 14 */
 static inline void ntt8_dit_inside(fr8 y[8], const fr8 w[4]) {
     fr8 t;
 #pragma GCC unroll 4
@@ -233,7 +233,7 @@ static inline void ntt8_dit_inside(fr8 y[8], const fr8 w[4]) {
     }
 }
 
-/* y times the factors of the bit-reversed places at .. at + 64. needs bound 54, gives bound 13 */
+/* y times the factors of the bit-reversed places at .. at + 64. needs bound 62, gives bound 14 */
 static inline void ntt8_scale(fr8 y[8], const ntt8_run *run, size_t at) {
     for (size_t e = 0; e < 8; e++) {
         const fr *place[8];
@@ -241,7 +241,7 @@ static inline void ntt8_scale(fr8 y[8], const ntt8_run *run, size_t at) {
 #pragma GCC unroll 8
         for (size_t i = 0; i < 8; i++) place[i] = &run->factors[ntt_bit_reverse(at + 8 * i + e, run->log_n)];
         fr8_gather(&factor, place);
-        fr8_mul(&y[e], &y[e], &factor); /* 54 * 16 / 84 + 2 */
+        fr8_mul(&y[e], &y[e], &factor); /* 62 * 16 / 84 + 2 */
     }
 }
 
@@ -276,10 +276,17 @@ static void ntt8_block_job(void *context, size_t index) {
     }
 }
 
+/* Into how many pieces the pass at hand is cut: one has a vector of butterflies of each block at least. */
+static size_t ntt8_pieces(const ntt8_run *run) {
+    const size_t n = (size_t)1 << run->log_n, wanted = n / NTT8_PIECE < 1 ? 1 : n / NTT8_PIECE;
+    const size_t most = (n >> (run->stage + (run->single ? 1 : 2))) / LANES;
+    return wanted < most ? wanted : most;
+}
+
 /* A piece of the passes over blocks larger than a job; the first pass is a single stage where their number is odd. */
 static void ntt8_pass_job(void *context, size_t index) {
     const ntt8_run *const run = context;
-    const size_t n = (size_t)1 << run->log_n, pieces = n / NTT8_PIECE < 1 ? 1 : n / NTT8_PIECE;
+    const size_t n = (size_t)1 << run->log_n, pieces = ntt8_pieces(run);
     const unsigned s = run->stage;
     if (run->single) {
         const size_t share = n / 2 / pieces;
@@ -292,7 +299,6 @@ static void ntt8_pass_job(void *context, size_t index) {
 }
 
 static void ntt8_stages(ntt8_run *run, pool *threads) {
-    const size_t n = (size_t)1 << run->log_n, pieces = n / NTT8_PIECE < 1 ? 1 : n / NTT8_PIECE;
     const unsigned odd = (run->log_n - 3) % 2;
     run->large = odd;
     while (run->log_n - run->large > NTT8_LOG_BLOCK) run->large += 2;
@@ -300,7 +306,7 @@ static void ntt8_stages(ntt8_run *run, pool *threads) {
     for (unsigned s = 0; s < run->large; s += s < odd ? 1 : 2) {
         run->single = s < odd;
         run->stage = s;
-        pool_run(threads, pieces, ntt8_pass_job, run);
+        pool_run(threads, ntt8_pieces(run), ntt8_pass_job, run);
     }
     pool_run(threads, (size_t)1 << run->large, ntt8_block_job, run);
     if (!run->back) return;
@@ -309,7 +315,7 @@ static void ntt8_stages(ntt8_run *run, pool *threads) {
         s -= s == odd ? 1 : 2;
         run->single = s < odd;
         run->stage = s;
-        pool_run(threads, pieces, ntt8_pass_job, run);
+        pool_run(threads, ntt8_pieces(run), ntt8_pass_job, run);
     }
 }
 
