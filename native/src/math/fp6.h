@@ -141,23 +141,23 @@ static inline void fp6_sqr(fp6 *r, const fp6 *a) {
 /* cofactor = the product of the two other conjugates of a over Fp2, norm = a times it, in Fp2.
  * source with cofactor = t0 + t1 v + t2 v^2 the norm is a0 t0 + xi (a2 t1 + a1 t2) */
 static inline void fp6_norm(fp2 *norm, fp6 *cofactor, const fp6 *a) {
-    fp2 *const t0 = &cofactor->c0, *const t1 = &cofactor->c1, *const t2 = &cofactor->c2, t;
-    fp2_sqr(t0, &a->c0);
+    fp2 t;
+    fp2_sqr(&cofactor->c0, &a->c0);
     fp2_mul(&t, &a->c1, &a->c2);
     fp2_mul_by_nonresidue(&t, &t);
-    fp2_sub(t0, t0, &t);
-    fp2_sqr(t1, &a->c2);
-    fp2_mul_by_nonresidue(t1, t1);
+    fp2_sub(&cofactor->c0, &cofactor->c0, &t);
+    fp2_sqr(&cofactor->c1, &a->c2);
+    fp2_mul_by_nonresidue(&cofactor->c1, &cofactor->c1);
     fp2_mul(&t, &a->c0, &a->c1);
-    fp2_sub(t1, t1, &t);
-    fp2_sqr(t2, &a->c1);
+    fp2_sub(&cofactor->c1, &cofactor->c1, &t);
+    fp2_sqr(&cofactor->c2, &a->c1);
     fp2_mul(&t, &a->c0, &a->c2);
-    fp2_sub(t2, t2, &t);
-    fp2_mul(norm, &a->c2, t1);
-    fp2_mul(&t, &a->c1, t2);
+    fp2_sub(&cofactor->c2, &cofactor->c2, &t);
+    fp2_mul(norm, &a->c2, &cofactor->c1);
+    fp2_mul(&t, &a->c1, &cofactor->c2);
     fp2_add(norm, norm, &t);
     fp2_mul_by_nonresidue(norm, norm);
-    fp2_mul(&t, &a->c0, t0);
+    fp2_mul(&t, &a->c0, &cofactor->c0);
     fp2_add(norm, norm, &t);
 }
 
