@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -8,6 +9,9 @@
 #include "check.h"
 #include "mem.h"
 
+/* How often a thread looks again, and lets others run, before it sleeps: to be woken costs about as much. Jobs of a proof
+ * follow each other closely. */
+#define YIELDS 200
 #define STACK_BYTES ((size_t)2 << 20) /* some systems give a thread half a megabyte only */
 
 struct rln_pool {
@@ -38,11 +42,23 @@ static void serve(pool_job job, void *context, size_t count, atomic_size_t *next
     }
 }
 
+/* Wait under the lock, for something that sign tells of. */
+static void await(pool *p, pthread_cond_t *sign, unsigned *yields) {
+    if (*yields == YIELDS) {
+        pthread_cond_wait(sign, &p->lock);
+        return;
+    }
+    ++*yields;
+    pthread_mutex_unlock(&p->lock);
+    sched_yield();
+    pthread_mutex_lock(&p->lock);
+}
+
 static void *worker_main(void *argument) {
     pool *const p = argument;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (!p->wanted && !p->stop) pthread_cond_wait(&p->wake, &p->lock);
+        for (unsigned yields = 0; !p->wanted && !p->stop;) await(p, &p->wake, &yields);
         if (p->stop) break;
         p->wanted--;
         p->working++;
@@ -129,7 +145,7 @@ void pool_run(pool *p, size_t count, pool_job job, void *context) {
 
     pthread_mutex_lock(&p->lock);
     p->wanted = 0; /* who has not woken by now finds nothing left to do */
-    while (p->working) pthread_cond_wait(&p->done, &p->lock);
+    for (unsigned yields = 0; p->working;) await(p, &p->done, &yields);
     pthread_mutex_unlock(&p->lock);
     atomic_flag_clear_explicit(&p->busy, memory_order_release);
 }
