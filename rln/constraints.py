@@ -7,12 +7,14 @@ or one that came as an `.r1cs` file.
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 from rln import circuit
-from rln.circuit import Circuit
-from rln.circuit.r1cs import Matrix, R1cs
 from rln.errors import ParameterError
 from rln.keyfile import CircuitParameters
+
+if TYPE_CHECKING:
+    from rln.circuit import Circuit, Matrix, R1cs
 
 Row = list[tuple[int, bytes]]
 """Wires, ascending, each with its 32-byte coefficient."""
@@ -47,7 +49,7 @@ def supplied_matrix(r1cs: bytes, key: bytes) -> Matrix:
     Raises:
         InputError: it is no such file, or another circuit's.
     """
-    found = R1cs.decode(r1cs)
+    found = circuit.R1cs.decode(r1cs)
     if not _belong_together(found, key):
         raise ParameterError("r1cs: expected the constraints of the key, got those of another circuit")
     return found.c

@@ -12,10 +12,10 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from rln import circuit as circuits
 from rln.argument import instance, plain_bytes
-from rln.circuit import Circuit
 from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
 from rln.identity import Identity
@@ -28,6 +28,9 @@ from rln.program import Program, relation_of
 from rln.statement import sample_statements
 from rln.tables import KeyTables
 from rln.verifying_key import PINNED, VerifyingKey, check_pin
+
+if TYPE_CHECKING:
+    from rln.circuit import Circuit
 
 
 class ProvingKey:
@@ -387,7 +390,7 @@ def setup(
     Raises:
         EntropyError: the random source failed.
     """
-    instance(circuit, Circuit, "circuit")
+    instance(circuit, circuits.Circuit, "circuit")
     handle = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
     return ProvingKey._of(file, handle, kept=False)

@@ -30,16 +30,18 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rln import cache
-from rln.circuit.r1cs import Matrix
 from rln.constraints import own_matrix, supplied_matrix
 from rln.errors import InputError, NativeError, RlnError
 from rln.keyfile import CircuitParameters
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
 from rln.lowlevel.tables import Tables
+
+if TYPE_CHECKING:
+    from rln.circuit import Matrix
 
 MAGIC: Final = b"rln-tab"
 FORMAT: Final = 1

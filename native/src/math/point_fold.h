@@ -46,7 +46,7 @@ static void PT(fold_var)(JAC *r, PT(fold) *f, PT(lists) *l, const AFF *points, c
     for (int level = 0, more = 1; more; level++) {
         n = point_cuts_of(f->cuts, sets, n);
         RLN_CHECK(n <= f->most_sets);
-        pool_run(l->threads, n, PT(fold_job), f);
+        pool_run(level == 0 ? l->threads : NULL, n, PT(fold_job), f); /* later sets are small */
         const size_t lists = point_cuts_gather(f->sets, f->set_weights, f->lists, f->cuts, n);
         PT(lists_sum)(l, f->spaces[level % 2], points, f->operands, f->lists, lists);
         sets = f->sets, points = f->spaces[level % 2], f->weights = f->set_weights;

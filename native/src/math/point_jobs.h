@@ -36,6 +36,8 @@ typedef struct point_list { uint32_t start, count, target; } point_list;
 /* Points that are in flight together: they fit a cache of the second level, and an inversion is lost among them. */
 #define POINT_GROUP_BYTES ((size_t)512 << 10)
 #define POINT_GROUP_LEAST ((size_t)1024)
+/* Fewer points than these are not worth the wait for another thread: 0.1 ms. */
+#define POINT_ALONE ((size_t)3000)
 
 /* Points of a group, when so many are shared out. */
 static inline size_t point_group_of(size_t points, size_t threads) {

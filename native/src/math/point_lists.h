@@ -155,5 +155,5 @@ static void PT(lists_sum)(PT(lists) *l, AFF *r, const AFF *table, const uint32_t
     }
     RLN_CHECK(groups <= l->groups_most);
     l->groups[groups] = (uint32_t)n;
-    pool_run(l->threads, groups, PT(lists_job), l);
+    pool_run(points < POINT_ALONE ? NULL : l->threads, groups, PT(lists_job), l);
 }
