@@ -5,6 +5,7 @@
 #include "rln.h"
 #include "base/mem.h"
 #include "expect.h"
+#include "starve.h"
 
 /* a a = out: wires one, out, a */
 enum { WIRES = 3, PUBLIC = 1 };
@@ -34,8 +35,6 @@ typedef struct world {
     uint8_t ark[4096], zkey[8192], vk[1024], proofs[3 * 128];
     size_t ark_len, zkey_len;
 } world;
-
-typedef rln_status (*call)(const world *w);
 
 static rln_status call_setup(const world *w) {
     rln_proving_key *key;
@@ -108,25 +107,6 @@ static rln_status call_verify_many(const world *w) {
                                                     sizeof w->proofs, coefficients, 48, NULL, results, 3);
     EXPECT(memcmp(results, status ? refused : expected, sizeof results) == 0);
     return status;
-}
-
-/* Let the first, second, .. allocation of the call fail, until none does. */
-static void starve(const char *name, call c, const world *w) {
-    uint64_t n = 1;
-    rln_status status;
-    do {
-        mem_fail_at(n);
-        status = c(w);
-        mem_fail_at(0);
-        if (status != RLN_OK && status != RLN_ERR_MEMORY) {
-            fprintf(stderr, "%s, allocation %u: status %d\n", name, (unsigned)n, (int)status);
-            expect_failures++;
-            return;
-        }
-        n++;
-    } while (status == RLN_ERR_MEMORY && n < 1000);
-    EXPECT(status == RLN_OK);
-    EXPECT(n > 2);
 }
 
 int main(void) {

@@ -6,6 +6,7 @@
 #include "expect.h"
 #include "math/portable.h"
 #include "sample.h"
+#include "twist.h"
 
 #define MOST 21
 #define WRONG 4
@@ -20,53 +21,9 @@ static g1_aff g1_times(uint64_t k) {
     return r;
 }
 
-static g2_aff g2_any(const g2_aff *q, const u256 *k) {
-    g2_jac t;
-    g2_aff r;
-    g2_mul_any_var(&t, q, k);
-    g2_to_aff_var(&r, &t);
-    return r;
-}
-
 static g2_aff g2_times(uint64_t k) {
     const u256 scalar = {{k, 0, 0, 0}};
     return g2_any(&G2_GENERATOR, &scalar);
-}
-
-/* A point of the twist with a small x; in G2 only by a miracle. */
-static g2_aff twist_point(uint64_t x) {
-    g2_aff q;
-    fp2 y2;
-    fp_from_u64(&q.x.c0, x);
-    q.x.c1 = FP_ONE;
-    for (;;) {
-        fp2_sqr(&y2, &q.x);
-        fp2_mul(&y2, &y2, &q.x);
-        fp2_add(&y2, &y2, &G2_B);
-        if (!fp2_sqrt_var(&q.y, &y2)) break;
-        fp_add(&q.x.c0, &q.x.c0, &FP_ONE);
-    }
-    fp2_canonical(&q.x, &q.x);
-    fp2_canonical(&q.y, &q.y);
-    return q;
-}
-
-/* A point whose order divides the small factor of the cofactor 2p - r. */
-static g2_aff small_point(uint64_t x, uint64_t factor) {
-    const u256 order = {{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
-    u256 rest;
-    uint64_t borrow = 0;
-    mont_u128 left = 0;
-    g2_aff q = twist_point(x);
-    for (int i = 0; i < 4; i++) rest.v[i] = mont_subb(FP_MODULUS2[i], FR_MODULUS[i], &borrow);
-    for (int i = 3; i >= 0; i--) {
-        left = left << 64 | rest.v[i];
-        rest.v[i] = (uint64_t)(left / factor);
-        left %= factor;
-    }
-    EXPECT(left == 0);
-    q = g2_any(&q, &order);
-    return g2_any(&q, &rest);
 }
 
 static g2_aff g2_plus(const g2_aff *a, const g2_aff *b) {
@@ -83,8 +40,8 @@ static g2_aff g2_plus(const g2_aff *a, const g2_aff *b) {
 static void wrong_points(g2_aff q[WRONG + ASTRAY]) {
     const g2_aff member = g2_times(7);
     q[0] = twist_point(100);
-    q[1] = small_point(200, 10069);
-    q[2] = small_point(300, 5864401);
+    q[1] = twist_small(200, 10069);
+    q[2] = twist_small(300, 5864401);
     q[3] = g2_plus(&q[1], &member);
     q[4] = member;
     q[4].y = fp2_zero();
@@ -161,7 +118,7 @@ static void test_many(const engine *e, pool *threads) {
     EXPECT(fp12_is_one(&r));
     for (size_t i = 0; i < N; i++) EXPECT(outside[i] == 0);
     terms[400].q = twist_point(5);
-    terms[1].q = small_point(6, 10069);
+    terms[1].q = twist_small(6, 10069);
     EXPECT(e->pairing_product_var(&r, outside, terms, N, threads) == 0);
     for (size_t i = 0; i < N; i++) EXPECT(outside[i] == (i == 400 || i == 1));
 }

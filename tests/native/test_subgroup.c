@@ -6,59 +6,14 @@
 #include "expect.h"
 #include "math/portable.h"
 #include "sample.h"
+#include "twist.h"
 
 #define MOST 600
 
-/* A point of the twist; hardly ever one of G2. */
-static g2_aff twist_point(void) {
-    g2_aff q;
-    fp2 square;
-    const fr a = sample_fr(), b = sample_fr();
-    memcpy(&q.x.c0, &a, sizeof a); /* r < p */
-    memcpy(&q.x.c1, &b, sizeof b);
-    for (;;) {
-        fp2_sqr(&square, &q.x);
-        fp2_mul(&square, &square, &q.x);
-        fp2_add(&square, &square, &G2_B);
-        if (!fp2_sqrt_var(&q.y, &square)) break;
-        fp_add(&q.x.c0, &q.x.c0, &FP_ONE);
-    }
-    fp2_canonical(&q.x, &q.x);
-    fp2_canonical(&q.y, &q.y);
-    return q;
-}
-
-static g2_aff times(const g2_aff *q, const u256 *k) {
-    g2_jac t;
-    g2_aff r;
-    g2_mul_any_var(&t, q, k);
-    g2_to_aff_var(&r, &t);
-    return r;
-}
-
-/* A point whose order divides the small factor of the cofactor 2p - r. */
-static g2_aff small_point(uint64_t factor) {
-    const u256 order = {{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
-    u256 rest;
-    uint64_t borrow = 0;
-    mont_u128 left = 0;
-    g2_aff q = twist_point();
-    for (int i = 0; i < 4; i++) rest.v[i] = mont_subb(FP_MODULUS2[i], FR_MODULUS[i], &borrow);
-    for (int i = 3; i >= 0; i--) {
-        left = left << 64 | rest.v[i];
-        rest.v[i] = (uint64_t)(left / factor);
-        left %= factor;
-    }
-    EXPECT(left == 0);
-    q = times(&q, &order);
-    return times(&q, &rest);
-}
-
 static void sample_members(g2_aff *p, uint8_t *bad, size_t n) {
-    const uint64_t factors[] = {10069, 5864401};
     g2_aff others[8];
-    for (int i = 0; i < 2; i++) others[i] = small_point(factors[i]);
-    for (int i = 2; i < 4; i++) others[i] = twist_point();
+    for (int i = 0; i < 2; i++) others[i] = twist_small(sample_u64(), TWIST_PRIMES[i]);
+    for (int i = 2; i < 4; i++) others[i] = twist_point(sample_u64());
     for (int i = 4; i < 8; i++) others[i] = G2_GENERATOR;
     others[4].y = fp2_zero();         /* doubled, it would be infinity */
     others[5].x = fp2_zero();
@@ -73,10 +28,10 @@ static void sample_members(g2_aff *p, uint8_t *bad, size_t n) {
             p[i] = g2_aff_infinity();
         } else if (kind < 4) {
             p[i] = others[kind - 1 + 4 * (sample_u64() & 1)];
-            if (g2_aff_on_curve(&p[i])) p[i] = times(&p[i], &k);
+            if (g2_aff_on_curve(&p[i])) p[i] = g2_any(&p[i], &k);
             bad[i] = !g2_aff_is_infinity(&p[i]);
         } else {
-            p[i] = times(&G2_GENERATOR, &k);
+            p[i] = g2_any(&G2_GENERATOR, &k);
         }
     }
 }
@@ -105,7 +60,7 @@ static void test_members_and_others(void) {
 static void test_all_alike(void) {
     g2_aff p[20];
     uint8_t bad[20];
-    const g2_aff kinds[] = {g2_aff_infinity(), G2_GENERATOR, small_point(10069), twist_point(),
+    const g2_aff kinds[] = {g2_aff_infinity(), G2_GENERATOR, twist_small(7, 10069), twist_point(8),
                             {{FP_ONE, FP_ONE}, {{{0}}, {{0}}}}};
     for (size_t kind = 0; kind < 5; kind++) {
         for (size_t i = 0; i < 20; i++) p[i] = kinds[kind];

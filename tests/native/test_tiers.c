@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "expect.h"
+#include "starve.h"
 
 /* Rows: a a = y, x a = z, y 1 = z + out - x; wires one, out, x, a, y, z, of which out and x are public: C has public
  * wires, the constant among them, and a, y are known beforehand. */
@@ -75,8 +76,6 @@ static rln_status set_up(rln_proving_key **r) {
 }
 
 /* ---- one call each, for starving */
-
-typedef rln_status (*call)(const world *w);
 
 static rln_status call_build(const world *w) {
     static const uint8_t zero[TABLE_BYTES];
@@ -158,25 +157,6 @@ static rln_status call_token(const world *w) {
     EXPECT(rln_token_publish(t, w->x, 32, proof, sizeof proof, NULL) == RLN_ERR_PARAMETER);
     rln_token_free(t);
     return status;
-}
-
-/* Let the first, second, .. allocation of the call fail, until none does. */
-static void starve(const char *name, call c, const world *w) {
-    uint64_t n = 1;
-    rln_status status;
-    do {
-        mem_fail_at(n);
-        status = c(w);
-        mem_fail_at(0);
-        if (status != RLN_OK && status != RLN_ERR_MEMORY) {
-            fprintf(stderr, "%s, allocation %u: status %d\n", name, (unsigned)n, (int)status);
-            expect_failures++;
-            return;
-        }
-        n++;
-    } while (status == RLN_ERR_MEMORY && n < 1000);
-    EXPECT(status == RLN_OK);
-    EXPECT(n > 2);
 }
 
 /* ---- the tiers */
