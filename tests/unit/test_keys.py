@@ -303,7 +303,8 @@ def test_batches_answer_like_singles():
     proofs = [prover.prove(bytes([i])) for i in range(4)]
     key = world.key.verifying_key
     wrong = rln.RlnProof(proofs[0].proof, *proofs[1].public_inputs)
-    off_curve = rln.RlnProof(b"\x05" + proofs[0].proof[1:], *proofs[0].public_inputs)
+    changed = bytes([proofs[0].proof[0] ^ 1]) + proofs[0].proof[1:]
+    off_curve = rln.RlnProof(changed, *proofs[0].public_inputs)
     answers = key.verify_many([proofs[0], wrong, proofs[1], off_curve, proofs[2], proofs[2]])
     kinds = [type(answer) for answer in answers]
     assert kinds[0] is kinds[2] is kinds[4] is kinds[5] is type(None)
