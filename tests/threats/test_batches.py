@@ -101,7 +101,8 @@ def test_d10_a_batch_without_random_coefficients_answers_nothing(
 ) -> None:
     pair = [moved(proofs[0], 99), moved(proofs[1], -99)]
     monkeypatch.setattr(entropy, "draw", source)
-    for batch in (pair, proofs[:5], [replace(proofs[0], proof=bytes([proofs[0].proof[0] ^ 1]) + proofs[0].proof[1:]), proofs[1]]):
+    altered = bytes([proofs[0].proof[0] ^ 1]) + proofs[0].proof[1:]
+    for batch in (pair, proofs[:5], [replace(proofs[0], proof=altered), proofs[1]]):
         with pytest.raises(EntropyError):
             key.verifying_key.verify_many(batch)
 
