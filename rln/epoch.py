@@ -21,16 +21,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from rln.argument import fixed_bytes, plain_bytes, whole
-from rln.errors import ParameterError
+from rln.errors import ParameterError, StoreUnavailable
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.signal import length_prefixed
 
 MAX_PERIOD: Final = 366 * 24 * 3600
 _MAX_INDEX: Final = 2**64 - 1
 _MAX_ACCEPTED: Final = 4096
+_MARGIN: Final = 60
+"""Seconds that a share is remembered longer than it must be, and by which the mark may be late."""
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -122,6 +124,17 @@ class Epoch:
         return self.start + self.period
 
 
+class HighWaterMark(Protocol):
+    """Remembers the highest time that was ever seen, so that a clock which goes back is noticed."""
+
+    def raise_to(self, seconds: int) -> int:
+        """Raise the mark to a unix time, durably, unless it stands higher already; return where it stands.
+
+        Raises:
+            StoreUnavailable: the mark cannot be read or kept.
+        """
+
+
 class EpochClock:
     """Tells which epoch it is and which epochs a message may come from. Safe to use from several threads.
 
@@ -130,6 +143,11 @@ class EpochClock:
         period: length of an epoch in seconds, 1 to 366 days.
         skew: seconds by which the clocks of members and provider may differ, delivery included; every epoch
             that overlaps [now - skew, now + skew] is acceptable.
+        past_gap: so many epochs before these are acceptable too, 0 or more.
+        future_gap: so many epochs after these, 0 or more.
+        mark: remembers the highest time that was seen (`rln.stores.open_mark`), so that a clock which has
+            gone back by more than the skew, in this process or since an earlier one, refuses to tell the
+            time. None: nobody remembers.
         now: returns unix time in seconds.
 
     Raises:
@@ -137,13 +155,29 @@ class EpochClock:
     """
 
     def __init__(
-        self, application: str, period: int, *, skew: float = 20.0, now: Callable[[], float] = time.time
+        self,
+        application: str,
+        period: int,
+        *,
+        skew: float = 20.0,
+        past_gap: int = 0,
+        future_gap: int = 0,
+        mark: HighWaterMark | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._set(rln_identifier(application, period), period, skew, now)
+        self._set(rln_identifier(application, period), period, skew, (past_gap, future_gap), mark, now)
 
     @classmethod
     def waku(
-        cls, identifier: bytes, period: int, *, skew: float = 20.0, now: Callable[[], float] = time.time
+        cls,
+        identifier: bytes,
+        period: int,
+        *,
+        skew: float = 20.0,
+        past_gap: int = 0,
+        future_gap: int = 0,
+        mark: HighWaterMark | None = None,
+        now: Callable[[], float] = time.time,
     ) -> Self:
         """Make a clock for a Waku network, whose rln identifier is 32 raw bytes.
 
@@ -152,18 +186,26 @@ class EpochClock:
         Args:
             identifier: 32 bytes, such as `rln/waku-rln-relay/v2.0.0` padded with zero bytes.
             period: as for the class.
-            skew: as for the class.
-            now: as for the class.
+            skew, past_gap, future_gap, mark, now: as for the class.
 
         Raises:
             EncodingError: not 32 bytes.
             ParameterError: a number outside its range.
         """
         clock = cls.__new__(cls)
-        clock._set(fixed_bytes(identifier, 32, "rln identifier"), period, skew, now)
+        raw = fixed_bytes(identifier, 32, "rln identifier")
+        clock._set(raw, period, skew, (past_gap, future_gap), mark, now)
         return clock
 
-    def _set(self, identifier: bytes, period: int, skew: float, now: Callable[[], float]) -> None:
+    def _set(
+        self,
+        identifier: bytes,
+        period: int,
+        skew: float,
+        gaps: tuple[int, int],
+        mark: HighWaterMark | None,
+        now: Callable[[], float],
+    ) -> None:
         self._identifier = identifier
         self._period = whole(period, "period", 1, MAX_PERIOD)
         if type(skew) not in (int, float) or not math.isfinite(skew) or skew < 0:
@@ -171,6 +213,10 @@ class EpochClock:
         if 2 * skew / period > _MAX_ACCEPTED:
             raise ParameterError(f"skew: expected at most {_MAX_ACCEPTED // 2} periods, got {skew} seconds")
         self._skew = skew
+        self._past_gap = whole(gaps[0], "past_gap", 0, _MAX_ACCEPTED)
+        self._future_gap = whole(gaps[1], "future_gap", 0, _MAX_ACCEPTED)
+        self._mark = mark
+        self._marked: int | None = None
         self._now = now
         self._lock = threading.Lock()
         self._known: dict[int, Epoch] = {}
@@ -193,16 +239,37 @@ class EpochClock:
         """Seconds by which clocks may differ."""
         return self._skew
 
+    @property
+    def retention(self) -> int:
+        """Seconds that a share must be remembered from the moment in which it was accepted.
+
+        From the first moment at which an epoch is acceptable to the last one, and a minute.
+        """
+        return math.ceil((self._past_gap + self._future_gap + 1) * self._period + 2 * self._skew + _MARGIN)
+
     def now(self) -> float:
         """Return unix time in seconds.
 
         Raises:
             ParameterError: the clock's own source gives no finite time since 1970.
+            StoreUnavailable: the clock has gone back behind its high-water mark, or the mark cannot be read.
         """
         seconds = self._now()
         if not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
             raise ParameterError("now: expected seconds since 1970, got no such number")
+        if self._mark is not None:
+            self._compare(seconds, self._mark)
         return seconds
+
+    def _compare(self, seconds: float, mark: HighWaterMark) -> None:
+        """Refuse a time behind the mark, and raise the mark now and then: a raise is a durable write."""
+        if self._marked is None or seconds >= self._marked + min(self._period, _MARGIN):
+            self._marked = mark.raise_to(int(seconds))
+        if seconds < self._marked - self._skew:
+            raise StoreUnavailable(
+                f"clock: it was {self._marked} before and is {int(seconds)} now; it has gone back by more than "
+                f"{self._skew} seconds"
+            )
 
     def epoch(self, index: int) -> Epoch:
         """Return the epoch of this index, 0 to 2^64 - 1."""
@@ -222,12 +289,16 @@ class EpochClock:
         """Return the epoch that it is now."""
         return self.epoch(int(self.now() // self._period))
 
+    def opened(self, epoch: Epoch) -> float:
+        """Return the unix time from which on messages for the epoch are acceptable."""
+        return epoch.start - self._skew - self._future_gap * self._period
+
     def acceptable(self) -> tuple[Epoch, ...]:
-        """Return the epochs that overlap [now - skew, now + skew], oldest first."""
+        """Return the epochs that overlap [now - skew, now + skew], and those of the gaps, oldest first."""
         now = self.now()
-        first = int(max(now - self._skew, 0) // self._period)
-        last = int((now + self._skew) // self._period)
-        return tuple(self.epoch(index) for index in range(first, last + 1))
+        first = int(max(now - self._skew, 0) // self._period) - self._past_gap
+        last = int((now + self._skew) // self._period) + self._future_gap
+        return tuple(self.epoch(index) for index in range(max(first, 0), last + 1))
 
     def find(self, external_nullifier: int) -> Epoch | None:
         """Return the acceptable epoch with this external nullifier, or None: then the epoch is wrong."""
@@ -237,5 +308,9 @@ class EpochClock:
         return None
 
     def horizon(self) -> int:
-        """Return the unix time up to which ended epochs may be forgotten: a period before any that counts."""
-        return max(int(self.now() - self._skew) - self._period, 0)
+        """Return the unix time up to which ended epochs may be forgotten.
+
+        None of them can be acceptable again, not even when the clock goes back so little that the high-water
+        mark does not notice.
+        """
+        return max(int(self.now() - 2 * self._skew - self._past_gap * self._period - _MARGIN), 0)

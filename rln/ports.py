@@ -7,9 +7,10 @@ closed: a store that cannot tell raises `StoreUnavailable`, and then nothing was
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rln.epoch import Epoch
+from rln.errors import ParameterError, StoreUnavailable
 from rln.share import Share
 
 
@@ -32,6 +33,17 @@ class Clock(Protocol):
     def horizon(self) -> int:
         """Return the unix time such that epochs ending by then may be forgotten."""
 
+    @property
+    def skew(self) -> float:
+        """Seconds by which clocks may differ."""
+
+    @property
+    def retention(self) -> int:
+        """Seconds that a share must be remembered from the moment in which it was accepted."""
+
+    def opened(self, epoch: Epoch) -> float:
+        """Return the unix time from which on messages for the epoch are acceptable."""
+
 
 @runtime_checkable
 class RootSource(Protocol):
@@ -47,46 +59,125 @@ class RootSource(Protocol):
         """Return how many there are, at least 1."""
 
 
+Claim = tuple[Epoch, Sequence[Share]]
+"""The shares of one verified message: one for each of its message ids, each with a nullifier of its own, and
+the acceptable epoch whose external nullifier the proof has."""
+
+Taken = tuple[Share, ...]
+"""What was in the log before under the nullifiers of a claim; empty: all were new, and they are in it now."""
+
+
 @runtime_checkable
 class NullifierLog(Protocol):
-    """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes."""
+    """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes.
 
-    def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
-        """Return the share that is known for the nullifier in the epoch; writes nothing.
+    An adapter gives the two methods that take many, and inherits those that take one.
+    """
 
-        Raises:
-            StoreUnavailable: the log cannot tell, for example because it has forgotten this epoch.
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+        """Return for each nullifier of an epoch the share that is known; writes nothing.
+
+        Where the log cannot tell, for example because it has forgotten the epoch, the error stands in the
+        share's place.
         """
 
-    def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> tuple[Share, ...]:
-        """Insert the shares of one verified message, or find out which of them are taken: one atomic step.
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+        """For each message in order insert its shares, or find out which are taken: one atomic step each.
+
+        A claim is accepted when nothing of it was taken: then all of its shares are in the log, durably as
+        far as the store promises. Otherwise its result is the shares that were there before, in the order of
+        the claim; shares of it that were new may have stayed in the log, so those ids are spent too.
+        Messages on the same nullifiers, of this call or of others, never both have an empty result.
 
         Args:
-            epoch: the acceptable epoch whose external nullifier the proof has.
-            shares: one for each message id of the message, with its nullifier; nullifiers pairwise different.
+            claims: any number; the second of two on one nullifier finds the first.
 
         Returns:
-            Nothing, when all were new: they are in the log now. Otherwise the shares that were there before
-            under any of these nullifiers, in the order of the argument, and nothing was written.
+            For each claim what was taken, or the error that says why the log is unsure about it. After an
+            error its shares may be in the log, and whoever sent the message must not be served.
 
         Raises:
-            ParameterError: no shares, one without its nullifier, or two with the same.
-            StoreUnavailable: the log is unsure; nothing was written.
+            ParameterError: a claim without shares, or with one that has no nullifier or the same as another.
         """
 
-    def forget(self, before: int) -> int:
-        """Drop every epoch that ended at unix time `before` or earlier, and return how many shares went.
+    def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
+        """Do as `peek_many` for one.
 
-        A log drops for no other reason: not for its size, not for its age alone. Afterwards `peek` and
-        `insert_or_get` refuse these epochs with StoreUnavailable, also when the clock has jumped back.
+        Raises:
+            StoreUnavailable: the log cannot tell.
         """
+        return _or_raise(self.peek_many([(epoch, nullifier)])[0])
+
+    def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
+        """Do as `insert_or_get_many` for one message.
+
+        Raises:
+            StoreUnavailable: the log is unsure.
+            ParameterError: as there.
+        """
+        return _or_raise(self.insert_or_get_many([(epoch, shares)])[0])
+
+    def forget(self, before: int) -> None:
+        """Drop every epoch that ended at unix time `before` or earlier.
+
+        A log drops for no other reason: not for its size, not for its age alone. Afterwards these epochs are
+        refused with StoreUnavailable, also when the clock has jumped back.
+
+        Raises:
+            ParameterError: not whole seconds, 0 or more.
+            StoreUnavailable: not everything is dropped; to be asked again.
+        """
+
+    def close(self) -> None:
+        """Give up connections and files; a second time does nothing."""
+
+
+def check_claim(shares: Sequence[Share]) -> dict[int, Share]:
+    """Return the shares of a claim by nullifier, in order.
+
+    Raises:
+        ParameterError: none, one without its nullifier, or two with the same.
+    """
+    found: dict[int, Share] = {}
+    for share in shares:
+        if share.nullifier is None or share.nullifier in found:
+            raise ParameterError("shares: expected one nullifier each, all different")
+        found[share.nullifier] = share
+    if not found:
+        raise ParameterError("shares: expected at least one, got none")
+    return found
+
+
+_Found = TypeVar("_Found")
+
+
+def _or_raise(found: _Found | StoreUnavailable) -> _Found:
+    if isinstance(found, StoreUnavailable):
+        raise found
+    return found
 
 
 @runtime_checkable
 class MessageIdAllocator(Protocol):
-    """Gives out message ids, each one once. An id that was given out is burnt, whatever happens next."""
+    """Gives out message ids, each one once. An id that was given out is burnt, whatever happens next.
 
-    def reserve(self, commitment: int, epoch: Epoch, limit: int, count: int = 1) -> range:
+    It also remembers what each id went with, so that no id ever goes with a second message, and a message can
+    be sent again byte for byte.
+    """
+
+    def introduce(self, commitment: int) -> None:
+        """Say that an identity is new: it has sent nothing before, here or elsewhere.
+
+        A durable allocator that meets an identity for the first time cannot know what was spent before its
+        memory began, and gives out no id of that epoch, unless it was told so. Twice is fine.
+
+        Raises:
+            StoreUnavailable: not remembered.
+        """
+
+    def reserve(
+        self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
+    ) -> range:
         """Reserve the next ids of a member for one message, durably before it returns.
 
         Ids are counted by member and external nullifier, that is by the absolute epoch which the proof is
@@ -97,12 +188,37 @@ class MessageIdAllocator(Protocol):
             epoch: the epoch of the proof.
             limit: the member's user message limit, 1 or more.
             count: ids for this message, 1 for a single-id proof.
+            x: hash of the message that the ids are for; None where it is not known yet, and `keep` says it.
 
         Returns:
             `count` consecutive ids below the limit, never given out before.
 
         Raises:
             RateLimitReached: fewer than `count` ids are left in the epoch; none was reserved.
-            ParameterError: limit or count outside its range.
-            StoreUnavailable: the allocator is unsure, or the clock has gone back behind what it remembers.
+            ParameterError: limit or count outside its range, or x is 0.
+            StoreUnavailable: the allocator is unsure: the clock has gone back behind what it remembers, or
+                its memory may have been copied or restored.
         """
+
+    def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
+        """Remember the message that goes out with reserved ids, durably before it returns.
+
+        Args:
+            commitment, epoch, ids: of a reservation.
+            x: hash of the message, the one given to `reserve` if one was.
+            message: the encoded proof.
+
+        Raises:
+            StoreUnavailable: not remembered; or the ids were not reserved here, or go with another x: then
+                the message must not leave.
+        """
+
+    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
+        """Return the newest message that was kept for this x in this epoch, or None.
+
+        Raises:
+            StoreUnavailable: the allocator cannot tell.
+        """
+
+    def close(self) -> None:
+        """Give up files; a second time does nothing."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from typing import NoReturn, Self
 
+from rln import record
 from rln.argument import instance, whole
 from rln.bounds import MAX_LIMIT_BITS
+from rln.epoch import Epoch
 from rln.errors import ParameterError
 from rln.identity import Identity
 from rln.keys import ProvingKey
@@ -171,6 +173,22 @@ class Prover:
         assert isinstance(proof, MultiRlnProof)
         return proof
 
+    def again(self, signal: bytes) -> AnyProof | None:
+        """Return the proof that was made for this signal in this epoch, byte for byte, to send it again.
+
+        A second `prove` would spend another message id, and a changed message needs one. After a lost answer
+        ask here first; it is the same after a restart, with an allocator that survives one.
+
+        Returns:
+            The newest proof for the signal, or None: there was none in this epoch.
+
+        Raises:
+            ParameterError: a signal whose hash is 0.
+            StoreUnavailable: the allocator is unsure.
+        """
+        kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
+        return None if kept is None else record.decode(kept)
+
     def close(self) -> None:
         """Wipe what was computed beforehand, and prove no more; a second time does nothing."""
         if self._queue is not None:
@@ -189,15 +207,22 @@ class Prover:
         epoch = self._clock.current()
         if self._queue is None:
             member = self._membership
-            reserved = self._ids.reserve(member.commitment, epoch, member.limit, count)
-            return self._spender.prove(reserved, path, x, epoch)
+            reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
+            return self._kept(self._spender.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)
             if isinstance(taken, SlotToken):
-                return self._spender.publish(taken, x)
-            return self._spender.prove((taken,), path, x, epoch)
+                spent = range(taken.message_id, taken.message_id + 1)
+                return self._kept(self._spender.publish(taken, x), epoch, spent)
+            spent = range(taken, taken + 1)
+            return self._kept(self._spender.prove(spent, path, x, epoch), epoch, spent)
         finally:
             self._refill()
+
+    def _kept(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
+        """The proof, once the allocator has it: then it may leave, any number of times."""
+        self._ids.keep(self._membership.commitment, epoch, ids, proof.x, record.encode(proof))
+        return proof
 
     def _refill(self) -> None:
         if self._queue is not None:

@@ -8,7 +8,7 @@ proof bytes, since anybody can re-randomise them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from rln import scalar
 from rln.argument import instance, plain_bytes
@@ -22,17 +22,21 @@ from rln.errors import (
     ProofRejected,
     Reason,
     RecoveryError,
+    StoreUnavailable,
     UnknownRoot,
     WrongEpoch,
     WrongSignal,
 )
-from rln.ports import Clock, NullifierLog, RootSource
+from rln.ports import Clock, NullifierLog, RootSource, Taken
 from rln.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.share import Share
 from rln.signal import hash_signal
 from rln.slashing import recover_secret
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifying_key import VerifyingKey
+
+_State = Epoch | Verdict | Exception
+"""Of a message in a batch: its epoch while it may be valid, then what became of it."""
 
 
 class Verifier:
@@ -112,13 +116,17 @@ class Verifier:
         check_message(proof, signal)
         try:
             epoch = self._check_context(proof, signal)
-            if self._is_known(epoch, proof):
+            known = [self._log.peek(epoch, share.nullifier or 0) for share in proof.shares]
+            if all(there == share for there, share in zip(known, proof.shares, strict=True)):
                 return Duplicate()
             if not self._key.verify(proof.public_inputs, proof.proof):
                 raise InvalidProof("proof: the equation does not hold")
+            # A slashing during the verification may have retired the root.
+            self._check_root(proof)
         except (ProofRejected, InputError) as error:
             return _refused(error)
-        return self._record(epoch, proof)
+        self._forget_ended(epoch)
+        return self._verdict(proof, self._log.insert_or_get(epoch, proof.shares))
 
     def submit_many(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict]:
         """Judge messages as `submit` would one after the other, with one verification for all of them.
@@ -130,8 +138,7 @@ class Verifier:
             A verdict for each, in order. Of two messages on one message id the first one counts as first.
 
         Raises:
-            As `submit`. Messages before the one at which a store failed may have been accepted; those after
-                it were not.
+            As `submit`. Other messages than the one at which a store failed may have been accepted.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
         verdicts: list[Verdict] = []
@@ -141,16 +148,13 @@ class Verifier:
             verdicts.append(outcome)
         return verdicts
 
-    def outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> Iterator[Verdict | Exception]:
+    def outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict | Exception]:
         """Judge messages as `submit_many` does, where one that has no verdict does not end the others.
-
-        The first step verifies all of them; each further one remembers one message. Messages that are not
-        asked for are not remembered.
 
         Args:
             messages: pairs of proof and signal.
 
-        Yields:
+        Returns:
             For each message in order its verdict, or the error that `submit` would have raised for it.
 
         Raises:
@@ -159,33 +163,101 @@ class Verifier:
         """
         for proof, signal in messages:
             check_message(proof, signal)
-        screened = [self._screened(proof, signal) for proof, signal in messages]
-        pairs = [(found, proof) for found, (proof, _) in zip(screened, messages, strict=True)]
-        waiting = [proof for found, proof in pairs if isinstance(found, Epoch)]
-        answers = iter(self._key.verify_many(waiting, self._threads))
-        for found, proof in pairs:
-            yield self._outcome(found, proof, next(answers)) if isinstance(found, Epoch) else found
+        proofs = [proof for proof, _ in messages]
+        states = self._unknown(proofs, [self._context_of(*message) for message in messages])
+        waiting = [i for i, state in enumerate(states) if isinstance(state, Epoch)]
+        answers = self._key.verify_many([proofs[i] for i in waiting], self._threads)
+        failed = {i: _refused(error) for i, error in zip(waiting, answers, strict=True) if error is not None}
+        for i in waiting:
+            states[i] = failed[i] if i in failed else self._rooted(proofs[i], states[i])
+        return self._recorded(proofs, states, failed)
 
-    def _screened(self, proof: AnyProof, signal: bytes) -> Epoch | Verdict | Exception:
-        """All but the equation: the epoch of a message that may be good, or what became of it."""
+    def _context_of(self, proof: AnyProof, signal: bytes) -> Epoch | Verdict | Exception:
+        """The epoch of a message whose context is right, or what became of it."""
         try:
-            epoch = self._check_context(proof, signal)
-            return Duplicate() if self._is_known(epoch, proof) else epoch
+            return self._check_context(proof, signal)
         except (ProofRejected, InputError) as error:
             return _refused(error)
-        except Exception as error:  # noqa: BLE001 - whatever a store raises is this message's
+        except Exception as error:  # noqa: BLE001 - whatever a clock or a store raises is this message's
             return error
 
-    def _outcome(
-        self, epoch: Epoch, proof: AnyProof, answer: InputError | InvalidProof | None
-    ) -> Verdict | Exception:
+    def _unknown(self, proofs: list[AnyProof], states: list[_State]) -> list[_State]:
+        """The states, where messages whose shares are all in the log have become duplicates.
+
+        This may shorten the way to DUPLICATE and to nothing else.
+        """
+        keys = [
+            (state, share)
+            for proof, state in zip(proofs, states, strict=True)
+            if isinstance(state, Epoch)
+            for share in proof.shares
+        ]
         try:
-            if answer is None:
-                return self._record(epoch, proof)
-            # An earlier message of the batch may have brought the same share by now.
-            return Duplicate() if self._is_known(epoch, proof) else _refused(answer)
+            known = self._log.peek_many([(epoch, share.nullifier or 0) for epoch, share in keys])
+        except Exception as error:  # noqa: BLE001 - as above, and no message passes it
+            return [error if isinstance(state, Epoch) else state for state in states]
+        found = iter([(there, share) for there, (_, share) in zip(known, keys, strict=True)])
+        judged: list[_State] = []
+        for proof, state in zip(proofs, states, strict=True):
+            if not isinstance(state, Epoch):
+                judged.append(state)
+                continue
+            pairs = [next(found) for _ in proof.shares]
+            unsure = [there for there, _ in pairs if isinstance(there, StoreUnavailable)]
+            same = all(there == share for there, share in pairs)
+            judged.append(unsure[0] if unsure else Duplicate() if same else state)
+        return judged
+
+    def _rooted(self, proof: AnyProof, state: _State) -> _State:
+        """The state again, unless a slashing during the verification has retired the root."""
+        try:
+            self._check_root(proof)
+        except UnknownRoot as error:
+            return _refused(error)
         except Exception as error:  # noqa: BLE001 - as above
             return error
+        return state
+
+    def _recorded(
+        self, proofs: list[AnyProof], states: list[_State], failed: dict[int, Invalid]
+    ) -> list[Verdict | Exception]:
+        """The outcomes, once all messages whose state is an epoch are in the log."""
+        ready = [i for i, state in enumerate(states) if isinstance(state, Epoch)]
+        taken = dict(zip(ready, self._claimed(proofs, states, ready), strict=True))
+        brought: dict[tuple[int, int | None], Share] = {}
+        outcomes: list[Verdict | Exception] = []
+        for i, (proof, state) in enumerate(zip(proofs, states, strict=True)):
+            named = {(proof.external_nullifier, share.nullifier): share for share in proof.shares}
+            if i in taken:
+                outcomes.append(self._outcome(proof, taken[i]))
+                if taken[i] == ():
+                    brought |= named
+            elif i in failed and all(brought.get(name) == share for name, share in named.items()):
+                outcomes.append(Duplicate())  # an earlier message of the batch brought the same shares
+            else:
+                assert not isinstance(state, Epoch)
+                outcomes.append(state)
+        return outcomes
+
+    def _claimed(
+        self, proofs: list[AnyProof], states: list[_State], ready: list[int]
+    ) -> Sequence[Taken | Exception]:
+        claims = [(state, proofs[i].shares) for i in ready if isinstance(state := states[i], Epoch)]
+        if not claims:
+            return []
+        try:
+            self._forget_ended(claims[-1][0])
+            return self._log.insert_or_get_many(claims)
+        except Exception as error:  # noqa: BLE001 - as above
+            return [error] * len(claims)
+
+    def _outcome(self, proof: AnyProof, taken: Taken | Exception) -> Verdict | Exception:
+        if isinstance(taken, Exception):
+            return taken
+        try:
+            return self._verdict(proof, taken)
+        except IntegrityAlarm as alarm:
+            return alarm
 
     def _check_context(self, proof: AnyProof, signal: bytes) -> Epoch:
         if len(proof.public_inputs) != self._key.public_inputs:
@@ -208,23 +280,11 @@ class Verifier:
         if proof.root not in self._roots:
             raise UnknownRoot("root: expected one of the window of recent roots, got another")
 
-    def _is_known(self, epoch: Epoch, proof: AnyProof) -> bool:
-        """Are all of these very shares in the log; may shorten the way to DUPLICATE and to nothing else."""
-        return all(
-            share.nullifier is not None and self._log.peek(epoch, share.nullifier) == share
-            for share in proof.shares
-        )
-
-    def _record(self, epoch: Epoch, proof: AnyProof) -> Verdict:
-        try:
-            # A slashing during the verification may have retired the root.
-            self._check_root(proof)
-        except UnknownRoot as error:
-            return _refused(error)
-        self._forget_ended(epoch)
-        before = {share.nullifier: share for share in self._log.insert_or_get(epoch, proof.shares)}
-        if not before:
+    def _verdict(self, proof: AnyProof, taken: Taken) -> Verdict:
+        """What the log's answer means for a verified message."""
+        if not taken:
             return Valid()
+        before = {share.nullifier: share for share in taken}
         for share in proof.shares:
             known = before.get(share.nullifier, share)
             if known.x != share.x:

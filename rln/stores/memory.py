@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from rln.argument import nonzero, whole
-from rln.bounds import MAX_LIMIT_BITS
+from rln.argument import nonzero, plain_bytes, whole
 from rln.epoch import Epoch
-from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
+from rln.errors import StoreUnavailable
+from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim
 from rln.share import Share
+from rln.stores.refusals import (
+    budget_is_spent,
+    check_reservation,
+    epoch_is_over,
+    forgotten,
+    goes_with_another,
+    never_reserved,
+)
 
 
-class MemoryNullifierLog:
+class MemoryNullifierLog(NullifierLog):
     """A `NullifierLog` in memory. After a restart every message of the running epoch is new to it."""
 
     def __init__(self) -> None:
@@ -32,53 +41,75 @@ class MemoryNullifierLog:
     def __repr__(self) -> str:
         return f"MemoryNullifierLog({len(self)} shares)"
 
-    def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
-        """Return the share that is known for the nullifier in the epoch; see `NullifierLog`."""
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+        """Return the shares that are known; see `NullifierLog`."""
         with self._lock:
-            self._refuse_forgotten(epoch)
-            return self._shares.get(epoch.external_nullifier, {}).get(nullifier)
+            return [
+                self._refusal(epoch) or self._shares.get(epoch.external_nullifier, {}).get(nullifier)
+                for epoch, nullifier in keys
+            ]
 
-    def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> tuple[Share, ...]:
-        """Insert all shares, or return those that are taken; see `NullifierLog`."""
-        new: dict[int, Share] = {}
-        for share in shares:
-            if share.nullifier is None or share.nullifier in new:
-                raise ParameterError("shares: expected one nullifier each, all different")
-            new[share.nullifier] = share
-        if not new:
-            raise ParameterError("shares: expected at least one, got none")
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         with self._lock:
-            self._refuse_forgotten(epoch)
-            known = self._shares.setdefault(epoch.external_nullifier, {})
-            self._ends[epoch.external_nullifier] = max(
-                epoch.end, self._ends.get(epoch.external_nullifier, epoch.end)
-            )
-            taken = tuple(known[nullifier] for nullifier in new if nullifier in known)
-            if not taken:
-                known.update(new)
-            return taken
+            return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
 
-    def forget(self, before: int) -> int:
+    def _insert_or_get(self, epoch: Epoch, new: dict[int, Share]) -> Taken:
+        known = self._shares.setdefault(epoch.external_nullifier, {})
+        end = self._ends.get(epoch.external_nullifier, epoch.end)
+        self._ends[epoch.external_nullifier] = max(epoch.end, end)
+        taken = tuple(known[nullifier] for nullifier in new if nullifier in known)
+        if not taken:
+            known.update(new)
+        return taken
+
+    def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`."""
         whole(before, "before", 0, 1 << 62)
         with self._lock:
-            if before <= self._forgotten:
-                return 0
-            self._forgotten = before
-            ended = [key for key, end in self._ends.items() if end <= before]
-            for key in ended:
+            self._forgotten = max(before, self._forgotten)
+            for key in [key for key, end in self._ends.items() if end <= self._forgotten]:
                 del self._ends[key]
-            return sum(len(self._shares.pop(key)) for key in ended)
+                del self._shares[key]
 
-    def _refuse_forgotten(self, epoch: Epoch) -> None:
-        if epoch.end <= self._forgotten:
-            raise StoreUnavailable(
-                f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
-                f"{self._forgotten} is forgotten; has the clock gone back?"
-            )
+    def close(self) -> None:
+        """Do nothing: the memory stays while the log does."""
+
+    def _refusal(self, epoch: Epoch) -> StoreUnavailable | None:
+        return forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
 
 
-class MemoryMessageIds:
+class MemoryMark:
+    """A high-water mark that lives with the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seconds = 0
+
+    def raise_to(self, seconds: int) -> int:
+        """Raise the mark; see `HighWaterMark`."""
+        with self._lock:
+            self._seconds = max(whole(seconds, "seconds", 0, 1 << 62), self._seconds)
+            return self._seconds
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What one member did in one epoch.
+
+    Attributes:
+        used: ids given out; the next one is this.
+        bound: the x that each id goes with, None where it is not known yet.
+        messages: by their x.
+    """
+
+    used: int = 0
+    bound: dict[int, int | None] = field(default_factory=dict)
+    messages: dict[int, bytes] = field(default_factory=dict)
+
+
+class MemoryMessageIds(MessageIdAllocator):
     """A `MessageIdAllocator` in memory.
 
     After a restart it starts at 0 again: a member who goes on sending in the
@@ -87,29 +118,55 @@ class MemoryMessageIds:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._used: dict[tuple[int, bytes], dict[int, int]] = {}
+        self._members: dict[tuple[int, bytes], dict[int, _Spent]] = {}
 
-    def reserve(self, commitment: int, epoch: Epoch, limit: int, count: int = 1) -> range:
+    def introduce(self, commitment: int) -> None:
+        """Do nothing: this allocator believes that every identity is new; see `MessageIdAllocator`."""
+        nonzero(commitment, "commitment")
+
+    def reserve(
+        self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
+    ) -> range:
         """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
 
         It remembers the newest epoch of each member and the one before it, and refuses older ones.
         """
-        nonzero(commitment, "commitment")
-        whole(limit, "limit", 1, 1 << MAX_LIMIT_BITS)
-        whole(count, "count", 1, 1 << MAX_LIMIT_BITS)
+        check_reservation(commitment, limit, count, x)
         with self._lock:
-            used = self._used.setdefault((commitment, epoch.identifier), {})
-            newest = max(used, default=epoch.index)
+            member = self._members.setdefault((commitment, epoch.identifier), {})
+            newest = max(member, default=epoch.index)
             if epoch.index < newest - 1:
-                raise StoreUnavailable(
-                    f"message ids: epoch {epoch.index} is over, {newest} was used; has the clock gone back?"
-                )
-            first = used.get(epoch.index, 0)
+                raise epoch_is_over(epoch.index, newest)
+            spent = member.setdefault(epoch.index, _Spent())
+            first = spent.used
             if first + count > limit:
-                raise RateLimitReached(
-                    f"message ids: {limit} messages in epoch {epoch.index} are the limit, {first} are used"
-                )
-            used[epoch.index] = first + count
-            for index in [index for index in used if index < max(newest, epoch.index) - 1]:
-                del used[index]
+                raise budget_is_spent(epoch.index, limit, first)
+            spent.used = first + count
+            for i in range(first, first + count):
+                spent.bound[i] = x
+            for index in [index for index in member if index < max(newest, epoch.index) - 1]:
+                del member[index]
             return range(first, first + count)
+
+    def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
+        """Remember the message of reserved ids; see `MessageIdAllocator`."""
+        nonzero(x, "x")
+        plain_bytes(message, "message")
+        with self._lock:
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
+            if not ids or any(i not in spent.bound for i in ids):
+                raise never_reserved(epoch.index)
+            if any(spent.bound[i] not in (None, x) for i in ids):
+                raise goes_with_another(epoch.index)
+            for i in ids:
+                spent.bound[i] = x
+            spent.messages[x] = message
+
+    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
+        """Return the message that was kept for this x; see `MessageIdAllocator`."""
+        with self._lock:
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
+            return spent.messages.get(x)
+
+    def close(self) -> None:
+        """Do nothing: the memory stays while the allocator does."""

@@ -1,0 +1,52 @@
+"""Refusals: what stores of every kind refuse in the same words."""
+
+from __future__ import annotations
+
+from rln.argument import nonzero, whole
+from rln.bounds import MAX_LIMIT_BITS
+from rln.epoch import Epoch
+from rln.errors import RateLimitReached, StoreUnavailable
+
+
+def forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
+    """Say that a log has dropped an epoch."""
+    return StoreUnavailable(
+        f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
+        f"{before} is forgotten; has the clock gone back?"
+    )
+
+
+def check_reservation(commitment: int, limit: int, count: int, x: int | None) -> None:
+    """Check the arguments of `MessageIdAllocator.reserve`.
+
+    Raises:
+        FieldRangeError: commitment or x is not a field element.
+        ParameterError: one of them is 0, or limit or count is outside its range.
+    """
+    nonzero(commitment, "commitment")
+    whole(limit, "limit", 1, 1 << MAX_LIMIT_BITS)
+    whole(count, "count", 1, 1 << MAX_LIMIT_BITS)
+    if x is not None:
+        nonzero(x, "x")
+
+
+def epoch_is_over(index: int, newest: int) -> StoreUnavailable:
+    """Say that an allocator gives out no more ids of an old epoch."""
+    return StoreUnavailable(
+        f"message ids: epoch {index} is over, {newest} was used; has the clock gone back?"
+    )
+
+
+def budget_is_spent(index: int, limit: int, used: int) -> RateLimitReached:
+    """Say that too few ids are left in an epoch."""
+    return RateLimitReached(f"message ids: {limit} messages in epoch {index} are the limit, {used} are used")
+
+
+def never_reserved(index: int) -> StoreUnavailable:
+    """Say that a message came with ids that nobody reserved."""
+    return StoreUnavailable(f"message ids: expected ids that were reserved in epoch {index}, got others")
+
+
+def goes_with_another(index: int) -> StoreUnavailable:
+    """Say that an id already goes with another message: to send both would publish the secret."""
+    return StoreUnavailable(f"message ids: an id of epoch {index} goes with another message already")
