@@ -267,8 +267,8 @@ class EpochClock:
             self._marked = mark.raise_to(int(seconds))
         if seconds < self._marked - self._skew:
             raise StoreUnavailable(
-                f"clock: it was {self._marked} before and is {int(seconds)} now; it has gone back by more than "
-                f"{self._skew} seconds"
+                f"clock: it was {self._marked} before and is {int(seconds)} now; it has gone back by "
+                f"more than {self._skew} seconds"
             )
 
     def epoch(self, index: int) -> Epoch:

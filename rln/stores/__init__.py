@@ -1,1 +1,138 @@
-"""What is remembered: adapters for the protocols of `rln.ports`."""
+"""What is remembered: adapters for the protocols of `rln.ports`, chosen by a URI.
+
+    log = rln.stores.open_log("sqlite:///log.db", clock)              shares of accepted messages
+    ids = rln.stores.open_message_ids()                                a client's message ids
+    members = rln.stores.open_members("postgresql://host/rln", 20)     who is in a group
+    mark = rln.stores.open_mark("sqlite:///log.db")                    the highest time that was seen
+
+A module of a database is imported when its URI is opened, so its driver is needed only then. All fail closed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rln.epoch import HighWaterMark
+from rln.errors import StoreUnavailable
+from rln.ports import Clock, MessageIdAllocator, NullifierLog
+from rln.stores.place import state_directory
+from rln.stores.uri import StoreUri
+
+if TYPE_CHECKING:
+    from rln.ports import MemberRegistry
+
+LOGS = ("memory", "sqlite", "redis", "rediss", "redis+sentinel", "redis+cluster")
+MEMBERS = ("memory", "sqlite", "postgresql")
+FILES = ("memory", "sqlite")
+
+
+def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
+    """Open a nullifier log, and make it when it is not there.
+
+    Args:
+        uri: memory://, sqlite:///path, redis://, rediss://, redis+sentinel://, redis+cluster://, or a
+            valkey twin; see `rln.stores.uri`.
+        clock: of the verifiers; says how long shares must be remembered.
+        new: nothing was accepted in a running epoch before, here or elsewhere. Without it a log that was not
+            there refuses the epochs that were open by then, since it might be one that was lost.
+
+    Raises:
+        ParameterError: not such a URI.
+        StoreUnavailable: it cannot be reached, or its settings could lose shares.
+    """
+    where = StoreUri.parse(uri, LOGS)
+    if where.scheme == "memory":
+        from rln.stores.memory import MemoryNullifierLog
+
+        where.refuse_options()
+        return MemoryNullifierLog()
+    if where.scheme == "sqlite":
+        from rln.stores.sqlite_log import SqliteNullifierLog
+
+        where.refuse_options()
+        return SqliteNullifierLog(where.path, clock, new=new)
+    from rln.stores.redis_log import open_redis_log
+
+    return open_redis_log(where, clock, new=new)
+
+
+def open_mark(uri: str) -> HighWaterMark:
+    """Open a high-water mark for an `EpochClock`; a SQLite log's file holds one, too.
+
+    Args:
+        uri: memory://, or sqlite:///path.
+
+    Raises:
+        ParameterError: not such a URI.
+        StoreUnavailable: the file cannot be used.
+    """
+    where = StoreUri.parse(uri, FILES)
+    where.refuse_options()
+    if where.scheme == "memory":
+        from rln.stores.memory import MemoryMark
+
+        return MemoryMark()
+    from rln.stores.sqlite_log import SqliteMark
+
+    return SqliteMark(where.path)
+
+
+def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
+    """Open a member registry, and make it when it is not there.
+
+    Args:
+        uri: memory://, sqlite:///path, or postgresql://.
+        depth: of the membership tree, 1 to 32; that of the registry if there is one.
+        limit_bits: limits are 1 to 2^limit_bits, as for `Group`.
+
+    Raises:
+        ParameterError: not such a URI, or a registry of another depth or limit.
+        StoreUnavailable: it cannot be reached.
+    """
+    where = StoreUri.parse(uri, MEMBERS)
+    where.refuse_options()
+    if where.scheme == "memory":
+        from rln.registry import MemoryRegistry
+
+        return MemoryRegistry(depth, limit_bits)
+    if where.scheme == "sqlite":
+        from rln.stores.sqlite_members import SqliteRegistry
+
+        return SqliteRegistry(where.path, depth, limit_bits)
+    from rln.stores.postgres_members import PostgresRegistry
+
+    return PostgresRegistry(uri, depth, limit_bits)
+
+
+def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
+    """Open a client's message-id allocator.
+
+    Args:
+        uri: sqlite:///path, or memory://; None is `message-ids.db` in the user's state directory, which is
+            made when it is missing.
+
+    Raises:
+        ParameterError: not such a URI.
+        StoreUnavailable: the file cannot be used.
+    """
+    if uri is None:
+        folder = state_directory()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"message ids: {folder}: {error.strerror}") from error
+        from rln.stores.message_ids import SqliteMessageIds
+
+        return SqliteMessageIds(folder / "message-ids.db")
+    where = StoreUri.parse(uri, FILES)
+    where.refuse_options()
+    if where.scheme == "memory":
+        from rln.stores.memory import MemoryMessageIds
+
+        return MemoryMessageIds()
+    from rln.stores.message_ids import SqliteMessageIds
+
+    return SqliteMessageIds(where.path)
+
+
+__all__ = ["open_log", "open_mark", "open_members", "open_message_ids"]

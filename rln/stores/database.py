@@ -230,7 +230,7 @@ def _given_up(connection: sqlite3.Connection | None) -> sqlite3.Connection | Non
 
 
 def _is_passing(error: sqlite3.Error) -> bool:
-    """Tell whether nothing is wrong with the file: somebody else held it too long, or a statement was wrong."""
+    """Tell whether the file is sound: somebody else held it too long, or a statement was wrong."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)) or (
         code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from rln.epoch import Epoch, EpochClock, rln_identifier
 from rln.errors import FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
-from rln.stores.memory import MemoryMessageIds
-
-ADAPTERS: dict[str, Callable[[], MessageIdAllocator]] = {"memory": MemoryMessageIds}
+from tests.stores.adapters import MESSAGE_IDS
 
 
-@pytest.fixture(params=ADAPTERS)
-def ids(request: pytest.FixtureRequest) -> MessageIdAllocator:
-    return ADAPTERS[request.param]()
+@pytest.fixture(params=MESSAGE_IDS)
+def ids(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MessageIdAllocator]:
+    opened = MESSAGE_IDS[request.param](request, tmp_path)
+    for commitment in (7, 8):
+        opened.introduce(commitment)
+    yield opened
+    opened.close()
 
 
 def epoch(index: int, application: str = "example.com", period: int = 60) -> Epoch:
@@ -123,3 +126,60 @@ def test_threads_never_share_an_id(ids: MessageIdAllocator) -> None:
         thread.join()
     assert sorted(got) == list(range(999))
     assert len(reached) == 8
+
+
+def test_a_kept_message_comes_back_byte_for_byte(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    first = ids.reserve(7, now, 5, x=21)
+    assert ids.recall(7, now, 21) is None
+    ids.keep(7, now, first, 21, b"message")
+    later = ids.reserve(7, now, 5)
+    ids.keep(7, now, later, 22, b"another")
+    assert (ids.recall(7, now, 21), ids.recall(7, now, 22)) == (b"message", b"another")
+    for stranger in ((8, now), (7, epoch(11)), (7, epoch(10, "example.org"))):
+        assert ids.recall(*stranger, 21) is None
+
+
+def test_of_two_messages_for_one_x_the_newer_comes_back(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    for message in (b"first", b"second"):
+        ids.keep(7, now, ids.reserve(7, now, 5, x=21), 21, message)
+    assert ids.recall(7, now, 21) == b"second"
+
+
+def test_an_id_never_goes_with_a_second_x(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    bound, free = ids.reserve(7, now, 5, x=21), ids.reserve(7, now, 5)
+    with pytest.raises(StoreUnavailable, match="goes with another message"):
+        ids.keep(7, now, bound, 22, b"other")
+    ids.keep(7, now, free, 23, b"first")
+    ids.keep(7, now, free, 23, b"first")
+    with pytest.raises(StoreUnavailable, match="goes with another message"):
+        ids.keep(7, now, free, 24, b"second")
+    assert ids.recall(7, now, 22) is None
+    assert ids.recall(7, now, 24) is None
+    assert ids.recall(7, now, 23) == b"first"
+
+
+def test_only_reserved_ids_are_kept(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    ids.reserve(7, now, 5)
+    for commitment, place, taken in (
+        (7, now, range(1, 2)),
+        (8, now, range(0, 1)),
+        (7, epoch(11), range(0, 1)),
+    ):
+        with pytest.raises(StoreUnavailable, match="expected ids that were reserved"):
+            ids.keep(commitment, place, taken, 21, b"message")
+    with pytest.raises(StoreUnavailable, match="expected ids that were reserved"):
+        ids.keep(7, now, range(0), 21, b"message")
+
+
+def test_x_is_a_field_element_other_than_0(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    with pytest.raises(ParameterError, match="^x: "):
+        ids.reserve(7, now, 5, x=0)
+    reserved = ids.reserve(7, now, 5)
+    assert reserved == range(0, 1)
+    with pytest.raises(ParameterError, match="^x: "):
+        ids.keep(7, now, reserved, 0, b"message")
