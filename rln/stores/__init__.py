@@ -10,16 +10,11 @@ A module of a database is imported when its URI is opened, so its driver is need
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rln.epoch import HighWaterMark
 from rln.errors import StoreUnavailable
-from rln.ports import Clock, MessageIdAllocator, NullifierLog
+from rln.ports import Clock, MemberRegistry, MessageIdAllocator, NullifierLog
 from rln.stores.place import state_directory
 from rln.stores.uri import StoreUri
-
-if TYPE_CHECKING:
-    from rln.ports import MemberRegistry
 
 LOGS = ("memory", "sqlite", "redis", "rediss", "redis+sentinel", "redis+cluster")
 MEMBERS = ("memory", "sqlite", "postgresql")

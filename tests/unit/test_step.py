@@ -1,0 +1,100 @@
+"""Steps and their events: what happened, in columns."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from rln import scalar
+from rln.errors import FieldRangeError, ParameterError
+from rln.step import Change, Event, Events, Slashing, Step
+
+EVENTS = [
+    Event(5, Change.REGISTERED, 3, 77, 10),
+    Event(6, Change.REMOVED, 1, 78, 1),
+    Event(7, Change.SLASHED, 0, scalar.ORDER - 1, 1 << 16),
+]
+
+
+def test_events_in_columns_are_the_same_events() -> None:
+    events = Events.of(EVENTS)
+    assert list(events) == EVENTS
+    assert (len(events), events[0], events[-1]) == (3, EVENTS[0], EVENTS[2])
+    assert events[1:] == EVENTS[1:]
+    assert events == EVENTS
+    assert EVENTS == events
+    assert events == Events.of(tuple(EVENTS))
+    assert hash(events) == hash(Events.of(EVENTS))
+    assert events != EVENTS[:2]
+    assert events != "events"
+    assert (events.first, events.commitment(1)) == (5, (78).to_bytes(32, "little"))
+    assert Events.of(events) is events
+    assert list(Events.of([])) == []
+    for place in (3, -4):
+        with pytest.raises(IndexError):
+            events[place]
+
+
+def test_events_have_consecutive_numbers() -> None:
+    with pytest.raises(ParameterError, match="^events: expected consecutive numbers"):
+        Events.of([EVENTS[0], EVENTS[2]])
+
+
+def test_columns_are_of_one_length() -> None:
+    for changes, indices, commitments, limits in (
+        (b"\1", [1, 2], bytes(32), [1]),
+        (b"\1", [1], bytes(33), [1]),
+        (b"\1", [1], bytes(32), []),
+        (b"", [1], bytes(32), [1]),
+    ):
+        with pytest.raises(ParameterError, match="as many of each column"):
+            Events(1, changes, array("Q", indices), commitments, array("Q", limits))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ((0, Change.REMOVED, 0, 1, 1), ParameterError, "^event: expected 1 to"),
+        ((1, 2, 0, 1, 1), ParameterError, "^change: expected Change, got int"),
+        ((1, Change.REMOVED, -1, 1, 1), ParameterError, "^index: "),
+        ((1, Change.REMOVED, 1 << 32, 1, 1), ParameterError, "^index: "),
+        ((1, Change.REMOVED, 0, 0, 1), ParameterError, "^commitment: "),
+        ((1, Change.REMOVED, 0, scalar.ORDER, 1), FieldRangeError, "^commitment: "),
+        ((1, Change.REMOVED, 0, 1, 0), ParameterError, "^limit: "),
+        ((1, Change.REMOVED, 0, 1, (1 << 16) + 1), ParameterError, "^limit: "),
+    ],
+)
+def test_an_event_that_cannot_be(
+    arguments: tuple[object, ...], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        Event(*arguments)  # type: ignore[arg-type]
+
+
+def test_a_step_takes_events_in_any_form() -> None:
+    step = Step(1, 5, 1000, EVENTS)
+    assert step == Step(1, 5, 1000, tuple(EVENTS)) == Step(1, 5, 1000, Events.of(EVENTS))
+    assert step.columns is step.events
+    assert Step(0, 5, 0).events == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ((-1, 1, 0), ParameterError, "^step: "),
+        ((True, 1, 0), ParameterError, "^step: "),
+        ((0, 0, 0), ParameterError, "^root: "),
+        ((0, scalar.ORDER, 0), FieldRangeError, "^root: "),
+        ((0, 1, -1), ParameterError, "^at: "),
+        ((0, 1, 0.5), ParameterError, "^at: "),
+    ],
+)
+def test_a_step_that_cannot_be(arguments: tuple[object, ...], kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        Step(*arguments)  # type: ignore[arg-type]
+
+
+def test_when_a_slashing_is_due() -> None:
+    slashing = Slashing(5, 1000, 2000, None, ())
+    assert [slashing.is_due(now) for now in (999, 1000, 1999, 2000)] == [True, False, False, True]
