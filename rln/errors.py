@@ -10,8 +10,10 @@
       ProofRejected                  well formed, not acceptable; .reason is an enum
         InvalidProof  UnknownRoot  WrongEpoch  WrongSignal
       RateLimitReached               own budget for this epoch is spent; nothing was revealed
+      Overloaded                     too many messages at a time; this one was not judged: try later
       MembershipError
         NotAMember  AlreadyAMember  TreeFull
+      GroupRefused                   what is said of a group does not hold: key, order, leaves, size
       RecoveryError                  shares do not determine a secret
       StoreError                     the remembered state failed; original as __cause__
         StoreUnavailable             the store is unsure: nothing was accepted
@@ -97,6 +99,10 @@ class RateLimitReached(RlnError):
     """The member's own budget for this epoch is spent; nothing was revealed."""
 
 
+class Overloaded(RlnError):
+    """More messages came than can be judged, or than one source may send; this one was not judged: try later."""
+
+
 class MembershipError(RlnError):
     """The group and the request do not fit."""
 
@@ -111,6 +117,10 @@ class AlreadyAMember(MembershipError):
 
 class TreeFull(MembershipError):
     """No leaf is left."""
+
+
+class GroupRefused(RlnError):
+    """What is said of a group does not hold: signature, order of its steps, leaves and root, or its size."""
 
 
 class RecoveryError(RlnError):

@@ -1,0 +1,161 @@
+r"""Bulletin: what changed in a group between two of its steps, for members who keep its whole tree.
+
+    8 bytes   rln-bul\n
+    1 byte    format, 1
+    1 byte    depth
+    1 byte    limit_bits
+    u64       step that it continues from; 0 is the empty group
+    u64       step that it leads to
+    32 bytes  root at the first of them
+    32 bytes  root at the second
+    u64       unix time of the second, milliseconds
+    u64       index of the first new leaf
+    u64       number of new leaves
+    u64       number of leaves that are gone
+    leaves    new leaves in the order of their indices, 32 bytes each; 0 is one that has gone again
+    indices   of older leaves that are gone, u32 each, ascending
+
+Numbers are little-endian. A bulletin from step 0 is the whole tree, one from a later step is the rest of it,
+and both are the same for every reader: nobody tells by asking who he is. There are leaves in it and no
+commitments or limits, since a path needs no more. There is one root to reproduce, the last, so that nothing
+is in it that its reader does not check.
+
+A registrar signs these bytes (`rln.services.sync`); a `rln.replica.Replica` takes them.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from rln import scalar
+from rln.argument import plain_bytes, whole
+from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.errors import EncodingError, ParameterError
+
+MAGIC: Final = b"rln-bul\n"
+FORMAT: Final = 1
+
+MAX_BYTES: Final = 1 << 30
+"""Bytes of the largest bulletin, some 33 million leaves; a larger group comes in several."""
+
+_HEADER: Final = struct.Struct("<8sBBBQQ32s32sQQQQ")
+_INDEX: Final = struct.Struct("<I")
+_LAST_STEP: Final = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """The change of a group from one step to a later one.
+
+    Args:
+        depth: of the tree, 1 to 32.
+        limit_bits: limits are 1 to 2^limit_bits.
+        after: the step that it continues from, 0 or more.
+        last: the step that it leads to, above `after`.
+        before: root at `after`, a field element other than 0.
+        root: root at `last`, a field element other than 0.
+        at: unix time of `last` in milliseconds.
+        start: index of the first new leaf: the number of leaves that there were.
+        leaves: packed, 32 bytes each; a leaf of 0 has come and gone.
+        gone: indices below `start` whose leaves are 0 now, ascending.
+
+    Raises:
+        ParameterError: a number outside its range, or indices that are not ascending.
+        FieldRangeError: a root is not a field element.
+        EncodingError: the leaves are not `bytes`, or not 32 bytes each. Whether each is a field element the
+            tree looks at.
+    """
+
+    depth: int
+    limit_bits: int
+    after: int
+    last: int
+    before: int
+    root: int
+    at: int
+    start: int
+    leaves: bytes = field(repr=False)
+    gone: tuple[int, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        capacity = 1 << whole(self.depth, "depth", 1, MAX_DEPTH)
+        whole(self.limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+        whole(self.after, "after", 0, _LAST_STEP - 1)
+        whole(self.last, "last", self.after + 1, _LAST_STEP)
+        for name, root in (("before", self.before), ("root", self.root)):
+            if scalar.check(root, name) == 0:
+                raise ParameterError(f"{name}: expected a field element other than 0, got 0")
+        whole(self.at, "at", 0, _LAST_STEP)
+        whole(self.start, "start", 0, capacity)
+        count, rest = divmod(len(plain_bytes(self.leaves, "leaves")), scalar.SIZE)
+        if rest:
+            raise EncodingError(f"leaves: expected {scalar.SIZE} bytes each, got {rest} bytes more")
+        whole(count, "number of leaves", 0, capacity - self.start)
+        if type(self.gone) is not tuple:
+            raise ParameterError(f"gone: expected tuple, got {type(self.gone).__name__}")
+        least = 0
+        for index in self.gone:
+            least = whole(index, "gone", least, self.start - 1) + 1
+
+    @property
+    def count(self) -> int:
+        """Number of new leaves."""
+        return len(self.leaves) // scalar.SIZE
+
+    def encode(self) -> bytes:
+        """The bytes to be signed.
+
+        Raises:
+            ParameterError: more than `MAX_BYTES`.
+        """
+        size = _HEADER.size + len(self.leaves) + _INDEX.size * len(self.gone)
+        if size > MAX_BYTES:
+            raise ParameterError(f"bulletin: expected at most {MAX_BYTES} bytes, got {size}")
+        header = _HEADER.pack(
+            MAGIC, FORMAT, self.depth, self.limit_bits, self.after, self.last,
+            scalar.encode(self.before, "before"), scalar.encode(self.root, "root"),
+            self.at, self.start, self.count, len(self.gone),
+        )  # fmt: skip
+        return header + self.leaves + struct.pack(f"<{len(self.gone)}I", *self.gone)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read the bytes of a bulletin, with nothing behind them.
+
+        Its lengths are looked at before anything is copied.
+
+        Raises:
+            EncodingError: not a bulletin, another length, or more than `MAX_BYTES`.
+            ParameterError, FieldRangeError: numbers that no bulletin has.
+        """
+        if not _HEADER.size <= len(plain_bytes(data, "bulletin")) <= MAX_BYTES:
+            raise EncodingError(
+                f"bulletin: expected {_HEADER.size} to {MAX_BYTES} bytes, got {len(data)}"
+            )
+        magic, form, depth, limit_bits, after, last, before, root, at, start, count, gone = (
+            _HEADER.unpack_from(data)
+        )
+        if magic != MAGIC:
+            raise EncodingError("bulletin: expected its first eight bytes, got those of another file")
+        if form != FORMAT:
+            raise EncodingError(f"bulletin: format: expected {FORMAT}, got {form}")
+        end = _HEADER.size + scalar.SIZE * count
+        size = end + _INDEX.size * gone
+        if size != len(data):
+            raise EncodingError(
+                f"bulletin: expected {size} bytes for {count} new and {gone} gone leaves, got {len(data)}"
+            )
+        return cls(
+            depth=depth,
+            limit_bits=limit_bits,
+            after=after,
+            last=last,
+            before=scalar.decode(before, "before"),
+            root=scalar.decode(root, "root"),
+            at=at,
+            start=start,
+            leaves=data[_HEADER.size : end],
+            gone=struct.unpack_from(f"<{gone}I", data, end),
+        )

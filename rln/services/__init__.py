@@ -1,0 +1,1 @@
+"""Services: what runs around a group and its messages."""

@@ -1,0 +1,267 @@
+"""Sync: bulletins signed by a registrar, from his key file to the replicas of his members.
+
+A signed bulletin is its bytes and a 64-byte Ed25519 signature over all of them. The signature is looked at
+before anything is read from them. One key speaks for one group: a reader who pins it takes no other group's
+bulletins.
+
+Needs the extra `sync` (cryptography).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from rln.argument import fixed_bytes, plain_bytes, whole
+from rln.bulletin import MAX_BYTES, Bulletin
+from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
+from rln.lowlevel import hashes
+from rln.ports import RegistryReader
+from rln.scalar import SIZE
+from rln.step import Change, Events, Stay, Step
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+PUBLIC_KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+MAX_SIGNED_BYTES: Final = MAX_BYTES + SIGNATURE_BYTES
+
+_KEY_FILE_BYTES: Final = 1 << 12
+_STEPS: Final = 256
+_FEW: Final = 256
+_CURVE_MODULUS: Final = 2**255 - 19
+_CURVE_D: Final = -121665 * pow(121666, -1, _CURVE_MODULUS) % _CURVE_MODULUS
+
+
+class RegistrarKey:
+    """A registrar's Ed25519 key pair; make one with `new` and open its file with `load`."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+
+    @classmethod
+    def new(cls, path: Path) -> RegistrarKey:
+        """Make a key pair and write it to a new file of mode 0600, PKCS #8 in PEM.
+
+        Raises:
+            OSError: the file exists, or cannot be made.
+            ParameterError: cryptography is not installed.
+        """
+        serialization, ed25519 = _cryptography()
+        key = ed25519.Ed25519PrivateKey.generate()
+        content = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
+        return cls(key)
+
+    @classmethod
+    def load(cls, path: Path) -> RegistrarKey:
+        """Open a key file that nobody but its owner may read.
+
+        Raises:
+            OSError: it cannot be read.
+            EncodingError: not a file with an Ed25519 key in PEM, without a password.
+            ParameterError: others may read it, or cryptography is not installed.
+        """
+        serialization, ed25519 = _cryptography()
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            if mode & 0o077:
+                raise ParameterError(f"{path}: expected mode 0600, got {mode:04o}: others may read it")
+            content = file.read(_KEY_FILE_BYTES)
+        try:
+            key = serialization.load_pem_private_key(content, password=None)
+        except (ValueError, TypeError, _unsupported()):  # the cause is left out: it may quote the file
+            raise EncodingError(f"{path}: expected an Ed25519 key in PEM without a password") from None
+        if not isinstance(key, ed25519.Ed25519PrivateKey):
+            raise EncodingError(f"{path}: expected an Ed25519 key, got one of another kind")
+        return cls(key)
+
+    @property
+    def public_key(self) -> bytes:
+        """The 32 bytes that readers pin."""
+        return self._key.public_key().public_bytes_raw()
+
+    def sign(self, bulletin: Bulletin) -> bytes:
+        """Return the bulletin's bytes with their signature.
+
+        Raises:
+            ParameterError: a bulletin that is too large.
+        """
+        content = bulletin.encode()
+        return content + self._key.sign(content)
+
+    def __repr__(self) -> str:
+        return f"RegistrarKey(public {self.public_key.hex()})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("RegistrarKey: it holds a secret and cannot be copied or pickled")
+
+
+def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
+    """Check the signature of a bulletin, then read it.
+
+    Args:
+        data: as it came.
+        public_key: 32 bytes, the one that the reader has pinned.
+
+    Raises:
+        GroupRefused: another key's signature, or changed bytes.
+        InputError: not a bulletin; a key that is none; cryptography is not installed.
+    """
+    _, ed25519 = _cryptography()
+    from cryptography.exceptions import InvalidSignature
+
+    check_public_key(public_key)
+    if not SIGNATURE_BYTES < len(plain_bytes(data, "bulletin")) <= MAX_SIGNED_BYTES:
+        raise EncodingError(
+            f"bulletin: expected {SIGNATURE_BYTES} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
+        )
+    try:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(public_key)
+    except ValueError as error:
+        raise EncodingError("public key: expected a point of the curve, got none") from error
+    content = data[:-SIGNATURE_BYTES]
+    try:
+        key.verify(data[-SIGNATURE_BYTES:], content)
+    except InvalidSignature as error:
+        raise GroupRefused("bulletin: not signed by the key that was pinned, or changed since") from error
+    return Bulletin.decode(content)
+
+
+def bulletin_since(
+    registry: RegistryReader,
+    after: int = 0,
+    until: int | None = None,
+    *,
+    threads: int | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Bulletin:
+    """Gather what changed in a group after a step.
+
+    Args:
+        registry: the group's.
+        after: the step to continue from; 0 is the empty group, and gives the whole tree.
+        until: the step to lead to; None is the newest one.
+        threads: for many leaves, 1 to 256; None is as many as the machine has.
+        progress: is called with the part done, 0.0 to 1.0.
+
+    Raises:
+        ParameterError: nothing has changed since `after`, or there is no such step.
+        StoreUnavailable: the registry cannot be asked.
+    """
+    head = registry.head()
+    if head.number == 0:
+        raise ParameterError("group: expected a step, got none: nobody has joined yet")
+    last = whole(head.number if until is None else until, "until", 1, head.number)
+    whole(after, "after", 0, last - 1)
+    (before,) = registry.steps_after(after - 1, 1)
+    start = bisect_right(range(head.next_index), after, key=lambda index: _stay(registry, index).joined)
+    leaves, removed, slashed = bytearray(), set[int](), set[int]()
+    step = before
+    for step in _steps(registry, after, last):
+        leaves += _leaves(step.columns, threads)
+        removed |= _indices(step.columns, Change.REMOVED)
+        slashed |= _indices(step.columns, Change.SLASHED)
+        progress((step.number - after) / (last - after))
+    # A slashed member may have left before, and his leaf with him.
+    older = {i for i in slashed if i < start and (_stay(registry, i).left or last) > after}
+    older |= {i for i in removed if i < start}
+    for index in removed | slashed:
+        if index >= start:
+            leaves[(index - start) * SIZE : (index - start + 1) * SIZE] = bytes(SIZE)
+    return Bulletin(
+        depth=registry.depth,
+        limit_bits=registry.limit_bits,
+        after=after,
+        last=last,
+        before=before.root,
+        root=step.root,
+        at=step.at,
+        start=start,
+        leaves=bytes(leaves),
+        gone=tuple(sorted(older)),
+    )
+
+
+def _steps(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
+    """The steps after one of them, up to another."""
+    while after < last:
+        page = registry.steps_after(after, min(last - after, _STEPS))
+        if not page:
+            raise IntegrityAlarm(f"registry: expected step {after + 1}, got none")
+        yield from page
+        after = page[-1].number
+
+
+def _stay(registry: RegistryReader, index: int) -> Stay:
+    stay = registry.stay_at(index)
+    if stay is None:
+        raise IntegrityAlarm(f"registry: expected a registration at index {index}, got none")
+    return stay
+
+
+def _leaves(events: Events, threads: int | None) -> bytes:
+    """The leaves of those who registered, packed."""
+    pairs = [
+        events.commitment(place) + events.limits[place].to_bytes(SIZE, "little")
+        for place, change in enumerate(events.changes)
+        if change == Change.REGISTERED
+    ]
+    return hashes.poseidon_many(b"".join(pairs), 2, threads=1 if len(pairs) < _FEW else threads)
+
+
+def _indices(events: Events, change: Change) -> set[int]:
+    """The indices at which something happened."""
+    if bytes([change]) not in events.changes:
+        return set()
+    return {events.indices[place] for place, found in enumerate(events.changes) if found == change}
+
+
+def check_public_key(public_key: bytes) -> bytes:
+    """Return a key that may be pinned.
+
+    Raises:
+        EncodingError: not `bytes`, or not 32 of them.
+        ParameterError: a point of small order: under 32 zeros, for one, everybody can sign.
+    """
+    y = int.from_bytes(fixed_bytes(public_key, PUBLIC_KEY_BYTES, "public key"), "little") % 2**255
+    # Points of order 1, 2 and 4 have y = 0 or y^2 = 1. One of order 8 doubles to y = 0, so x^2 = -y^2 there,
+    # and the curve -x^2 + y^2 = 1 + d x^2 y^2 becomes d y^4 + 2 y^2 = 1.
+    if y * (y**2 - 1) * (_CURVE_D * y**4 + 2 * y**2 - 1) % _CURVE_MODULUS == 0:
+        raise ParameterError("public key: expected a point of large order: for this one everybody can sign")
+    return public_key
+
+
+def _cryptography() -> tuple[Any, Any]:
+    """The modules serialization and ed25519, imported at first use."""
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ModuleNotFoundError as error:
+        raise ParameterError("sync: signed bulletins need cryptography: install rln[sync]") from error
+    return serialization, ed25519
+
+
+def _unsupported() -> type[Exception]:
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return UnsupportedAlgorithm

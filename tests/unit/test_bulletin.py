@@ -1,0 +1,112 @@
+"""Bulletins: one encoding, lengths that are looked at first, and numbers that no bulletin has."""
+
+from dataclasses import replace
+
+import pytest
+
+from rln.bulletin import _HEADER, FORMAT, MAGIC, Bulletin
+from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
+from rln.scalar import ORDER
+
+PLAIN = Bulletin(
+    depth=3,
+    limit_bits=4,
+    after=2,
+    last=5,
+    before=7,
+    root=8,
+    at=1_700_000_000_000,
+    start=3,
+    leaves=b"".join(i.to_bytes(32, "little") for i in (9, 0, 10)),
+    gone=(0, 2),
+)
+
+
+def header(**changes):
+    """The bytes of PLAIN with some of the header's fields changed."""
+    names = (
+        "magic form depth limit_bits after last before root at start count gone"
+    ).split()  # fmt: skip
+    values = dict(zip(names, _HEADER.unpack_from(PLAIN.encode()), strict=True))
+    return _HEADER.pack(*{**values, **changes}.values()) + PLAIN.encode()[_HEADER.size :]
+
+
+def test_encode_and_decode():
+    data = PLAIN.encode()
+    assert Bulletin.decode(data) == PLAIN
+    assert len(data) == _HEADER.size + 3 * 32 + 2 * 4
+    assert PLAIN.count == 3
+    assert header() == data
+    empty = replace(PLAIN, leaves=b"", gone=())
+    assert Bulletin.decode(empty.encode()) == empty
+
+
+def test_every_other_length_is_refused():
+    data = PLAIN.encode()
+    for n in range(len(data)):
+        with pytest.raises(EncodingError, match="bulletin: expected"):
+            Bulletin.decode(data[:n])
+    with pytest.raises(EncodingError, match="bulletin: expected"):
+        Bulletin.decode(data + b"\0")
+    with pytest.raises(EncodingError, match="expected bytes"):
+        Bulletin.decode(bytearray(data))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "words"),
+    [
+        ({"magic": b"rln-key\n"}, EncodingError, "those of another file"),
+        ({"form": FORMAT + 1}, EncodingError, "format: expected 1, got 2"),
+        ({"count": 2**63}, EncodingError, "for 9223372036854775808 new"),
+        ({"count": 2**64 - 1, "gone": 2**64 - 1}, EncodingError, "new and"),
+        ({"gone": 3}, EncodingError, "3 gone leaves"),
+        ({"depth": 0}, ParameterError, "depth: expected 1 to 32, got 0"),
+        ({"depth": 2}, ParameterError, "number of leaves: expected 0 to 1, got 3"),
+        ({"depth": 33}, ParameterError, "depth"),
+        ({"limit_bits": 0}, ParameterError, "limit_bits"),
+        ({"limit_bits": 17}, ParameterError, "limit_bits"),
+        ({"after": 5}, ParameterError, "last: expected 6"),
+        ({"last": 2}, ParameterError, "last: expected 3"),
+        ({"last": 2**63}, ParameterError, "last"),
+        ({"before": bytes(32)}, ParameterError, "before: expected a field element other than 0"),
+        ({"root": bytes(32)}, ParameterError, "root: expected a field element other than 0"),
+        ({"root": ORDER.to_bytes(32, "little")}, FieldRangeError, "root"),
+        ({"before": b"\xff" * 32}, FieldRangeError, "before"),
+        ({"at": 2**63}, ParameterError, "at"),
+        ({"start": 6}, ParameterError, "number of leaves: expected 0 to 2, got 3"),
+        ({"start": 9}, ParameterError, "start"),
+        ({"start": 2}, ParameterError, "gone: expected 1 to 1, got 2"),
+        ({"start": 0}, ParameterError, "gone"),
+    ],
+)
+def test_headers_that_no_bulletin_has(changes, error, words):
+    with pytest.raises(error, match=words):
+        Bulletin.decode(header(**changes))
+
+
+@pytest.mark.parametrize("gone", [(2, 0), (1, 1), (-1,), (3,), (True,), (0.0,)])
+def test_indices_ascend_below_the_new_ones(gone):
+    with pytest.raises(ParameterError, match="gone"):
+        replace(PLAIN, gone=gone)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"leaves": b"1"}, {"leaves": bytearray(32)}, {"gone": [0]}, {"depth": 3.0}, {"at": -1}, {"root": "8"}],
+)
+def test_values_of_other_kinds(changes):
+    with pytest.raises(InputError):
+        replace(PLAIN, **changes)
+
+
+def test_a_bulletin_has_a_largest_size(monkeypatch):
+    data = PLAIN.encode()
+    monkeypatch.setattr("rln.bulletin.MAX_BYTES", len(data) - 1)
+    with pytest.raises(ParameterError, match="expected at most"):
+        PLAIN.encode()
+    with pytest.raises(EncodingError, match="expected"):
+        Bulletin.decode(data)
+
+
+def test_the_first_bytes_say_what_it_is():
+    assert PLAIN.encode()[:9] == MAGIC + bytes([FORMAT])
