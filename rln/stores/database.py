@@ -3,8 +3,10 @@
 WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, since SQLite
 answers a setting that it did not take with the old value and no error.
 
-Connections belong to one process. A forked child never touches those of its parent, not even to close them:
-closing checkpoints a file that the parent is writing. It opens its own.
+Connections belong to one process. SQLite's idea of which locks a process holds is inherited by a fork, the
+locks are not: whoever opens the file beside an inherited connection holds none, and loses what he commits
+when the parent closes and removes the log. So nothing is in the middle of its use when a process forks, and
+the child closes, unused, what it inherited, before it opens its own.
 
 After an error of the disk nobody knows what is in the page cache and not on the disk. The connections are
 given up; the next one writes everything from the log to the file and asks the disk for it before it is used.
@@ -31,12 +33,47 @@ PATIENCE: Final = 10.0
 FULL: Final = 2
 """`PRAGMA synchronous`, as SQLite reads it back."""
 
+_FORK_PATIENCE: Final = 1.0
+"""Seconds that a fork waits for other threads to end their use of a file."""
+
 _abandoned: list[sqlite3.Connection] = []
-"""Connections of a parent process, kept so that nothing closes them."""
+"""Connections that cannot be closed, kept so that nothing tries again."""
+
+_stranded: set[Path] = set()
+"""Files that this process must not open: it was forked in the middle of their use."""
+
+
+class _Slot:
+    """A place for one connection, which one thread uses at a time.
+
+    Attributes:
+        lock: held while it is used.
+        connection: None while there is none.
+        errors: of the disk, that had been seen when it was opened.
+    """
+
+    __slots__ = ("connection", "errors", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()  # the thread that forks may be the one that uses it
+        self.connection: sqlite3.Connection | None = None
+        self.errors = 0
+
+    def clear(self) -> None:
+        """Close the connection, if there is one; what cannot even be closed is kept aside."""
+        connection, self.connection = self.connection, None
+        try:
+            if connection is not None:
+                connection.close()
+        except sqlite3.Error:
+            if connection is not None:
+                _abandoned.append(connection)
 
 
 class Database:
     """A file with tables, for threads and processes at once.
+
+    No block of one is entered within a block of another, or of its own.
 
     Args:
         path: of the file; it is made when it is missing, with mode 0600.
@@ -64,17 +101,15 @@ class Database:
         self._form = form
         self._create = create
         self._closed = False
-        self._suspect = False
-        self._start()
-        _databases.add(self)
+        self._errors = 0
+        self._settled = 0
+        self._file: tuple[int, int] | None = None
+        self._writer = _Slot()
+        self._reader = _Slot()
+        with _forking:
+            _databases.add(self)
         with self.writing():
             pass
-
-    def _start(self) -> None:
-        self._writer_lock = threading.Lock()
-        self._reader_lock = threading.Lock()
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -98,14 +133,17 @@ class Database:
     def stating(self) -> Iterator[sqlite3.Connection]:
         """The writing connection outside a transaction: each statement is one of its own.
 
+        A statement that returns rows is committed when all of them were fetched.
+
         Raises:
             StoreUnavailable: as `writing`.
         """
-        with self._writer_lock, self._guarded():
-            if self._suspect:
-                self._writer = _given_up(self._writer)
-            self._writer = self._writer or self._open()
-            yield self._writer
+        slot = self._writer
+        with slot.lock:
+            try:
+                yield self._ready(slot)
+            except (sqlite3.Error, OSError) as error:
+                raise self._failed(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -114,56 +152,91 @@ class Database:
         Raises:
             StoreUnavailable: SQLite or the disk failed.
         """
-        with self._reader_lock, self._guarded():
-            if self._suspect:
-                self._reader = _given_up(self._reader)
-            self._reader = connection = self._reader or self._open()
-            connection.execute("BEGIN")
+        slot = self._reader
+        with slot.lock:
             try:
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection = self._ready(slot)
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+            except (sqlite3.Error, OSError) as error:
+                raise self._failed(error) from error
 
     def close(self) -> None:
         """Close the connections of this process; a second time does nothing."""
         self._closed = True
-        with self._writer_lock, self._reader_lock:
-            self._writer = _given_up(self._writer)
-            self._reader = _given_up(self._reader)
+        for slot in (self._writer, self._reader):
+            with slot.lock:
+                slot.clear()
 
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _ready(self, slot: _Slot) -> sqlite3.Connection:
+        """The connection of a slot whose lock is held, opened when there is none to be trusted."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
-        try:
-            yield
-        except sqlite3.Error as error:
-            self._suspect = self._suspect or not _is_passing(error)
-            raise StoreUnavailable(f"{self._name}: {self.path}: {error}") from error
-        except OSError as error:
-            raise StoreUnavailable(f"{self._name}: {self.path}: {error}") from error
+        if os.getpid() != _process:
+            raise StoreUnavailable(f"{self._name}: {self.path}: forked behind Python's back")
+        if slot.connection is not None and slot.errors != self._errors:
+            slot.clear()
+        if slot.connection is None:
+            errors = self._errors
+            slot.connection = self._open()
+            slot.errors = errors
+        else:
+            self._check_file()
+        return slot.connection
+
+    def _failed(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
+        """What an error is called outside; one of the disk puts all connections in doubt."""
+        if isinstance(error, sqlite3.Error) and not _is_passing(error):
+            self._errors += 1
+        return StoreUnavailable(f"{self._name}: {self.path}: {error}")
+
+    def _check_file(self) -> None:
+        """Refuse when the file was removed or another is in its place: others would use that one."""
+        found = os.stat(self.path)
+        if self._file is None:
+            self._file = found.st_dev, found.st_ino
+        elif self._file != (found.st_dev, found.st_ino):
+            raise StoreUnavailable(f"{self._name}: {self.path}: expected the file of before, got another")
 
     def _open(self) -> sqlite3.Connection:
+        if self.path in _stranded:
+            raise StoreUnavailable(f"{self._name}: {self.path}: this process was forked while it was in use")
         check_place(self.path, self._name)
-        make_private(self.path, self._name)
+        if self._file is None:
+            make_private(self.path, self._name)
+        self._check_file()
         connection = sqlite3.connect(
             self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
             self._set_up(connection)
-            if self._suspect:
-                busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if busy:
-                    raise StoreUnavailable(f"{self._name}: {self.path}: still in doubt after a disk error")
-                self._suspect = False
+            self._settle(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _settle(self, connection: sqlite3.Connection) -> None:
+        """See to it that what the connection shows is on the disk, and not in the page cache alone.
+
+        A writer may have died between its write and its fsync: then it is not, and nobody has noticed. Where
+        the disk has reported an error, everything must be written anew.
+        """
+        errors = self._errors
+        doubtful = errors != self._settled
+        busy, _, _ = connection.execute(
+            f"PRAGMA wal_checkpoint({'TRUNCATE' if doubtful else 'PASSIVE'})"
+        ).fetchone()
+        if doubtful and busy:
+            raise StoreUnavailable(f"{self._name}: {self.path}: still in doubt after a disk error")
+        self._settled = max(errors, self._settled)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
         mode = self._to_wal(connection)
@@ -213,20 +286,22 @@ class Database:
             connection.execute("PRAGMA user_version").fetchone()[0],
         )
 
-    def _leave_to_parent(self) -> None:
-        _abandoned.extend(c for c in (self._writer, self._reader) if c is not None)
-        self._start()
+    # Around a fork.
 
+    def _slots(self) -> tuple[_Slot, _Slot]:
+        return self._writer, self._reader
 
-def _given_up(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
-    """Close a connection, if there is one, and return none; one that cannot even be closed is kept aside."""
-    try:
-        if connection is not None:
-            connection.close()
-    except sqlite3.Error:
-        if connection is not None:
-            _abandoned.append(connection)
-    return None
+    def _leave_to_parent(self, held: set[_Slot]) -> None:
+        """Close what was inherited: at rest, it writes nothing while the parent has its own open."""
+        for slot in self._slots():
+            connection = slot.connection
+            if connection is not None and (slot not in held or connection.in_transaction):
+                _stranded.add(self.path)
+                _abandoned.append(connection)
+                slot.connection = None
+            slot.clear()
+            if slot not in held:
+                slot.lock = threading.RLock()  # its holder is no thread of this process
 
 
 def _is_passing(error: sqlite3.Error) -> bool:
@@ -238,11 +313,35 @@ def _is_passing(error: sqlite3.Error) -> bool:
 
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_process = os.getpid()
+_forking = threading.RLock()
+_held: list[_Slot] = []
+
+
+def _before_fork() -> None:
+    _forking.acquire()
+    deadline = time.monotonic() + _FORK_PATIENCE
+    for database in list(_databases):
+        for slot in database._slots():
+            if slot.lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
+                _held.append(slot)
+
+
+def _in_parent() -> None:
+    while _held:
+        _held.pop().lock.release()
+    _forking.release()
 
 
 def _in_child() -> None:
+    global _process, _forking
+    _process = os.getpid()
+    held = set(_held)
     for database in list(_databases):
-        database._leave_to_parent()
+        database._leave_to_parent(held)
+    while _held:
+        _held.pop().lock.release()
+    _forking = threading.RLock()
 
 
-os.register_at_fork(after_in_child=_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

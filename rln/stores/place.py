@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import warnings
@@ -56,11 +57,11 @@ def make_private(path: Path, name: str) -> None:
             or write it.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            found = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
+        # Not even for a look is a file opened that is there: closing it again would drop every POSIX lock
+        # that this process holds on it, those of SQLite included.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        found = os.lstat(path)
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path}: {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):

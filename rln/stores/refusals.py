@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from rln.argument import nonzero, whole
+from typing import Final
+
+from rln.argument import nonzero, plain_bytes, whole
 from rln.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
-from rln.errors import RateLimitReached, StoreUnavailable
+from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
+
+MAX_MESSAGE: Final = 1 << 16
+"""Bytes of a message that an allocator keeps; a record of 2,000 public values fits."""
 
 
 def forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
@@ -13,6 +18,14 @@ def forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
     return StoreUnavailable(
         f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
         f"{before} is forgotten; has the clock gone back?"
+    )
+
+
+def opened_before(epoch: Epoch, since: int) -> StoreUnavailable:
+    """Say that a log knows nothing of what an epoch saw before the log was there."""
+    return StoreUnavailable(
+        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was made; what was accepted "
+        "before is not in it"
     )
 
 
@@ -28,6 +41,17 @@ def check_reservation(commitment: int, limit: int, count: int, x: int | None) ->
     whole(count, "count", 1, 1 << MAX_LIMIT_BITS)
     if x is not None:
         nonzero(x, "x")
+
+
+def check_message(message: bytes) -> None:
+    """Check a message that is to be kept.
+
+    Raises:
+        EncodingError: not `bytes`.
+        ParameterError: larger than 64 KiB.
+    """
+    if len(plain_bytes(message, "message")) > MAX_MESSAGE:
+        raise ParameterError(f"message: expected at most {MAX_MESSAGE} bytes, got {len(message)}")
 
 
 def epoch_is_over(index: int, newest: int) -> StoreUnavailable:

@@ -13,6 +13,8 @@ import pytest
 from rln.epoch import EpochClock
 from rln.ports import MessageIdAllocator, NullifierLog
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite_log import SqliteNullifierLog
 
 Request = pytest.FixtureRequest
 
@@ -26,9 +28,20 @@ def memory_log(request: Request, tmp_path: Path) -> NullifierLog:
     return MemoryNullifierLog()
 
 
+def sqlite_log(request: Request, tmp_path: Path) -> NullifierLog:
+    return SqliteNullifierLog(tmp_path / "log.db", clock(), new=True)
+
+
 def memory_ids(request: Request, tmp_path: Path) -> MessageIdAllocator:
     return MemoryMessageIds()
 
 
-LOGS: dict[str, Callable[[Request, Path], NullifierLog]] = {"memory": memory_log}
-MESSAGE_IDS: dict[str, Callable[[Request, Path], MessageIdAllocator]] = {"memory": memory_ids}
+def sqlite_ids(request: Request, tmp_path: Path) -> MessageIdAllocator:
+    return SqliteMessageIds(tmp_path / "ids.db")
+
+
+LOGS: dict[str, Callable[[Request, Path], NullifierLog]] = {"memory": memory_log, "sqlite": sqlite_log}
+MESSAGE_IDS: dict[str, Callable[[Request, Path], MessageIdAllocator]] = {
+    "memory": memory_ids,
+    "sqlite": sqlite_ids,
+}

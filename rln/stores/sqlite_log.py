@@ -1,0 +1,288 @@
+"""SqliteNullifierLog: the shares of accepted messages in one SQLite file, for threads and processes at once.
+
+    memory   one row: everything that ended by `forgotten` is forgotten, and of what was open by `since`
+             nobody knows what came before
+    epoch    a number for each (rln identifier, external nullifier); numbers are never used again
+    share    (epoch, nullifier) -> x, y, and whether somebody came with that nullifier again
+
+One statement inserts a share or returns the one that is there. Alone it is a transaction of its own, and one
+fsync; what comes together shares one transaction.
+
+The file may also hold the high-water mark of a clock.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rln import scalar
+from rln.argument import whole
+from rln.epoch import Epoch
+from rln.errors import StoreUnavailable
+from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
+from rln.share import Share
+from rln.stores.database import Database
+from rln.stores.refusals import forgotten, opened_before
+
+_APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
+_FORM: Final = 1
+_LATEST: Final = 1 << 62
+_CHUNK: Final = 2000
+"""Shares that are dropped in one transaction: others wait no longer than it takes."""
+
+_KNOWN_EPOCHS: Final = 8192
+_NEVER: Final = -_LATEST
+
+_Row = tuple[bytes, bytes, bytes]
+"""Nullifier, x and y of a share."""
+
+_TABLES: Final = (
+    "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL)",
+    "CREATE TABLE memory (one INTEGER PRIMARY KEY CHECK (one = 1), forgotten INTEGER NOT NULL,"
+    " since INTEGER NOT NULL)",
+    "CREATE TABLE epoch (id INTEGER PRIMARY KEY AUTOINCREMENT, identifier BLOB NOT NULL,"
+    " external_nullifier BLOB NOT NULL, ends INTEGER NOT NULL, UNIQUE (identifier, external_nullifier))",
+    "CREATE TABLE share (epoch INTEGER NOT NULL, nullifier BLOB NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
+    " again INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (epoch, nullifier)) WITHOUT ROWID",
+)
+
+_INSERT_OR_GET: Final = (
+    "INSERT INTO share (epoch, nullifier, x, y) SELECT id, ?, ?, ? FROM epoch, memory"
+    " WHERE id = ? AND ? > forgotten ON CONFLICT DO UPDATE SET again = 1 RETURNING again, x, y"
+)
+_ENTER_EPOCH: Final = (
+    "INSERT INTO epoch (identifier, external_nullifier, ends) SELECT ?1, ?2, ?3 FROM memory"
+    " WHERE ?3 > forgotten ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends)"
+    " WHERE ends > (SELECT forgotten FROM memory) RETURNING id"
+)
+_FIND_EPOCH: Final = "SELECT id FROM epoch WHERE identifier = ? AND external_nullifier = ?"
+_PEEK: Final = "SELECT x, y FROM share WHERE epoch = ? AND nullifier = ?"
+_DROP_SHARES: Final = (
+    "DELETE FROM share WHERE epoch = ?1"
+    " AND nullifier IN (SELECT nullifier FROM share WHERE epoch = ?1 LIMIT ?2)"
+)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for table in _TABLES:
+        connection.execute(table)
+
+
+def _encode(share: Share) -> _Row:
+    return (
+        scalar.encode(share.nullifier or 0, "nullifier"),
+        scalar.encode(share.x, "x"),
+        scalar.encode(share.y, "y"),
+    )
+
+
+def _decode(row: tuple[bytes, bytes], nullifier: int) -> Share:
+    return Share(scalar.decode(row[0], "x"), scalar.decode(row[1], "y"), nullifier)
+
+
+def _names(epoch: Epoch) -> tuple[bytes, bytes]:
+    return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
+
+
+def _forgotten(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT forgotten FROM memory").fetchone()[0])
+
+
+def _open(path: Path, name: str) -> Database:
+    return Database(path, name=name, application_id=_APPLICATION_ID, form=_FORM, create=_create)
+
+
+class SqliteNullifierLog(NullifierLog):
+    """A `NullifierLog` in a file. Safe to use from several threads, and across a fork.
+
+    Args:
+        path: of the file, made when it is missing.
+        clock: of the verifiers.
+        new: nothing was accepted in a running epoch before, here or elsewhere; see `rln.stores.open_log`.
+
+    Raises:
+        StoreUnavailable: the file cannot be used.
+    """
+
+    def __init__(self, path: Path, clock: Clock, *, new: bool = False) -> None:
+        self._clock = clock
+        self._epochs: dict[Epoch, int] = {}
+        since = _NEVER if new else math.ceil(clock.now())
+        self._database = _open(path, "nullifier log")
+        try:
+            with self._database.writing() as connection:
+                connection.execute("INSERT INTO memory VALUES (1, 0, ?) ON CONFLICT DO NOTHING", (since,))
+                self._since = int(connection.execute("SELECT since FROM memory").fetchone()[0])
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __len__(self) -> int:
+        """Return the number of shares in the file, those included that are being dropped.
+
+        Raises:
+            StoreUnavailable: the file cannot be read.
+        """
+        with self._database.reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM share").fetchone()[0])
+
+    def __repr__(self) -> str:
+        return f"SqliteNullifierLog({str(self._database.path)!r})"
+
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+        """Return the shares that are known; see `NullifierLog`."""
+        try:
+            with self._database.reading() as connection:
+                before = _forgotten(connection)
+                return [self._peek(connection, before, *key) for key in keys]
+        except StoreUnavailable as error:
+            return [error] * len(keys)
+
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
+        if not checked:
+            return []
+        entered: dict[Epoch, int] = {}
+        try:
+            with self._database.writing() as connection:
+                before = _forgotten(connection)
+                answers = [self._claim(connection, entered, before, *claim) for claim in checked]
+        except StoreUnavailable as error:
+            return [error] * len(checked)
+        # Only now are these numbers theirs for good.
+        if len(self._epochs) > _KNOWN_EPOCHS:
+            self._epochs = {}
+        self._epochs.update(entered)
+        return answers
+
+    def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
+        """Insert one claim, or return what of it is taken; see `NullifierLog`."""
+        number = self._epochs.get(epoch)
+        if number is not None and len(shares) == 1:
+            check_claim(shares)
+            statement = (*_encode(shares[0]), number, epoch.end)
+            with self._database.stating() as connection:
+                found = connection.execute(_INSERT_OR_GET, statement).fetchall()
+            if found:
+                return _taken(shares[0], found[0])
+        return super().insert_or_get(epoch, shares)
+
+    def forget(self, before: int) -> None:
+        """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`.
+
+        They are refused from the first transaction on; their shares go in many small ones.
+        """
+        whole(before, "before", 0, _LATEST)
+        with self._database.writing() as connection:
+            connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
+            ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
+        for (number,) in ended:
+            dropped = _CHUNK
+            while dropped == _CHUNK:
+                with self._database.writing() as connection:
+                    dropped = connection.execute(_DROP_SHARES, (number, _CHUNK)).rowcount
+                    if dropped < _CHUNK:
+                        connection.execute("DELETE FROM epoch WHERE id = ?", (number,))
+
+    def close(self) -> None:
+        """Close the file for this process; a second time does nothing."""
+        self._database.close()
+
+    def _peek(
+        self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
+    ) -> Share | StoreUnavailable | None:
+        refusal = self._refusal(epoch, before)
+        if refusal is not None:
+            return refusal
+        number = self._epochs.get(epoch)
+        if number is None:
+            row = connection.execute(_FIND_EPOCH, _names(epoch)).fetchone()
+            if row is None:
+                return None
+            number = row[0]
+        found = connection.execute(_PEEK, (number, scalar.encode(nullifier, "nullifier"))).fetchone()
+        return None if found is None else _decode(found, nullifier)
+
+    def _claim(
+        self,
+        connection: sqlite3.Connection,
+        entered: dict[Epoch, int],
+        before: int,
+        epoch: Epoch,
+        shares: dict[int, Share],
+    ) -> Taken | StoreUnavailable:
+        """Insert the shares of one message within a transaction: all of them or none."""
+        refusal = self._refusal(epoch, before)
+        if refusal is not None:
+            return refusal
+        number = self._epochs.get(epoch) or entered.get(epoch)
+        if number is None:
+            rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
+            if not rows:
+                return forgotten(epoch, before)
+            number = entered[epoch] = rows[0][0]
+        if len(shares) > 1:
+            connection.execute("SAVEPOINT claim")
+        taken: list[Share] = []
+        for share in shares.values():
+            found = connection.execute(_INSERT_OR_GET, (*_encode(share), number, epoch.end)).fetchall()
+            if not found:
+                raise StoreUnavailable(f"nullifier log: expected epoch {epoch.index} as it was, it is gone")
+            taken += _taken(share, found[0])
+        if len(shares) > 1:
+            if taken:
+                connection.execute("ROLLBACK TO claim")
+            connection.execute("RELEASE claim")
+        return tuple(taken)
+
+    def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
+        if epoch.end <= before:
+            return forgotten(epoch, before)
+        if self._clock.opened(epoch) <= self._since:
+            return opened_before(epoch, self._since)
+        return None
+
+
+def _taken(share: Share, row: tuple[int, bytes, bytes]) -> Taken:
+    """What the statement says: nothing was there, or this share."""
+    again, x, y = row
+    return (_decode((x, y), share.nullifier or 0),) if again else ()
+
+
+class SqliteMark:
+    """A high-water mark in a file, the log's own or another. Safe to use from several threads.
+
+    Args:
+        path: of the file, made when it is missing.
+
+    Raises:
+        StoreUnavailable: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = _open(path, "high-water mark")
+
+    def __repr__(self) -> str:
+        return f"SqliteMark({str(self._database.path)!r})"
+
+    def raise_to(self, seconds: int) -> int:
+        """Raise the mark, durably; see `rln.epoch.HighWaterMark`."""
+        whole(seconds, "seconds", 0, _LATEST)
+        with self._database.stating() as connection:
+            found = connection.execute("SELECT seconds FROM mark").fetchall()
+            if not found or found[0][0] < seconds:
+                found = connection.execute(
+                    "INSERT INTO mark VALUES (1, ?)"
+                    " ON CONFLICT DO UPDATE SET seconds = max(seconds, excluded.seconds) RETURNING seconds",
+                    (seconds,),
+                ).fetchall()
+        return int(found[0][0])
+
+    def close(self) -> None:
+        """Close the file for this process; a second time does nothing."""
+        self._database.close()
