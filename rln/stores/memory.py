@@ -9,13 +9,14 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rln.argument import nonzero, plain_bytes, whole
+from rln.argument import nonzero, whole
 from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim
 from rln.share import Share
 from rln.stores.refusals import (
     budget_is_spent,
+    check_message,
     check_reservation,
     epoch_is_over,
     forgotten,
@@ -151,7 +152,7 @@ class MemoryMessageIds(MessageIdAllocator):
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
         """Remember the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
-        plain_bytes(message, "message")
+        check_message(message)
         with self._lock:
             spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
             if not ids or any(i not in spent.bound for i in ids):

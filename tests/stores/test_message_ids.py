@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rln.epoch import Epoch, EpochClock, rln_identifier
-from rln.errors import FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
+from rln.errors import EncodingError, FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
+from rln.scalar import ORDER
 from tests.stores.adapters import MESSAGE_IDS
 
 
@@ -183,3 +184,38 @@ def test_x_is_a_field_element_other_than_0(ids: MessageIdAllocator) -> None:
     assert reserved == range(0, 1)
     with pytest.raises(ParameterError, match="^x: "):
         ids.keep(7, now, reserved, 0, b"message")
+
+
+@pytest.mark.parametrize("message", ["text", bytearray(b"message"), None])
+def test_a_message_is_bytes(ids: MessageIdAllocator, message: object) -> None:
+    now = epoch(10)
+    reserved = ids.reserve(7, now, 5, x=21)
+    with pytest.raises(EncodingError, match="^message: "):
+        ids.keep(7, now, reserved, 21, message)  # type: ignore[arg-type]
+    assert ids.recall(7, now, 21) is None
+
+
+def test_a_message_has_64_kib_at_most(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    reserved = ids.reserve(7, now, 5, x=21)
+    with pytest.raises(ParameterError, match="^message: expected at most 65536 bytes, got 65537"):
+        ids.keep(7, now, reserved, 21, bytes(65537))
+    ids.keep(7, now, reserved, 21, bytes(65536))
+    assert ids.recall(7, now, 21) == bytes(65536)
+
+
+def test_messages_of_old_epochs_are_dropped(ids: MessageIdAllocator) -> None:
+    for index in (10, 11, 12):
+        ids.keep(7, epoch(index), ids.reserve(7, epoch(index), 5, x=21), 21, b"%d" % index)
+    assert [ids.recall(7, epoch(index), 21) for index in (10, 11, 12)] == [None, b"11", b"12"]
+
+
+def test_the_largest_numbers(ids: MessageIdAllocator) -> None:
+    last, x = epoch(2**64 - 1), ORDER - 1
+    assert ids.reserve(7, last, 2**16, 2**16 - 1) == range(2**16 - 1)
+    reserved = ids.reserve(7, last, 2**16, x=x)
+    assert reserved == range(2**16 - 1, 2**16)
+    with pytest.raises(RateLimitReached):
+        ids.reserve(7, last, 2**16)
+    ids.keep(7, last, reserved, x, b"message")
+    assert ids.recall(7, last, x) == b"message"

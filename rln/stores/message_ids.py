@@ -1,0 +1,269 @@
+"""SqliteMessageIds: a client's message ids in a file, so that no restart, crash or copy gives one out twice.
+
+The file knows, for every identity and rln identifier, which ids of which absolute epoch were reserved, for
+which x, and the message that went out with them. It keeps the newest epoch and the one before it; what is
+older is refused, so a clock that goes back gives nothing out again.
+
+The order of a reservation: lock, look at the guard file (`rln.stores.guard`), insert, write the guard file,
+commit with the disk's word for it, return. If the guard file says that the database may not be the newest,
+nobody knows which ids of the running epoch are spent. Then the rest of the epoch is burnt: everything up to
+the end of the epoch that was asked for is refused from there on, for every identity in the file. That is so
+after a restart of the machine, too, after a copy, and after a process was killed in the middle of a commit.
+
+An identity that the file has never met is in the same doubt, it may have been used from another file: its
+first epoch is lost, unless `introduce` says that the identity is new.
+
+One identity belongs to one file. Copies of a file that are both used notice nothing after their first epoch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rln import scalar
+from rln.argument import nonzero
+from rln.epoch import Epoch
+from rln.errors import StoreUnavailable
+from rln.ports import MessageIdAllocator
+from rln.stores.database import Database
+from rln.stores.guard import Guard, Seal
+from rln.stores.refusals import (
+    budget_is_spent,
+    check_message,
+    check_reservation,
+    epoch_is_over,
+    goes_with_another,
+    never_reserved,
+)
+
+_NAME: Final = "message ids"
+_APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
+_FORM: Final = 1
+
+_TABLES: Final = (
+    # One row: the seal of the last change, and the unix time before which no epoch may begin that is used.
+    "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL)",
+    # Epochs of an identity that begin before `since` are burnt.
+    "CREATE TABLE identities (commitment BLOB PRIMARY KEY, since BLOB NOT NULL) WITHOUT ROWID",
+    # Owner: commitment and rln identifier, one behind the other. Ids: `first` and those up to `stop`.
+    "CREATE TABLE reservations (owner BLOB, epoch BLOB, first INTEGER, stop INTEGER NOT NULL, x BLOB, "
+    "message BLOB, PRIMARY KEY (owner, epoch, first)) WITHOUT ROWID",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a transaction finds.
+
+    Attributes:
+        found: what database and guard file look like.
+        recorded: what they looked like at the last change; None: there was none.
+        burnt: unix time before which no epoch may begin.
+    """
+
+    found: Seal
+    recorded: Seal | None
+    burnt: int
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the database may not be the newest."""
+        return self.found.doubt(self.recorded)
+
+    @property
+    def generation(self) -> int:
+        """Changes up to now, by whoever counts more."""
+        return max(0 if self.recorded is None else self.recorded.generation, self.found.generation, 0)
+
+    @property
+    def reach(self) -> int:
+        """Begin of the newest epoch that anybody knows of."""
+        return max(0 if self.recorded is None else self.recorded.reach, self.found.reach)
+
+
+class SqliteMessageIds(MessageIdAllocator):
+    """A `MessageIdAllocator` in a file, for threads and processes at once.
+
+    Args:
+        path: of the file; it and its guard file are made when they are missing, with mode 0600.
+
+    Raises:
+        StoreUnavailable: the file cannot be used, or its place cannot be relied upon.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(
+            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=_create_tables
+        )
+        self._guard = Guard(self._database.path, _NAME)
+
+    def introduce(self, commitment: int) -> None:
+        """Say that an identity is new; see `MessageIdAllocator`.
+
+        Of one that was met before it changes nothing: what is burnt stays burnt.
+        """
+        nonzero(commitment, "commitment")
+        with self._guard.held(), self._database.writing() as connection:
+            state = self._look(connection)
+            if _meet(connection, commitment, 0) and state.doubt is None:
+                # In doubt the old seal stays, so that the next reservation finds the doubt.
+                self._seal(connection, state, state.burnt, 0)
+
+    def reserve(
+        self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
+    ) -> range:
+        """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
+
+        Raises:
+            StoreUnavailable: also for the rest of an epoch that was burnt; the message says until when.
+        """
+        check_reservation(commitment, limit, count, x)
+        with self._guard.held():
+            with self._database.writing() as connection:
+                state = self._look(connection)
+                burnt, refusal = state.burnt, None
+                if state.doubt is not None:
+                    burnt = max(burnt, epoch.end, state.reach + 1)
+                    refusal = _is_burnt(epoch, burnt, state.doubt)
+                if _meet(connection, commitment, epoch.end):
+                    refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
+                if refusal is None:
+                    _check_open(connection, commitment, epoch, state)
+                    ids = _insert(connection, commitment, epoch, limit, count, x)
+                self._seal(connection, state, burnt, epoch.start)
+        # What is refused here had to be committed first.
+        if refusal is not None:
+            raise refusal
+        return ids
+
+    def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
+        """Remember the message of reserved ids; see `MessageIdAllocator`."""
+        nonzero(x, "x")
+        check_message(message)
+        with self._guard.held(), self._database.writing() as connection:
+            state = self._look(connection)
+            if state.doubt is not None:
+                # Only a reservation burns: this epoch may be older than the one that is running.
+                raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.doubt}")
+            _check_open(connection, commitment, epoch, state)
+            key = (_owner(commitment, epoch), _ordered(epoch.index))
+            row = connection.execute(
+                "SELECT stop, x FROM reservations WHERE owner = ? AND epoch = ? AND first = ?",
+                (*key, ids.start),
+            ).fetchone()
+            if row is None or ids != range(ids.start, row[0]):
+                raise never_reserved(epoch.index)
+            if row[1] not in (None, scalar.encode(x)):
+                raise goes_with_another(epoch.index)
+            connection.execute(
+                "UPDATE reservations SET x = ?, message = ? WHERE owner = ? AND epoch = ? AND first = ?",
+                (scalar.encode(x), message, *key, ids.start),
+            )
+            self._seal(connection, state, state.burnt, epoch.start)
+
+    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
+        """Return the message that was kept for this x; see `MessageIdAllocator`.
+
+        A message that went out may go out again, so this is answered in doubt, too.
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "
+                "AND message IS NOT NULL ORDER BY first DESC LIMIT 1",
+                (_owner(commitment, epoch), _ordered(epoch.index), scalar.encode(x)),
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._database.close()
+
+    def __repr__(self) -> str:
+        return f"SqliteMessageIds({str(self._database.path)!r})"
+
+    def _look(self, connection: sqlite3.Connection) -> _State:
+        row = connection.execute("SELECT seal, burnt FROM guard").fetchone()
+        if row is None:
+            return _State(self._guard.look(), None, 0)
+        return _State(self._guard.look(), Seal.decode(row[0]), int.from_bytes(row[1], "big"))
+
+    def _seal(self, connection: sqlite3.Connection, state: _State, burnt: int, begin: int) -> None:
+        """Write guard file and record, the last step before a commit.
+
+        Args:
+            connection: in its transaction.
+            state: what the transaction has found.
+            burnt: unix time before which no epoch may begin.
+            begin: of the epoch of this change, unix time; 0 for one without.
+        """
+        seal = self._guard.mark(state.generation + 1, max(state.reach, begin))
+        connection.execute("REPLACE INTO guard VALUES (1, ?, ?)", (seal.encode(), _ordered(burnt)))
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _ordered(number: int) -> bytes:
+    """A whole number below 2^128 such that the database orders as numbers are: SQLite's own have 63 bits."""
+    return number.to_bytes(16, "big")
+
+
+def _owner(commitment: int, epoch: Epoch) -> bytes:
+    return scalar.encode(commitment) + epoch.identifier
+
+
+def _meet(connection: sqlite3.Connection, commitment: int, since: int) -> bool:
+    """Remember an identity; False: it was there."""
+    row = (scalar.encode(commitment), _ordered(since))
+    return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?)", row).rowcount == 1
+
+
+def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{_NAME}: {why}; nobody knows what is spent in epoch {epoch.index}, so its rest is burnt: ids are "
+        f"given out again from unix time {until} on, {until - epoch.start} seconds after the epoch's begin"
+    )
+
+
+def _check_open(connection: sqlite3.Connection, commitment: int, epoch: Epoch, state: _State) -> None:
+    """Refuse what is burnt for everybody, or for the identity."""
+    row = connection.execute(
+        "SELECT since FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
+    ).fetchone()
+    until = max(state.burnt, 0 if row is None else int.from_bytes(row[0], "big"))
+    if epoch.start < until:
+        raise _is_burnt(epoch, until, "there was a doubt before")
+
+
+def _insert(
+    connection: sqlite3.Connection, commitment: int, epoch: Epoch, limit: int, count: int, x: int | None
+) -> range:
+    """Reserve in a transaction that knows of no doubt."""
+    owner, index = _owner(commitment, epoch), _ordered(epoch.index)
+    row = connection.execute(
+        "SELECT epoch FROM reservations WHERE owner = ? ORDER BY epoch DESC LIMIT 1", (owner,)
+    ).fetchone()
+    newest = epoch.index if row is None else int.from_bytes(row[0], "big")
+    if epoch.index < newest - 1:
+        raise epoch_is_over(epoch.index, newest)
+    row = connection.execute(
+        "SELECT stop FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
+        (owner, index),
+    ).fetchone()
+    first = 0 if row is None else row[0]
+    if first + count > limit:
+        raise budget_is_spent(epoch.index, limit, first)
+    if epoch.index > newest:
+        connection.execute(
+            "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _ordered(epoch.index - 1))
+        )
+    connection.execute(
+        "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, NULL)",
+        (owner, index, first, first + count, None if x is None else scalar.encode(x)),
+    )
+    return range(first, first + count)
