@@ -25,15 +25,22 @@ class CountingIds(MemoryMessageIds):
         super().__init__()
         self.given: list[range] = []
 
-    def reserve(self, commitment, epoch, limit, count=1):
-        given = super().reserve(commitment, epoch, limit, count)
+    def reserve(self, commitment, epoch, limit, count=1, x=None):
+        given = super().reserve(commitment, epoch, limit, count, x)
         self.given.append(given)
         return given
 
 
-class BrokenIds:
-    def reserve(self, commitment, epoch, limit, count=1):
+class BrokenIds(MemoryMessageIds):
+    def reserve(self, commitment, epoch, limit, count=1, x=None):
         raise StoreUnavailable("ids: gone")
+
+
+class ForgetfulIds(CountingIds):
+    """Cannot keep a message."""
+
+    def keep(self, commitment, epoch, ids, x, message):
+        raise StoreUnavailable("ids: disk full")
 
 
 @pytest.fixture
@@ -101,6 +108,52 @@ def test_the_id_is_burnt_before_a_proof_exists(world, monkeypatch):
 def test_no_id_no_proof(world):
     with pytest.raises(StoreUnavailable):
         world.prover(world.join(), BrokenIds()).prove(b"x")
+
+
+def test_a_message_that_is_not_kept_does_not_leave(world):
+    """Threats E2: it could not be sent again, and its id may go with another one after a restart."""
+    ids = ForgetfulIds()
+    prover = world.prover(world.join(2), ids)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="disk full"):
+            prover.prove(b"x")
+    assert ids.given == [range(1), range(1, 2)], "the ids are burnt"
+    assert prover.again(b"x") is None
+    with pytest.raises(RateLimitReached):
+        prover.prove(b"x")
+
+
+def test_an_id_is_bound_to_its_message_before_there_is_a_proof(world, monkeypatch):
+    ids = CountingIds()
+    prover = world.prover(member := world.join(2), ids)
+    with monkeypatch.context() as patch:
+        patch.setattr("rln.lowlevel.entropy.fill", lambda out: None)
+        with pytest.raises(rln.EntropyError):
+            prover.prove(b"one")
+    with pytest.raises(StoreUnavailable, match="goes with another message"):
+        ids.keep(member.commitment, world.clock.current(), range(1), rln.hash_signal(b"two"), b"message")
+
+
+def test_a_message_is_sent_again_byte_for_byte_and_costs_nothing(world):
+    ids = CountingIds()
+    member = world.join(2)
+    first = world.prover(member, ids).prove(b"x")
+    prover = world.prover(member, ids)
+    assert prover.again(b"x") == first
+    assert prover.again(b"y") is None
+    assert ids.given == [range(1)]
+    newer = prover.prove(b"x")
+    assert newer != first
+    assert prover.again(b"x") == newer
+    world.time += PERIOD
+    assert prover.again(b"x") is None
+
+
+def test_a_message_with_several_ids_is_sent_again():
+    world = World(small_multi_key())
+    prover = world.prover(world.join(5))
+    proof = prover.prove_multi(b"x", 2)
+    assert prover.again(b"x") == proof
 
 
 def test_a_proof_that_does_not_verify_never_leaves(world, monkeypatch):

@@ -34,10 +34,10 @@ class CountingIds(MemoryMessageIds):
         self.given: list[tuple[int, int]] = []
         self.broken = False
 
-    def reserve(self, commitment, epoch, limit, count=1):
+    def reserve(self, commitment, epoch, limit, count=1, x=None):
         if self.broken:
             raise StoreUnavailable("ids: gone")
-        given = super().reserve(commitment, epoch, limit, count)
+        given = super().reserve(commitment, epoch, limit, count, x)
         self.given += [(epoch.index, i) for i in given]
         return given
 
