@@ -1,4 +1,4 @@
-"""Sync: bulletins signed by a registrar, from his key file to the replicas of his members.
+"""Sync: bulletins signed by a registrar, from his key file to the mirrors of his members.
 
 A signed bulletin is its bytes and a 64-byte Ed25519 signature over all of them. The signature is looked at
 before anything is read from them. One key speaks for one group: a reader who pins it takes no other group's

@@ -1,15 +1,21 @@
-"""Signed bulletins: what is changed by a bit, signed by another, or of a group apart moves no replica."""
+"""Signed bulletins: what is changed by a bit, signed by another, or of a group apart moves no mirror."""
 
 import os
+import random
 import stat
 from dataclasses import replace
 
 import pytest
 
 from rln.errors import EncodingError, GroupRefused, InputError, ParameterError
-from rln.replica import Replica
+from rln.membership import rate_commitment
+from rln.mirror import Mirror
+from rln.registry import MemoryRegistry
 from rln.services import sync
-from rln.services.sync import RegistrarKey, check_public_key, open_bulletin
+from rln.services.sync import RegistrarKey, bulletin_since, check_public_key, open_bulletin
+from rln.step import Change, Event, Step
+from rln.tree import MerkleTree
+from tests.effort import effort
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS
 
@@ -19,15 +25,15 @@ def key(tmp_path_factory):
     return RegistrarKey.new(tmp_path_factory.mktemp("key") / "registrar.pem")
 
 
-def test_two_bulletins_lead_a_replica_on(key):
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS, min_members=1)
+def test_two_bulletins_lead_a_mirror_on(key):
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
     signed = [key.sign(registrar.change([11, 12])), key.sign(registrar.change([13], [0]))]
     for data in signed:
-        replica.apply(open_bulletin(data, key.public_key))
-    assert (replica.step, replica.root, len(replica)) == (2, registrar.tree.root, 2)
+        mirror.apply(open_bulletin(data, key.public_key))
+    assert (mirror.step, mirror.root, len(mirror)) == (2, registrar.tree.root, 2)
     with pytest.raises(GroupRefused, match="goes back to step 1"):
-        replica.apply(open_bulletin(signed[0], key.public_key))
-    late = Replica(DEPTH, LIMIT_BITS)
+        mirror.apply(open_bulletin(signed[0], key.public_key))
+    late = Mirror(DEPTH, LIMIT_BITS)
     with pytest.raises(GroupRefused, match="expected one that continues from step 0, got one from 1"):
         late.apply(open_bulletin(signed[1], key.public_key))
     assert (late.step, len(late)) == (0, 0)
@@ -65,27 +71,27 @@ def test_signed_nonsense_is_still_nonsense(key):
 
 def test_p1_a_root_of_ones_own_is_refused(key):
     """Threats P1: the registrar shows one member a group apart, with his right signature."""
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS, min_members=1)
-    replica.apply(open_bulletin(key.sign(registrar.change([11, 12])), key.public_key))
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
+    mirror.apply(open_bulletin(key.sign(registrar.change([11, 12])), key.public_key))
     honest = registrar.change([13])
     apart = Registrar()
     apart.change([11, 99])
-    step, root = replica.step, replica.root
+    step, root = mirror.step, mirror.root
     # a root that nothing leads to; a group that was another all along
     for bulletin, words in (
         (replace(honest, root=apart.tree.root), "do not lead to the root"),
         (apart.change([13]), "different groups to different people"),
     ):
         with pytest.raises(GroupRefused, match=words):
-            replica.apply(open_bulletin(key.sign(bulletin), key.public_key))
-        assert (replica.step, replica.root) == (step, root)
+            mirror.apply(open_bulletin(key.sign(bulletin), key.public_key))
+        assert (mirror.step, mirror.root) == (step, root)
 
 
 def test_p1_a_group_of_few_gives_no_path(key):
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS)
-    replica.apply(open_bulletin(key.sign(registrar.change([11, 12])), key.public_key))
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS)
+    mirror.apply(open_bulletin(key.sign(registrar.change([11, 12])), key.public_key))
     with pytest.raises(GroupRefused, match="expected at least 32 members to hide among, got 2"):
-        replica.proof(0)
+        mirror.proof(0)
 
 
 def test_the_key_file_is_private(tmp_path):
@@ -184,3 +190,101 @@ def test_without_cryptography_the_extra_is_named(monkeypatch, tmp_path):
         with pytest.raises(ParameterError, match=r"install rln\[sync\]"):
             use()
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- out of a registry -----------------------------------------------------------------------------
+
+
+class Office:
+    """A registry with a tree beside it, whose steps are made here event by event."""
+
+    def __init__(self, depth):
+        self.registry = MemoryRegistry(depth, LIMIT_BITS)
+        self.tree = MerkleTree(depth)
+        self.stands = {}
+        self.left = []
+        self.roots = [self.tree.root]
+
+    def step(self, join=0, leave=(), slash=()):
+        """Some join, others leave; those to be slashed stand, or have left."""
+        head = self.registry.head()
+        what = [(Change.REMOVED, i) for i in leave] + [(Change.SLASHED, i) for i in slash]
+        what += [(Change.REGISTERED, head.next_index + i) for i in range(join)]
+        events = [
+            Event(head.events + 1 + n, change, index, 1000 + index, 1 + index % 5)
+            for n, (change, index) in enumerate(what)
+        ]
+        leaves = [rate_commitment(e.commitment, e.limit) for e in events if e.change is Change.REGISTERED]
+        self.tree.override_range(head.next_index, leaves, [*leave, *slash])
+        with self.registry.change() as change:
+            for index in slash:
+                change.note(1000 + index, head.at, head.at + 1)
+            change.append(Step(head.number + 1, self.tree.root, head.at + 1000, events))
+        self.stands |= {head.next_index + i: None for i in range(join)}
+        for index in (*leave, *slash):
+            self.stands.pop(index, None)
+        self.left += leave
+        self.roots.append(self.tree.root)
+
+
+@pytest.mark.parametrize("seed", range(effort(8, 300)))
+def test_bulletins_of_a_registry_give_its_roots(seed):
+    """However the steps are cut into bulletins, every mirror computes the registry's roots and paths."""
+    dice = random.Random(seed)
+    office = Office(6)
+    office.step(join=dice.randint(1, 9))
+    for _ in range(25):
+        stands = list(office.stands)
+        leave = dice.sample(stands, dice.randint(0, min(2, len(stands))))
+        rest = [i for i in stands if i not in leave] + [i for i in office.left if i not in leave]
+        slash = dice.sample(rest, dice.randint(0, min(1, len(rest))))
+        office.left = [i for i in office.left if i not in slash]
+        office.step(min(dice.randint(0, 3), 64 - office.registry.head().next_index), leave, slash)
+    last = office.registry.head().number
+    for cuts in ([], sorted(dice.sample(range(1, last), 6)), range(1, last)):
+        mirror = Mirror(6, LIMIT_BITS, min_members=1)
+        for until in (*cuts, last):
+            mirror.apply(bulletin_since(office.registry, mirror.step, until, threads=1))
+            assert (mirror.step, mirror.root) == (until, office.roots[until])
+        assert len(mirror) == len(office.stands)
+        for index in office.stands:
+            assert mirror.proof(index) == office.tree.proof(index)
+
+
+def test_bulletins_say_how_far_they_are():
+    office = Office(6)
+    office.step(join=40)
+    for _ in range(5):
+        office.step(join=1)
+    parts = []
+    bulletin = bulletin_since(office.registry, progress=parts.append)
+    assert parts == [n / 6 for n in range(1, 7)]
+    assert (bulletin.after, bulletin.last, bulletin.start, bulletin.count) == (0, 6, 0, 45)
+    assert bulletin.at == office.registry.head().at
+    tail = bulletin_since(office.registry, 4)
+    assert (tail.start, tail.count, tail.before, tail.root) == (43, 2, office.roots[4], office.roots[6])
+
+
+def test_there_are_no_bulletins_about_nothing():
+    office = Office(3)
+    with pytest.raises(ParameterError, match="nobody has joined yet"):
+        bulletin_since(office.registry)
+    office.step(join=1)
+    for arguments, words in (((1,), "after: expected 0 to 0, got 1"), ((0, 2), "until: expected 1 to 1")):
+        with pytest.raises(ParameterError, match=words):
+            bulletin_since(office.registry, *arguments)
+
+
+def test_p2_every_member_gets_the_same_bytes(key):
+    """Threats P2: what a member fetches does not depend on who he is."""
+    office = Office(6)
+    office.step(join=40)
+    asked = {key.sign(bulletin_since(office.registry)) for _ in ("alice", "bob")}
+    assert len(asked) == 1
+    mirrors = [Mirror(6, LIMIT_BITS) for _ in ("alice", "bob")]
+    for mirror in mirrors:
+        mirror.apply(open_bulletin(next(iter(asked)), key.public_key))
+    assert [mirror.proof(i) == office.tree.proof(i) for i, mirror in enumerate(mirrors)] == [True, True]
+    # no commitment or limit is in it: leaves alone
+    (data,) = asked
+    assert all((1000 + i).to_bytes(32, "little") not in data for i in range(40))

@@ -1,4 +1,4 @@
-"""Replicas: they go where a bulletin leads when they can compute its root, and otherwise stay."""
+"""Mirrors: they go where a bulletin leads when they can compute its root, and otherwise stay."""
 
 from dataclasses import replace
 
@@ -7,31 +7,31 @@ import pytest
 import rln
 from rln.errors import GroupRefused, NotAMember, ParameterError
 from rln.membership import rate_commitment
-from rln.replica import MIN_MEMBERS, Replica
+from rln.mirror import MIN_MEMBERS, Mirror
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS, World
 
 
-def state(replica):
-    return (replica.step, replica.at, replica.root, len(replica))
+def state(mirror):
+    return (mirror.step, mirror.at, mirror.root, len(mirror))
 
 
-def test_a_replica_follows():
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS, min_members=1)
-    assert state(replica) == (0, 0, registrar.tree.root, 0)
-    replica.apply(registrar.change([11, 12, 13]))
-    assert state(replica) == (1, 1_700_000_000_001, registrar.tree.root, 3)
-    replica.apply(registrar.change([14], [1]))
-    replica.apply(registrar.change())  # a step that changes no leaf
-    replica.apply(registrar.change([15, 0, 16], [0, 3]))
-    assert state(replica) == (4, 1_700_000_000_004, registrar.tree.root, 3)
+def test_a_mirror_follows():
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
+    assert state(mirror) == (0, 0, registrar.tree.root, 0)
+    mirror.apply(registrar.change([11, 12, 13]))
+    assert state(mirror) == (1, 1_700_000_000_001, registrar.tree.root, 3)
+    mirror.apply(registrar.change([14], [1]))
+    mirror.apply(registrar.change())  # a step that changes no leaf
+    mirror.apply(registrar.change([15, 0, 16], [0, 3]))
+    assert state(mirror) == (4, 1_700_000_000_004, registrar.tree.root, 3)
     for index in (2, 4, 6):
-        assert replica.proof(index) == registrar.tree.proof(index)
+        assert mirror.proof(index) == registrar.tree.proof(index)
     for index in (0, 1, 3, 5, 7):
         with pytest.raises(NotAMember, match=f"index {index}"):
-            replica.proof(index)
+            mirror.proof(index)
     with pytest.raises(ParameterError):
-        replica.proof(8)
+        mirror.proof(8)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_replica_follows():
         ({"after": 1}, "expected one that continues from step 2, got one from 1"),
         ({"after": 3, "last": 9}, "expected one that continues from step 2, got one from 3"),
         ({"after": 0, "last": 1}, "goes back to step 1"),
-        ({"after": 1, "last": 2}, "goes back to step 2, this replica is at 2"),
+        ({"after": 1, "last": 2}, "goes back to step 2, this mirror is at 2"),
         ({"depth": 4}, "expected a group of depth 3 and limit_bits 4, got 4 and 4"),
         ({"limit_bits": 5}, "expected a group of depth 3 and limit_bits 4, got 3 and 5"),
         ({"start": 5}, "expected new leaves from index 4, got 5"),
@@ -56,47 +56,47 @@ def test_a_replica_follows():
     ],
 )
 def test_what_does_not_hold_changes_nothing(changes, words):
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS, min_members=1)
-    replica.apply(registrar.change([11, 12, 13, 14]))
-    replica.apply(registrar.change([], [2]))
-    before = state(replica)
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
+    mirror.apply(registrar.change([11, 12, 13, 14]))
+    mirror.apply(registrar.change([], [2]))
+    before = state(mirror)
     right = registrar.change([15], [0])
     with pytest.raises(GroupRefused, match=words):
-        replica.apply(replace(right, **changes))
-    assert state(replica) == before
-    replica.apply(right)
-    assert replica.root == registrar.tree.root
+        mirror.apply(replace(right, **changes))
+    assert state(mirror) == before
+    mirror.apply(right)
+    assert mirror.root == registrar.tree.root
 
 
 def test_no_path_in_a_group_that_is_too_small_to_hide_in():
-    registrar, replica = Registrar(6), Replica(6, LIMIT_BITS)
-    replica.apply(registrar.change(range(1, MIN_MEMBERS)))
+    registrar, mirror = Registrar(6), Mirror(6, LIMIT_BITS)
+    mirror.apply(registrar.change(range(1, MIN_MEMBERS)))
     with pytest.raises(GroupRefused, match="expected at least 32 members to hide among, got 31"):
-        replica.proof(0)
-    replica.apply(registrar.change([99]))
-    assert replica.proof(0).root == registrar.tree.root
-    replica.apply(registrar.change([98, 97], [0, 1, 2]))
+        mirror.proof(0)
+    mirror.apply(registrar.change([99]))
+    assert mirror.proof(0).root == registrar.tree.root
+    mirror.apply(registrar.change([98, 97], [0, 1, 2]))
     with pytest.raises(GroupRefused, match="got 31"):
-        replica.proof(4)
+        mirror.proof(4)
 
 
 def test_a_member_finds_himself_and_proves():
     world = World()
     alice, bob = rln.Identity.generate(), rln.Identity.generate()
-    registrar, replica = Registrar(), Replica(DEPTH, LIMIT_BITS, min_members=2)
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=2)
     for identity in (bob, alice):
         world.group.register(identity.commitment, 2)
-    replica.apply(
+    mirror.apply(
         registrar.change([rate_commitment(bob.commitment, 2), rate_commitment(alice.commitment, 2)])
     )
-    assert replica.root == world.group.root
-    membership = replica.membership(alice.commitment, 2)
+    assert mirror.root == world.group.root
+    membership = mirror.membership(alice.commitment, 2)
     assert membership.index == 1
     with pytest.raises(NotAMember, match="no leaf of it with this limit"):
-        replica.membership(alice.commitment, 3)
+        mirror.membership(alice.commitment, 3)
     with pytest.raises(ParameterError, match="limit"):
-        replica.membership(alice.commitment, 17)
-    for path in (None, replica.proof):
+        mirror.membership(alice.commitment, 17)
+    for path in (None, mirror.proof):
         prover = rln.Prover(
             alice, membership, world.key, ids=rln.stores.open_message_ids("memory://"), clock=world.clock,
             path=path,
@@ -109,7 +109,7 @@ def test_a_member_finds_himself_and_proves():
 def test_arguments():
     for arguments in ({"depth": 0}, {"limit_bits": 17}, {"min_members": 0}, {"min_members": 1.5}):
         with pytest.raises(ParameterError):
-            Replica(**arguments)
+            Mirror(**arguments)
     with pytest.raises(ParameterError, match="bulletin: expected Bulletin, got bytes"):
-        Replica().apply(b"")
-    assert "step 0" in repr(Replica(3, 4))
+        Mirror().apply(b"")
+    assert "step 0" in repr(Mirror(3, 4))
