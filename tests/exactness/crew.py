@@ -1,0 +1,67 @@
+"""A crew: functions that run at the same time, in processes or threads that start together."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+PATIENCE = 600
+"""Seconds after which a process of a crew ends itself, whatever becomes of the test."""
+
+
+def in_processes(count: int, work: Callable[[int], Result]) -> list[Result]:
+    """What work(0) .. work(count - 1) return in forked processes; results are pickled."""
+    start = multiprocessing.get_context("fork").Barrier(count)
+    pipes = []
+    for number in range(count):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            _in_child(lambda number=number: (start.wait(PATIENCE), work(number))[1], write)
+        os.close(write)
+        pipes.append((child, read))
+    answers = []
+    for child, read in pipes:
+        with os.fdopen(read, "rb") as pipe:
+            answers.append(pipe.read())
+        os.waitpid(child, 0)
+    results: list[Any] = [pickle.loads(answer) if answer else RuntimeError("no answer") for answer in answers]
+    for result in results:
+        if isinstance(result, RuntimeError):
+            raise result
+    return results
+
+
+def _in_child(work: Callable[[], object], write: int) -> None:
+    signal.alarm(PATIENCE)
+    try:
+        try:
+            answer = work()
+        except BaseException:  # noqa: BLE001 - the parent raises it
+            answer = RuntimeError(traceback.format_exc())
+        with os.fdopen(write, "wb") as pipe:
+            pickle.dump(answer, pipe)
+    finally:
+        os._exit(0)
+
+
+def in_threads(count: int, work: Callable[[int], Result]) -> list[Result]:
+    """As `in_processes`, in threads of this one."""
+    start = threading.Barrier(count)
+
+    def run(number: int) -> Result:
+        start.wait(PATIENCE)
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return [done.result() for done in [pool.submit(run, number) for number in range(count)]]
