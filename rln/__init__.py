@@ -15,6 +15,7 @@ from rln.errors import (
     MembershipError,
     NativeError,
     NotAMember,
+    Overloaded,
     ParameterError,
     PointError,
     ProofRejected,
@@ -29,6 +30,7 @@ from rln.errors import (
     WrongEpoch,
     WrongSignal,
 )
+from rln.evidence import Evidence
 from rln.group import Group
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity, IdentitySecret
@@ -41,6 +43,7 @@ from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.share import Share
 from rln.signal import hash_signal, join_signal
 from rln.slashing import recover_secret
+from rln.source_limit import SourceLimit
 from rln.tree import MerkleTree
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier
@@ -54,6 +57,7 @@ __all__ = [
     "EntropyError",
     "Epoch",
     "EpochClock",
+    "Evidence",
     "FieldRangeError",
     "Group",
     "Identity",
@@ -70,6 +74,7 @@ __all__ = [
     "MultiRlnProof",
     "NativeError",
     "NotAMember",
+    "Overloaded",
     "ParameterError",
     "Params",
     "PointError",
@@ -85,6 +90,7 @@ __all__ = [
     "RootHistory",
     "RootWindow",
     "Share",
+    "SourceLimit",
     "StoreError",
     "StoreUnavailable",
     "TreeFull",

@@ -1,7 +1,8 @@
 """AsyncVerifier: a verifier for asyncio, which judges what arrives together in one batch.
 
 Messages that arrive within a short window share one verification, on one worker thread, outside the GIL. They
-are judged in the order of arrival, and each gets the verdict that it would have got alone.
+are judged in the order of arrival, and each gets the verdict that it would have got alone. When too many are
+on their way, the next one is refused at once instead of waiting without an end.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from rln.argument import instance, whole
-from rln.errors import NativeError, ParameterError
+from rln.errors import NativeError, Overloaded, ParameterError
 from rln.proof import AnyProof
+from rln.source_limit import Source, check_source
 from rln.verdict import Verdict
-from rln.verifier import Verifier, check_message
+from rln.verifier import Message, Verifier, check_message
 
 if TYPE_CHECKING:  # asyncio doubles the time of `import rln`, and who uses this class has imported it
     import asyncio
@@ -29,8 +31,8 @@ _LARGEST = 1 << 20
 class _Message:
     """One message on its way: queued, then in a batch, then answered or given up."""
 
-    proof: AnyProof
-    signal: bytes
+    pair: Message
+    source: Source
     answer: asyncio.Future[Verdict]
 
 
@@ -44,8 +46,7 @@ class AsyncVerifier:
         verifier: does the work; others may use it meanwhile.
         window: seconds that a message waits for others to come. While a batch is being judged the next one
             gathers anyway.
-        queue: messages that may wait or be judged at a time. Further callers wait for a place in the order of
-            their calls; one who would rather refuse than wait puts `asyncio.timeout` around the call.
+        queue: messages that may wait or be judged at a time; further ones are refused with `Overloaded`.
         batch: messages that are judged at a time, at most `queue`.
 
     Raises:
@@ -63,14 +64,15 @@ class AsyncVerifier:
             raise ParameterError("window: expected seconds, 0 or more and finite")
         whole(queue, "queue", 1, _LARGEST)
         self._verifier = verifier
+        self._watch = verifier._watch
         self._window = window
         self._batch = whole(batch, "batch", 1, queue)
-        self._places = asyncio.Semaphore(queue)
+        self._places = queue
+        self._held = 0
         self._queue: deque[_Message] = deque()
         self._judging = False
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._callers = 0
         self._idle = asyncio.Event()
         self._closed = False
         self._worker = ThreadPoolExecutor(1, "rln-verifier")
@@ -78,7 +80,7 @@ class AsyncVerifier:
     def __repr__(self) -> str:
         return f"AsyncVerifier({self._verifier!r})"
 
-    async def submit(self, proof: AnyProof, signal: bytes) -> Verdict:
+    async def submit(self, proof: AnyProof, signal: bytes, source: Source = None) -> Verdict:
         """Judge one message and remember it when it is valid; see `Verifier.submit`.
 
         A task that is cancelled while it waits takes its message back if the batch has not begun; from then
@@ -87,38 +89,40 @@ class AsyncVerifier:
         Args:
             proof: as it came, decoded.
             signal: the bytes that the message is about, as they came.
+            source: where it came from; see `Verifier.submit`.
 
         Returns:
             The verdict that `Verifier.submit` would have given at this place in the order.
 
         Raises:
             As `Verifier.submit`; EntropyError, too: no randomness for the batch, nothing was accepted.
+            Overloaded: as many messages as may be are on their way, or the source has sent too many bad
+                proofs; this one was not judged.
             ParameterError: after `close`, or from another event loop than before.
         """
         check_message(proof, signal)
+        check_source(source)
         loop = self._own_loop()
-        self._callers += 1
+        if self._held >= self._places:
+            refusal = Overloaded(f"verifier: {self._places} messages are on their way; try later")
+            self._watch.judged(refusal, self._watch.moment())
+            raise refusal
+        message = _Message((proof, signal), source, loop.create_future())
+        self._queue.append(message)
+        self._hold(1)
+        self._plan(loop)
         try:
-            await self._places.acquire()
-            message = _Message(proof, signal, loop.create_future())
-            self._queue.append(message)
-            self._plan(loop)
-            try:
-                return await message.answer
-            except BaseException:  # cancelled, or the answer is an error
-                if message in self._queue:
-                    self._queue.remove(message)
-                    self._places.release()
-                raise
-        finally:
-            self._callers -= 1
-            self._tell_idle()
+            return await message.answer
+        except BaseException:  # cancelled, or the answer is an error
+            if message in self._queue:
+                self._queue.remove(message)
+                self._hold(-1)
+            raise
 
     async def close(self) -> None:
         """Accept no more calls, wait until all that were made are answered, and end the worker."""
         self._closed = True
-        if self._callers or self._judging:
-            self._idle.clear()
+        if self._held:
             if not self._judging:
                 self._judge()
             await self._idle.wait()
@@ -164,37 +168,42 @@ class AsyncVerifier:
         if not taken or self._loop is None:
             return
         self._judging = True
-        messages = [(message.proof, message.signal) for message in taken]
+        batch = list(taken)
         try:
-            job = self._loop.run_in_executor(self._worker, self._outcomes, messages)
+            job = self._loop.run_in_executor(self._worker, self._outcomes, batch)
         except RuntimeError as error:  # no thread to be had
-            messages.clear()  # the executor has the job and would do it later, when nobody waits
+            batch.clear()  # the executor has the job and would do it later, when nobody waits
             self._answer(taken, [NativeError(f"verifier: {error}")] * len(taken))
         else:
             job.add_done_callback(lambda done: self._answer(taken, done.result()))
 
-    def _outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict | Exception]:
+    def _outcomes(self, batch: Sequence[_Message]) -> list[Verdict | Exception]:
         try:
-            return [_tellable(outcome) for outcome in self._verifier.outcomes(messages)]
+            pairs, sources = [message.pair for message in batch], [message.source for message in batch]
+            return [_tellable(outcome) for outcome in self._verifier.outcomes(pairs, sources)]
         except BaseException as error:  # noqa: BLE001 - it goes to each of the callers, who else would wait on
-            return [_tellable(error)] * len(messages)
+            return [_tellable(error)] * len(batch)
 
     def _answer(self, taken: list[_Message], outcomes: Sequence[Verdict | Exception]) -> None:
         self._judging = False
         for message, outcome in zip(taken, outcomes, strict=True):
-            self._places.release()
             if message.answer.done():
                 continue
             if isinstance(outcome, Exception):
                 message.answer.set_exception(outcome)
             else:
                 message.answer.set_result(outcome)
+        self._hold(-len(taken))
         # Those that are here now have waited for a whole batch: no window for them.
         self._judge()
-        self._tell_idle()
 
-    def _tell_idle(self) -> None:
-        if not self._callers and not self._judging:
+    def _hold(self, more: int) -> None:
+        """Count the messages that wait or are judged."""
+        self._held += more
+        self._watch.waiting(self._held)
+        if self._held:
+            self._idle.clear()
+        else:
             self._idle.set()
 
 

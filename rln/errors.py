@@ -100,7 +100,7 @@ class RateLimitReached(RlnError):
 
 
 class Overloaded(RlnError):
-    """More messages came than can be judged, or than one source may send; this one was not judged: try later."""
+    """Too many messages at a time, or too many bad ones from one source; this one was not judged."""
 
 
 class MembershipError(RlnError):

@@ -107,6 +107,16 @@ class IdentitySecret(_Opaque):
 
     __slots__ = ()
 
+    @classmethod
+    def _through(cls, first: Share, second: Share, nullifier: int) -> Self:
+        """Recover the secret on the line through two shares with different x.
+
+        Raises:
+            RecoveryError: it is not the line of the nullifier.
+        """
+        points = (scalar.encode(share.x, "x") + scalar.encode(share.y, "y") for share in (first, second))
+        return cls._of(lowlevel.recover(scalar.encode(nullifier, "nullifier"), *points))
+
     def identity(self) -> Identity:
         """Return the identity of this secret."""
         return Identity._of(self.handle)

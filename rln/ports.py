@@ -12,8 +12,10 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 from rln.epoch import Epoch
 from rln.errors import ParameterError, StoreUnavailable
+from rln.proof import AnyProof
 from rln.share import Share
 from rln.step import Head, Slashing, Stay, Step, Tail
+from rln.verdict import Verdict
 
 
 @runtime_checkable
@@ -160,6 +162,56 @@ def _or_raise(found: _Found | StoreUnavailable) -> _Found:
 
 
 @runtime_checkable
+class AuditTrail(Protocol):
+    """Keeps messages for whoever wants to see later why a member was slashed; it decides nothing.
+
+    No signals, no addresses. Nobody needs it to tell a first message from a second one.
+    """
+
+    def append_many(self, messages: Sequence[tuple[Epoch, AnyProof]]) -> None:
+        """Keep verified messages, in order.
+
+        Raises:
+            StoreUnavailable: not kept, or nobody knows; none of them may be served.
+        """
+
+    def lookup(self, external_nullifier: int, nullifier: int) -> list[AnyProof]:
+        """Return the messages that are kept under a nullifier of an epoch, in no particular order.
+
+        Raises:
+            StoreUnavailable: they cannot be read.
+        """
+
+    def forget(self, before: int) -> None:
+        """Drop every epoch that ended at unix time `before` or earlier; the operator says when.
+
+        Raises:
+            StoreUnavailable: not everything is dropped; to be asked again.
+        """
+
+
+@runtime_checkable
+class Observer(Protocol):
+    """Is told what a verifier does, from whatever thread does it, and never from where a message came.
+
+    It cannot change a verdict: what it raises is reported once to the logger `rln` and goes no further.
+    A violation's verdict carries the secret of its member, which is nobody's to write down.
+    """
+
+    def moment(self) -> float:
+        """Return seconds on a clock of the observer's own, which comes back as `since`."""
+
+    def judged(self, outcome: Verdict | Exception, since: float) -> None:
+        """Take note of what became of a message: its verdict, or the error that its sender's caller got."""
+
+    def stored(self, failed: bool, since: float) -> None:
+        """Take note that the nullifier log has answered, or failed to."""
+
+    def waiting(self, messages: int) -> None:
+        """Take note of how many messages wait for an `AsyncVerifier` or are judged by it."""
+
+
+@runtime_checkable
 class MessageIdAllocator(Protocol):
     """Gives out message ids, each one once. An id that was given out is burnt, whatever happens next.
 
@@ -246,11 +298,11 @@ class RegistryReader(Protocol):
         """
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step, oldest first.
+        """Return the steps that follow a step, oldest first; to be asked again until none comes.
 
         Args:
             number: of a step, 0 or more; -1 asks for step 0, too.
-            most: steps at once; fewer came when there are no more.
+            most: steps at once; fewer come where they have many events.
         """
 
     def step_at(self, at: int) -> int:
@@ -278,7 +330,8 @@ class RegistryChange(RegistryReader, Protocol):
 
         Raises:
             AlreadyAMember: a commitment that registers stands in the registry, or was slashed.
-            ParameterError: the step does not fit: its number, its events' numbers, or its time.
+            TreeFull: the tree has fewer leaves.
+            ParameterError: the step does not fit: its number, its time, or one of its events.
             StoreUnavailable: not written.
         """
 
@@ -286,10 +339,11 @@ class RegistryChange(RegistryReader, Protocol):
         """Note that a commitment is slashed, for good; the step that takes out its leaf follows by `due`.
 
         Args:
-            commitment: one that was registered and is not slashed.
+            commitment: identity commitment.
             noted, due: unix time in milliseconds.
 
         Raises:
+            ParameterError: it was never registered, or is slashed already.
             StoreUnavailable: not written.
         """
 

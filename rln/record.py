@@ -22,6 +22,11 @@ from rln.proof import PROOF_BYTES, AnyProof, from_public_inputs
 _CRC = 4
 
 
+def size(public_values: int) -> int:
+    """Bytes of the record of a message with so many public values."""
+    return 2 + 1 + PROOF_BYTES + public_values * scalar.SIZE + _CRC
+
+
 def encode(proof: AnyProof) -> bytes:
     """The record of a message."""
     values = proof.public_inputs

@@ -9,7 +9,6 @@ from rln import scalar
 from rln.errors import RecoveryError
 from rln.hashing import poseidon_hash
 from rln.identity import IdentitySecret
-from rln.lowlevel import identity as lowlevel
 from rln.share import Share
 
 
@@ -62,9 +61,4 @@ def _on_line(one: Share, other: Share) -> IdentitySecret:
     if nullifier is None:
         slope = (one.y - other.y) * pow(one.x - other.x, -1, scalar.ORDER) % scalar.ORDER
         nullifier = poseidon_hash([slope])
-    handle = lowlevel.recover(scalar.encode(nullifier, "nullifier"), _point(one), _point(other))
-    return IdentitySecret._of(handle)
-
-
-def _point(share: Share) -> bytes:
-    return scalar.encode(share.x, "x") + scalar.encode(share.y, "y")
+    return IdentitySecret._through(one, other, nullifier)

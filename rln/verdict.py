@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from rln.errors import Reason
+from rln.evidence import Evidence
 from rln.identity import IdentitySecret
 
 
@@ -47,9 +48,11 @@ class RateLimitViolation(_NoTruth):
 
     Args:
         identity_secret: the member's secret, recovered from both shares and checked against the nullifier.
+        evidence: both messages, where the verifier has an audit trail that knows the first one.
     """
 
     identity_secret: IdentitySecret
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

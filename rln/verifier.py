@@ -16,27 +16,29 @@ from rln.epoch import Epoch
 from rln.errors import (
     EncodingError,
     InputError,
-    IntegrityAlarm,
     InvalidProof,
+    Overloaded,
     ParameterError,
     ProofRejected,
     Reason,
-    RecoveryError,
-    StoreUnavailable,
     UnknownRoot,
     WrongEpoch,
     WrongSignal,
 )
-from rln.ports import Clock, NullifierLog, RootSource, Taken
+from rln.ports import AuditTrail, Clock, NullifierLog, Observer, RootSource
 from rln.proof import AnyProof, MultiRlnProof, RlnProof
-from rln.share import Share
+from rln.recorder import Case, Outcome, Recorder
 from rln.signal import hash_signal
-from rln.slashing import recover_secret
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.source_limit import Source, SourceLimit, check_source
+from rln.verdict import Invalid, Verdict
 from rln.verifying_key import VerifyingKey
+from rln.watch import Watch
 
-_State = Epoch | Verdict | Exception
-"""Of a message in a batch: its epoch while it may be valid, then what became of it."""
+Message = tuple[AnyProof, bytes]
+"""A proof as it came, decoded, and the bytes that it is about."""
+
+_Answer = InputError | InvalidProof | None
+"""Of a proof: what is wrong with it, or None."""
 
 
 class Verifier:
@@ -49,6 +51,9 @@ class Verifier:
         clock: which epochs are acceptable.
         was_member: tells whether a commitment is registered now or was once (`group.was_member`); a recovered
             secret of somebody else is an alarm.
+        sources: how many bad proofs each source may send; None: no limit.
+        audit: keeps accepted messages, and second ones as evidence; None: nobody does.
+        observer: is told what happens, and changes nothing; None: nobody is.
         threads: for a batch; None is one for each processor.
 
     Raises:
@@ -64,21 +69,25 @@ class Verifier:
         log: NullifierLog,
         clock: Clock,
         was_member: Callable[[int], bool] | None = None,
+        sources: SourceLimit | None = None,
+        audit: AuditTrail | None = None,
+        observer: Observer | None = None,
         threads: int | None = None,
     ) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
-        instance(log, NullifierLog, "log")
         instance(clock, Clock, "clock")
+        if sources is not None:
+            instance(sources, SourceLimit, "sources")
         verifying_key.check_rln(verifying_key.public_inputs)
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none: nothing would be acceptable")
         self._key = verifying_key
         self._roots = roots
-        self._log = log
         self._clock = clock
-        self._was_member = was_member
+        self._sources = sources
         self._threads = threads
-        self._forget_at = 0
+        self._watch = Watch(observer)
+        self._recorder = Recorder(log, clock, audit, was_member, verifying_key.digest, self._watch)
 
     def __repr__(self) -> str:
         return f"Verifier({self._key!r})"
@@ -98,166 +107,171 @@ class Verifier:
             raise InvalidProof("proof: the equation does not hold")
         return epoch
 
-    def submit(self, proof: AnyProof, signal: bytes) -> Verdict:
+    def submit(self, proof: AnyProof, signal: bytes, source: Source = None) -> Verdict:
         """Judge one message and remember it when it is valid.
 
         Args:
             proof: as it came, decoded.
             signal: the bytes that the message is about, as they came.
+            source: where it came from, for a verifier with `sources`, at most 256 bytes or characters; all
+                messages without one count as one source.
 
         Returns:
             One of the four verdicts.
 
         Raises:
-            StoreUnavailable: the log is unsure; nothing was accepted.
+            Overloaded: the source has sent too many bad proofs; this one was not looked at.
+            StoreUnavailable: log or audit trail is unsure; the message must not be served.
             IntegrityAlarm: something happened that mathematics excludes.
             InputError: arguments that are not a proof and bytes.
         """
         check_message(proof, signal)
-        try:
-            epoch = self._check_context(proof, signal)
-            known = [self._log.peek(epoch, share.nullifier or 0) for share in proof.shares]
-            if all(there == share for there, share in zip(known, proof.shares, strict=True)):
-                return Duplicate()
-            if not self._key.verify(proof.public_inputs, proof.proof):
-                raise InvalidProof("proof: the equation does not hold")
-            # A slashing during the verification may have retired the root.
-            self._check_root(proof)
-        except (ProofRejected, InputError) as error:
-            return _refused(error)
-        self._forget_ended(epoch)
-        return self._verdict(proof, self._log.insert_or_get(epoch, proof.shares))
+        (outcome,) = self._judge([(proof, signal)], [check_source(source)], self._verify_one)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def submit_many(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict]:
+    def submit_many(
+        self, messages: Sequence[Message], sources: Sequence[Source] | None = None
+    ) -> list[Verdict]:
         """Judge messages as `submit` would one after the other, with one verification for all of them.
 
         Args:
             messages: pairs of proof and signal.
+            sources: of each message, as for `submit`; None: nobody knows of any.
 
         Returns:
             A verdict for each, in order. Of two messages on one message id the first one counts as first.
 
         Raises:
-            As `submit`. Other messages than the one at which a store failed may have been accepted.
+            As `submit`. Other messages than the one that it is about may have been accepted.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
         verdicts: list[Verdict] = []
-        for outcome in self.outcomes(messages):
+        for outcome in self.outcomes(messages, sources):
             if isinstance(outcome, Exception):
                 raise outcome
             verdicts.append(outcome)
         return verdicts
 
-    def outcomes(self, messages: Sequence[tuple[AnyProof, bytes]]) -> list[Verdict | Exception]:
+    def outcomes(
+        self, messages: Sequence[Message], sources: Sequence[Source] | None = None
+    ) -> list[Verdict | Exception]:
         """Judge messages as `submit_many` does, where one that has no verdict does not end the others.
 
         Args:
             messages: pairs of proof and signal.
+            sources: of each message, as for `submit`; None: nobody knows of any.
 
         Returns:
             For each message in order its verdict, or the error that `submit` would have raised for it.
 
         Raises:
-            InputError: an argument that is not a proof or not bytes.
+            InputError: an argument that is not a proof or not bytes, or another number of sources.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
+        origins = [None] * len(messages) if sources is None else [check_source(one) for one in sources]
+        if len(origins) != len(messages):
+            raise ParameterError(f"sources: expected {len(messages)}, got {len(origins)}")
         for proof, signal in messages:
             check_message(proof, signal)
-        proofs = [proof for proof, _ in messages]
-        states = self._unknown(proofs, [self._context_of(*message) for message in messages])
-        waiting = [i for i, state in enumerate(states) if isinstance(state, Epoch)]
-        answers = self._key.verify_many([proofs[i] for i in waiting], self._threads)
-        failed = {i: _refused(error) for i, error in zip(waiting, answers, strict=True) if error is not None}
-        for i in waiting:
-            states[i] = failed[i] if i in failed else self._rooted(proofs[i], states[i])
-        return self._recorded(proofs, states, failed)
+        return self._judge(messages, origins, self._verify_many)
 
-    def _context_of(self, proof: AnyProof, signal: bytes) -> Epoch | Verdict | Exception:
-        """The epoch of a message whose context is right, or what became of it."""
+    def _judge(
+        self,
+        messages: Sequence[Message],
+        origins: Sequence[Source],
+        verify: Callable[[list[AnyProof]], Sequence[_Answer]],
+    ) -> list[Outcome]:
+        since = self._watch.moment()
+        opened = [self._open(*message, origin) for message, origin in zip(messages, origins, strict=True)]
+        cases = [found for found in opened if isinstance(found, Case)]
+        self._recorder.look(cases)
+        self._verify(cases, verify)
+        self._recorder.record(cases)
+        outcomes = [found.settled if isinstance(found, Case) else found for found in opened]
+        for outcome in outcomes:
+            self._watch.judged(outcome, since)
+        return outcomes
+
+    def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Case | Outcome:
+        """A case for a message whose context is right, or what became of it."""
         try:
-            return self._check_context(proof, signal)
-        except (ProofRejected, InputError) as error:
+            return Case(proof, self._check_context(proof, signal), source)
+        except (ProofRejected, EncodingError) as error:
             return _refused(error)
         except Exception as error:  # noqa: BLE001 - whatever a clock or a store raises is this message's
             return error
 
-    def _unknown(self, proofs: list[AnyProof], states: list[_State]) -> list[_State]:
-        """The states, where messages whose shares are all in the log have become duplicates.
+    def _verify(self, cases: list[Case], verify: Callable[[list[AnyProof]], Sequence[_Answer]]) -> None:
+        """Give an outcome to those whose proof is bad, or may not be looked at.
 
-        This may shorten the way to DUPLICATE and to nothing else.
+        A source is given a token for a good proof again, so those that found none get another round: then
+        the batch refuses what one message after the other would have been refused.
         """
-        keys = [
-            (state, share)
-            for proof, state in zip(proofs, states, strict=True)
-            if isinstance(state, Epoch)
-            for share in proof.shares
-        ]
-        try:
-            known = self._log.peek_many([(epoch, share.nullifier or 0) for epoch, share in keys])
-        except Exception as error:  # noqa: BLE001 - as above, and no message passes it
-            return [error if isinstance(state, Epoch) else state for state in states]
-        found = iter([(there, share) for there, (_, share) in zip(known, keys, strict=True)])
-        judged: list[_State] = []
-        for proof, state in zip(proofs, states, strict=True):
-            if not isinstance(state, Epoch):
-                judged.append(state)
-                continue
-            pairs = [next(found) for _ in proof.shares]
-            unsure = [there for there, _ in pairs if isinstance(there, StoreUnavailable)]
-            same = all(there == share for there, share in pairs)
-            judged.append(unsure[0] if unsure else Duplicate() if same else state)
-        return judged
+        waiting = [case for case in cases if case.outcome is None]
+        while waiting:
+            admitted, waiting = self._admit(waiting)
+            good = admitted  # unless somebody finds out: no source pays for a verification that failed
+            try:
+                answers = verify([case.proof for case in admitted]) if admitted else ()
+                good = [case for case, answer in zip(admitted, answers, strict=True) if answer is None]
+            finally:
+                if self._sources is not None:
+                    for case in good:
+                        self._sources.give_back(case.source)
+            for case, answer in zip(admitted, answers, strict=True):
+                case.outcome = self._root_again(case.proof) if answer is None else _refused(answer)
 
-    def _rooted(self, proof: AnyProof, state: _State) -> _State:
-        """The state again, unless a slashing during the verification has retired the root."""
+    def _admit(self, waiting: list[Case]) -> tuple[list[Case], list[Case]]:
+        """Those for whom there is a token now, and those whose source may get one back for its others.
+
+        The rest gets its outcome here.
+        """
+        if self._sources is None:
+            return waiting, []
+        try:
+            now = self._clock.now()
+        except Exception as error:  # noqa: BLE001 - as in _open
+            for case in waiting:
+                case.outcome = error
+            return [], []
+        admitted: list[Case] = []
+        later: list[Case] = []
+        active: set[Source] = set()
+        spent: set[Source] = set()
+        for case in waiting:
+            if case.source not in spent and self._sources.take(case.source, now):
+                active.add(case.source)
+                admitted.append(case)
+                continue
+            spent.add(case.source)
+            if case.source in active:
+                later.append(case)
+            else:
+                case.outcome = Overloaded("source: too many bad proofs came from it; try later")
+        return admitted, later
+
+    def _verify_one(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
+        (proof,) = proofs
+        try:
+            good = self._key.verify(proof.public_inputs, proof.proof)
+        except InputError as error:
+            return [error]
+        return [None if good else InvalidProof("proof: the equation does not hold")]
+
+    def _verify_many(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
+        return self._key.verify_many(proofs, self._threads)
+
+    def _root_again(self, proof: AnyProof) -> Outcome | None:
+        """What becomes of a good proof if a slashing during the verification has retired its root."""
         try:
             self._check_root(proof)
         except UnknownRoot as error:
             return _refused(error)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as in _open
             return error
-        return state
-
-    def _recorded(
-        self, proofs: list[AnyProof], states: list[_State], failed: dict[int, Invalid]
-    ) -> list[Verdict | Exception]:
-        """The outcomes, once all messages whose state is an epoch are in the log."""
-        ready = [i for i, state in enumerate(states) if isinstance(state, Epoch)]
-        taken = dict(zip(ready, self._claimed(proofs, states, ready), strict=True))
-        brought: dict[tuple[int, int | None], Share] = {}
-        outcomes: list[Verdict | Exception] = []
-        for i, (proof, state) in enumerate(zip(proofs, states, strict=True)):
-            named = {(proof.external_nullifier, share.nullifier): share for share in proof.shares}
-            if i in taken:
-                outcomes.append(self._outcome(proof, taken[i]))
-                if taken[i] == ():
-                    brought |= named
-            elif i in failed and all(brought.get(name) == share for name, share in named.items()):
-                outcomes.append(Duplicate())  # an earlier message of the batch brought the same shares
-            else:
-                assert not isinstance(state, Epoch)
-                outcomes.append(state)
-        return outcomes
-
-    def _claimed(
-        self, proofs: list[AnyProof], states: list[_State], ready: list[int]
-    ) -> Sequence[Taken | Exception]:
-        claims = [(state, proofs[i].shares) for i in ready if isinstance(state := states[i], Epoch)]
-        if not claims:
-            return []
-        try:
-            self._forget_ended(claims[-1][0])
-            return self._log.insert_or_get_many(claims)
-        except Exception as error:  # noqa: BLE001 - as above
-            return [error] * len(claims)
-
-    def _outcome(self, proof: AnyProof, taken: Taken | Exception) -> Verdict | Exception:
-        if isinstance(taken, Exception):
-            return taken
-        try:
-            return self._verdict(proof, taken)
-        except IntegrityAlarm as alarm:
-            return alarm
+        return None
 
     def _check_context(self, proof: AnyProof, signal: bytes) -> Epoch:
         if len(proof.public_inputs) != self._key.public_inputs:
@@ -270,8 +284,8 @@ class Verifier:
         self._check_root(proof)
         try:
             x = hash_signal(signal)
-        except ParameterError as error:
-            raise WrongSignal("signal: its hash is 0") from error
+        except InputError as error:
+            raise WrongSignal("signal: expected a hash other than 0, got one that is none") from error
         if x != proof.x:
             raise WrongSignal("x: expected the hash of the signal, got another value")
         return epoch
@@ -279,39 +293,6 @@ class Verifier:
     def _check_root(self, proof: AnyProof) -> None:
         if proof.root not in self._roots:
             raise UnknownRoot("root: expected one of the window of recent roots, got another")
-
-    def _verdict(self, proof: AnyProof, taken: Taken) -> Verdict:
-        """What the log's answer means for a verified message."""
-        if not taken:
-            return Valid()
-        before = {share.nullifier: share for share in taken}
-        for share in proof.shares:
-            known = before.get(share.nullifier, share)
-            if known.x != share.x:
-                return self._violation(known, share)
-            if known.y != share.y:
-                raise IntegrityAlarm(
-                    "share: two verified messages with one nullifier and one x have different y"
-                )
-        return Duplicate()
-
-    def _forget_ended(self, epoch: Epoch) -> None:
-        """Once a period let the log drop what can never be acceptable again: it must not only grow."""
-        horizon = self._clock.horizon()
-        if horizon >= self._forget_at:
-            self._forget_at = horizon + epoch.end - epoch.start
-            self._log.forget(horizon)
-
-    def _violation(self, first: Share, second: Share) -> RateLimitViolation:
-        try:
-            secret = recover_secret(first, second)
-        except RecoveryError as error:
-            raise IntegrityAlarm(
-                "share: two verified messages with one nullifier are not on its line"
-            ) from error
-        if self._was_member is not None and not self._was_member(secret.commitment):
-            raise IntegrityAlarm("share: two verified messages recover a secret that was never registered")
-        return RateLimitViolation(secret)
 
 
 def check_message(proof: AnyProof, signal: bytes) -> None:

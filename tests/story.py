@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import rln
+from rln.ports import Claim, Taken
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 
 DEPTH, LIMIT_BITS, SLOTS = 3, 4, 3
@@ -30,9 +31,9 @@ class CountingLog(MemoryNullifierLog):
         super().__init__()
         self.inserts = 0
 
-    def insert_or_get(self, epoch: rln.Epoch, shares: Sequence[rln.Share]) -> tuple[rln.Share, ...]:
-        self.inserts += 1
-        return super().insert_or_get(epoch, shares)
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
+        self.inserts += len(claims)
+        return super().insert_or_get_many(claims)
 
 
 class World:

@@ -3,7 +3,7 @@
 0  done, accepted
 1  well formed but refused: a proof that does not hold, shares that determine nothing, a vector that misses
 2  unusable input: which file, which field
-3  a store or the machine failed
+3  a store or the machine failed, or has too much to do
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rln.errors import InputError, NativeError, RlnError, StoreError
+from rln.errors import InputError, NativeError, Overloaded, RlnError, StoreError
 
 ACCEPTED, REFUSED, UNUSABLE, FAILED = 0, 1, 2, 3
 
@@ -68,7 +68,7 @@ def run(action: Callable[[], Report], as_json: bool) -> None:
 def _failure(error: RlnError | OSError) -> Report:
     if isinstance(error, InputError):
         status = UNUSABLE
-    elif isinstance(error, (StoreError, NativeError, OSError)):
+    elif isinstance(error, (StoreError, NativeError, Overloaded, OSError)):
         status = FAILED
     else:
         status = REFUSED

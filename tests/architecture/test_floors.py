@@ -13,7 +13,9 @@ SOURCES = ROOT / "native" / "src"
 
 ERRORS = -1  # all may import it, it imports nothing
 FACADE = 15
-VERBS = {"keys", "group", "spender", "tokens", "prover", "verifier", "async_verifier", "slashing"}
+VERBS = {
+    "keys", "group", "spender", "tokens", "prover", "recorder", "verifier", "async_verifier", "slashing",
+}
 PACKAGES = {"lowlevel": 9, "circuit": 10, "stores": 12, "services": 13, "integrations": 14, "cli": 14}
 ORACLES = {"py_ecc", "galois", "sympy", "groth16py", "light_poseidon", "numpy", "hypothesis", "pytest"}
 OUTSIDE = {"time", "datetime", "socket", "ssl", "http", "urllib", "asyncio", "sqlite3", "subprocess"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import rln
-from rln.errors import EntropyError, IntegrityAlarm, ParameterError, Reason, StoreUnavailable
+from rln.errors import EntropyError, IntegrityAlarm, Overloaded, ParameterError, Reason, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.stores.memory import MemoryNullifierLog
 from tests.story import World
@@ -25,10 +25,10 @@ class SlowLog(MemoryNullifierLog):
         super().__init__()
         self.entered, self.open = threading.Event(), threading.Event()
 
-    def insert_or_get(self, epoch, shares):
+    def insert_or_get_many(self, claims):
         self.entered.set()
         assert self.open.wait(PATIENCE)
-        return super().insert_or_get(epoch, shares)
+        return super().insert_or_get_many(claims)
 
 
 class FailingLog(MemoryNullifierLog):
@@ -38,10 +38,13 @@ class FailingLog(MemoryNullifierLog):
         super().__init__()
         self.failing = failing
 
-    def insert_or_get(self, epoch, shares):
-        if shares[0].nullifier in self.failing:
-            raise StoreUnavailable("log: gone")
-        return super().insert_or_get(epoch, shares)
+    def insert_or_get_many(self, claims):
+        failed = StoreUnavailable("log: gone")
+        good = iter(super().insert_or_get_many([claim for claim in claims if not self.fails(claim)]))
+        return [failed if self.fails(claim) else next(good) for claim in claims]
+
+    def fails(self, claim) -> bool:
+        return claim[1][0].nullifier in self.failing
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
@@ -88,7 +91,7 @@ def test_every_task_gets_the_verdict_of_one_after_the_other(seed, batch):
 
     async def story() -> None:
         verifier = world.verifier(log=MemoryNullifierLog())
-        async with rln.AsyncVerifier(verifier, batch=batch, queue=max(batch, 4)) as judge:
+        async with rln.AsyncVerifier(verifier, batch=batch, queue=256) as judge:
             assert await asyncio.gather(*(judge.submit(*message) for message in messages)) == singles
 
     run(story())
@@ -166,38 +169,64 @@ def test_a_task_that_is_cancelled_during_its_batch_leaves_a_message_that_counts(
     run(story())
 
 
-def test_a_full_queue_makes_callers_wait_in_order(world, batches):
-    log, messages = SlowLog(), messages_of(world, 6)
+def test_a_full_queue_refuses_at_once(world, batches):
+    """Threats F8: what waits or is judged is bounded, and whoever is refused was not judged."""
+    log, messages = SlowLog(), messages_of(world, 4)
 
     async def story() -> None:
         async with rln.AsyncVerifier(world.verifier(log=log), window=0, queue=2, batch=1) as judge:
             first = asyncio.create_task(judge.submit(*messages[0]))
             await entered(log)
-            others = [asyncio.create_task(judge.submit(*message)) for message in messages[1:5]]
-            await asyncio.sleep(0.01)
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.01):
-                    await judge.submit(*messages[5])
-            others[1].cancel()
+            second = asyncio.create_task(judge.submit(*messages[1]))
+            await asyncio.sleep(0)
+            for _ in range(100):
+                with pytest.raises(Overloaded, match="2 messages are on their way"):
+                    await judge.submit(*messages[2])
+            second.cancel()
+            await asyncio.sleep(0)
+            third = asyncio.create_task(judge.submit(*messages[3]))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded):
+                await judge.submit(*messages[2])
             log.open.set()
-            done = await asyncio.gather(first, *others, return_exceptions=True)
-            assert [type(verdict) for verdict in done] == [
-                rln.Valid, rln.Valid, asyncio.CancelledError, rln.Valid, rln.Valid
-            ]  # fmt: skip
-            assert batches == [1] * 4
-            assert len(log) == 4, "who gave up was never judged"
-            assert await judge.submit(*messages[5]) == rln.Valid()
+            assert await asyncio.gather(first, third) == [rln.Valid()] * 2
+            assert batches == [1] * 2
+            assert len(log) == 2, "who was refused or gave up was never judged"
+            assert await judge.submit(*messages[2]) == rln.Valid()
+
+    run(story())
+
+
+def test_a_source_without_tokens_is_refused_and_the_others_are_not(world, batches):
+    """Threats F8."""
+    good, bad = messages_of(world, 3), []
+    for proof, signal in good:
+        bad.append((dataclasses.replace(proof, y=proof.y + 1), signal))
+
+    async def story() -> None:
+        verifier = world.verifier(sources=rln.SourceLimit(1.0, 2))
+        async with rln.AsyncVerifier(verifier) as judge:
+            calls = [judge.submit(*message, "mallory") for message in bad]
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(outcome) for outcome in done] == [rln.Invalid, rln.Invalid, Overloaded]
+            with pytest.raises(Overloaded, match="source"):
+                await judge.submit(*good[0], "mallory")
+            assert await judge.submit(*good[0], "alice") == rln.Valid()
+            assert await judge.submit(*good[0], "mallory") == rln.Duplicate(), "what is known costs nothing"
+            assert (await judge.submit(good[1][0], b"?", "mallory")).reason is Reason.WRONG_SIGNAL
+            with pytest.raises(ParameterError, match="source: expected"):
+                await judge.submit(*good[1], 7)
 
     run(story())
 
 
 def test_places_come_back_however_a_call_ends(world):
-    """A queue of two serves any number of calls, cancelled, refused and failed ones included."""
+    """A queue of four serves any number of calls, cancelled, refused and failed ones included."""
     messages = messages_of(world, 4)
     log = FailingLog(messages[1][0].nullifier)
 
     async def story() -> None:
-        async with rln.AsyncVerifier(world.verifier(log=log), window=0, queue=2, batch=2) as judge:
+        async with rln.AsyncVerifier(world.verifier(log=log), window=0, queue=4, batch=2) as judge:
             for _ in range(4):
                 tasks = [asyncio.create_task(judge.submit(*message)) for message in messages]
                 await asyncio.sleep(0)
@@ -304,9 +333,9 @@ def test_a_store_that_fails_in_a_strange_way_leaves_nobody_waiting(world, monkey
         raise failure
 
     async def story() -> None:
-        async with rln.AsyncVerifier(world.verifier(), queue=2, batch=2) as judge:
+        async with rln.AsyncVerifier(world.verifier(), queue=3, batch=2) as judge:
             with monkeypatch.context() as patch:
-                patch.setattr(world.log, "insert_or_get", fail)
+                patch.setattr(world.log, "insert_or_get_many", fail)
                 calls = [judge.submit(*message) for message in messages]
                 done = await asyncio.gather(*calls, return_exceptions=True)
             assert all(isinstance(error, Exception) for error in done)
@@ -319,7 +348,7 @@ def test_close_answers_everybody_and_then_refuses(world, batches):
     log, messages = SlowLog(), messages_of(world, 4)
 
     async def story() -> None:
-        judge = rln.AsyncVerifier(world.verifier(log=log), window=PATIENCE, queue=2, batch=2)
+        judge = rln.AsyncVerifier(world.verifier(log=log), window=PATIENCE, queue=3, batch=2)
         tasks = [asyncio.create_task(judge.submit(*message)) for message in messages[:3]]
         await entered(log)
         closing = [asyncio.create_task(judge.close()) for _ in range(2)]

@@ -23,20 +23,28 @@ from tests.story import PERIOD, CountingLog, World, small_multi_key
 from tests.unit.lowlevel.toy import negated
 
 
-class BrokenLog:
-    def __init__(self, at: str) -> None:
-        self.at = at
+class BrokenLog(MemoryNullifierLog):
+    """Fails where it is told to, with an error for all or with one for each."""
 
-    def peek(self, epoch, nullifier):
-        if self.at == "peek":
+    def __init__(self, at: str, raises: bool = True) -> None:
+        super().__init__()
+        self.at, self.raises = at, raises
+
+    def failed(self, count: int) -> list[StoreUnavailable]:
+        if self.raises:
             raise StoreUnavailable("log: gone")
+        return [StoreUnavailable("log: gone")] * count
 
-    def insert_or_get(self, epoch, shares):
-        raise StoreUnavailable("log: gone")
+    def peek_many(self, keys):
+        return self.failed(len(keys)) if self.at == "peek" else super().peek_many(keys)
+
+    def insert_or_get_many(self, claims):
+        return self.failed(len(claims)) if self.at == "insert" else super().insert_or_get_many(claims)
 
     def forget(self, before):
         if self.at == "forget":
             raise StoreUnavailable("log: gone")
+        super().forget(before)
 
 
 @pytest.fixture
@@ -191,7 +199,7 @@ def test_the_signal_is_bound(world, monkeypatch):
     monkeypatch.setattr("rln.signal.hash_to_field", lambda message: 0)
     verdict = verifier.submit(proof, b"signal")
     assert verdict.reason is Reason.WRONG_SIGNAL
-    assert "hash is 0" in verdict.detail
+    assert "hash other than 0" in verdict.detail
 
 
 def test_cheap_checks_come_first_and_refusals_write_nothing(world, monkeypatch):
@@ -272,14 +280,23 @@ def test_check_raises_what_does_not_hold_and_remembers_nothing(world):
     assert world.log.inserts == 0
 
 
+@pytest.mark.parametrize("raises", [True, False])
 @pytest.mark.parametrize("at", ["peek", "insert"])
-def test_an_unsure_log_accepts_nothing(world, at):
+def test_an_unsure_log_accepts_nothing(world, at, raises):
     proof = world.prover(world.join()).prove(b"x")
-    verifier = world.verifier(log=BrokenLog(at))
-    with pytest.raises(StoreUnavailable):
+    verifier = world.verifier(log=BrokenLog(at, raises))
+    with pytest.raises(StoreUnavailable, match="gone"):
         verifier.submit(proof, b"x")
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match="gone"):
         verifier.submit_many([(proof, b"x")])
+
+
+@pytest.mark.parametrize("method", ["peek_many", "insert_or_get_many"])
+def test_a_log_that_answers_too_little_accepts_nothing(world, monkeypatch, method):
+    proof = world.prover(world.join()).prove(b"x")
+    monkeypatch.setattr(world.log, method, lambda questions: [])
+    with pytest.raises(StoreUnavailable, match="expected 1 answers, got 0"):
+        world.verifier().submit(proof, b"x")
 
 
 def test_a_root_retired_during_verification_counts(world, monkeypatch):

@@ -1,0 +1,279 @@
+"""Audit files: which messages were accepted, and which convict somebody, for later.
+
+A directory with one file for each epoch and each verifier that has it open; `rln.stores.audit` writes whole
+batches at a time and only ever at the end. A file is
+
+    "rln audit " and a JSON object on one line
+        identifier           rln identifier before hashing, hexadecimal
+        index, period        of the epoch
+        external_nullifier   decimal text
+        verifying_key        SHA-256 of the key, 64 hexadecimal digits
+        public_values        how many a message has: so all records have one length
+    records of messages, `rln.record`
+
+No signal, no address. A file may be copied to other machines and read there (`AuditedEpoch.read`). A crash
+can cut the last record short; what a machine had not yet written when its power went is missing.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from rln import document, record, scalar
+from rln.argument import instance, whole
+from rln.bounds import MAX_SLOTS
+from rln.epoch import MAX_PERIOD, Epoch
+from rln.errors import EncodingError, InputError, StoreUnavailable
+from rln.files import write_file
+from rln.lowlevel import entropy
+from rln.ports import AuditTrail
+from rln.proof import AnyProof
+from rln.stores.place import check_place
+from rln.verifying_key import VerifyingKey
+
+SUFFIX: Final = ".audit"
+_MAGIC: Final = b"rln audit "
+_HEADER: Final = 4096
+_OPEN: Final = 64
+_NAME: Final = "audit"
+_FIELDS: Final = ("identifier", "index", "period", "external_nullifier", "verifying_key", "public_values")
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedEpoch:
+    """One audit file.
+
+    Attributes:
+        path: where it is.
+        epoch: what it is about.
+        verifying_key: SHA-256 of the key that its messages were verified with.
+        public_values: of each message.
+        start: byte at which its records begin.
+    """
+
+    path: Path
+    epoch: Epoch
+    verifying_key: str
+    public_values: int
+    start: int
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the first line of a file.
+
+        Raises:
+            EncodingError: not an audit file.
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as file:
+            line = file.readline(_HEADER)
+        if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
+            raise EncodingError(f"{path}: expected an audit file, got another")
+        found = document.fields(document.read(line[len(_MAGIC) : -1], _NAME, _HEADER), _NAME, _FIELDS)
+        identifier = document.text(found["identifier"], "identifier")
+        if not _HEX.match(identifier):
+            raise EncodingError(f"{path}: identifier: expected hexadecimal digits, got other text")
+        index = document.integer(found["index"], "index", 0, 10**16 - 1)
+        period = document.integer(found["period"], "period", 1, MAX_PERIOD)
+        epoch = Epoch.of(index, period, bytes.fromhex(identifier))
+        if scalar.parse(found["external_nullifier"], "external_nullifier") != epoch.external_nullifier:
+            raise EncodingError(f"{path}: expected the external nullifier of its epoch, got another")
+        values = document.integer(found["public_values"], "public_values", 5, 3 + 3 * MAX_SLOTS)
+        return cls(path, epoch, document.text(found["verifying_key"], "verifying_key"), values, len(line))
+
+    @property
+    def size(self) -> int:
+        """Bytes of a record."""
+        return record.size(self.public_values)
+
+    @property
+    def cut(self) -> int:
+        """Bytes at the end that are no whole record: a crash has cut it short."""
+        return max(self.path.stat().st_size - self.start, 0) % self.size
+
+    def messages(self) -> Iterator[AnyProof]:
+        """Go through the messages in the order in which they were written, without one that was cut short.
+
+        Raises:
+            EncodingError: a record is damaged.
+            InputError: values that no proof has.
+            OSError: the file cannot be read.
+        """
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            while len(data := file.read(self.size)) == self.size:
+                yield record.decode(data)
+
+    def find(self, nullifier: int) -> Iterator[AnyProof]:
+        """Go through the messages that have a nullifier, without decoding the others.
+
+        Raises:
+            As `messages`.
+        """
+        wanted = scalar.encode(nullifier, "nullifier")
+        with self.path.open("rb") as file:
+            if self.path.stat().st_size == self.start:
+                return  # nothing, which cannot be mapped
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                at, seen = self.start, -1
+                while (at := data.find(wanted, at)) >= 0:
+                    number = (at - self.start) // self.size
+                    begin = self.start + number * self.size
+                    at += 1
+                    if number == seen or begin + self.size > len(data):
+                        continue
+                    found = record.decode(data[begin : begin + self.size])
+                    if any(share.nullifier == nullifier for share in found.shares):
+                        seen = number
+                        yield found
+
+
+class _Writer:
+    """The files that one process has open.
+
+    Attributes:
+        open: descriptors by external nullifier, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.lock = threading.RLock()
+        self.open: dict[int, int] = {}
+
+    def shut(self, name: int) -> None:
+        """Close the file of an epoch, if there is one."""
+        with self.lock:
+            descriptor = self.open.pop(name, None)
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+class AuditFiles(AuditTrail):
+    """An `AuditTrail` in files. Safe to use from several threads, across forks, and from several processes.
+
+    Args:
+        directory: that holds the files of this and of other verifiers; made, 0700, when it is missing.
+        verifying_key: the one that the messages are verified with.
+
+    Raises:
+        StoreUnavailable: the directory cannot be used.
+    """
+
+    def __init__(self, directory: Path | str, verifying_key: VerifyingKey) -> None:
+        instance(verifying_key, VerifyingKey, "verifying_key")
+        self._directory = Path(directory)
+        self._key = verifying_key
+        self._writer = _Writer()
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(self._directory, error) from error
+        check_place(self._directory / f"any{SUFFIX}", _NAME)
+
+    def __repr__(self) -> str:
+        return f"AuditFiles({str(self._directory)!r})"
+
+    def append_many(self, messages: Sequence[tuple[Epoch, AnyProof]]) -> None:
+        """Write messages, those of one epoch at one go; see `AuditTrail`."""
+        batches: dict[int, tuple[Epoch, list[bytes]]] = {}
+        for epoch, proof in messages:
+            batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(record.encode(proof))
+        writer = self._own_writer()
+        with writer.lock:
+            for epoch, records in batches.values():
+                self._write(writer, epoch, b"".join(records))
+
+    def lookup(self, external_nullifier: int, nullifier: int) -> list[AnyProof]:
+        """Return the messages that any of the directory's files has; see `AuditTrail`."""
+        try:
+            return [
+                proof
+                for audited in self.epochs()
+                if audited.epoch.external_nullifier == external_nullifier
+                for proof in audited.find(nullifier)
+            ]
+        except (OSError, InputError) as error:
+            raise StoreUnavailable(f"audit: {error}") from error
+
+    def forget(self, before: int) -> None:
+        """Delete the files of epochs that ended by then; see `AuditTrail`."""
+        whole(before, "before", 0, 1 << 62)
+        try:
+            for audited in self.epochs():
+                if audited.epoch.end <= before:
+                    self._own_writer().shut(audited.epoch.external_nullifier)
+                    audited.path.unlink(missing_ok=True)
+        except (OSError, InputError) as error:
+            raise StoreUnavailable(f"audit: {error}") from error
+
+    def epochs(self) -> list[AuditedEpoch]:
+        """Return the files of the directory, by epoch.
+
+        Raises:
+            EncodingError: one of the name is no audit file.
+            OSError: one cannot be read.
+        """
+        return audited_epochs(self._directory)
+
+    def close(self) -> None:
+        """Close the files; a later message makes new ones."""
+        writer = self._own_writer()
+        for name in list(writer.open):
+            writer.shut(name)
+
+    def _own_writer(self) -> _Writer:
+        """The files that this process writes: a forked child makes its own, and its own lock."""
+        if self._writer.process != os.getpid():
+            self._writer = _Writer()
+        return self._writer
+
+    def _write(self, writer: _Writer, epoch: Epoch, data: bytes) -> None:
+        name = epoch.external_nullifier
+        try:
+            if name not in writer.open:
+                writer.open[name] = self._create(epoch)
+                while len(writer.open) > _OPEN:
+                    writer.shut(next(iter(writer.open)))
+            written = os.write(writer.open[name], data)
+        except OSError as error:
+            writer.shut(name)
+            raise _unavailable(self._directory, error) from error
+        if written != len(data):
+            writer.shut(name)  # nothing may follow half a record: a new file next time
+            raise StoreUnavailable(f"audit: {self._directory}: wrote {written} bytes of {len(data)}")
+
+    def _create(self, epoch: Epoch) -> int:
+        header = {
+            "identifier": epoch.identifier.hex(),
+            "index": epoch.index,
+            "period": epoch.period,
+            "external_nullifier": str(epoch.external_nullifier),
+            "verifying_key": self._key.digest,
+            "public_values": self._key.public_inputs,
+        }
+        path = self._directory / f"{epoch.index}-{entropy.draw(8).hex()}{SUFFIX}"
+        write_file(path, _MAGIC + document.write(header) + b"\n", 0o600)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+
+
+def audited_epochs(directory: Path) -> list[AuditedEpoch]:
+    """Return the audit files of a directory, by epoch.
+
+    Raises:
+        EncodingError: one of the name is no audit file.
+        OSError: one cannot be read.
+    """
+    found = [AuditedEpoch.read(path) for path in sorted(directory.glob(f"*{SUFFIX}"))]
+    return sorted(found, key=lambda audited: audited.epoch.index)
+
+
+def _unavailable(directory: Path, error: OSError) -> StoreUnavailable:
+    return StoreUnavailable(f"audit: {directory}: {error.strerror}")
