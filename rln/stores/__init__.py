@@ -1,6 +1,7 @@
 """What is remembered: adapters for the protocols of `rln.ports`, chosen by a URI.
 
     log = rln.stores.open_log("sqlite:///log.db", clock)              shares of accepted messages
+    log = rln.stores.open_async_log("sqlite:///log.db", clock)        the same for an event loop
     ids = rln.stores.open_message_ids()                                a client's message ids
     members = rln.stores.open_members("postgresql://host/rln", 20)     who is in a group
     mark = rln.stores.open_mark("sqlite:///log.db")                    the highest time that was seen
@@ -10,11 +11,16 @@ A module of a database is imported when its URI is opened, so its driver is need
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rln.epoch import HighWaterMark
 from rln.errors import StoreUnavailable
 from rln.ports import Clock, MemberRegistry, MessageIdAllocator, NullifierLog
 from rln.stores.place import state_directory
 from rln.stores.uri import StoreUri
+
+if TYPE_CHECKING:
+    from rln.stores.async_log import AsyncNullifierLog
 
 LOGS = ("memory", "sqlite", "redis", "rediss", "redis+sentinel", "redis+cluster")
 MEMBERS = ("memory", "sqlite", "postgresql")
@@ -49,6 +55,22 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
     from rln.stores.redis_log import open_redis_log
 
     return open_redis_log(where, clock, new=new)
+
+
+def open_async_log(uri: str, clock: Clock, *, new: bool = False) -> AsyncNullifierLog:
+    """Open a nullifier log for the tasks of one event loop.
+
+    Opening it waits for its file or its server, as `open_log` does; using it never holds up the loop.
+
+    Args:
+        uri, clock, new: as for `open_log`.
+
+    Raises:
+        As `open_log`.
+    """
+    from rln.stores.async_log import AsyncNullifierLog
+
+    return AsyncNullifierLog(open_log(uri, clock, new=new))
 
 
 def open_mark(uri: str) -> HighWaterMark:
@@ -130,4 +152,4 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
     return SqliteMessageIds(where.path)
 
 
-__all__ = ["open_log", "open_mark", "open_members", "open_message_ids"]
+__all__ = ["open_async_log", "open_log", "open_mark", "open_members", "open_message_ids"]
