@@ -12,9 +12,11 @@ import pytest
 
 from rln.epoch import EpochClock
 from rln.ports import MessageIdAllocator, NullifierLog
+from rln.stores import open_log
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.message_ids import SqliteMessageIds
 from rln.stores.sqlite_log import SqliteNullifierLog
+from tests.servers.redis import empty_cluster, empty_server, empty_watched
 
 Request = pytest.FixtureRequest
 
@@ -32,6 +34,18 @@ def sqlite_log(request: Request, tmp_path: Path) -> NullifierLog:
     return SqliteNullifierLog(tmp_path / "log.db", clock(), new=True)
 
 
+def redis_log(request: Request, tmp_path: Path) -> NullifierLog:
+    return open_log(empty_server(), clock(), new=True)
+
+
+def sentinel_log(request: Request, tmp_path: Path) -> NullifierLog:
+    return open_log(empty_watched(), clock(), new=True)
+
+
+def cluster_log(request: Request, tmp_path: Path) -> NullifierLog:
+    return open_log(empty_cluster(), clock(), new=True)
+
+
 def memory_ids(request: Request, tmp_path: Path) -> MessageIdAllocator:
     return MemoryMessageIds()
 
@@ -40,7 +54,13 @@ def sqlite_ids(request: Request, tmp_path: Path) -> MessageIdAllocator:
     return SqliteMessageIds(tmp_path / "ids.db")
 
 
-LOGS: dict[str, Callable[[Request, Path], NullifierLog]] = {"memory": memory_log, "sqlite": sqlite_log}
+LOGS: dict[str, Callable[[Request, Path], NullifierLog]] = {
+    "memory": memory_log,
+    "sqlite": sqlite_log,
+    "redis": redis_log,
+    "sentinel": sentinel_log,
+    "cluster": cluster_log,
+}
 MESSAGE_IDS: dict[str, Callable[[Request, Path], MessageIdAllocator]] = {
     "memory": memory_ids,
     "sqlite": sqlite_ids,

@@ -1,0 +1,177 @@
+"""State: what a primary says of itself, and whether that is what it said when its entries began to count.
+
+Each primary keeps a record for each application: a random generation, the server's time since when everything
+accepted is there, and what the server was by then, namely its replication id, its count of evicted keys, and
+in a cluster its slots. A server that lost entries differs in one of these:
+
+    emptied                      the record is gone
+    started again                another replication id
+    a replica that was promoted  another replication id
+    out of memory                evicted keys
+    slots from somewhere else    another shape
+
+Whoever finds a difference writes a new record, with the server's time. Whoever meets another record than the
+one that he knows takes it over. Both refuse the epochs that were open by its time: nobody knows what was
+accepted in them. Those that opened later are complete.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from redis.exceptions import ResponseError
+
+from rln.errors import StoreUnavailable
+from rln.lowlevel import entropy
+
+OLDEST: Final = (7, 0)
+"""The first version of Redis in which `SET` takes NX and GET together."""
+
+MAX_DIFFERENCE: Final = 30.0
+"""Seconds by which a server's clock may be ahead or behind, whatever the skew.
+
+It says when entries expire. While it stays within 30 seconds on both sides it cannot jump by more than 60,
+which is the margin of `Clock.retention`, so no entry expires while its epoch is acceptable.
+"""
+
+_ROUNDING: Final = 0.001
+_HEARD: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
+_SETTINGS: Final[dict[bytes, tuple[bytes, ...]]] = {
+    b"maxmemory-policy": (b"noeviction",),
+    b"appendonly": (b"yes",),
+}
+_SYNCED: Final = (b"always", b"everysec")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a primary was when its entries began to count.
+
+    Attributes:
+        generation: random, 16 hexadecimal digits.
+        since: the server's unix time in microseconds; 0: nothing was ever accepted before.
+        replication: its replication id.
+        evicted: how many keys it had evicted.
+        shape: in a cluster a digest of its slots.
+    """
+
+    generation: bytes
+    since: int
+    replication: bytes
+    evicted: bytes
+    shape: bytes
+
+    @classmethod
+    def begin(cls, since: int, heard: Heard, shape: bytes) -> Record:
+        """Begin a generation at a server as it is now."""
+        generation = entropy.draw(8).hex().encode()
+        return cls(generation, since, heard.replication, heard.evicted, shape)
+
+    @classmethod
+    def decode(cls, text: bytes | None) -> Record | None:
+        """Read a record, or None when there is none or it is not one."""
+        parts = (text or b"").split(b" ")
+        if len(parts) != 5 or not parts[1].isdigit():
+            return None
+        return cls(parts[0], int(parts[1]), *parts[2:])
+
+    def encode(self) -> bytes:
+        """Write it."""
+        return b"%b %d %b %b %b" % (self.generation, self.since, self.replication, self.evicted, self.shape)
+
+    def describes(self, heard: Heard, shape: bytes) -> bool:
+        """Tell whether the server is still what it was."""
+        return (self.replication, self.evicted, self.shape) == (heard.replication, heard.evicted, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The part of `INFO stats replication` that a record is about."""
+
+    role: bytes
+    replication: bytes
+    evicted: bytes
+
+    @classmethod
+    def of(cls, info: bytes) -> Heard:
+        """Read it.
+
+        Raises:
+            StoreUnavailable: something is missing.
+        """
+        found = dict(_HEARD.findall(info))
+        if len(found) != 3:
+            raise StoreUnavailable("INFO: expected role, master_replid and evicted_keys, got less")
+        return cls(found[b"role"], found[b"master_replid"], found[b"evicted_keys"])
+
+
+def microseconds(reply: Sequence[bytes]) -> int:
+    """Read the reply to `TIME`."""
+    return int(reply[0]) * 1_000_000 + int(reply[1])
+
+
+def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerated: float) -> str | None:
+    """Say by how much a server's clock is wrong, or None when it is within what is tolerated.
+
+    Args:
+        reply: to `TIME`.
+        before, after: our time before the question and after the answer.
+        tolerated: seconds.
+    """
+    seconds = microseconds(reply) / 1e6
+    difference = max(before - seconds, seconds - after)
+    if difference <= tolerated + _ROUNDING:
+        return None
+    return f"TIME: expected our time within {tolerated} seconds, it differs by {difference:.3f}"
+
+
+def check_settings(info: bytes, config: Any, replicas: int) -> None:
+    """Refuse a server whose settings could lose entries.
+
+    An append-only file is required, synced always or every second. A server that starts again has another
+    replication id, so what an unsynced second has lost is never accepted twice; what the file keeps is the
+    evidence. A server that does not show its configuration is judged by INFO, which says all but how
+    often the file is synced.
+
+    Args:
+        info: the sections server, memory and persistence.
+        config: the reply to `CONFIG GET`, names and values in turn, or an error.
+        replicas: `min-replicas-to-write` must be that many at least.
+
+    Raises:
+        StoreUnavailable: which setting, what was expected, and what it is.
+    """
+    said = dict(line.split(b":", 1) for line in info.split(b"\r\n") if b":" in line)
+    version = said.get(b"redis_version", b"")
+    if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST:
+        raise StoreUnavailable(f"version: expected {OLDEST[0]} or later, got {version.decode() or 'none'}")
+    shown = isinstance(config, list)
+    settings = dict(zip(config[::2], config[1::2], strict=True)) if shown else {}
+    settings[b"maxmemory-policy"] = said.get(b"maxmemory_policy", b"unknown")
+    settings[b"appendonly"] = b"yes" if said.get(b"aof_enabled") == b"1" else b"no"
+    expected = _SETTINGS | ({b"appendfsync": _SYNCED} if shown else {})
+    for name, values in expected.items():
+        if settings.get(name) not in values:
+            raise StoreUnavailable(
+                f"{name.decode()}: expected {b' or '.join(values).decode()}, "
+                f"got {settings.get(name, b'nothing').decode()}"
+            )
+    if said.get(b"aof_last_write_status", b"ok") != b"ok":
+        raise StoreUnavailable("the server cannot write its append-only file")
+    least = settings.get(b"min-replicas-to-write", b"0")
+    if int(least) < replicas:
+        raise StoreUnavailable(f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}")
+
+
+def refuse_errors(replies: Sequence[Any]) -> None:
+    """Refuse replies when one is an error.
+
+    Raises:
+        StoreUnavailable: with the server's words.
+    """
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            raise StoreUnavailable(str(reply))

@@ -1,0 +1,163 @@
+"""Wire: commands as bytes, a server's connections, and questions that are answered on one of them.
+
+redis-py connects, authenticates, reads replies and keeps a pool. Commands are put together here, since those
+of a nullifier log always have one shape, and are sent many at a time. RESP 2, as its specification has it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, ConnectionPool, SSLConnection
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+from redis.retry import Retry
+
+FAULTS: Final = (RedisError, OSError)
+"""What a question may end with when the server, or the way to it, is at fault."""
+
+_MAX_CONNECTIONS: Final = 1 << 12
+
+Address = tuple[str, int]
+"""Host and port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to present oneself to a server.
+
+    Attributes:
+        username, password: None where the server asks for none.
+        database: number of the database; 0 in a cluster.
+        encrypted: speak TLS, and check the server's certificate against the system's authorities.
+        patience: seconds to wait for a connection or for a reply.
+    """
+
+    username: str | None = field(repr=False)
+    password: str | None = field(repr=False)
+    database: int
+    encrypted: bool
+    patience: float
+
+
+def pack(*words: bytes | int) -> bytes:
+    """Return a command as it is sent."""
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        text = b"%d" % word if isinstance(word, int) else word
+        parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
+    return b"".join(parts)
+
+
+class Server:
+    """The connections to one server. Safe to use from several threads."""
+
+    def __init__(self, address: Address, login: Login) -> None:
+        self.address = address
+        self._patience = login.patience
+        self._pool = ConnectionPool(
+            connection_class=SSLConnection if login.encrypted else Connection,
+            max_connections=_MAX_CONNECTIONS,
+            host=address[0],
+            port=address[1],
+            db=login.database,
+            username=login.username,
+            password=login.password,
+            socket_timeout=login.patience,
+            socket_connect_timeout=login.patience,
+            socket_keepalive=True,
+            # Who asks decides what is asked again, and on which server.
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+
+    def __repr__(self) -> str:
+        return f"Server({self.name})"
+
+    @property
+    def name(self) -> str:
+        """Host and port, as messages have them."""
+        return f"{self.address[0]}:{self.address[1]}"
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """One connection for a block; it is given up when the block fails or leaves replies unread.
+
+        Raises:
+            RedisError, OSError: `FAULTS`.
+        """
+        session = self.open()
+        try:
+            yield session
+        except BaseException:
+            session.abandon()
+            raise
+        finally:
+            session.close()
+
+    def open(self) -> Session:
+        """Take a connection; whoever takes it closes it.
+
+        Raises:
+            RedisError, OSError: `FAULTS`.
+        """
+        return Session(self._pool, self._pool.get_connection(), self._patience)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the others close with their sessions."""
+        self._pool.disconnect(inuse_connections=False)
+
+
+class Session:
+    """One connection, while one thread has it."""
+
+    def __init__(self, pool: Any, connection: Any, patience: float) -> None:
+        self._pool = pool
+        self._connection = connection
+        self._patience = patience
+        self._unread = 0
+
+    def send(self, commands: Sequence[bytes]) -> None:
+        """Send packed commands, all at once."""
+        self._unread += len(commands)
+        self._connection.send_packed_command([b"".join(commands)])
+
+    def receive(self) -> list[Any]:
+        """Return the replies to all commands that were sent: bytes, int, None, a list, or a `ResponseError`.
+
+        Raises:
+            RedisError, OSError: `FAULTS`; a server that is still loading its data is one of them.
+        """
+        replies: list[Any] = []
+        read = self._connection.read_response
+        deadline = time.monotonic() + 2 * self._patience
+        while self._unread:
+            try:
+                replies.append(read(disable_decoding=True))
+            except ResponseError as error:
+                replies.append(error)
+            self._unread -= 1
+            # A reply that comes in drops is never late by itself; all of them may be.
+            if self._unread and not self._unread % 64 and time.monotonic() > deadline:
+                raise TimeoutError("Timeout reading a pipeline of replies")
+        return replies
+
+    def ask(self, *commands: bytes) -> list[Any]:
+        """Send packed commands and return their replies."""
+        self.send(commands)
+        return self.receive()
+
+    def abandon(self) -> None:
+        """Close the connection: what is still under way belongs to nobody."""
+        self._connection.disconnect()
+        self._unread = 0
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._unread:
+            self.abandon()
+        self._pool.release(self._connection)

@@ -1,0 +1,321 @@
+"""Real Redis servers on loopback: one, one with a replica, under Sentinels, in a cluster.
+
+Everything started here ends with its block; what is shared by a whole run ends with the run, and all of it
+when the process that started it dies.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+
+import redis
+
+from tests.conftest import lacking
+
+HOST = "127.0.0.1"
+PATIENCE = 20.0
+SLOTS = 16384
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        return int(listener.getsockname()[1])
+
+
+def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    """Wait for something that only asking can tell."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            if condition():
+                return
+        except (redis.RedisError, OSError):
+            pass
+        assert time.monotonic() < deadline, f"{what}: not within {patience} seconds"
+        time.sleep(0.01)
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class RedisServer:
+    """A redis-server of its own, with an append-only file unless other settings are given."""
+
+    def __init__(self, directory: Path, *, port: int | None = None, **settings: object) -> None:
+        self.port = port or free_port()
+        self.directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+        self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **settings}
+        self.client = redis.Redis(HOST, self.port, socket_timeout=5, protocol=2)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def uri(self) -> str:
+        return f"redis://{HOST}:{self.port}"
+
+    def start(self, **settings: object) -> None:
+        self._settings |= settings
+        words = [
+            word
+            for name, value in self._settings.items()
+            for word in (f"--{name.replace('_', '-')}", *(str(value).split() or [""]))
+        ]
+        place = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.directory)]
+        self._process = spawn("redis-server", *place, "--repl-diskless-sync-delay", "0", *words)
+        until(self.client.ping, f"redis-server on {self.port}")
+
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Kill it, also when it stands still."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self.client.connection_pool.disconnect()
+
+    def restart(self, **settings: object) -> None:
+        self.stop()
+        self.start(**settings)
+
+    def set(self, **settings: object) -> None:
+        for name, value in settings.items():
+            self.client.config_set(name.replace("_", "-"), str(value))
+
+    def follow(self, port: int) -> None:
+        """Become the replica of the server on a port, and wait until it is."""
+        self.client.replicaof(HOST, port)
+        until(lambda: self.client.info("replication")["master_link_status"] == "up", "replica")
+
+    def follow_nobody(self) -> None:
+        """Become a primary."""
+        self.client.execute_command("REPLICAOF", "NO", "ONE")
+
+
+def spawn(name: str, *words: str) -> subprocess.Popen[bytes]:
+    """Start a program that may be missing."""
+    found = shutil.which(name)
+    if found is None:
+        lacking("redis", f"{name} is not installed")
+    return subprocess.Popen(
+        [str(found), *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_die_with_parent,
+    )
+
+
+@contextmanager
+def redis_server(directory: Path, **settings: object) -> Iterator[RedisServer]:
+    """One server."""
+    server = RedisServer(directory / "redis", **settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def redis_pair(directory: Path, **settings: object) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """A primary and its replica."""
+    with redis_server(directory / "first", **settings) as first:
+        with redis_server(directory / "second", **settings) as second:
+            second.follow(first.port)
+            until(lambda: first.client.info("replication")["connected_slaves"] == 1, "replica")
+            yield first, second
+
+
+class Sentinels:
+    """Sentinels that watch a primary under the name `rln`."""
+
+    def __init__(self, directory: Path, watched: int, count: int = 1) -> None:
+        self.ports = [free_port() for _ in range(count)]
+        self._directory = directory
+        self._watched = watched
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def uri(self) -> str:
+        return f"redis+sentinel://{','.join(f'{HOST}:{port}' for port in self.ports)}/rln"
+
+    def start(self) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for port in self.ports:
+            settings = self._directory / f"{port}.conf"
+            settings.write_text(
+                f"port {port}\nbind {HOST}\ndir {self._directory}\n"
+                f"sentinel monitor rln {HOST} {self._watched} {len(self.ports) // 2 + 1}\n"
+                "sentinel down-after-milliseconds rln 300\nsentinel failover-timeout rln 1000\n"
+            )
+            self._processes.append(spawn("redis-sentinel", str(settings)))
+        for port in self.ports:
+            until(lambda port=port: self._knows(port), f"redis-sentinel on {port}")
+
+    def _knows(self, port: int) -> bool:
+        state = self.ask(port)
+        return (
+            state[b"flags"] == b"master"
+            and int(state[b"num-slaves"]) >= 1
+            and int(state[b"num-other-sentinels"]) == len(self.ports) - 1
+        )
+
+    def ask(self, port: int | None = None) -> dict[bytes, bytes]:
+        with redis.Redis(HOST, port or self.ports[0], socket_timeout=2, protocol=2) as client:
+            reply = client.connection_pool.get_connection()
+            reply.send_command("SENTINEL", "MASTER", "rln")
+            fields = reply.read_response()
+            client.connection_pool.release(reply)
+        return dict(zip(fields[::2], fields[1::2], strict=True))
+
+    def stop(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def redis_watched(directory: Path, count: int = 1) -> Iterator[tuple[Sentinels, RedisServer, RedisServer]]:
+    """A primary and its replica under Sentinels."""
+    with redis_pair(directory) as (first, second):
+        sentinels = Sentinels(directory / "sentinels", first.port, count)
+        try:
+            sentinels.start()
+            yield sentinels, first, second
+        finally:
+            sentinels.stop()
+
+
+class RedisCluster:
+    """Primaries that share the slots evenly, and replicas of the first of them."""
+
+    def __init__(self, directory: Path, primaries: int = 3, replicas: int = 0) -> None:
+        settings = {
+            "cluster-enabled": "yes",
+            "cluster-node-timeout": 500,
+            "cluster-require-full-coverage": "no",
+        }
+        self.nodes = [
+            RedisServer(directory / f"node{i}", **settings, **{"cluster-port": free_port()})
+            for i in range(primaries + replicas)
+        ]
+        self._primaries = primaries
+
+    @property
+    def uri(self) -> str:
+        return f"redis+cluster://{','.join(f'{HOST}:{node.port}' for node in self.nodes)}"
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+        for i, node in enumerate(self.nodes):
+            run = node.client.execute_command
+            run("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+            if i < self._primaries:
+                first, last = SLOTS * i // self._primaries, SLOTS * (i + 1) // self._primaries - 1
+                run("CLUSTER", "ADDSLOTSRANGE", first, last)
+            if i:
+                first_node = self.nodes[0]
+                bus = first_node._settings["cluster-port"]
+                run("CLUSTER", "MEET", HOST, first_node.port, bus)
+        until(lambda: all(self._complete(node) for node in self.nodes), "cluster")
+        primary = self.nodes[0].client.execute_command("CLUSTER", "MYID")
+        for node in self.nodes[self._primaries :]:
+            node.client.execute_command("CLUSTER", "REPLICATE", primary)
+            until(lambda node=node: node.client.info("replication")["master_link_status"] == "up", "replica")
+
+    def _complete(self, node: RedisServer) -> bool:
+        said = node.client.execute_command("CLUSTER", "INFO")
+        fields = said if isinstance(said, dict) else dict(
+            line.split(":") for line in said.decode().split("\r\n") if line
+        )  # fmt: skip
+        return (fields["cluster_state"], fields["cluster_known_nodes"], fields["cluster_slots_ok"]) == (
+            "ok", str(len(self.nodes)), str(SLOTS)
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+@contextmanager
+def redis_cluster(directory: Path, primaries: int = 3, replicas: int = 0) -> Iterator[RedisCluster]:
+    """A cluster."""
+    cluster = RedisCluster(directory, primaries, replicas)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+# ---- shared by a run: emptied before each use ----------------------------------------------------------
+
+
+@cache
+def _run() -> tuple[ExitStack, Path]:
+    stack = ExitStack()
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rln-redis-")))
+    atexit.register(stack.close)
+    return stack, directory
+
+
+@cache
+def _shared_server() -> RedisServer:
+    stack, directory = _run()
+    return stack.enter_context(redis_server(directory / "one"))
+
+
+@cache
+def _shared_watched() -> tuple[Sentinels, RedisServer]:
+    stack, directory = _run()
+    sentinels, first, _ = stack.enter_context(redis_watched(directory / "watched"))
+    return sentinels, first
+
+
+@cache
+def _shared_cluster() -> RedisCluster:
+    stack, directory = _run()
+    return stack.enter_context(redis_cluster(directory / "cluster"))
+
+
+def empty_server() -> str:
+    """The URI of one server, empty now."""
+    server = _shared_server()
+    server.client.flushall()
+    return server.uri
+
+
+def empty_watched() -> str:
+    """The URI of a primary under a Sentinel, empty now."""
+    sentinels, first = _shared_watched()
+    first.client.flushall()
+    return sentinels.uri
+
+
+def empty_cluster() -> str:
+    """The URI of a cluster of three, empty now."""
+    cluster = _shared_cluster()
+    for node in cluster.nodes:
+        node.client.flushall()
+    return cluster.uri
