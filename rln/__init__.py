@@ -2,12 +2,14 @@
 
 from rln import circuit
 from rln.async_verifier import AsyncVerifier
+from rln.bulletin import Bulletin
 from rln.epoch import Epoch, EpochClock
 from rln.errors import (
     AlreadyAMember,
     EncodingError,
     EntropyError,
     FieldRangeError,
+    GroupRefused,
     InputError,
     IntegrityAlarm,
     InvalidProof,
@@ -36,6 +38,7 @@ from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.keys import ProvingKey, setup
 from rln.membership import Membership, MerkleProof
+from rln.mirror import Mirror
 from rln.params import Params
 from rln.proof import MultiRlnProof, RlnProof
 from rln.prover import Prover
@@ -52,6 +55,7 @@ from rln.verifying_key import VerifyingKey
 __all__ = [
     "AlreadyAMember",
     "AsyncVerifier",
+    "Bulletin",
     "Duplicate",
     "EncodingError",
     "EntropyError",
@@ -60,6 +64,7 @@ __all__ = [
     "Evidence",
     "FieldRangeError",
     "Group",
+    "GroupRefused",
     "Identity",
     "IdentitySecret",
     "InputError",
@@ -71,6 +76,7 @@ __all__ = [
     "MembershipError",
     "MerkleProof",
     "MerkleTree",
+    "Mirror",
     "MultiRlnProof",
     "NativeError",
     "NotAMember",

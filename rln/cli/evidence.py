@@ -1,0 +1,52 @@
+"""`rln evidence`: whether two messages convict their sender; anybody can look who has the verifying key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln.cli.identity import write_secret
+from rln.cli.keyfiles import open_verifying_key
+from rln.cli.numbers import hexadecimal
+from rln.cli.report import AsJson, Report, naming, read_file, run
+from rln.evidence import Evidence
+
+app = typer.Typer(no_args_is_help=True)
+
+VkOption = Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")]
+
+
+@app.callback()
+def group() -> None:
+    """Check evidence of messages above the limit."""
+
+
+@app.command("verify")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="As verifiers and `rln log merge` write it.")],
+    vk: VkOption,
+    out: Annotated[
+        Path | None, typer.Option(help="New file for the secret that follows from it, mode 0600.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify both messages; print the commitment of the member who sent them."""
+
+    def action() -> Report:
+        key = open_verifying_key(vk)
+        with naming(file):
+            evidence = Evidence.decode(read_file(file))
+            secret = evidence.check(key)
+        if out is not None:
+            write_secret(out, secret.identity())
+        data = {
+            "accepted": True,
+            "commitment": str(secret.commitment),
+            "external_nullifier": str(evidence.first.external_nullifier),
+            "file": None if out is None else str(out),
+        }
+        return Report(data, f"both messages hold; commitment {hexadecimal(secret.commitment)}")
+
+    run(action, as_json)

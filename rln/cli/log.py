@@ -1,0 +1,317 @@
+"""`rln log`: the shares of accepted messages, and the audit files that verifiers keep beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln import document
+from rln.cli.keyfiles import open_verifying_key
+from rln.cli.numbers import hexadecimal
+from rln.cli.output import write_output
+from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
+from rln.cli.table import rows
+from rln.epoch import EpochClock
+from rln.errors import InputError, ParameterError, StoreUnavailable
+from rln.files import check_place, write_file
+from rln.ports import NullifierLog
+from rln.proof import AnyProof
+from rln.services.violators import Violators
+from rln.stores import LOGS, open_log
+from rln.stores.audit import SUFFIX, AuditedEpoch
+from rln.stores.uri import StoreUri
+
+app = typer.Typer(no_args_is_help=True)
+
+UriArgument = Annotated[
+    str, typer.Argument(metavar="URI", help="sqlite:///path, redis://…, rediss://…, redis+cluster://…")
+]
+ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as verifiers have it.")]
+PeriodOption = Annotated[int, typer.Option(help="Seconds of an epoch, as verifiers have it.")]
+SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may differ.")]
+PastOption = Annotated[int, typer.Option("--past-gap", help="Epochs before this one that are acceptable.")]
+FutureOption = Annotated[int, typer.Option("--future-gap", help="Epochs after it that are acceptable.")]
+FilesArgument = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories of them.")
+]
+
+
+@app.callback()
+def group() -> None:
+    """Nullifier logs and audit files."""
+
+
+@app.command("create")
+def create(
+    uri: UriArgument,
+    application: ApplicationOption,
+    period: PeriodOption,
+    skew: SkewOption = 20.0,
+    past_gap: PastOption = 0,
+    future_gap: FutureOption = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make a log that serves at once.
+
+    With this you say that nothing was accepted in a running epoch before, here or elsewhere. A log that a
+    verifier makes for itself refuses the epochs that were open by then: it might be one that was lost. A log
+    that is there already is never made anew.
+    """
+
+    def action() -> Report:
+        path = _file(uri)
+        if path is not None and path.exists():
+            raise UnusableFile(f"{path}: File exists")
+        clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
+        with closing(open_log(uri, clock, new=True)) as log:
+            return _stated(log, clock)
+
+    run(action, as_json)
+
+
+@app.command("stats")
+def stats(
+    uri: UriArgument,
+    application: ApplicationOption,
+    period: PeriodOption,
+    skew: SkewOption = 20.0,
+    past_gap: PastOption = 0,
+    future_gap: FutureOption = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Open a log as a verifier does, checks of its settings included, and say which epochs it serves."""
+
+    def action() -> Report:
+        clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
+        with closing(_existing(uri, clock)) as log:
+            return _stated(log, clock)
+
+    run(action, as_json)
+
+
+@app.command("purge")
+def purge(
+    uri: UriArgument,
+    application: ApplicationOption,
+    period: PeriodOption,
+    skew: SkewOption = 20.0,
+    past_gap: PastOption = 0,
+    future_gap: FutureOption = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Forget the epochs that can never be acceptable again; verifiers do the same once a period."""
+
+    def action() -> Report:
+        clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
+        with closing(_existing(uri, clock)) as log:
+            horizon = clock.horizon()
+            before = _count(log)
+            log.forget(horizon)
+            after = _count(log)
+        dropped = None if before is None or after is None else max(before - after, 0)
+        said = "" if dropped is None else f", {dropped} shares dropped"
+        return Report(
+            {"horizon": horizon, "dropped": dropped}, f"forgotten: what ended by {horizon} unix time{said}"
+        )
+
+    run(action, as_json)
+
+
+@app.command("export")
+def export(
+    files: FilesArgument,
+    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the messages of audit files as lines of JSON."""
+
+    def action() -> Report:
+        audited = _audited(files)
+        if out is None:
+            for line in _lines(audited):
+                typer.echo(line.decode())
+            return Report({}, "")
+        lines = list(_lines(audited))
+        write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
+        return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
+
+    run(action, as_json and out is not None)
+
+
+@app.command("merge")
+def merge(
+    files: FilesArgument,
+    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="Directory for evidence, one file of mode 0600 a member; secrets follow from it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find members who sent too much to several nodes; print the commitments of their secrets.
+
+    Only messages whose proofs verify count, so it does not matter who wrote the files. They are read twice;
+    a table of some 80 bytes a message is kept in a temporary file, and memory does not grow.
+    """
+
+    def action() -> Report:
+        key = open_verifying_key(vk)
+        audited = _audited(files)
+        for file in audited:
+            if file.verifying_key != key.digest:
+                raise ParameterError(
+                    f"{file.path}: expected verifying key {key.digest[:16]}…, got {file.verifying_key[:16]}…"
+                )
+        if evidence is not None:
+            with naming(evidence):
+                evidence.mkdir(mode=0o700, exist_ok=True)
+                check_place(evidence / "any")
+        counts: Counter[int] = Counter()
+        with Bar("reading", hidden=as_json).running() as progress:
+            reading = _Reading(audited, progress)
+            violators = Violators(reading.messages, key)
+            for violation in violators.find():
+                counts[violation.commitment] += 1
+                if evidence is not None and counts[violation.commitment] == 1:
+                    with naming(evidence):
+                        write_file(_place(evidence, violation.commitment), violation.evidence.encode(), 0o600)
+        return _merged(counts, evidence, reading, violators)
+
+    run(action, as_json)
+
+
+class _Reading:
+    """Reads all files, any number of times; a damaged one up to the damage.
+
+    Attributes:
+        damaged: files with what is wrong with them.
+        cut: files whose last message a crash has cut short.
+    """
+
+    def __init__(self, files: list[AuditedEpoch], progress: Callable[[float], None]) -> None:
+        self.files = files
+        self.damaged: dict[Path, str] = {}
+        self.cut = [file.path for file in files if file.cut]
+        self._progress = progress
+        self._whole = 2 * sum((file.path.stat().st_size - file.start) // file.size for file in files)
+        self._done = 0
+
+    def messages(self) -> Iterator[AnyProof]:
+        """Go through the messages of all files."""
+        for file in self.files:
+            try:
+                for message in file.messages():
+                    self._done += 1
+                    if self._done % 1024 == 0:
+                        self._progress(self._done / self._whole)
+                    yield message
+            except InputError as error:
+                self.damaged[file.path] = str(error)
+
+
+def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, found: Violators) -> Report:
+    places = {
+        commitment: None if evidence is None else str(_place(evidence, commitment)) for commitment in counts
+    }
+    notes = [f"{path}: {reason}; read up to there" for path, reason in reading.damaged.items()]
+    title = f"{len(counts)} violators in {found.messages} messages of {len(reading.files)} files"
+    title += f"; {found.refused} messages do not hold" if found.refused else ""
+    text = rows(
+        "\n".join([title, *notes]),
+        ("commitment", "violations", "evidence"),
+        [(hexadecimal(commitment), counts[commitment], places[commitment]) for commitment in counts],
+    )
+    data = {
+        "files": len(reading.files),
+        "messages": found.messages,
+        "refused": found.refused,
+        "cut": [str(path) for path in reading.cut],
+        "damaged": {str(path): reason for path, reason in reading.damaged.items()},
+        "violators": [
+            {"commitment": str(commitment), "violations": count, "evidence": places[commitment]}
+            for commitment, count in counts.items()
+        ],
+    }
+    return Report(data, text, REFUSED if reading.damaged else 0)
+
+
+def _place(folder: Path, commitment: int) -> Path:
+    return folder / f"{hexadecimal(commitment)}.json"
+
+
+def _audited(paths: Iterable[Path]) -> list[AuditedEpoch]:
+    """The audit files that were named, those of directories included."""
+    found = []
+    for path in paths:
+        inside = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        if not inside:
+            raise UnusableFile(f"{path}: no file in it whose name ends in {SUFFIX}")
+        for file in inside:
+            with naming(file):
+                found.append(AuditedEpoch.read(file))
+    return found
+
+
+def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
+    for file in files:
+        with naming(file.path):
+            for message in file.messages():
+                yield document.write(
+                    {
+                        "epoch": file.epoch.index,
+                        "period": file.epoch.period,
+                        "external_nullifier": str(message.external_nullifier),
+                        "root": str(message.root),
+                        "x": str(message.x),
+                        "shares": [
+                            {"nullifier": str(share.nullifier), "y": str(share.y)} for share in message.shares
+                        ],
+                        "proof": message.proof.hex(),
+                        "verifying_key": file.verifying_key,
+                    }
+                )
+
+
+def _file(uri: str) -> Path | None:
+    """The file of a log, where it has one."""
+    where = StoreUri.parse(uri, LOGS)
+    if where.scheme == "memory":
+        raise ParameterError("store: memory:// is gone when a command has ended")
+    return where.path if where.scheme == "sqlite" else None
+
+
+def _existing(uri: str, clock: EpochClock) -> NullifierLog:
+    """Open a log, and no file that is missing."""
+    path = _file(uri)
+    if path is not None and not path.exists():
+        raise UnusableFile(f"{path}: No such file or directory")
+    return open_log(uri, clock)
+
+
+def _count(log: NullifierLog) -> int | None:
+    return len(log) if isinstance(log, Sized) else None
+
+
+def _stated(log: NullifierLog, clock: EpochClock) -> Report:
+    """Which of the acceptable epochs a log serves, and what it holds where it can tell."""
+    epochs = clock.acceptable()
+    answers = log.peek_many([(epoch, 1) for epoch in epochs])
+    states = {
+        epoch.index: str(answer) if isinstance(answer, StoreUnavailable) else "served"
+        for epoch, answer in zip(epochs, answers, strict=True)
+    }
+    shares = _count(log)
+    data = {
+        "log": repr(log),
+        "shares": shares,
+        "retention_seconds": clock.retention,
+        "forgettable_before": clock.horizon(),
+        "epochs": {str(index): state for index, state in states.items()},
+    }
+    title = repr(log) if shares is None else f"{log!r}: {shares} shares"
+    return Report(data, rows(title, ("epoch", "state"), states.items()))

@@ -1,0 +1,65 @@
+"""`rln evidence verify`: the commitment of who overspent, a reason, or the file that is unusable."""
+
+import json
+import stat
+
+import pytest
+
+import rln
+from rln.evidence import Evidence
+from rln.identity import Identity
+from rln.stores.memory import MemoryMessageIds
+from tests.story import World
+from tests.unit.cli.terminal import SECRET, run, run_json
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """evidence.json against the member with SECRET, the files of both keys, and more messages of his."""
+    folder = tmp_path_factory.mktemp("evidence")
+    world = World()
+    member = Identity.from_secret(SECRET)
+    world.group.register(member.commitment, 1)
+    first, second = (world.prover(member, MemoryMessageIds()).prove(signal) for signal in (b"one", b"two"))
+    key = world.key.verifying_key
+    (folder / "vk.json").write_bytes(key.to_json())
+    (folder / "evidence.json").write_bytes(Evidence(first, second, key.digest).encode())
+    (folder / "same.json").write_bytes(Evidence(first, first, key.digest).encode())
+    lie = rln.RlnProof(second.proof, (second.y + 1) % rln.scalar.ORDER, *second.public_inputs[1:])
+    (folder / "forged.json").write_bytes(Evidence(first, lie, key.digest).encode())
+    return folder, member.commitment
+
+
+def test_evidence_convicts(case, tmp_path):
+    folder, commitment = case
+    arguments = ("evidence", "verify", folder / "evidence.json", "--vk", folder / "vk.json")
+    data = run_json(*arguments)
+    assert (data["accepted"], data["commitment"], data["file"]) == (True, str(commitment), None)
+    assert f"commitment 0x{commitment:064x}" in run(*arguments)
+    out = tmp_path / "secret.json"
+    run(*arguments, "--out", out)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert json.loads(out.read_text())["identitySecret"] == str(SECRET)
+    assert "File exists" in run(*arguments, "--out", out, status=2)
+
+
+def test_what_does_not_hold_is_refused(case):
+    folder, _ = case
+    data = run_json("evidence", "verify", folder / "forged.json", "--vk", folder / "vk.json", status=1)
+    assert (data["error"], "second proof" in data["message"]) == ("InvalidProof", True)
+    data = run_json("evidence", "verify", folder / "same.json", "--vk", folder / "vk.json", status=1)
+    assert (data["error"], "the same x" in data["message"]) == ("RecoveryError", True)
+
+
+def test_unusable_files_are_named(case, tmp_path):
+    folder, _ = case
+    data = run_json("evidence", "verify", folder / "evidence.json", "--vk", "zerokit-20", status=2)
+    assert data["message"].startswith(f"{folder / 'evidence.json'}: verifying key: expected")
+    junk = tmp_path / "junk.json"
+    for content in (b"", b"{}", (folder / "evidence.json").read_bytes()[:-1]):
+        junk.write_bytes(content)
+        data = run_json("evidence", "verify", junk, "--vk", folder / "vk.json", status=2)
+        assert (data["error"], data["message"].startswith(f"{junk}: ")) == ("EncodingError", True)
+    missing = tmp_path / "missing.json"
+    said = run("evidence", "verify", missing, "--vk", folder / "vk.json", status=2)
+    assert f"{missing}: No such file" in said
