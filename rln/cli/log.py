@@ -219,7 +219,7 @@ def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, foun
         commitment: None if evidence is None else str(_place(evidence, commitment)) for commitment in counts
     }
     notes = [f"{path}: {reason}; read up to there" for path, reason in reading.damaged.items()]
-    title = f"{len(counts)} violators in {found.messages} messages of {len(reading.files)} files"
+    title = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
     title += f"; {found.refused} messages do not hold" if found.refused else ""
     text = rows(
         "\n".join([title, *notes]),

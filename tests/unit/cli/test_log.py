@@ -1,0 +1,180 @@
+"""`rln log`: logs are opened as verifiers open them, and audit files of several nodes convict together."""
+
+import json
+import stat
+
+import pytest
+
+import rln
+from rln.scalar import ORDER
+from rln.stores.audit import AuditFiles
+from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from tests.story import PERIOD, World
+from tests.unit.cli.terminal import SECRET, run, run_json
+
+CLOCK = ("--application", "story.example", "--period", 60)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    """Two nodes' audit files, vk.json, and who overspent: one message to each node, all well by itself."""
+    folder = tmp_path_factory.mktemp("nodes")
+    world = World()
+    (folder / "vk.json").write_bytes(world.key.verifying_key.to_json())
+    mallory = rln.Identity.from_secret(SECRET)
+    world.group.register(mallory.commitment, 1)
+    alice = world.join(2)
+    ids = MemoryMessageIds()
+    messages = []
+    for node in ("one", "two"):
+        audit = AuditFiles(folder / node, world.key.verifying_key)
+        verifier = world.verifier(log=MemoryNullifierLog(), audit=audit)
+        for identity, signal, allocator in (
+            (mallory, f"spam {node}".encode(), MemoryMessageIds()),
+            (alice, f"hello {node}".encode(), ids),
+        ):
+            proof = world.prover(identity, allocator).prove(signal)
+            assert verifier.submit(proof, signal) == rln.Valid()
+            messages.append(proof)
+        audit.close()
+    return folder, world, mallory.commitment, messages
+
+
+def test_merge_finds_who_overspent_on_two_nodes(nodes, tmp_path):
+    folder, _, commitment, _ = nodes
+    arguments = ("log", "merge", folder / "one", folder / "two", "--vk", folder / "vk.json")
+    data = run_json(*arguments, "--evidence", tmp_path / "evidence")
+    (found,) = data["violators"]
+    assert (data["files"], data["messages"], data["refused"]) == (2, 4, 0)
+    assert (data["cut"], data["damaged"]) == ([], {})
+    assert (found["commitment"], found["violations"]) == (str(commitment), 1)
+    file = tmp_path / "evidence" / f"0x{commitment:064x}.json"
+    assert found["evidence"] == str(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    checked = run_json("evidence", "verify", file, "--vk", folder / "vk.json")
+    assert checked["commitment"] == str(commitment)
+    text = run(*arguments)
+    assert text.splitlines() == [
+        "commitment\tviolations\tevidence",
+        f"0x{commitment:064x}\t1\t",
+        "violators: 1, in 4 messages of 2 files",
+    ]
+
+
+def test_one_node_alone_convicts_nobody(nodes):
+    folder, *_ = nodes
+    for files in ([folder / "one"], [folder / "two"], [folder / "one", folder / "one"]):
+        text = run("log", "merge", *files, "--vk", folder / "vk.json")
+        assert text.startswith("violators: 0, in ")
+
+
+def test_a_cut_record_is_left_out_and_a_damaged_one_ends_its_file(nodes, tmp_path):
+    folder, _, commitment, _ = nodes
+    (file,) = (folder / "one").iterdir()
+    (other,) = (folder / "two").iterdir()
+    data = file.read_bytes()
+    cut, damaged = tmp_path / "cut.audit", tmp_path / "damaged.audit"
+    cut.write_bytes(data[:-1])
+    found = run_json("log", "merge", cut, other, "--vk", folder / "vk.json")
+    assert (found["messages"], found["cut"], len(found["violators"])) == (3, [str(cut)], 1)
+    damaged.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    found = run_json("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
+    assert "damaged" in found["damaged"][str(damaged)]
+    assert [one["commitment"] for one in found["violators"]] == [str(commitment)]
+    said = run("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
+    assert "read up to there" in said
+
+
+def test_forged_records_in_a_file_frame_nobody(nodes, tmp_path):
+    """Threats A13: a node writes what it likes under the nullifier of an honest member."""
+    folder, world, commitment, messages = nodes
+    honest = messages[1]
+    audit = AuditFiles(tmp_path / "three", world.key.verifying_key)
+    epoch = world.clock.current()
+    for x in (1, 2, ORDER - 1):
+        audit.append_many([(epoch, rln.RlnProof(honest.proof, 5, honest.root, honest.nullifier, x,
+                                                honest.external_nullifier))])  # fmt: skip
+    audit.close()
+    data = run_json(
+        "log", "merge", tmp_path / "three", folder / "one", folder / "two", "--vk", folder / "vk.json"
+    )
+    assert [one["commitment"] for one in data["violators"]] == [str(commitment)]
+    assert data["refused"] == 3
+
+
+def test_unusable_audit_files_are_named(nodes, tmp_path):
+    folder, *_ = nodes
+    junk = tmp_path / "junk.audit"
+    junk.write_bytes(b"junk")
+    for arguments, words in (
+        ((junk, "--vk", folder / "vk.json"), f"{junk}: expected an audit file"),
+        ((tmp_path / "missing", "--vk", folder / "vk.json"), "missing: No such file"),
+        ((folder / "one", "--vk", "zerokit-20"), "expected verifying key"),
+        ((tmp_path, folder / "one", "--vk", folder / "vk.json"), f"{junk}: expected an audit file"),
+        (
+            (folder / "one", "--vk", folder / "vk.json", "--evidence", tmp_path / "no" / "where"),
+            "No such file or directory",
+        ),
+    ):
+        assert words in run_json("log", "merge", *arguments, status=2)["message"]
+    (tmp_path / "empty").mkdir()
+    message = run_json("log", "merge", tmp_path / "empty", "--vk", folder / "vk.json", status=2)["message"]
+    assert "no file in it whose name ends in .audit" in message
+
+
+def test_export_writes_a_line_a_message(nodes, tmp_path):
+    folder, world, _, messages = nodes
+    lines = [json.loads(line) for line in run("log", "export", folder / "one", folder / "two").splitlines()]
+    assert [line["x"] for line in lines] == [str(message.x) for message in messages]
+    first = lines[0]
+    assert first["epoch"] == world.clock.current().index
+    assert first["period"] == PERIOD
+    assert first["proof"] == messages[0].proof.hex()
+    assert first["shares"] == [{"nullifier": str(messages[0].nullifier), "y": str(messages[0].y)}]
+    assert first["verifying_key"] == world.key.verifying_key.digest
+    out = tmp_path / "lines"
+    data = run_json("log", "export", folder / "one", "--out", out)
+    assert data == {"messages": 2, "file": str(out)}
+    assert [json.loads(line) for line in out.read_text().splitlines()] == lines[:2]
+
+
+def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
+    new, lost = f"sqlite:///{tmp_path}/new.db", f"sqlite:///{tmp_path}/lost.db"
+    assert "No such file" in run("log", "stats", new, *CLOCK, status=2)
+    assert not (tmp_path / "new.db").exists()
+    assert set(run_json("log", "create", new, *CLOCK)["epochs"].values()) == {"served"}
+    data = run_json("log", "stats", new, *CLOCK)
+    assert (data["shares"], set(data["epochs"].values())) == (0, {"served"})
+    assert data["retention_seconds"] == 60 + 2 * 20 + 60
+    assert "File exists" in run("log", "create", new, *CLOCK, status=2)
+    rln.stores.open_log(lost, rln.EpochClock("story.example", 60)).close()
+    states = run_json("log", "stats", lost, *CLOCK)["epochs"].values()
+    assert "served" not in states
+    assert f"{tmp_path}/new.db" in run("log", "stats", new, *CLOCK)
+
+
+def test_purge_forgets_what_can_never_come_back(tmp_path):
+    uri = f"sqlite:///{tmp_path}/log.db"
+    clock = rln.EpochClock("story.example", 60)
+    log = rln.stores.open_log(uri, clock, new=True)
+    now = clock.current()
+    for index in (now.index - 10, now.index):
+        log.insert_or_get(clock.epoch(index), [rln.Share(1, 2, 3 + index)])
+    log.close()
+    data = run_json("log", "purge", uri, *CLOCK)
+    assert data["dropped"] == 1
+    assert abs(data["horizon"] - clock.horizon()) < 60
+    assert run_json("log", "stats", uri, *CLOCK)["shares"] == 1
+    assert run_json("log", "purge", uri, *CLOCK)["dropped"] == 0
+    run("log", "purge", uri, "--application", "story", "--period", 60, status=2)
+
+
+def test_logs_that_no_command_can_keep(tmp_path):
+    for uri, words in (("memory://", "is gone when a command has ended"), ("nowhere://x", "expected one of")):
+        for command in ("create", "stats", "purge"):
+            assert words in run_json("log", command, uri, *CLOCK, status=2)["message"]
+    (tmp_path / "junk.db").write_bytes(b"junk" * 100)
+    (tmp_path / "junk.db").chmod(0o600)
+    error = run_json("log", "stats", f"sqlite:///{tmp_path}/junk.db", *CLOCK, status=3)
+    assert error["error"] == "StoreUnavailable"
