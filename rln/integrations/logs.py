@@ -1,0 +1,80 @@
+"""Logs: what a verifier does, as lines of JSON through `logging`.
+
+    {"commitment": "123…", "event": "judged", "seconds": 0.0021, "verdict": "rate limit violation"}
+
+A line holds no secret, no proof, no nullifier, no signal and no address. A violation names the commitment of
+its member, who is public by then. Levels:
+
+    CRITICAL   alarm: something that mathematics excludes; page the operator
+    ERROR      unavailable, and errors that nobody foresaw
+    WARNING    rate limit violation; the nullifier log failed
+    INFO       invalid, overloaded: anybody can cause as many lines as he likes
+    DEBUG      valid, duplicate
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Final
+
+from rln.errors import RlnError
+from rln.integrations.outcome import reason_word, verdict_word
+from rln.ports import Observer
+from rln.verdict import Invalid, RateLimitViolation, Verdict
+
+_LEVELS: Final = {
+    "valid": logging.DEBUG,
+    "duplicate": logging.DEBUG,
+    "invalid": logging.INFO,
+    "overloaded": logging.INFO,
+    "rate limit violation": logging.WARNING,
+    "unavailable": logging.ERROR,
+    "error": logging.ERROR,
+    "alarm": logging.CRITICAL,
+}
+
+
+class LogObserver(Observer):
+    """Writes lines to a logger. Safe to use from several threads.
+
+    Args:
+        logger: None is the one named `rln.verifier`.
+    """
+
+    def __init__(self, logger: logging.Logger | None = None) -> None:
+        self._logger = logging.getLogger("rln.verifier") if logger is None else logger
+
+    def moment(self) -> float:
+        """Return seconds that never go back."""
+        return time.perf_counter()
+
+    def judged(self, outcome: Verdict | Exception, since: float) -> None:
+        """Write what became of a message; see `Observer`."""
+        verdict = verdict_word(outcome)
+        level = _LEVELS[verdict]
+        if not self._logger.isEnabledFor(level):
+            return
+        line: dict[str, object] = {"verdict": verdict}
+        if isinstance(outcome, Invalid):
+            line |= {"reason": reason_word(outcome), "detail": outcome.detail}
+        elif isinstance(outcome, RateLimitViolation):
+            line["commitment"] = str(outcome.identity_secret.commitment)
+        elif isinstance(outcome, Exception):
+            line["error"] = type(outcome).__name__
+            if isinstance(outcome, RlnError):  # others may say anything, a message's bytes included
+                line["detail"] = str(outcome)
+        self._write(level, "judged", since, line)
+
+    def stored(self, failed: bool, since: float) -> None:
+        """Write that the log has failed; see `Observer`."""
+        if failed:
+            self._write(logging.WARNING, "nullifier log failed", since, {})
+
+    def waiting(self, messages: int) -> None:
+        """Write nothing: a number that changes all the time is for metrics."""
+
+    def _write(self, level: int, event: str, since: float, line: dict[str, object]) -> None:
+        whole = {"event": event, "seconds": round(time.perf_counter() - since, 6), **line}
+        self._logger.log(level, "%s", json.dumps(whole, sort_keys=True))

@@ -1,0 +1,67 @@
+"""Prometheus: counters and latencies of a verifier, for `prometheus-client` (extra `metrics`).
+
+    rln_messages_total{verdict, reason}     messages, by what became of them
+    rln_judging_seconds{verdict}            from a batch's first check to its verdicts
+    rln_log_seconds{result}                 answers of the nullifier log: "answered" or "failed"
+    rln_waiting_messages                    on their way through an AsyncVerifier
+
+No label comes from a message: their number is fixed, whatever is sent.
+"""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from rln.integrations.outcome import reason_word, verdict_word
+from rln.ports import Observer
+from rln.verdict import Verdict
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class PrometheusObserver(Observer):
+    """Counts for Prometheus. One observer may serve several verifiers, from any thread.
+
+    Args:
+        registry: where the metrics are registered; a second observer needs another one.
+    """
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._messages = Counter(
+            "rln_messages", "Messages, by what became of them.", ("verdict", "reason"), registry=registry
+        )
+        self._judging = Histogram(
+            "rln_judging_seconds",
+            "Seconds from a batch's first check to its verdicts.",
+            ("verdict",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._log = Histogram(
+            "rln_log_seconds",
+            "Seconds until the nullifier log answered.",
+            ("result",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._waiting = Gauge("rln_waiting_messages", "Messages that wait or are judged.", registry=registry)
+
+    def moment(self) -> float:
+        """Return seconds that never go back."""
+        return time.perf_counter()
+
+    def judged(self, outcome: Verdict | Exception, since: float) -> None:
+        """Count a message; see `Observer`."""
+        verdict = verdict_word(outcome)
+        self._messages.labels(verdict, reason_word(outcome)).inc()
+        self._judging.labels(verdict).observe(time.perf_counter() - since)
+
+    def stored(self, failed: bool, since: float) -> None:
+        """Note how long the log took; see `Observer`."""
+        self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
+
+    def waiting(self, messages: int) -> None:
+        """Set the gauge; see `Observer`."""
+        self._waiting.set(messages)

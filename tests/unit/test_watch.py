@@ -1,0 +1,104 @@
+"""An observer hears of everything and changes nothing."""
+
+import logging
+
+import pytest
+
+import rln
+from rln.errors import ParameterError, StoreUnavailable
+from rln.ports import Observer
+from rln.watch import Watch
+from tests.story import World
+
+
+class Listener(Observer):
+    """Writes down what it is told, on a clock that ticks at every look."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.heard: list[tuple[object, ...]] = []
+
+    def moment(self) -> float:
+        self.time += 1
+        return self.time
+
+    def judged(self, outcome, since):
+        self.heard.append(("judged", outcome, since))
+
+    def stored(self, failed, since):
+        self.heard.append(("stored", failed, since))
+
+    def waiting(self, messages):
+        self.heard.append(("waiting", messages))
+
+
+class Sick(Listener):
+    """Fails whatever it is asked."""
+
+    def moment(self):
+        raise KeyError("moment")
+
+    def judged(self, outcome, since):
+        super().judged(outcome, since)
+        raise ValueError("judged")
+
+    def stored(self, failed, since):
+        raise StoreUnavailable("stored")
+
+    def waiting(self, messages):
+        raise StopIteration
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_it_hears_of_every_message_and_of_the_log(world):
+    listener = Listener()
+    verifier = world.verifier(observer=listener)
+    proof = world.prover(world.join()).prove(b"x")
+    messages = [(proof, b"x"), (proof, b"x"), (proof, b"y")]
+    outcomes = verifier.outcomes(messages)
+    assert listener.heard == [
+        ("stored", False, 2.0), ("stored", False, 3.0), *(("judged", outcome, 1.0) for outcome in outcomes)
+    ]  # fmt: skip
+
+
+def test_it_hears_of_errors(world, monkeypatch):
+    def gone(*_: object) -> None:
+        raise StoreUnavailable("gone")
+
+    listener = Listener()
+    proof = world.prover(world.join()).prove(b"x")
+    monkeypatch.setattr(world.log, "insert_or_get_many", gone)
+    with pytest.raises(StoreUnavailable) as caught:
+        world.verifier(observer=listener).submit(proof, b"x")
+    assert listener.heard == [("stored", False, 2.0), ("stored", True, 3.0), ("judged", caught.value, 1.0)]
+
+
+def test_one_that_fails_changes_no_verdict_and_is_reported_once(world, caplog):
+    sick = Sick()
+    verifier = world.verifier(observer=sick)
+    proof = world.prover(world.join()).prove(b"x")
+    assert verifier.submit_many([(proof, b"x"), (proof, b"x")]) == [rln.Valid(), rln.Duplicate()]
+    assert verifier.submit(proof, b"x") == rln.Duplicate()
+    assert len(sick.heard) == 3, "it is told what happens as before"
+    (line,) = caplog.records
+    assert (line.name, line.levelno) == ("rln", logging.ERROR)
+    assert line.exc_info is not None and line.exc_info[0] is KeyError
+
+
+def test_one_that_ends_the_process_is_not_held_back():
+    class Ends(Listener):
+        def waiting(self, messages):
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Watch(Ends()).waiting(1)
+
+
+def test_what_is_no_observer_is_refused(world):
+    with pytest.raises(ParameterError, match="observer: expected Observer"):
+        world.verifier(observer=print)
+    assert Watch(None).moment() == 0.0
