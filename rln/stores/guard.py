@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +33,7 @@ from rln.stores.place import make_private
 PATIENCE: Final = 10.0
 """Seconds that one waits for another thread's or process's turn."""
 
-_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+_BOOT: Final = "/proc/sys/kernel/random/boot_id"
 _TURN: Final = 0.001
 """Seconds between two attempts at the lock."""
 _DIGITS: Final = 40
@@ -107,6 +107,7 @@ class Guard:
     def __init__(self, database: Path, name: str) -> None:
         self._database = database
         self._path = database.with_name(database.name + "-guard")
+        self._private: tuple[int, ...] = ()
         self._name = name
         self._lock = threading.RLock()
         self._descriptor: int | None = None
@@ -142,17 +143,19 @@ class Guard:
             assert self._descriptor is not None
             guard, database = os.fstat(self._descriptor), os.stat(self._database)
             content = os.pread(self._descriptor, 2 * _DIGITS + 3, 0)
+            boot = _boot()
         except OSError as error:
             raise self._failed(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
             raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
         generation, reach = _parsed(content)
-        return Seal(_boot(), _place(database), _place(guard), guard.st_ctime_ns, generation, reach)
+        return Seal(boot, _place(database), _place(guard), guard.st_ctime_ns, generation, reach)
 
-    def mark(self, generation: int, reach: int) -> Seal:
+    def mark(self, found: Seal, generation: int, reach: int) -> Seal:
         """Write the guard file, and return what there is from now on; while held, just before the commit.
 
         Args:
+            found: what `look` has returned.
             generation: number of changes of the database.
             reach: begin of the newest epoch that was used, unix time.
 
@@ -163,31 +166,47 @@ class Guard:
         try:
             assert self._descriptor is not None
             written = os.pwrite(self._descriptor, content, 0)
+            changed = os.fstat(self._descriptor).st_ctime_ns
         except OSError as error:
             raise self._failed(error) from error
         if written != len(content):
             raise StoreUnavailable(f"{self._name}: {self._path}: expected to write it whole, got a part")
-        return self.look()
+        return replace(found, changed=changed, generation=generation, reach=reach)
 
     def _locked(self, deadline: float) -> int:
         """The guard file, opened and locked, once it is sure that others lock the same one."""
         while True:
-            make_private(self._path, self._name)
             descriptor = None
             try:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(descriptor), os.stat(self._path)):
-                    return descriptor
-            except (BlockingIOError, FileNotFoundError):
-                pass  # somebody's turn; or removed under our hands, and to be made again
+                if self._is_private(os.fstat(descriptor)):
+                    locked, descriptor = descriptor, None
+                    return locked
+            except BlockingIOError:
+                pass  # somebody else's turn
+            except FileNotFoundError:
+                make_private(self._path, self._name)
             except OSError as error:
-                _release(descriptor)
                 raise self._failed(error) from error
-            _release(descriptor)
+            finally:
+                _release(descriptor)
             if time.monotonic() > deadline:
                 raise self._busy()
             time.sleep(_TURN)
+
+    def _is_private(self, opened: os.stat_result) -> bool:
+        """Tell whether what was opened has the name still; others lock what has it.
+
+        Raises:
+            StoreUnavailable: others may read or write it.
+        """
+        found = os.stat(self._path, follow_symlinks=False)
+        private = (opened.st_dev, opened.st_ino, opened.st_mode, opened.st_uid)
+        if self._private != private:
+            make_private(self._path, self._name)
+            self._private = private
+        return os.path.samestat(opened, found)
 
     def _busy(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {PATIENCE:.0f} s")
@@ -229,11 +248,13 @@ def _parsed(content: bytes) -> tuple[int, int]:
 def _boot() -> str:
     """Name this start of the machine; empty where the system has no such file."""
     try:
-        return _BOOT.read_text(encoding="ascii").strip()
+        descriptor = os.open(_BOOT, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError) as error:
-        raise StoreUnavailable(f"boot id: {error}") from error
+    try:
+        return os.read(descriptor, 64).strip().hex()
+    finally:
+        os.close(descriptor)
 
 
 _guards: weakref.WeakSet[Guard] = weakref.WeakSet()

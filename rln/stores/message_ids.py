@@ -199,7 +199,7 @@ class SqliteMessageIds(MessageIdAllocator):
             burnt: unix time before which no epoch may begin.
             begin: of the epoch of this change, unix time; 0 for one without.
         """
-        seal = self._guard.mark(state.generation + 1, max(state.reach, begin))
+        seal = self._guard.mark(state.found, state.generation + 1, max(state.reach, begin))
         connection.execute("REPLACE INTO guard VALUES (1, ?, ?)", (seal.encode(), _ordered(burnt)))
 
 

@@ -1,0 +1,275 @@
+"""Threat E4: a client's state that was copied, restored or moved, and a clock that was set back.
+
+By the programs that people use, on real files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rln.epoch import Epoch, rln_identifier
+from rln.errors import StoreUnavailable
+from rln.stores import guard as guard_module
+from tests.threats.client import ME, epoch, introduced, opened, spent
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "state"
+    made.mkdir()
+    return made
+
+
+def run(*command: str | Path) -> None:
+    subprocess.run(list(map(str, command)), check=True, capture_output=True)
+
+
+def overwritten(source: Path, target: Path, *names: str) -> None:
+    """Into the inodes that are there, as an editor or `dd` does."""
+    for path in source.iterdir():
+        if not names or path.name in names:
+            with (target / path.name).open("r+b" if (target / path.name).exists() else "wb") as file:
+                file.write(path.read_bytes())
+                file.truncate()
+
+
+def replaced(copy: Path, state: Path) -> None:
+    shutil.rmtree(state)
+    run("cp", "-a", copy, state)
+
+
+def unpacked(copy: Path, state: Path) -> None:
+    run("tar", "-C", copy, "-cf", copy.parent / "backup.tar", ".")
+    shutil.rmtree(state)
+    state.mkdir()
+    run("tar", "-C", state, "-xpf", copy.parent / "backup.tar")
+
+
+def unpacked_over(copy: Path, state: Path) -> None:
+    run("tar", "-C", copy, "-cf", copy.parent / "backup.tar", ".")
+    run("tar", "-C", state, "-xpf", copy.parent / "backup.tar")
+
+
+def renamed(copy: Path, state: Path) -> None:
+    shutil.rmtree(state)
+    shutil.copytree(copy, copy.with_name("again"))
+    copy.with_name("again").rename(state)
+
+
+def dated(copy: Path, state: Path) -> None:
+    """In place, with the times of modification set back by hand."""
+    overwritten(copy, state)
+    for path in copy.iterdir():
+        found = path.stat()
+        os.utime(state / path.name, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+RESTORES: dict[str, Callable[[Path, Path], None]] = {
+    "replaced by cp -a": replaced,
+    "unpacked by tar": unpacked,
+    "unpacked by tar over it": unpacked_over,
+    "overwritten by cp": lambda copy, state: run("cp", *copy.iterdir(), state),
+    "overwritten by cp -a": lambda copy, state: run("cp", "-a", *copy.iterdir(), state),
+    "overwritten in place": lambda copy, state: overwritten(copy, state),
+    "overwritten in place, times too": dated,
+    "a renamed copy": renamed,
+    "the database alone": lambda copy, state: run("cp", "-a", copy / "ids.db", state),
+    "the database alone, in place": lambda copy, state: overwritten(copy, state, "ids.db"),
+    "the guard file alone": lambda copy, state: run("cp", "-a", copy / "ids.db-guard", state),
+    "the guard file alone, in place": lambda copy, state: overwritten(copy, state, "ids.db-guard"),
+    "the guard file lost": lambda copy, state: (state / "ids.db-guard").unlink(),
+    "the database lost": lambda copy, state: (state / "ids.db").unlink(),
+    "both lost": lambda copy, state: shutil.rmtree(state) or state.mkdir(),
+    "the guard file emptied": lambda copy, state: os.truncate(state / "ids.db-guard", 0),
+    "the guard file damaged": lambda copy, state: (state / "ids.db-guard").write_text("0 0\n") and None,
+    "the guard file touched": lambda copy, state: os.utime(state / "ids.db-guard"),
+}
+
+
+@pytest.mark.parametrize("restore", RESTORES.values(), ids=RESTORES)
+def test_e4_a_restored_state_waits_for_the_next_epoch(folder: Path, restore: Callable[..., None]) -> None:
+    introduced(folder)
+    used = spent(folder, 10, 3)
+    run("cp", "-a", folder, folder.with_name("copy"))
+    used += spent(folder, 10, 2)
+    assert used == [0, 1, 2, 3, 4]
+    restore(folder.with_name("copy"), folder)
+    for _ in range(2):
+        ids = opened(folder)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="burnt: ids are given out again from unix time 660 "):
+                ids.reserve(ME, epoch(10), 1000)
+            ids.introduce(ME)
+        ids.close()
+    with pytest.raises(StoreUnavailable):
+        spent(folder, 9, 1)
+    assert spent(folder, 11, 2) == [0, 1]
+
+
+@pytest.mark.parametrize("restore", RESTORES.values(), ids=RESTORES)
+def test_e4_restored_under_an_open_file(folder: Path, restore: Callable[..., None]) -> None:
+    """Whoever has it open refuses or counts on, until he is started again."""
+    introduced(folder)
+    used = {(10, number) for number in spent(folder, 10, 3)}
+    run("cp", "-a", folder, folder.with_name("copy"))
+    holder = opened(folder)
+    used |= {(10, holder.reserve(ME, epoch(10), 1000)[0]) for _ in range(3)}
+    restore(folder.with_name("copy"), folder)
+    for index in (10, 10, 11, 11):
+        for again in (False, True):
+            ids = opened(folder) if again else holder
+            with contextlib.suppress(StoreUnavailable):
+                key = (index, ids.reserve(ME, epoch(index), 1000)[0])
+                assert key not in used
+                used.add(key)
+            if again:
+                ids.close()
+    holder.close()
+
+
+def test_e4_a_copy_elsewhere_waits_and_the_original_goes_on(folder: Path) -> None:
+    introduced(folder)
+    assert spent(folder, 10, 2) == [0, 1]
+    other = folder.with_name("copy")
+    shutil.copytree(folder, other)
+    assert spent(folder, 10, 2) == [2, 3]
+    with pytest.raises(StoreUnavailable, match="copied"):
+        spent(other, 10, 1)
+    assert spent(folder, 10, 1) == [4]
+
+
+def test_e4_a_directory_that_was_moved_is_no_copy(folder: Path) -> None:
+    introduced(folder)
+    assert spent(folder, 10, 2) == [0, 1]
+    folder.rename(folder.with_name("moved"))
+    assert spent(folder.with_name("moved"), 10, 2) == [2, 3]
+
+
+def test_e4_a_second_name_of_a_file_is_refused(folder: Path) -> None:
+    """Under it another process would keep another write-ahead log."""
+    introduced(folder)
+    os.link(folder / "ids.db", folder / "other.db")
+    with pytest.raises(StoreUnavailable, match="expected files with one name, got more"):
+        spent(folder, 10, 1)
+
+
+def test_e4_a_restored_database_knows_no_newer_epoch_but_its_guard_file_does(folder: Path) -> None:
+    """Restored, and the clock set back at the same time."""
+    introduced(folder)
+    spent(folder, 10, 1)
+    run("cp", "-a", folder, folder.with_name("copy"))
+    assert spent(folder, 20, 1) == [0]
+    RESTORES["the database alone"](folder.with_name("copy"), folder)
+    for index in (11, 12, 20):
+        with pytest.raises(StoreUnavailable, match="from unix time 1201 on"):
+            spent(folder, index, 1)
+    assert spent(folder, 21, 1) == [0]
+
+
+@pytest.fixture
+def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Starts the machine anew, by another boot id."""
+    path = tmp_path / "boot_id"
+    path.write_text("first\n")
+    monkeypatch.setattr(guard_module, "_BOOT", str(path))
+    return path.write_text
+
+
+def test_e4_after_a_restart_of_the_machine_the_rest_of_the_epoch_is_burnt(
+    folder: Path, boot: Callable[[str], int]
+) -> None:
+    """A disk that was put back whole shows its old times; but a machine must boot from it."""
+    introduced(folder)
+    assert spent(folder, 10, 2) == [0, 1]
+    boot("second\n")
+    with pytest.raises(StoreUnavailable, match="the machine was started anew") as caught:
+        spent(folder, 10, 1)
+    assert "from unix time 660 on, 60 seconds after" in str(caught.value)
+    assert spent(folder, 11, 2) == [0, 1]
+
+
+def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> None:
+    """Found by one identity in one application, it burns what others have begun."""
+    day = Epoch.of(0, 86400, rln_identifier("example.org", 86400))
+    ids = opened(introduced(folder))
+    ids.introduce(8)
+    assert ids.reserve(8, day, 9) == ids.reserve(8, epoch(10), 9) == range(1)
+    boot("second\n")
+    with pytest.raises(StoreUnavailable):
+        ids.reserve(ME, epoch(10), 9)
+    for begun in (day, epoch(10)):
+        with pytest.raises(StoreUnavailable, match="there was a doubt before"):
+            ids.reserve(8, begun, 9)
+    assert ids.reserve(8, epoch(11), 9) == range(1)
+    ids.close()
+
+
+def test_e4_in_doubt_no_message_leaves_and_old_ones_may_go_out_again(
+    folder: Path, boot: Callable[[str], int]
+) -> None:
+    now = epoch(10)
+    ids = opened(introduced(folder))
+    ids.keep(ME, now, ids.reserve(ME, now, 9, x=21), 21, b"message")
+    token = ids.reserve(ME, now, 9)
+    boot("second\n")
+    with pytest.raises(StoreUnavailable, match="the message must not leave: the machine was started anew"):
+        ids.keep(ME, now, token, 22, b"other")
+    with pytest.raises(StoreUnavailable, match="burnt"):
+        ids.reserve(ME, now, 9)
+    with pytest.raises(StoreUnavailable, match="burnt"):
+        ids.keep(ME, now, token, 22, b"other")
+    assert ids.recall(ME, now, 21) == b"message"
+    assert ids.recall(ME, now, 22) is None
+    ids.close()
+
+
+def test_e4_only_a_reservation_settles_a_doubt(folder: Path, boot: Callable[[str], int]) -> None:
+    """Neither a message of the epoch before nor a new identity makes the state look sound."""
+    ids = opened(introduced(folder))
+    late = ids.reserve(ME, epoch(10), 9)
+    assert ids.reserve(ME, epoch(11), 9) == range(1)
+    boot("second\n")
+    with pytest.raises(StoreUnavailable):
+        ids.keep(ME, epoch(10), late, 21, b"message")
+    ids.introduce(8)
+    for member in (8, ME):
+        with pytest.raises(StoreUnavailable):
+            ids.reserve(member, epoch(11), 9)
+    assert ids.reserve(8, epoch(12), 9) == ids.reserve(ME, epoch(12), 9) == range(1)
+    ids.close()
+
+
+def test_e4_an_identity_that_was_never_met_waits_for_an_epoch(folder: Path) -> None:
+    ids = opened(folder)
+    for attempt in range(3):
+        why = "this identity was not here before" if attempt == 0 else "there was a doubt before"
+        with pytest.raises(StoreUnavailable, match=f"{why}.* from unix time 660 on"):
+            ids.reserve(ME, epoch(10), 9)
+        ids.introduce(ME)
+    ids.introduce(8)
+    ids.introduce(8)
+    assert ids.reserve(8, epoch(10), 9) == range(1)
+    ids.introduce(8)
+    assert ids.reserve(8, epoch(10), 9) == range(1, 2)
+    assert ids.reserve(ME, epoch(11), 9) == range(1)
+    ids.close()
+
+
+def test_e4_a_clock_set_back_gives_no_id_again(folder: Path) -> None:
+    introduced(folder)
+    assert spent(folder, 10, 2) == [0, 1]
+    assert spent(folder, 11, 1) == [0]
+    assert spent(folder, 10, 1) == [2]
+    assert spent(folder, 13, 1) == [0]
+    for index in (10, 11, 0):
+        with pytest.raises(StoreUnavailable, match="has the clock gone back"):
+            spent(folder, index, 1)
+    assert spent(folder, 12, 1) == [0]
+    assert spent(folder, 13, 1) == [1]

@@ -1,0 +1,536 @@
+"""Threats B10, E1 to E3, E5 to E7: the client's memory of message ids, where he most likely loses his secret.
+
+Kills and failures of the disk are put into a forked child by strace, at one system call after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
+from rln.stores import guard as guard_module
+from rln.stores import open_message_ids, place
+from rln.stores.message_ids import SqliteMessageIds
+from tests.conftest import lacking
+from tests.effort import effort
+from tests.story import World
+from tests.threats.client import ME, epoch, introduced, opened, spent
+
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "state"
+    made.mkdir()
+    return made
+
+
+def tell(descriptor: int, line: str) -> None:
+    os.write(descriptor, f"{line}\n".encode())
+
+
+# ---- children under strace --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def strace() -> None:
+    if shutil.which("strace") is None:
+        lacking("strace", "strace is not installed")
+
+
+def child(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple[list[str], str, int]:
+    """Run `work` in a forked child under strace.
+
+    Returns:
+        What it told line by line, what strace wrote, and its status as `waitpid` has it.
+    """
+    go_read, go_write = os.pipe()
+    told_read, told_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.read(go_read, 1)
+            work(lambda line: tell(told_write, line))
+        finally:
+            os._exit(0)
+    os.close(told_write)
+    tracer = subprocess.Popen(["strace", "-p", str(pid), *options], stderr=subprocess.PIPE, text=True)
+    try:
+        assert tracer.stderr is not None
+        attached = tracer.stderr.readline()
+        if "attached" not in attached:
+            lacking("strace", f"strace may not attach: {attached.strip()}")
+        os.write(go_write, b"x")
+        with os.fdopen(told_read) as pipe:
+            told = pipe.read().splitlines()
+        trace = tracer.stderr.read()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+        tracer.wait(PATIENCE)
+        tracer.stderr.close()
+        for descriptor in (go_read, go_write):
+            os.close(descriptor)
+    return told, trace, status
+
+
+def calls(trace: str) -> dict[str, int]:
+    """How often each system call was made."""
+    counted: dict[str, int] = {}
+    for line in trace.splitlines():
+        name, bracket, _ = line.partition("(")
+        if bracket and name.isidentifier():
+            counted[name] = counted.get(name, 0) + 1
+    return counted
+
+
+class Sender:
+    """A child's work: opens the file, sends messages, tells of each id when the library has given it."""
+
+    def __init__(self, folder: Path, index: int, messages: int = 1) -> None:
+        self.folder, self.index, self.messages = folder, index, messages
+
+    def __call__(self, tell: Callable[[str], None]) -> None:
+        ids = opened(self.folder)
+        for number in range(self.messages):
+            now, x = epoch(self.index), 1000 * self.index + number + 1
+            try:
+                reserved = ids.reserve(ME, now, 100, x=x)
+                tell(f"reserved {self.index} {reserved[0]}")
+                ids.keep(ME, now, reserved, x, b"%d" % x)
+                tell(f"sent {self.index} {reserved[0]} {x}")
+            except StoreUnavailable as error:
+                tell(f"refused {error}")
+                self.index += 1
+        ids.close()
+
+
+# ---- B10 --------------------------------------------------------------------------------------------
+
+
+def test_b10_one_identity_in_two_groups_of_an_application_has_one_counter(folder: Path) -> None:
+    """The external nullifier knows no group: two counters would give one slot to two messages."""
+    world, other = World(), World()
+    member = world.join(limit=4)
+    other.group.register(member.commitment, 3)
+    ids = opened(folder)
+    ids.introduce(member.commitment)
+    used = set()
+    for number, there in enumerate((world, other, world)):
+        used.add(there.prover(member, ids).prove(b"%d" % number).shares[0].nullifier)
+    with pytest.raises(RateLimitReached, match="3 messages in epoch .* are the limit, 3 are used"):
+        other.prover(member, ids).prove(b"x")
+    used.add(world.prover(member, ids).prove(b"x").shares[0].nullifier)
+    assert len(used) == 4
+    ids.close()
+
+
+# ---- E1 ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("strace")
+def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path) -> None:
+    """At every call between the opening of the file and its closing; each third one in CI."""
+    introduced(folder)
+    ids = opened(folder)
+    ids.reserve(ME, epoch(10), 100)
+    ids.close()
+    told, trace, status = child(Sender(folder, 10), "-e", "trace=all")
+    assert (told, status) == (["reserved 10 1", "sent 10 1 10001"], 0)
+    used = {(10, 0), (10, 1)}
+    points = [(name, n) for name, count in calls(trace).items() for n in range(1, count + 1)]
+    assert {"fdatasync", "pwrite64", "flock", "fcntl"} <= {name for name, _ in points}
+    assert len(points) > 150
+    index, kills, burnt = 11, 0, 0
+    for name, n in points[:: effort(3, 1)]:
+        told, _, status = child(Sender(folder, index), "-e", f"inject={name}:signal=SIGKILL:when={n}")
+        kills += status == signal.SIGKILL
+        ids = opened(folder)
+        for line in told:
+            kind, *numbers = line.split()
+            if kind == "reserved":
+                key = (int(numbers[0]), int(numbers[1]))
+                assert key not in used, (name, n)
+                used.add(key)
+            if kind == "sent":
+                assert ids.recall(ME, epoch(index), int(numbers[2])) == numbers[2].encode()
+        # Whoever comes after the crash gets another id, or is told to wait for the next epoch.
+        refusal = ""
+        try:
+            key = (index, ids.reserve(ME, epoch(index), 100, x=9)[0])
+            assert key not in used, (name, n)
+            used.add(key)
+        except StoreUnavailable as error:
+            refusal = str(error)
+            burnt += 1
+        assert not refusal or "a change was cut short" in refusal, (name, n)
+        key = (index + 1, ids.reserve(ME, epoch(index + 1), 100, x=9)[0])
+        assert key not in used
+        used.add(key)
+        ids.close()
+        index += 2
+    assert kills > len(points[:: effort(3, 1)]) * 0.8
+    assert 0 < burnt < kills / 2
+
+
+def test_e1_the_id_is_on_the_disk_before_a_proof_exists(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prover that dies while it proves leaves a burnt id behind."""
+    world = World()
+    member = world.join(limit=4)
+    ids = opened(folder)
+    ids.introduce(member.commitment)
+    prover = world.prover(member, ids)
+
+    def dies(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rln.ProvingKey, "witness", dies)
+        with pytest.raises(KeyboardInterrupt):
+            prover.prove(b"one")
+    ids.close()
+    ids = opened(folder)
+    proof = world.prover(member, ids).prove(b"two")
+    assert proof.shares == (member.share(proof.x, proof.external_nullifier, 1),)
+    ids.close()
+
+
+# ---- E2 ---------------------------------------------------------------------------------------------
+
+
+def test_e2_no_id_goes_with_a_second_x_across_a_restart(folder: Path) -> None:
+    introduced(folder)
+    now = epoch(10)
+    ids = opened(folder)
+    bound, free = ids.reserve(ME, now, 9, x=21), ids.reserve(ME, now, 9)
+    ids.keep(ME, now, free, 22, b"first")
+    ids.close()
+    ids = opened(folder)
+    for reserved, x in ((bound, 23), (free, 23), (free, 21), (bound, 22)):
+        with pytest.raises(StoreUnavailable, match="goes with another message already"):
+            ids.keep(ME, now, reserved, x, b"second")
+    ids.keep(ME, now, bound, 21, b"kept late")
+    assert [ids.recall(ME, now, x) for x in (21, 22, 23)] == [b"kept late", b"first", None]
+    ids.close()
+
+
+@pytest.mark.parametrize("tokens", [0, 2])
+def test_e2_a_transport_that_fails_and_changes_bodies(folder: Path, tokens: int) -> None:
+    """A client that asks `again` first; the library under it repeats, loses answers, stamps a new date."""
+    world, chance = World(), random.Random(1)
+    member = world.join(limit=12)
+    verifier = world.verifier()
+    sent: dict[int, int] = {}
+    wire: dict[bytes, set[bytes]] = {}
+
+    def send(prover: rln.Prover, body: bytes) -> rln.AnyProof:
+        proof = prover.again(body) or prover.prove(body)
+        assert sent.setdefault(proof.shares[0].nullifier or 0, proof.x) == proof.x
+        wire.setdefault(body, set()).add(proof.proof)
+        verdict = verifier.submit(proof, body)
+        assert not isinstance(verdict, rln.RateLimitViolation)
+        return proof
+
+    ids = opened(folder)
+    ids.introduce(member.commitment)
+    for number in range(3):
+        for attempt in range(5):
+            with world.prover(member, ids, tokens=tokens) as prover:
+                body = b"message %d" % number
+                if chance.random() < 0.3:
+                    body += b", date %d" % attempt
+                with contextlib.suppress(RateLimitReached):
+                    send(prover, body)
+            if chance.random() < 0.5:
+                ids.close()
+                ids = opened(folder)
+    ids.close()
+    assert all(len(proofs) == 1 for proofs in wire.values())
+    assert len(sent) == len(wire) > 3
+
+
+def test_e2_a_message_that_could_not_be_kept_does_not_leave(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    member = world.join(limit=4)
+    ids = opened(folder)
+    ids.introduce(member.commitment)
+    with world.prover(member, ids) as prover:
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteMessageIds, "keep", refused)
+            with pytest.raises(StoreUnavailable, match="disk full"):
+                prover.prove(b"x")
+        assert prover.again(b"x") is None
+        proof = prover.prove(b"x")
+        assert proof.shares == (member.share(proof.x, proof.external_nullifier, 1),)
+    ids.close()
+
+
+def refused(*_: object) -> None:
+    raise StoreUnavailable("message ids: disk full")
+
+
+# ---- E3 ---------------------------------------------------------------------------------------------
+
+
+def forked(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
+    """A child that runs `work`; its pid, and where to read what it tells."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(read)
+            work(lambda line: tell(write, line))
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(write)
+    return pid, read
+
+
+def joined(children: list[tuple[int, int]]) -> list[str]:
+    told = []
+    for pid, read in children:
+        with os.fdopen(read) as pipe:
+            told += pipe.read().splitlines()
+        assert os.waitpid(pid, 0)[1] == 0
+    return told
+
+
+@pytest.mark.parametrize("inherited", [False, True])
+def test_e3_two_processes_share_one_file(folder: Path, inherited: bool) -> None:
+    """Each with two threads; with files of their own, and with one that was open before the fork."""
+    introduced(folder)
+    limit = effort(100, 2000)
+    before = opened(folder)
+    first = before.reserve(ME, epoch(10), limit)[0]
+
+    def work(tell: Callable[[str], None]) -> None:
+        ids = before if inherited else opened(folder)
+
+        def send() -> None:
+            with contextlib.suppress(RateLimitReached):
+                while True:
+                    taken = ids.reserve(ME, epoch(10), limit, x=os.getpid())
+                    tell(str(taken[0]))
+
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    told = [int(line) for line in joined([forked(work) for _ in range(2)])]
+    assert sorted([first, *told]) == list(range(limit))
+    with pytest.raises(RateLimitReached):
+        before.reserve(ME, epoch(10), limit)
+    before.close()
+
+
+def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    introduced(folder)
+    monkeypatch.setattr(guard_module, "PATIENCE", 0.2)
+    let_go_read, let_go_write = os.pipe()
+
+    def work(tell: Callable[[str], None]) -> None:
+        ids = opened(folder)
+        with ids._guard.held():
+            tell("held")
+            os.read(let_go_read, 1)
+
+    pid, told = forked(work)
+    assert os.read(told, 5) == b"held\n"
+    ids = opened(folder)
+    with pytest.raises(StoreUnavailable, match="held by somebody else"):
+        ids.reserve(ME, epoch(10), 5)
+    os.write(let_go_write, b"x")
+    assert os.waitpid(pid, 0)[1] == 0
+    assert ids.reserve(ME, epoch(10), 5) == range(1)
+    ids.close()
+    for descriptor in (let_go_read, let_go_write, told):
+        os.close(descriptor)
+
+
+# ---- E5 ---------------------------------------------------------------------------------------------
+
+
+def test_e5_the_counter_follows_the_absolute_epoch_of_each_proof(folder: Path) -> None:
+    """The schedule on which a sliding window of 600 s gives ids 1 and 2 of one epoch out twice.
+
+    Everything is closed and opened again between two messages.
+    """
+    world = World()
+    world.clock = rln.EpochClock("story.example", 600, skew=5, now=lambda: world.time)
+    member = world.join(limit=8)
+    ids = opened(folder)
+    ids.introduce(member.commitment)
+    ids.close()
+    verifier = world.verifier()
+    begin, used = 600 * 2_833_333, []
+    for seconds in (300, 650, 700, 901, 910, 920):
+        world.time = float(begin + seconds)
+        ids = opened(folder)
+        signal = b"at %d" % seconds
+        with world.prover(member, ids) as prover:
+            proof = prover.prove(signal)
+        assert verifier.submit(proof, signal) == rln.Valid()
+        now = world.clock.current()
+        taken = [i for i in range(8) if (member.share(proof.x, now.external_nullifier, i),) == proof.shares]
+        used += [(now.index - 2_833_333, *taken)]
+        ids.close()
+    assert used == [(0, 0), (1, 0), (1, 1), (1, 2), (1, 3), (1, 4)]
+
+
+# ---- E6 ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+def test_e6_after_an_error_of_the_disk_the_id_is_burnt(folder: Path, error: str) -> None:
+    """Each call that writes fails once; each second one in CI. The process lives on, opens the file anew."""
+    introduced(folder)
+    told, trace, _ = child(Sender(folder, 10, 2), "-e", "trace=fdatasync,pwrite64,ftruncate")
+    assert [line.split()[0] for line in told] == ["reserved", "sent"] * 2
+    points = [(name, n) for name, count in calls(trace).items() for n in range(1, count + 1)]
+    assert {"fdatasync", "pwrite64"} <= {name for name, _ in points}
+    used, refusals, index = {(10, 0), (10, 1)}, 0, 20
+    for name, n in points[:: effort(2, 1)]:
+        told, _, _ = child(Sender(folder, index, 4), "-e", f"inject={name}:error={error}:when={n}")
+        for line in told:
+            kind, *words = line.split()
+            if kind == "reserved":
+                key = (int(words[0]), int(words[1]))
+                assert key not in used, (name, n)
+                used.add(key)
+            refusals += kind == "refused"
+        ids = opened(folder)
+        for now in (index, index + 1, index + 5):
+            with contextlib.suppress(StoreUnavailable):
+                key = (now, ids.reserve(ME, epoch(now), 100)[0])
+                assert key not in used, (name, n)
+                used.add(key)
+        assert (index + 5, 0) in used, "the next epoch works"
+        ids.close()
+        index += 10
+    assert refusals > 3
+
+
+def test_e6_the_file_is_opened_anew(folder: Path) -> None:
+    """A commit whose fsync failed: nobody retries on the same descriptor, and nobody gets its id."""
+    ids = opened(introduced(folder))
+    assert ids.reserve(ME, epoch(10), 9) == range(1)
+    before = ids._database._writer.connection
+
+    class Failing:
+        def __init__(self) -> None:
+            self.in_transaction = True
+
+        def execute(self, statement: str, *arguments: object) -> object:
+            if statement == "COMMIT":
+                failed = sqlite3.OperationalError("disk I/O error")
+                failed.sqlite_errorcode = sqlite3.SQLITE_IOERR  # type: ignore[misc]
+                raise failed
+            return before.execute(statement, *arguments)  # type: ignore[union-attr]
+
+        def close(self) -> None:
+            before.close()  # type: ignore[union-attr]
+
+    ids._database._writer.connection = Failing()  # type: ignore[assignment]
+    with pytest.raises(StoreUnavailable, match="disk I/O error"):
+        ids.reserve(ME, epoch(10), 9)
+    with pytest.raises(StoreUnavailable, match="a change was cut short"):
+        ids.reserve(ME, epoch(10), 9)
+    assert ids._database._writer.connection is not before
+    assert ids.reserve(ME, epoch(11), 9) == range(1)
+    ids.close()
+
+
+# ---- E7 ---------------------------------------------------------------------------------------------
+
+
+def test_e7_the_files_are_their_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    before = os.umask(0)
+    try:
+        ids = open_message_ids()
+        ids.introduce(ME)
+        ids.reserve(ME, epoch(10), 9)
+    finally:
+        os.umask(before)
+    folder = tmp_path / "state" / "rln"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    found = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert {"message-ids.db", "message-ids.db-guard", "message-ids.db-wal"} <= set(found)
+    assert set(found.values()) == {0o600}
+    ids.close()
+
+
+@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard"])
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o604, 0o666])
+def test_e7_a_file_that_others_may_read_or_write_is_refused(folder: Path, name: str, mode: int) -> None:
+    introduced(folder)
+    (folder / name).chmod(mode)
+    with pytest.raises(StoreUnavailable, match=f"{name}: expected mode 0600, got {mode:04o}"):
+        spent(folder, 10, 1)
+
+
+@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard"])
+def test_e7_a_link_or_a_directory_is_no_file(folder: Path, name: str) -> None:
+    introduced(folder)
+    (folder / name).rename(folder / "target")
+    (folder / name).symlink_to(folder / "target")
+    with pytest.raises(StoreUnavailable):
+        spent(folder, 10, 1)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(StoreUnavailable):
+        spent(folder, 10, 1)
+
+
+@pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_e7_a_network_file_system_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    device = folder.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 {os.major(device)}:{os.minor(device)} / / rw - {kind} server:/ rw\n")
+    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    with pytest.raises(StoreUnavailable, match=f"expected a local file system for .*, got {kind}"):
+        opened(folder)
+
+
+def test_e7_a_file_system_in_memory_is_warned_of(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = folder.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 {os.major(device)}:{os.minor(device)} / / rw - tmpfs none rw\n")
+    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    with pytest.warns(UserWarning, match="is on tmpfs: it is gone after a restart"):
+        opened(folder).close()
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///:memory:", "sqlite://", "sqlite:///", "redis://localhost/0"])
+def test_e7_only_files_are_taken(uri: str) -> None:
+    with pytest.raises(ParameterError):
+        open_message_ids(uri)
