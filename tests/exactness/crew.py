@@ -10,6 +10,8 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.synchronize import Barrier
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -27,7 +29,7 @@ def in_processes(count: int, work: Callable[[int], Result]) -> list[Result]:
         child = os.fork()
         if child == 0:
             os.close(read)
-            _in_child(lambda number=number: (start.wait(PATIENCE), work(number))[1], write)
+            _in_child(partial(_started, start, work, number), write)
         os.close(write)
         pipes.append((child, read))
     answers = []
@@ -40,6 +42,11 @@ def in_processes(count: int, work: Callable[[int], Result]) -> list[Result]:
         if isinstance(result, RuntimeError):
             raise result
     return results
+
+
+def _started(start: Barrier, work: Callable[[int], Result], number: int) -> Result:
+    start.wait(PATIENCE)
+    return work(number)
 
 
 def _in_child(work: Callable[[], object], write: int) -> None:

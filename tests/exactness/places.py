@@ -21,5 +21,5 @@ def sqlite(request: Request, folder: Path) -> str:
 LOGS: dict[str, Callable[[Request, Path], str]] = {"memory": memory, "sqlite": sqlite}
 """All of them."""
 
-SHARED: dict[str, Callable[[Request, Path], str]] = {}
+SHARED = {name: place for name, place in LOGS.items() if name != "memory"}
 """Those that several processes can use at once."""

@@ -220,6 +220,9 @@ class SteppedLog(NullifierLog):
     def forget(self, before: int) -> None:
         self.inner.forget(before)
 
+    def close(self) -> None:
+        self.inner.close()
+
 
 _PLAIN = {slots: StubKey(slots) for slots in (None, SLOTS)}
 _FORGER = {slots: StubKey(slots, secret=b"forger") for slots in (None, SLOTS)}

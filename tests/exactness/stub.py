@@ -116,11 +116,18 @@ def members(limits: Sequence[int], root: int = 17, first: int = 0) -> list[StubM
 
 
 class StubMaker:
-    """Makes proofs of numbered members in one epoch; see `Maker`."""
+    """Makes proofs of numbered members in one epoch; see `Maker`.
 
-    def __init__(self, key: StubKey, limits: Sequence[int], epoch: rln.Epoch) -> None:
+    Args:
+        key: that proves.
+        limits: of the members.
+        epoch: of the proofs.
+        first: number of the first one's secret.
+    """
+
+    def __init__(self, key: StubKey, limits: Sequence[int], epoch: rln.Epoch, first: int = 0) -> None:
         self.limits = limits
-        self._members = members(limits)
+        self._members = members(limits, first=first)
         self.secrets = [member.secret for member in self._members]
         self._key, self._epoch = key, epoch
 

@@ -55,7 +55,8 @@ def test_two_messages_on_one_id_give_the_known_secret() -> None:
 
 def test_a_forged_proof_has_the_reason_of_a_forged_proof() -> None:
     member = members([3])[0]
-    forged = rln.RlnProof(StubKey(secret=b"x").prove(values := member.values(EPOCH, (3,), b"a")), *values)
+    values = member.values(EPOCH, (3,), b"a")
+    forged = rln.RlnProof(StubKey(secret=b"x").prove(values), *values)
     assert verifier(KEY).submit(forged, b"a") == rln.Invalid(Reason.BAD_PROOF)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
@@ -64,8 +64,13 @@ Answer = tuple[int, End, int]
 class Maker(Protocol):
     """Makes proofs of numbered members in one epoch."""
 
-    limits: Sequence[int]
-    secrets: Sequence[int]
+    @property
+    def limits(self) -> Sequence[int]:
+        """Of the members."""
+
+    @property
+    def secrets(self) -> Sequence[int]:
+        """Of the members."""
 
     def prove(self, member: int, message_id: int, signal: bytes) -> rln.RlnProof:
         """A true proof; the id is below the limit."""
@@ -162,20 +167,28 @@ def end_of(verdict: rln.Verdict) -> tuple[End, int]:
             return _REFUSED[reason], 0
 
 
-def check(traffic: Traffic, answers: Sequence[Answer]) -> Counter[End]:
+def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] | None = None) -> Counter[End]:
     """Compare with what must have become of every attempt; return how often each end came.
 
     Of a slot's genuine attempts exactly one is valid, those with its x are duplicates, all others violations
     that recover the member's secret. Every slot's first attempt must be among the answers; a member's valid
     ones are then as many as the different ids that he spends, which are never more than his limit.
+
+    Args:
+        traffic: with the attempts.
+        answers: of all workers, in any order.
+        lost: x of slots that were spent by a message whose sender got no answer.
     """
-    valid: dict[int, int] = {}
+    served: dict[int, int] = {}
     for number, end, _ in answers:
         if end is End.VALID:
             attempt = traffic.attempts[number]
             assert attempt.kind == GENUINE, "a forged proof was served"
-            assert attempt.slot not in valid, "a message id was served twice"
-            valid[attempt.slot] = attempt.proof.x
+            assert attempt.slot not in served, "a message id was served twice"
+            served[attempt.slot] = attempt.proof.x
+    assert served.keys().isdisjoint(lost or {}), "a message id was served and lost"
+    spent = served | dict(lost or {})
+    assert sorted(spent) == list(range(len(traffic.secrets))), "a message id was never spent"
     for number, end, secret in answers:
         attempt = traffic.attempts[number]
         if attempt.kind == OTHER_VALUES:
@@ -184,10 +197,9 @@ def check(traffic: Traffic, answers: Sequence[Answer]) -> Counter[End]:
             assert end is End.WRONG_SIGNAL
         elif attempt.kind == SAME_VALUES:
             assert end in (End.BAD_PROOF, End.DUPLICATE)
-        elif attempt.proof.x == valid[attempt.slot]:
+        elif attempt.proof.x == spent[attempt.slot]:
             assert end in (End.VALID, End.DUPLICATE)
         else:
             assert end is End.VIOLATION
             assert secret == traffic.secrets[attempt.slot], "another secret than the planted one"
-    assert sorted(valid) == list(range(len(traffic.secrets))), "a message id was never served"
     return Counter(end for _, end, _ in answers)
