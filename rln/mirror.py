@@ -11,10 +11,11 @@ from __future__ import annotations
 import threading
 from typing import Final
 
+from rln import scalar
 from rln.argument import instance, whole
 from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.bulletin import Bulletin
-from rln.errors import GroupRefused, InputError, NotAMember
+from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.membership import Membership, MerkleProof, rate_commitment
 from rln.runs import zeros
 from rln.tree import MerkleTree
@@ -145,10 +146,37 @@ class Mirror:
             ParameterError, FieldRangeError: no such member can be.
         """
         leaf = rate_commitment(commitment, whole(limit, "limit", 1, 1 << self._limit_bits))
-        for index in range(self._tree.next_index - 1, -1, -1):
-            if self._tree.get(index) == leaf:
-                return Membership(index, limit, commitment, self.proof)
-        raise NotAMember("commitment: no leaf of it with this limit")
+        with self._state:
+            leaves = bytes(self._tree.state().levels[0])
+        wanted = scalar.encode(leaf)
+        at = leaves.rfind(wanted)
+        while at >= 0 and at % scalar.SIZE:
+            at = leaves.rfind(wanted, 0, at + scalar.SIZE - 1)
+        if at < 0:
+            raise NotAMember("commitment: no leaf of it with this limit")
+        return Membership(at // scalar.SIZE, limit, commitment, self.proof)
+
+    def whole(self) -> Bulletin:
+        """Return the bulletin that leads an empty mirror here, to keep it or to hand it on.
+
+        Raises:
+            ParameterError: nothing was applied yet.
+        """
+        with self._state:
+            if self._step == 0:
+                raise ParameterError("mirror: expected one that has applied a bulletin, got an empty one")
+            return Bulletin(
+                depth=self.depth,
+                limit_bits=self._limit_bits,
+                after=0,
+                last=self._step,
+                before=MerkleTree(self.depth).root,
+                root=self.root,
+                at=self._at,
+                start=0,
+                leaves=bytes(self._tree.state().levels[0]),
+                gone=(),
+            )
 
     def _check_place(self, bulletin: Bulletin) -> None:
         """Refuse a bulletin that does not continue from here."""

@@ -106,6 +106,38 @@ def test_a_member_finds_himself_and_proves():
     assert world.verifier().submit(proof, b"hi") == rln.Valid()
 
 
+def test_a_mirror_hands_itself_on():
+    registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS)
+    other = Mirror(DEPTH, LIMIT_BITS, min_members=1)
+    with pytest.raises(ParameterError, match="got an empty one"):
+        mirror.whole()
+    for bulletin in (registrar.change([11, 12]), registrar.change([13, 0], [0]), registrar.change([14])):
+        mirror.apply(bulletin)
+    other.apply(mirror.whole())
+    assert state(other) == state(mirror)
+    assert other.proof(2) == registrar.tree.proof(2)
+    later = registrar.change([15], [2])
+    for each in (mirror, other):
+        each.apply(later)
+        assert each.root == registrar.tree.root
+
+
+def test_a_leaf_is_found_at_its_own_place():
+    """Bytes that only look like it, across two leaves, are passed over."""
+    commitment, limit = 5, 2
+    leaf = rate_commitment(commitment, limit).to_bytes(32, "little")
+    cut = next(i for i in range(1, 32) if leaf[i - 1] < 0x30)  # so that both parts are field elements
+    halves = [int.from_bytes(part, "little") for part in (bytes(32 - cut) + leaf[:cut], leaf[cut:])]
+    for leaves, expected in (([1, *halves], None), ([int.from_bytes(leaf, "little"), *halves], 0)):
+        mirror = Mirror(DEPTH, LIMIT_BITS)
+        mirror.apply(Registrar().change(leaves))
+        if expected is None:
+            with pytest.raises(NotAMember):
+                mirror.membership(commitment, limit)
+        else:
+            assert mirror.membership(commitment, limit).index == expected
+
+
 def test_arguments():
     for arguments in ({"depth": 0}, {"limit_bits": 17}, {"min_members": 0}, {"min_members": 1.5}):
         with pytest.raises(ParameterError):

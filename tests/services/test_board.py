@@ -1,4 +1,4 @@
-"""A follower of a directory: it takes what holds and fits, in any order of arrival, and nothing else."""
+"""A board of bulletins: what holds and fits is taken, in any order of arrival, and nothing else."""
 
 import os
 from dataclasses import replace
@@ -7,8 +7,8 @@ import pytest
 
 from rln.errors import GroupRefused, ParameterError
 from rln.mirror import Mirror
-from rln.services import follower as module
-from rln.services.follower import Follower
+from rln.services import board as module
+from rln.services.board import Board
 from rln.services.sync import RegistrarKey
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS
@@ -24,29 +24,29 @@ def scene(key, tmp_path):
     """A mirror, whoever leads it on, and five bulletins that continue one another."""
     registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
     steps = [registrar.change([11 + n]) for n in range(5)]
-    return mirror, Follower(tmp_path, mirror, key.public_key), steps, registrar
+    return mirror, Board(tmp_path, mirror, key.public_key), steps, registrar
 
 
 def test_bulletins_are_taken_as_they_fit(scene, key, tmp_path):
-    mirror, follower, steps, registrar = scene
+    mirror, board, steps, registrar = scene
     paths = [tmp_path / f"{n}.bulletin" for n in range(5)]
-    assert follower.look() == []
+    assert board.look() == []
     for n in (1, 2):
         paths[n].write_bytes(key.sign(steps[n]))
-    assert follower.look() == []
+    assert board.look() == []
     paths[0].write_bytes(key.sign(steps[0]))
-    assert follower.look() == paths[:3]
+    assert board.look() == paths[:3]
     assert mirror.step == 3
-    assert follower.look() == []
+    assert board.look() == []
     paths[3].write_bytes(key.sign(steps[3]))
     paths[1].unlink()
     paths[4].write_bytes(key.sign(steps[4]))
-    assert follower.look() == paths[3:]
-    assert (mirror.root, follower.refused) == (registrar.tree.root, {})
+    assert board.look() == paths[3:]
+    assert (mirror.root, board.refused) == (registrar.tree.root, {})
 
 
 def test_the_longest_way_is_taken(scene, key, tmp_path):
-    mirror, follower, steps, registrar = scene
+    mirror, board, steps, registrar = scene
     for n, step in enumerate(steps):
         (tmp_path / f"{n}.bulletin").write_bytes(key.sign(step))
     whole = replace(
@@ -54,23 +54,23 @@ def test_the_longest_way_is_taken(scene, key, tmp_path):
     )
     path = tmp_path / "whole.bulletin"
     path.write_bytes(key.sign(whole))
-    assert follower.look() == [path]
+    assert board.look() == [path]
     assert mirror.step == 5
 
 
 def test_a_file_that_is_being_written_is_read_when_it_is_whole(scene, key, tmp_path):
-    mirror, follower, steps, _ = scene
+    mirror, board, steps, _ = scene
     path, data = tmp_path / "0.bulletin", key.sign(steps[0])
     path.write_bytes(data[:100])
-    assert follower.look() == []
-    assert "not signed by the key that was pinned" in follower.refused[path]
+    assert board.look() == []
+    assert "not signed by the key that was pinned" in board.refused[path]
     path.write_bytes(data)
-    assert follower.look() == [path]
-    assert (follower.refused, mirror.step) == ({}, 1)
+    assert board.look() == [path]
+    assert (board.refused, mirror.step) == ({}, 1)
 
 
 def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path, monkeypatch):
-    mirror, follower, steps, _ = scene
+    mirror, board, steps, _ = scene
     other = RegistrarKey.new(tmp_path / "other.pem")
     (tmp_path / "a.bulletin").write_bytes(other.sign(steps[0]))
     (tmp_path / "b.bulletin").write_bytes(b"")
@@ -80,53 +80,53 @@ def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path, monkeypatch):
     (tmp_path / "f.txt").write_bytes(key.sign(steps[0]))
     monkeypatch.setattr(module, "MAX_SIGNED_BYTES", 400)
     (tmp_path / "g.bulletin").write_bytes(bytes(401))
-    assert follower.look() == []
-    assert {path.name for path in follower.refused} == {"a.bulletin", "b.bulletin", "g.bulletin"}
-    assert "expected at most 400 bytes" in follower.refused[tmp_path / "g.bulletin"]
+    assert board.look() == []
+    assert {path.name for path in board.refused} == {"a.bulletin", "b.bulletin", "g.bulletin"}
+    assert "expected at most 400 bytes" in board.refused[tmp_path / "g.bulletin"]
     (tmp_path / "a.bulletin").unlink()
-    follower.look()
-    assert {path.name for path in follower.refused} == {"b.bulletin", "g.bulletin"}
+    board.look()
+    assert {path.name for path in board.refused} == {"b.bulletin", "g.bulletin"}
     assert mirror.step == 0
 
 
 def test_p1_two_groups_under_one_key_are_an_alarm(scene, key, tmp_path):
     """Threats P1: a second bulletin for a step that is here, with another root and a right signature."""
-    mirror, follower, steps, _ = scene
+    mirror, board, steps, _ = scene
     (tmp_path / "0.bulletin").write_bytes(key.sign(steps[0]))
-    follower.look()
+    board.look()
     root = mirror.root
     apart = Registrar()
     (tmp_path / "1.bulletin").write_bytes(key.sign(apart.change([99])))
     with pytest.raises(GroupRefused, match=r"1\.bulletin: another root for step 1 than is here"):
-        follower.look()
+        board.look()
     assert (mirror.step, mirror.root) == (1, root)
     # neither does one that only continues from it lead anywhere
     (tmp_path / "1.bulletin").write_bytes(key.sign(apart.change([98])))
     with pytest.raises(GroupRefused, match=r"1\.bulletin: bulletin: it continues from another root"):
-        follower.look()
+        board.look()
     assert (mirror.step, mirror.root) == (1, root)
 
 
 def test_p1_both_groups_at_once_are_an_alarm(scene, key, tmp_path):
-    mirror, follower, steps, _ = scene
+    mirror, board, steps, _ = scene
     (tmp_path / "0.bulletin").write_bytes(key.sign(steps[0]))
     (tmp_path / "1.bulletin").write_bytes(key.sign(Registrar().change([99])))
     with pytest.raises(GroupRefused, match="another root for step 1"):
-        follower.look()
+        board.look()
     assert mirror.step == 1
 
 
 def test_a_signed_root_that_nothing_leads_to_is_an_alarm(scene, key, tmp_path):
-    mirror, follower, steps, _ = scene
+    mirror, board, steps, _ = scene
     (tmp_path / "0.bulletin").write_bytes(key.sign(replace(steps[0], root=5)))
     with pytest.raises(GroupRefused, match=r"0\.bulletin: bulletin: its leaves do not lead to the root"):
-        follower.look()
+        board.look()
     assert mirror.step == 0
 
 
 def test_the_key_and_the_directory_must_be_there(key, tmp_path):
     with pytest.raises(ParameterError, match="public key"):
-        Follower(tmp_path, Mirror(DEPTH, LIMIT_BITS), bytes(32))
-    follower = Follower(tmp_path / "missing", Mirror(DEPTH, LIMIT_BITS), key.public_key)
+        Board(tmp_path, Mirror(DEPTH, LIMIT_BITS), bytes(32))
+    board = Board(tmp_path / "missing", Mirror(DEPTH, LIMIT_BITS), key.public_key)
     with pytest.raises(FileNotFoundError):
-        follower.look()
+        board.look()

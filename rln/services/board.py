@@ -1,6 +1,6 @@
-"""Follower: takes signed bulletins from a directory as they appear there, however they come.
+"""Board: a directory with signed bulletins, which lead a mirror on as they appear, however they come.
 
-A directory is whatever puts files on this machine: a mirror, a share, a mail. What stands there is believed
+Whatever puts files into it will do: a copying program, a share, a mail. What stands there is believed
 when its signature holds and its leaves give its root, so whoever can write there can delay a reader and no
 more.
 """
@@ -29,7 +29,7 @@ class _Known:
     root: int
 
 
-class Follower:
+class Board:
     """Leads a mirror on through the bulletins of a directory.
 
     Args:
