@@ -207,7 +207,8 @@ class Verifier:
         """Give an outcome to those whose proof is bad, or may not be looked at.
 
         A source is given a token for a good proof again, so those that found none get another round: then
-        the batch refuses what one message after the other would have been refused.
+        the batch refuses what one message after the other would have been refused. (One thing costs more
+        here: a bad proof with the shares of a good one of the same batch, which cannot be told yet.)
         """
         waiting = [case for case in cases if case.outcome is None]
         while waiting:
