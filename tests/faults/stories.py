@@ -1,0 +1,8 @@
+"""The stories by name."""
+
+from __future__ import annotations
+
+from tests.faults.log_story import LogStory
+from tests.faults.story import Story
+
+STORIES: dict[str, type[Story]] = {"log": LogStory}

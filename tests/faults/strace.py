@@ -1,0 +1,121 @@
+"""strace: a story under its eyes, with system calls that fail, kill, or are only written down.
+
+It is attached when everything is imported, so that it counts the calls of the store and no others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT, lacking
+from tests.faults.story import Told
+
+FAULTY = (
+    "fdatasync", "fsync", "pwrite64", "write", "ftruncate", "rename", "unlink", "openat",
+)  # fmt: skip
+"""System calls that fail in turn."""
+
+
+def need_strace() -> None:
+    """Skip where nobody may be traced."""
+    if shutil.which("strace") is None:
+        lacking("strace", "strace is not installed")
+    tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
+    if tried.returncode:
+        lacking("strace", f"strace may not trace here: {tried.stderr.strip()[:200]}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a story went.
+
+    Attributes:
+        status: of its process, as `os.waitpid` has it.
+        lines: what it said.
+        trace: what strace wrote.
+        errors: what it wrote as it broke.
+    """
+
+    status: int
+    lines: tuple[str, ...]
+    trace: str
+    errors: str
+
+    @property
+    def told(self) -> Told:
+        """What became of the steps."""
+        return Told.of(self.lines)
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether SIGKILL ended it."""
+        return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == 9
+
+    def check_ending(self, *, kills: bool = False) -> None:
+        """Refuse a story that ended by an exception: it means a wrong answer, or a wrong error."""
+        assert self.status == 0 or (kills and self.was_killed), self.errors
+
+
+class Nursery:
+    """Runs stories; see `tests.faults.nursery`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, story: str, directory: Path, *options: str, part: str = "plan") -> Run:
+        """Run a story in a directory, which may hold what another one left, under strace with these options."""
+        for ending in (".said", ".errors", ".trace"):
+            Path(f"{directory}{ending}").unlink(missing_ok=True)
+        pid = self._ask(f"start {story} {part} {directory}")
+        tracer = self._attach(pid, directory, options) if options else None
+        status = self._ask("go")
+        if tracer is not None:
+            tracer.wait(30)
+        said, errors, trace = (
+            Path(f"{directory}{ending}").read_text() if Path(f"{directory}{ending}").exists() else ""
+            for ending in (".said", ".errors", ".trace")
+        )
+        return Run(status, tuple(said.splitlines()), trace, errors)
+
+    def _attach(self, pid: int, directory: Path, options: tuple[str, ...]) -> subprocess.Popen[str]:
+        command = ["strace", "-o", f"{directory}.trace", *options, "-p", str(pid)]
+        tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert tracer.stderr is not None
+        answer = tracer.stderr.readline()
+        assert "attached" in answer, answer
+        return tracer
+
+    def _ask(self, command: str) -> int:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(command + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+
+@contextmanager
+def nursery() -> Iterator[Nursery]:
+    """A nursery, and its end."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "tests.faults.nursery"],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield Nursery(process)
+    finally:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(30)
+
+
+def count(trace: str, call: str) -> int:
+    """How often it was called."""
+    return len(re.findall(rf"^{call}\(", trace, re.M))
