@@ -1,47 +1,84 @@
-"""Group: the membership tree, and the registry of who stands where in it, kept in memory.
+"""Group: the membership tree of a registry, and the verbs that change both.
 
 The leaf is always computed here, from commitment and limit: a leaf that somebody else supplies could have a
 limit that nobody agreed to. A commitment is registered once at a time, since two leaves of one secret share
 their message ids. An index is never used again, so no old path fits a new member. A slashed commitment never
 comes back, because its secret is public.
+
+The registry (`rln.ports.MemberRegistry`) is the truth, and several processes may change one. Each change
+excludes the others, catches up with them, hashes, and then writes what happened and the new root together.
+Tree and roots follow: what is here can be thrown away and built again.
+
+A slashing retires the roots that contain the leaf, without grace, and with them every proof that others made
+for those roots. So that nobody can hold up honest members by slashing himself with one identity after the
+other, the removals within an interval share one new root: the first in quiet time takes effect at once,
+further ones when the interval is over. Until then, and no longer, a slashed secret still proves.
 """
 
 from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rln import scalar
 from rln.argument import nonzero, whole
-from rln.bounds import MAX_LIMIT_BITS
-from rln.errors import AlreadyAMember, NotAMember, TreeFull
+from rln.errors import NotAMember, ParameterError, TreeFull
+from rln.follower import Follower, Picture, Progress
 from rln.hashing import poseidon_hash
 from rln.identity import Identity, IdentitySecret
-from rln.lowlevel import hashes
 from rln.membership import Membership, MerkleProof
-from rln.roots import RootHistory, RootWindow, WindowSize
-from rln.tree import MerkleTree
+from rln.memberships import Memberships
+from rln.ports import MemberRegistry, RegistryChange
+from rln.registry import MemoryRegistry, registered, slashed
+from rln.ring import LOOK
+from rln.roots import RootWindow, WindowSize
+from rln.step import TOLERANCE, Change, Events, Slashing, Stay, Step
+from rln.tree import TreePlan
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
-_ALIVE: Final = -1
+
+_Columns = tuple[bytes, Sequence[int], bytes]
+"""Commitments, limits and leaves of those who join."""
+
+_NOBODY: Final[_Columns] = (b"", (), b"")
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a change wrote: a step and its plan, if it made one, and the slashings of it and to be made."""
+
+    step: Step | None
+    plan: TreePlan | None
+    slashings: Sequence[Slashing]
 
 
 class Group:
     """Members, their leaves, and the roots that proofs may be for.
 
     Every change is one step: it happens whole or not at all, and the window of roots grows by one. Any number
-    of threads may read while one changes the group; they see the group before a change or after it.
+    of threads may read while one changes the group; they see the group before a change or after it. Who reads
+    `root`, `roots` or a proof also gets what other processes have done: with `now` as of 0.1 seconds ago or
+    later, without it as of this moment.
 
     Args:
         depth: of the tree, 1 to 32.
-        limit_bits: limits are 1 to 2^limit_bits; must be that of the circuit, 1 to 32.
+        limit_bits: limits are 1 to 2^limit_bits; must be that of the circuit, 1 to 16.
         window: how long replaced roots stay acceptable.
+        registry: of the members; None is one in memory. The caller closes it.
+        now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
+            once, with a root of its own.
+        interval: seconds within which removals of slashed members share one new root, 0 to 3600.
         threads: for large changes, 1 to 256; None is as many as the machine has.
+        start: a picture of the tree to begin with; see `rln.stores.groups`.
+        progress: is told how much of the tree is built, 0 to 1.
 
     Raises:
-        ParameterError: an argument outside its range.
+        ParameterError: an argument outside its range, or a registry of another depth or limit.
+        IntegrityAlarm: here and below, the registry's events do not give its roots.
+        StoreUnavailable: here and below, the registry is unsure; a change may have happened or not.
     """
 
     def __init__(
@@ -50,28 +87,37 @@ class Group:
         limit_bits: int = 16,
         window: WindowSize = DEFAULT_WINDOW,
         *,
+        registry: MemberRegistry | None = None,
+        now: Callable[[], float] | None = None,
+        interval: float = 1.0,
         threads: int | None = None,
+        start: Picture | None = None,
+        progress: Progress = lambda part: None,
     ) -> None:
-        self._max_limit = 1 << whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
-        self._tree = MerkleTree(depth, threads=threads)
-        self._history = RootHistory([self._tree.root], window)
-        self._threads = threads
-        self._commitments: list[int] = []
-        self._limits = array("Q")
-        self._joined = array("q")
-        self._left = array("q")
-        self._index_of: dict[int, int] = {}
-        self._former: dict[int, list[int]] = {}
-        self._slashed: set[int] = set()
+        registry = MemoryRegistry(depth, limit_bits) if registry is None else registry
+        if (registry.depth, registry.limit_bits) != (depth, limit_bits):
+            raise ParameterError(
+                f"registry: expected depth {depth} and {limit_bits} bits of limit, "
+                f"got {registry.depth} and {registry.limit_bits}"
+            )
+        if type(interval) not in (int, float) or not 0 <= interval <= 3600:
+            raise ParameterError("interval: expected 0 to 3600 seconds")
+        self._registry = registry
+        self._now = now
+        self._stamp = now or window.now
+        self._interval = int(interval * 1000)
+        self._max_limit = 1 << limit_bits
+        self._looked: float | None = None
         self._writing = threading.Lock()
-        self._state = threading.RLock()
+        self._follower = Follower(registry, window, threads=threads, start=start, progress=progress)
+        self._window = RootWindow(self._follower.ring.history, self._look)
 
     # ---- reading
 
     @property
     def depth(self) -> int:
         """Number of levels of the tree."""
-        return self._tree.depth
+        return self._registry.depth
 
     @property
     def max_limit(self) -> int:
@@ -79,29 +125,34 @@ class Group:
         return self._max_limit
 
     @property
+    def registry(self) -> MemberRegistry:
+        """The truth about the members."""
+        return self._registry
+
+    @property
     def root(self) -> int:
         """The current root, a field element."""
-        with self._state:
-            return self._tree.root
+        self._look()
+        return self._follower.tree.root
 
     @property
     def roots(self) -> RootWindow:
         """The live window of acceptable roots, for a verifier."""
-        return self._history.window
+        return self._window
 
     def __len__(self) -> int:
-        return len(self._index_of)
+        return self._registry.count()
 
     def __repr__(self) -> str:
-        return f"Group(depth {self.depth}, {len(self)} members)"
+        return f"Group(depth {self.depth}, step {self._follower.number})"
 
     def is_member(self, commitment: int) -> bool:
-        """Tell whether a commitment is registered now.
+        """Tell whether a commitment is registered now, and not slashed.
 
         Raises:
             FieldRangeError: not a field element.
         """
-        return scalar.check(commitment, "commitment") in self._index_of
+        return self._registry.member(scalar.check(commitment, "commitment")) is not None
 
     def was_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered now, or was once and has left or was slashed.
@@ -109,21 +160,19 @@ class Group:
         Raises:
             FieldRangeError: not a field element.
         """
-        scalar.check(commitment, "commitment")
-        return commitment in self._index_of or commitment in self._former
+        return self._registry.was_member(scalar.check(commitment, "commitment"))
 
     def membership(self, commitment: int) -> Membership:
         """Return the membership of a commitment.
 
         Raises:
-            NotAMember: not registered now.
+            NotAMember: not registered now, or slashed.
             FieldRangeError: not a field element.
         """
-        with self._state:
-            index = self._index_of.get(scalar.check(commitment, "commitment"))
-            if index is None:
-                raise NotAMember("commitment: not registered")
-            return self._membership(index)
+        stay = self._registry.member(scalar.check(commitment, "commitment"))
+        if stay is None:
+            raise NotAMember("commitment: not registered")
+        return self._membership(stay)
 
     def member_at(self, index: int) -> Membership:
         """Return the membership at an index.
@@ -132,18 +181,30 @@ class Group:
             NotAMember: no member stands there now.
             ParameterError: the tree has no such index.
         """
-        with self._state:
-            return self._membership(self._live(index))
+        whole(index, "index", 0, self._follower.tree.capacity - 1)
+        stay = self._registry.stay_at(index)
+        if stay is None or stay.left is not None or self._registry.is_slashed(stay.commitment):
+            raise _nobody(index)
+        return self._membership(stay)
 
     def proof(self, index: int) -> MerkleProof:
         """Return a member's leaf and path, both from one state of the group.
 
         Raises:
-            NotAMember: no member stands there now.
+            NotAMember: no leaf stands there now.
             ParameterError: the tree has no such index.
         """
-        with self._state:
-            return self._tree.proof(self._live(index))
+        whole(index, "index", 0, self._follower.tree.capacity - 1)
+        self._look()
+        proof = self._follower.tree.proof(index)
+        if proof.leaf == 0:
+            raise _nobody(index)
+        return proof
+
+    def picture(self) -> Picture:
+        """Return a copy of the tree, to begin with it another time."""
+        with self._writing:
+            return self._follower.picture()
 
     # ---- changing
 
@@ -162,7 +223,7 @@ class Group:
         """
         return self.register_many([(commitment, limit)])[0]
 
-    def register_many(self, members: Iterable[tuple[int, int]]) -> list[Membership]:
+    def register_many(self, members: Iterable[tuple[int, int]]) -> Memberships:
         """Register members at the next free indices, in order, as one step: all of them or none.
 
         Args:
@@ -174,34 +235,25 @@ class Group:
             ParameterError: a commitment is 0, or a limit is outside its range.
             FieldRangeError: a commitment is not a field element.
         """
-        pairs = [
-            (nonzero(commitment, "commitment"), whole(limit, "limit", 1, self._max_limit))
-            for commitment, limit in members
-        ]
-        size = scalar.SIZE
-        packed = b"".join([c.to_bytes(size, "little") + n.to_bytes(size, "little") for c, n in pairs])
+        commitments, limits = self._columns(members)
+        if not limits:
+            return Memberships(0, limits, commitments, self.proof)
+        # These hashes do not depend on what others do: they are made before anybody waits for us.
+        leaves = self._follower.leaves(commitments, limits)
         with self._writing:
-            start = self._tree.next_index
-            self._check_new(pairs, self._tree.capacity - start)
-            if not pairs:
-                return []
-            plan = self._tree.plan_extend(
-                hashes.poseidon_many(packed, 2, threads=1 if len(pairs) < 256 else self._threads)
-            )
-            added = [
-                Membership(start + i, limit, commitment, self.proof)
-                for i, (commitment, limit) in enumerate(pairs)
-            ]
-            with self._state:
-                step = self._history.push(plan.root)
-                self._tree.apply(plan)
-                for member in added:
-                    self._commitments.append(member.commitment)
-                    self._limits.append(member.limit)
-                    self._joined.append(step)
-                    self._left.append(_ALIVE)
-                    self._index_of[member.commitment] = member.index
-        return added
+            with self._registry.change() as change:
+                self._follower.follow(change)
+                head = change.head()
+                if len(limits) == 1:
+                    _refuse_known(change, int.from_bytes(commitments, "little"))
+                if len(limits) > (1 << self.depth) - head.next_index:
+                    raise TreeFull(
+                        f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
+                        f"got {len(limits)}"
+                    )
+                made = self._append(change, (commitments, limits, leaves))
+            self._adopt(made)
+        return Memberships(head.next_index, limits, commitments, self.proof)
 
     def remove(self, index: int) -> Membership:
         """Let a member go, who may register again and gets another index then.
@@ -212,22 +264,29 @@ class Group:
             NotAMember: no member stands there now.
             ParameterError: the tree has no such index.
         """
+        whole(index, "index", 0, self._follower.tree.capacity - 1)
         with self._writing:
-            member = self.member_at(index)
-            self._delete([member.index], member.commitment, slashed=False)
-            return member
+            with self._registry.change() as change:
+                self._follower.follow(change)
+                stay = change.stay_at(index)
+                if stay is None or stay.left is not None or change.slashing(stay.commitment) is not None:
+                    raise _nobody(index)
+                made = self._append(change, removed=stay)
+            self._adopt(made)
+        return self._membership(stay)
 
     def slash(self, secret: IdentitySecret | Identity | int) -> tuple[Membership, ...]:
         """Remove the member whose secret is known, for good, and retire the roots that contain a leaf of his.
 
         Roots from before he joined stay acceptable as long as the window says, and so does everybody else's
-        proof against them.
+        proof against them. It is durable when this returns; where another member was slashed less than an
+        interval ago, the leaf goes when the interval is over.
 
         Args:
             secret: what a RateLimitViolation carries, or the number itself.
 
         Returns:
-            The memberships that were removed; none when he had been slashed before, or had left.
+            The memberships that end; none when he had been slashed before, or had left.
 
         Raises:
             NotAMember: the commitment of this secret was never registered.
@@ -239,48 +298,124 @@ class Group:
             else poseidon_hash([scalar.check(secret, "secret")])
         )
         with self._writing:
-            index = self._index_of.get(commitment)
-            if index is None and commitment not in self._former:
-                raise NotAMember("secret: its commitment was never registered")
-            if commitment in self._slashed:
-                return ()
-            removed = () if index is None else (self.member_at(index),)
-            self._delete([] if index is None else [index], commitment, slashed=True)
-            return removed
+            with self._registry.change() as change:
+                self._follower.follow(change)
+                stays = change.stays(commitment)
+                if not stays:
+                    raise NotAMember("secret: its commitment was never registered")
+                if change.slashing(commitment) is not None:
+                    return ()
+                made = self._note(change, commitment)
+            self._adopt(made)
+        return tuple(self._membership(stay) for stay in stays if stay.left is None)
 
-    def _delete(self, indices: list[int], commitment: int, slashed: bool) -> None:
-        plan = self._tree.plan(0, b"", indices)
-        leaving = self._history.step + 1
-        retired = []
-        if slashed:
-            retired = [range(self._joined[i], self._left[i]) for i in self._former.get(commitment, ())]
-            retired += [range(self._joined[i], leaving) for i in indices]
-        with self._state:
-            self._history.push(plan.root, retired)
-            self._tree.apply(plan)
-            for index in indices:
-                self._left[index] = leaving
-                self._former.setdefault(commitment, []).append(index)
-                del self._index_of[commitment]
-            if slashed:
-                self._slashed.add(commitment)
+    def follow(self) -> None:
+        """Apply what other processes have done, and make the removals that are due."""
+        with self._writing:
+            self._follow()
 
-    def _check_new(self, pairs: list[tuple[int, int]], free: int) -> None:
-        seen: set[int] = set()
-        for commitment, _ in pairs:
-            if commitment in self._slashed:
-                raise AlreadyAMember("commitment: slashed, its secret is public")
-            if commitment in self._index_of or commitment in seen:
-                raise AlreadyAMember("commitment: registered already")
-            seen.add(commitment)
-        if len(pairs) > free:
-            raise TreeFull(f"group: expected at most {free} more members, got {len(pairs)}")
+    # ---- how
 
-    def _live(self, index: int) -> int:
-        whole(index, "index", 0, self._tree.capacity - 1)
-        if index >= len(self._left) or self._left[index] != _ALIVE:
-            raise NotAMember(f"index {index}: no member stands there")
-        return index
+    def _look(self) -> None:
+        """Follow, if it is time to; while this process changes the group it follows anyway."""
+        now = None if self._now is None else self._now()
+        due = self._follower.ring.is_due(None if now is None else int(now * 1000))
+        if now is not None and not due and self._looked is not None:
+            if self._looked <= now < self._looked + LOOK:
+                return
+        # A root with a leaf that must be gone is acceptable to nobody: then we wait for the change.
+        if self._writing.acquire(blocking=due):
+            try:
+                self._follow()
+                self._looked = now
+            finally:
+                self._writing.release()
 
-    def _membership(self, index: int) -> Membership:
-        return Membership(index, self._limits[index], self._commitments[index], self.proof)
+    def _follow(self) -> None:
+        self._follower.follow(self._registry)
+        if self._follower.ring.is_due(self._milliseconds()):
+            with self._registry.change() as change:
+                self._follower.follow(change)
+                # Somebody else may have made the removals meanwhile.
+                made = self._append(change) if self._follower.ring.is_due(self._milliseconds()) else None
+            if made is not None:
+                self._adopt(made)
+
+    def _note(self, change: RegistryChange, commitment: int) -> _Made:
+        """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
+        head, now = change.head(), self._milliseconds()
+        quiet = now is None or not (
+            self._follower.ring.pending
+            or (head.slashed_at and head.slashed_at - TOLERANCE <= now < head.slashed_at + self._interval)
+        )
+        if now is None or quiet:
+            at = head.at if now is None else now
+            change.note(commitment, at, at)
+            return self._append(change)
+        waiting = [slashing.due for slashing in self._follower.ring.pending]
+        change.note(commitment, now, min([*waiting, head.slashed_at + self._interval]))
+        return self._append(change)
+
+    def _append(
+        self, change: RegistryChange, joining: _Columns = _NOBODY, removed: Stay | None = None
+    ) -> _Made:
+        """Append a step with this, and with all removals that are due; none when there is nothing in it."""
+        head, now = change.head(), self._milliseconds()
+        due = [s for s in change.tail(head.number).slashings if now is None or s.is_due(now)]
+        leaving = [(Change.SLASHED, slashing.stays[-1]) for slashing in due]
+        leaving += [(Change.REMOVED, removed)] if removed is not None else []
+        commitments, limits, leaves = joining
+        step = plan = None
+        if leaving or limits:
+            plan = self._follower.plan_leaves(leaves, [stay.index for _, stay in leaving])
+            start = head.next_index
+            stamp = 0 if self._stamp is None else int(self._stamp() * 1000)
+            events = Events(
+                head.events + 1,
+                bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(limits),
+                array("Q", [*(stay.index for _, stay in leaving), *range(start, start + len(limits))]),
+                scalar.encode_many([stay.commitment for _, stay in leaving]) + commitments,
+                array("Q", [*(stay.limit for _, stay in leaving), *limits]),
+            )
+            step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
+            change.append(step)
+        return _Made(step, plan, change.tail(head.number).slashings)
+
+    def _adopt(self, made: _Made) -> None:
+        """Let the tree and the roots follow what was written."""
+        if made.step is None or made.plan is None:
+            self._follower.ring.take((), made.slashings)
+        else:
+            self._follower.adopt(made.step, made.plan, made.slashings)
+
+    def _columns(self, members: Iterable[tuple[int, int]]) -> tuple[bytes, array[int]]:
+        """Check who joins, and put them into columns."""
+        pairs = list(members)
+        listed = [limit for _, limit in pairs]
+        # The extremes of a million are found much faster than each is looked at; that is for the message.
+        if listed and (set(map(type, listed)) != {int} or min(listed) < 1 or max(listed) > self._max_limit):
+            for limit in listed:
+                whole(limit, "limit", 1, self._max_limit)
+        commitments = scalar.encode_many([commitment for commitment, _ in pairs], "commitment")
+        if any(commitment == 0 for commitment, _ in pairs):
+            nonzero(0, "commitment")
+        return commitments, array("Q", listed)
+
+    def _milliseconds(self) -> int | None:
+        return None if self._now is None else int(self._now() * 1000)
+
+    def _membership(self, stay: Stay) -> Membership:
+        return Membership(stay.index, stay.limit, stay.commitment, self.proof)
+
+
+def _refuse_known(change: RegistryChange, commitment: int) -> None:
+    """Refuse who is slashed or stands, before anything is hashed for him."""
+    if change.slashing(commitment) is not None:
+        raise slashed()
+    stays = change.stays(commitment)
+    if stays and stays[-1].left is None:
+        raise registered()
+
+
+def _nobody(index: int) -> NotAMember:
+    return NotAMember(f"index {index}: no member stands there")

@@ -55,6 +55,15 @@ class Level:
             start += count
         return b"".join(parts)
 
+    def fill(self, nodes: Nodes) -> None:
+        """Take packed nodes as the first ones of the level; full pages become views of them."""
+        view, bytes_of_page = memoryview(nodes), self._page * NODE_BYTES
+        for number in range(-(-len(view) // bytes_of_page)):
+            page = view[number * bytes_of_page : (number + 1) * bytes_of_page]
+            if len(page) < bytes_of_page:
+                page = memoryview(bytes(page) + bytes(self._blank[len(page) :]))
+            self._pages[number] = page
+
     def reserve(self, start: int, stop: int) -> None:
         """Make room for the nodes start .. stop, so that writing them cannot fail."""
         for number in range(start // self._page, (stop - 1) // self._page + 1):

@@ -3,7 +3,7 @@
 A member proves against the root he knows while others join, so a verifier accepts the current root and those
 that it replaced a short while ago. `RootHistory` is the owner's half: a group, or whoever follows a contract,
 pushes roots into it. `RootWindow` is the verifier's half: a live view that cannot be changed. Neither is ever
-empty.
+empty: where every root had to be retired, asking for them is an error until the next one is there.
 
 Both may be used from several threads; a push is one atomic step.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from rln import scalar
 from rln.argument import whole
-from rln.errors import ParameterError
+from rln.errors import ParameterError, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,19 @@ class RootHistory:
     Args:
         roots: oldest first, at least one; the last is the current one. Each is one step.
         size: how long a replaced root stays acceptable.
+        first: number of the first of these steps.
 
     Raises:
         ParameterError: no root, or the root is 0, which no tree of hashes has.
         FieldRangeError: a root is not a field element.
     """
 
-    def __init__(self, roots: Iterable[int], size: WindowSize) -> None:
+    def __init__(self, roots: Iterable[int], size: WindowSize, first: int = 0) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._entries: deque[_Entry] = deque()
         self._values: Counter[int] = Counter()
-        self._step = -1
+        self._step = whole(first, "first", 0, (1 << 63) - 1) - 1
         self._latest = -math.inf
         for root in [_checked(root) for root in roots]:
             self._add(root, self._now())
@@ -88,6 +89,11 @@ class RootHistory:
     def step(self) -> int:
         """The number of the current root, counted from 0."""
         return self._step
+
+    @property
+    def size(self) -> WindowSize:
+        """How long a replaced root stays acceptable."""
+        return self._size
 
     @property
     def window(self) -> RootWindow:
@@ -114,10 +120,36 @@ class RootHistory:
             self._add(root, now)
             return self._step
 
+    def extend(self, roots: Iterable[tuple[int, float]], retired: Sequence[range] = ()) -> None:
+        """Make several roots the current one after the other, and retire others, as one atomic step.
+
+        Reads no clock, and cannot fail half-way.
+
+        Args:
+            roots: each with the time at which it became the current one, as the window's `now` counts it.
+            retired: steps whose roots are acceptable no longer, the new ones included.
+
+        Raises:
+            ParameterError: a root is 0.
+            FieldRangeError: not a field element.
+        """
+        checked = [(_checked(root), at) for root, at in roots]
+        with self._lock:
+            for root, at in checked:
+                self._add(root, at)
+            if retired:
+                self._drop(lambda entry: any(entry.step in steps for steps in retired))
+
     def acceptable(self) -> list[int]:
-        """Return the acceptable roots, newest first, without repetition."""
+        """Return the acceptable roots, newest first, without repetition.
+
+        Raises:
+            StoreUnavailable: all of them are retired, and the next one is not there yet.
+        """
         with self._lock:
             self._expire(self._now())
+            if not self._entries:
+                raise StoreUnavailable("roots: all are retired, and the next one is not there yet")
             return list(dict.fromkeys(entry.root for entry in reversed(self._entries)))
 
     def accepts(self, root: object) -> bool:
@@ -136,7 +168,7 @@ class RootHistory:
 
     def _expire(self, now: float) -> None:
         """Drop what has left the window; entries are in the order of their steps and of their replacement."""
-        while self._entries[0].step != self._step and self._is_old(self._entries[0], now):
+        while self._entries and self._entries[0].step != self._step and self._is_old(self._entries[0], now):
             self._forget(self._entries.popleft())
 
     def _is_old(self, entry: _Entry, now: float) -> bool:
@@ -168,29 +200,42 @@ class RootWindow:
     """The verifier's half: the roots that are acceptable at the moment of asking.
 
     `root in window`, `len(window)`, and iteration, newest first.
+
+    Args:
+        history: where the roots are.
+        follow: is called before each answer, where roots may have been made elsewhere; what it raises is
+            the answer.
     """
 
-    __slots__ = ("_history",)
+    __slots__ = ("_follow", "_history")
 
-    def __init__(self, history: RootHistory) -> None:
+    def __init__(self, history: RootHistory, follow: Callable[[], None] | None = None) -> None:
         self._history = history
+        self._follow = follow
 
     @property
     def current(self) -> int:
         """The newest root."""
-        return self._history.acceptable()[0]
+        return self._acceptable()[0]
 
     def __contains__(self, root: object) -> bool:
+        if self._follow is not None:
+            self._follow()
         return self._history.accepts(root)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._history.acceptable())
+        return iter(self._acceptable())
 
     def __len__(self) -> int:
-        return len(self._history.acceptable())
+        return len(self._acceptable())
 
     def __repr__(self) -> str:
-        return f"RootWindow({len(self)} roots)"
+        return f"RootWindow({len(self._history.acceptable())} roots)"
+
+    def _acceptable(self) -> list[int]:
+        if self._follow is not None:
+            self._follow()
+        return self._history.acceptable()
 
 
 def _checked(root: int) -> int:

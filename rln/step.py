@@ -21,6 +21,9 @@ from rln.errors import ParameterError
 _LAST: Final = (1 << 63) - 1
 """Bound of what counts up: what databases call a big integer."""
 
+TOLERANCE: Final = 1000
+"""Milliseconds that the clocks of two machines may differ by without a removal being hurried."""
+
 
 class Change(enum.IntEnum):
     """What happened to a member."""
@@ -187,6 +190,7 @@ class Head:
         events: number of the newest event, 0 when there is none.
         next_index: the index that the next member gets; equals the number of registrations so far.
         members: leaves in the tree. A slashed member's counts until the step that takes it out.
+        slashed_at: `at` of the newest step that took out a slashed member, 0 when there is none.
     """
 
     number: int
@@ -195,6 +199,7 @@ class Head:
     events: int
     next_index: int
     members: int
+    slashed_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +238,8 @@ class Slashing:
     stays: tuple[Stay, ...]
 
     def is_due(self, now: int) -> bool:
-        """Tell whether the step must be made by now; a clock that has gone back since brings no delay."""
-        return not self.noted <= now < self.due
+        """Tell whether the step must be made by now; a clock that has gone far back brings no delay."""
+        return not self.noted - TOLERANCE <= now < self.due
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from rln import scalar
@@ -46,6 +46,45 @@ class TreePlan:
     _zeros_gone: frozenset[int]
 
 
+def empty_nodes(depth: int) -> list[bytes]:
+    """Return the node of each level above leaves that were never set, from the leaf to the root."""
+    nodes = [bytes(NODE_BYTES)]
+    for _ in range(depth):
+        nodes.append(hashes.poseidon([nodes[-1]] * 2))
+    return nodes
+
+
+@dataclass(frozen=True, slots=True)
+class TreeState:
+    """All nodes of a tree at one moment.
+
+    Args:
+        depth: 1 to 32.
+        next_index: number of leaves that may be set, all before the others.
+        levels: for each level, leaves first, the packed nodes above those leaves; nothing checks that they
+            are the hashes of one another.
+
+    Raises:
+        ParameterError: depth, number or length of levels do not fit.
+    """
+
+    depth: int
+    next_index: int
+    levels: tuple[Nodes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        whole(self.depth, "depth", 1, MAX_DEPTH)
+        whole(self.next_index, "next index", 0, 1 << self.depth)
+        expected = [NODE_BYTES * count for count in self.widths(self.depth, self.next_index)]
+        if [len(nodes) for nodes in self.levels] != expected:
+            raise ParameterError("levels: expected all nodes above the leaves, got another number")
+
+    @staticmethod
+    def widths(depth: int, next_index: int) -> list[int]:
+        """How many nodes of each level stand above the first leaves."""
+        return [-(-next_index // (1 << height)) for height in range(depth + 1)]
+
+
 class MerkleTree:
     """An append-friendly Merkle tree with random access.
 
@@ -62,9 +101,7 @@ class MerkleTree:
     def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
         self._depth = whole(depth, "depth", 1, MAX_DEPTH)
         self._threads = threads if threads is None else whole(threads, "threads", 1, 256)
-        self._empty = [bytes(NODE_BYTES)]
-        for _ in range(depth):
-            self._empty.append(hashes.poseidon([self._empty[-1]] * 2))
+        self._empty = empty_nodes(depth)
         self._levels = [Level(1 << (depth - k), self._empty[k]) for k in range(depth + 1)]
         self._next_index = 0
         self._zeros_set: set[int] = set()
@@ -72,6 +109,26 @@ class MerkleTree:
         self._version = 0
         self._writing = threading.RLock()
         self._state = threading.Lock()
+
+    @classmethod
+    def from_state(cls, state: TreeState, *, threads: int | None = None) -> MerkleTree:
+        """Make a tree of its nodes, which it keeps views of; a leaf that is 0 counts as deleted.
+
+        Raises:
+            ParameterError: threads outside its range.
+        """
+        tree = cls(state.depth, threads=threads)
+        for level, nodes in zip(tree._levels, state.levels, strict=True):
+            level.fill(nodes)
+        tree._next_index = state.next_index
+        return tree
+
+    def state(self) -> TreeState:
+        """Return a copy of all nodes, from one moment."""
+        with self._writing:
+            widths = TreeState.widths(self._depth, self._next_index)
+            levels = [level.read(0, count) for level, count in zip(self._levels, widths, strict=True)]
+            return TreeState(self._depth, self._next_index, tuple(levels))
 
     def __repr__(self) -> str:
         return f"MerkleTree(depth {self._depth}, {self._next_index} leaves set)"

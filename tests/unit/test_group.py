@@ -381,9 +381,10 @@ def test_proofs_taken_while_others_join_and_leave_are_whole() -> None:
         thread.join()
     assert not wrong
     assert len(group) == 1 + 3 * 6
-    assert sorted(group.member_at(i).index for i in range(37) if group._left[i] < 0) == [
-        i for i in range(37) if group._left[i] < 0
-    ]
+    stays = [group.registry.stay_at(index) for index in range(38)]
+    standing = [stay.index for stay in stays if stay is not None and stay.left is None]
+    assert [group.member_at(index).index for index in standing] == standing
+    assert len(standing) == len(group)
 
 
 def test_two_threads_slash_one_member_once() -> None:

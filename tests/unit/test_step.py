@@ -96,5 +96,7 @@ def test_a_step_that_cannot_be(arguments: tuple[object, ...], kind: type[Excepti
 
 
 def test_when_a_slashing_is_due() -> None:
-    slashing = Slashing(5, 1000, 2000, None, ())
-    assert [slashing.is_due(now) for now in (999, 1000, 1999, 2000)] == [True, False, False, True]
+    slashing = Slashing(5, 5000, 6000, None, ())
+    assert [slashing.is_due(now) for now in (5000, 5999, 6000, 10**9)] == [False, False, True, True]
+    # A clock that is a little behind waits; one that has jumped back does not.
+    assert [slashing.is_due(now) for now in (4999, 4000, 3999, 0)] == [False, False, True, True]

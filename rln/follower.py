@@ -1,0 +1,186 @@
+"""Follower: the tree and the acceptable roots of a registry, as of one of its steps.
+
+It follows step by step, and computes every root that it lets into the window itself: a registry that says
+otherwise is not believed.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rln import scalar
+from rln.errors import IntegrityAlarm, MembershipError, ParameterError
+from rln.memberships import rate_commitments
+from rln.ports import RegistryReader
+from rln.registry import joiners
+from rln.ring import RootRing
+from rln.roots import WindowSize
+from rln.step import Slashing, Step
+from rln.tree import MerkleTree, TreePlan, TreeState
+
+Progress = Callable[[float], None]
+"""Is told which part of the work is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A tree as of one step of a registry.
+
+    Attributes:
+        number: of the step.
+        tree: the nodes.
+    """
+
+    number: int
+    tree: TreeState
+
+
+class Follower:
+    """The tree and the roots, which follow a registry.
+
+    One thread at a time may follow; any number may read the tree and the roots at the same time.
+
+    Args:
+        reader: of the registry.
+        window: how long a replaced root stays acceptable.
+        threads: for large changes, 1 to 256; None is as many as the machine has.
+        start: a picture to begin with; its root must be that of the step in this registry.
+        progress: is told how much of the tree is built.
+
+    Raises:
+        IntegrityAlarm: the events of the registry do not give its roots.
+        StoreUnavailable: the registry cannot be asked.
+    """
+
+    def __init__(
+        self,
+        reader: RegistryReader,
+        window: WindowSize,
+        *,
+        threads: int | None,
+        start: Picture | None,
+        progress: Progress,
+    ) -> None:
+        self._threads = threads
+        self._number = 0 if start is None else start.number
+        self.tree = (
+            MerkleTree(reader.depth, threads=threads)
+            if start is None
+            else MerkleTree.from_state(start.tree, threads=threads)
+        )
+        self.ring = RootRing(reader, window)
+        self._build(reader, self.ring.history.step, progress)
+
+    @property
+    def number(self) -> int:
+        """The step that it is at."""
+        return self._number
+
+    def picture(self) -> Picture:
+        """Return a copy of the tree and the step that it is of; nobody may follow meanwhile."""
+        return Picture(self._number, self.tree.state())
+
+    def follow(self, reader: RegistryReader) -> None:
+        """Apply the steps that are new, and learn which slashings are to be made.
+
+        Raises:
+            IntegrityAlarm: a root is not what its events give; nothing of that step was applied.
+            StoreUnavailable: the registry cannot be asked.
+        """
+        tail = reader.tail(self._number)
+        done: dict[int | None, list[Slashing]] = {None: []}
+        for slashing in tail.slashings:
+            done.setdefault(slashing.step, []).append(slashing)
+        waiting = done[None]
+        last = self._number + len(tail.roots)
+        while self._number < last:
+            steps = reader.steps_after(self._number, last - self._number)
+            if not steps:
+                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
+            for step in steps:
+                self.adopt(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
+        self.ring.take((), waiting)
+
+    def plan(self, step: Step) -> TreePlan:
+        """Plan the change of the tree that a step's events make; its root is not looked at.
+
+        Raises:
+            MembershipError, ParameterError: the events do not fit the tree.
+        """
+        events = step.columns
+        leaving = len(events) - joiners(events)
+        leaves = self.leaves(events.commitments[leaving * scalar.SIZE :], events.limits[leaving:])
+        return self.plan_leaves(leaves, events.indices[:leaving])
+
+    def plan_leaves(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
+        """Plan to append leaves and to delete others."""
+        return self.tree.plan(self.tree.next_index, leaves, deleted)
+
+    def leaves(self, commitments: bytes, limits: Sequence[int]) -> bytes:
+        """Return packed leaves of packed commitments and their limits."""
+        return rate_commitments(commitments, limits, self._threads)
+
+    def adopt(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
+        """Make a planned step.
+
+        Args:
+            step: the next one.
+            plan: its change of the tree.
+            slashings: of the step, and those to be made.
+        """
+        # In this order, whoever has read a root of the tree finds it in the window, unless it was retired.
+        self.ring.take([(step.number, step.root, step.at)], slashings)
+        self.tree.apply(plan)
+        self._number = step.number
+
+    def _checked_plan(self, step: Step) -> TreePlan:
+        try:
+            plan = self.plan(step)
+        except (MembershipError, ParameterError) as error:
+            raise IntegrityAlarm(f"registry: the events of step {step.number} fit no tree") from error
+        if plan.root != step.root:
+            raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
+        return plan
+
+    def _build(self, reader: RegistryReader, last: int, progress: Progress) -> None:
+        """Bring the tree to the step that the ring is at already."""
+        total = max(1, reader.head().events)
+        built = 0
+        while self._number < last:
+            steps = [step for step in reader.steps_after(self._number) if step.number <= last]
+            if not steps:
+                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
+            # Roots that nobody will ask for need not be computed one by one.
+            old = [step for step in steps if step.number <= self.ring.first]
+            for step in steps if not old else ():
+                self.tree.apply(self._checked_plan(step))
+                self._number = step.number
+            if old:
+                self._skip(old)
+            built = sum(len(step.events) for step in (old or steps)) + built
+            progress(min(1.0, built / total))
+        progress(1.0)
+
+    def _skip(self, steps: Sequence[Step]) -> None:
+        """Apply several steps at once and compare the last root."""
+        commitments: list[bytes] = []
+        limits, deleted = array("Q"), array("Q")
+        for step in steps:
+            events = step.columns
+            leaving = len(events) - joiners(events)
+            deleted.extend(events.indices[:leaving])
+            commitments.append(events.commitments[leaving * scalar.SIZE :])
+            limits.extend(events.limits[leaving:])
+        try:
+            plan = self.plan_leaves(self.leaves(b"".join(commitments), limits), ())
+            self.tree.apply(plan)
+            if deleted:
+                plan = self.plan_leaves(b"", deleted)
+                self.tree.apply(plan)
+        except (MembershipError, ParameterError) as error:
+            raise IntegrityAlarm(f"registry: events up to step {steps[-1].number} fit no tree") from error
+        if plan.root != steps[-1].root:
+            raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
+        self._number = steps[-1].number

@@ -1,0 +1,361 @@
+"""Registry: what every member registry holds to, and the one that lives in memory."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from rln import scalar
+from rln.argument import whole
+from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.errors import AlreadyAMember, ParameterError, StoreUnavailable, TreeFull
+from rln.ports import MemberRegistry, RegistryChange
+from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.tree import empty_nodes
+
+PAGE: Final = 1 << 17
+"""Events after which `steps_after` gives no further step."""
+
+
+def first_step(depth: int) -> Step:
+    """Return step 0: the empty tree."""
+    return Step(0, int.from_bytes(empty_nodes(depth)[-1], "little"), 0)
+
+
+def next_head(head: Head, step: Step, leaves: int, depth: int, limit_bits: int) -> Head:
+    """Return how a registry stands after its next step.
+
+    Args:
+        head: how it stands before.
+        step: the next one.
+        leaves: how many leaves the step takes out.
+        depth, limit_bits: of the registry.
+
+    Raises:
+        ParameterError: the step does not follow, or its events do not belong there.
+        TreeFull: the tree has fewer leaves.
+    """
+    events = step.columns
+    if step.number != head.number + 1 or step.at < head.at:
+        raise ParameterError(
+            f"step: expected number {head.number + 1} at {head.at} or later, got {step.number} at {step.at}"
+        )
+    if len(events) and events.first != head.events + 1:
+        raise ParameterError(f"step: expected event {head.events + 1}, got {events.first}")
+    joining = events.indices[len(events) - joiners(events) :]
+    if joining and list(joining) != list(range(head.next_index, head.next_index + len(joining))):
+        raise ParameterError(f"step: expected members from index {head.next_index} on, got another index")
+    if head.next_index + len(joining) > 1 << depth:
+        raise TreeFull(f"registry: expected at most {(1 << depth) - head.next_index} more members")
+    if len(events) and max(events.limits) > 1 << limit_bits:
+        raise ParameterError(f"limit: expected 1 to {1 << limit_bits}, got {max(events.limits)}")
+    return Head(
+        step.number,
+        step.root,
+        step.at,
+        head.events + len(events),
+        head.next_index + len(joining),
+        head.members + len(joining) - leaves,
+        step.at if bytes([Change.SLASHED]) in events.changes else head.slashed_at,
+    )
+
+
+def joiners(events: Events) -> int:
+    """Return how many events are registrations; in a step they come last.
+
+    Raises:
+        ParameterError: they do not.
+    """
+    count = events.changes.count(Change.REGISTERED)
+    if bytes([Change.REGISTERED]) in events.changes[: len(events) - count]:
+        raise ParameterError("step: expected registrations behind all other events")
+    return count
+
+
+def not_there(event: int) -> ParameterError:
+    """Say that a step takes out somebody who is not there, or not noted as slashed."""
+    return ParameterError(f"event {event}: no such member stands there, or nobody noted that he is slashed")
+
+
+class MemoryRegistry(MemberRegistry):
+    """A registry that lasts as long as the process.
+
+    Args:
+        depth: of the membership tree, 1 to 32.
+        limit_bits: limits are 1 to 2^limit_bits, 1 to 16.
+
+    Raises:
+        ParameterError: an argument outside its range.
+    """
+
+    def __init__(self, depth: int, limit_bits: int = 16) -> None:
+        self._depth = whole(depth, "depth", 1, MAX_DEPTH)
+        self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+        first = first_step(depth)
+        self._steps = [first]
+        self._heads = [Head(0, first.root, first.at, 0, 0, 0)]
+        self._commitments: list[int] = []
+        self._limits = array("Q")
+        self._joined = array("Q")
+        self._left = array("Q")  # 0: stands
+        self._newest: dict[int, int] = {}
+        self._earlier: dict[int, list[int]] = {}
+        self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
+        self._pending: dict[int, None] = {}
+        self._closed = False
+        self._writing = threading.Lock()
+        self._state = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"MemoryRegistry(depth {self._depth}, {self.count()} members)"
+
+    @property
+    def depth(self) -> int:
+        """Levels of the membership tree."""
+        return self._depth
+
+    @property
+    def limit_bits(self) -> int:
+        """Limits are 1 to 2^limit_bits."""
+        return self._limit_bits
+
+    def head(self) -> Head:
+        """Return how the registry stands; here and below as `RegistryReader` says."""
+        with self._open():
+            return self._heads[-1]
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        """Return the steps that follow a step."""
+        found: list[Step] = []
+        with self._open():
+            events = 0
+            for step in self._steps[number + 1 : number + 1 + most]:
+                found.append(step)
+                events += len(step.events)
+                if events >= PAGE:
+                    break
+        return found
+
+    def step_at(self, at: int) -> int:
+        """Return the newest step made by then."""
+        with self._open():
+            return max(0, bisect_right(self._heads, at, key=lambda head: head.at) - 1)
+
+    def tail(self, after: int) -> Tail:
+        """Return roots and slashings that follow a step."""
+        with self._open():
+            new = self._steps[after + 1 :]
+            slashed = [
+                event.commitment for step in new for event in step.events if event.change is Change.SLASHED
+            ]
+            return Tail(
+                tuple((step.number, step.root, step.at) for step in new),
+                tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
+            )
+
+    def stays(self, commitment: int) -> list[Stay]:
+        """Return the registrations of a commitment."""
+        with self._open():
+            if commitment not in self._newest:
+                return []
+            indices = [*self._earlier.get(commitment, ()), self._newest[commitment]]
+            return [self._stay(index) for index in indices]
+
+    def stay_at(self, index: int) -> Stay | None:
+        """Return the registration that got an index."""
+        with self._open():
+            return self._stay(index) if 0 <= index < len(self._commitments) else None
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        """Return how a commitment was slashed."""
+        with self._open():
+            return self._slashing(commitment) if commitment in self._slashed else None
+
+    def count(self) -> int:
+        """Return how many members there are."""
+        with self._open():
+            pending = sum(self._left[self._newest[commitment]] == 0 for commitment in self._pending)
+            return self._heads[-1].members - pending
+
+    @contextmanager
+    def change(self) -> Iterator[RegistryChange]:
+        """Begin an exclusive change."""
+        with self._writing:
+            change = _MemoryChange(self)
+            try:
+                yield change
+            except BaseException:
+                change.take_back()
+                raise
+            finally:
+                change.end()
+
+    def close(self) -> None:
+        """Refuse everything from now on."""
+        self._closed = True
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._state:
+            if self._closed:
+                raise StoreUnavailable("members: used after it was closed")
+            yield
+
+    def _stay(self, index: int) -> Stay:
+        return Stay(
+            index,
+            self._commitments[index],
+            self._limits[index],
+            self._joined[index],
+            self._left[index] or None,
+        )
+
+    def _slashing(self, commitment: int) -> Slashing:
+        noted, due, step = self._slashed[commitment]
+        return Slashing(commitment, noted, due, step or None, tuple(self.stays(commitment)))
+
+
+class _MemoryChange(RegistryChange):
+    """Writes at once and remembers how to take back; from the first write on, nobody else reads."""
+
+    def __init__(self, registry: MemoryRegistry) -> None:
+        self._registry = registry
+        self._undo: list[Callable[[], object]] = []
+        self._locked = False
+
+    @property
+    def depth(self) -> int:
+        return self._registry.depth
+
+    @property
+    def limit_bits(self) -> int:
+        return self._registry.limit_bits
+
+    def head(self) -> Head:
+        return self._registry.head()
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        return self._registry.steps_after(number, most)
+
+    def step_at(self, at: int) -> int:
+        return self._registry.step_at(at)
+
+    def tail(self, after: int) -> Tail:
+        return self._registry.tail(after)
+
+    def stays(self, commitment: int) -> list[Stay]:
+        return self._registry.stays(commitment)
+
+    def stay_at(self, index: int) -> Stay | None:
+        return self._registry.stay_at(index)
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        return self._registry.slashing(commitment)
+
+    def append(self, step: Step) -> None:
+        registry, events = self._begin(), step.columns
+        joining, before = joiners(events), len(registry._commitments)
+        leaving = len(events) - joining
+        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
+        head = next_head(registry._heads[-1], step, gone, registry._depth, registry._limit_bits)
+        self._undo.append(lambda: self._let_go(before))
+        for place in range(leaving, len(events)):
+            self._let_in(step.number, events, place)
+        registry._steps.append(step)
+        registry._heads.append(head)
+        self._undo += [registry._steps.pop, registry._heads.pop]
+
+    def note(self, commitment: int, noted: int, due: int) -> None:
+        registry = self._begin()
+        if commitment not in registry._newest or commitment in registry._slashed:
+            raise ParameterError("commitment: never registered, or slashed already")
+        registry._slashed[commitment] = (noted, due, 0)
+        registry._pending[commitment] = None
+        self._undo.append(lambda: (registry._slashed.pop(commitment), registry._pending.pop(commitment)))
+
+    def take_back(self) -> None:
+        """Undo all that was written, newest first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def end(self) -> None:
+        """Let others read."""
+        if self._locked:
+            self._registry._state.release()
+            self._locked = False
+
+    def _begin(self) -> MemoryRegistry:
+        if not self._locked:
+            self._registry._state.acquire()
+            self._locked = True
+        return self._registry
+
+    def _take_out(self, number: int, events: Events, place: int) -> bool:
+        registry, event = self._registry, events[place]
+        known = registry._newest.get(event.commitment) == event.index
+        stands = known and registry._left[event.index] == 0
+        if event.change is Change.SLASHED:
+            if not known or event.commitment not in registry._pending:
+                raise not_there(event.number)
+            noted, due, _ = registry._slashed[event.commitment]
+            registry._slashed[event.commitment] = (noted, due, number)
+            del registry._pending[event.commitment]
+            self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
+            self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
+        elif not stands or event.commitment in registry._slashed:
+            raise not_there(event.number)
+        if stands:
+            registry._left[event.index] = number
+            self._undo.append(lambda: registry._left.__setitem__(event.index, 0))
+        return stands
+
+    def _let_in(self, number: int, events: Events, place: int) -> None:
+        registry = self._registry
+        commitment = int.from_bytes(events.commitment(place), "little")
+        before = registry._newest.get(commitment)
+        if commitment in registry._slashed:
+            raise slashed()
+        if before is not None and registry._left[before] == 0:
+            raise registered()
+        registry._commitments.append(commitment)
+        registry._limits.append(events.limits[place])
+        registry._joined.append(number)
+        registry._left.append(0)
+        registry._newest[commitment] = events.indices[place]
+        if before is not None:
+            registry._earlier.setdefault(commitment, []).append(before)
+
+    def _let_go(self, count: int) -> None:
+        """Forget all but the first registrations."""
+        registry = self._registry
+        while len(registry._commitments) > count:
+            commitment = registry._commitments.pop()
+            for column in (registry._limits, registry._joined, registry._left):
+                column.pop()
+            if registry._earlier.get(commitment):
+                registry._newest[commitment] = registry._earlier[commitment].pop()
+            else:
+                del registry._newest[commitment]
+
+
+def registered() -> AlreadyAMember:
+    """Say that a commitment stands in the registry."""
+    return AlreadyAMember("commitment: registered already")
+
+
+def slashed() -> AlreadyAMember:
+    """Say that a commitment never comes back."""
+    return AlreadyAMember("commitment: slashed, its secret is public")
+
+
+def check_commitment(commitment: int) -> bytes:
+    """Return the encoding under which registries keep a commitment.
+
+    Raises:
+        FieldRangeError: not a field element.
+    """
+    return scalar.encode(commitment, "commitment")

@@ -1,0 +1,135 @@
+"""Ring: the roots of a registry that are acceptable, without a tree.
+
+A verifier needs no more of a group than this: the newest roots, when each was replaced, and which of them
+contain the leaf of somebody whose secret is public. All of it stands in the registry, so the ring is the same
+after a restart, and in every process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+from rln.ports import MemberRegistry, RegistryReader
+from rln.roots import RootHistory, RootWindow, WindowSize
+from rln.step import Slashing
+
+LOOK: Final = 0.1
+"""Seconds after which a ring with a clock looks again what other processes have done."""
+
+_FOREVER: Final = 1 << 63
+
+
+class RootRing:
+    """The root history of a registry, and the slashings whose step is to be made.
+
+    Args:
+        reader: of the registry.
+        size: how long a replaced root stays acceptable.
+
+    Raises:
+        StoreUnavailable: the registry cannot be asked.
+    """
+
+    def __init__(self, reader: RegistryReader, size: WindowSize) -> None:
+        first = _oldest(reader, size)
+        tail = reader.tail(first - 1)
+        self.first = first
+        self.history = RootHistory([tail.roots[0][1]], size, first=first)
+        self.pending: tuple[Slashing, ...] = ()
+        self.take(tail.roots[1:], tail.slashings)
+
+    def follow(self, reader: RegistryReader) -> None:
+        """Take in what is new.
+
+        Raises:
+            StoreUnavailable: the registry cannot be asked.
+        """
+        tail = reader.tail(self.history.step)
+        self.take(tail.roots, tail.slashings)
+
+    def take(self, roots: Iterable[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
+        """Take in the roots of the next steps, and what was slashed in them or is to be; see `Tail`."""
+        done = [slashing for slashing in slashings if slashing.step is not None]
+        self.history.extend([(root, at / 1000) for _, root, at in roots], ranges(done))
+        self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
+
+    def is_due(self, now: int | None) -> bool:
+        """Tell whether a slashed member's leaf must be gone by now.
+
+        Args:
+            now: unix time in milliseconds; None where nobody knows, and then everything is due.
+        """
+        return any(now is None or slashing.is_due(now) for slashing in self.pending)
+
+    def retire_due(self, now: int) -> None:
+        """Retire the roots with a leaf that must be gone by now, whether the new root is there or not."""
+        due = [slashing for slashing in self.pending if slashing.is_due(now)]
+        if due:
+            self.history.extend((), ranges(due))
+
+
+class RegistryRoots:
+    """A `RootSource` for a process that verifies and does nothing else.
+
+    It looks into the registry at most each 0.1 seconds, so what is slashed elsewhere counts here so much
+    later. It makes no roots itself: where the step of a slashing is overdue, the roots with that leaf are
+    refused, and when none is left, asking for them is an error until a group has made the step.
+
+    Args:
+        registry: of the group.
+        window: how long a replaced root stays acceptable.
+        now: unix time in seconds, the `now` of an `EpochClock`.
+
+    Raises:
+        StoreUnavailable: here and when asked, the registry cannot be asked.
+    """
+
+    def __init__(self, registry: MemberRegistry, window: WindowSize, now: Callable[[], float]) -> None:
+        self._registry = registry
+        self._now = now
+        self._lock = threading.Lock()
+        self._looked = now()
+        self._ring = RootRing(registry, window)
+        self._window = RootWindow(self._ring.history, self._follow)
+
+    def __contains__(self, root: object) -> bool:
+        return root in self._window
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._window)
+
+    def __len__(self) -> int:
+        return len(self._window)
+
+    def __repr__(self) -> str:
+        return f"RegistryRoots({self._registry!r})"
+
+    def _follow(self) -> None:
+        now = self._now()
+        with self._lock:
+            if not self._looked <= now < self._looked + LOOK:
+                self._ring.follow(self._registry)
+                self._looked = now
+            self._ring.retire_due(int(now * 1000))
+
+
+def ranges(slashings: Iterable[Slashing]) -> list[range]:
+    """Return the steps whose roots contain a leaf of somebody slashed."""
+    return [
+        range(stay.joined, _FOREVER if stay.left is None else stay.left)
+        for slashing in slashings
+        for stay in slashing.stays
+    ]
+
+
+def _oldest(reader: RegistryReader, size: WindowSize) -> int:
+    """Return the oldest step whose root the window may hold."""
+    first = 0
+    if size.count is not None:
+        first = max(first, reader.head().number - size.count + 1)
+    if size.seconds is not None and size.now is not None:
+        # The root of the step before that moment is the one that was replaced after it.
+        first = max(first, reader.step_at(max(0, int((size.now() - size.seconds) * 1000) - 1)))
+    return first
