@@ -1,0 +1,99 @@
+"""The nullifier log on Redis, beside bare redis-py that sends the same commands to the same server.
+
+The peer decides nothing and asks nothing about the server: it packs, sends, and reads the replies. Both sides
+run with the server on the same machine.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+import rln
+from benchmarks.paired import Peer, beside
+from rln.share import Share
+from rln.stores import open_log
+from tests.servers.redis import redis_server
+
+ROUNDS = 15
+ENTRIES = 100_000
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture
+def clock():
+    return rln.EpochClock("example.com", 600)
+
+
+@pytest.fixture
+def log(server, clock):
+    server.client.flushall()
+    opened = open_log(server.uri, clock, new=True)
+    yield opened
+    opened.close()
+
+
+def fresh(epoch, size):
+    """Claims on nullifiers that nobody used before."""
+    return [(epoch, [Share(number, number, number)]) for number in (next(numbers) for _ in range(size))]
+
+
+@pytest.mark.benchmark(group="nullifier log on Redis, a decision")
+@pytest.mark.parametrize("how", ["in pipelines of 100", "alone"])
+def bench_decisions(benchmark, server, log, clock, how):
+    size, turns = {"in pipelines of 100": (100, 20), "alone": (1, 300)}[how]
+    epoch, retention = clock.current(), clock.retention
+    ours_to_do = [[fresh(epoch, size) for _ in range(turns)] for _ in range(ROUNDS + 1)]
+    # As long as ours; the peer's keys are never the log's.
+    theirs_to_do = [
+        [[(b"bare%071d" % next(numbers), bytes(76)) for _ in range(size)] for _ in range(turns)]
+        for _ in range(ROUNDS + 1)
+    ]
+
+    def bare():
+        for batch in theirs_to_do.pop():
+            pipe = server.client.pipeline(transaction=False)
+            for key, value in batch:
+                pipe.set(key, value, nx=True, get=True, ex=retention)
+            assert pipe.execute() == [None] * size
+
+    def ours():
+        return [log.insert_or_get_many(batch) for batch in ours_to_do.pop()]
+
+    peer = Peer("bare redis-py", bare, turns * size)
+    must = 0.85 if size > 1 else None
+    answers = beside(benchmark, ours, peer, rounds=ROUNDS, repeat=turns * size, must=must, aim=None)
+    assert answers == [[()] * size] * turns
+
+
+@pytest.mark.benchmark(group="nullifier log on Redis, a look at 100 nullifiers")
+def bench_looking(benchmark, log, clock):
+    epoch = clock.current()
+    keys = [(epoch, next(numbers)) for _ in range(100)]
+    assert benchmark(log.peek_many, keys) == [None] * 100
+
+
+@pytest.mark.benchmark(group="nullifier log on Redis, 100,000 entries")
+def bench_size(benchmark, server, log, clock):
+    epoch = clock.current()
+    before = server.client.info("memory")["used_memory"]
+    batches = [fresh(epoch, 500) for _ in range(ENTRIES // 500)]
+
+    def fill():
+        return [log.insert_or_get_many(batch) for batch in batches]
+
+    answers = benchmark.pedantic(fill, rounds=1)
+    assert answers == [[()] * 500] * len(batches)
+    memory = server.client.info("memory")
+    # Buffers of connections and of the file come and go.
+    passing = sum(memory[name] for name in ("mem_clients_normal", "mem_aof_buffer"))
+    size = (memory["used_memory"] - passing - before) / ENTRIES
+    assert size <= 300
+    benchmark.extra_info["sizes"] = {"nullifier log on Redis: an entry": f"{size:.0f} bytes"}
