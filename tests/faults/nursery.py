@@ -19,7 +19,7 @@ from tests.faults.stories import STORIES
 from tests.faults.story import say
 
 
-def live(name: str, part: str, directory: Path, gate: int) -> None:
+def live(name: str, part: str, directory: Path, ready: int, gate: int) -> None:
     """Be the child, and never return."""
     code = 1
     try:
@@ -28,6 +28,7 @@ def live(name: str, part: str, directory: Path, gate: int) -> None:
             os.dup2(opened, target)
             os.close(opened)
         story = STORIES[name]()
+        os.write(ready, b"x")
         os.read(gate, 1)
         story.run(directory, say, story.plan if part == "plan" else story.later)
         code = 0
@@ -44,10 +45,14 @@ def main() -> None:
         words = line.split()
         if words[0] == "start":
             inner, gate = os.pipe()
+            waiting, ready = os.pipe()
             child = os.fork()
             if child == 0:
                 os.close(gate)
-                live(words[1], words[2], Path(words[3]), inner)
+                live(words[1], words[2], Path(words[3]), ready, inner)
+            os.close(ready)
+            os.read(waiting, 1)
+            os.close(waiting)
             os.close(inner)
             print(child, flush=True)
         else:

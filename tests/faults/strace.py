@@ -71,7 +71,7 @@ class Nursery:
         self._process = process
 
     def run(self, story: str, directory: Path, *options: str, part: str = "plan") -> Run:
-        """Run a story in a directory, which may hold what another one left, under strace with these options."""
+        """Run a story under strace, in a directory which may hold what another one left."""
         for ending in (".said", ".errors", ".trace"):
             Path(f"{directory}{ending}").unlink(missing_ok=True)
         pid = self._ask(f"start {story} {part} {directory}")

@@ -17,7 +17,7 @@ from tests.faults.strace import Nursery
 pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
 
 ROUNDS = effort(1, 400)
-SECOND_CRASHES = effort(4, 400)
+SECOND_CRASHES = effort(2, 400)
 
 
 def record(nursery: Nursery, name: str, directory: Path, part: str = "plan") -> tuple[Recording, Told]:
