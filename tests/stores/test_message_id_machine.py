@@ -1,0 +1,399 @@
+"""Row 20 of the scoreboard: a member whom everything happens to never spends an id on two messages.
+
+A seeded machine sends from two open files at once, is killed, cloned, rolled back, started anew, and has its
+clock pushed about. A model in plain Python says beforehand what each step must answer; and whatever left in
+any of its lives is remembered by the world, which no backup puts back.
+
+One thing is out of reach and left out: a clock that is set back behind the newest epoch that was used,
+together with a backup of database and guard file from before. Then nothing on the machine knows better.
+
+Kills at a system call and copies by other programs are in `tests/threats/`. The files are in memory, where
+there is such a place: what a commit does to a disk is not the matter here.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import os
+import random
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from rln.epoch import Epoch, rln_identifier
+from rln.errors import RateLimitReached, StoreUnavailable
+from rln.stores import guard as guard_module
+from rln.stores.message_ids import SqliteMessageIds
+from tests.effort import effort
+
+STEPS = effort(10**5, 10**7)
+LIFE = 5000
+"""Steps in one directory."""
+
+PERIODS = (60, 90)
+MEMBERS = (7, 8, 9, 10)
+FILES = ("ids.db", "ids.db-wal", "ids.db-guard")
+
+CHANGES = itertools.count(1)
+
+Owner = tuple[int, int]
+Key = tuple[int, int, int, int]
+"""Member, period, epoch, id."""
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+@dataclass
+class Model:
+    """What database and guard file must know.
+
+    Attributes:
+        spent: ids by owner and epoch.
+        bound: x of each id that is remembered, 0 where it is not known yet.
+        kept: x of each message that is remembered.
+        since: for each identity that was met, the time before which its epochs are burnt.
+        burnt: the same for everybody.
+        reach, guard_reach: begin of the newest epoch used, in database and guard file.
+        change: the last transaction that was sealed, unlike every other one in any life.
+        doubt: the next reservation must burn.
+    """
+
+    spent: dict[Owner, dict[int, int]] = field(default_factory=dict)
+    bound: dict[Key, int] = field(default_factory=dict)
+    kept: set[tuple[int, int, int, int]] = field(default_factory=set)
+    since: dict[int, int] = field(default_factory=dict)
+    burnt: int = 0
+    reach: int = 0
+    guard_reach: int = 0
+    change: int = 0
+    doubt: bool = False
+
+    def seal(self, begin: int) -> None:
+        self.change = next(CHANGES)
+        self.reach = self.guard_reach = max(self.reach, self.guard_reach, begin)
+
+    def introduce(self, member: int) -> bool:
+        """Whether it writes the guard file."""
+        if member in self.since:
+            return False
+        self.since[member] = 0
+        if not self.doubt:
+            self.seal(0)
+        return not self.doubt
+
+    def reserve(
+        self, member: int, epoch: Epoch, limit: int, count: int, x: int
+    ) -> list[int] | type[Exception]:
+        owner = (member, epoch.period)
+        if self.doubt:
+            self.burnt = max(self.burnt, epoch.end, self.reach + 1, self.guard_reach + 1)
+            self.since.setdefault(member, epoch.end)
+            self.doubt = False
+            self.seal(epoch.start)
+            return StoreUnavailable
+        if member not in self.since:
+            self.since[member] = epoch.end
+            self.seal(epoch.start)
+            return StoreUnavailable
+        spent = self.spent.setdefault(owner, {})
+        newest = max(spent, default=epoch.index)
+        if epoch.start < max(self.burnt, self.since[member]) or epoch.index < newest - 1:
+            return StoreUnavailable
+        first = spent.get(epoch.index, 0)
+        if first + count > limit:
+            return RateLimitReached
+        spent[epoch.index] = first + count
+        for old in [index for index in spent if index < max(newest, epoch.index) - 1]:
+            del spent[old]
+            self.bound = {key: x for key, x in self.bound.items() if key[:3] != (*owner, old)}
+            self.kept = {key for key in self.kept if key[:3] != (*owner, old)}
+        for number in range(first, first + count):
+            self.bound[(*owner, epoch.index, number)] = x
+        self.seal(epoch.start)
+        return list(range(first, first + count))
+
+    def keep(self, member: int, epoch: Epoch, ids: range, x: int) -> bool:
+        keys = [(member, epoch.period, epoch.index, number) for number in ids]
+        if self.doubt or epoch.start < max(self.burnt, self.since.get(member, 0)):
+            return False
+        if any(self.bound.get(key) not in (0, x) for key in keys):
+            return False
+        self.bound.update(dict.fromkeys(keys, x))
+        self.kept.add((member, epoch.period, epoch.index, x))
+        self.seal(epoch.start)
+        return True
+
+
+class Machine:
+    """One member's computer, from a seed."""
+
+    def __init__(self, seed: int, place: Path, boot: Path) -> None:
+        self.chance = random.Random(seed)
+        self.place, self.boot = place, boot
+        self.home = place / "home"
+        self.home.mkdir()
+        self.model = Model()
+        self.handles: list[SqliteMessageIds | None] = [None, None]
+        self.backups: list[tuple[Path, Model]] = []
+        self.pending: list[tuple[int, Epoch, range, int]] = []
+        self.given: set[Key] = set()
+        self.sent: dict[Key, int] = {}
+        self.clock = self.latest = 100_000
+        self.x = self.number = 0
+        self.epochs: dict[tuple[int, int], Epoch] = {}
+        self.done = dict.fromkeys(RULES, 0)
+        for member in MEMBERS[:2]:
+            self.handle().introduce(member)
+            self.model.introduce(member)
+
+    def run(self, steps: int) -> None:
+        names = list(RULES)
+        weights = [weight for _, weight in RULES.values()]
+        for name in self.chance.choices(names, weights, k=steps):
+            RULES[name][0](self)
+            self.done[name] += 1
+        self.close()
+
+    # ---- what the rules use
+
+    def handle(self) -> SqliteMessageIds:
+        at = self.chance.randrange(2)
+        opened = self.handles[at]
+        if opened is None:
+            opened = self.handles[at] = SqliteMessageIds(self.home / "ids.db")
+        return opened
+
+    def close(self) -> None:
+        for handle in self.handles:
+            if handle is not None:
+                handle.close()
+        self.handles = [None, None]
+
+    def epoch(self) -> Epoch:
+        period = self.chance.choice(PERIODS)
+        index = self.clock // period
+        if (period, index) not in self.epochs:
+            self.epochs[period, index] = Epoch.of(index, period, rln_identifier("example.com", period))
+        return self.epochs[period, index]
+
+    def draw(self) -> tuple[int, Epoch, int, int, int | None]:
+        self.x += 1
+        x = None if self.chance.random() < 0.4 else self.x
+        limit, count = self.chance.choice((2, 4, 40)), self.chance.choice((1, 1, 3))
+        return self.chance.choice(MEMBERS), self.epoch(), limit, count, x
+
+    # ---- rules
+
+    def reserve(self) -> None:
+        member, epoch, limit, count, x = self.draw()
+        expected = self.model.reserve(member, epoch, limit, count, x or 0)
+        if not isinstance(expected, list):
+            with pytest.raises(expected):
+                self.handle().reserve(member, epoch, limit, count, x)
+            return
+        got = self.handle().reserve(member, epoch, limit, count, x)
+        assert list(got) == expected
+        self.latest = max(self.latest, self.clock)
+        for number in got:
+            key = (member, epoch.period, epoch.index, number)
+            assert key not in self.given, "an id came twice"
+            self.given.add(key)
+        self.leaves(member, epoch, got, x)
+        self.pending.append((member, epoch, got, x or self.x))
+        del self.pending[:-8]
+
+    def leaves(self, member: int, epoch: Epoch, ids: range, x: int | None) -> None:
+        for number in ids:
+            if x is not None:
+                key = (member, epoch.period, epoch.index, number)
+                assert self.sent.setdefault(key, x) == x, "an id went with two messages"
+
+    def keep(self) -> None:
+        if self.pending:
+            member, epoch, ids, x = self.chance.choice(self.pending)
+            if self.chance.random() < 0.2:
+                x += 10**9
+            if self.model.keep(member, epoch, ids, x):
+                self.handle().keep(member, epoch, ids, x, b"%d" % x)
+                self.leaves(member, epoch, ids, x)
+                return
+            with pytest.raises(StoreUnavailable):
+                self.handle().keep(member, epoch, ids, x, b"%d" % x)
+
+    def recall(self) -> None:
+        if self.pending:
+            member, epoch, _, x = self.chance.choice(self.pending)
+            expected = b"%d" % x if (member, epoch.period, epoch.index, x) in self.model.kept else None
+            assert self.handle().recall(member, epoch, x) == expected
+
+    def introduce(self) -> None:
+        member = self.chance.choice(MEMBERS[:3])
+        # Who says so of an identity that was used before is not helped; so it is said once.
+        if member in self.model.since or not any(key[0] == member for key in self.given):
+            self.handle().introduce(member)
+            self.model.introduce(member)
+
+    def time_passes(self) -> None:
+        self.clock += self.chance.randrange(20)
+
+    def clock_jumps(self) -> None:
+        self.clock += self.chance.randrange(200)
+
+    def clock_goes_back(self) -> None:
+        self.clock -= self.chance.randrange(120)
+
+    def ends(self) -> None:
+        """A process ends as it should, and another goes on."""
+        self.close()
+        self.pending.clear()
+
+    def is_killed(self) -> None:
+        """While it reserves: before the guard file, after it, or when all is on the disk."""
+        member, epoch, limit, count, x = self.draw()
+        after = self.chance.choice(("nothing", "guard", "commit"))
+        if after == "commit":
+            if isinstance(self.model.reserve(member, epoch, limit, count, x or 0), list):
+                self.latest = max(self.latest, self.clock)
+            try:
+                self.handle().reserve(member, epoch, limit, count, x)
+            except (StoreUnavailable, RateLimitReached):
+                pass
+        else:
+            handle, marked = self.handle(), []
+            mark = handle._guard.mark
+
+            def killed(*arguments: object) -> None:
+                if after == "guard":
+                    marked.append(mark(*arguments))  # type: ignore[arg-type]
+                raise Killed
+
+            handle._guard.mark = killed  # type: ignore[assignment,method-assign]
+            try:
+                handle.reserve(member, epoch, limit, count, x)
+            except (Killed, StoreUnavailable, RateLimitReached):
+                pass
+            if marked:
+                self.model.doubt = True
+                self.model.guard_reach = max(self.model.guard_reach, self.model.reach, epoch.start)
+        self.ends()
+
+    def is_cloned(self) -> None:
+        self.number += 1
+        target = self.place / f"backup {self.number}"
+        target.mkdir()
+        for name in FILES:
+            if (self.home / name).exists():
+                shutil.copyfile(self.home / name, target / name)
+                (target / name).chmod(0o600)
+        self.backups.append((target, copy.deepcopy(self.model)))
+        if len(self.backups) > 3:
+            shutil.rmtree(self.backups.pop(0)[0])
+
+    def is_rolled_back(self) -> None:
+        """Then somebody sends, on a clock that is not behind what was sent."""
+        if not self.backups:
+            return
+        self.ends()
+        backup, model = self.chance.choice(self.backups)
+        self.until_time_has_passed()
+        way = self.chance.choice(("in place", "replaced", "elsewhere", "database", "guard"))
+        before = self.model
+        if way in ("replaced", "elsewhere"):
+            shutil.rmtree(self.home)
+            if way == "elsewhere":
+                self.number += 1
+                self.home = self.place / f"home {self.number}"
+            self.home.mkdir()
+        names = {"database": FILES[:2], "guard": FILES[2:]}.get(way, FILES)
+        for name in names:
+            if (backup / name).exists():
+                with (self.home / name).open("r+b" if (self.home / name).exists() else "wb") as file:
+                    file.write((backup / name).read_bytes())
+                    file.truncate()
+                (self.home / name).chmod(0o600)
+            else:
+                (self.home / name).unlink(missing_ok=True)
+        if way == "guard":
+            self.model.guard_reach = model.guard_reach
+            self.model.doubt = True
+        else:
+            self.model = copy.deepcopy(model)
+            if way == "database":
+                self.model.guard_reach = before.guard_reach
+                self.model.doubt = before.doubt or model.doubt or model.change != before.change
+            else:
+                self.model.doubt = True
+                self.clock = max(self.clock, self.latest)
+        self.reserve()
+
+    def until_time_has_passed(self) -> None:
+        """No restore is as quick as a tick of an old kernel's file system."""
+        newest = (self.home / "ids.db-guard").stat().st_ctime_ns
+        probe = self.place / "probe"
+        probe.write_bytes(b"")
+        while probe.stat().st_ctime_ns <= newest:
+            probe.write_bytes(b"x")
+
+    def boots(self) -> None:
+        self.ends()
+        self.number += 1
+        self.boot.write_text(f"{self.number}\n")
+        self.model.doubt = True
+
+
+RULES: dict[str, tuple[Callable[[Machine], None], float]] = {
+    "reserve": (Machine.reserve, 30),
+    "keep": (Machine.keep, 14),
+    "recall": (Machine.recall, 14),
+    "introduce": (Machine.introduce, 1),
+    "time passes": (Machine.time_passes, 26),
+    "clock jumps": (Machine.clock_jumps, 8),
+    "clock goes back": (Machine.clock_goes_back, 5),
+    "ends": (Machine.ends, 0.3),
+    "is killed": (Machine.is_killed, 0.6),
+    "is cloned": (Machine.is_cloned, 0.6),
+    "is rolled back": (Machine.is_rolled_back, 0.4),
+    "boots": (Machine.boots, 0.1),
+}
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory, or a plain one."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as made:
+        yield Path(made)
+
+
+def test_no_id_is_spent_on_two_messages(
+    ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("0\n")
+    monkeypatch.setattr(guard_module, "_BOOT", str(boot))
+    lives = STEPS // LIFE
+    done, given = dict.fromkeys(RULES, 0), 0
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is gone after a restart")
+        for seed in range(lives):
+            place = ground / str(seed)
+            place.mkdir()
+            machine = Machine(seed, place, boot)
+            machine.run(LIFE)
+            shutil.rmtree(place)
+            given += len(machine.given)
+            done = {name: done[name] + machine.done[name] for name in RULES}
+    assert sum(done.values()) == STEPS
+    assert min(done.values()) > 0
+    assert given > STEPS // 20
