@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TRACED = "openat,pwrite64,write,writev,lseek,ftruncate,fsync,fdatasync,unlink,unlinkat,rename,renameat,renameat2,close"
+TRACED = (
+    "openat,close,pwrite64,write,writev,lseek,ftruncate,fsync,fdatasync,"
+    "unlink,unlinkat,rename,renameat,renameat2"
+)
 OPTIONS = ("-xx", "-s", "1000000", "-e", f"trace={TRACED}")
 
 _CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\d+)")

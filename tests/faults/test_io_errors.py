@@ -1,4 +1,4 @@
-"""I/O errors at the n-th call of a kind: a refusal, nothing promised is lost, and the store works afterwards."""
+"""I/O errors at the n-th call of a kind: refused, nothing promised is lost, the store works afterwards."""
 
 from __future__ import annotations
 
