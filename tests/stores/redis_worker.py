@@ -1,0 +1,76 @@
+"""What tests of faults share: logs with little patience on servers that may change, faults in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rln.epoch import Epoch, EpochClock
+from rln.errors import StoreUnavailable
+from rln.ports import Claim, NullifierLog, Taken
+from rln.share import Share
+from rln.stores.redis_log import RedisNullifierLog
+from rln.stores.redis_servers import Place
+from rln.stores.redis_wire import Login
+from tests.servers.redis import HOST
+
+PATIENCE = 0.4
+
+
+class Switch:
+    """Says which port the primary has; a test may say another one."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def places(self) -> tuple[Place, ...]:
+        return (Place((HOST, self.port)),)
+
+
+class Script:
+    """Faults in order for a proxy, and none afterwards."""
+
+    def __init__(self, *faults: str) -> None:
+        self.left = list(faults)
+
+    def __call__(self) -> str:
+        return self.left.pop(0) if self.left else "forward"
+
+
+def worker(
+    where: Switch | int,
+    clock: EpochClock | None = None,
+    *,
+    new: bool = False,
+    min_replicas: int = 0,
+    patience: float = PATIENCE,
+) -> RedisNullifierLog:
+    """A log on whatever the switch, or the port, says."""
+    switch = Switch(where) if isinstance(where, int) else where
+    login = Login(None, None, 0, False, patience)
+    return RedisNullifierLog(switch, login, clock or own_clock(), new=new, min_replicas=min_replicas)
+
+
+def own_clock(application: str = "example.com") -> EpochClock:
+    return EpochClock(application, 60)
+
+
+def epochs(of: EpochClock | None = None) -> tuple[Epoch, Epoch, Epoch]:
+    """The one that it is, and two that open later however the skew is taken."""
+    clock = of or own_clock()
+    now = clock.current()
+    return now, clock.epoch(now.index + 4), clock.epoch(now.index + 8)
+
+
+def claims(epoch: Epoch, nullifiers: Iterable[int], x: int = 1) -> list[Claim]:
+    """A message on each nullifier, with this x."""
+    return [(epoch, [Share(x, 1, nullifier)]) for nullifier in nullifiers]
+
+
+def accepted(results: Iterable[Taken | StoreUnavailable]) -> int:
+    """How many messages were accepted."""
+    return sum(result == () for result in results)
+
+
+def spend(log: NullifierLog, epoch: Epoch, nullifiers: Iterable[int], x: int = 1) -> int:
+    """Send a message on each nullifier; how many were accepted."""
+    return accepted(log.insert_or_get_many(claims(epoch, nullifiers, x)))

@@ -1,0 +1,447 @@
+"""The log on Redis while networks and servers fail: nothing is accepted twice, and it comes back."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rln.errors import StoreUnavailable
+from rln.share import Share
+from rln.stores import open_log, redis_log, redis_primary
+from tests.servers.proxy import FAULTS, MOMENT, Proxy
+from tests.servers.redis import (
+    RedisServer,
+    redis_cluster,
+    redis_pair,
+    redis_server,
+    redis_watched,
+    until,
+)
+from tests.stores.redis_worker import (
+    PATIENCE,
+    Script,
+    Switch,
+    accepted,
+    claims,
+    epochs,
+    own_clock,
+    spend,
+    worker,
+)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: RedisServer) -> RedisServer:
+    shared.client.flushall()
+    return shared
+
+
+@pytest.fixture
+def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that look for another primary before every decision."""
+    monkeypatch.setattr(redis_log, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+
+
+def rested() -> None:
+    """Wait until a primary that failed is asked again."""
+    time.sleep(PATIENCE / 4)
+
+
+# ---- the network ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "blackhole"])
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_fault_that_passes_costs_nobody_his_message(server: RedisServer, fault: str, twice: bool) -> None:
+    now, _, _ = epochs()
+    script = Script()
+    with Proxy(server.port, script) as proxy:
+        log, other = worker(proxy.port, new=True), worker(server.port)
+        script.left = [fault] * (1 + twice)
+        assert spend(log, now, range(50)) == 50
+        assert spend(other, now, range(50), x=2) == spend(log, now, range(50)) == 0
+        script.left = [fault] * (1 + twice)
+        assert other.peek_many([(now, n) for n in range(60)]) == log.peek_many([(now, n) for n in range(60)])
+        script.left = [fault] * (1 + twice)
+        several = [Share(3, 1, n) for n in (104, 102, 103)]
+        assert log.insert_or_get(now, several) == ()
+        assert log.insert_or_get(now, [Share(4, 1, n) for n in (103, 104)]) == (several[2], several[0])
+        assert script.left == []
+
+
+@pytest.mark.parametrize("fault", ["before", "after", "late", "blackhole"])
+def test_a_fault_that_stays_is_an_error_and_never_a_second_acceptance(
+    server: RedisServer, fault: str
+) -> None:
+    now, _, _ = epochs()
+    with Proxy(server.port) as proxy:
+        log, other = worker(proxy.port, new=True), worker(server.port)
+        proxy.fault = fault
+        started = time.monotonic()
+        unsure = log.insert_or_get_many(claims(now, range(50)))
+        assert time.monotonic() - started < 4 * PATIENCE
+        assert all(isinstance(error, StoreUnavailable) and error.__cause__ for error in unsure)
+        looked = log.peek_many([(now, 3)])
+        assert isinstance(looked[0], StoreUnavailable)
+        proxy.fault = "forward"
+        rested()
+        time.sleep(2 * MOMENT)
+        again = spend(other, now, range(50), x=2)
+        assert again == (50 if fault in ("before", "blackhole") else 0)
+        assert spend(log, now, range(50), x=3) == 0
+
+
+def test_a_copy_that_arrives_late_finds_the_one_that_was_sent_again(server: RedisServer) -> None:
+    """Two commands on one nullifier, held up, and let go after they were sent once more."""
+    now, _, _ = epochs()
+    script = Script()
+    with Proxy(server.port, script) as proxy:
+        log = worker(proxy.port, new=True)
+        for turn in range(10):
+            script.left = ["late"]
+            first, second = Share(1, 1, turn), Share(2, 1, turn)
+            assert log.insert_or_get_many([(now, [first]), (now, [second])]) == [(), (first,)]
+            time.sleep(2 * MOMENT)
+            assert log.peek(now, turn) == first
+
+
+def test_every_connection_of_the_pool_may_be_dead(server: RedisServer) -> None:
+    now, _, _ = epochs()
+    with Proxy(server.port) as proxy:
+        log = worker(proxy.port, new=True)
+        threads = [
+            threading.Thread(target=spend, args=(log, now, range(100 * n, 100 * n + 99))) for n in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        proxy.cut()
+        assert spend(log, now, range(1000, 1050)) == 50
+
+
+# ---- one server ----------------------------------------------------------------------------------------
+
+
+def test_a_server_that_stands_still_is_unavailable_and_then_exact(server: RedisServer) -> None:
+    now, _, _ = epochs()
+    log = worker(server.port, new=True)
+    assert spend(log, now, range(10)) == 10
+    server.send(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert spend(log, now, range(20)) == 0
+        with pytest.raises(StoreUnavailable, match="Timeout"):
+            log.peek(now, 3)
+        assert time.monotonic() - started < 8 * PATIENCE
+    finally:
+        server.send(signal.SIGCONT)
+    until(server.client.ping, "the server again")
+    rested()
+    # What was sent while it stood still may have been done when it went on; nobody was served for it.
+    assert spend(log, now, range(20), x=2) <= 10
+    assert spend(log, now, range(20, 30), x=2) == 10
+    assert spend(log, now, range(30), x=3) == 0
+
+
+def test_an_emptied_server_is_noticed_by_the_same_pipeline(server: RedisServer) -> None:
+    now, later, _ = epochs()
+    log = worker(server.port, new=True)
+    assert spend(log, now, range(10)) == 10
+    server.client.flushall()
+    assert spend(log, now, range(10), x=2) == 0
+    with pytest.raises(StoreUnavailable, match="may be missing"):
+        log.peek(now, 3)
+    assert spend(log, later, range(10)) == 10
+    assert spend(worker(server.port, new=True), now, range(10), x=3) == 0
+
+
+def test_a_server_emptied_in_the_middle_of_a_pipeline(server: RedisServer) -> None:
+    """The record is looked at after the decisions, on the same connection."""
+    now, _, _ = epochs()
+    log = worker(server.port, new=True)
+    stop = threading.Event()
+    total: list[int] = []
+
+    def work(x: int) -> None:
+        while not stop.is_set():
+            total.append(spend(log, now, range(100), x=x))
+
+    threads = [threading.Thread(target=work, args=(x,)) for x in (1, 2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        server.client.flushall()
+        time.sleep(0.003)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert sum(total) <= 100
+
+
+@pytest.mark.parametrize("kept", ["everything", "nothing", "an old dump"])
+def test_a_server_that_started_again_is_refused_until_the_next_epoch(tmp_path: Path, kept: str) -> None:
+    """Whatever it kept: nobody can tell whether it is everything."""
+    now, later, _ = epochs()
+    settings = {} if kept == "everything" else {"dbfilename": "dump.rdb"}
+    with redis_server(tmp_path, **settings) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(10)) == 10
+        if kept == "an old dump":
+            server.client.save()
+        assert spend(log, now, range(10, 20)) == 10
+        if kept == "everything":
+            server.client.execute_command("WAIT", 0, 0)
+            until(lambda: server.client.info("persistence")["aof_pending_bio_fsync"] == 0, "the file")
+        server.restart(appendonly="yes" if kept == "everything" else "no")
+        assert server.client.dbsize() == {"everything": 21, "nothing": 0, "an old dump": 11}[kept]
+        server.set(appendonly="yes")
+        rested()
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(worker(server.port, new=True), now, range(20), x=2) == 0
+        assert spend(log, later, range(20), x=2) == 20
+
+
+def test_eviction_that_begins_while_it_runs(tmp_path: Path) -> None:
+    """Policy and memory are changed between two examinations, and entries are really evicted."""
+    now, later, _ = epochs()
+    with redis_server(tmp_path) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(2000)) == 2000
+        server.set(maxmemory_policy="allkeys-random")
+        server.set(maxmemory=server.client.info("memory")["used_memory"] - 100_000)
+        total = 2000
+        for x in range(2, 12):
+            total += spend(log, now, range(2000), x=x)
+        assert server.client.info("stats")["evicted_keys"] > 100
+        assert total == 2000
+        server.set(maxmemory=0, maxmemory_policy="noeviction")
+        rested()
+        assert spend(log, now, range(2000), x=12) == 0
+        assert spend(worker(server.port), now, range(2000), x=12) == 0
+        assert spend(log, later, range(2000)) == 2000
+
+
+def test_a_server_without_memory_left_accepts_nothing(tmp_path: Path) -> None:
+    now, _, _ = epochs()
+    with redis_server(tmp_path) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(10)) == 10
+        server.set(maxmemory=1_000_000)
+        (unsure,) = log.insert_or_get_many(claims(now, [10]))
+        assert isinstance(unsure, StoreUnavailable) and "maxmemory" in str(unsure)
+        server.set(maxmemory=0)
+        assert spend(log, now, range(11)) == 1
+
+
+# ---- replicas ------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_becomes_a_replica_is_left_at_once(tmp_path: Path, attentive: None) -> None:
+    now, later, _ = epochs()
+    with redis_pair(tmp_path) as (first, second):
+        switch = Switch(first.port)
+        log = worker(switch, new=True)
+        assert spend(log, now, range(10)) == 10
+        second.follow_nobody()
+        first.follow(second.port)
+        assert spend(log, now, range(20), x=2) == 0
+        rested()
+        with pytest.raises(StoreUnavailable, match="role: expected master, got slave"):
+            log.peek(now, 3)
+        switch.port = second.port
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(log, later, range(20), x=2) == 20
+
+
+def test_what_a_stale_replica_lacks_is_not_accepted_again_by_who_has_seen_the_change(
+    tmp_path: Path, attentive: None
+) -> None:
+    """While the old primary still answers, the over-use is what the log says: limit x lost primaries."""
+    limit, members = 7, 5
+    ids = range(limit * members)
+    now, later, last = epochs()
+    with redis_server(tmp_path / "first") as first, redis_server(tmp_path / "second") as second:
+        with Proxy(first.port) as link:
+            second.follow(link.port)
+            ways = [Switch(first.port), Switch(first.port)]
+            loyal, informed = worker(ways[0], new=True), worker(ways[1])
+            assert spend(loyal, now, ids[:10]) == 10
+            first.client.execute_command("WAIT", 1, 1000)
+            link.fault = "before"
+            link.cut()
+            assert spend(loyal, now, ids[10:20]) == 10
+            until(lambda: second.client.info("replication")["master_link_status"] == "down", "the cut")
+            second.follow_nobody()
+            assert second.client.dbsize() == 11, "it lacks ten of the twenty"
+            ways[1].port = second.port
+            # In the epoch of the change: none by the one who has seen it.
+            assert spend(informed, now, ids, x=2) == 0
+            assert spend(loyal, now, ids, x=3) == len(ids) - 20
+            # In an epoch that opens while both answer: once on each.
+            assert spend(loyal, later, ids) == len(ids)
+            overuse = spend(informed, later, ids, x=2)
+            assert overuse == limit * members * 1
+            assert spend(loyal, later, ids, x=3) == spend(informed, later, ids, x=3) == 0
+            # Once everybody has seen it: exact again.
+            ways[0].port = second.port
+            assert spend(loyal, now, ids, x=4) == 0
+            assert spend(loyal, later, ids, x=4) == 0
+            assert spend(loyal, last, ids) + spend(informed, last, ids, x=2) == len(ids)
+
+
+def test_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
+    tmp_path: Path, attentive: None
+) -> None:
+    limit, members = 7, 5
+    ids = range(limit * members)
+    now, later, last = epochs()
+    strict = {"min_replicas_to_write": 1}
+    with (
+        redis_server(tmp_path / "first", **strict) as first,
+        redis_server(tmp_path / "second", **strict) as second,
+        Proxy(first.port) as link,
+    ):
+        second.follow(link.port)
+        ways = [Switch(first.port), Switch(first.port)]
+        until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
+        loyal, informed = worker(ways[0], new=True, min_replicas=1), worker(ways[1], min_replicas=1)
+        assert spend(loyal, now, ids[:10]) == 10
+        link.fault = "before"
+        link.cut()
+        assert spend(loyal, now, ids[10:]) == 0
+        assert spend(loyal, later, ids) == 0
+        second.follow_nobody()
+        ways[1].port = second.port
+        assert spend(informed, now, ids, x=2) == 0
+        third = RedisServer(tmp_path / "third", **strict)
+        try:
+            third.start()
+            third.follow(second.port)
+            until(
+                lambda: second.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica"
+            )
+            rested()
+            assert spend(informed, now, ids, x=2) == 0
+            until(lambda: spend(informed, later, [time.monotonic_ns()]) == 1, "acknowledgements")
+            assert spend(informed, now, ids, x=2) == 0
+            assert spend(informed, later, ids, x=2) == len(ids)
+            assert spend(loyal, later, ids, x=3) + spend(loyal, last, ids) == 0
+        finally:
+            third.stop()
+
+
+def test_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_path: Path) -> None:
+    """The write went through a connection that broke; the one that asks again has written nothing itself."""
+    now, _, _ = epochs()
+    strict = {"min_replicas_to_write": 1}
+    script = Script()
+    with (
+        redis_server(tmp_path / "first", **strict) as first,
+        redis_server(tmp_path / "second", **strict) as second,
+        Proxy(first.port) as link,
+        Proxy(first.port, script) as way,
+    ):
+        second.follow(link.port)
+        until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
+        log = worker(way.port, new=True, min_replicas=1)
+        assert spend(log, now, range(3)) == 3
+        link.fault = "blackhole"  # its acknowledgements are lost
+        script.left = ["after"]
+        (unsure,) = log.insert_or_get_many(claims(now, [3]))
+        assert isinstance(unsure, StoreUnavailable)
+        assert "expected 1 replicas to have it, got 0" in str(unsure)
+        link.fault = "forward"
+        rested()
+        until(lambda: spend(log, now, [4 + time.monotonic_ns()]) == 1, "acknowledgements again")
+        assert spend(log, now, [3], x=2) == 0
+
+
+def test_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: None) -> None:
+    now, later, _ = epochs()
+    with redis_watched(tmp_path, count=3) as (sentinels, first, second):
+        log = open_log(sentinels.uri, own_clock(), new=True)
+        assert spend(log, now, range(20)) == 20
+        first.stop()
+        assert spend(log, now, range(20), x=2) == 0
+        until(lambda: second.client.info("replication")["role"] == "master", "another primary")
+        until(lambda: spend(log, later, [time.monotonic_ns()]) == 1, "a log that has seen it")
+        assert repr(log) == f"RedisNullifierLog(127.0.0.1:{second.port})"
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(open_log(sentinels.uri, own_clock(), new=True), now, range(20), x=2) == 0
+        assert spend(log, later, range(20)) == 20
+        first.start()  # as the primary that it believes it is, with all that it knew
+        assert spend(log, later, range(20), x=2) == 0
+
+
+# ---- a cluster -----------------------------------------------------------------------------------------
+
+
+def test_in_a_cluster_a_primary_that_died_takes_only_its_slots_with_it(
+    tmp_path: Path, attentive: None
+) -> None:
+    now, later, _ = epochs()
+    ids = range(60)
+    with redis_cluster(tmp_path, replicas=1) as cluster:
+        log = open_log(cluster.uri, own_clock(), new=True)
+        assert spend(log, now, ids) == 60
+        lost = cluster.nodes[0].client.dbsize() - 1
+        assert 5 < lost < 40
+        cluster.nodes[0].stop()
+        results = log.insert_or_get_many(claims(now, range(200), x=2))
+        unsure = [n for n, result in enumerate(results) if isinstance(result, StoreUnavailable)]
+        assert len(unsure) > lost
+        assert accepted(results) == 140 - len([n for n in unsure if n >= 60])
+        assert (
+            sum(isinstance(share, StoreUnavailable) for share in log.peek_many([(now, n) for n in ids]))
+            == lost
+        )
+        heir = cluster.nodes[3].client
+        until(lambda: heir.info("replication")["role"] == "master", "the replica as a primary")
+        until(lambda: spend(log, later, [time.monotonic_ns() + n for n in range(30)]) == 30, "all slots")
+        again = log.insert_or_get_many(claims(now, range(200), x=3))
+        assert accepted(again) == 0
+        assert [n for n, result in enumerate(again) if isinstance(result, StoreUnavailable)] == unsure
+        assert spend(log, later, range(200), x=3) == 200
+        assert spend(open_log(cluster.uri, own_clock(), new=True), now, range(200), x=4) == 0
+
+
+def test_in_a_cluster_a_slot_that_moved_closes_the_epoch_on_both_sides(
+    tmp_path: Path, attentive: None
+) -> None:
+    now, later, _ = epochs()
+    ids = range(60)
+    with redis_cluster(tmp_path) as cluster:
+        log = open_log(cluster.uri, own_clock(), new=True)
+        assert spend(log, now, ids) == 60
+        source, target, third = (node.client for node in cluster.nodes)
+        key = next(key for key in source.scan_iter() if b"{" not in key)
+        slot = int(source.execute_command("CLUSTER", "KEYSLOT", key))
+        names = [client.execute_command("CLUSTER", "MYID").decode() for client in (source, target)]
+        target.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", names[0])
+        source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
+        assert spend(log, now, ids, x=2) == 0
+        source.execute_command("MIGRATE", "127.0.0.1", cluster.nodes[1].port, "", 0, 1000, "KEYS", key)
+        # The moved entry is asked for where it no longer is, and that is no decision.
+        assert spend(log, now, ids, x=2) == 0
+        for client in (target, source, third):
+            client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", names[1])
+        until(lambda: spend(log, later, [time.monotonic_ns() + n for n in range(30)]) == 30, "all slots")
+        again = log.insert_or_get_many(claims(now, range(200), x=3))
+        untouched = third.dbsize()
+        assert 0 < accepted(again) < untouched
+        assert accepted(again[:60]) == 0
+        assert spend(log, now, range(200), x=4) == 0
+        assert spend(log, later, range(200)) == 200
