@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rln.cli import bench, demo, doctor, evidence, identity, keys, log, proofs, vectors
+from rln.cli import bench, demo, doctor, evidence, group, identity, keys, log, mirror, proofs, vectors
 
 app = typer.Typer(
     name="rln",
@@ -25,6 +25,11 @@ app.command("prove")(proofs.prove)
 app.command("verify")(proofs.verify)
 app.command("recover")(proofs.recover)
 app.command("poseidon")(proofs.poseidon)
+group.app.command("import")(mirror.import_bulletins)
+group.app.command("follow")(mirror.follow)
+group.app.command("root")(mirror.root)
+group.app.command("path")(mirror.path)
+app.add_typer(group.app, name="group", help="Registries of members, and mirrors that members keep.")
 app.add_typer(log.app, name="log", help="Nullifier logs, and the audit files of verifiers.")
 app.add_typer(evidence.app, name="evidence", help="Two messages that convict their sender.")
 app.add_typer(vectors.app, name="vectors", help="Test vectors.")

@@ -1,0 +1,346 @@
+"""`rln group`: what a registrar does: members in and out, and the bulletins that he publishes about them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rln.cli import numbers
+from rln.cli.keyfiles import open_verifying_key
+from rln.cli.output import check_output, write_output
+from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
+from rln.cli.table import rows
+from rln.errors import EncodingError, IntegrityAlarm, ParameterError
+from rln.evidence import Evidence
+from rln.group import Group
+from rln.membership import Membership, MerkleProof
+from rln.ports import MemberRegistry, RegistryReader
+from rln.services.board import ENDING, read_bulletin
+from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin
+from rln.step import Step
+from rln.stores import MEMBERS, open_members
+from rln.stores.uri import StoreUri
+
+app = typer.Typer(no_args_is_help=True)
+
+UriArgument = Annotated[str, typer.Argument(metavar="URI", help="sqlite:///path or postgresql://…")]
+DepthOption = Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")]
+LimitBitsOption = Annotated[int, typer.Option("--limit-bits", help="Limits are 1 to 2^limit_bits.")]
+IndexOption = Annotated[int, typer.Option("--index", help="Of the leaf.")]
+
+
+@app.callback()
+def group() -> None:
+    """Groups: registries of members, and mirrors that members keep."""
+
+
+@app.command("create")
+def create(
+    uri: UriArgument,
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Make a registry without members; one that is there with these parameters stays as it is."""
+
+    def action() -> Report:
+        with _registry(uri, depth, limit_bits, new=True) as registry:
+            head = registry.head()
+        data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
+        return Report(data, f"root {numbers.hexadecimal(head.root)}")
+
+    run(action, as_json)
+
+
+@app.command("register")
+def register(
+    uri: UriArgument,
+    commitment: Annotated[str | None, typer.Option(help="Identity commitment, decimal or 0x.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Messages in an epoch.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Lines of a commitment, or of a commitment, a comma and a limit.")
+    ] = None,
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Register a member, or all of a file in one step: all of them or none.
+
+    The leaf is computed here. Whoever registers himself must show before that he knows the secret of the
+    commitment; this command takes the operator's word.
+    """
+
+    def action() -> Report:
+        if (commitment is None) == (file is None):
+            raise ParameterError("register: expected --commitment or --file")
+        with Bar("registering", hidden=as_json or file is None).running() as progress:
+            if file is not None:
+                with naming(file):
+                    members = list(_members(read_file(file), limit))
+            elif limit is None:
+                raise ParameterError("register: expected --limit beside --commitment")
+            else:
+                members = [(numbers.parse(commitment or "", "--commitment"), limit)]
+            progress(0.2)
+            with _group(uri, depth, limit_bits, True) as opened:
+                added = opened.register_many(members)
+                progress(1.0)
+                root = opened.root
+        first = added[0].index
+        data = {"registered": len(added), "first_index": first, "root": str(root)}
+        said = f"index {first}" if len(added) == 1 else f"indices {first} to {first + len(added) - 1}"
+        return Report(data, f"{said}\nroot {numbers.hexadecimal(root)}")
+
+    run(action, as_json)
+
+
+@app.command("remove")
+def remove(
+    uri: UriArgument,
+    index: IndexOption,
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Let a member go; until the roots with his leaf have left the window, he can still prove."""
+
+    def action() -> Report:
+        with _group(uri, depth, limit_bits, as_json) as opened:
+            return _gone((opened.remove(index),), opened.root)
+
+    run(action, as_json)
+
+
+@app.command("slash")
+def slash(
+    uri: UriArgument,
+    evidence: Annotated[Path, typer.Option(help="As verifiers and `rln log merge` write it.")],
+    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the member whom the evidence convicts, for good; twice is fine."""
+
+    def action() -> Report:
+        key = open_verifying_key(vk)
+        with naming(evidence):
+            secret = Evidence.decode(read_file(evidence)).check(key)
+        with _group(uri, depth, limit_bits, as_json) as opened:
+            return _gone(opened.slash(secret), opened.root)
+
+    run(action, as_json)
+
+
+@app.command("list")
+def list_members(
+    uri: UriArgument,
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """List the members: index, commitment, limit, and the step since which they are there."""
+
+    def action() -> Report:
+        with _registry(uri, depth, limit_bits) as registry:
+            head = registry.head()
+            stays = (registry.stay_at(index) for index in range(head.next_index))
+            members = [stay for stay in stays if stay is not None and stay.left is None]
+            members = [stay for stay in members if not registry.is_slashed(stay.commitment)]
+        text = rows(
+            f"{len(members)} members at step {head.number}",
+            ("index", "commitment", "limit", "since step"),
+            [(stay.index, numbers.hexadecimal(stay.commitment), stay.limit, stay.joined) for stay in members],
+        )
+        listed = [
+            {
+                "index": stay.index,
+                "commitment": str(stay.commitment),
+                "limit": stay.limit,
+                "since_step": stay.joined,
+            }
+            for stay in members
+        ]
+        return Report({"step": head.number, "members": listed}, text)
+
+    run(action, as_json)
+
+
+@app.command("key")
+def key(
+    out: Annotated[Path, typer.Option(help="New file for the private key; never an existing one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make the key that signs a group's bulletins; print the public key, which members pin."""
+
+    def action() -> Report:
+        with naming(out):
+            public = RegistrarKey.new(out).public_key.hex()
+        return Report({"public_key": public, "file": str(out)}, public)
+
+    run(action, as_json)
+
+
+@app.command("export")
+def export(
+    uri: UriArgument,
+    key_file: Annotated[Path, typer.Option("--key", help="As `rln group key` makes it.")],
+    out: Annotated[Path, typer.Option(help="File to write; or a directory, which names it by its steps.")],
+    after: Annotated[
+        int | None,
+        typer.Option(help="Step to continue from. Default: where the newest bulletin of the directory ends."),
+    ] = None,
+    depth: DepthOption = 20,
+    limit_bits: LimitBitsOption = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Write a signed bulletin: what changed after a step, and from step 0 on the whole tree."""
+
+    def action() -> Report:
+        with naming(key_file):
+            signer = RegistrarKey.load(key_file)
+        if not out.is_dir():
+            check_output(out)
+        bar = Bar("exporting", hidden=as_json)
+        with _registry(uri, depth, limit_bits) as registry, bar.running() as progress:
+            begin = _newest(out, signer, registry) if after is None and out.is_dir() else after or 0
+            last = registry.head().number
+            if begin == last and out.is_dir():
+                return Report({"file": None, "after": begin, "last": last}, "nothing new")
+            bulletin = bulletin_since(registry, begin, progress=progress)
+        name = f"{bulletin.after:012d}-{bulletin.last:012d}{ENDING}"
+        place = out / name if out.is_dir() else out
+        signed = signer.sign(bulletin)
+        write_output(place, signed)
+        data = {
+            "file": str(place),
+            "after": bulletin.after,
+            "last": bulletin.last,
+            "root": str(bulletin.root),
+            "bytes": len(signed),
+        }
+        said = f"steps {bulletin.after} to {bulletin.last}, {len(signed)} bytes, written to {place}"
+        return Report(data, f"{said}\nroot {numbers.hexadecimal(bulletin.root)}")
+
+    run(action, as_json)
+
+
+def root_of_registry(uri: str, number: int | None, depth: int, limit_bits: int) -> Report:
+    """The report of a registry's root at a step, or at the newest one."""
+    with _registry(uri, depth, limit_bits) as registry:
+        head = registry.head()
+        step = _step(registry, head.number if number is None else number)
+    data = {"step": step.number, "root": str(step.root), "at": step.at / 1000}
+    if number is None:
+        data["members"] = head.members
+    return Report(data, f"{numbers.hexadecimal(step.root)}\nstep {step.number}")
+
+
+def path_of_registry(uri: str, index: int, depth: int, limit_bits: int, quiet: bool) -> Report:
+    """The report of a path, as the registry has it now."""
+    with _group(uri, depth, limit_bits, quiet) as opened:
+        return told_path(opened.proof(index))
+
+
+def told_path(path: MerkleProof) -> Report:
+    """The report of a path, with the names that circuits have for its parts."""
+    data = {
+        "leaf": str(path.leaf),
+        "root": str(path.root),
+        "pathElements": [str(sibling) for sibling in path.siblings],
+        "identityPathIndex": [str(bit) for bit in path.bits],
+    }
+    lines = [f"leaf {numbers.hexadecimal(path.leaf)}"]
+    lines += [
+        f"{level:4} {numbers.hexadecimal(sibling)} {'left' if bit else 'right'}"
+        for level, (sibling, bit) in enumerate(zip(path.siblings, path.bits, strict=True))
+    ]
+    return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(path.root)}"]))
+
+
+def is_uri(name: str) -> bool:
+    """Tell a registry from the file of a mirror."""
+    return "://" in name
+
+
+@contextmanager
+def _registry(uri: str, depth: int, limit_bits: int, *, new: bool = False) -> Iterator[MemberRegistry]:
+    """A registry, closed at the end; one in a file must be there unless it may be new."""
+    where = StoreUri.parse(uri, MEMBERS)
+    if where.scheme == "memory":
+        raise ParameterError("store: memory:// is gone when a command has ended")
+    if where.scheme == "sqlite" and not new and not where.path.exists():
+        raise UnusableFile(f"{where.path}: No such file or directory")
+    with closing(open_members(uri, depth, limit_bits)) as registry:
+        yield registry
+
+
+@contextmanager
+def _group(uri: str, depth: int, limit_bits: int, quiet: bool) -> Iterator[Group]:
+    """The group of a registry, which is closed at the end."""
+    with _registry(uri, depth, limit_bits) as registry:
+        with Bar("opening", hidden=quiet).running() as progress:
+            opened = Group(depth, limit_bits, registry=registry, now=time.time, progress=progress)
+        yield opened
+
+
+def _gone(members: tuple[Membership, ...], root: int) -> Report:
+    data = {
+        "removed": [{"index": member.index, "commitment": str(member.commitment)} for member in members],
+        "root": str(root),
+    }
+    lines = [f"removed index {m.index}, commitment {numbers.hexadecimal(m.commitment)}" for m in members]
+    lines = lines or ["nobody left to remove"]
+    return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
+
+
+def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
+    """The members that a file names, one a line; empty lines count for nothing."""
+    for number, line in enumerate(data.decode("ascii", errors="replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        name, comma, own = (part.strip() for part in line.partition(","))
+        if not comma and limit is None:
+            raise ParameterError(f"line {number}: expected a comma and a limit, or --limit for all")
+        if comma and not (own.isascii() and own.isdigit()):
+            raise EncodingError(f"line {number}: expected a limit in digits")
+        yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
+
+
+def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:
+    """The step where the bulletins of a directory end, when the registry still says the same of it.
+
+    Raises:
+        IntegrityAlarm: it does not: to publish on would show different groups to different people.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(ENDING))
+    ends = [(name.removesuffix(ENDING).rpartition("-")[2], name) for name in names]
+    known = [(int(end), name) for end, name in ends if end.isascii() and end.isdigit()]
+    if not known:
+        return 0
+    _, name = max(known)
+    with naming(folder / name):
+        newest = open_bulletin(read_bulletin(folder / name), signer.public_key)
+    if newest.last > registry.head().number or _step(registry, newest.last).root != newest.root:
+        raise IntegrityAlarm(
+            f"{folder / name}: expected the registry to have step {newest.last} with the same root: "
+            "it has lost what was published"
+        )
+    return newest.last
+
+
+def _step(registry: RegistryReader, number: int) -> Step:
+    """A step of a registry.
+
+    Raises:
+        ParameterError: there is no such step.
+    """
+    head = registry.head().number
+    if not 0 <= number <= head:
+        raise ParameterError(f"--step: expected 0 to {head}, got {number}")
+    return registry.steps_after(number - 1, 1)[0]
