@@ -396,10 +396,11 @@ class Group:
         if listed and (set(map(type, listed)) != {int} or min(listed) < 1 or max(listed) > self._max_limit):
             for limit in listed:
                 whole(limit, "limit", 1, self._max_limit)
-        commitments = scalar.encode_many([commitment for commitment, _ in pairs], "commitment")
-        if any(commitment == 0 for commitment, _ in pairs):
+        commitments = [commitment for commitment, _ in pairs]
+        packed = scalar.encode_many(commitments, "commitment")
+        if 0 in commitments:
             nonzero(0, "commitment")
-        return commitments, array("Q", listed)
+        return packed, array("Q", listed)
 
     def _milliseconds(self) -> int | None:
         return None if self._now is None else int(self._now() * 1000)

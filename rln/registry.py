@@ -111,7 +111,7 @@ class MemoryRegistry(MemberRegistry):
         self._state = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"MemoryRegistry(depth {self._depth}, {self.count()} members)"
+        return f"MemoryRegistry(depth {self._depth})"
 
     @property
     def depth(self) -> int:
@@ -159,6 +159,7 @@ class MemoryRegistry(MemberRegistry):
 
     def stays(self, commitment: int) -> list[Stay]:
         """Return the registrations of a commitment."""
+        scalar.check(commitment, "commitment")
         with self._open():
             if commitment not in self._newest:
                 return []
@@ -172,6 +173,7 @@ class MemoryRegistry(MemberRegistry):
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
+        scalar.check(commitment, "commitment")
         with self._open():
             return self._slashing(commitment) if commitment in self._slashed else None
 
@@ -185,6 +187,8 @@ class MemoryRegistry(MemberRegistry):
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
         with self._writing:
+            with self._open():
+                pass
             change = _MemoryChange(self)
             try:
                 yield change
@@ -350,12 +354,3 @@ def registered() -> AlreadyAMember:
 def slashed() -> AlreadyAMember:
     """Say that a commitment never comes back."""
     return AlreadyAMember("commitment: slashed, its secret is public")
-
-
-def check_commitment(commitment: int) -> bytes:
-    """Return the encoding under which registries keep a commitment.
-
-    Raises:
-        FieldRangeError: not a field element.
-    """
-    return scalar.encode(commitment, "commitment")

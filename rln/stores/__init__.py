@@ -107,14 +107,15 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
         StoreUnavailable: it cannot be reached.
     """
     where = StoreUri.parse(uri, MEMBERS)
-    where.refuse_options()
     if where.scheme == "memory":
         from rln.registry import MemoryRegistry
 
+        where.refuse_options()
         return MemoryRegistry(depth, limit_bits)
     if where.scheme == "sqlite":
         from rln.stores.sqlite_members import SqliteRegistry
 
+        where.refuse_options()
         return SqliteRegistry(where.path, depth, limit_bits)
     from rln.stores.postgres_members import PostgresRegistry
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from rln.epoch import EpochClock
-from rln.ports import MessageIdAllocator, NullifierLog
-from rln.stores import open_log
+from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog
+from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.message_ids import SqliteMessageIds
 from rln.stores.sqlite_log import SqliteNullifierLog
+from tests.servers.postgres import empty_database
 from tests.servers.redis import empty_cluster, empty_server, empty_watched
 
 Request = pytest.FixtureRequest
@@ -65,3 +66,14 @@ MESSAGE_IDS: dict[str, Callable[[Request, Path], MessageIdAllocator]] = {
     "memory": memory_ids,
     "sqlite": sqlite_ids,
 }
+REGISTRIES: dict[str, Callable[[Path], str]] = {
+    "memory": lambda tmp_path: "memory://",
+    "sqlite": lambda tmp_path: f"sqlite:///{tmp_path / 'members.db'}",
+    "postgres": lambda tmp_path: empty_database(),
+}
+"""Each gives the URI of a registry that is not there yet."""
+
+
+def registry_at(uri: str, depth: int = 6, limit_bits: int = 4) -> MemberRegistry:
+    """A registry for small trees."""
+    return open_members(uri, depth, limit_bits)

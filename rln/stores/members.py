@@ -1,0 +1,394 @@
+"""Members: the statements of a member registry in SQL, once for every database.
+
+    rln_registry   one row: depth and bits of limits that it belongs to
+    rln_step       number, root, time, and how the registry stands after it (see `rln.step.Head`)
+    rln_event      what happened, in the order of its numbers; rows are added and never changed
+    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it stands)
+    rln_slashing   commitment, when it was noted, when it is due, and the step that did it (0: to be done)
+
+A row in `rln_slashing` with step 0 is the outbox of a slashing: it stands there before the leaf goes, and who
+comes next after a crash finds it. One commitment cannot stand twice: (commitment, left) is unique.
+
+Numbers are field elements in 32 little-endian bytes, or integers of 64 bits. Statements use `?`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from itertools import repeat
+from typing import Any, Final, Protocol
+
+from rln import scalar
+from rln.argument import whole
+from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.errors import IntegrityAlarm, ParameterError
+from rln.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.registry import PAGE, first_step, joiners, next_head, not_there, registered, slashed
+from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+
+TABLES: Final = (
+    "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
+    " limit_bits BIGINT NOT NULL)",
+    "CREATE TABLE rln_step (number {number} PRIMARY KEY, root {bytes} NOT NULL, at BIGINT NOT NULL,"
+    " events BIGINT NOT NULL, next_index BIGINT NOT NULL, members BIGINT NOT NULL,"
+    " slashed_at BIGINT NOT NULL)",
+    "CREATE INDEX rln_step_at ON rln_step (at)",
+    "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL,"
+    " commitment {bytes} NOT NULL, quota BIGINT NOT NULL)",
+    "CREATE TABLE rln_member (place {number} PRIMARY KEY, commitment {bytes} NOT NULL, quota BIGINT NOT NULL,"
+    " joined BIGINT NOT NULL, gone BIGINT NOT NULL)",
+    "CREATE UNIQUE INDEX rln_member_commitment ON rln_member (commitment, gone)",
+    "CREATE TABLE rln_slashing (commitment {bytes} PRIMARY KEY, noted BIGINT NOT NULL, due BIGINT NOT NULL,"
+    " step BIGINT NOT NULL)",
+    "CREATE INDEX rln_slashing_step ON rln_slashing (step)",
+)
+"""To be formatted with the types of an integer key and of bytes."""
+
+INSERT_EVENTS: Final = (
+    "INSERT INTO rln_event (number, change, place, commitment, quota) VALUES (?, ?, ?, ?, ?)"
+)
+INSERT_MEMBERS: Final = (
+    "INSERT INTO rln_member (place, commitment, quota, joined, gone) VALUES (?, ?, ?, ?, 0)"
+)
+_INSERT_REGISTRY: Final = "INSERT INTO rln_registry (one, depth, limit_bits) VALUES (1, ?, ?)"
+_INSERT_STEP: Final = (
+    "INSERT INTO rln_step (number, root, at, events, next_index, members, slashed_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, 0)"
+_TAKE_OUT: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
+_SETTLE: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
+
+_REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
+_HEAD: Final = (
+    "SELECT number, root, at, events, next_index, members, slashed_at FROM rln_step"
+    " ORDER BY number DESC LIMIT 1"
+)
+_STEPS: Final = "SELECT number, root, at, events FROM rln_step WHERE number >= ? ORDER BY number LIMIT ?"
+_EVENTS: Final = (
+    "SELECT number, change, place, commitment, quota FROM rln_event"
+    " WHERE number > ? AND number <= ? ORDER BY number"
+)
+_STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
+_ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
+_STAYS: Final = (
+    "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
+)
+_STAY_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
+_SLASHING: Final = "SELECT commitment, noted, due, step FROM rln_slashing WHERE commitment = ?"
+_SLASHINGS: Final = (
+    "SELECT commitment, noted, due, step FROM rln_slashing WHERE step = 0 OR step > ?"
+    " ORDER BY noted, commitment"
+)
+_SLASHED_JOINERS: Final = (
+    "SELECT count(*) FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment WHERE m.place >= ?"
+)
+_PENDING_MEMBERS: Final = (
+    "SELECT count(*) FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment AND m.gone = 0"
+    " WHERE s.step = 0"
+)
+
+Row = tuple[Any, ...]
+
+
+class Session(Protocol):
+    """One transaction of a database."""
+
+    taken: type[Exception]
+    """What the database raises when a row would break uniqueness."""
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        """Return all rows."""
+
+    def run(self, statement: str, *values: object) -> int:
+        """Run a statement and return how many rows it has changed."""
+
+    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
+        """Run a statement for each row."""
+
+
+class SqlReader(RegistryReader):
+    """The questions, within one transaction.
+
+    Args:
+        session: the transaction.
+        depth, limit_bits: of the registry.
+    """
+
+    def __init__(self, session: Session, depth: int, limit_bits: int) -> None:
+        self._session = session
+        self._depth = depth
+        self._limit_bits = limit_bits
+
+    @property
+    def depth(self) -> int:
+        """Levels of the membership tree."""
+        return self._depth
+
+    @property
+    def limit_bits(self) -> int:
+        """Limits are 1 to 2^limit_bits."""
+        return self._limit_bits
+
+    def head(self) -> Head:
+        """Return how the registry stands; here and below as `RegistryReader` says."""
+        number, root, *rest = self._session.rows(_HEAD)[0]
+        return Head(number, _number(root, "root"), *rest)
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        """Return the steps that follow a step."""
+        # The step before says which number the first event has.
+        rows = self._session.rows(_STEPS, max(0, number), most + (number >= 0))
+        before = rows.pop(0)[3] if rows and number >= 0 else 0
+        last = before
+        for count, row in enumerate(rows, start=1):
+            last = row[3]
+            if last - before >= PAGE:
+                del rows[count:]
+        events = self._session.rows(_EVENTS, before, last)
+        if [row[0] for row in events] != list(range(before + 1, last + 1)):
+            raise IntegrityAlarm(f"registry: events {before + 1} to {last}: one is missing")
+        steps, done = [], before
+        for number, root, at, end in rows:
+            columns = _columns(done + 1, events[done - before : end - before])
+            steps.append(Step(number, _number(root, "root"), at, columns))
+            done = end
+        return steps
+
+    def step_at(self, at: int) -> int:
+        """Return the newest step made by then."""
+        return int(self._session.rows(_STEP_AT, at)[0][0] or 0)
+
+    def tail(self, after: int) -> Tail:
+        """Return roots and slashings that follow a step."""
+        roots = self._session.rows(_ROOTS, after)
+        slashings = self._session.rows(_SLASHINGS, max(0, after))
+        return Tail(
+            tuple((number, _number(root, "root"), at) for number, root, at in roots),
+            tuple(map(self._slashing, slashings)),
+        )
+
+    def stays(self, commitment: int) -> list[Stay]:
+        """Return the registrations of a commitment."""
+        return list(map(_stay, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
+
+    def stay_at(self, index: int) -> Stay | None:
+        """Return the registration that got an index."""
+        rows = self._session.rows(_STAY_AT, index)
+        return _stay(rows[0]) if rows else None
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        """Return how a commitment was slashed."""
+        rows = self._session.rows(_SLASHING, scalar.encode(commitment, "commitment"))
+        return self._slashing(rows[0]) if rows else None
+
+    def count(self) -> int:
+        """Return how many members there are."""
+        return self.head().members - int(self._session.rows(_PENDING_MEMBERS)[0][0])
+
+    def _slashing(self, row: Row) -> Slashing:
+        commitment, noted, due, step = row
+        number = _number(commitment, "commitment")
+        return Slashing(number, noted, due, step or None, tuple(self.stays(number)))
+
+
+class SqlChange(SqlReader, RegistryChange):
+    """Questions and changes within one exclusive transaction."""
+
+    def append(self, step: Step) -> None:
+        """Append the next step."""
+        events, head = step.columns, self.head()
+        joining = joiners(events)
+        leaving = len(events) - joining
+        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
+        after = next_head(head, step, gone, self._depth, self._limit_bits)
+        size = scalar.SIZE
+        commitments = [events.commitments[i : i + size] for i in range(0, size * len(events), size)]
+        # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
+        self._session.run_many(
+            INSERT_EVENTS,
+            zip(
+                range(head.events + 1, after.events + 1),
+                events.changes,
+                events.indices,
+                commitments,
+                events.limits,
+                strict=True,
+            ),
+        )
+        try:
+            self._session.run_many(
+                INSERT_MEMBERS,
+                zip(
+                    events.indices[leaving:],
+                    commitments[leaving:],
+                    events.limits[leaving:],
+                    repeat(step.number, joining),
+                    strict=True,
+                ),
+            )
+        except self._session.taken:
+            # The original is no news, and names the commitment.
+            raise registered() from None
+        if joining and self._session.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
+            raise slashed()
+        self._write(after)
+
+    def note(self, commitment: int, noted: int, due: int) -> None:
+        """Note that a commitment is slashed."""
+        if not self.stays(commitment) or self.slashing(commitment) is not None:
+            raise ParameterError("commitment: never registered, or slashed already")
+        self._session.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
+
+    def create(self) -> None:
+        """Write what an empty registry has in its tables."""
+        first = first_step(self._depth)
+        self._session.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
+        self._write(Head(0, first.root, first.at, 0, 0, 0))
+
+    def check(self, name: str) -> None:
+        """Look whether the tables belong to this depth and bound.
+
+        Raises:
+            ParameterError: they belong to others.
+        """
+        found = self._session.rows(_REGISTRY)
+        if found != [(self._depth, self._limit_bits)]:
+            depth, limit_bits = found[0] if found else (None, None)
+            raise ParameterError(
+                f"{name}: expected a registry of depth {self._depth} and {self._limit_bits} bits of limit, "
+                f"got {depth} and {limit_bits}"
+            )
+
+    def _write(self, head: Head) -> None:
+        self._session.run(
+            _INSERT_STEP,
+            head.number,
+            scalar.encode(head.root, "root"),
+            head.at,
+            head.events,
+            head.next_index,
+            head.members,
+            head.slashed_at,
+        )
+
+    def _take_out(self, number: int, events: Events, place: int) -> bool:
+        """Take a member out and return whether his leaf stood."""
+        kind, index, commitment = events.changes[place], events.indices[place], events.commitment(place)
+        stands = self._session.run(_TAKE_OUT, number, index, commitment) == 1
+        if kind == Change.SLASHED:
+            rows = self._session.rows(_STAY_AT, index)
+            known = bool(rows) and bytes(rows[0][1]) == commitment
+            fits = known and self._session.run(_SETTLE, number, commitment) == 1
+        else:
+            fits = stands and not self._session.rows(_SLASHING, commitment)
+        if not fits:
+            raise not_there(events.first + place)
+        return stands
+
+
+class SqlRegistry(MemberRegistry):
+    """A registry in tables. An adapter gives the transactions.
+
+    Args:
+        depth: of the membership tree, 1 to 32.
+        limit_bits: limits are 1 to 2^limit_bits, 1 to 16.
+
+    Raises:
+        ParameterError: an argument outside its range.
+    """
+
+    def __init__(self, depth: int, limit_bits: int) -> None:
+        self._depth = whole(depth, "depth", 1, MAX_DEPTH)
+        self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Session]:
+        """A transaction that sees one state of everything."""
+
+    @abstractmethod
+    def _changing(self) -> AbstractContextManager[Session]:
+        """A transaction that excludes every other one of its kind."""
+
+    @property
+    def depth(self) -> int:
+        """Levels of the membership tree."""
+        return self._depth
+
+    @property
+    def limit_bits(self) -> int:
+        """Limits are 1 to 2^limit_bits."""
+        return self._limit_bits
+
+    def head(self) -> Head:
+        """Return how the registry stands; here and below as `MemberRegistry` says."""
+        with self._asking() as reader:
+            return reader.head()
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        """Return the steps that follow a step."""
+        with self._asking() as reader:
+            return reader.steps_after(number, most)
+
+    def step_at(self, at: int) -> int:
+        """Return the newest step made by then."""
+        with self._asking() as reader:
+            return reader.step_at(at)
+
+    def tail(self, after: int) -> Tail:
+        """Return roots and slashings that follow a step."""
+        with self._asking() as reader:
+            return reader.tail(after)
+
+    def stays(self, commitment: int) -> list[Stay]:
+        """Return the registrations of a commitment."""
+        with self._asking() as reader:
+            return reader.stays(commitment)
+
+    def stay_at(self, index: int) -> Stay | None:
+        """Return the registration that got an index."""
+        with self._asking() as reader:
+            return reader.stay_at(index)
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        """Return how a commitment was slashed."""
+        with self._asking() as reader:
+            return reader.slashing(commitment)
+
+    def count(self) -> int:
+        """Return how many members there are."""
+        with self._asking() as reader:
+            return reader.count()
+
+    @contextmanager
+    def change(self) -> Iterator[RegistryChange]:
+        """Begin an exclusive change."""
+        with self._changing() as session:
+            yield SqlChange(session, self._depth, self._limit_bits)
+
+    @contextmanager
+    def _asking(self) -> Iterator[SqlReader]:
+        with self._reading() as session:
+            yield SqlReader(session, self._depth, self._limit_bits)
+
+
+def _number(data: Any, name: str) -> int:
+    return scalar.decode(bytes(data), name)
+
+
+def _stay(row: Row) -> Stay:
+    index, commitment, limit, joined, left = row
+    return Stay(index, _number(commitment, "commitment"), limit, joined, left or None)
+
+
+def _columns(first: int, rows: Sequence[Row]) -> Events:
+    return Events(
+        first,
+        bytes([row[1] for row in rows]),
+        array("Q", [row[2] for row in rows]),
+        b"".join([row[3] for row in rows]),
+        array("Q", [row[4] for row in rows]),
+    )

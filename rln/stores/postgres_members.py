@@ -1,0 +1,178 @@
+"""PostgresRegistry: the members of a group in a PostgreSQL database, for machines at once.
+
+A change locks the one row of `rln_registry`, which excludes every other change, and reads what was committed
+before. Readers see one state for all that they ask at a time, and wait for nobody.
+
+A commit returns after the server's disk has it, whatever the server's own setting is. Nothing of this module
+is imported before a `postgresql://` URI is opened; it needs the extra `postgres`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import psycopg
+from psycopg import conninfo
+
+from rln.errors import ParameterError, StoreUnavailable
+from rln.stores.members import TABLES, Row, Session, SqlChange, SqlRegistry
+
+PATIENCE: Final = 10
+"""Seconds that one waits for a connection, and for another one's change."""
+
+_NAME: Final = "members"
+_LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
+_THERE: Final = "SELECT to_regclass('rln_registry') IS NOT NULL"
+_CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
+"""Taken by whoever makes the tables; any number would do."""
+
+_Connection = psycopg.Connection[Row]
+
+
+class PostgresRegistry(SqlRegistry):
+    """A `MemberRegistry` in a database. Safe to use from several threads, and across a fork.
+
+    Args:
+        uri: `postgresql://user:password@host:port/database`, with libpq's options behind a question mark. The
+            tables are made when they are missing, in the first schema of the search path.
+        depth: of the membership tree, 1 to 32; that of the tables if they are there.
+        limit_bits: limits are 1 to 2^limit_bits; that of the tables if they are there.
+
+    Raises:
+        ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
+        StoreUnavailable: here and below, the server cannot be reached or has failed.
+    """
+
+    def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
+        super().__init__(depth, limit_bits)
+        try:
+            found = conninfo.conninfo_to_dict(uri)
+        except psycopg.Error:
+            # The original repeats what it did not understand, which may be a part of a password.
+            raise ParameterError("store: expected a postgresql:// URI, got something else") from None
+        self._uri = uri
+        self._secret = str(found.get("password") or "")
+        self._place = f"{found.get('host', '')}/{found.get('dbname', '')}"
+        self._closed = False
+        self._connections: dict[str, _Connection] = {}
+        self._start()
+        with self._locked("writer") as connection:
+            self._create(_PostgresSession(connection))
+        with self._reading() as session:
+            SqlChange(session, depth, limit_bits).check(_NAME)
+
+    def __repr__(self) -> str:
+        return f"PostgresRegistry({self._place!r}, depth {self._depth})"
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self._closed = True
+        for connection in self._connections.values():
+            if os.getpid() == self._pid:
+                connection.close()
+        self._connections = {}
+
+    def _start(self) -> None:
+        """Begin without connections: in a new process those of the parent are not ours."""
+        self._pid = os.getpid()
+        self._locks = {"reader": threading.Lock(), "writer": threading.Lock()}
+        self._connections = {}
+
+    def _create(self, session: Session) -> None:
+        if session.rows(_THERE)[0][0]:
+            return
+        session.rows(_CREATING)
+        if not session.rows(_THERE)[0][0]:
+            for table in TABLES:
+                session.run(table.format(number="BIGINT", bytes="BYTEA"))
+            SqlChange(session, self._depth, self._limit_bits).create()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._locked("reader") as connection:
+            yield _PostgresSession(connection)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Session]:
+        with self._locked("writer") as connection:
+            session = _PostgresSession(connection)
+            session.rows(_LOCK)
+            yield session
+
+    @contextmanager
+    def _locked(self, kind: str) -> Iterator[_Connection]:
+        """One transaction on this process's connection of a kind."""
+        if self._closed:
+            raise StoreUnavailable(f"{_NAME}: used after it was closed")
+        if os.getpid() != self._pid:
+            # Connections of the parent stay open here, unused: to close one would end the parent's session.
+            _abandoned.append(self._connections)
+            self._start()
+        with self._locks[kind]:
+            try:
+                connection = self._connections.get(kind)
+                if connection is None or connection.closed:
+                    connection = self._connections[kind] = self._connect(kind)
+                with connection.transaction():
+                    yield connection
+            except psycopg.Error as error:
+                # After a failure nobody knows what the connection is in the middle of.
+                broken = self._connections.pop(kind, None)
+                if broken is not None:
+                    with suppress(psycopg.Error):
+                        broken.close()
+                raise self._unavailable(error) from None
+
+    def _connect(self, kind: str) -> _Connection:
+        connection: _Connection = psycopg.connect(
+            self._uri, autocommit=True, connect_timeout=PATIENCE, application_name="rln"
+        )
+        try:
+            if kind == "reader":
+                connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                connection.read_only = True
+            else:
+                connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+                connection.execute("SET synchronous_commit = on")
+                connection.execute(f"SET lock_timeout = '{PATIENCE}s'".encode())
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
+        """Say what the server said, in one line and without the password."""
+        said = " ".join(str(error).split())
+        if self._secret:
+            said = said.replace(self._secret, "***")
+        return StoreUnavailable(f"{_NAME}: {self._place}: {type(error).__name__}: {said}")
+
+
+_abandoned: list[object] = []
+"""Connections of a parent process, kept so that nothing closes them."""
+
+
+class _PostgresSession(Session):
+    taken = psycopg.errors.UniqueViolation
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        return self._connection.execute(_placed(statement), values).fetchall()
+
+    def run(self, statement: str, *values: object) -> int:
+        return self._connection.execute(_placed(statement), values).rowcount
+
+    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(_placed(statement), rows)
+
+
+def _placed(statement: str) -> bytes:
+    """Write placeholders as psycopg has them. Statements are our own constants; values never go into them."""
+    return statement.replace("?", "%s").encode()

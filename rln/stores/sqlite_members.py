@@ -1,0 +1,84 @@
+"""SqliteRegistry: the members of a group in one SQLite file, for threads and processes at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rln.stores.database import Database
+from rln.stores.members import TABLES, Row, Session, SqlChange, SqlRegistry
+
+_APPLICATION_ID: Final = 0x726C6E67  # "rlng"
+_FORM: Final = 1
+_NAME: Final = "members"
+_KIBIBYTES: Final = 128 << 10
+"""Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
+index, and pages that do not fit are written and read again for each."""
+
+
+class SqliteRegistry(SqlRegistry):
+    """A `MemberRegistry` in a file. Safe to use from several threads, and across a fork.
+
+    Args:
+        path: of the file, made when it is missing.
+        depth: of the membership tree, 1 to 32; that of the file if it is there.
+        limit_bits: limits are 1 to 2^limit_bits; that of the file if it is there.
+
+    Raises:
+        ParameterError: an argument outside its range, or a file of another depth or limit.
+        StoreUnavailable: here and below, the file cannot be used, or the disk failed.
+    """
+
+    def __init__(self, path: Path, depth: int, limit_bits: int = 16) -> None:
+        super().__init__(depth, limit_bits)
+        self._database = Database(
+            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=self._create
+        )
+        try:
+            with self._reading() as session:
+                SqlChange(session, depth, limit_bits).check(_NAME)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"SqliteRegistry({str(self._database.path)!r}, depth {self._depth})"
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        for table in TABLES:
+            connection.execute(table.format(number="INTEGER", bytes="BLOB"))
+        SqlChange(_SqliteSession(connection), self._depth, self._limit_bits).create()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._database.reading() as connection:
+            yield _SqliteSession(connection)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Session]:
+        with self._database.writing() as connection:
+            connection.execute(f"PRAGMA cache_size=-{_KIBIBYTES}")
+            yield _SqliteSession(connection)
+
+
+class _SqliteSession(Session):
+    taken = sqlite3.IntegrityError
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: str, *values: object) -> list[Row]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def run(self, statement: str, *values: object) -> int:
+        return self._connection.execute(statement, values).rowcount
+
+    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
+        self._connection.executemany(statement, rows)

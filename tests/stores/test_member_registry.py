@@ -1,0 +1,344 @@
+"""The contract of a member registry: every adapter keeps it, in the same words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rln import scalar
+from rln.errors import AlreadyAMember, FieldRangeError, ParameterError, StoreUnavailable, TreeFull
+from rln.ports import MemberRegistry
+from rln.registry import first_step
+from rln.step import Change, Event, Head, Slashing, Stay, Step, Tail
+from tests.stores.adapters import REGISTRIES, registry_at
+
+DEPTH = 6
+
+
+@pytest.fixture(params=REGISTRIES)
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return REGISTRIES[request.param](tmp_path)
+
+
+@pytest.fixture
+def registry(uri: str) -> Iterator[MemberRegistry]:
+    opened = registry_at(uri)
+    yield opened
+    opened.close()
+
+
+def joins(first: int, index: int, *commitments: int, limit: int = 3) -> list[Event]:
+    return [
+        Event(first + i, Change.REGISTERED, index + i, commitment, limit)
+        for i, commitment in enumerate(commitments)
+    ]
+
+
+def append(registry: MemberRegistry, *steps: Step) -> None:
+    with registry.change() as change:
+        for step in steps:
+            change.append(step)
+
+
+def slash(registry: MemberRegistry, number: int, event: Event, at: int = 0) -> None:
+    with registry.change() as change:
+        change.note(event.commitment, at, at)
+        change.append(Step(number, number + 1, at, [event]))
+
+
+def everything(registry: MemberRegistry) -> tuple[object, ...]:
+    """All that can be asked."""
+    commitments = range(1, 12)
+    return (
+        registry.head(),
+        registry.steps_after(-1),
+        registry.tail(-1),
+        registry.count(),
+        [registry.stays(commitment) for commitment in commitments],
+        [registry.slashing(commitment) for commitment in commitments],
+        [registry.stay_at(index) for index in range(12)],
+    )
+
+
+def test_it_is_a_registry(registry: MemberRegistry) -> None:
+    assert isinstance(registry, MemberRegistry)
+    assert (registry.depth, registry.limit_bits) == (DEPTH, 4)
+
+
+def test_an_empty_registry_has_the_step_of_the_empty_tree(registry: MemberRegistry) -> None:
+    first = first_step(DEPTH)
+    assert registry.head() == Head(0, first.root, 0, 0, 0, 0, 0)
+    assert registry.steps_after(-1) == [first]
+    assert registry.steps_after(0) == []
+    assert registry.tail(-1) == Tail(((0, first.root, 0),), ())
+    assert registry.tail(0) == Tail((), ())
+    assert (registry.count(), registry.step_at(10**15)) == (0, 0)
+    assert registry.member(5) is None
+    assert not registry.was_member(5)
+    assert not registry.is_slashed(5)
+    assert registry.stay_at(0) is None
+
+
+def test_members_register(registry: MemberRegistry) -> None:
+    one = Step(1, 101, 1000, joins(1, 0, 5, 6))
+    two = Step(2, 102, 2000, joins(3, 2, scalar.ORDER - 1, limit=16))
+    append(registry, one)
+    append(registry, two)
+    assert registry.head() == Head(2, 102, 2000, 3, 3, 3, 0)
+    assert registry.member(6) == Stay(1, 6, 3, 1, None) == registry.stay_at(1)
+    assert registry.stays(scalar.ORDER - 1) == [Stay(2, scalar.ORDER - 1, 16, 2, None)]
+    assert registry.count() == 3
+    assert registry.steps_after(0) == [one, two]
+    assert registry.steps_after(1) == [two]
+    assert registry.steps_after(0, most=1) == [one]
+    assert registry.steps_after(-1, most=2)[1:] == [one]
+    assert registry.steps_after(2) == []
+    assert registry.tail(1) == Tail(((2, 102, 2000),), ())
+    assert [registry.step_at(at) for at in (0, 999, 1000, 1999, 2000, 5000)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_members_leave_and_come_back_elsewhere(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5, 6)))
+    append(registry, Step(2, 102, 0, [Event(3, Change.REMOVED, 0, 5, 3)]))
+    assert registry.member(5) is None
+    assert registry.was_member(5)
+    assert not registry.is_slashed(5)
+    assert registry.count() == 1
+    append(registry, Step(3, 103, 0, joins(4, 2, 5, limit=9)))
+    assert registry.stays(5) == [Stay(0, 5, 3, 1, 2), Stay(2, 5, 9, 3, None)]
+    assert registry.member(5) == Stay(2, 5, 9, 3, None)
+    assert registry.stay_at(0) == Stay(0, 5, 3, 1, 2)
+    assert registry.head() == Head(3, 103, 0, 4, 3, 2, 0)
+
+
+def test_a_slashing_is_noted_and_then_done(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 500, joins(1, 0, 5, 6, 7)))
+    with registry.change() as change:
+        change.note(6, 1000, 2000)
+    stay = Stay(1, 6, 3, 1, None)
+    assert registry.slashing(6) == Slashing(6, 1000, 2000, None, (stay,))
+    assert registry.is_slashed(6)
+    assert registry.member(6) is None
+    assert registry.was_member(6)
+    assert registry.count() == 2
+    assert registry.head().members == 3
+    assert registry.tail(1) == Tail((), (Slashing(6, 1000, 2000, None, (stay,)),))
+    append(registry, Step(2, 102, 2000, [Event(4, Change.SLASHED, 1, 6, 3)]))
+    done = Slashing(6, 1000, 2000, 2, (Stay(1, 6, 3, 1, 2),))
+    assert registry.slashing(6) == done
+    assert registry.count() == registry.head().members == 2
+    assert registry.head().slashed_at == 2000
+    assert registry.tail(1) == Tail(((2, 102, 2000),), (done,))
+    assert registry.tail(2) == Tail((), ())
+    assert registry.tail(-1).slashings == (done,)
+
+
+def test_somebody_who_has_left_can_be_slashed(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5, 6)))
+    append(registry, Step(2, 102, 0, [Event(3, Change.REMOVED, 0, 5, 3)]))
+    slash(registry, 3, Event(4, Change.SLASHED, 0, 5, 3), at=7)
+    assert registry.slashing(5) == Slashing(5, 7, 7, 3, (Stay(0, 5, 3, 1, 2),))
+    assert (registry.count(), registry.head().members) == (1, 1)
+
+
+def test_several_steps_of_one_change_come_together(registry: MemberRegistry) -> None:
+    steps = [Step(number, 100 + number, 0, joins(number, number - 1, number)) for number in (1, 2, 3)]
+    with registry.change() as change:
+        for step in steps:
+            change.append(step)
+            assert change.head().number == step.number
+            assert change.stays(step.number) != []
+            assert change.stay_at(step.number - 1) is not None
+        assert change.steps_after(0) == steps
+        assert len(change.tail(0).roots) == 3
+        assert change.step_at(0) == 3
+        assert (change.depth, change.limit_bits) == (DEPTH, 4)
+    assert registry.steps_after(0) == steps
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_takes_everything_back(registry: MemberRegistry, failure: type[BaseException]) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5, 6, 7)))
+    append(registry, Step(2, 102, 0, [Event(4, Change.REMOVED, 0, 5, 3)]))
+    before = everything(registry)
+    gone = [Event(5, Change.SLASHED, 1, 6, 3), Event(6, Change.REMOVED, 2, 7, 3)]
+
+    def change_and_fail() -> None:
+        with registry.change() as change:
+            change.note(6, 0, 0)
+            change.append(Step(3, 103, 0, [*gone, *joins(7, 3, 5, 8)]))
+            raise failure
+
+    with pytest.raises(failure):
+        change_and_fail()
+    assert everything(registry) == before
+    append(registry, Step(3, 104, 0, joins(5, 3, 5)))
+    assert registry.member(5) == Stay(3, 5, 3, 3, None)
+
+
+def test_a_commitment_stands_once(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5)))
+    before = everything(registry)
+    for again in (joins(2, 1, 5, limit=9), joins(2, 1, 6, 7, 6), joins(2, 1, 6, 5)):
+        with pytest.raises(AlreadyAMember, match="^commitment: registered already") as caught:
+            append(registry, Step(2, 102, 0, again))
+        assert "5" not in str(caught.value)
+    assert everything(registry) == before
+
+
+def test_slashed_is_for_good(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5, 6)))
+    slash(registry, 2, Event(3, Change.SLASHED, 0, 5, 3))
+    with registry.change() as change:
+        change.note(6, 0, 1000)
+    for commitments in ((5,), (7, 5)):
+        with pytest.raises(AlreadyAMember, match="^commitment: slashed"):
+            append(registry, Step(3, 103, 0, joins(4, 2, *commitments)))
+    with pytest.raises(AlreadyAMember):
+        append(registry, Step(3, 103, 0, joins(4, 2, 6)))
+    assert registry.head().number == 2
+    for commitment in (5, 6, 9):
+        with (
+            pytest.raises(ParameterError, match="never registered, or slashed already"),
+            registry.change() as change,
+        ):
+            change.note(commitment, 0, 0)
+
+
+MISFITS = {
+    "its number comes again": (Step(1, 9, 10, joins(3, 2, 8)), "^step: expected number 2"),
+    "its number is skipped": (Step(3, 9, 10, joins(3, 2, 8)), "^step: expected number 2"),
+    "it is earlier": (Step(2, 9, 9, joins(3, 2, 8)), "^step: expected number 2 at 10 or later"),
+    "an event is skipped": (Step(2, 9, 10, joins(4, 2, 8)), "^step: expected event 3, got 4"),
+    "an index comes again": (Step(2, 9, 10, joins(3, 1, 8)), "^step: expected members from index 2"),
+    "an index is skipped": (Step(2, 9, 10, joins(3, 3, 8)), "^step: expected members from index 2"),
+    "a limit is too high": (Step(2, 9, 10, joins(3, 2, 8, limit=17)), "^limit: expected 1 to 16, got 17"),
+    "nobody stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 5, 5, 3)]), "^event 3: no such member"),
+    "another stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 1, 5, 3)]), "^event 3: no such member"),
+    "a slashing was not noted": (Step(2, 9, 10, [Event(3, Change.SLASHED, 0, 5, 3)]), "^event 3: .* noted"),
+    "who joins comes before who leaves": (
+        Step(2, 9, 10, [*joins(3, 2, 8), Event(4, Change.REMOVED, 0, 5, 3)]),
+        "^step: expected registrations behind",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", MISFITS)
+def test_a_step_that_does_not_fit(registry: MemberRegistry, why: str) -> None:
+    step, message = MISFITS[why]
+    append(registry, Step(1, 101, 10, joins(1, 0, 5, 6)))
+    before = everything(registry)
+    with pytest.raises(ParameterError, match=message):
+        append(registry, step)
+    assert everything(registry) == before
+
+
+def test_who_is_noted_as_slashed_cannot_just_leave(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, 5)))
+    with registry.change() as change:
+        change.note(5, 0, 1000)
+    with pytest.raises(ParameterError, match="^event 2: "):
+        append(registry, Step(2, 102, 0, [Event(2, Change.REMOVED, 0, 5, 3)]))
+    with pytest.raises(ParameterError, match="^event 2: "):
+        append(registry, Step(2, 102, 0, [Event(2, Change.SLASHED, 1, 5, 3)]))
+
+
+def test_a_full_registry_takes_nobody(registry: MemberRegistry) -> None:
+    append(registry, Step(1, 101, 0, joins(1, 0, *range(1, 64))))
+    with pytest.raises(TreeFull, match="at most 1 more"):
+        append(registry, Step(2, 102, 0, joins(64, 63, 100, 101)))
+    append(registry, Step(2, 102, 0, joins(64, 63, 100)))
+    assert registry.head().next_index == 64
+
+
+def test_numbers_that_are_no_field_elements(registry: MemberRegistry) -> None:
+    for ask in (registry.stays, registry.slashing, registry.member):
+        with pytest.raises(FieldRangeError, match="^commitment: "):
+            ask(scalar.ORDER)
+
+
+def test_a_closed_registry_is_unavailable(registry: MemberRegistry) -> None:
+    registry.close()
+    registry.close()
+    for ask in (registry.head, registry.count, lambda: registry.tail(0), lambda: registry.stays(5)):
+        with pytest.raises(StoreUnavailable, match="closed"):
+            ask()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        append(registry, Step(1, 101, 0, joins(1, 0, 5)))
+
+
+def test_threads_change_one_after_the_other_and_readers_see_whole_steps(registry: MemberRegistry) -> None:
+    done, wrong = threading.Event(), []
+
+    def read() -> None:
+        while not done.is_set():
+            head = registry.head()
+            steps = registry.steps_after(0)
+            events = sum(len(step.events) for step in steps)
+            if [step.number for step in steps] != list(range(1, len(steps) + 1)) or events % 2:
+                wrong.append(steps)
+            if head.events != 2 * head.number:
+                wrong.append(head)
+
+    def write(first: int) -> None:
+        for n in range(5):
+            with registry.change() as change:
+                head = change.head()
+                pair = joins(head.events + 1, head.next_index, first + 2 * n, first + 2 * n + 1)
+                change.append(Step(head.number + 1, 100 + head.number, 0, pair))
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(first,)) for first in (100, 200, 300, 400)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    assert not wrong
+    assert registry.head().events == registry.count() == 40
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_another_depth_or_limit_is_refused(kind: str, tmp_path: Path) -> None:
+    uri = REGISTRIES[kind](tmp_path)
+    registry_at(uri, 6, 4).close()
+    for depth, limit_bits in ((7, 4), (6, 5)):
+        with pytest.raises(ParameterError, match="^members: expected a registry of depth"):
+            registry_at(uri, depth, limit_bits)
+    registry_at(uri, 6, 4).close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) -> None:
+    uri = REGISTRIES[kind](tmp_path)
+    first, second = registry_at(uri), registry_at(uri)
+    append(first, Step(1, 101, 10, joins(1, 0, 5, 6, 7)))
+    append(second, Step(2, 102, 20, [Event(4, Change.REMOVED, 0, 5, 3)]))
+    slash(first, 3, Event(5, Change.SLASHED, 1, 6, 3), at=30)
+    with second.change() as change:
+        change.note(7, 40, 50)
+    told = everything(first)
+    assert everything(second) == told
+    first.close()
+    second.close()
+    third = registry_at(uri)
+    assert everything(third) == told
+    third.close()
+
+
+def test_many_events_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("rln.registry", "rln.stores.members"):
+        monkeypatch.setattr(f"{module}.PAGE", 4)
+    for kind in ("memory", "sqlite"):
+        registry = registry_at(REGISTRIES[kind](tmp_path))
+        for number in range(1, 6):
+            pair = joins(2 * number - 1, 2 * number - 2, number, 100 + number)
+            append(registry, Step(number, number, 0, pair))
+        assert [step.number for step in registry.steps_after(0)] == [1, 2]
+        assert [step.number for step in registry.steps_after(2)] == [3, 4]
+        assert [step.number for step in registry.steps_after(4)] == [5]
+        registry.close()
