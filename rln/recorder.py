@@ -39,6 +39,7 @@ class Case:
     """
 
     proof: AnyProof
+    shares: Sequence[Share]
     epoch: Epoch
     source: Source = None
     known: dict[int | None, Share | None] = field(default_factory=dict)
@@ -82,10 +83,10 @@ class Recorder:
 
     def look(self, cases: Sequence[Case]) -> None:
         """Make duplicates of what is in the log with all its shares; to no other end the way is shorter."""
-        keys = [(case.epoch, share.nullifier or 0) for case in cases for share in case.proof.shares]
+        keys = [(case.epoch, share.nullifier or 0) for case in cases for share in case.shares]
         answers = iter(self._ask(self._log.peek_many, keys))
         for case in cases:
-            for share in case.proof.shares:
+            for share in case.shares:
                 there = next(answers)
                 if isinstance(there, Exception):
                     case.outcome = there
@@ -110,12 +111,10 @@ class Recorder:
                 if isinstance(taken, Exception):
                     case.outcome = taken
                     continue
-                brought |= {
-                    (case.proof.external_nullifier, share.nullifier): share
-                    for share in taken or case.proof.shares
-                }
+                name = case.proof.external_nullifier
+                brought |= {(name, share.nullifier): share for share in taken or case.shares}
                 case.outcome = self._judge(case, taken) if taken else lost or Valid()
-            elif isinstance(case.outcome, (Invalid, Overloaded)) and _all_known(case, brought):
+            elif brought and isinstance(case.outcome, (Invalid, Overloaded)) and _all_known(case, brought):
                 case.outcome = Duplicate()
 
     def _insert(self, good: list[Case]) -> Sequence[Taken | Exception]:
@@ -125,7 +124,7 @@ class Recorder:
             self._forget_ended(good[-1].epoch)
         except Exception as error:  # noqa: BLE001 - as in _ask
             return [error] * len(good)
-        return self._ask(self._log.insert_or_get_many, [(case.epoch, case.proof.shares) for case in good])
+        return self._ask(self._log.insert_or_get_many, [(case.epoch, case.shares) for case in good])
 
     def _ask(
         self, method: Callable[[list[_Question]], Sequence[_Answer]], questions: list[_Question]
@@ -165,7 +164,7 @@ class Recorder:
         """What becomes of a verified message when some of its nullifiers were in the log."""
         before = {share.nullifier: share for share in taken}
         try:
-            for share in case.proof.shares:
+            for share in case.shares:
                 known = before.get(share.nullifier, share)
                 if known.x != share.x:
                     return self._violation(case, known, share)
@@ -205,5 +204,5 @@ def _all_known(case: Case, brought: dict[tuple[int, int | None], Share]) -> bool
     name = case.proof.external_nullifier
     return all(
         brought.get((name, share.nullifier), case.known.get(share.nullifier)) == share
-        for share in case.proof.shares
+        for share in case.shares
     )

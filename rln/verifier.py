@@ -197,7 +197,8 @@ class Verifier:
     def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Case | Outcome:
         """A case for a message whose context is right, or what became of it."""
         try:
-            return Case(proof, self._check_context(proof, signal), source)
+            epoch = self._check_context(proof, signal)
+            return Case(proof, proof.shares, epoch, source)
         except (ProofRejected, EncodingError) as error:
             return _refused(error)
         except Exception as error:  # noqa: BLE001 - whatever a clock or a store raises is this message's

@@ -32,9 +32,13 @@ class Watch:
 
     def moment(self) -> float:
         """Return the observer's time; 0 when there is none."""
-        found = [0.0]
-        self._tell(lambda observer: found.append(observer.moment()))
-        return found[-1]
+        if self._observer is None:
+            return 0.0
+        try:
+            return self._observer.moment()
+        except Exception as error:  # noqa: BLE001 - reported; see above
+            self._report(error)
+            return 0.0
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
         """Say what became of a message."""
