@@ -8,7 +8,7 @@ on their way, the next one is refused at once instead of waiting without an end.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -34,6 +34,7 @@ class _Message:
     pair: Message
     source: Source
     answer: asyncio.Future[Verdict]
+    taken: bool = False
 
 
 class AsyncVerifier:
@@ -46,7 +47,8 @@ class AsyncVerifier:
         verifier: does the work; others may use it meanwhile.
         window: seconds that a message waits for others to come. While a batch is being judged the next one
             gathers anyway.
-        queue: messages that may wait or be judged at a time; further ones are refused with `Overloaded`.
+        queue: messages that may wait or be judged at a time; further ones are refused with `Overloaded`. The
+            second half is for sources that have no message there yet, so that no single one keeps out others.
         batch: messages that are judged at a time, at most `queue`.
 
     Raises:
@@ -69,6 +71,7 @@ class AsyncVerifier:
         self._batch = whole(batch, "batch", 1, queue)
         self._places = queue
         self._held = 0
+        self._held_by: Counter[Source] = Counter()
         self._queue: deque[_Message] = deque()
         self._judging = False
         self._timer: asyncio.TimerHandle | None = None
@@ -103,20 +106,20 @@ class AsyncVerifier:
         check_message(proof, signal)
         check_source(source)
         loop = self._own_loop()
-        if self._held >= self._places:
-            refusal = Overloaded(f"verifier: {self._places} messages are on their way; try later")
+        if not self._has_place(source):
+            refusal = Overloaded(f"verifier: {self._held} messages are on their way; try later")
             self._watch.judged(refusal, self._watch.moment())
             raise refusal
         message = _Message((proof, signal), source, loop.create_future())
         self._queue.append(message)
-        self._hold(1)
+        self._hold(message, 1)
         self._plan(loop)
         try:
             return await message.answer
         except BaseException:  # cancelled, or the answer is an error
-            if message in self._queue:
+            if not message.taken:
                 self._queue.remove(message)
-                self._hold(-1)
+                self._hold(message, -1)
             raise
 
     async def close(self) -> None:
@@ -168,6 +171,8 @@ class AsyncVerifier:
         if not taken or self._loop is None:
             return
         self._judging = True
+        for message in taken:
+            message.taken = True
         batch = list(taken)
         try:
             job = self._loop.run_in_executor(self._worker, self._outcomes, batch)
@@ -193,13 +198,22 @@ class AsyncVerifier:
                 message.answer.set_exception(outcome)
             else:
                 message.answer.set_result(outcome)
-        self._hold(-len(taken))
+        for message in taken:
+            self._hold(message, -1)
         # Those that are here now have waited for a whole batch: no window for them.
         self._judge()
 
-    def _hold(self, more: int) -> None:
+    def _has_place(self, source: Source) -> bool:
+        if 2 * self._held < self._places:
+            return True
+        return self._held < self._places and (source is None or source not in self._held_by)
+
+    def _hold(self, message: _Message, more: int) -> None:
         """Count the messages that wait or are judged."""
         self._held += more
+        self._held_by[message.source] += more
+        if not self._held_by[message.source]:
+            del self._held_by[message.source]
         self._watch.waiting(self._held)
         if self._held:
             self._idle.clear()

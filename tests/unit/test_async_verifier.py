@@ -197,6 +197,29 @@ def test_a_full_queue_refuses_at_once(world, batches):
     run(story())
 
 
+def test_the_second_half_of_the_queue_is_for_sources_that_have_no_place_yet(world):
+    """Threats F8: one that sends as fast as it can keeps nobody else out."""
+    log, messages = SlowLog(), messages_of(world, 8)
+
+    async def story() -> None:
+        async with rln.AsyncVerifier(world.verifier(log=log), window=0, queue=6, batch=1) as judge:
+
+            def call(number: int, source: str | None) -> asyncio.Task[rln.Verdict]:
+                return asyncio.create_task(judge.submit(*messages[number], source))
+
+            fast = [call(number, "mallory") for number in range(4)]
+            others = [call(4, "alice"), call(5, None), call(6, None), call(7, "bob")]
+            await asyncio.sleep(0)
+            await entered(log)
+            log.open.set()
+            done = await asyncio.gather(*fast, *others, return_exceptions=True)
+            kinds = [rln.Valid] * 3 + [Overloaded] + [rln.Valid] * 3 + [Overloaded]
+            assert [type(outcome) for outcome in done] == kinds
+            assert await call(3, "mallory") == await call(7, "bob") == rln.Valid()
+
+    run(story())
+
+
 def test_a_source_without_tokens_is_refused_and_the_others_are_not(world, batches):
     """Threats F8."""
     good, bad = messages_of(world, 3), []

@@ -8,6 +8,7 @@ import rln
 from rln.errors import IntegrityAlarm, ParameterError, Reason, StoreUnavailable
 from rln.ports import AuditTrail
 from rln.scalar import ORDER
+from rln.stores import open_log
 from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryNullifierLog
 from tests.story import World, small_multi_key
@@ -157,6 +158,26 @@ def test_audit_files_behind_a_verifier(world, tmp_path):
     world.verifier(audit=AuditFiles(tmp_path, key)).submit(*first)
     verdict = world.verifier(audit=AuditFiles(tmp_path, key)).submit(*second)
     assert verdict.evidence.check(key) == member.secret()
+
+
+def test_neither_signals_nor_addresses_are_kept(world, tmp_path):
+    """Threats P3: log and audit files are searched for them, and for the secret."""
+    member = world.join()
+    key, signals = world.key.verifying_key, (b"a signal that nobody keeps", b"another one of them")
+    log = open_log(f"sqlite:///{tmp_path}/log.db", world.clock, new=True)
+    verifier = world.verifier(
+        log=log, audit=AuditFiles(tmp_path / "audit", key), sources=rln.SourceLimit(1.0, 5)
+    )
+    for signal in signals:
+        verifier.submit(world.prover(member).prove(signal), signal, "address 192.0.2.1")
+    log.close()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) >= 2
+    secret = member.secret().reveal()
+    for path in files:
+        data = path.read_bytes()
+        for kept in (*signals, b"192.0.2.1", secret.to_bytes(32, "little"), str(secret).encode()):
+            assert kept not in data, path.name
 
 
 def test_a_forged_copy_behind_its_message_in_a_batch(world):
