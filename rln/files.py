@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from rln.lowlevel import entropy
@@ -28,12 +29,12 @@ def check_place(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int = 0o644) -> None:
     """Write a whole file beside its place, make it durable, then move it there.
 
     Args:
         path: of the file; one that is there is replaced, anything else than a regular file is not.
-        data: its content.
+        data: its content, whole or in parts, one behind the other.
         mode: permissions; 0o600 for what holds a secret.
 
     Raises:
@@ -44,7 +45,8 @@ def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            for part in [data] if isinstance(data, bytes) else data:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

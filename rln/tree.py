@@ -79,6 +79,11 @@ class TreeState:
         if [len(nodes) for nodes in self.levels] != expected:
             raise ParameterError("levels: expected all nodes above the leaves, got another number")
 
+    @property
+    def root(self) -> int:
+        """The root, a field element."""
+        return _integer(self.levels[-1] or empty_nodes(self.depth)[-1])
+
     @staticmethod
     def widths(depth: int, next_index: int) -> list[int]:
         """How many nodes of each level stand above the first leaves."""

@@ -1,0 +1,104 @@
+"""Groups: open a group on a registry by its URI, from a snapshot where there is one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from rln.errors import EncodingError, IntegrityAlarm, StoreUnavailable
+from rln.follower import Picture, Progress
+from rln.group import DEFAULT_WINDOW, Group
+from rln.ports import MemberRegistry
+from rln.roots import WindowSize
+from rln.stores import open_members
+from rln.stores.snapshot import read_snapshot, write_snapshot
+
+
+def open_group(
+    uri: str,
+    depth: int = 20,
+    limit_bits: int = 16,
+    window: WindowSize = DEFAULT_WINDOW,
+    *,
+    now: Callable[[], float] | None = None,
+    interval: float = 1.0,
+    threads: int | None = None,
+    snapshot: Path | None = None,
+    progress: Progress = lambda part: None,
+) -> Group:
+    """Open a group, and make its registry when it is not there. `close_group` ends it.
+
+    Args:
+        uri: of the registry, as for `rln.stores.open_members`.
+        depth, limit_bits, window, now, interval, threads: as for `Group`.
+        snapshot: a file to begin with. Where it is missing the tree is built of all events; where it is
+            damaged, of another group, or newer than the registry, a warning says so, and it is built, too.
+            One that is older is caught up with.
+        progress: is told how much of the tree is built, 0 to 1.
+
+    Raises:
+        ParameterError: an argument outside its range, or a registry of another depth or limit.
+        IntegrityAlarm: the registry's events do not give its roots.
+        StoreUnavailable: the registry cannot be reached.
+    """
+    registry = open_members(uri, depth, limit_bits)
+
+    def opened(start: Picture | None) -> Group:
+        return Group(
+            depth,
+            limit_bits,
+            window,
+            registry=registry,
+            now=now,
+            interval=interval,
+            threads=threads,
+            start=start,
+            progress=progress,
+        )
+
+    try:
+        start = None if snapshot is None or not snapshot.exists() else _usable(snapshot, registry)
+        if start is not None:
+            try:
+                return opened(start)
+            except IntegrityAlarm as error:
+                _warn(error)
+        return opened(None)
+    except BaseException:
+        registry.close()
+        raise
+
+
+def close_group(group: Group, snapshot: Path | None = None) -> None:
+    """Close a group's registry; with a snapshot, write that first.
+
+    Raises:
+        StoreUnavailable: the snapshot was not written; the registry is closed all the same.
+    """
+    try:
+        if snapshot is not None:
+            write_snapshot(group.picture(), snapshot)
+    finally:
+        group.registry.close()
+
+
+def _usable(path: Path, registry: MemberRegistry) -> Picture | None:
+    """Return the picture in a snapshot when it is one of this registry."""
+    try:
+        picture = read_snapshot(path)
+        newest = registry.head().number
+        if picture.tree.depth != registry.depth:
+            raise EncodingError(f"snapshot: {path}: it is of depth {picture.tree.depth}, not {registry.depth}")
+        if picture.number > newest:
+            raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
+        if registry.tail(picture.number - 1).roots[0][1] != picture.tree.root:
+            raise EncodingError(f"snapshot: {path}: step {picture.number} of the registry has another root")
+    except (EncodingError, StoreUnavailable) as error:
+        _warn(error)
+        return None
+    return picture
+
+
+def _warn(error: Exception) -> None:
+    warnings.warn(f"not used: {error}", stacklevel=4)

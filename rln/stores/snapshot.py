@@ -1,0 +1,118 @@
+"""Snapshot: a file with the tree of a group, which opens in a moment.
+
+    8 bytes   rln-tree
+    u8        format
+    u8        depth
+    6 bytes   0
+    u64       number of the step that the tree is of
+    u64       number of leaves
+    32 bytes  SHA-256 of everything else
+    nodes     of each level, leaves first: 32 bytes each, those above the leaves
+
+Numbers are little-endian. The file is mapped, and its pages are the tree's pages until a change copies one.
+It is written aside and renamed, and never changed afterwards.
+
+A snapshot is a short cut and no truth: the root of its tree must be the one that the registry has for that
+step. It holds no commitments, limits or secrets; leaves and nodes are what everybody may know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import stat
+import struct
+from pathlib import Path
+from typing import Final
+
+from rln.bounds import MAX_DEPTH
+from rln.errors import EncodingError, StoreUnavailable
+from rln.files import write_file
+from rln.follower import Picture
+from rln.level import NODE_BYTES
+from rln.tree import TreeState
+
+_MAGIC: Final = b"rln-tree"
+_FORMAT: Final = 1
+_HEADER: Final = struct.Struct("<8sBB6sQQ")
+_DIGEST: Final = hashlib.sha256().digest_size
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+def write_snapshot(picture: Picture, path: Path) -> None:
+    """Write a picture of a group's tree, whole or not at all.
+
+    Args:
+        picture: as `rln.Group.picture` gives it.
+        path: of the file; one that is there is replaced.
+
+    Raises:
+        StoreUnavailable: it was not written; what stood there before still does.
+    """
+    tree = picture.tree
+    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), picture.number, tree.next_index)
+    try:
+        write_file(path, [header, _digest(header, *tree.levels), *tree.levels], 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"snapshot: {path}: {error.strerror}") from error
+
+
+def read_snapshot(path: Path) -> Picture:
+    """Map a snapshot.
+
+    Args:
+        path: of the file: a regular one, of this user or of root, that nobody else may write.
+
+    Returns:
+        The picture, whose nodes are views of the mapping.
+
+    Raises:
+        EncodingError: another kind of file, or a damaged one.
+        StoreUnavailable: no such file, or one that others may write.
+    """
+    data = memoryview(_mapped(path))
+    start = _HEADER.size + _DIGEST
+    magic, form, depth, padding, number, next_index = _HEADER.unpack_from(data)
+    if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
+        raise EncodingError(f"snapshot: {path}: expected a snapshot of format {_FORMAT}, got another file")
+    if not 1 <= depth <= MAX_DEPTH or next_index > 1 << depth:
+        raise EncodingError(f"snapshot: {path}: expected a tree, got depth {depth} and {next_index} leaves")
+    sizes = [NODE_BYTES * width for width in TreeState.widths(depth, next_index)]
+    if len(data) != start + sum(sizes):
+        raise EncodingError(f"snapshot: {path}: expected {start + sum(sizes)} bytes, got {len(data)}")
+    if _digest(data[: _HEADER.size], data[start:]) != data[_HEADER.size : start]:
+        raise EncodingError(f"snapshot: {path}: expected another digest: it is damaged")
+    levels = []
+    for size in sizes:
+        levels.append(data[start : start + size])
+        start += size
+    return Picture(number, TreeState(depth, next_index, tuple(levels)))
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        file = os.open(path, _FLAGS)
+        try:
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user")
+            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise StoreUnavailable(f"snapshot: {path}: others may write it")
+            if found.st_size < _HEADER.size + _DIGEST:
+                raise EncodingError(f"snapshot: {path}: expected a snapshot, got {found.st_size} bytes")
+            try:
+                return mmap.mmap(file, found.st_size, prot=mmap.PROT_READ)
+            except ValueError as error:
+                raise StoreUnavailable(f"snapshot: {path}: it has become shorter") from error
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise StoreUnavailable(f"snapshot: {path}: {error.strerror}") from error
+
+
+def _digest(*parts: bytes | memoryview) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
