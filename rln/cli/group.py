@@ -21,9 +21,9 @@ from rln.group import Group
 from rln.membership import Membership, MerkleProof
 from rln.ports import MemberRegistry, RegistryReader
 from rln.services.board import ENDING, read_bulletin
-from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin
-from rln.step import Step
-from rln.stores import MEMBERS, open_members
+from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
+from rln.step import Change, Stay, Step
+from rln.stores import MEMBERS, open_existing_members, open_members
 from rln.stores.uri import StoreUri
 
 app = typer.Typer(no_args_is_help=True)
@@ -49,7 +49,8 @@ def create(
     """Make a registry without members; one that is there with these parameters stays as it is."""
 
     def action() -> Report:
-        with _registry(uri, depth, limit_bits, new=True) as registry:
+        _kept(uri)
+        with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
         return Report(data, f"root {numbers.hexadecimal(head.root)}")
@@ -65,8 +66,6 @@ def register(
     file: Annotated[
         Path | None, typer.Option(help="Lines of a commitment, or of a commitment, a comma and a limit.")
     ] = None,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Register a member, or all of a file in one step: all of them or none.
@@ -87,7 +86,7 @@ def register(
             else:
                 members = [(numbers.parse(commitment or "", "--commitment"), limit)]
             progress(0.2)
-            with _group(uri, depth, limit_bits, True) as opened:
+            with _group(uri, True) as opened:
                 added = opened.register_many(members)
                 progress(1.0)
                 root = opened.root
@@ -103,14 +102,12 @@ def register(
 def remove(
     uri: UriArgument,
     index: IndexOption,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Let a member go; until the roots with his leaf have left the window, he can still prove."""
 
     def action() -> Report:
-        with _group(uri, depth, limit_bits, as_json) as opened:
+        with _group(uri, as_json) as opened:
             return _gone((opened.remove(index),), opened.root)
 
     run(action, as_json)
@@ -121,8 +118,6 @@ def slash(
     uri: UriArgument,
     evidence: Annotated[Path, typer.Option(help="As verifiers and `rln log merge` write it.")],
     vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Remove the member whom the evidence convicts, for good; twice is fine."""
@@ -131,7 +126,7 @@ def slash(
         key = open_verifying_key(vk)
         with naming(evidence):
             secret = Evidence.decode(read_file(evidence)).check(key)
-        with _group(uri, depth, limit_bits, as_json) as opened:
+        with _group(uri, as_json) as opened:
             return _gone(opened.slash(secret), opened.root)
 
     run(action, as_json)
@@ -140,20 +135,16 @@ def slash(
 @app.command("list")
 def list_members(
     uri: UriArgument,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """List the members: index, commitment, limit, and the step since which they are there."""
 
     def action() -> Report:
-        with _registry(uri, depth, limit_bits) as registry:
-            head = registry.head()
-            stays = (registry.stay_at(index) for index in range(head.next_index))
-            members = [stay for stay in stays if stay is not None and stay.left is None]
-            members = [stay for stay in members if not registry.is_slashed(stay.commitment)]
+        with _registry(uri) as registry:
+            last = registry.head().number
+            members = _standing(registry, last)
         text = rows(
-            f"{len(members)} members at step {head.number}",
+            f"{len(members)} members at step {last}",
             ("index", "commitment", "limit", "since step"),
             [(stay.index, numbers.hexadecimal(stay.commitment), stay.limit, stay.joined) for stay in members],
         )
@@ -166,7 +157,7 @@ def list_members(
             }
             for stay in members
         ]
-        return Report({"step": head.number, "members": listed}, text)
+        return Report({"step": last, "members": listed}, text)
 
     run(action, as_json)
 
@@ -195,8 +186,6 @@ def export(
         int | None,
         typer.Option(help="Step to continue from. Default: where the newest bulletin of the directory ends."),
     ] = None,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Write a signed bulletin: what changed after a step, and from step 0 on the whole tree."""
@@ -207,7 +196,7 @@ def export(
         if not out.is_dir():
             check_output(out)
         bar = Bar("exporting", hidden=as_json)
-        with _registry(uri, depth, limit_bits) as registry, bar.running() as progress:
+        with _registry(uri) as registry, bar.running() as progress:
             begin = _newest(out, signer, registry) if after is None and out.is_dir() else after or 0
             last = registry.head().number
             if begin == last and out.is_dir():
@@ -230,9 +219,9 @@ def export(
     run(action, as_json)
 
 
-def root_of_registry(uri: str, number: int | None, depth: int, limit_bits: int) -> Report:
+def root_of_registry(uri: str, number: int | None) -> Report:
     """The report of a registry's root at a step, or at the newest one."""
-    with _registry(uri, depth, limit_bits) as registry:
+    with _registry(uri) as registry:
         head = registry.head()
         step = _step(registry, head.number if number is None else number)
     data = {"step": step.number, "root": str(step.root), "at": step.at / 1000}
@@ -241,9 +230,9 @@ def root_of_registry(uri: str, number: int | None, depth: int, limit_bits: int) 
     return Report(data, f"{numbers.hexadecimal(step.root)}\nstep {step.number}")
 
 
-def path_of_registry(uri: str, index: int, depth: int, limit_bits: int, quiet: bool) -> Report:
+def path_of_registry(uri: str, index: int, quiet: bool) -> Report:
     """The report of a path, as the registry has it now."""
-    with _group(uri, depth, limit_bits, quiet) as opened:
+    with _group(uri, quiet) as opened:
         return told_path(opened.proof(index))
 
 
@@ -269,24 +258,32 @@ def is_uri(name: str) -> bool:
 
 
 @contextmanager
-def _registry(uri: str, depth: int, limit_bits: int, *, new: bool = False) -> Iterator[MemberRegistry]:
-    """A registry, closed at the end; one in a file must be there unless it may be new."""
-    where = StoreUri.parse(uri, MEMBERS)
-    if where.scheme == "memory":
-        raise ParameterError("store: memory:// is gone when a command has ended")
-    if where.scheme == "sqlite" and not new and not where.path.exists():
+def _registry(uri: str) -> Iterator[MemberRegistry]:
+    """A registry that is there, closed at the end."""
+    where = _kept(uri)
+    if where.scheme == "sqlite" and not where.path.exists():
         raise UnusableFile(f"{where.path}: No such file or directory")
-    with closing(open_members(uri, depth, limit_bits)) as registry:
+    with closing(open_existing_members(uri)) as registry:
         yield registry
 
 
 @contextmanager
-def _group(uri: str, depth: int, limit_bits: int, quiet: bool) -> Iterator[Group]:
+def _group(uri: str, quiet: bool) -> Iterator[Group]:
     """The group of a registry, which is closed at the end."""
-    with _registry(uri, depth, limit_bits) as registry:
+    with _registry(uri) as registry:
         with Bar("opening", hidden=quiet).running() as progress:
-            opened = Group(depth, limit_bits, registry=registry, now=time.time, progress=progress)
+            opened = Group(
+                registry.depth, registry.limit_bits, registry=registry, now=time.time, progress=progress
+            )
         yield opened
+
+
+def _kept(uri: str) -> StoreUri:
+    """A URI of something that is there when the command has ended."""
+    where = StoreUri.parse(uri, MEMBERS)
+    if where.scheme == "memory":
+        raise ParameterError("store: memory:// is gone when a command has ended")
+    return where
 
 
 def _gone(members: tuple[Membership, ...], root: int) -> Report:
@@ -297,6 +294,19 @@ def _gone(members: tuple[Membership, ...], root: int) -> Report:
     lines = [f"removed index {m.index}, commitment {numbers.hexadecimal(m.commitment)}" for m in members]
     lines = lines or ["nobody left to remove"]
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
+
+
+def _standing(registry: RegistryReader, last: int) -> list[Stay]:
+    """The members at a step, without those who are slashed and whose leaves are still to go."""
+    found: dict[int, Stay] = {}
+    for step in steps_between(registry, 0, last):
+        for event in step.events:
+            if event.change is Change.REGISTERED:
+                found[event.index] = Stay(event.index, event.commitment, event.limit, step.number)
+            else:
+                found.pop(event.index, None)
+    slashed = {slashing.commitment for slashing in registry.tail(last).slashings}
+    return [stay for stay in found.values() if stay.commitment not in slashed]
 
 
 def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:

@@ -120,15 +120,13 @@ def root(
     step: Annotated[
         int | None, typer.Option(help="Of a registry; a mirror only knows the step that it is at.")
     ] = None,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Print the root of a mirror or of a registry, for comparison."""
 
     def action() -> Report:
         if is_uri(name):
-            return root_of_registry(name, step, depth, limit_bits)
+            return root_of_registry(name, step)
         mirror = _load(Path(name), MIN_MEMBERS)
         if step is not None and step != mirror.step:
             raise ParameterError(f"--step: expected {mirror.step}, where the mirror is, got {step}")
@@ -143,8 +141,6 @@ def path(
     min_members: Annotated[
         int, typer.Option("--min-members", help="A mirror with fewer gives no path.")
     ] = MIN_MEMBERS,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Print the path of a leaf, out of a mirror.
@@ -155,7 +151,7 @@ def path(
 
     def action() -> Report:
         if is_uri(name):
-            return path_of_registry(name, index, depth, limit_bits, as_json)
+            return path_of_registry(name, index, as_json)
         return told_path(_load(Path(name), min_members).proof(index))
 
     run(action, as_json)

@@ -177,7 +177,7 @@ def bulletin_since(
     start = bisect_right(range(head.next_index), after, key=lambda index: _stay(registry, index).joined)
     leaves, removed, slashed = bytearray(), set[int](), set[int]()
     step = before
-    for step in _steps(registry, after, last):
+    for step in steps_between(registry, after, last):
         leaves += _leaves(step.columns, threads)
         removed |= _indices(step.columns, Change.REMOVED)
         slashed |= _indices(step.columns, Change.SLASHED)
@@ -202,8 +202,13 @@ def bulletin_since(
     )
 
 
-def _steps(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
-    """The steps after one of them, up to another."""
+def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
+    """Go through the steps after one of them, up to and with another.
+
+    Raises:
+        IntegrityAlarm: one is missing.
+        StoreUnavailable: the registry cannot be asked.
+    """
     while after < last:
         page = registry.steps_after(after, min(last - after, _STEPS))
         if not page:

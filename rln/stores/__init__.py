@@ -122,6 +122,27 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
     return PostgresRegistry(uri, depth, limit_bits)
 
 
+def open_existing_members(uri: str) -> MemberRegistry:
+    """Open a member registry that is there, whatever its depth and limit.
+
+    Args:
+        uri: sqlite:///path, or postgresql://.
+
+    Raises:
+        ParameterError: not such a URI.
+        StoreUnavailable: it cannot be reached, or there is none.
+    """
+    where = StoreUri.parse(uri, MEMBERS[1:])
+    if where.scheme == "sqlite":
+        from rln.stores.sqlite_members import SqliteRegistry
+
+        where.refuse_options()
+        return SqliteRegistry.existing(where.path)
+    from rln.stores.postgres_members import PostgresRegistry
+
+    return PostgresRegistry.existing(uri)
+
+
 def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
     """Open a client's message-id allocator.
 
@@ -153,4 +174,11 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
     return SqliteMessageIds(where.path)
 
 
-__all__ = ["open_async_log", "open_log", "open_mark", "open_members", "open_message_ids"]
+__all__ = [
+    "open_async_log",
+    "open_existing_members",
+    "open_log",
+    "open_mark",
+    "open_members",
+    "open_message_ids",
+]

@@ -62,7 +62,7 @@ _INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, ste
 _TAKE_OUT: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
 _SETTLE: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
 
-_REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
+REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
 _HEAD: Final = (
     "SELECT number, root, at, events, next_index, members, slashed_at FROM rln_step"
     " ORDER BY number DESC LIMIT 1"
@@ -255,7 +255,7 @@ class SqlChange(SqlReader, RegistryChange):
         Raises:
             ParameterError: they belong to others.
         """
-        found = self._session.rows(_REGISTRY)
+        found = self._session.rows(REGISTRY)
         if found != [(self._depth, self._limit_bits)]:
             depth, limit_bits = found[0] if found else (None, None)
             raise ParameterError(

@@ -13,13 +13,13 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, Self
 
 import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.members import TABLES, Row, Session, SqlChange, SqlRegistry
+from rln.stores.members import REGISTRY, TABLES, Row, Session, SqlChange, SqlRegistry
 
 PATIENCE: Final = 10
 """Seconds that one waits for a connection, and for another one's change."""
@@ -49,6 +49,33 @@ class PostgresRegistry(SqlRegistry):
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
+        self._reach(uri)
+        with self._locked("writer") as connection:
+            self._create(_PostgresSession(connection))
+        with self._reading() as session:
+            SqlChange(session, depth, limit_bits).check(_NAME)
+
+    @classmethod
+    def existing(cls, uri: str) -> Self:
+        """Open the registry that a database holds, whatever its depth and limit.
+
+        Raises:
+            ParameterError: not such a URI.
+            StoreUnavailable: the server cannot be reached, or there is no registry.
+        """
+        visitor = cls.__new__(cls)
+        visitor._reach(uri)
+        try:
+            with visitor._reading() as session:
+                found = session.rows(REGISTRY) if session.rows(_THERE)[0][0] else []
+        finally:
+            visitor.close()
+        if not found:
+            raise StoreUnavailable(f"{_NAME}: {visitor._place}: expected a registry, got none")
+        return cls(uri, *found[0])
+
+    def _reach(self, uri: str) -> None:
+        """Take the URI apart; connections come when they are needed."""
         try:
             found = conninfo.conninfo_to_dict(uri)
         except psycopg.Error:
@@ -60,10 +87,6 @@ class PostgresRegistry(SqlRegistry):
         self._closed = False
         self._connections: dict[str, _Connection] = {}
         self._start()
-        with self._locked("writer") as connection:
-            self._create(_PostgresSession(connection))
-        with self._reading() as session:
-            SqlChange(session, depth, limit_bits).check(_NAME)
 
     def __repr__(self) -> str:
         return f"PostgresRegistry({self._place!r}, depth {self._depth})"

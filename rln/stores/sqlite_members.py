@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from rln.errors import StoreUnavailable
 from rln.stores.database import Database
-from rln.stores.members import TABLES, Row, Session, SqlChange, SqlRegistry
+from rln.stores.members import REGISTRY, TABLES, Row, Session, SqlChange, SqlRegistry
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
 _FORM: Final = 1
@@ -43,6 +44,22 @@ class SqliteRegistry(SqlRegistry):
         except BaseException:
             self._database.close()
             raise
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Open the registry that a file holds, whatever its depth and limit.
+
+        Raises:
+            StoreUnavailable: no such file, or no registry in it.
+        """
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                found = connection.execute(REGISTRY).fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error
+        if found is None:
+            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none")
+        return cls(path, *found)
 
     def __repr__(self) -> str:
         return f"SqliteRegistry({str(self._database.path)!r}, depth {self._depth})"
