@@ -28,6 +28,7 @@ import rln
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 
 SOURCES = 21
+DAY = 24 * 3600
 KINDS = ("wrong epoch", "unknown root", "wrong signal", "copy", "forgery")
 
 Message = tuple[rln.RlnProof, bytes]
@@ -60,7 +61,8 @@ class Scene:
     """
 
     def __init__(self, messages: int) -> None:
-        self.clock = rln.EpochClock("flood.example", 24 * 3600)
+        noon = 12 * 3600 - time.monotonic()
+        self.clock = rln.EpochClock("flood.example", DAY, now=lambda: 20_000 * DAY + noon + time.monotonic())
         self.key = rln.setup(rln.circuit.rln(3, 16))
         self.group = rln.Group(3)
         member = rln.Identity.generate()
