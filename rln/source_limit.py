@@ -38,7 +38,8 @@ class SourceLimit:
 
     Args:
         rate: tokens that a source gets back each second.
-        burst: tokens that a bucket holds, 1 to 2^20: so many bad proofs may come at once.
+        burst: tokens that a bucket holds, 1 to 2^20: so many bad proofs may come at once, and so many proofs
+            of one source are verified by several threads at a time.
         sources: buckets that are kept. Those that must have filled up again go first; when there are still
             too many, the one that was used least recently goes.
 
