@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rln.argument import fixed_bytes, plain_bytes, whole
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
-from rln.lowlevel import hashes
+from rln.memberships import rate_commitments
 from rln.ports import RegistryReader
+from rln.registry import joiners
 from rln.scalar import SIZE
 from rln.step import Change, Events, Stay, Step
 
@@ -33,7 +34,6 @@ MAX_SIGNED_BYTES: Final = MAX_BYTES + SIGNATURE_BYTES
 
 _KEY_FILE_BYTES: Final = 1 << 12
 _STEPS: Final = 256
-_FEW: Final = 256
 _CURVE_MODULUS: Final = 2**255 - 19
 _CURVE_D: Final = -121665 * pow(121666, -1, _CURVE_MODULUS) % _CURVE_MODULUS
 
@@ -225,13 +225,9 @@ def _stay(registry: RegistryReader, index: int) -> Stay:
 
 
 def _leaves(events: Events, threads: int | None) -> bytes:
-    """The leaves of those who registered, packed."""
-    pairs = [
-        events.commitment(place) + events.limits[place].to_bytes(SIZE, "little")
-        for place, change in enumerate(events.changes)
-        if change == Change.REGISTERED
-    ]
-    return hashes.poseidon_many(b"".join(pairs), 2, threads=1 if len(pairs) < _FEW else threads)
+    """The leaves of those who registered, who come last in a step, packed."""
+    leaving = len(events) - joiners(events)
+    return rate_commitments(events.commitments[SIZE * leaving :], events.limits[leaving:], threads)
 
 
 def _indices(events: Events, change: Change) -> set[int]:
