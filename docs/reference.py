@@ -38,7 +38,9 @@ READING_ORDER = (
     "prover",
     "verifier",
     "async_verifier",
+    "source_limit",
     "verdict",
+    "evidence",
     "slashing",
     "signal",
     "share",
@@ -53,7 +55,7 @@ READING_ORDER = (
 )
 """Modules as a newcomer meets them; one that is missing here comes last."""
 
-ALSO = ("rln.ports", "rln.stores.memory")
+ALSO = ("rln.ports", "rln.stores.memory", "rln.stores.audit", "rln.integrations.logs")
 """Modules whose public names are part of the interface and are imported from there."""
 
 WIDTH = 100
