@@ -12,6 +12,7 @@ import rln
 from rln.services.sync import RegistrarKey
 from rln.stores.memory import MemoryMessageIds
 from tests.registrar import Registrar
+from tests.servers.postgres import empty_database
 from tests.story import DEPTH, LIMIT_BITS, World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
@@ -339,3 +340,17 @@ def test_json_of_every_command_is_one_object(office):
     uri, *_ = office
     for command in ("list", "root"):
         assert isinstance(json.loads(run("group", command, uri, "--json")), dict)
+
+
+def test_a_registry_on_a_server():
+    uri = empty_database()
+    assert "expected a registry, got none" in run("group", "list", uri, status=3)
+    root = run_json("group", "create", uri, *SIZE)["root"]
+    data = run_json("group", "register", uri, "--commitment", 7, "--limit", 3)
+    assert data["first_index"] == 0
+    assert run_json("group", "root", uri, "--step", 0)["root"] == root
+    assert run_json("group", "list", uri)["members"][0]["commitment"] == "7"
+    nobody = "postgresql://user:topsecret@127.0.0.1:1/none"
+    said = run_json("group", "list", nobody, status=3)
+    assert said["error"] == "StoreUnavailable"
+    assert "topsecret" not in said["message"]

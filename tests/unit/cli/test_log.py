@@ -9,6 +9,7 @@ import rln
 from rln.scalar import ORDER
 from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from tests.servers.redis import RedisServer, empty_server
 from tests.story import PERIOD, World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
@@ -178,3 +179,17 @@ def test_logs_that_no_command_can_keep(tmp_path):
     (tmp_path / "junk.db").chmod(0o600)
     error = run_json("log", "stats", f"sqlite:///{tmp_path}/junk.db", *CLOCK, status=3)
     assert error["error"] == "StoreUnavailable"
+
+
+def test_logs_on_servers(tmp_path):
+    uri = empty_server()
+    states = run_json("log", "stats", uri, *CLOCK)["epochs"].values()
+    assert all("was open at" in state for state in states)
+    RedisServer.at(uri).flushall()
+    data = run_json("log", "create", uri, *CLOCK)
+    assert (data["shares"], set(data["epochs"].values())) == (None, {"served"})
+    assert run_json("log", "purge", uri, *CLOCK)["dropped"] is None
+    assert set(run_json("log", "stats", uri, *CLOCK)["epochs"].values()) == {"served"}
+    nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
+    assert nobody["error"] == "StoreUnavailable"
+    assert "topsecret" not in nobody["message"]
