@@ -4,6 +4,8 @@
 #   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
 #                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests
 #   make engines what depends on the engine, once more on each that this machine runs but does not prefer
+#   make faults every I/O error and kill at the n-th call of the stores in files, and many images of crashes:
+#                needs strace, takes half an hour
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff, mypy, generated files
 #   make bench   the figures of this machine
@@ -16,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]')
 
-.PHONY: demo test engines cross lint bench clean
+.PHONY: demo test engines faults cross lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -31,6 +33,9 @@ ENGINES = $(BIN)/python -c "from rln.lowlevel import engine; print(*engine.suppo
 engines: $(VENV)/equipped
 	@set -e; for engine in $$($(ENGINES)); do echo "engine $$engine"; \
 	    RLN_ENGINE=$$engine $(BIN)/python -m pytest $(ENGINE_TESTS) $(PYTEST_ARGUMENTS); done
+
+faults: $(VENV)/equipped
+	RLN_EFFORT=release RLN_REQUIRE=strace $(BIN)/python -m pytest tests/faults -s $(PYTEST_ARGUMENTS)
 
 cross: $(VENV)/equipped
 	$(BIN)/python tests/native/run.py --aarch64

@@ -16,8 +16,8 @@ from tests.faults.strace import Nursery
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
 
-ROUNDS = effort(1, 400)
-SECOND_CRASHES = effort(2, 400)
+ROUNDS = effort(1, 16)
+SECOND_CRASHES = effort(1, 16)
 
 
 def record(nursery: Nursery, name: str, directory: Path, part: str = "plan") -> tuple[Recording, Told]:
