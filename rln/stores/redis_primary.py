@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.errors import StoreUnavailable
 from rln.ports import Clock
@@ -120,8 +120,8 @@ class Primary:
         self._record_key = b"rln:generation:" + tag + terms.application
         self._horizon_key = b"rln:forgotten:" + tag + terms.application
         self._tail = [pack(b"GET", self._record_key), _HEARD, _TIME]
-        # WAIT is about what its own connection wrote last, so there must be such a write, and behind it in
-        # the stream to the replicas is whatever an earlier attempt wrote on another connection. The server
+        # WAIT is promised for what its own connection wrote, so there is such a write before it; ahead of it
+        # in the stream to the replicas is whatever an earlier attempt wrote on another connection. The server
         # gives up before we do: half of our patience, in milliseconds.
         self._wait = [
             pack(b"SET", b"rln:written:" + tag + terms.application, b"", b"EX", 60),
@@ -129,6 +129,9 @@ class Primary:
         ]
         self._lock = threading.Lock()
         self._trust: Trust | None = None
+        self._closed = -math.inf
+        self._believed: tuple[bytes, float] | None = None
+        """The record that was believed last, and when that was, by the server's time."""
         self._examine_at = 0.0
         self._rests_until = 0.0
         self._reason = ""
@@ -161,7 +164,7 @@ class Primary:
             if now < self._rests_until:
                 raise StoreUnavailable(self._reason)
             try:
-                self._trust = self._examined(new)
+                self._trust = self._examined_again(new)
             except (*FAULTS, StoreUnavailable) as error:
                 self._trust = None
                 self._reason = f"nullifier log: {self.name}: {error}"
@@ -217,6 +220,7 @@ class Primary:
             if record != trust.record or Heard.of(info) != trust.heard:
                 raise StoreUnavailable("it is not the server that it was")
             self._compare_clocks(clock, before)
+            self._believed = record, microseconds(clock) / 1e6
             if write and self._terms.replicas:
                 *replies, written, acknowledged = replies
                 refuse_errors((written, acknowledged))
@@ -245,6 +249,15 @@ class Primary:
             moment = min(after, microseconds(reply) / 1e6) + self._terms.tolerated
             self._terms.bounds.close(moment)
             raise StoreUnavailable(wrong)
+
+    def _examined_again(self, new: bool) -> Trust:
+        """Examine it, twice where a connection broke: the next one may be sound."""
+        try:
+            return self._examined(new)
+        except TimeoutError:
+            raise
+        except ConnectionError:
+            return self._examined(new)
 
     def _examined(self, new: bool) -> Trust:
         with self._server.session() as session:
@@ -277,8 +290,7 @@ class Primary:
         if record is None or not record.describes(heard, self.place.shape):
             since = 0 if new and text is None else microseconds(clock)
             record = Record.begin(since, heard, self.place.shape)
-            text = record.encode()
-            writes.append(pack(b"SET", self._record_key, text))
+            writes.append(pack(b"SET", self._record_key, record.encode()))
         if horizon is not None and horizon.isdigit():
             self._terms.bounds.forget(int(horizon))
         if self._terms.bounds.forgotten > int(horizon or 0):
@@ -291,8 +303,13 @@ class Primary:
             if replies[-1] is None:
                 return None
             refuse_errors(replies[-1])
+        text = record.encode()
+        if self._believed is not None and self._believed[0] != text:
+            # Whatever the new record says: entries were lost after we believed the old one.
+            self._closed = max(self._closed, self._believed[1] + self._terms.tolerated)
+        self._believed = text, microseconds(clock) / 1e6
         opening = record.since / 1e6 + self._terms.tolerated if record.since else -math.inf
-        return Trust(text or b"", heard, max(opening, self._terms.bounds.closed))
+        return Trust(text, heard, max(opening, self._closed, self._terms.bounds.closed))
 
 
 def _own_tag(place: Place) -> int:

@@ -76,7 +76,8 @@ class Record:
         parts = (text or b"").split(b" ")
         if len(parts) != 5 or not parts[1].isdigit():
             return None
-        return cls(parts[0], int(parts[1]), *parts[2:])
+        record = cls(parts[0], int(parts[1]), *parts[2:])
+        return record if record.encode() == text else None
 
     def encode(self) -> bytes:
         """Write it."""

@@ -67,6 +67,11 @@ class RedisServer:
         self.client = redis.Redis(HOST, self.port, socket_timeout=5, protocol=2)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @staticmethod
+    def at(uri: str) -> redis.Redis:
+        """A client of the server of a URI."""
+        return redis.Redis(HOST, int(uri.rpartition(":")[2]), socket_timeout=5, protocol=2)
+
     @property
     def uri(self) -> str:
         return f"redis://{HOST}:{self.port}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -21,7 +23,7 @@ from rln.ports import NullifierLog
 from rln.share import Share
 from rln.stores import open_log, redis_log, redis_primary
 from rln.stores.redis_servers import _primaries, _watched, directory
-from rln.stores.redis_state import check_settings
+from rln.stores.redis_state import Record, check_settings
 from rln.stores.uri import StoreUri
 from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
 
@@ -112,10 +114,10 @@ def test_claims_that_overlap_are_in_order_within_a_batch(uri: Callable[[], str])
     def claim(x: int, *nullifiers: int) -> tuple[Epoch, list[Share]]:
         return now, [Share(x, 1, n) for n in nullifiers]
 
-    several = [(9, 8), (8,), (7,), (7, 6), (6,), (5, 9, 8), (4,)]
+    several = [(9, 8), (9,), (7,), (7, 6), (6,), (5, 9, 8), (4,)]
     taken = log.insert_or_get_many([claim(x, *nullifiers) for x, nullifiers in enumerate(several, 1)])
     assert taken == [
-        (), (Share(1, 1, 8),), (), (Share(3, 1, 7),), taken[4], (Share(1, 1, 9), Share(1, 1, 8)), ()
+        (), (Share(1, 1, 9),), (), (Share(3, 1, 7),), taken[4], (Share(1, 1, 9), Share(1, 1, 8)), ()
     ]  # fmt: skip
     assert taken[4] in ((), (Share(4, 1, 6),)), "the fourth may have spent 6, and was not accepted"
 
@@ -142,6 +144,24 @@ def test_of_claims_that_race_for_several_nullifiers_never_two_get_one(uri: Calla
     spent = [nullifier for claim in accepted for nullifier in claim]
     assert len(spent) == len(set(spent))
     first.close()
+
+
+def test_of_two_messages_on_the_same_nullifiers_one_gets_all_of_them(server: RedisServer) -> None:
+    logs, now = [opened(server, new=True), opened(server)], clock().current()
+    start, results = threading.Barrier(2), []
+
+    def work(log: NullifierLog, x: int, step: int) -> None:
+        for turn in range(60):
+            nullifiers = range(10 * turn, 10 * turn + 6)[::step]
+            start.wait()
+            results.append((turn, log.insert_or_get(now, [Share(x, 1, n) for n in nullifiers]) == ()))
+
+    threads = [threading.Thread(target=work, args=(log, i + 1, 1 - 2 * i)) for i, log in enumerate(logs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(turn for turn, won in results if won) == list(range(60))
 
 
 def test_what_is_none_of_ours_under_a_key_is_refused_alone(server: RedisServer) -> None:
@@ -184,7 +204,7 @@ def test_a_log_that_is_there_is_taken_up_by_others(server: RedisServer) -> None:
         opened(server, clock("example.org")).peek(now, 3)
 
 
-@pytest.mark.parametrize("text", [b"", b"nonsense", b"a b c d e", b"a -1 b 0 -"])
+@pytest.mark.parametrize("text", [b"", b"nonsense", b"a b c d e", b"a -1 b 0 -", b"a 01 b 0 -"])
 def test_a_record_that_is_none_is_a_difference(server: RedisServer, text: bytes) -> None:
     log, (now, later) = opened(server, new=True), epochs(clock())
     (key,) = server.client.keys("rln:generation:*")
@@ -229,6 +249,36 @@ def test_racing_workers_agree_on_one_record(server: RedisServer) -> None:
             thread.join()
         assert all(isinstance(answer[0], StoreUnavailable) for answer in found), found
         assert [log.peek(later, 3) for log in logs] == [None] * 6
+
+
+def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the record and the write of another one."""
+    begin, faster = Record.begin, []
+
+    def begin_later(*arguments: Any) -> Record:
+        if not faster:
+            faster.append(None)
+            faster.append(opened(server))
+        return begin(*arguments)
+
+    monkeypatch.setattr(Record, "begin", begin_later)
+    now, later = epochs(clock())
+    slower = opened(server, new=True)
+    for log in (slower, faster[1]):
+        with pytest.raises(StoreUnavailable, match="was open"):
+            log.peek(now, 3)
+        assert log.peek(later, 3) is None
+
+    def begin_never(*arguments: Any) -> Record:
+        server.client.set(server.client.keys("rln:generation:*")[0], b"something else")
+        return begin(*arguments)
+
+    monkeypatch.setattr(Record, "begin", begin_never)
+    server.client.set(server.client.keys("rln:generation:*")[0], b"something")
+    with pytest.raises(StoreUnavailable, match="others keep changing its record"):
+        opened(server)
 
 
 # ---- settings ------------------------------------------------------------------------------------------
@@ -447,9 +497,11 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     log, now = opened(server, new=True), clock().current()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
     before = {client["id"] for client in server.client.client_list()}
-    with log._lock:  # another thread may be at work while one forks
+    with log._lock:  # another thread is at work while one forks
+        log._map_until = 0.0
         child = os.fork()
         if child == 0:
+            signal.alarm(10)
             code = 1
             try:
                 taken = log.insert_or_get_many([(now, [Share(4, 5, n)]) for n in (3, 4)])

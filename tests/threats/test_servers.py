@@ -1,0 +1,324 @@
+"""F3, F4, F5: a log on servers that lose replies, entries, or themselves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.errors import StoreUnavailable
+from rln.stores import open_log, redis_log, redis_primary
+from tests.servers.proxy import Proxy
+from tests.servers.redis import (
+    HOST,
+    RedisServer,
+    empty_cluster,
+    empty_server,
+    redis_server,
+    redis_watched,
+    until,
+)
+from tests.stores.redis_worker import PATIENCE, Script, Switch, claims, epochs, own_clock, spend, worker
+from tests.story import World
+
+
+@pytest.fixture
+def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that look for another primary before every decision."""
+    monkeypatch.setattr(redis_log, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+
+
+def world_now() -> World:
+    """The story at the machine's own time: servers compare theirs with it."""
+    world = World()
+    world.clock = rln.EpochClock("story.example", 600, skew=5)
+    return world
+
+
+def rested() -> None:
+    """Wait until a primary that failed is asked again."""
+    time.sleep(PATIENCE / 4)
+
+
+@pytest.mark.parametrize("fault", ["after", "late"])
+def test_f3_a_lost_reply_is_not_a_replay(fault: str) -> None:
+    """With real proofs: valid, then a copy, then a second message on the id."""
+    world, script = world_now(), Script()
+    server = int(empty_server().rpartition(":")[2])
+    with Proxy(server, script) as proxy:
+        world.log = worker(proxy.port, world.clock, new=True)
+        identity = world.join(limit=2)
+        prover, verifier = world.prover(identity), world.verifier()
+        other = world.prover(world.join(limit=1)).prove(b"other")
+        assert verifier.submit(other, b"other") == rln.Valid()
+        first = prover.prove(b"first")
+        script.left = ["forward", fault]  # a look, and then the insert
+        assert verifier.submit(first, b"first") == rln.Valid()
+        assert script.left == []
+        script.left = [fault]
+        assert verifier.submit(first, b"first") == rln.Duplicate()
+        script.left = ["forward", fault]
+        assert verifier.submit(prover.prove(b"second"), b"second") == rln.Valid()
+        cheat = world.prover(identity).prove(b"third")
+        script.left = ["forward", fault]
+        assert isinstance(verifier.submit(cheat, b"third"), rln.RateLimitViolation)
+
+
+def test_f3_an_insert_that_nobody_heard_of_is_spent_and_serves_nobody() -> None:
+    now, _, _ = epochs()
+    server = int(empty_server().rpartition(":")[2])
+    with Proxy(server) as proxy:
+        log = worker(proxy.port, new=True)
+        proxy.fault = "after"
+        assert spend(log, now, range(20)) == 0
+        proxy.fault = "forward"
+        rested()
+        assert spend(log, now, range(20)) == 0
+
+
+def test_f4_an_emptied_server_is_noticed_by_the_same_pipeline(tmp_path: Path) -> None:
+    now, later, _ = epochs()
+    with redis_server(tmp_path) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(10)) == 10
+        server.client.flushall()
+        assert spend(log, now, range(10), x=2) == 0
+        with pytest.raises(StoreUnavailable, match="may be missing"):
+            log.peek(now, 3)
+        assert spend(log, later, range(10)) == 10
+        assert spend(worker(server.port, new=True), now, range(10), x=3) == 0
+
+
+@pytest.mark.parametrize("kept", ["everything", "nothing", "an old dump"])
+def test_f4_a_server_that_started_again_is_refused_until_the_next_epoch(tmp_path: Path, kept: str) -> None:
+    """Whatever it kept: nobody can tell whether it is everything."""
+    now, later, _ = epochs()
+    settings = {} if kept == "everything" else {"dbfilename": "dump.rdb"}
+    with redis_server(tmp_path, **settings) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(10)) == 10
+        if kept == "an old dump":
+            server.client.save()
+        assert spend(log, now, range(10, 20)) == 10
+        if kept == "everything":
+            server.client.execute_command("WAIT", 0, 0)
+            until(lambda: server.client.info("persistence")["aof_pending_bio_fsync"] == 0, "the file")
+        server.restart(appendonly="yes" if kept == "everything" else "no")
+        assert server.client.dbsize() == {"everything": 21, "nothing": 0, "an old dump": 11}[kept]
+        server.set(appendonly="yes")
+        rested()
+        if kept != "nothing":
+            # It helps little to say that all is new where something is there.
+            assert spend(worker(server.port, new=True), now, range(20), x=2) == 0
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(log, later, range(20), x=2) == 20
+
+
+def test_f4_an_empty_replica_that_is_promoted_accepts_nothing_in_that_epoch(
+    tmp_path: Path, attentive: None
+) -> None:
+    now, later, _ = epochs()
+    with redis_server(tmp_path / "first") as first, redis_server(tmp_path / "second") as second:
+        switch = Switch(first.port)
+        log = worker(switch, new=True)
+        assert spend(log, now, range(20)) == 20
+        first.stop()
+        second.client.replicaof(HOST, first.port)  # too late: it never gets anything
+        second.follow_nobody()
+        switch.port = second.port
+        assert second.client.dbsize() == 0
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(worker(switch), now, range(20), x=3) == 0
+        assert spend(log, later, range(20)) == 20
+
+
+def test_f4_what_a_stale_replica_lacks_is_not_accepted_again_by_who_has_seen_the_change(
+    tmp_path: Path, attentive: None
+) -> None:
+    """While the old primary still answers, the over-use is what the log says: limit x lost primaries."""
+    limit, members = 7, 5
+    ids = range(limit * members)
+    now, later, last = epochs()
+    with redis_server(tmp_path / "first") as first, redis_server(tmp_path / "second") as second:
+        with Proxy(first.port) as link:
+            second.follow(link.port)
+            ways = [Switch(first.port), Switch(first.port)]
+            loyal, informed = worker(ways[0], new=True), worker(ways[1])
+            assert spend(loyal, now, ids[:10]) == 10
+            first.client.execute_command("WAIT", 1, 1000)
+            link.fault = "before"
+            link.cut()
+            assert spend(loyal, now, ids[10:20]) == 10
+            until(lambda: second.client.info("replication")["master_link_status"] == "down", "the cut")
+            second.follow_nobody()
+            assert second.client.dbsize() == 11, "it lacks ten of the twenty"
+            ways[1].port = second.port
+            # In the epoch of the change: none by the one who has seen it.
+            assert spend(informed, now, ids, x=2) == 0
+            assert spend(loyal, now, ids, x=3) == len(ids) - 20
+            # In an epoch that opens while both answer: once on each.
+            assert spend(loyal, later, ids) == len(ids)
+            overuse = spend(informed, later, ids, x=2)
+            assert overuse == limit * members * 1
+            assert spend(loyal, later, ids, x=3) == spend(informed, later, ids, x=3) == 0
+            # Once everybody has seen it: exact again.
+            ways[0].port = second.port
+            assert spend(loyal, now, ids, x=4) == 0
+            assert spend(loyal, later, ids, x=4) == 0
+            assert spend(loyal, last, ids) + spend(informed, last, ids, x=2) == len(ids)
+
+
+def test_f4_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
+    tmp_path: Path, attentive: None
+) -> None:
+    limit, members = 7, 5
+    ids = range(limit * members)
+    now, later, last = epochs()
+    strict = {"min_replicas_to_write": 1}
+    with (
+        redis_server(tmp_path / "first", **strict) as first,
+        redis_server(tmp_path / "second", **strict) as second,
+        Proxy(first.port) as link,
+    ):
+        second.follow(link.port)
+        ways = [Switch(first.port), Switch(first.port)]
+        until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
+        loyal, informed = worker(ways[0], new=True, min_replicas=1), worker(ways[1], min_replicas=1)
+        until(lambda: spend(loyal, now, [time.monotonic_ns()]) == 1, "acknowledgements")
+        assert spend(loyal, now, ids[:10]) == 10
+        link.fault = "before"
+        link.cut()
+        assert spend(loyal, now, ids[10:]) == 0
+        assert spend(loyal, later, ids) == 0
+        second.follow_nobody()
+        ways[1].port = second.port
+        assert spend(informed, now, ids, x=2) == 0
+        third = RedisServer(tmp_path / "third", **strict)
+        try:
+            third.start()
+            third.follow(second.port)
+            until(
+                lambda: second.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica"
+            )
+            rested()
+            assert spend(informed, now, ids, x=2) == 0
+            until(lambda: spend(informed, later, [time.monotonic_ns()]) == 1, "acknowledgements")
+            assert spend(informed, now, ids, x=2) == 0
+            assert spend(informed, later, ids, x=2) == len(ids)
+            assert spend(loyal, later, ids, x=3) + spend(loyal, last, ids) == 0
+        finally:
+            third.stop()
+
+
+def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_path: Path) -> None:
+    """The write went through a connection that broke; the one that asks again has written nothing itself."""
+    now, _, _ = epochs()
+    strict = {"min_replicas_to_write": 1}
+    script = Script()
+    with (
+        redis_server(tmp_path / "first", **strict) as first,
+        redis_server(tmp_path / "second", **strict) as second,
+        Proxy(first.port) as link,
+        Proxy(first.port, script) as way,
+    ):
+        second.follow(link.port)
+        until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
+        log = worker(way.port, new=True, min_replicas=1)
+        until(lambda: spend(log, now, [time.monotonic_ns()]) == 1, "acknowledgements")
+        link.fault = "blackhole"  # its acknowledgements are lost
+        script.left = ["after"]
+        (unsure,) = log.insert_or_get_many(claims(now, [3]))
+        assert isinstance(unsure, StoreUnavailable)
+        assert "expected 1 replicas to have it, got 0" in str(unsure)
+        link.fault = "forward"
+        rested()
+        until(lambda: spend(log, now, [time.monotonic_ns()]) == 1, "acknowledgements again")
+        assert spend(log, now, [3], x=2) == 0
+
+
+def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: None) -> None:
+    now, later, _ = epochs()
+    with redis_watched(tmp_path, count=3) as (sentinels, first, second):
+        log = open_log(sentinels.uri, own_clock(), new=True)
+        assert spend(log, now, range(20)) == 20
+        first.stop()
+        assert spend(log, now, range(20), x=2) == 0
+        until(lambda: second.client.info("replication")["role"] == "master", "another primary")
+        until(lambda: spend(log, later, [time.monotonic_ns()]) == 1, "a log that has seen it")
+        assert repr(log) == f"RedisNullifierLog(127.0.0.1:{second.port})"
+        assert spend(log, now, range(20), x=2) == 0
+        assert spend(open_log(sentinels.uri, own_clock(), new=True), now, range(20), x=2) == 0
+        assert spend(log, later, range(20)) == 20
+        first.start()  # as the primary that it believes it is, with all that it knew
+        assert spend(log, later, range(20), x=2) == 0
+
+
+def test_f5_eviction_that_begins_while_it_runs(tmp_path: Path) -> None:
+    """Policy and memory are changed between two examinations, and entries are really evicted."""
+    now, later, _ = epochs()
+    with redis_server(tmp_path) as server:
+        log = worker(server.port, new=True)
+        assert spend(log, now, range(2000)) == 2000
+        server.set(maxmemory_policy="allkeys-random")
+        server.set(maxmemory=server.client.info("memory")["used_memory"] - 100_000)
+        total = 2000
+        for x in range(2, 12):
+            total += spend(log, now, range(2000), x=x)
+        assert server.client.info("stats")["evicted_keys"] > 100
+        assert total == 2000
+        server.set(maxmemory=0, maxmemory_policy="noeviction")
+        rested()
+        assert spend(log, now, range(2000), x=12) == 0
+        assert spend(worker(server.port), now, range(2000), x=12) == 0
+        assert spend(log, later, range(2000)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"maxmemory_policy": "allkeys-lru"}, "maxmemory-policy"),
+        ({"maxmemory_policy": "volatile-ttl"}, "maxmemory-policy"),
+        ({"appendonly": "no"}, "appendonly"),
+        ({"appendonly": "no", "save": "60 1"}, "appendonly"),
+        ({"appendfsync": "no"}, "appendfsync"),
+    ],
+)
+def test_f5_settings_that_lose_entries_are_refused_by_name(
+    tmp_path: Path, settings: dict[str, str], named: str
+) -> None:
+    with redis_server(tmp_path, **settings) as server:
+        with pytest.raises(StoreUnavailable, match=f"{named}: expected "):
+            open_log(server.uri, own_clock(), new=True)
+        server.set(maxmemory_policy="noeviction", appendonly="yes", appendfsync="always")
+        assert spend(open_log(server.uri, own_clock(), new=True), epochs()[0], range(3)) == 3
+
+
+@pytest.mark.parametrize(("skew", "gaps"), [(0, (0, 0)), (20.5, (0, 0)), (7, (3, 2))])
+def test_f5_an_entry_outlives_every_moment_in_which_its_epoch_is_acceptable(
+    skew: float, gaps: tuple[int, int]
+) -> None:
+    uri = empty_server()
+    clock = rln.EpochClock("example.com", 60, skew=skew, past_gap=gaps[0], future_gap=gaps[1])
+    log, now = open_log(uri, clock, new=True), time.time()
+    client = RedisServer.at(uri)
+    for number, epoch in enumerate(clock.acceptable()):
+        assert spend(log, epoch, [number]) == 1
+        last = epoch.end + skew + gaps[0] * 60  # afterwards it is acceptable never again
+        (key,) = [key for key in client.keys("rln:*") if b"{" not in key]
+        assert now + client.ttl(key) >= last + 59 - 1
+        client.delete(key)
+
+
+def test_f5_entries_of_one_epoch_spread_over_a_cluster_and_keep_apart() -> None:
+    """The slot comes from the nullifier; services with other names or periods have other keys."""
+    uri = empty_cluster()
+    clock = own_clock()
+    log, now = open_log(uri, clock, new=True), clock.current()
+    assert spend(log, now, range(300)) == 300
+    counts = [RedisServer.at(node).dbsize() for node in uri.removeprefix("redis+cluster://").split(",")]
+    assert sum(counts) == 300 + 3 and min(counts) > 60
+    for other in (rln.EpochClock("example.org", 60), rln.EpochClock("example.com", 61)):
+        assert spend(log, other.current(), range(300)) == 300
