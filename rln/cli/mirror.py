@@ -95,7 +95,7 @@ def follow(
     """Lead a mirror on through the bulletins of a directory as they appear, until SIGINT or SIGTERM.
 
     A bulletin that contradicts the mirror, rightly signed, ends it with status 1: then the registrar shows
-    different groups to different people. With --once a file that is no bulletin does, too.
+    different groups to different people. With --once a file that is no bulletin, or a missing one, does, too.
     """
 
     def action() -> Report:
@@ -109,8 +109,11 @@ def follow(
                 if once or ended.wait(every):
                     break
         refused = {str(path): reason for path, reason in sorted(board.refused.items())}
-        report = _told(mirror, {"applied": applied, "refused": refused, "file": str(into)}, 0)
-        return Report(report.data, report.text, REFUSED if once and refused else 0)
+        gap = board.newest if board.newest > mirror.step else None
+        more = {"applied": applied, "newest": board.newest, "refused": refused, "file": str(into)}
+        report = _told(mirror, more, 0)
+        text = report.text if gap is None else f"{report.text}\n{_gap(mirror, board)}"
+        return Report(report.data, text, REFUSED if once and (refused or gap) else 0)
 
     run(action, as_json)
 
@@ -174,7 +177,7 @@ def _take(file: Path, public_key: bytes, mirror: Mirror) -> bool:
 
 def _look(board: Board, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
     """Look at a directory once, keep the mirror when it went on, and say what is new."""
-    before, refused, applied = mirror.step, set(board.refused.items()), 0
+    before, refused, newest, applied = mirror.step, set(board.refused.items()), board.newest, 0
     try:
         with naming(directory):
             applied = len(board.look())
@@ -187,7 +190,13 @@ def _look(board: Board, directory: Path, mirror: Mirror, into: Path, quiet: bool
     for file, reason in sorted(set(board.refused.items()) - refused):
         if not quiet:
             typer.echo(f"refused {file}: {reason}", err=True)
+    if board.newest > max(newest, mirror.step) and not quiet:
+        typer.echo(_gap(mirror, board), err=True)
     return applied
+
+
+def _gap(mirror: Mirror, board: Board) -> str:
+    return f"no bulletin continues from step {mirror.step}; others go to step {board.newest}"
 
 
 @contextmanager

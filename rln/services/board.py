@@ -53,6 +53,11 @@ class Board:
         self._looked: dict[Path, tuple[int, int]] = {}
         self._known: dict[Path, _Known] = {}
 
+    @property
+    def newest(self) -> int:
+        """The newest step that a bulletin leads to; above the mirror's where one in between is missing."""
+        return max((known.last for known in self._known.values()), default=0)
+
     def look(self) -> list[Path]:
         """Look once, and return the files that were applied, in order.
 

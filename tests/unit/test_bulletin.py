@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rln.bulletin import _HEADER, FORMAT, MAGIC, Bulletin
 from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
@@ -106,6 +108,42 @@ def test_a_bulletin_has_a_largest_size(monkeypatch):
         PLAIN.encode()
     with pytest.raises(EncodingError, match="expected"):
         Bulletin.decode(data)
+
+
+@given(
+    after=st.integers(0, 2**62),
+    more=st.integers(1, 2**62),
+    roots=st.tuples(st.integers(1, ORDER - 1), st.integers(1, ORDER - 1)),
+    at=st.integers(0, 2**63 - 1),
+    leaves=st.lists(st.integers(0, ORDER - 1), max_size=5),
+    gone=st.sets(st.integers(0, 10)),
+)
+def test_every_bulletin_is_read_as_it_was_written(after, more, roots, at, leaves, gone):
+    bulletin = Bulletin(
+        depth=4,
+        limit_bits=16,
+        after=after,
+        last=after + more,
+        before=roots[0],
+        root=roots[1],
+        at=at,
+        start=11,
+        leaves=b"".join(leaf.to_bytes(32, "little") for leaf in leaves),
+        gone=tuple(sorted(gone)),
+    )
+    assert Bulletin.decode(bulletin.encode()) == bulletin
+
+
+@given(place=st.integers(0, len(PLAIN.encode()) - 1), value=st.integers(0, 255))
+def test_what_is_read_is_written_the_same(place, value):
+    """No two encodings of one bulletin."""
+    data = PLAIN.encode()
+    changed = data[:place] + bytes([value]) + data[place + 1 :]
+    try:
+        read = Bulletin.decode(changed)
+    except InputError:
+        return
+    assert read.encode() == changed
 
 
 def test_the_first_bytes_say_what_it_is():

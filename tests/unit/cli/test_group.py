@@ -281,6 +281,17 @@ def test_follow_looks_once(office):
     (folder / "board" / "junk.bulletin").write_bytes(b"junk")
     data = run_json(*arguments, *SIZE, "--once", status=1)
     assert list(data["refused"]) == [str(folder / "board" / "junk.bulletin")]
+    (folder / "board" / "junk.bulletin").unlink()
+    (folder / "board" / "000000000000-000000000001.bulletin").rename(folder / "kept")
+    (folder / "group.mirror").unlink()
+    run("group", "register", uri, "--commitment", 7, "--limit", 3)
+    out = ("--key", folder / "registrar.pem", "--out", folder / "board" / "late.bulletin", "--after", 1)
+    run("group", "export", uri, *out)
+    said = run(*arguments, *SIZE, "--once", status=1)
+    assert "no bulletin continues from step 0; others go to step 2" in said
+    (folder / "kept").rename(folder / "board" / "early.bulletin")
+    data = run_json(*arguments, *SIZE, "--once")
+    assert (data["applied"], data["step"], data["newest"]) == (2, 2, 2)
     assert "No such file" in run(
         "group", "follow", folder / "none", "--into", folder / "m", "--public-key", public, status=2
     )
