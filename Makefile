@@ -6,6 +6,7 @@
 #   make engines what depends on the engine, once more on each that this machine runs but does not prefer
 #   make faults every I/O error and kill at the n-th call of the stores in files, and many images of crashes:
 #                needs strace, takes half an hour
+#   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff, mypy, generated files
 #   make bench   the figures of this machine
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]')
 
-.PHONY: demo test engines faults cross lint bench clean
+.PHONY: demo test engines faults cross hammer lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -39,6 +40,9 @@ faults: $(VENV)/equipped
 
 cross: $(VENV)/equipped
 	$(BIN)/python tests/native/run.py --aarch64
+
+hammer: $(VENV)/equipped
+	RLN_EFFORT=release $(BIN)/python -m pytest tests/exactness -rP $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/equipped
 	$(BIN)/ruff check .

@@ -5,21 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.effort import RELEASE
+from tests.servers.redis import empty_cluster, empty_server, empty_watched
 
-Request = pytest.FixtureRequest
+Place = Callable[[Path], str]
+"""Takes a directory of its own, which is there and empty."""
 
 
-def memory(request: Request, folder: Path) -> str:
+def memory(folder: Path) -> str:
     return "memory://"
 
 
-def sqlite(request: Request, folder: Path) -> str:
+def sqlite(folder: Path) -> str:
     return f"sqlite:///{folder.absolute()}/log.db"
 
 
-LOGS: dict[str, Callable[[Request, Path], str]] = {"memory": memory, "sqlite": sqlite}
+def redis(folder: Path) -> str:
+    return empty_server()
+
+
+def sentinel(folder: Path) -> str:
+    return empty_watched()
+
+
+def cluster(folder: Path) -> str:
+    return empty_cluster()
+
+
+SHARED: dict[str, Place] = {"sqlite": sqlite, "redis": redis}
+"""Those that several processes can use at once."""
+
+if RELEASE:
+    SHARED |= {"sentinel": sentinel, "cluster": cluster}
+
+LOGS: dict[str, Place] = {"memory": memory, **SHARED}
 """All of them."""
 
-SHARED = {name: place for name, place in LOGS.items() if name != "memory"}
-"""Those that several processes can use at once."""
+WHOLE = ("memory", "sqlite")
+"""Those that keep nothing of a message with several ids when one of them was taken."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from itertools import permutations
 
 import rln
 from rln.errors import InputError, InvalidProof, StoreUnavailable
@@ -89,10 +90,11 @@ class _Model:
     """One verifier without haste.
 
     Attributes:
-        stays: what was new of a refused message stays in the log; a log may do either.
+        stays: shares are inserted one by one in this order of ids, up to the first that is taken, and stay;
+            empty: all of a message's shares or none.
     """
 
-    stays: bool
+    stays: tuple[int, ...]
     log: dict[tuple[int, int], bytes] = field(default_factory=dict)
     forgotten: bool = False
     retired: bool = False
@@ -116,25 +118,27 @@ class _Model:
         if one.forged:
             return "bad proof"
         taken = [signal for signal in known if signal is not None]
-        if self.stays or not taken:
-            for key in keys:
-                self.log.setdefault(key, one.signal)
+        for message_id in one.ids if not taken else [i for i in self.stays if i in one.ids]:
+            if (one.member, message_id) in self.log:
+                break
+            self.log[one.member, message_id] = one.signal
         if not taken:
             return "valid"
         return f"violation {one.member}" if any(signal != one.signal for signal in taken) else "duplicate"
 
 
 @cache
-def serial_outcomes(scene: Scene, whole: bool = False) -> frozenset[Outcome]:
+def serial_outcomes(scene: Scene, whole: bool = False, partly: bool = False) -> frozenset[Outcome]:
     """What may become of a scene: the model's outcomes in all orders of single operations.
 
     Args:
         scene: the programs.
         whole: nothing comes between the messages of a batch.
+        partly: what was new of a refused message may stay in the log, as the contract allows.
     """
     outcomes = set()
     for order in merges([len(program if whole else _flat(program)) for program in scene.programs]):
-        for stays in (False, True):
+        for stays in (*permutations(range(SLOTS)), ()) if partly else ((),):
             model = _Model(stays)
             for one in scene.before:
                 model.serve(one)
@@ -226,25 +230,31 @@ class SteppedLog(NullifierLog):
 
 _PLAIN = {slots: StubKey(slots) for slots in (None, SLOTS)}
 _FORGER = {slots: StubKey(slots, secret=b"forger") for slots in (None, SLOTS)}
-PERIOD = 3600
 
 
 class Arena:
     """Workers with a verifier each, who share a log and the roots.
 
     Args:
-        open_log: opens the log on a clock.
+        open_log: opens a new log on a clock.
         renew: a new log for each scene; otherwise each has members of its own in the same one.
+        partly: whether the log may keep shares of refused messages.
         workers: how many.
     """
 
-    def __init__(self, open_log: Callable[[rln.EpochClock], NullifierLog], renew: bool, workers: int) -> None:
-        self._now = 1_700_000_000.0
-        self.clock = rln.EpochClock("scenes.example", PERIOD, now=lambda: self._now)
+    def __init__(
+        self,
+        open_log: Callable[[rln.EpochClock], NullifierLog],
+        renew: bool = True,
+        partly: bool = False,
+        workers: int = 2,
+    ) -> None:
+        self.partly = partly
+        self.clock = rln.EpochClock("scenes.example", 3600, past_gap=1)
+        self.epoch = self.clock.current()
         self._open, self._renew = open_log, renew
         self.log = SteppedLog(open_log(self.clock))
-        self.roots = SteppedRoots()
-        self.turns = Turns(workers)
+        self._roots, self._turns = SteppedRoots(), Turns(workers)
         self._members = members([LIMIT, LIMIT], ROOT)
         self._played, self._forgot = 0, False
         self._made: dict[tuple[Send, int | None], tuple[AnyProof, bytes]] = {}
@@ -253,29 +263,32 @@ class Arena:
         }
 
     def _verifier(self, key: SteppedKey) -> rln.Verifier:
-        return rln.Verifier(key, roots=self.roots, log=self.log, clock=self.clock, threads=1)
+        return rln.Verifier(key, roots=self._roots, log=self.log, clock=self.clock, threads=1)
+
+    def close(self) -> None:
+        self._turns.close()
+        self.log.close()
 
     def play(self, scene: Scene, word: Word) -> tuple[Outcome, list[int]]:
         """Run a scene in the order of a word; return what became of it, and whose turns were taken."""
-        self._played += 1
-        if self._renew:
+        if self._renew or self._forgot:
+            self.log.close()
             self.log.inner = self._open(self.clock)
-        else:
-            self._members = members([LIMIT, LIMIT], ROOT, 2 * self._played)
+        if not self._renew:
             self._made.clear()
-        if self._forgot and not self._renew:
-            self._now += PERIOD
+            self._members = members([LIMIT, LIMIT], ROOT, 2 * self._played)
+        self._played += 1
         self._forgot = False
-        self.roots.renew()
-        slots = scene.slots
+        self._roots.renew()
         _second_look.due = False
+        slots = scene.slots
         for one in scene.before:
             self._serve(self._verifiers[slots][0], one, slots)
         programs = [
             partial(self._run, verifier, program, slots)
             for verifier, program in zip(self._verifiers[slots], scene.programs, strict=False)
         ]
-        ends, taken = self.turns.run(programs, word)
+        ends, taken = self._turns.run(programs, word)
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
@@ -283,9 +296,8 @@ class Arena:
 
     def winner(self, member: int, message_id: int) -> int | None:
         """The x that the log has for a slot of the last scene."""
-        epoch = self.clock.current()
-        share = self._members[member].identity.share(1, epoch.external_nullifier, message_id)
-        known = self.log.inner.peek(epoch, share.nullifier or 0)
+        share = self._members[member].identity.share(1, self.epoch.external_nullifier, message_id)
+        known = self.log.inner.peek(self.epoch, share.nullifier or 0)
         return None if known is None else known.x
 
     def _run(
@@ -301,11 +313,11 @@ class Arena:
 
     def _serve(self, verifier: rln.Verifier, one: Operation, slots: int | None) -> list[str]:
         if isinstance(one, Forget):
-            self.log.forget(self.clock.current().end)
+            self.log.forget(self.epoch.end)
             self._forgot = True
             return []
         if isinstance(one, Slash):
-            self.roots.retire()
+            self._roots.retire()
             return []
         if isinstance(one, Batch):
             return [
@@ -323,7 +335,7 @@ class Arena:
         return self._made[one, slots]
 
     def _prove(self, one: Send, slots: int | None) -> AnyProof:
-        member, epoch, key = self._members[one.member], self.clock.current(), _PLAIN[slots]
+        member, epoch, key = self._members[one.member], self.epoch, _PLAIN[slots]
         values = list(member.values(epoch, one.ids, one.signal, key.public_inputs))
         if one.forged == "other":
             values[0] = (values[0] + 1) % ORDER

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import rln
 from rln.errors import Reason
+from rln.proof import AnyProof
 from rln.scalar import ORDER
 
 GENUINE, OTHER_VALUES, SAME_VALUES, OTHER_SIGNAL = range(4)
@@ -46,13 +47,14 @@ class Attempt:
     """One thing that is sent.
 
     Attributes:
-        slot: number of the member's message id among all slots; -1 where nobody proved.
+        slot: number of the member's message id among all slots; -1 where nobody proved. Messages with several
+            ids that all meet one another are one slot.
         proof, signal: what is sent.
         kind: GENUINE and so on.
     """
 
     slot: int
-    proof: rln.RlnProof
+    proof: AnyProof
     signal: bytes
     kind: int = GENUINE
 
@@ -125,6 +127,7 @@ def _first(maker: Maker, member: int, slot: int, message_id: int) -> Attempt:
 def _more(proven: Attempt, member: int, maker: Maker, draw: random.Random) -> Attempt:
     """A copy of what a member proved, or a forgery made from it."""
     proof, choice = proven.proof, draw.randrange(9)
+    assert isinstance(proof, rln.RlnProof)
     if choice <= 1:
         return proven
     if choice <= 4:

@@ -1,0 +1,153 @@
+"""Exactly once, whoever races and whoever dies: rows F1 and F2. Campaigns of both are in tests/exactness."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.ports import Claim, NullifierLog, Taken
+from rln.stores import open_log
+from tests.exactness.crew import in_processes
+from tests.exactness.hammer import stub_hammer
+from tests.exactness.places import LOGS, SHARED
+from tests.exactness.stub import StubKey, members
+from tests.exactness.traffic import End
+
+CLOCK = rln.EpochClock("exactness.example", 3600, past_gap=1)
+
+
+class Passing(NullifierLog):
+    """Passes everything on to another log."""
+
+    def __init__(self, inner: NullifierLog) -> None:
+        self._inner = inner
+
+    def peek_many(
+        self, keys: Sequence[tuple[rln.Epoch, int]]
+    ) -> list[rln.Share | rln.StoreUnavailable | None]:
+        return self._inner.peek_many(keys)
+
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
+        return self._inner.insert_or_get_many(claims)
+
+    def forget(self, before: int) -> None:
+        self._inner.forget(before)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+# ---- F1 ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", LOGS)
+def test_f1_four_workers_accept_exactly_the_limit(place: str, tmp_path: Path) -> None:
+    ends, _ = stub_hammer(1, (1, 2, 7) * 10).strike(LOGS[place](tmp_path))
+    assert all(ends[end] for end in End)
+
+
+@pytest.mark.parametrize("place", SHARED)
+def test_f1_of_four_messages_on_one_id_that_all_passed_the_look_one_is_served(
+    place: str, tmp_path: Path
+) -> None:
+    """All four have seen that nobody was there before any of them inserts."""
+    key, member, epoch = StubKey(), members([1])[0], CLOCK.current()
+    uri = LOGS[place](tmp_path)
+    open_log(uri, CLOCK, new=True).close()
+    looked = [os.eventfd(0, os.EFD_SEMAPHORE) for _ in range(4)]
+
+    class Waiting(Passing):
+        """Inserts once all four have looked."""
+
+        def __init__(self, inner: NullifierLog, number: int) -> None:
+            super().__init__(inner)
+            self._number = number
+
+        def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
+            for event in looked:
+                os.eventfd_write(event, 1)
+            for _ in range(4):
+                os.eventfd_read(looked[self._number])
+            return self._inner.insert_or_get_many(claims)
+
+    def work(number: int) -> str:
+        text = b"%d" % number
+        log = Waiting(open_log(uri, CLOCK), number)
+        verifier = rln.Verifier(key, roots=[17], log=log, clock=CLOCK)
+        verdict = verifier.submit(member.message(key, epoch, (0,), text), text)
+        if isinstance(verdict, rln.RateLimitViolation):
+            return str(verdict.identity_secret.reveal())
+        return type(verdict).__name__
+
+    assert sorted(in_processes(4, work)) == sorted(["Valid", *[str(member.secret)] * 3])
+    for event in looked:
+        os.close(event)
+
+
+# ---- F2 ---------------------------------------------------------------------------------------------
+
+BEFORE, AFTER, ANSWERED = "before the insert", "between insert and answer", "after the answer"
+
+
+class Deadly(Passing):
+    """Kills its process at one moment, as a power cut of the machine would."""
+
+    def __init__(self, inner: NullifierLog, moment: str) -> None:
+        super().__init__(inner)
+        self._moment = moment
+
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
+        self._die(BEFORE)
+        taken = self._inner.insert_or_get_many(claims)
+        self._die(AFTER)
+        return taken
+
+    def _die(self, moment: str) -> None:
+        if moment == self._moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(work: Callable[[], object]) -> bool:
+    """Run something in a process of its own; tell whether it was killed."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("many", [False, True], ids=["alone", "in a batch"])
+@pytest.mark.parametrize(
+    ("moment", "calls"), [(BEFORE, 1), (AFTER, 0), (ANSWERED, 1)], ids=[BEFORE, AFTER, ANSWERED]
+)
+@pytest.mark.parametrize("place", SHARED)
+def test_f2_whenever_a_worker_dies_the_backend_is_called_at_most_once(
+    place: str, moment: str, calls: int, many: bool, tmp_path: Path
+) -> None:
+    """A retry of a slot that was spent without an answer is a copy: at most once, not exactly once."""
+    key, uri, served = StubKey(), LOGS[place](tmp_path), tmp_path / "served"
+    open_log(uri, CLOCK, new=True).close()
+    served.touch()
+    message = members([1])[0].message(key, CLOCK.current(), (0,), b"a"), b"a"
+    other = members([1, 1])[1].message(key, CLOCK.current(), (0,), b"b"), b"b"
+
+    def serve(moment: str) -> rln.Verdict:
+        verifier = rln.Verifier(key, roots=[17], log=Deadly(open_log(uri, CLOCK), moment), clock=CLOCK)
+        verdict = verifier.submit_many([message, other])[0] if many else verifier.submit(*message)
+        if isinstance(verdict, rln.Valid):  # the backend
+            with served.open("a") as file:
+                file.write("call\n")
+        return verdict
+
+    assert killed(lambda: serve(moment)) is (moment != ANSWERED)
+    assert served.read_text().count("call") == (moment == ANSWERED)
+    assert serve("never") == (rln.Valid() if moment == BEFORE else rln.Duplicate())
+    assert [serve("never") for _ in range(3)] == [rln.Duplicate()] * 3
+    assert served.read_text().count("call") == calls
