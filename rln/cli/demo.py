@@ -1,10 +1,13 @@
-"""`rln demo`: the story on one screen: a key, members, a message, a copy, too many messages, a slashing."""
+"""`rln demo`: the story on one screen: a key, members, messages, a restart, one too many, a slashing."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, TypeVar
 
 import typer
@@ -16,11 +19,14 @@ from rln.cli.numbers import hexadecimal
 from rln.cli.report import REFUSED, AsJson, Bar, Report, run
 from rln.epoch import EpochClock
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
-from rln.group import Group
 from rln.identity import Identity
 from rln.lowlevel import engine
+from rln.ports import MessageIdAllocator
+from rln.proof import AnyProof
 from rln.prover import Prover
-from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from rln.stores import open_log, open_message_ids
+from rln.stores.groups import close_group, open_group
+from rln.stores.memory import MemoryMessageIds
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier
 
@@ -54,7 +60,7 @@ def demo(
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story with real times: register, prove, verify, overspend, slash."""
+    """Tell the whole story with real times: register, prove, verify, overspend, restart, slash."""
 
     def action() -> Report:
         story = _Story(Console(quiet=as_json, highlight=False))
@@ -92,64 +98,140 @@ def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[
     # The clock stands still, so that no epoch ends in the middle of the story.
     now = time.time()
     clock = EpochClock("rln-demo.example", 60, now=lambda: now)
-    group, log = Group(depth), MemoryNullifierLog()
-    others = min(_MEMBERS, (1 << depth) - 2)
+    with TemporaryDirectory(prefix="rln-demo-") as folder:
+        stage = _Stage(Path(folder), depth, key, clock, threads)
+        try:
+            return _play(story, stage)
+        finally:
+            stage.close()
+
+
+def _play(story: _Story, stage: _Stage) -> tuple[int, int]:
+    others = min(_MEMBERS, (1 << stage.depth) - 2)
     story.step(
         f"register {others} members",
-        lambda: group.register_many([(i + 1, _LIMIT) for i in range(others)]),
+        lambda: stage.group.register_many([(i + 1, _LIMIT) for i in range(others)]),
         lambda made: f"{len(made)} leaves",
     )
     alice, mallory = Identity.generate(), Identity.generate()
     story.step(
         "Alice and Mallory join",
-        lambda: group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
+        lambda: stage.group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
         lambda _: f"{_LIMIT} messages a minute each",
     )
-    verifier = Verifier(
-        key.verifying_key, roots=group.roots, log=log, clock=clock, was_member=group.was_member
-    )
-
-    def prover(identity: Identity) -> Prover:
-        member = group.membership(identity.commitment)
-        return Prover(
-            identity, member, key, ids=MemoryMessageIds(), clock=clock, threads=threads
-        )
-
-    first = prover(alice)
+    first = stage.prover(alice)
     hello = story.step(
         "Alice proves", lambda: first.prove(b"hello"), lambda made: f"{len(made.encode())} bytes"
     )
-    story.step("the provider verifies", lambda: verifier.submit(hello, b"hello"), _say(Valid))
-    story.step("somebody sends the same again", lambda: verifier.submit(hello, b"hello"), _say(Duplicate))
-    story.step("somebody changes the signal", lambda: verifier.submit(hello, b"hell"), _say(Invalid))
+    stage.submit(story, "the provider verifies", hello, b"hello", Valid)
+    stage.submit(story, "somebody sends the same again", hello, b"hello", Duplicate)
+    stage.submit(story, "somebody changes the signal", hello, b"hell", Invalid)
 
-    honest = prover(mallory)
-    spam = [
-        story.step(f"Mallory proves, message {i + 1}", lambda: honest.prove(b"buy"))
-        for i in range(_LIMIT - 1)
-    ]
-    spam.append(story.step(f"Mallory proves, message {_LIMIT}", lambda: honest.prove(b"buy now")))
+    honest = stage.prover(mallory)
     signals = [b"buy"] * (_LIMIT - 1) + [b"buy now"]
-    messages = list(zip(spam, signals, strict=True))
+    spam = [
+        (story.step(f"Mallory proves, message {i + 1}", partial(honest.prove, signal)), signal)
+        for i, signal in enumerate(signals)
+    ]
     story.step(
         f"the provider verifies {_LIMIT} in one batch",
-        lambda: verifier.submit_many(messages),
+        lambda: stage.verifier.submit_many(spam),
         lambda made: ", ".join(_say(Valid)(verdict) for verdict in made),
     )
     story.step("one more: her own prover refuses", lambda: _refusal(honest), lambda made: made)
-    cheating = prover(mallory)
-    over = story.step("she resets her counter and proves", lambda: cheating.prove(b"buy cheap"))
-    caught = story.step(
-        "the provider verifies", lambda: verifier.submit(over, b"buy cheap"), _say(RateLimitViolation)
+
+    root = stage.group.root
+    story.step("provider and members start again", stage.restart, lambda made: f"{made} members, from files")
+    if stage.group.root != root:
+        raise IntegrityAlarm("demo: expected the root of before the restart")
+    again = story.step(
+        "Alice asks for what she sent",
+        lambda: stage.prover(alice).again(b"hello"),
+        lambda made: "the same bytes" if made == hello else "OTHER BYTES",
     )
+    if again != hello:
+        raise IntegrityAlarm("demo: expected the message of before the restart")
+    stage.submit(story, "somebody sends it once more", hello, b"hello", Duplicate)
+    honest = stage.prover(mallory)
+    story.step("Mallory's prover still refuses", lambda: _refusal(honest), lambda made: made)
+
+    cheating = stage.prover(mallory, MemoryMessageIds())
+    over = story.step("she forgets her counter and proves", lambda: cheating.prove(b"buy cheap"))
+    caught = stage.submit(story, "the provider verifies", over, b"buy cheap", RateLimitViolation)
     if not isinstance(caught, RateLimitViolation):
         raise IntegrityAlarm("demo: expected a rate limit violation")
     secret = caught.identity_secret
-    story.step("slash", lambda: group.slash(secret), lambda made: f"{len(made)} leaf removed")
-    story.step(
-        "she tries once more", lambda: verifier.submit(over, b"buy cheap"), _say(Invalid, Reason.UNKNOWN_ROOT)
-    )
+    story.step("slash", lambda: stage.group.slash(secret), lambda made: f"{len(made)} leaf removed")
+    stage.submit(story, "she tries once more", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
     return mallory.commitment, secret.commitment
+
+
+class _Stage:
+    """Provider and members with all that they remember, in files of a folder.
+
+    Args:
+        folder: for the files.
+        depth: of the membership tree.
+        key: for all members.
+        clock: of everybody.
+        threads: for a proof.
+    """
+
+    def __init__(
+        self, folder: Path, depth: int, key: keys.ProvingKey, clock: EpochClock, threads: int | None
+    ) -> None:
+        self.depth = depth
+        self._folder = folder
+        self._key = key
+        self._clock = clock
+        self._threads = threads
+        self._open(new=True)
+
+    def _open(self, new: bool) -> None:
+        self.group = open_group(
+            f"sqlite:///{self._folder}/members.db", self.depth, now=self._clock.now, threads=self._threads
+        )
+        self._log = open_log(f"sqlite:///{self._folder}/log.db", self._clock, new=new)
+        self._ids = open_message_ids(f"sqlite:///{self._folder}/ids.db")
+        self.verifier = Verifier(
+            self._key.verifying_key,
+            roots=self.group.roots,
+            log=self._log,
+            clock=self._clock,
+            was_member=self.group.was_member,
+        )
+
+    def close(self) -> None:
+        """Let go of all files."""
+        close_group(self.group)
+        self._log.close()
+        self._ids.close()
+
+    def restart(self) -> int:
+        """Forget everything that is not in a file; the number of members afterwards."""
+        self.close()
+        self._open(new=False)
+        return len(self.group)
+
+    def prover(self, identity: Identity, ids: MessageIdAllocator | None = None) -> Prover:
+        """A prover with the counter in the file, or with one that remembers nothing."""
+        self._ids.introduce(identity.commitment)
+        member = self.group.membership(identity.commitment)
+        return Prover(
+            identity, member, self._key, ids=ids or self._ids, clock=self._clock, threads=self._threads
+        )
+
+    def submit(
+        self,
+        story: _Story,
+        what: str,
+        proof: AnyProof,
+        signal: bytes,
+        expected: type[Verdict],
+        reason: Reason | None = None,
+    ) -> Verdict:
+        """Judge a message as a step of the story, and insist on the verdict."""
+        return story.step(what, lambda: self.verifier.submit(proof, signal), _say(expected, reason))
 
 
 def _refusal(prover: Prover) -> str:

@@ -16,8 +16,15 @@ def test_demo_ends_with_the_spammers_commitment():
         "INVALID, unknown root",
     ):
         assert verdict in words
+    steps = [step["step"] for step in data["steps"]]
+    restart = steps.index("provider and members start again")
+    after = dict(zip(steps[restart + 1 :], words[restart + 1 :], strict=True))
+    assert after["Alice asks for what she sent"] == "the same bytes"
+    assert after["somebody sends it once more"] == "DUPLICATE"
+    assert after["Mallory's prover still refuses"] == "RATE LIMIT REACHED"
+    assert after["the provider verifies"] == "RATE_LIMIT_VIOLATION"
     assert all(step["milliseconds"] >= 0 for step in data["steps"])
     text = run("demo", "--depth", 2)
-    assert len(text.splitlines()) <= 24
+    assert len(text.splitlines()) <= 28
     assert max(map(len, text.splitlines())) <= 100
     assert "they match" in text
