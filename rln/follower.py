@@ -111,6 +111,7 @@ class Follower:
         """
         events = step.columns
         leaving = len(events) - joiners(events)
+        self._check_indices(events.indices[leaving:])
         leaves = self.leaves(events.commitments[leaving * scalar.SIZE :], events.limits[leaving:])
         return self.plan_leaves(leaves, events.indices[:leaving])
 
@@ -144,6 +145,12 @@ class Follower:
             raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
         return plan
 
+    def _check_indices(self, indices: Sequence[int]) -> None:
+        """Refuse members who do not stand behind all others."""
+        start = self.tree.next_index
+        if indices and list(indices) != list(range(start, start + len(indices))):
+            raise ParameterError(f"events: expected members from index {start} on, got another index")
+
     def _build(self, reader: RegistryReader, last: int, progress: Progress) -> None:
         """Bring the tree to the step that the ring is at already."""
         total = max(1, reader.head().events)
@@ -166,14 +173,16 @@ class Follower:
     def _skip(self, steps: Sequence[Step]) -> None:
         """Apply several steps at once and compare the last root."""
         commitments: list[bytes] = []
-        limits, deleted = array("Q"), array("Q")
+        limits, deleted, joined = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
             leaving = len(events) - joiners(events)
             deleted.extend(events.indices[:leaving])
             commitments.append(events.commitments[leaving * scalar.SIZE :])
             limits.extend(events.limits[leaving:])
+            joined.extend(events.indices[leaving:])
         try:
+            self._check_indices(joined)
             plan = self.plan_leaves(self.leaves(b"".join(commitments), limits), ())
             self.tree.apply(plan)
             if deleted:

@@ -89,7 +89,7 @@ def _usable(path: Path, registry: MemberRegistry) -> Picture | None:
         picture = read_snapshot(path)
         newest = registry.head().number
         if picture.tree.depth != registry.depth:
-            raise EncodingError(f"snapshot: {path}: it is of depth {picture.tree.depth}, not {registry.depth}")
+            raise EncodingError(f"snapshot: {path}: it has depth {picture.tree.depth}, not {registry.depth}")
         if picture.number > newest:
             raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
         if registry.tail(picture.number - 1).roots[0][1] != picture.tree.root:

@@ -142,6 +142,7 @@ class SqlReader(RegistryReader):
         """Return the steps that follow a step."""
         # The step before says which number the first event has.
         rows = self._session.rows(_STEPS, max(0, number), most + (number >= 0))
+        _check_numbers(rows, max(0, number), "step")
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
         for count, row in enumerate(rows, start=1):
@@ -149,12 +150,16 @@ class SqlReader(RegistryReader):
             if last - before >= PAGE:
                 del rows[count:]
         events = self._session.rows(_EVENTS, before, last)
-        if [row[0] for row in events] != list(range(before + 1, last + 1)):
-            raise IntegrityAlarm(f"registry: events {before + 1} to {last}: one is missing")
+        if len(events) != last - before:
+            raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
+        _check_numbers(events, before + 1, "event")
         steps, done = [], before
-        for number, root, at, end in rows:
-            columns = _columns(done + 1, events[done - before : end - before])
-            steps.append(Step(number, _number(root, "root"), at, columns))
+        for step, root, at, end in rows:
+            try:
+                columns = _columns(done + 1, events[done - before : end - before])
+                steps.append(Step(step, _number(root, "root"), at, columns))
+            except (TypeError, ValueError, OverflowError) as error:
+                raise IntegrityAlarm(f"registry: step {step}: something in it cannot be") from error
             done = end
         return steps
 
@@ -165,6 +170,7 @@ class SqlReader(RegistryReader):
     def tail(self, after: int) -> Tail:
         """Return roots and slashings that follow a step."""
         roots = self._session.rows(_ROOTS, after)
+        _check_numbers(roots, after + 1, "step")
         slashings = self._session.rows(_SLASHINGS, max(0, after))
         return Tail(
             tuple((number, _number(root, "root"), at) for number, root, at in roots),
@@ -375,8 +381,17 @@ class SqlRegistry(MemberRegistry):
             yield SqlReader(session, self._depth, self._limit_bits)
 
 
+def _check_numbers(rows: Sequence[Row], first: int, what: str) -> None:
+    """Refuse rows whose numbers, which stand first, do not follow each other."""
+    if rows and (rows[0][0], rows[-1][0]) != (first, first + len(rows) - 1):
+        raise IntegrityAlarm(f"registry: {what}s from {first} on: one is missing")
+
+
 def _number(data: Any, name: str) -> int:
-    return scalar.decode(bytes(data), name)
+    try:
+        return scalar.decode(bytes(data), name)
+    except (TypeError, ValueError) as error:
+        raise IntegrityAlarm(f"registry: expected a field element as {name}, got something else") from error
 
 
 def _stay(row: Row) -> Stay:

@@ -119,7 +119,7 @@ def test_a_snapshot_of_another_group_is_not_used(tmp_path: Path) -> None:
     write_snapshot(other.picture(), tmp_path / "snapshot")
     assert_not_used(tmp_path, "snapshot: .* step 1 of the registry has another root")
     write_snapshot(Group(DEPTH - 1).picture(), tmp_path / "snapshot")
-    assert_not_used(tmp_path, "snapshot: .* it is of depth 8, not 9")
+    assert_not_used(tmp_path, "snapshot: .* it has depth 8, not 9")
 
 
 def test_nodes_that_do_not_belong_together_do_not_fit_the_next_step(tmp_path: Path) -> None:
@@ -207,5 +207,5 @@ def test_a_registry_that_lies_is_not_believed_with_a_snapshot_either(tmp_path: P
         head = change.head()
         change.append(Step(head.number + 1, 12345, head.at))
     close_group(group, tmp_path / "snapshot")
-    with pytest.warns(UserWarning, match="not used"), pytest.raises(IntegrityAlarm, match="not give its root"):
+    with pytest.warns(UserWarning, match="not used"), pytest.raises(IntegrityAlarm, match="its root"):
         open_at(tmp_path, tmp_path / "snapshot")
