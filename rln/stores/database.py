@@ -145,6 +145,22 @@ class Database:
             except (sqlite3.Error, OSError) as error:
                 raise self._failed(error) from error
 
+    def state(self, statement: str, values: tuple[object, ...]) -> int:
+        """Run one statement, which writes and returns nothing, as a transaction of its own.
+
+        Returns:
+            The number of rows that it has changed.
+
+        Raises:
+            StoreUnavailable: as `writing`.
+        """
+        slot = self._writer
+        with slot.lock:
+            try:
+                return self._ready(slot).execute(statement, values).rowcount
+            except (sqlite3.Error, OSError) as error:
+                raise self._failed(error) from error
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One state of the file for all statements of the block, which write nothing.

@@ -3,10 +3,10 @@
     memory   one row: everything that ended by `forgotten` is forgotten, and of what was open by `since`
              nobody knows what came before
     epoch    a number for each (rln identifier, external nullifier); numbers are never used again
-    share    (epoch, nullifier) -> x, y, and whether somebody came with that nullifier again
+    share    (epoch, nullifier) -> x, y
 
-One statement inserts a share or returns the one that is there. Alone it is a transaction of its own, and one
-fsync; what comes together shares one transaction.
+One statement inserts a share, unless its epoch is forgotten or its nullifier is there, and says which. Alone
+it is a transaction of its own, and one fsync; what comes together shares one transaction.
 
 The file may also hold the high-water mark of a clock.
 """
@@ -47,12 +47,12 @@ _TABLES: Final = (
     "CREATE TABLE epoch (id INTEGER PRIMARY KEY AUTOINCREMENT, identifier BLOB NOT NULL,"
     " external_nullifier BLOB NOT NULL, ends INTEGER NOT NULL, UNIQUE (identifier, external_nullifier))",
     "CREATE TABLE share (epoch INTEGER NOT NULL, nullifier BLOB NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
-    " again INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (epoch, nullifier)) WITHOUT ROWID",
+    " PRIMARY KEY (epoch, nullifier)) WITHOUT ROWID",
 )
 
-_INSERT_OR_GET: Final = (
+_INSERT: Final = (
     "INSERT INTO share (epoch, nullifier, x, y) SELECT id, ?, ?, ? FROM epoch, memory"
-    " WHERE id = ? AND ? > forgotten ON CONFLICT DO UPDATE SET again = 1 RETURNING again, x, y"
+    " WHERE id = ? AND ? > forgotten ON CONFLICT DO NOTHING"
 )
 _ENTER_EPOCH: Final = (
     "INSERT INTO epoch (identifier, external_nullifier, ends) SELECT ?1, ?2, ?3 FROM memory"
@@ -60,7 +60,7 @@ _ENTER_EPOCH: Final = (
     " WHERE ends > (SELECT forgotten FROM memory) RETURNING id"
 )
 _FIND_EPOCH: Final = "SELECT id FROM epoch WHERE identifier = ? AND external_nullifier = ?"
-_PEEK: Final = "SELECT x, y FROM share WHERE epoch = ? AND nullifier = ?"
+_GET: Final = "SELECT x, y FROM share WHERE epoch = ? AND nullifier = ?"
 _DROP_SHARES: Final = (
     "DELETE FROM share WHERE epoch = ?1"
     " AND nullifier IN (SELECT nullifier FROM share WHERE epoch = ?1 LIMIT ?2)"
@@ -73,11 +73,9 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _encode(share: Share) -> _Row:
-    return (
-        scalar.encode(share.nullifier or 0, "nullifier"),
-        scalar.encode(share.x, "x"),
-        scalar.encode(share.y, "y"),
-    )
+    """A share that `check_claim` has seen; its numbers were checked when it was made."""
+    nullifier, x, y = share.nullifier or 0, share.x, share.y
+    return nullifier.to_bytes(32, "little"), x.to_bytes(32, "little"), y.to_bytes(32, "little")
 
 
 def _decode(row: tuple[bytes, bytes], nullifier: int) -> Share:
@@ -165,11 +163,8 @@ class SqliteNullifierLog(NullifierLog):
         number = self._epochs.get(epoch)
         if number is not None and len(shares) == 1:
             check_claim(shares)
-            statement = (*_encode(shares[0]), number, epoch.end)
-            with self._database.stating() as connection:
-                found = connection.execute(_INSERT_OR_GET, statement).fetchall()
-            if found:
-                return _taken(shares[0], found[0])
+            if self._database.state(_INSERT, (*_encode(shares[0]), number, epoch.end)):
+                return ()
         return super().insert_or_get(epoch, shares)
 
     def forget(self, before: int) -> None:
@@ -205,7 +200,7 @@ class SqliteNullifierLog(NullifierLog):
             if row is None:
                 return None
             number = row[0]
-        found = connection.execute(_PEEK, (number, scalar.encode(nullifier, "nullifier"))).fetchone()
+        found = connection.execute(_GET, (number, scalar.encode(nullifier, "nullifier"))).fetchone()
         return None if found is None else _decode(found, nullifier)
 
     def _claim(
@@ -230,10 +225,12 @@ class SqliteNullifierLog(NullifierLog):
             connection.execute("SAVEPOINT claim")
         taken: list[Share] = []
         for share in shares.values():
-            found = connection.execute(_INSERT_OR_GET, (*_encode(share), number, epoch.end)).fetchall()
-            if not found:
-                raise StoreUnavailable(f"nullifier log: expected epoch {epoch.index} as it was, it is gone")
-            taken += _taken(share, found[0])
+            row = _encode(share)
+            if connection.execute(_INSERT, (*row, number, epoch.end)).rowcount == 0:
+                found = connection.execute(_GET, (number, row[0])).fetchone()
+                if found is None:
+                    raise StoreUnavailable(f"nullifier log: expected epoch {epoch.index}, it is gone")
+                taken.append(_decode(found, share.nullifier or 0))
         if len(shares) > 1:
             if taken:
                 connection.execute("ROLLBACK TO claim")
@@ -246,12 +243,6 @@ class SqliteNullifierLog(NullifierLog):
         if self._clock.opened(epoch) <= self._since:
             return opened_before(epoch, self._since)
         return None
-
-
-def _taken(share: Share, row: tuple[int, bytes, bytes]) -> Taken:
-    """What the statement says: nothing was there, or this share."""
-    again, x, y = row
-    return (_decode((x, y), share.nullifier or 0),) if again else ()
 
 
 class SqliteMark:
