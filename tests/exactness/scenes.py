@@ -252,7 +252,7 @@ class Arena:
         self.partly = partly
         self.clock = rln.EpochClock("scenes.example", 3600, past_gap=1)
         self.epoch = self.clock.current()
-        self._open, self._renew = open_log, renew
+        self._open, self.renews = open_log, renew
         self.log = SteppedLog(open_log(self.clock))
         self._roots, self._turns = SteppedRoots(), Turns(workers)
         self._members = members([LIMIT, LIMIT], ROOT)
@@ -271,10 +271,10 @@ class Arena:
 
     def play(self, scene: Scene, word: Word) -> tuple[Outcome, list[int]]:
         """Run a scene in the order of a word; return what became of it, and whose turns were taken."""
-        if self._renew or self._forgot:
+        if self.renews or self._forgot:
             self.log.close()
             self.log.inner = self._open(self.clock)
-        if not self._renew:
+        if not self.renews:
             self._made.clear()
             self._members = members([LIMIT, LIMIT], ROOT, 2 * self._played)
         self._played += 1

@@ -21,7 +21,7 @@ from tests.exactness.traffic import End, mix
 
 MEMBERS = 200
 LIMITS = (1, 2, 7, 64)
-ROUNDS = effort(1, 30)
+ROUNDS = effort(1, 20)
 
 hammer = lru_cache(maxsize=1)(stub_hammer)
 

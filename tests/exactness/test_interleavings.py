@@ -185,7 +185,7 @@ def coarse(outcome: Outcome) -> Outcome:
 
 def test_some_interleavings_of_three_workers_end_as_a_serial_order(arena: Arena) -> None:
     draw = random.Random(14)
-    for _ in range(effort(15, 10_000)):
+    for _ in range(effort(15, 10_000 if arena.renews else 1_000)):
         scene = some_scene(draw)
         turns = alone(arena, scene)
         for _ in range(effort(20, 100)):

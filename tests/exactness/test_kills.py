@@ -28,7 +28,7 @@ from tests.exactness.traffic import GENUINE, Answer, End, check, end_of, mix
 from tests.exactness.victims import Say, Victim, idle, wait
 from tests.story import DEPTH, LIMIT_BITS, small_key
 
-ROUNDS = effort(1, 50)
+ROUNDS = effort(1, 25)
 KILLS = 100
 LIMITS = (2, 48)
 ROOT = 17

@@ -7,6 +7,7 @@ statement; some is forged.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -154,6 +155,20 @@ def send(
         messages = [(attempts[number].proof, attempts[number].signal) for number in taken]
         verdicts = [verifier.submit(*messages[0])] if len(taken) == 1 else verifier.submit_many(messages)
         answers += [(number, *end_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)]
+    return answers
+
+
+async def send_together(
+    verifier: rln.Verifier, attempts: Sequence[Attempt], numbers: Sequence[int]
+) -> list[Answer]:
+    """As `send`, by 200 tasks at a time of one event loop."""
+    answers: list[Answer] = []
+    async with rln.AsyncVerifier(verifier) as judge:
+        for start in range(0, len(numbers), 200):
+            taken = numbers[start : start + 200]
+            tasks = [judge.submit(attempts[number].proof, attempts[number].signal) for number in taken]
+            verdicts = await asyncio.gather(*tasks)
+            answers += [(number, *end_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)]
     return answers
 
 
