@@ -210,14 +210,14 @@ def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] |
     for number, end, secret in answers:
         attempt = traffic.attempts[number]
         if attempt.kind == OTHER_VALUES:
-            assert end is End.BAD_PROOF
+            assert end is End.BAD_PROOF, "another end"
         elif attempt.kind == OTHER_SIGNAL:
-            assert end is End.WRONG_SIGNAL
+            assert end is End.WRONG_SIGNAL, "another end"
         elif attempt.kind == SAME_VALUES:
-            assert end in (End.BAD_PROOF, End.DUPLICATE)
+            assert end in (End.BAD_PROOF, End.DUPLICATE), "another end"
         elif attempt.proof.x == spent[attempt.slot]:
-            assert end in (End.VALID, End.DUPLICATE)
+            assert end in (End.VALID, End.DUPLICATE), "another end"
         else:
-            assert end is End.VIOLATION
+            assert end is End.VIOLATION, "another end"
             assert secret == traffic.secrets[attempt.slot], "another secret than the planted one"
     return Counter(end for _, end, _ in answers)
