@@ -1,0 +1,100 @@
+"""The nullifier log in a file: single inserts beside the disk's own work for them, batches, bytes a row.
+
+The peer decides and remembers nothing: it writes as much as one commit of ours, one page in SQLite's log, and
+asks the disk for it. Both sides go through Python, on the same file system, in turn.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+
+import pytest
+
+import rln
+from benchmarks.paired import Peer, beside
+from rln.scalar import ORDER
+from rln.share import Share
+from rln.stores.sqlite_log import SqliteNullifierLog
+
+ROUNDS = 15
+SINGLES = 1000
+BATCH = 100
+FRAME = 4096 + 24
+"""What a page takes in SQLite's log, of which every insert changes one."""
+
+ROWS = 200_000
+BYTES_A_ROW = 160
+numbers = count(1)
+
+
+def fresh() -> Share:
+    """A share on a nullifier that nobody used before; nullifiers come in no order, as hashes do."""
+    spread = next(numbers) * 0x9E3779B97F4A7C15F39CC0605CEDC8341082276BF3A27251F86C6A11D0C18E95 % ORDER
+    return Share(spread, ORDER - spread, spread)
+
+
+@pytest.fixture
+def clock():
+    return rln.EpochClock("example.com", 600)
+
+
+@pytest.fixture
+def log(tmp_path, clock):
+    opened = SqliteNullifierLog(tmp_path / "log.db", clock, new=True)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.benchmark(group="nullifier log in a file, a single insert")
+def bench_single(benchmark, tmp_path, log, clock):
+    epoch = clock.current()
+    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT, 0o600)
+    os.pwrite(descriptor, bytes(FRAME * SINGLES), 0)
+    os.fsync(descriptor)
+    frame = os.urandom(FRAME)
+    to_do = [[[fresh()] for _ in range(SINGLES)] for _ in range(ROUNDS + 1)]
+
+    def disk() -> None:
+        for place in range(SINGLES):
+            os.pwrite(descriptor, frame, place * FRAME)
+            os.fdatasync(descriptor)
+
+    def ours() -> list[rln.ports.Taken]:
+        return [log.insert_or_get(epoch, shares) for shares in to_do.pop()]
+
+    peer = Peer("bare pwrite and fdatasync", disk, SINGLES)
+    answers = beside(benchmark, ours, peer, rounds=ROUNDS, repeat=SINGLES, must=0.8, aim=0.9)
+    assert answers == [()] * SINGLES
+    os.close(descriptor)
+
+
+@pytest.mark.benchmark(group="nullifier log in a file, an insert in batches of 100")
+def bench_batches(benchmark, log, clock):
+    epoch, turns = clock.current(), 50
+    to_do = [[[(epoch, [fresh()]) for _ in range(BATCH)] for _ in range(turns)] for _ in range(ROUNDS + 1)]
+
+    def ours() -> list[list[object]]:
+        return [log.insert_or_get_many(batch) for batch in to_do.pop()]
+
+    answers = benchmark.pedantic(ours, rounds=ROUNDS, warmup_rounds=1)
+    assert answers == [[()] * BATCH] * turns
+    rate = BATCH * turns / benchmark.stats.stats.median
+    benchmark.extra_info["repeat"] = BATCH * turns
+    benchmark.extra_info["sizes"] = {"nullifier log in a file, batches of 100": f"{rate:,.0f} inserts/s"}
+
+
+@pytest.mark.benchmark(group="nullifier log in a file, 200,000 rows")
+def bench_size(benchmark, tmp_path, log, clock):
+    epoch = clock.current()
+    batches = [[(epoch, [fresh()]) for _ in range(1000)] for _ in range(ROWS // 1000)]
+
+    def fill() -> list[list[object]]:
+        return [log.insert_or_get_many(batch) for batch in batches]
+
+    answers = benchmark.pedantic(fill, rounds=1)
+    assert answers == [[()] * 1000] * len(batches)
+    log.close()  # which puts everything into the file
+    size = (tmp_path / "log.db").stat().st_size / ROWS
+    assert size <= BYTES_A_ROW
+    benchmark.extra_info["sizes"] = {"nullifier log in a file: a row": f"{size:.0f} bytes"}
