@@ -99,6 +99,11 @@ class Bulletin:
         for index in self.gone:
             least = whole(index, "gone", least, self.start - 1) + 1
 
+    @staticmethod
+    def most_bytes(depth: int) -> int:
+        """Return how many bytes a bulletin about a tree of this depth has at most."""
+        return min(MAX_BYTES, _HEADER.size + (scalar.SIZE + _INDEX.size << depth))
+
     @property
     def count(self) -> int:
         """Number of new leaves."""

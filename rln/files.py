@@ -53,3 +53,20 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_new_file(path: Path, data: bytes) -> None:
+    """Write a secret to a file that was not there, with mode 0600, and make it durable.
+
+    Raises:
+        OSError: something stands there already, or it was not written; then nothing is left of it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()
+        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 
 from rln import document
 from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
+from rln.files import write_new_file
 from rln.identity import Identity
 
 app = typer.Typer(no_args_is_help=True)
@@ -57,15 +57,7 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
     with naming(path):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(document.pretty(content))
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+        write_new_file(path, document.pretty(content))
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

@@ -7,6 +7,7 @@ more.
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 from rln.bulletin import Bulletin
 from rln.errors import EncodingError, GroupRefused, RlnError
 from rln.mirror import Mirror
-from rln.services.sync import MAX_SIGNED_BYTES, check_public_key, open_bulletin
+from rln.services.sync import MAX_SIGNED_BYTES, SIGNATURE_BYTES, check_public_key, open_bulletin
 
 ENDING: Final = ".bulletin"
 
@@ -114,7 +115,8 @@ class Board:
     def _open(self, path: Path) -> Bulletin | None:
         """Read a file; None, and it is refused, when it is no bulletin under the key."""
         try:
-            bulletin = open_bulletin(read_bulletin(path), self._public_key)
+            most = Bulletin.most_bytes(self._mirror.depth) + SIGNATURE_BYTES
+            bulletin = open_bulletin(read_bulletin(path, most), self._public_key)
         except (RlnError, OSError) as error:
             self._known.pop(path, None)
             self.refused[path] = str(error)
@@ -127,15 +129,20 @@ class Board:
             memory.pop(path, None)
 
 
-def read_bulletin(path: Path) -> bytes:
+def read_bulletin(path: Path, most: int = MAX_SIGNED_BYTES) -> bytes:
     """Read a file that is not larger than a signed bulletin may be.
+
+    Args:
+        path: of the file.
+        most: bytes that it may have.
 
     Raises:
         EncodingError: it is larger.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        data = file.read(MAX_SIGNED_BYTES + 1)
-    if len(data) > MAX_SIGNED_BYTES:
-        raise EncodingError(f"bulletin: expected at most {MAX_SIGNED_BYTES} bytes, got more")
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(most) if size <= most else b""
+    if size > most:
+        raise EncodingError(f"bulletin: expected at most {most} bytes, got {size}")
     return data

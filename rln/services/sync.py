@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rln.argument import fixed_bytes, plain_bytes, whole
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
+from rln.files import write_new_file
 from rln.memberships import rate_commitments
 from rln.ports import RegistryReader
 from rln.registry import joiners
@@ -61,15 +62,7 @@ class RegistrarKey:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink()
-            raise
+        write_new_file(path, content)
         return cls(key)
 
     @classmethod

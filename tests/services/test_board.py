@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, ParameterError
 from rln.mirror import Mirror
-from rln.services import board as module
 from rln.services.board import Board
 from rln.services.sync import RegistrarKey
 from tests.registrar import Registrar
@@ -69,7 +69,7 @@ def test_a_file_that_is_being_written_is_read_when_it_is_whole(scene, key, tmp_p
     assert (board.refused, mirror.step) == ({}, 1)
 
 
-def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path, monkeypatch):
+def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path):
     mirror, board, steps, _ = scene
     other = RegistrarKey.new(tmp_path / "other.pem")
     (tmp_path / "a.bulletin").write_bytes(other.sign(steps[0]))
@@ -78,11 +78,12 @@ def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "d.bulletin")
     (tmp_path / "e.bulletin").symlink_to(tmp_path / "nowhere")
     (tmp_path / "f.txt").write_bytes(key.sign(steps[0]))
-    monkeypatch.setattr(module, "MAX_SIGNED_BYTES", 400)
-    (tmp_path / "g.bulletin").write_bytes(bytes(401))
+    most = Bulletin.most_bytes(DEPTH) + 64
+    with (tmp_path / "g.bulletin").open("wb") as file:
+        file.truncate(1 << 40)
     assert board.look() == []
     assert {path.name for path in board.refused} == {"a.bulletin", "b.bulletin", "g.bulletin"}
-    assert "expected at most 400 bytes" in board.refused[tmp_path / "g.bulletin"]
+    assert f"expected at most {most} bytes, got {1 << 40}" in board.refused[tmp_path / "g.bulletin"]
     (tmp_path / "a.bulletin").unlink()
     board.look()
     assert {path.name for path in board.refused} == {"b.bulletin", "g.bulletin"}

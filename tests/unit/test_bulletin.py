@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rln.bulletin import _HEADER, FORMAT, MAGIC, Bulletin
+from rln.bulletin import _HEADER, FORMAT, MAGIC, MAX_BYTES, Bulletin
 from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
 from rln.scalar import ORDER
 
@@ -144,6 +144,14 @@ def test_what_is_read_is_written_the_same(place, value):
     except InputError:
         return
     assert read.encode() == changed
+
+
+def test_the_largest_bulletin_about_a_tree():
+    assert Bulletin.most_bytes(3) == _HEADER.size + 8 * 36
+    assert Bulletin.most_bytes(32) == MAX_BYTES
+    full = replace(PLAIN, start=8, leaves=b"", gone=tuple(range(8)))
+    for bulletin in (full, replace(PLAIN, start=0, leaves=bytes(8 * 32), gone=())):
+        assert len(bulletin.encode()) <= Bulletin.most_bytes(3)
 
 
 def test_the_first_bytes_say_what_it_is():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rln import files
-from rln.files import check_place, write_file
+from rln.files import check_place, write_file, write_new_file
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -96,3 +96,23 @@ def test_a_closed_folder():
         assert os.listdir(folder) == []
         folder.chmod(0o755)
         check_place(folder / "a")
+
+
+def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):
+    path = tmp_path / "secret"
+    write_new_file(path, b"first")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"first", 0o600)
+    with pytest.raises(FileExistsError):
+        write_new_file(path, b"second")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        write_new_file(tmp_path / "link", b"second")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_new_file(tmp_path / "other", b"second")
+    assert sorted(os.listdir(tmp_path)) == ["link", "secret"]
+    assert path.read_bytes() == b"first"
