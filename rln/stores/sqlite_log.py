@@ -62,9 +62,11 @@ _ENTER_EPOCH: Final = (
 _FIND_EPOCH: Final = "SELECT id FROM epoch WHERE identifier = ? AND external_nullifier = ?"
 _GET: Final = "SELECT x, y FROM share WHERE epoch = ? AND nullifier = ?"
 _DROP_SHARES: Final = (
-    "DELETE FROM share WHERE epoch = ?1"
-    " AND nullifier IN (SELECT nullifier FROM share WHERE epoch = ?1 LIMIT ?2)"
+    "DELETE FROM share WHERE epoch = ?1 AND nullifier <"
+    " coalesce((SELECT nullifier FROM share WHERE epoch = ?1 ORDER BY nullifier LIMIT 1 OFFSET ?2), ?3)"
 )
+_BEYOND: Final = b"\xff" * 33
+"""Greater than every encoded nullifier."""
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -180,7 +182,7 @@ class SqliteNullifierLog(NullifierLog):
             dropped = _CHUNK
             while dropped == _CHUNK:
                 with self._database.writing() as connection:
-                    dropped = connection.execute(_DROP_SHARES, (number, _CHUNK)).rowcount
+                    dropped = connection.execute(_DROP_SHARES, (number, _CHUNK, _BEYOND)).rowcount
                     if dropped < _CHUNK:
                         connection.execute("DELETE FROM epoch WHERE id = ?", (number,))
 
