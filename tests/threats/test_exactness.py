@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -59,25 +60,18 @@ def test_f1_of_four_messages_on_one_id_that_all_passed_the_look_one_is_served(
     key, member, epoch = StubKey(), members([1])[0], CLOCK.current()
     uri = LOGS[place](tmp_path)
     open_log(uri, CLOCK, new=True).close()
-    looked = [os.eventfd(0, os.EFD_SEMAPHORE) for _ in range(4)]
+    all_have_looked = multiprocessing.get_context("fork").Barrier(4)
 
     class Waiting(Passing):
         """Inserts once all four have looked."""
 
-        def __init__(self, inner: NullifierLog, number: int) -> None:
-            super().__init__(inner)
-            self._number = number
-
         def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
-            for event in looked:
-                os.eventfd_write(event, 1)
-            for _ in range(4):
-                os.eventfd_read(looked[self._number])
+            all_have_looked.wait(60)
             return self._inner.insert_or_get_many(claims)
 
     def work(number: int) -> str:
         text = b"%d" % number
-        log = Waiting(open_log(uri, CLOCK), number)
+        log = Waiting(open_log(uri, CLOCK))
         verifier = rln.Verifier(key, roots=[17], log=log, clock=CLOCK)
         verdict = verifier.submit(member.message(key, epoch, (0,), text), text)
         if isinstance(verdict, rln.RateLimitViolation):
@@ -85,8 +79,6 @@ def test_f1_of_four_messages_on_one_id_that_all_passed_the_look_one_is_served(
         return type(verdict).__name__
 
     assert sorted(in_processes(4, work)) == sorted(["Valid", *[str(member.secret)] * 3])
-    for event in looked:
-        os.close(event)
 
 
 # ---- F2 ---------------------------------------------------------------------------------------------
