@@ -1,16 +1,17 @@
-"""Guard: a small file beside a database, by which a database that was copied or restored gives itself away.
+"""Guard: two small files beside a database, by which one that was copied or restored gives itself away.
 
-Every change of the database writes the guard file anew within its transaction, and commits what the file then
-looks like from outside: device, inode, and the time of its last change to the nanosecond. No program can set
-that time, and whatever copies, unpacks or overwrites a file moves it. So of two files that were restored
-together, to the same inodes and with the same times of modification, the database still remembers another
-change than the guard file shows; and so does either of them that was restored alone.
+Every change of the database touches the guard file within its transaction, and commits what that file then
+looks like from outside: device, inode, and the time of its inode's last change to the nanosecond. No program
+can set that time, and whatever copies, unpacks or overwrites a file moves it. So of two files that were
+restored together, to the same inodes and with the same times of modification, the database still remembers
+another touch than the guard file shows; and so does either of them that was restored alone.
+
+The intent file says what is about to be committed, and after the commit that it is done. Who is killed in
+between leaves a touched guard file and an intent that fits it: then the last commit may be missing, and
+nobody has got anything of it. Behind one that is done, the same database would be one that was put back.
 
 The system's boot is remembered too: a disk that is put back whole brings the times of its files along, but a
 machine must boot from it. What is put back with its memory, processes and all, notices nothing.
-
-Whoever is killed between the guard file and the commit leaves the same doubt, in which nothing is given out
-twice.
 """
 
 from __future__ import annotations
@@ -36,21 +37,23 @@ PATIENCE: Final = 10.0
 _BOOT: Final = "/proc/sys/kernel/random/boot_id"
 _TURN: Final = 0.001
 """Seconds between two attempts at the lock."""
+_AT_ONCE: Final = 100_000_000
+"""Nanoseconds within which an intent is written after the touch; one that is younger was restored."""
 _DIGITS: Final = 40
 _FORK_PATIENCE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What a database and its guard file look like from outside.
+    """What a database and its guard file look like from outside, at one change.
 
     Attributes:
         boot: of the machine; empty where the system does not tell.
         database: device and inode.
         guard: device and inode.
         changed: when the guard file's inode changed last, nanoseconds by the file system.
-        generation: number of changes of the database, as the guard file has it; -1 for a damaged one.
-        reach: begin of the newest epoch that was used, as the guard file has it, unix time.
+        generation: number of changes of the database.
+        reach: begin of the newest epoch that was used, unix time.
     """
 
     boot: str
@@ -76,23 +79,79 @@ class Seal:
         changed, generation, reach = map(int, numbers)
         return cls("" if boot == "-" else boot, database, guard, changed, generation, reach)
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether the guard file was made a moment ago: nothing was ever changed under it."""
-        return self.generation == 0
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the intent file says.
+
+    Attributes:
+        before: time of the guard file's touch in the database when it was written, 0 for none.
+        changed: time of the touch after that.
+        generation, reach: of the change.
+        is_done: its commit has returned.
+        written: when the intent file's inode changed last; no part of its content.
+    """
+
+    before: int = 0
+    changed: int = 0
+    generation: int = 0
+    reach: int = 0
+    is_done: bool = False
+    written: int = 0
+
+    def encode(self) -> bytes:
+        """The content of the file, always of one length."""
+        numbers = (self.before, self.changed, self.generation, self.reach, int(self.is_done))
+        return b" ".join(b"%0*d" % (_DIGITS, number) for number in numbers) + b"\n"
+
+    @classmethod
+    def decode(cls, content: bytes, written: int) -> Intent:
+        """Read the file; a damaged one says nothing that fits a database, an empty one that there is none."""
+        parts = content.split()
+        if not content:
+            return cls(written=written)
+        if len(content) != _LENGTH or len(parts) != 5 or not all(part.isdigit() for part in parts):
+            return cls(generation=-1, is_done=True, written=written)
+        before, changed, generation, reach, done = map(int, parts)
+        return cls(before, changed, generation, reach, bool(done), written)
+
+
+_LENGTH: Final = len(Intent().encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is.
+
+    Attributes:
+        seal: from outside, with the numbers of the intent file.
+        intent: the intent file.
+    """
+
+    seal: Seal
+    intent: Intent
 
     def doubt(self, recorded: Seal | None) -> str | None:
         """Say why a database with this record in it may not be the newest; None: it is."""
+        seal, intent = self.seal, self.intent
+        interrupted = (
+            not intent.is_done
+            and intent.before == (0 if recorded is None else recorded.changed)
+            and intent.generation > (0 if recorded is None else recorded.generation)
+            and intent.changed == seal.changed
+            and 0 <= intent.written - intent.changed <= _AT_ONCE
+        )
         if recorded is None:
-            return None if self.is_fresh else "the database is gone, a new one is in its place"
-        if self == recorded:
-            return None
-        if self.boot != recorded.boot:
+            new = interrupted or intent.generation == 0
+            return None if new else "the database is gone, a new one is in its place"
+        if seal.boot != recorded.boot:
             return "the machine was started anew"
-        if (self.database, self.guard) != (recorded.database, recorded.guard):
+        if (seal.database, seal.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
-        if self.generation > recorded.generation:
-            return "the database is older than its guard file: it was restored, or a change was cut short"
+        if interrupted or (seal == recorded and intent.changed == seal.changed):
+            return None
+        if seal.generation > recorded.generation:
+            return "the database is older than its guard file: it was restored"
         return "the guard file was restored, or changed by somebody else"
 
 
@@ -107,10 +166,12 @@ class Guard:
     def __init__(self, database: Path, name: str) -> None:
         self._database = database
         self._path = database.with_name(database.name + "-guard")
-        self._private: tuple[int, ...] = ()
+        self._intent_path = database.with_name(database.name + "-intent")
         self._name = name
+        self._private: dict[Path, tuple[int, ...]] = {}
         self._lock = threading.RLock()
         self._descriptor: int | None = None
+        self._pending: Intent | None = None
         _guards.add(self)
 
     @contextmanager
@@ -128,12 +189,13 @@ class Guard:
             try:
                 yield
             finally:
+                self._pending = None
                 descriptor, self._descriptor = self._descriptor, None
                 _release(descriptor)
         finally:
             self._lock.release()
 
-    def look(self) -> Seal:
+    def look(self) -> Look:
         """Return what there is; while held.
 
         Raises:
@@ -141,37 +203,72 @@ class Guard:
         """
         try:
             assert self._descriptor is not None
-            guard, database = os.fstat(self._descriptor), os.stat(self._database)
-            content = os.pread(self._descriptor, 2 * _DIGITS + 3, 0)
-            boot = _boot()
+            guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
+            with self._intent() as descriptor:
+                written = os.fstat(descriptor).st_ctime_ns
+                intent = Intent.decode(os.pread(descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
             raise self._failed(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
             raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
-        generation, reach = _parsed(content)
-        return Seal(boot, _place(database), _place(guard), guard.st_ctime_ns, generation, reach)
+        numbers = (guard.st_ctime_ns, intent.generation, intent.reach)
+        return Look(Seal(boot, _place(database), _place(guard), *numbers), intent)
 
-    def mark(self, found: Seal, generation: int, reach: int) -> Seal:
-        """Write the guard file, and return what there is from now on; while held, just before the commit.
+    def touch(self, found: Look, recorded: Seal | None, generation: int, reach: int) -> Seal:
+        """Touch the guard file, and return what there is from now on; while held, just before the commit.
 
         Args:
             found: what `look` has returned.
+            recorded: the database's record that is replaced.
             generation: number of changes of the database.
             reach: begin of the newest epoch that was used, unix time.
 
         Raises:
             StoreUnavailable: it cannot be written.
         """
-        content = b"%0*d %0*d\n" % (_DIGITS, generation, _DIGITS, reach)
         try:
             assert self._descriptor is not None
-            written = os.pwrite(self._descriptor, content, 0)
+            os.utime(self._descriptor)
             changed = os.fstat(self._descriptor).st_ctime_ns
         except OSError as error:
             raise self._failed(error) from error
+        before = 0 if recorded is None else recorded.changed
+        # In doubt it counts as done from the start: whoever is killed now must leave the doubt behind.
+        in_doubt = found.doubt(recorded) is not None
+        self._pending = Intent(before, changed, generation, reach, in_doubt)
+        self._write(self._pending)
+        return replace(found.seal, changed=changed, generation=generation, reach=reach)
+
+    def settle(self) -> None:
+        """Say that what was about to be committed is; while held.
+
+        Raises:
+            StoreUnavailable: it cannot be said; then nobody may get anything of it.
+        """
+        if self._pending is not None:
+            self._write(replace(self._pending, is_done=True))
+
+    def _write(self, intent: Intent) -> None:
+        content = intent.encode()
+        try:
+            with self._intent() as descriptor:
+                written = os.pwrite(descriptor, content, 0)
+        except OSError as error:
+            raise self._failed(error) from error
         if written != len(content):
-            raise StoreUnavailable(f"{self._name}: {self._path}: expected to write it whole, got a part")
-        return replace(found, changed=changed, generation=generation, reach=reach)
+            raise StoreUnavailable(f"{self._name}: {self._intent_path}: expected to write it whole")
+
+    @contextmanager
+    def _intent(self) -> Iterator[int]:
+        """The intent file, opened."""
+        if not self._intent_path.exists():
+            make_private(self._intent_path, self._name)
+        descriptor = os.open(self._intent_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            self._check_private(self._intent_path, os.fstat(descriptor))
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _locked(self, deadline: float) -> int:
         """The guard file, opened and locked, once it is sure that others lock the same one."""
@@ -180,7 +277,9 @@ class Guard:
             try:
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_private(os.fstat(descriptor)):
+                opened = os.fstat(descriptor)
+                if os.path.samestat(opened, os.stat(self._path, follow_symlinks=False)):
+                    self._check_private(self._path, opened)
                     locked, descriptor = descriptor, None
                     return locked
             except BlockingIOError:
@@ -195,18 +294,12 @@ class Guard:
                 raise self._busy()
             time.sleep(_TURN)
 
-    def _is_private(self, opened: os.stat_result) -> bool:
-        """Tell whether what was opened has the name still; others lock what has it.
-
-        Raises:
-            StoreUnavailable: others may read or write it.
-        """
-        found = os.stat(self._path, follow_symlinks=False)
+    def _check_private(self, path: Path, opened: os.stat_result) -> None:
+        """Refuse a file that others may read or write; looked at closely when it is not as it was before."""
         private = (opened.st_dev, opened.st_ino, opened.st_mode, opened.st_uid)
-        if self._private != private:
-            make_private(self._path, self._name)
-            self._private = private
-        return os.path.samestat(opened, found)
+        if self._private.get(path) != private:
+            make_private(path, self._name)
+            self._private[path] = private
 
     def _busy(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {PATIENCE:.0f} s")
@@ -233,16 +326,6 @@ def _release(descriptor: int | None) -> None:
 
 def _place(found: os.stat_result) -> str:
     return f"{found.st_dev}:{found.st_ino}"
-
-
-def _parsed(content: bytes) -> tuple[int, int]:
-    """Generation and reach of a guard file; a damaged one is one that no database has recorded."""
-    if not content:
-        return 0, 0
-    parts = content.split()
-    if len(content) != 2 * _DIGITS + 2 or len(parts) != 2 or not all(part.isdigit() for part in parts):
-        return -1, 0
-    return int(parts[0]), int(parts[1])
 
 
 def _boot() -> str:

@@ -4,11 +4,11 @@ The file knows, for every identity and rln identifier, which ids of which absolu
 which x, and the message that went out with them. It keeps the newest epoch and the one before it; what is
 older is refused, so a clock that goes back gives nothing out again.
 
-The order of a reservation: lock, look at the guard file (`rln.stores.guard`), insert, write the guard file,
-commit with the disk's word for it, return. If the guard file says that the database may not be the newest,
-nobody knows which ids of the running epoch are spent. Then the rest of the epoch is burnt: everything up to
-the end of the epoch that was asked for is refused from there on, for every identity in the file. That is so
-after a restart of the machine, too, after a copy, and after a process was killed in the middle of a commit.
+The order of a reservation: lock, look at the guard file (`rln.stores.guard`), insert, touch the guard file,
+commit with the disk's word for it, say that it is done, return. If the guard file says that the database may
+not be the newest, nobody knows which ids of the running epoch are spent. Then the rest of the epoch is burnt:
+everything up to the end of the epoch that was asked for is refused from there on, for every identity in the
+file. That is so after a copy, and after a restart of the machine, too.
 
 An identity that the file has never met is in the same doubt, it may have been used from another file: its
 first epoch is lost, unless `introduce` says that the identity is new.
@@ -19,6 +19,8 @@ One identity belongs to one file. Copies of a file that are both used notice not
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +31,7 @@ from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import MessageIdAllocator
 from rln.stores.database import Database
-from rln.stores.guard import Guard, Seal
+from rln.stores.guard import Guard, Look, Seal
 from rln.stores.refusals import (
     budget_is_spent,
     check_message,
@@ -59,12 +61,14 @@ class _State:
     """What a transaction finds.
 
     Attributes:
+        connection: in the transaction.
         found: what database and guard file look like.
         recorded: what they looked like at the last change; None: there was none.
         burnt: unix time before which no epoch may begin.
     """
 
-    found: Seal
+    connection: sqlite3.Connection
+    found: Look
     recorded: Seal | None
     burnt: int
 
@@ -76,12 +80,12 @@ class _State:
     @property
     def generation(self) -> int:
         """Changes up to now, by whoever counts more."""
-        return max(0 if self.recorded is None else self.recorded.generation, self.found.generation, 0)
+        return max(0 if self.recorded is None else self.recorded.generation, self.found.seal.generation, 0)
 
     @property
     def reach(self) -> int:
         """Begin of the newest epoch that anybody knows of."""
-        return max(0 if self.recorded is None else self.recorded.reach, self.found.reach)
+        return max(0 if self.recorded is None else self.recorded.reach, self.found.seal.reach)
 
 
 class SqliteMessageIds(MessageIdAllocator):
@@ -106,11 +110,10 @@ class SqliteMessageIds(MessageIdAllocator):
         Of one that was met before it changes nothing: what is burnt stays burnt.
         """
         nonzero(commitment, "commitment")
-        with self._guard.held(), self._database.writing() as connection:
-            state = self._look(connection)
-            if _meet(connection, commitment, 0) and state.doubt is None:
+        with self._changing() as state:
+            if _meet(state.connection, commitment, 0) and state.doubt is None:
                 # In doubt the old seal stays, so that the next reservation finds the doubt.
-                self._seal(connection, state, state.burnt, 0)
+                self._seal(state, state.burnt, 0)
 
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
@@ -121,19 +124,17 @@ class SqliteMessageIds(MessageIdAllocator):
             StoreUnavailable: also for the rest of an epoch that was burnt; the message says until when.
         """
         check_reservation(commitment, limit, count, x)
-        with self._guard.held():
-            with self._database.writing() as connection:
-                state = self._look(connection)
-                burnt, refusal = state.burnt, None
-                if state.doubt is not None:
-                    burnt = max(burnt, epoch.end, state.reach + 1)
-                    refusal = _is_burnt(epoch, burnt, state.doubt)
-                if _meet(connection, commitment, epoch.end):
-                    refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
-                if refusal is None:
-                    _check_open(connection, commitment, epoch, state)
-                    ids = _insert(connection, commitment, epoch, limit, count, x)
-                self._seal(connection, state, burnt, epoch.start)
+        with self._changing() as state:
+            burnt, refusal = state.burnt, None
+            if state.doubt is not None:
+                burnt = max(burnt, epoch.end, state.reach + 1)
+                refusal = _is_burnt(epoch, burnt, state.doubt)
+            if _meet(state.connection, commitment, epoch.end):
+                refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
+            if refusal is None:
+                _check_open(commitment, epoch, state)
+                ids = _insert(state.connection, commitment, epoch, limit, count, x)
+            self._seal(state, burnt, epoch.start)
         # What is refused here had to be committed first.
         if refusal is not None:
             raise refusal
@@ -143,14 +144,13 @@ class SqliteMessageIds(MessageIdAllocator):
         """Remember the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
         check_message(message)
-        with self._guard.held(), self._database.writing() as connection:
-            state = self._look(connection)
+        with self._changing() as state:
             if state.doubt is not None:
                 # Only a reservation burns: this epoch may be older than the one that is running.
                 raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.doubt}")
-            _check_open(connection, commitment, epoch, state)
+            _check_open(commitment, epoch, state)
             key = (_owner(commitment, epoch), _ordered(epoch.index))
-            row = connection.execute(
+            row = state.connection.execute(
                 "SELECT stop, x FROM reservations WHERE owner = ? AND epoch = ? AND first = ?",
                 (*key, ids.start),
             ).fetchone()
@@ -158,11 +158,11 @@ class SqliteMessageIds(MessageIdAllocator):
                 raise never_reserved(epoch.index)
             if row[1] not in (None, scalar.encode(x)):
                 raise goes_with_another(epoch.index)
-            connection.execute(
+            state.connection.execute(
                 "UPDATE reservations SET x = ?, message = ? WHERE owner = ? AND epoch = ? AND first = ?",
                 (scalar.encode(x), message, *key, ids.start),
             )
-            self._seal(connection, state, state.burnt, epoch.start)
+            self._seal(state, state.burnt, epoch.start)
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`.
@@ -184,23 +184,29 @@ class SqliteMessageIds(MessageIdAllocator):
     def __repr__(self) -> str:
         return f"SqliteMessageIds({str(self._database.path)!r})"
 
-    def _look(self, connection: sqlite3.Connection) -> _State:
-        row = connection.execute("SELECT seal, burnt FROM guard").fetchone()
-        if row is None:
-            return _State(self._guard.look(), None, 0)
-        return _State(self._guard.look(), Seal.decode(row[0]), int.from_bytes(row[1], "big"))
+    @contextmanager
+    def _changing(self) -> Iterator[_State]:
+        """One transaction with nobody else at the files, committed at the end of the block."""
+        with self._guard.held():
+            with self._database.writing() as connection:
+                row = connection.execute("SELECT seal, burnt FROM guard").fetchone()
+                found = self._guard.look()
+                if row is None:
+                    yield _State(connection, found, None, 0)
+                else:
+                    yield _State(connection, found, Seal.decode(row[0]), int.from_bytes(row[1], "big"))
+            self._guard.settle()
 
-    def _seal(self, connection: sqlite3.Connection, state: _State, burnt: int, begin: int) -> None:
-        """Write guard file and record, the last step before a commit.
+    def _seal(self, state: _State, burnt: int, begin: int) -> None:
+        """Touch the guard file and record it, the last step before a commit.
 
         Args:
-            connection: in its transaction.
             state: what the transaction has found.
             burnt: unix time before which no epoch may begin.
             begin: of the epoch of this change, unix time; 0 for one without.
         """
-        seal = self._guard.mark(state.found, state.generation + 1, max(state.reach, begin))
-        connection.execute("REPLACE INTO guard VALUES (1, ?, ?)", (seal.encode(), _ordered(burnt)))
+        seal = self._guard.touch(state.found, state.recorded, state.generation + 1, max(state.reach, begin))
+        state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?)", (seal.encode(), _ordered(burnt)))
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
@@ -230,9 +236,9 @@ def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     )
 
 
-def _check_open(connection: sqlite3.Connection, commitment: int, epoch: Epoch, state: _State) -> None:
+def _check_open(commitment: int, epoch: Epoch, state: _State) -> None:
     """Refuse what is burnt for everybody, or for the identity."""
-    row = connection.execute(
+    row = state.connection.execute(
         "SELECT since FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
     until = max(state.burnt, 0 if row is None else int.from_bytes(row[0], "big"))

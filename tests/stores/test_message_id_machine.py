@@ -5,7 +5,7 @@ clock pushed about. A model in plain Python says beforehand what each step must 
 any of its lives is remembered by the world, which no backup puts back.
 
 One thing is out of reach and left out: a clock that is set back behind the newest epoch that was used,
-together with a backup of database and guard file from before. Then nothing on the machine knows better.
+together with a backup of database and intent file from before. Then nothing on the machine knows better.
 
 Kills at a system call and copies by other programs are in `tests/threats/`. The files are in memory, where
 there is such a place: what a commit does to a disk is not the matter here.
@@ -13,6 +13,7 @@ there is such a place: what a commit does to a disk is not the matter here.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import os
@@ -29,6 +30,7 @@ import pytest
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.stores import guard as guard_module
+from rln.stores.guard import Intent
 from rln.stores.message_ids import SqliteMessageIds
 from tests.effort import effort
 
@@ -38,7 +40,17 @@ LIFE = 5000
 
 PERIODS = (60, 90)
 MEMBERS = (7, 8, 9, 10)
-FILES = ("ids.db", "ids.db-wal", "ids.db-guard")
+FILES = ("ids.db", "ids.db-wal", "ids.db-guard", "ids.db-intent")
+WAYS = {
+    "in place": FILES,
+    "replaced": FILES,
+    "elsewhere": FILES,
+    "database": FILES[:2],
+    "guard": FILES[2:3],
+    "intent": FILES[3:],
+    "database and intent": (*FILES[:2], FILES[3]),
+    "guard and intent": FILES[2:],
+}
 
 CHANGES = itertools.count(1)
 
@@ -61,9 +73,11 @@ class Model:
         kept: x of each message that is remembered.
         since: for each identity that was met, the time before which its epochs are burnt.
         burnt: the same for everybody.
-        reach, guard_reach: begin of the newest epoch used, in database and guard file.
-        change: the last transaction that was sealed, unlike every other one in any life.
-        doubt: the next reservation must burn.
+        reach, guard_reach: begin of the newest epoch used, in database and intent file.
+        change, touch, intent: the last one that database, guard file and intent file know; each one is
+            unlike all others in any life.
+        base: the change that was there when the intent was written, -1 for one that is done.
+        boot, booted: the start of the machine that the database knows, and the one that it is.
     """
 
     spent: dict[Owner, dict[int, int]] = field(default_factory=dict)
@@ -74,34 +88,47 @@ class Model:
     reach: int = 0
     guard_reach: int = 0
     change: int = 0
-    doubt: bool = False
+    touch: int = 0
+    intent: int = 0
+    base: int = -1
+    boot: int = 0
+    booted: int = 0
 
-    def seal(self, begin: int) -> None:
-        self.change = next(CHANGES)
-        self.reach = self.guard_reach = max(self.reach, self.guard_reach, begin)
+    @property
+    def doubt(self) -> bool:
+        """The next reservation must burn."""
+        sound = self.change == self.intent or self.base == self.change
+        return not sound or self.touch != self.intent or self.boot != self.booted
 
-    def introduce(self, member: int) -> bool:
-        """Whether it writes the guard file."""
-        if member in self.since:
-            return False
-        self.since[member] = 0
-        if not self.doubt:
-            self.seal(0)
-        return not self.doubt
+    def seal(self, begin: int, end: str = "done") -> None:
+        """A transaction up to where its process ends: touch, intent, commit, or when all is done."""
+        change, was, doubt = next(CHANGES), self.change, self.doubt
+        self.touch = change
+        if end == "touch":
+            return
+        self.intent, self.base = change, -1 if doubt or end == "done" else was
+        self.guard_reach = max(self.reach, self.guard_reach, begin)
+        if end != "intent":
+            self.change, self.reach, self.boot = change, self.guard_reach, self.booted
+
+    def introduce(self, member: int) -> None:
+        if member not in self.since:
+            self.since[member] = 0
+            if not self.doubt:
+                self.seal(0)
 
     def reserve(
-        self, member: int, epoch: Epoch, limit: int, count: int, x: int
+        self, member: int, epoch: Epoch, limit: int, count: int, x: int, end: str = "done"
     ) -> list[int] | type[Exception]:
         owner = (member, epoch.period)
         if self.doubt:
             self.burnt = max(self.burnt, epoch.end, self.reach + 1, self.guard_reach + 1)
             self.since.setdefault(member, epoch.end)
-            self.doubt = False
-            self.seal(epoch.start)
+            self.seal(epoch.start, end)
             return StoreUnavailable
         if member not in self.since:
             self.since[member] = epoch.end
-            self.seal(epoch.start)
+            self.seal(epoch.start, end)
             return StoreUnavailable
         spent = self.spent.setdefault(owner, {})
         newest = max(spent, default=epoch.index)
@@ -117,7 +144,7 @@ class Model:
             self.kept = {key for key in self.kept if key[:3] != (*owner, old)}
         for number in range(first, first + count):
             self.bound[(*owner, epoch.index, number)] = x
-        self.seal(epoch.start)
+        self.seal(epoch.start, end)
         return list(range(first, first + count))
 
     def keep(self, member: int, epoch: Epoch, ids: range, x: int) -> bool:
@@ -138,6 +165,7 @@ class Machine:
     def __init__(self, seed: int, place: Path, boot: Path) -> None:
         self.chance = random.Random(seed)
         self.place, self.boot = place, boot
+        boot.write_text("0\n")
         self.home = place / "home"
         self.home.mkdir()
         self.model = Model()
@@ -256,34 +284,47 @@ class Machine:
         self.pending.clear()
 
     def is_killed(self) -> None:
-        """While it reserves: before the guard file, after it, or when all is on the disk."""
+        """While it reserves, at each step of its way to the disk."""
         member, epoch, limit, count, x = self.draw()
-        after = self.chance.choice(("nothing", "guard", "commit"))
-        if after == "commit":
-            if isinstance(self.model.reserve(member, epoch, limit, count, x or 0), list):
-                self.latest = max(self.latest, self.clock)
-            try:
-                self.handle().reserve(member, epoch, limit, count, x)
-            except (StoreUnavailable, RateLimitReached):
-                pass
-        else:
-            handle, marked = self.handle(), []
-            mark = handle._guard.mark
+        end = self.chance.choice(("begin", "touch", "intent", "commit", "done"))
+        handle = self.handle()
+        guard, reached = handle._guard, []
+        touch, write = guard.touch, guard._write
 
-            def killed(*arguments: object) -> None:
-                if after == "guard":
-                    marked.append(mark(*arguments))  # type: ignore[arg-type]
-                raise Killed
+        def killed(*_: object) -> None:
+            reached.append(end)
+            raise Killed
 
-            handle._guard.mark = killed  # type: ignore[assignment,method-assign]
-            try:
-                handle.reserve(member, epoch, limit, count, x)
-            except (Killed, StoreUnavailable, RateLimitReached):
-                pass
-            if marked:
-                self.model.doubt = True
-                self.model.guard_reach = max(self.model.guard_reach, self.model.reach, epoch.start)
+        def written(intent: Intent) -> None:
+            """The second time it is about a commit that is there."""
+            write(intent)
+            guard._write = killed if end == "commit" else write  # type: ignore[method-assign]
+
+        def touched(*arguments: object) -> object:
+            """Up to the intent, or through it."""
+            made = touch(*arguments)  # type: ignore[arg-type]
+            if end == "intent":
+                killed()
+            return made
+
+        guard.touch = killed if end == "begin" else touched  # type: ignore[assignment,method-assign]
+        guard._write = killed if end == "touch" else written  # type: ignore[method-assign]
+        with contextlib.suppress(Killed, StoreUnavailable, RateLimitReached):
+            handle.reserve(member, epoch, limit, count, x)
+        model = copy.deepcopy(self.model)
+        model.reserve(member, epoch, limit, count, x or 0, end)
+        if end in ("commit", "done"):
+            self.model = model
+        elif reached and end != "begin":
+            self.model.seal(epoch.start, end)
+        if end == "intent" and reached and not self.is_fit():
+            self.model.touch = next(CHANGES)
         self.ends()
+
+    def is_fit(self) -> bool:
+        """Whether nothing held it up between touch and intent; else it looks like a file put back."""
+        guard, intent = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
+        return intent - guard <= guard_module._AT_ONCE
 
     def is_cloned(self) -> None:
         self.number += 1
@@ -303,40 +344,33 @@ class Machine:
             return
         self.ends()
         backup, model = self.chance.choice(self.backups)
-        self.until_time_has_passed()
-        way = self.chance.choice(("in place", "replaced", "elsewhere", "database", "guard"))
-        before = self.model
+        way = self.chance.choice(list(WAYS))
+        self.until_time_has_passed(model.base >= 0 and model.intent == self.model.touch)
         if way in ("replaced", "elsewhere"):
             shutil.rmtree(self.home)
             if way == "elsewhere":
                 self.number += 1
                 self.home = self.place / f"home {self.number}"
             self.home.mkdir()
-        names = {"database": FILES[:2], "guard": FILES[2:]}.get(way, FILES)
-        for name in names:
-            if (backup / name).exists():
-                with (self.home / name).open("r+b" if (self.home / name).exists() else "wb") as file:
-                    file.write((backup / name).read_bytes())
-                    file.truncate()
-                (self.home / name).chmod(0o600)
-            else:
-                (self.home / name).unlink(missing_ok=True)
-        if way == "guard":
-            self.model.guard_reach = model.guard_reach
-            self.model.doubt = True
-        else:
-            self.model = copy.deepcopy(model)
-            if way == "database":
-                self.model.guard_reach = before.guard_reach
-                self.model.doubt = before.doubt or model.doubt or model.change != before.change
-            else:
-                self.model.doubt = True
-                self.clock = max(self.clock, self.latest)
+        for name in WAYS[way]:
+            put_back(backup / name, self.home / name)
+        self.remember(model, WAYS[way])
         self.reserve()
 
-    def until_time_has_passed(self) -> None:
-        """No restore is as quick as a tick of an old kernel's file system."""
-        newest = (self.home / "ids.db-guard").stat().st_ctime_ns
+    def remember(self, model: Model, names: tuple[str, ...]) -> None:
+        """What the model knows after these files were put back."""
+        before, self.model = self.model, copy.deepcopy(model if FILES[0] in names else self.model)
+        self.model.booted = before.booted
+        self.model.touch = next(CHANGES) if FILES[2] in names else before.touch
+        intent = model if FILES[3] in names else before
+        self.model.intent, self.model.guard_reach = intent.intent, intent.guard_reach
+        self.model.base = -1 if FILES[3] in names else before.base
+        if FILES[0] in names and FILES[3] in names:
+            self.clock = max(self.clock, self.latest)
+
+    def until_time_has_passed(self, long: bool) -> None:
+        """No restore is as quick as a tick of an old kernel's file system, or as an intent after a touch."""
+        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * guard_module._AT_ONCE
         probe = self.place / "probe"
         probe.write_bytes(b"")
         while probe.stat().st_ctime_ns <= newest:
@@ -346,7 +380,18 @@ class Machine:
         self.ends()
         self.number += 1
         self.boot.write_text(f"{self.number}\n")
-        self.model.doubt = True
+        self.model.booted = self.number
+
+
+def put_back(source: Path, target: Path) -> None:
+    """Overwrite a file where it is, or remove it if there was none."""
+    if not source.exists():
+        target.unlink(missing_ok=True)
+        return
+    with target.open("r+b" if target.exists() else "wb") as file:
+        file.write(source.read_bytes())
+        file.truncate()
+    target.chmod(0o600)
 
 
 RULES: dict[str, tuple[Callable[[Machine], None], float]] = {
@@ -372,7 +417,7 @@ def ground(tmp_path: Path) -> Iterator[Path]:
     if not os.access(memory, os.W_OK):
         yield tmp_path
         return
-    with tempfile.TemporaryDirectory(dir=memory) as made:
+    with tempfile.TemporaryDirectory(prefix="rln-ids-", dir=memory) as made:
         yield Path(made)
 
 
@@ -380,7 +425,6 @@ def test_no_id_is_spent_on_two_messages(
     ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot_id"
-    boot.write_text("0\n")
     monkeypatch.setattr(guard_module, "_BOOT", str(boot))
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0

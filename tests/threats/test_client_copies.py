@@ -84,11 +84,16 @@ RESTORES: dict[str, Callable[[Path, Path], None]] = {
     "the database alone, in place": lambda copy, state: overwritten(copy, state, "ids.db"),
     "the guard file alone": lambda copy, state: run("cp", "-a", copy / "ids.db-guard", state),
     "the guard file alone, in place": lambda copy, state: overwritten(copy, state, "ids.db-guard"),
+    "the intent file alone": lambda copy, state: run("cp", "-a", copy / "ids.db-intent", state),
+    "all but the guard file": lambda copy, state: overwritten(copy, state, "ids.db", "ids.db-intent"),
+    "all but the database": lambda copy, state: overwritten(copy, state, "ids.db-guard", "ids.db-intent"),
+    "the intent file lost": lambda copy, state: (state / "ids.db-intent").unlink(),
+    "the intent file emptied": lambda copy, state: os.truncate(state / "ids.db-intent", 0),
+    "the intent file damaged": lambda copy, state: (state / "ids.db-intent").write_text("0 0\n") and None,
     "the guard file lost": lambda copy, state: (state / "ids.db-guard").unlink(),
     "the database lost": lambda copy, state: (state / "ids.db").unlink(),
     "both lost": lambda copy, state: shutil.rmtree(state) or state.mkdir(),
-    "the guard file emptied": lambda copy, state: os.truncate(state / "ids.db-guard", 0),
-    "the guard file damaged": lambda copy, state: (state / "ids.db-guard").write_text("0 0\n") and None,
+    "the guard file written": lambda copy, state: (state / "ids.db-guard").write_text("0 0\n") and None,
     "the guard file touched": lambda copy, state: os.utime(state / "ids.db-guard"),
 }
 

@@ -155,7 +155,7 @@ def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path)
     points = [(name, n) for name, count in calls(trace).items() for n in range(1, count + 1)]
     assert {"fdatasync", "pwrite64", "flock", "fcntl"} <= {name for name, _ in points}
     assert len(points) > 150
-    index, kills, burnt = 11, 0, 0
+    index, kills, burnt = 11, 0, []
     for name, n in points[:: effort(3, 1)]:
         told, _, status = child(Sender(folder, index), "-e", f"inject={name}:signal=SIGKILL:when={n}")
         kills += status == signal.SIGKILL
@@ -168,23 +168,20 @@ def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path)
                 used.add(key)
             if kind == "sent":
                 assert ids.recall(ME, epoch(index), int(numbers[2])) == numbers[2].encode()
-        # Whoever comes after the crash gets another id, or is told to wait for the next epoch.
-        refusal = ""
+        # Whoever comes after the crash gets another id; or, seldom, is told to wait for the next epoch.
         try:
             key = (index, ids.reserve(ME, epoch(index), 100, x=9)[0])
             assert key not in used, (name, n)
             used.add(key)
-        except StoreUnavailable as error:
-            refusal = str(error)
-            burnt += 1
-        assert not refusal or "a change was cut short" in refusal, (name, n)
+        except StoreUnavailable:
+            burnt.append((name, n))
         key = (index + 1, ids.reserve(ME, epoch(index + 1), 100, x=9)[0])
         assert key not in used
         used.add(key)
         ids.close()
         index += 2
     assert kills > len(points[:: effort(3, 1)]) * 0.8
-    assert 0 < burnt < kills / 2
+    assert len(burnt) <= 6, "only between the touch of the guard file and what is said of it"
 
 
 def test_e1_the_id_is_on_the_disk_before_a_proof_exists(
@@ -458,8 +455,7 @@ def test_e6_the_file_is_opened_anew(folder: Path) -> None:
     ids._database._writer.connection = Failing()  # type: ignore[assignment]
     with pytest.raises(StoreUnavailable, match="disk I/O error"):
         ids.reserve(ME, epoch(10), 9)
-    with pytest.raises(StoreUnavailable, match="a change was cut short"):
-        ids.reserve(ME, epoch(10), 9)
+    assert ids.reserve(ME, epoch(10), 9).start in (1, 2), "nobody got what failed"
     assert ids._database._writer.connection is not before
     assert ids.reserve(ME, epoch(11), 9) == range(1)
     ids.close()
@@ -480,12 +476,12 @@ def test_e7_the_files_are_their_owners_alone(tmp_path: Path, monkeypatch: pytest
     folder = tmp_path / "state" / "rln"
     assert folder.stat().st_mode & 0o777 == 0o700
     found = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert {"message-ids.db", "message-ids.db-guard", "message-ids.db-wal"} <= set(found)
+    assert {f"message-ids.db{end}" for end in ("", "-guard", "-intent", "-wal")} <= set(found)
     assert set(found.values()) == {0o600}
     ids.close()
 
 
-@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard"])
+@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard", "ids.db-intent"])
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604, 0o666])
 def test_e7_a_file_that_others_may_read_or_write_is_refused(folder: Path, name: str, mode: int) -> None:
     introduced(folder)
@@ -494,7 +490,7 @@ def test_e7_a_file_that_others_may_read_or_write_is_refused(folder: Path, name: 
         spent(folder, 10, 1)
 
 
-@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard"])
+@pytest.mark.parametrize("name", ["ids.db", "ids.db-guard", "ids.db-intent"])
 def test_e7_a_link_or_a_directory_is_no_file(folder: Path, name: str) -> None:
     introduced(folder)
     (folder / name).rename(folder / "target")

@@ -1,0 +1,220 @@
+"""The guard file: what is the newest state, what an interrupted commit; everything else is in doubt."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rln.epoch import Epoch, rln_identifier
+from rln.errors import StoreUnavailable
+from rln.stores import guard as module
+from rln.stores.guard import Guard, Intent, Look, Seal
+from rln.stores.message_ids import SqliteMessageIds
+
+TOUCH = 1_700_000_000_000_000_000
+RECORDED = Seal("b007", "1:2", "1:3", TOUCH, 8, 600)
+DONE = Look(RECORDED, Intent(TOUCH - 50, TOUCH, 8, 600, True, TOUCH + 10))
+NEXT = Intent(TOUCH, TOUCH + 70, 9, 600, False, TOUCH + 80)
+INTERRUPTED = Look(dataclasses.replace(RECORDED, changed=TOUCH + 70, generation=9), NEXT)
+NOW = Epoch.of(10, 60, rln_identifier("example.com", 60))
+
+
+def seal(look: Look, **fields: object) -> Look:
+    return dataclasses.replace(look, seal=dataclasses.replace(look.seal, **fields))
+
+
+def intent(look: Look, **fields: object) -> Look:
+    return dataclasses.replace(look, intent=dataclasses.replace(look.intent, **fields))
+
+
+def test_the_newest_state_and_an_interrupted_commit_are_beyond_doubt() -> None:
+    assert DONE.doubt(RECORDED) is None
+    assert INTERRUPTED.doubt(RECORDED) is None
+    committed = dataclasses.replace(INTERRUPTED.seal)
+    assert INTERRUPTED.doubt(committed) is None, "committed, and killed before that was said"
+
+
+@pytest.mark.parametrize(
+    ("look", "why"),
+    [
+        (seal(DONE, boot="b008"), "the machine was started anew"),
+        (seal(DONE, database="1:4"), "was copied"),
+        (seal(DONE, guard="1:4"), "was copied"),
+        (seal(DONE, changed=TOUCH + 1), "the guard file was restored"),
+        (intent(DONE, changed=TOUCH + 1), "the guard file was restored"),
+        (seal(DONE, generation=9), "the database is older"),
+        (seal(DONE, generation=7), "the guard file was restored"),
+        (seal(DONE, reach=660), "the guard file was restored"),
+        (seal(INTERRUPTED, boot="b008"), "the machine was started anew"),
+        (seal(INTERRUPTED, database="1:4"), "was copied"),
+        (seal(INTERRUPTED, guard="1:4"), "was copied"),
+        (seal(INTERRUPTED, changed=TOUCH + 71), "the database is older"),
+        (intent(INTERRUPTED, is_done=True), "the database is older"),
+        (intent(INTERRUPTED, before=TOUCH + 1), "the database is older"),
+        (intent(INTERRUPTED, changed=TOUCH + 71), "the database is older"),
+        (intent(INTERRUPTED, generation=8), "the database is older"),
+        (intent(INTERRUPTED, written=TOUCH + 70 + 10**8 + 1), "the database is older"),
+        (intent(INTERRUPTED, written=TOUCH + 69), "the database is older"),
+    ],
+)
+def test_everything_else_is_in_doubt(look: Look, why: str) -> None:
+    assert why in (look.doubt(RECORDED) or "nothing")
+
+
+def test_a_database_without_a_record_is_new_or_lost() -> None:
+    fresh = Look(dataclasses.replace(RECORDED, generation=0, reach=0), Intent(written=TOUCH + 10))
+    first = Look(dataclasses.replace(RECORDED, generation=1), Intent(0, TOUCH, 1, 600, False, TOUCH + 10))
+    assert fresh.doubt(None) is None
+    assert first.doubt(None) is None, "the first commit was interrupted"
+    for lost in (DONE, INTERRUPTED, intent(first, is_done=True), intent(fresh, generation=-1)):
+        assert "the database is gone" in (lost.doubt(None) or "nothing")
+
+
+def test_records_come_back_as_they_were() -> None:
+    for one in (RECORDED, dataclasses.replace(RECORDED, boot="", reach=2**100)):
+        assert Seal.decode(one.encode()) == one
+    for other in (NEXT, DONE.intent, Intent()):
+        assert Intent.decode(other.encode(), other.written) == other
+    for damaged in (b"x", NEXT.encode()[:-1], NEXT.encode() + b"0", NEXT.encode().replace(b"0", b"-", 1)):
+        assert Intent.decode(damaged, 5) == Intent(generation=-1, is_done=True, written=5)
+    assert Intent.decode(b"", 5) == Intent(written=5)
+
+
+@pytest.fixture
+def ids(tmp_path: Path) -> Iterator[SqliteMessageIds]:
+    opened = SqliteMessageIds(tmp_path / "ids.db")
+    opened.introduce(7)
+    yield opened
+    opened.close()
+
+
+def test_killed_between_touch_and_intent_it_is_in_doubt(
+    ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Guard, "_write", dies)
+        with pytest.raises(KeyboardInterrupt):
+            ids.reserve(7, NOW, 9)
+    with pytest.raises(StoreUnavailable, match="the guard file was restored, or changed by somebody else"):
+        ids.reserve(7, NOW, 9)
+
+
+def test_killed_while_it_burns_it_stays_in_doubt(
+    ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An intent that is written in doubt does not look like an interrupted commit of a sound state."""
+    os.utime(tmp_path / "ids.db-guard")
+    honest = Guard.touch
+
+    def dies(guard: Guard, *arguments: object) -> None:
+        honest(guard, *arguments)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Guard, "touch", dies)
+        with pytest.raises(KeyboardInterrupt):
+            ids.reserve(7, NOW, 9)
+    with pytest.raises(StoreUnavailable, match="burnt"):
+        ids.reserve(7, NOW, 9)
+
+
+def test_killed_before_it_is_said_that_it_is_done_the_id_is_burnt_and_no_more(
+    ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Guard, "settle", dies)
+        with pytest.raises(KeyboardInterrupt):
+            ids.reserve(7, NOW, 9)
+    assert ids.reserve(7, NOW, 9) == range(1, 2)
+
+
+def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda descriptor, data, place: len(data) - 1)
+        with pytest.raises(StoreUnavailable, match="expected to write it whole"):
+            ids.reserve(7, NOW, 9)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    for name in ("pwrite", "utime"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, full)
+            with pytest.raises(StoreUnavailable, match="No space left"):
+                ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9)
+    with pytest.raises(StoreUnavailable, match="burnt"):
+        ids.reserve(7, Epoch.of(30, 60, NOW.identifier), 9)
+    assert ids.reserve(7, Epoch.of(31, 60, NOW.identifier), 9) == range(1)
+
+
+def test_a_system_that_does_not_tell_its_boot(
+    ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then only the times of the guard file protect."""
+    monkeypatch.setattr(module, "_BOOT", str(tmp_path / "none"))
+    with pytest.raises(StoreUnavailable, match="started anew"):
+        ids.reserve(7, NOW, 9)
+    later = Epoch.of(11, 60, NOW.identifier)
+    assert [ids.reserve(7, later, 9)[0] for _ in range(2)] == [0, 1]
+
+
+def test_a_forked_child_does_not_hold_its_parents_lock(
+    ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forked while another thread holds the guard file, longer than a fork waits."""
+    monkeypatch.setattr(module, "_FORK_PATIENCE", 0.05)
+    holds, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ids._guard.held():
+            holds.set()
+            assert let_go.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holds.wait(60)
+    end_read, end_write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(end_write)
+        os.read(end_read, 1)  # lives on until the parent is through
+        os._exit(0 if ids._guard._descriptor is None and ids._guard._lock.acquire(timeout=1) else 1)
+    descriptor = os.open(tmp_path / "ids.db-guard", os.O_RDWR)
+    with pytest.raises(BlockingIOError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    let_go.set()
+    thread.join()
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(descriptor)
+    assert ids.reserve(7, NOW, 9) == range(1)
+    os.close(end_write)
+    assert os.waitpid(pid, 0)[1] == 0
+    os.close(end_read)
+
+
+def test_files_of_a_process_that_ended(tmp_path: Path) -> None:
+    """A second close does nothing, a use after it is refused, another file is refused."""
+    ids = SqliteMessageIds(tmp_path / "ids.db")
+    assert "ids.db" in repr(ids)
+    for _ in range(2):
+        ids.close()
+    with pytest.raises(StoreUnavailable, match="used after it was closed"):
+        ids.reserve(7, NOW, 9)
+    with pytest.raises(StoreUnavailable, match="used after it was closed"):
+        ids.recall(7, NOW, 9)
+    (tmp_path / "other.db").write_bytes(b"something else, and long enough to be read as a header" * 90)
+    (tmp_path / "other.db").chmod(0o600)
+    with pytest.raises(StoreUnavailable, match="message ids: .*other.db"):
+        SqliteMessageIds(tmp_path / "other.db")
