@@ -15,6 +15,7 @@ given up; the next one writes everything from the log to the file and asks the d
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -29,6 +30,10 @@ from rln.stores.place import check_place, make_private
 
 PATIENCE: Final = 10.0
 """Seconds that one waits for another process's transaction."""
+
+_TURN: Final = (0.0002, 0.002)
+"""Seconds between two attempts to write, at least and at most. SQLite itself waits longer and longer, up to a
+tenth of a second, and who has waited longest is then the last to come in."""
 
 FULL: Final = 2
 """`PRAGMA synchronous`, as SQLite reads it back."""
@@ -120,7 +125,7 @@ class Database:
                 or not.
         """
         with self.stating() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            _in_turn(connection, "BEGIN IMMEDIATE", ())
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -133,7 +138,8 @@ class Database:
     def stating(self) -> Iterator[sqlite3.Connection]:
         """The writing connection outside a transaction: each statement is one of its own.
 
-        A statement that returns rows is committed when all of them were fetched.
+        A statement that returns rows is committed when all of them were fetched. Nothing waits here for
+        others who write.
 
         Raises:
             StoreUnavailable: as `writing`.
@@ -157,7 +163,7 @@ class Database:
         slot = self._writer
         with slot.lock:
             try:
-                return self._ready(slot).execute(statement, values).rowcount
+                return _in_turn(self._ready(slot), statement, values).rowcount
             except (sqlite3.Error, OSError) as error:
                 raise self._failed(error) from error
 
@@ -203,6 +209,8 @@ class Database:
             errors = self._errors
             slot.connection = self._open()
             slot.errors = errors
+            if slot is self._writer:
+                slot.connection.execute("PRAGMA busy_timeout=0")  # we wait for our turn ourselves
         else:
             self._check_file()
         return slot.connection
@@ -318,6 +326,22 @@ class Database:
             slot.clear()
             if slot not in held:
                 slot.lock = threading.RLock()  # its holder is no thread of this process
+
+
+def _in_turn(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+    """Execute the first statement of a transaction once nobody else writes."""
+    deadline = None
+    while True:
+        try:
+            return connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            now = time.monotonic()
+            deadline = now + PATIENCE if deadline is None else deadline
+            if now > deadline:
+                raise
+        time.sleep(random.uniform(*_TURN))
 
 
 def _is_passing(error: sqlite3.Error) -> bool:

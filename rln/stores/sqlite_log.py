@@ -266,15 +266,11 @@ class SqliteMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark, durably; see `rln.epoch.HighWaterMark`."""
         whole(seconds, "seconds", 0, _LATEST)
-        with self._database.stating() as connection:
-            found = connection.execute("SELECT seconds FROM mark").fetchall()
-            if not found or found[0][0] < seconds:
-                found = connection.execute(
-                    "INSERT INTO mark VALUES (1, ?)"
-                    " ON CONFLICT DO UPDATE SET seconds = max(seconds, excluded.seconds) RETURNING seconds",
-                    (seconds,),
-                ).fetchall()
-        return int(found[0][0])
+        with self._database.writing() as connection:
+            found = connection.execute("SELECT seconds FROM mark").fetchone()
+            if found is None or found[0] < seconds:
+                connection.execute("REPLACE INTO mark VALUES (1, ?)", (seconds,))
+        return seconds if found is None else max(int(found[0]), seconds)
 
     def close(self) -> None:
         """Close the file for this process; a second time does nothing."""
