@@ -175,7 +175,7 @@ class AuditTrail(Protocol):
             StoreUnavailable: not kept, or nobody knows; none of them may be served.
         """
 
-    def lookup(self, external_nullifier: int, nullifier: int) -> list[AnyProof]:
+    def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
         """Return the messages that are kept under a nullifier of an epoch, in no particular order.
 
         Raises:

@@ -192,7 +192,7 @@ class Recorder:
         """Keep the second message unless two of its nullifier are kept, and find the first one."""
         if self._audit is None:
             return None
-        kept = self._audit.lookup(case.proof.external_nullifier, first.nullifier or 0)
+        kept = self._audit.lookup(case.epoch, first.nullifier or 0)
         if len(kept) < 2:  # so that nobody fills a disk by overspending
             self._audit.append_many([(case.epoch, case.proof)])
         known = [proof for proof in kept if first in proof.shares]

@@ -186,9 +186,14 @@ class Verifier:
         since = self._watch.moment()
         opened = [self._open(*message, origin) for message, origin in zip(messages, origins, strict=True)]
         cases = [found for found in opened if isinstance(found, Case)]
-        self._recorder.look(cases)
-        self._verify(cases, verify)
-        self._recorder.record(cases)
+        try:
+            self._recorder.look(cases)
+            self._verify(cases, verify)
+            self._recorder.record(cases)
+        except Exception as error:  # no randomness, no memory: it has no verdict for anybody
+            for _ in messages:
+                self._watch.judged(error, since)
+            raise
         outcomes = [found.settled if isinstance(found, Case) else found for found in opened]
         for outcome in outcomes:
             self._watch.judged(outcome, since)

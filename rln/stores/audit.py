@@ -164,7 +164,7 @@ class AuditFiles(AuditTrail):
         verifying_key: the one that the messages are verified with.
 
     Raises:
-        StoreUnavailable: the directory cannot be used.
+        StoreUnavailable: the directory cannot be used, or others may put files there.
     """
 
     def __init__(self, directory: Path | str, verifying_key: VerifyingKey) -> None:
@@ -174,8 +174,11 @@ class AuditFiles(AuditTrail):
         self._writer = _Writer()
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = self._directory.stat()
         except OSError as error:
             raise _unavailable(self._directory, error) from error
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise StoreUnavailable(f"audit: {directory}: expected a directory that only this user may change")
         check_place(self._directory / f"any{SUFFIX}", _NAME)
 
     def __repr__(self) -> str:
@@ -191,13 +194,13 @@ class AuditFiles(AuditTrail):
             for epoch, records in batches.values():
                 self._write(writer, epoch, b"".join(records))
 
-    def lookup(self, external_nullifier: int, nullifier: int) -> list[AnyProof]:
+    def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
         """Return the messages that any of the directory's files has; see `AuditTrail`."""
         try:
             return [
                 proof
-                for audited in self.epochs()
-                if audited.epoch.external_nullifier == external_nullifier
+                for path in self._directory.glob(f"{epoch.index}-*{SUFFIX}")
+                if (audited := AuditedEpoch.read(path)).epoch == epoch
                 for proof in audited.find(nullifier)
             ]
         except (OSError, InputError) as error:
@@ -206,13 +209,19 @@ class AuditFiles(AuditTrail):
     def forget(self, before: int) -> None:
         """Delete the files of epochs that ended by then; see `AuditTrail`."""
         whole(before, "before", 0, 1 << 62)
-        try:
-            for audited in self.epochs():
-                if audited.epoch.end <= before:
-                    self._own_writer().shut(audited.epoch.external_nullifier)
-                    audited.path.unlink(missing_ok=True)
-        except (OSError, InputError) as error:
-            raise StoreUnavailable(f"audit: {error}") from error
+        failed: list[Exception] = []
+        for path in self._directory.glob(f"*{SUFFIX}"):
+            try:
+                epoch = AuditedEpoch.read(path).epoch
+                if epoch.end <= before:
+                    self._own_writer().shut(epoch.external_nullifier)
+                    path.unlink(missing_ok=True)
+            except FileNotFoundError:
+                continue  # another process has deleted it
+            except (OSError, InputError) as error:
+                failed.append(error)
+        if failed:
+            raise StoreUnavailable(f"audit: {failed[0]}; {len(failed)} files are left") from failed[0]
 
     def epochs(self) -> list[AuditedEpoch]:
         """Return the files of the directory, by epoch.

@@ -43,9 +43,9 @@ def test_what_was_written_can_be_read_by_anybody(world, audit, proofs):
     assert audited.epoch == epoch
     assert audited.verifying_key == world.key.verifying_key.digest
     assert audited.cut == 0
-    assert audit.lookup(epoch.external_nullifier, proofs[1].nullifier) == [proofs[1]]
-    assert audit.lookup(epoch.external_nullifier, proofs[5].nullifier) == []
-    assert audit.lookup(epoch_of(world, 1).external_nullifier, proofs[1].nullifier) == []
+    assert audit.lookup(epoch, proofs[1].nullifier) == [proofs[1]]
+    assert audit.lookup(epoch, proofs[5].nullifier) == []
+    assert audit.lookup(epoch_of(world, 1), proofs[1].nullifier) == []
 
 
 def test_its_owner_alone_may_read_it(world, audit, proofs):
@@ -87,10 +87,10 @@ def test_a_record_that_was_cut_short_is_left_out_and_told(world, audit, proofs):
         audited.path.write_bytes(whole[:-lost])
         assert audited.cut == audited.size - lost
         assert list(audited.messages()) == proofs[:2]
-        assert audit.lookup(audited.epoch.external_nullifier, proofs[2].nullifier) == []
+        assert audit.lookup(audited.epoch, proofs[2].nullifier) == []
     audited.path.write_bytes(whole[: audited.start])
     assert (audited.cut, list(audited.messages())) == (0, [])
-    assert audit.lookup(audited.epoch.external_nullifier, proofs[2].nullifier) == []
+    assert audit.lookup(audited.epoch, proofs[2].nullifier) == []
 
 
 def test_a_damaged_record_is_refused(world, audit, proofs):
@@ -102,18 +102,29 @@ def test_a_damaged_record_is_refused(world, audit, proofs):
     with pytest.raises(EncodingError, match="damaged"):
         list(audited.messages())
     with pytest.raises(StoreUnavailable, match="damaged"):
-        audit.lookup(audited.epoch.external_nullifier, proofs[0].nullifier)
+        audit.lookup(audited.epoch, proofs[0].nullifier)
 
 
 @pytest.mark.parametrize("change", [b"", b"rln audit {}\n", b"rln audit \n", b"hello\n", b"\0" * 5000])
 def test_a_file_that_is_no_audit_file_is_refused(world, audit, change):
-    path = audit._directory / "1-00.audit"
+    epoch = epoch_of(world)
+    path = audit._directory / f"{epoch.index}-00.audit"
     path.write_bytes(change)
     with pytest.raises(EncodingError):
         AuditedEpoch.read(path)
-    for call in (lambda: audit.lookup(1, 1), lambda: audit.forget(1)):
-        with pytest.raises(StoreUnavailable, match="audit"):
+    for call in (lambda: audit.lookup(epoch, 1), lambda: audit.forget(1), audit.epochs):
+        with pytest.raises((StoreUnavailable, EncodingError), match="audit"):
             call()
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_deleted_or_read(world, audit, proofs):
+    audit.append_many([(epoch_of(world), proofs[0])])
+    audit.append_many([(epoch_of(world, 1), proofs[1])])
+    (audit._directory / f"{epoch_of(world).index}-00.audit").write_bytes(b"?")
+    assert audit.lookup(epoch_of(world, 1), proofs[1].nullifier) == [proofs[1]]
+    with pytest.raises(StoreUnavailable, match="1 files are left"):
+        audit.forget(epoch_of(world, 1).end)
+    assert len(list(audit._directory.iterdir())) == 1
 
 
 def test_a_header_with_other_values_is_refused(world, audit, proofs):
@@ -156,6 +167,10 @@ def test_a_directory_that_cannot_be_used(world, proofs, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreUnavailable, match="audit: "):
         AuditFiles(tmp_path / "file", world.key.verifying_key)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(StoreUnavailable, match="only this user"):
+        AuditFiles(tmp_path / "open", world.key.verifying_key)
     audit = AuditFiles(tmp_path / "gone", world.key.verifying_key)
     audit._directory.rmdir()
     with pytest.raises(StoreUnavailable, match="audit: "):
@@ -174,7 +189,7 @@ def test_threads_write_whole_records(world, audit, proofs):
         thread.join()
     (audited,) = audit.epochs()
     assert list(audited.messages()) == proofs * 200
-    assert len(audit.lookup(audited.epoch.external_nullifier, proofs[3].nullifier)) == 200
+    assert len(audit.lookup(audited.epoch, proofs[3].nullifier)) == 200
 
 
 def test_a_forked_child_writes_a_file_of_its_own(world, audit, proofs):
@@ -188,7 +203,7 @@ def test_a_forked_child_writes_a_file_of_its_own(world, audit, proofs):
     audit.append_many([(epoch_of(world), proofs[2])])
     found = sorted((list(audited.messages()) for audited in audit.epochs()), key=len)
     assert found == [[proofs[1]], [proofs[0], proofs[2]]]
-    assert audit.lookup(epoch_of(world).external_nullifier, proofs[1].nullifier) == [proofs[1]]
+    assert audit.lookup(epoch_of(world), proofs[1].nullifier) == [proofs[1]]
 
 
 def test_messages_with_several_ids_are_found_by_each(tmp_path):
@@ -197,8 +212,8 @@ def test_messages_with_several_ids_are_found_by_each(tmp_path):
     audit = AuditFiles(tmp_path, world.key.verifying_key)
     audit.append_many([(epoch_of(world), proof)])
     for share in proof.shares:
-        assert audit.lookup(proof.external_nullifier, share.nullifier) == [proof]
-    assert audit.lookup(proof.external_nullifier, proof.x) == [], "x is no nullifier"
+        assert audit.lookup(epoch_of(world), share.nullifier) == [proof]
+    assert audit.lookup(epoch_of(world), proof.x) == [], "x is no nullifier"
 
 
 def test_few_files_are_open_at_a_time_and_closing_is_no_end(world, audit, proofs):
@@ -208,6 +223,6 @@ def test_few_files_are_open_at_a_time_and_closing_is_no_end(world, audit, proofs
     audit.close()
     assert not audit._writer.open
     audit.append_many([(epoch_of(world, 69), proofs[1])])
-    assert len(audit.lookup(epoch_of(world, 69).external_nullifier, proofs[1].nullifier)) == 1
+    assert len(audit.lookup(epoch_of(world, 69), proofs[1].nullifier)) == 1
     assert PERIOD == epoch_of(world).period
     assert repr(audit).startswith("AuditFiles(")

@@ -265,10 +265,10 @@ def test_f8_a_source_without_tokens_never_reaches_the_pairing(
 
 
 def test_f8_good_messages_cost_no_tokens_however_many_come_at_once(stage: Stage) -> None:
-    prover = stage.prover(stage.join(limit=24))
-    messages = [(prover.prove(bytes([n])), bytes([n])) for n in range(24)]
+    prover = stage.prover(stage.join(limit=8))
+    messages = [(prover.prove(bytes([n])), bytes([n])) for n in range(8)]
     verifier = stage.verifier(sources=rln.SourceLimit(0.001, 3))
-    assert verifier.submit_many(messages, ["a proxy"] * 24) == [rln.Valid()] * 24
+    assert verifier.submit_many(messages, ["a proxy"] * 8) == [rln.Valid()] * 8
 
 
 def test_f8_a_flood_is_refused_at_once_and_who_comes_after_it_is_served(

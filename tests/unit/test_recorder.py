@@ -28,13 +28,13 @@ class ListTrail(AuditTrail):
         self.writes.append(len(messages))
         self.kept += [proof for _, proof in messages]
 
-    def lookup(self, external_nullifier, nullifier):
+    def lookup(self, epoch, nullifier):
         if "lookup" in self.failing:
             raise StoreUnavailable("audit: unreadable")
         return [
             proof
             for proof in self.kept
-            if proof.external_nullifier == external_nullifier
+            if proof.external_nullifier == epoch.external_nullifier
             and any(share.nullifier == nullifier for share in proof.shares)
         ]
 

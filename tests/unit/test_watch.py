@@ -6,6 +6,7 @@ import pytest
 
 import rln
 from rln.errors import ParameterError, StoreUnavailable
+from rln.lowlevel import entropy
 from rln.ports import Observer
 from rln.watch import Watch
 from tests.story import World
@@ -75,6 +76,16 @@ def test_it_hears_of_errors(world, monkeypatch):
     with pytest.raises(StoreUnavailable) as caught:
         world.verifier(observer=listener).submit(proof, b"x")
     assert listener.heard == [("stored", False, 2.0), ("stored", True, 3.0), ("judged", caught.value, 1.0)]
+
+
+def test_it_hears_of_what_ends_a_whole_batch(world, monkeypatch):
+    listener = Listener()
+    prover = world.prover(world.join(2))
+    messages = [(prover.prove(signal), signal) for signal in (b"a", b"b")]
+    monkeypatch.setattr(entropy, "draw", bytes)
+    with pytest.raises(rln.EntropyError) as caught:
+        world.verifier(observer=listener).submit_many(messages)
+    assert listener.heard[1:] == [("judged", caught.value, 1.0)] * 2
 
 
 def test_one_that_fails_changes_no_verdict_and_is_reported_once(world, caplog):
