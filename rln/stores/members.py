@@ -2,7 +2,7 @@
 
     rln_registry   one row: depth and bits of limits that it belongs to
     rln_step       number, root, time, and how the registry stands after it (see `rln.step.Head`)
-    rln_event      what happened, in the order of its numbers; rows are added and never changed
+    rln_event      what happened at which index, in the order of numbers; rows are added and never changed
     rln_member     index, commitment, limit, first step, and first step without the leaf (0: it stands)
     rln_slashing   commitment, when it was noted, when it is due, and the step that did it (0: to be done)
 
@@ -36,8 +36,7 @@ TABLES: Final = (
     " events BIGINT NOT NULL, next_index BIGINT NOT NULL, members BIGINT NOT NULL,"
     " slashed_at BIGINT NOT NULL)",
     "CREATE INDEX rln_step_at ON rln_step (at)",
-    "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL,"
-    " commitment {bytes} NOT NULL, quota BIGINT NOT NULL)",
+    "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL)",
     "CREATE TABLE rln_member (place {number} PRIMARY KEY, commitment {bytes} NOT NULL, quota BIGINT NOT NULL,"
     " joined BIGINT NOT NULL, gone BIGINT NOT NULL)",
     "CREATE UNIQUE INDEX rln_member_commitment ON rln_member (commitment, gone)",
@@ -47,10 +46,8 @@ TABLES: Final = (
 )
 """To be formatted with the types of an integer key and of bytes."""
 
-INSERT_EVENTS: Final = (
-    "INSERT INTO rln_event (number, change, place, commitment, quota) VALUES (?, ?, ?, ?, ?)"
-)
-INSERT_MEMBERS: Final = (
+_INSERT_EVENTS: Final = "INSERT INTO rln_event (number, change, place) VALUES (?, ?, ?)"
+_INSERT_MEMBERS: Final = (
     "INSERT INTO rln_member (place, commitment, quota, joined, gone) VALUES (?, ?, ?, ?, 0)"
 )
 _INSERT_REGISTRY: Final = "INSERT INTO rln_registry (one, depth, limit_bits) VALUES (1, ?, ?)"
@@ -69,8 +66,8 @@ _HEAD: Final = (
 )
 _STEPS: Final = "SELECT number, root, at, events FROM rln_step WHERE number >= ? ORDER BY number LIMIT ?"
 _EVENTS: Final = (
-    "SELECT number, change, place, commitment, quota FROM rln_event"
-    " WHERE number > ? AND number <= ? ORDER BY number"
+    "SELECT e.number, e.change, e.place, m.commitment, m.quota FROM rln_event e JOIN rln_member m"
+    " ON m.place = e.place WHERE e.number > ? AND e.number <= ? ORDER BY e.number"
 )
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
@@ -211,26 +208,17 @@ class SqlChange(SqlReader, RegistryChange):
         leaving = len(events) - joining
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         after = next_head(head, step, gone, self._depth, self._limit_bits)
-        size = scalar.SIZE
-        commitments = [events.commitments[i : i + size] for i in range(0, size * len(events), size)]
         # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
         self._session.run_many(
-            INSERT_EVENTS,
-            zip(
-                range(head.events + 1, after.events + 1),
-                events.changes,
-                events.indices,
-                commitments,
-                events.limits,
-                strict=True,
-            ),
+            _INSERT_EVENTS,
+            zip(range(head.events + 1, after.events + 1), events.changes, events.indices, strict=True),
         )
         try:
             self._session.run_many(
-                INSERT_MEMBERS,
+                _INSERT_MEMBERS,
                 zip(
                     events.indices[leaving:],
-                    commitments[leaving:],
+                    map(events.commitment, range(leaving, len(events))),
                     events.limits[leaving:],
                     repeat(step.number, joining),
                     strict=True,

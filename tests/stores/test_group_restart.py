@@ -235,13 +235,14 @@ def test_a_registry_of_another_shape_is_refused(registry: MemberRegistry) -> Non
 LIES = {
     "a root": (f"UPDATE rln_step SET root = x'{'01' * 31}00' WHERE number = 2", "2 do not give its root"),
     "a root too large": (f"UPDATE rln_step SET root = x'{'ff' * 32}' WHERE number = 2", "field element"),
-    "a limit": ("UPDATE rln_event SET quota = 4 WHERE number = 2", "not give its root"),
+    "a limit": ("UPDATE rln_member SET quota = 4 WHERE place = 1", "not give its root"),
     "a commitment": (
-        f"UPDATE rln_event SET commitment = x'{'05' * 31}00' WHERE number = 2",
+        f"UPDATE rln_member SET commitment = x'{'05' * 31}00' WHERE place = 1",
         "not give its root",
     ),
-    "a type": ("UPDATE rln_event SET commitment = 'five' WHERE number = 2", "cannot be"),
-    "a place": ("UPDATE rln_event SET place = 9 WHERE number = 2", "fit no tree"),
+    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "cannot be"),
+    "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "fit no tree"),
+    "a member": ("DELETE FROM rln_member WHERE place = 1", "expected events"),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),
     "a step": ("DELETE FROM rln_step WHERE number = 2", "one is missing"),
 }
