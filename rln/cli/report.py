@@ -53,6 +53,8 @@ def run(action: Callable[[], Report], as_json: bool) -> None:
     """Run a command and leave with its status; a failure is one line and never a traceback."""
     try:
         report = action()
+    except BrokenPipeError:
+        raise  # whoever reads our output has seen enough; typer ends without a word
     except (RlnError, OSError) as error:
         report = _failure(error)
     if as_json:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln import record, scalar
-from rln.errors import InputError, RecoveryError, StoreUnavailable
+from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.evidence import Evidence
 from rln.lowlevel import entropy
 from rln.proof import AnyProof
@@ -75,6 +75,7 @@ class Violators:
 
         Raises:
             StoreUnavailable: no room for the table.
+            IntegrityAlarm: two verified messages with one nullifier recover nothing.
         """
         # A database without a name is a file of its own that nobody else sees and that goes with it.
         table = sqlite3.connect("", isolation_level=None)
@@ -104,25 +105,27 @@ class Violators:
             row = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", (name,)).fetchone()
             if row is None or row[1]:
                 continue
+            first = None if row[0] is None else record.decode(row[0])
+            if first is not None and first.x == proof.x:
+                continue  # one message at two nodes, or what somebody made of it: it convicts nobody
             if believed is None:
                 believed = self._holds(proof)
                 self.refused += not believed
             if not believed:
                 return
-            if row[0] is None:
+            if first is None:
                 table.execute("UPDATE suspect SET first = ? WHERE name = ?", (record.encode(proof), name))
                 continue
-            found = self._convict(record.decode(row[0]), proof)
-            if found is not None:
-                table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))
-                yield found
+            evidence = Evidence(first, proof, self._key.digest)
+            table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))
+            yield Violation(self._convicted(evidence), evidence)
 
-    def _convict(self, first: AnyProof, second: AnyProof) -> Violation | None:
-        evidence = Evidence(first, second, self._key.digest)
+    def _convicted(self, evidence: Evidence) -> int:
+        """The commitment of whoever sent both messages."""
         try:
-            return Violation(evidence.check(self._key).commitment, evidence)
-        except RecoveryError:
-            return None  # one message at two nodes
+            return evidence.check(self._key).commitment
+        except RecoveryError as error:
+            raise IntegrityAlarm("violators: two verified messages are not on one line") from error
 
     def _holds(self, proof: AnyProof) -> bool:
         try:

@@ -1,7 +1,10 @@
 """`rln log`: logs are opened as verifiers open them, and audit files of several nodes convict together."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -138,6 +141,16 @@ def test_export_writes_a_line_a_message(nodes, tmp_path):
     data = run_json("log", "export", folder / "one", "--out", out)
     assert data == {"messages": 2, "file": str(out)}
     assert [json.loads(line) for line in out.read_text().splitlines()] == lines[:2]
+
+
+def test_whoever_reads_no_further_is_no_failure(nodes):
+    folder, *_ = nodes
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as nobody:
+        command = [sys.executable, "-m", "rln", "log", "export", str(folder / "one")]
+        done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
