@@ -26,7 +26,12 @@ PATIENCE: Final = 10
 
 _NAME: Final = "members"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
-_THERE: Final = "SELECT to_regclass('rln_registry') IS NOT NULL"
+_THERE: Final = (
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry'"
+    " AND pg_catalog.pg_table_is_visible(oid))"
+)
+"""Not by `to_regclass`, which may answer from a cache of before the lock."""
+
 _CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
 """Taken by whoever makes the tables; any number would do."""
 
@@ -104,6 +109,7 @@ class PostgresRegistry(SqlRegistry):
         self._pid = os.getpid()
         self._locks = {"reader": threading.Lock(), "writer": threading.Lock()}
         self._connections = {}
+        self._suspects: set[str] = set()
 
     def _create(self, session: Session) -> None:
         if session.rows(_THERE)[0][0]:
@@ -137,18 +143,26 @@ class PostgresRegistry(SqlRegistry):
             self._start()
         with self._locks[kind]:
             try:
+                if kind in self._suspects:
+                    self._give_up(kind)
                 connection = self._connections.get(kind)
                 if connection is None or connection.closed:
                     connection = self._connections[kind] = self._connect(kind)
                 with connection.transaction():
                     yield connection
             except psycopg.Error as error:
-                # After a failure nobody knows what the connection is in the middle of.
-                broken = self._connections.pop(kind, None)
-                if broken is not None:
-                    with suppress(psycopg.Error):
-                        broken.close()
+                # After a failure nobody knows what the connection is in the middle of, or whether the other
+                # one still leads to a server.
+                self._give_up(kind)
+                self._suspects.update(self._locks.keys() - {kind})
                 raise self._unavailable(error) from None
+
+    def _give_up(self, kind: str) -> None:
+        self._suspects.discard(kind)
+        broken = self._connections.pop(kind, None)
+        if broken is not None:
+            with suppress(psycopg.Error):
+                broken.close()
 
     def _connect(self, kind: str) -> _Connection:
         connection: _Connection = psycopg.connect(
