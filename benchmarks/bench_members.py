@@ -1,0 +1,102 @@
+"""Members: 2^20 of them into SQLite at once, a group of them from a snapshot, and one more."""
+
+import itertools
+import random
+
+import pytest
+
+from rln.group import Group
+from rln.identity import Identity
+from rln.stores.groups import close_group, open_group
+from rln.stores.sqlite_members import SqliteRegistry
+
+DEPTH = 20
+MEMBERS = (1 << DEPTH) - 4096
+"""Room is left for those who join one by one."""
+
+
+@pytest.fixture(scope="module")
+def members():
+    draw = random.Random(20)
+    return [(draw.getrandbits(253) | 1, 1 + number % 100) for number in range(MEMBERS)]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, members):
+    """The URI and the snapshot of a group that is nearly full, and its root."""
+    folder = tmp_path_factory.mktemp("large")
+    group = open_group(f"sqlite:///{folder}/members.db", DEPTH)
+    group.register_many(members)
+    root = group.root
+    close_group(group, folder / "snapshot")
+    return f"sqlite:///{folder}/members.db", folder / "snapshot", root
+
+
+@pytest.mark.benchmark(group="2^20 members into SQLite, leaves and root included")
+def bench_bulk(benchmark, tmp_path, members):
+    numbers = itertools.count()
+    made = []
+
+    def empty() -> tuple[tuple[Group], dict[str, object]]:
+        registry = SqliteRegistry(tmp_path / f"{next(numbers)}.db", DEPTH)
+        made.append(Group(DEPTH, registry=registry))
+        return (made[-1],), {}
+
+    benchmark.pedantic(lambda group: group.register_many(members), setup=empty, rounds=3)
+    benchmark.extra_info["members a second"] = round(MEMBERS / benchmark.stats.stats.median)
+    assert [len(group) for group in made] == [MEMBERS] * 3
+    for group in made:
+        group.registry.close()
+
+
+@pytest.mark.benchmark(group="open a group of 2^20 members")
+def bench_open_from_snapshot(benchmark, large):
+    uri, snapshot, root = large
+
+    def opened() -> int:
+        group = open_group(uri, DEPTH, snapshot=snapshot)
+        found = group.root
+        group.registry.close()
+        return found
+
+    assert benchmark.pedantic(opened, rounds=10) == root
+
+
+@pytest.mark.benchmark(group="open a group of 2^20 members")
+def bench_open_from_events(benchmark, large):
+    uri, _, root = large
+
+    def opened() -> int:
+        group = open_group(uri, DEPTH)
+        found = group.root
+        group.registry.close()
+        return found
+
+    assert benchmark.pedantic(opened, rounds=2) == root
+
+
+@pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
+def bench_one(benchmark, large):
+    uri, snapshot, _ = large
+    group = open_group(uri, DEPTH, snapshot=snapshot)
+    numbers = itertools.count(1)
+    before = len(group)
+    benchmark.pedantic(lambda: group.register(next(numbers), 5), rounds=1000, warmup_rounds=50)
+    assert len(group) == before + 1050
+    assert group.proof(len(group) - 1).root == group.root
+    group.registry.close()
+
+
+@pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
+def bench_one_slashed(benchmark, large):
+    uri, snapshot, _ = large
+    group = open_group(uri, DEPTH, snapshot=snapshot)
+    secrets = itertools.count(1 << 64)
+
+    def joined() -> tuple[tuple[int], dict[str, object]]:
+        secret = next(secrets)
+        group.register(Identity.from_secret(secret).commitment, 5)
+        return (secret,), {}
+
+    assert benchmark.pedantic(group.slash, setup=joined, rounds=100) is not None
+    group.registry.close()
