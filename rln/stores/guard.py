@@ -171,6 +171,7 @@ class Guard:
         self._private: dict[Path, tuple[int, ...]] = {}
         self._lock = threading.RLock()
         self._descriptor: int | None = None
+        self._intent_descriptor: int | None = None
         self._pending: Intent | None = None
         _guards.add(self)
 
@@ -185,13 +186,13 @@ class Guard:
         if not self._lock.acquire(timeout=PATIENCE):
             raise self._busy()
         try:
-            self._descriptor = self._locked(deadline)
             try:
+                self._descriptor = self._locked(deadline)
+                self._intent_descriptor = self._opened_intent()
                 yield
             finally:
                 self._pending = None
-                descriptor, self._descriptor = self._descriptor, None
-                _release(descriptor)
+                self._give_up(unlock=True)
         finally:
             self._lock.release()
 
@@ -203,10 +204,10 @@ class Guard:
         """
         try:
             assert self._descriptor is not None
+            assert self._intent_descriptor is not None
             guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
-            with self._intent() as descriptor:
-                written = os.fstat(descriptor).st_ctime_ns
-                intent = Intent.decode(os.pread(descriptor, _LENGTH + 1, 0), written)
+            written = os.fstat(self._intent_descriptor).st_ctime_ns
+            intent = Intent.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
             raise self._failed(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
@@ -226,15 +227,15 @@ class Guard:
         Raises:
             StoreUnavailable: it cannot be written.
         """
+        before = 0 if recorded is None else recorded.changed
+        # In doubt it counts as done from the start: whoever is killed now must leave the doubt behind.
+        in_doubt = found.doubt(recorded) is not None
         try:
             assert self._descriptor is not None
             os.utime(self._descriptor)
             changed = os.fstat(self._descriptor).st_ctime_ns
         except OSError as error:
             raise self._failed(error) from error
-        before = 0 if recorded is None else recorded.changed
-        # In doubt it counts as done from the start: whoever is killed now must leave the doubt behind.
-        in_doubt = found.doubt(recorded) is not None
         self._pending = Intent(before, changed, generation, reach, in_doubt)
         self._write(self._pending)
         return replace(found.seal, changed=changed, generation=generation, reach=reach)
@@ -251,23 +252,38 @@ class Guard:
     def _write(self, intent: Intent) -> None:
         content = intent.encode()
         try:
-            with self._intent() as descriptor:
-                written = os.pwrite(descriptor, content, 0)
+            assert self._intent_descriptor is not None
+            written = os.pwrite(self._intent_descriptor, content, 0)
         except OSError as error:
             raise self._failed(error) from error
         if written != len(content):
             raise StoreUnavailable(f"{self._name}: {self._intent_path}: expected to write it whole")
 
-    @contextmanager
-    def _intent(self) -> Iterator[int]:
-        """The intent file, opened."""
-        if not self._intent_path.exists():
-            make_private(self._intent_path, self._name)
-        descriptor = os.open(self._intent_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    def _opened_intent(self) -> int:
+        """The intent file, opened, and made when it is missing."""
+        descriptor = None
         try:
+            if not self._intent_path.exists():
+                make_private(self._intent_path, self._name)
+            descriptor = os.open(self._intent_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             self._check_private(self._intent_path, os.fstat(descriptor))
-            yield descriptor
+            opened, descriptor = descriptor, None
+            return opened
+        except OSError as error:
+            raise self._failed(error) from error
         finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _give_up(self, *, unlock: bool) -> None:
+        """Close both files."""
+        intent, self._intent_descriptor = self._intent_descriptor, None
+        descriptor, self._descriptor = self._descriptor, None
+        if intent is not None:
+            os.close(intent)
+        if unlock:
+            _release(descriptor)
+        elif descriptor is not None:
             os.close(descriptor)
 
     def _locked(self, deadline: float) -> int:
@@ -310,9 +326,7 @@ class Guard:
     def _leave_to_parent(self, held: set[Guard]) -> None:
         """Close what a thread of the parent was using: its lock would last as long as this process."""
         if self not in held:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor is not None:
-                os.close(descriptor)
+            self._give_up(unlock=False)
             self._lock = threading.RLock()
 
 
