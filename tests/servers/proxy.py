@@ -40,6 +40,7 @@ class Proxy:
         self.seen: list[str] = []
         self._choose = choose or (lambda: self.fault)
         self._open: set[socket.socket] = set()
+        self._lines: set[_Line] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
@@ -61,6 +62,14 @@ class Proxy:
         for side in open_now:
             self._shut(side)
 
+    def part(self) -> None:
+        """Close the clients' sides alone: the server goes on as if they were there and silent."""
+        with self._lock:
+            lines = list(self._lines)
+        for line in lines:
+            line.parted = True
+            self._shut(line.client)
+
     def _accept(self) -> None:
         while True:
             try:
@@ -78,9 +87,10 @@ class Proxy:
         for side in (client, server):
             side.settimeout(None)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = _Line(client, server)
         with self._lock:
             self._open |= {client, server}
-        line = _Line(client, server)
+            self._lines.add(line)
         threading.Thread(target=self._answers, args=(line,), daemon=True).start()
         try:
             while data := client.recv(_SIZE):
@@ -108,6 +118,8 @@ class Proxy:
         try:
             while data := line.server.recv(_SIZE):
                 line.answered.set()
+                if line.parted:
+                    continue
                 if line.fault == "after":
                     break
                 if line.fault == "drip":
@@ -116,11 +128,12 @@ class Proxy:
                 else:
                     line.client.sendall(data)
         except OSError:
-            pass
+            if line.parted:
+                return self._answers(line)
         self._end(line)
 
     def _end(self, line: _Line) -> None:
-        for side in (line.client, line.server):
+        for side in (line.client,) if line.parted else (line.client, line.server):
             self._shut(side)
             with self._lock:
                 self._open.discard(side)
@@ -141,4 +154,5 @@ class _Line:
         self.client = client
         self.server = server
         self.fault = "forward"
+        self.parted = False
         self.answered = threading.Event()
