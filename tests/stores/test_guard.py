@@ -159,6 +159,42 @@ def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: p
     assert ids.reserve(7, Epoch.of(31, 60, NOW.identifier), 9) == range(1)
 
 
+def test_what_cannot_be_looked_at_is_refused(ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    for name in ("pread", "pwrite"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, broken)
+            with pytest.raises(StoreUnavailable, match="ids.db-guard: Input/output error"):
+                ids.reserve(7, NOW, 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", broken)
+        with pytest.raises(StoreUnavailable, match="ids.db-guard: Input/output error"):
+            ids.reserve(7, NOW, 9)
+
+
+def test_a_thread_that_holds_it_is_waited_for_and_then_refused(
+    ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    holds, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ids._guard.held():
+            holds.set()
+            assert let_go.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holds.wait(60)
+    with pytest.raises(StoreUnavailable, match="held by somebody else"):
+        ids.reserve(7, NOW, 9)
+    let_go.set()
+    thread.join()
+    assert ids.reserve(7, NOW, 9) == range(1)
+
+
 def test_a_system_that_does_not_tell_its_boot(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

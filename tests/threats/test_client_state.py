@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +24,7 @@ from rln.stores import open_message_ids, place
 from rln.stores.message_ids import SqliteMessageIds
 from tests.conftest import lacking
 from tests.effort import effort
+from tests.faults.strace import need_strace
 from tests.story import World
 from tests.threats.client import ME, epoch, introduced, opened, spent
 
@@ -47,8 +47,7 @@ def tell(descriptor: int, line: str) -> None:
 
 @pytest.fixture(scope="module")
 def strace() -> None:
-    if shutil.which("strace") is None:
-        lacking("strace", "strace is not installed")
+    need_strace()
 
 
 def child(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple[list[str], str, int]:
