@@ -13,7 +13,11 @@ from rln.stores.redis_servers import Place
 from rln.stores.redis_wire import Login
 from tests.servers.redis import HOST
 
-PATIENCE = 0.4
+PATIENCE = 1.0
+"""Seconds; a machine that is busy with other things takes its time."""
+
+IMPATIENCE = 0.3
+"""For faults that one waits for in vain."""
 
 
 class Switch:

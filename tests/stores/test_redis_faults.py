@@ -22,6 +22,7 @@ from tests.servers.redis import (
     until,
 )
 from tests.stores.redis_worker import (
+    IMPATIENCE,
     PATIENCE,
     Script,
     Switch,
@@ -100,7 +101,7 @@ def test_a_fault_that_stays_is_an_error_and_never_a_second_acceptance(
 ) -> None:
     now, _, _ = epochs()
     with Proxy(server.port) as proxy:
-        log, other = worker(proxy.port, new=True), worker(server.port)
+        log, other = worker(proxy.port, new=True, patience=IMPATIENCE), worker(server.port)
         proxy.fault = fault
         started = time.monotonic()
         unsure = log.insert_or_get_many(claims(now, range(50)))
@@ -150,7 +151,7 @@ def test_every_connection_of_the_pool_may_be_dead(server: RedisServer) -> None:
 
 def test_a_server_that_stands_still_is_unavailable_and_then_exact(server: RedisServer) -> None:
     now, _, _ = epochs()
-    log = worker(server.port, new=True)
+    log = worker(server.port, new=True, patience=IMPATIENCE)
     assert spend(log, now, range(10)) == 10
     server.send(signal.SIGSTOP)
     try:

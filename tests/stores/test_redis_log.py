@@ -26,6 +26,7 @@ from rln.stores.redis_servers import _primaries, _watched, directory
 from rln.stores.redis_state import Record, check_settings
 from rln.stores.uri import StoreUri
 from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
+from tests.stores.redis_worker import PATIENCE
 
 SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
 
@@ -44,7 +45,7 @@ def server(shared: RedisServer) -> RedisServer:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_log, "PATIENCE", 0.4)
+    monkeypatch.setattr(redis_log, "PATIENCE", PATIENCE)
 
 
 class Moment:
@@ -305,7 +306,7 @@ def test_a_setting_that_could_lose_entries_is_refused_at_the_start_and_while_it_
             log.insert_or_get(now, [Share(1, 2, 3)])
     finally:
         server.client.config_set(setting, right)
-    time.sleep(redis_log.PATIENCE / 4)
+    time.sleep(PATIENCE / 4)
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
 
 
@@ -451,13 +452,13 @@ def test_after_clocks_were_apart_what_was_open_is_refused_until_the_next_epoch(s
     with pytest.raises(StoreUnavailable, match="TIME"):
         log.insert_or_get(now, [Share(4, 5, 6)])
     moment.offset = 0.0
-    time.sleep(redis_log.PATIENCE / 4)
+    time.sleep(PATIENCE / 4)
     assert log.peek(later, 3) is None
     moment.offset = +6.0
     with pytest.raises(StoreUnavailable, match="TIME"):
         log.peek(now, 3)
     moment.offset = 0.0
-    time.sleep(redis_log.PATIENCE / 4)
+    time.sleep(PATIENCE / 4)
     with pytest.raises(StoreUnavailable, match="was open"):
         log.insert_or_get(now, [Share(4, 5, 3)])
     assert log.insert_or_get(later, [Share(4, 5, 3)]) == ()
@@ -484,7 +485,7 @@ def test_forgetting_is_not_lost_with_a_server_that_is_away(tmp_path: Path) -> No
         server.stop()
         log.forget(now.end)
         server.start()
-        time.sleep(redis_log.PATIENCE / 4)
+        time.sleep(PATIENCE / 4)
         assert log.peek(later, 3) is None
         with pytest.raises(StoreUnavailable, match="forgotten"):
             opened(server, own).peek(now, 3)

@@ -36,7 +36,7 @@ from tests.servers.redis import RedisServer, redis_server, until
 from tests.stores.redis_worker import Switch, epochs, own_clock, worker
 
 SCHEDULES = effort(200, 5000)
-TOGETHER = 4
+TOGETHER = 8
 WORKERS, TURNS, NULLIFIERS = 3, 6, 8
 PATIENCE = 0.04
 SPACE = 0.04
@@ -238,7 +238,7 @@ HAPPENINGS = (nothing, emptied, stopped, paused, cut_off, evicting)
 def groups(begin: int, size: int) -> Iterator[range]:
     """Seeds of schedules that run at the same time on the same servers: they wait more than they work."""
     for start in range(begin, begin + size, TOGETHER):
-        yield range(start, start + TOGETHER)
+        yield range(start, min(start + TOGETHER, begin + size))
 
 
 def each(crews: list[Crew], act: Callable[[Crew], None]) -> None:
