@@ -348,20 +348,27 @@ class Group:
             self._follower.ring.pending
             or (head.slashed_at and head.slashed_at - TOLERANCE <= now < head.slashed_at + self._interval)
         )
-        if now is None or quiet:
-            at = head.at if now is None else now
-            change.note(commitment, at, at)
-            return self._append(change)
-        waiting = [slashing.due for slashing in self._follower.ring.pending]
-        change.note(commitment, now, min([*waiting, head.slashed_at + self._interval]))
-        return self._append(change)
+        noted = due = head.at if now is None else now
+        if not quiet:
+            waiting = [slashing.due for slashing in self._follower.ring.pending]
+            due = min([*waiting, head.slashed_at + self._interval])
+        change.note(commitment, noted, due)
+        slashing = Slashing(commitment, noted, due, None, tuple(change.stays(commitment)))
+        return self._append(change, noted=(slashing,))
 
     def _append(
-        self, change: RegistryChange, joining: _Columns = _NOBODY, removed: Stay | None = None
+        self,
+        change: RegistryChange,
+        joining: _Columns = _NOBODY,
+        removed: Stay | None = None,
+        noted: tuple[Slashing, ...] = (),
     ) -> _Made:
         """Append a step with this, and with all removals that are due; none when there is nothing in it."""
         head, now = change.head(), self._milliseconds()
-        due = [s for s in change.tail(head.number).slashings if now is None or s.is_due(now)]
+        # We have followed within the change, so this is all that waits.
+        pending = (*self._follower.ring.pending, *noted)
+        due = [slashing for slashing in pending if now is None or slashing.is_due(now)]
+        later = [slashing for slashing in pending if not (now is None or slashing.is_due(now))]
         leaving = [(Change.SLASHED, slashing.stays[-1]) for slashing in due]
         leaving += [(Change.REMOVED, removed)] if removed is not None else []
         commitments, limits, leaves = joining
@@ -379,7 +386,7 @@ class Group:
             )
             step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
             change.append(step)
-        return _Made(step, plan, change.tail(head.number).slashings)
+        return _Made(step, plan, [*(slashing.done(head.number + 1) for slashing in due), *later])
 
     def _adopt(self, made: _Made) -> None:
         """Let the tree and the roots follow what was written."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, overload
 
 from rln import scalar
@@ -240,6 +240,11 @@ class Slashing:
     def is_due(self, now: int) -> bool:
         """Tell whether the step must be made by now; a clock that has gone far back brings no delay."""
         return not self.noted - TOLERANCE <= now < self.due
+
+    def done(self, step: int) -> Slashing:
+        """Return it as it is once a step has taken out the leaf."""
+        stays = [replace(stay, left=step) if stay.left is None else stay for stay in self.stays]
+        return replace(self, step=step, stays=tuple(stays))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from abc import abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import Any, Final, Protocol
 
 from rln import scalar
@@ -75,11 +75,12 @@ _STAYS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
 _STAY_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
-_SLASHING: Final = "SELECT commitment, noted, due, step FROM rln_slashing WHERE commitment = ?"
-_SLASHINGS: Final = (
-    "SELECT commitment, noted, due, step FROM rln_slashing WHERE step = 0 OR step > ?"
-    " ORDER BY noted, commitment"
+_SLASHED: Final = (
+    "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
+    " FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment"
 )
+_SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
+_SLASHINGS: Final = f"{_SLASHED} WHERE s.step = 0 OR s.step > ? ORDER BY s.noted, s.commitment, m.place"
 _SLASHED_JOINERS: Final = (
     "SELECT count(*) FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment WHERE m.place >= ?"
 )
@@ -171,7 +172,7 @@ class SqlReader(RegistryReader):
         slashings = self._session.rows(_SLASHINGS, max(0, after))
         return Tail(
             tuple((number, _number(root, "root"), at) for number, root, at in roots),
-            tuple(map(self._slashing, slashings)),
+            tuple(_slashings(slashings)),
         )
 
     def stays(self, commitment: int) -> list[Stay]:
@@ -186,16 +187,11 @@ class SqlReader(RegistryReader):
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
         rows = self._session.rows(_SLASHING, scalar.encode(commitment, "commitment"))
-        return self._slashing(rows[0]) if rows else None
+        return next(_slashings(rows), None)
 
     def count(self) -> int:
         """Return how many members there are."""
         return self.head().members - int(self._session.rows(_PENDING_MEMBERS)[0][0])
-
-    def _slashing(self, row: Row) -> Slashing:
-        commitment, noted, due, step = row
-        number = _number(commitment, "commitment")
-        return Slashing(number, noted, due, step or None, tuple(self.stays(number)))
 
 
 class SqlChange(SqlReader, RegistryChange):
@@ -385,6 +381,13 @@ def _number(data: Any, name: str) -> int:
 def _stay(row: Row) -> Stay:
     index, commitment, limit, joined, left = row
     return Stay(index, _number(commitment, "commitment"), limit, joined, left or None)
+
+
+def _slashings(rows: Sequence[Row]) -> Iterator[Slashing]:
+    """Put the rows of each slashing, one for a stay, together."""
+    for (commitment, noted, due, step), stays in groupby(rows, key=lambda row: row[:4]):
+        stayed = tuple(_stay(row[4:]) for row in stays)
+        yield Slashing(_number(commitment, "commitment"), noted, due, step or None, stayed)
 
 
 def _columns(first: int, rows: Sequence[Row]) -> Events:

@@ -8,7 +8,7 @@ import pytest
 
 from rln import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.step import Change, Event, Events, Slashing, Step
+from rln.step import Change, Event, Events, Slashing, Stay, Step
 
 EVENTS = [
     Event(5, Change.REGISTERED, 3, 77, 10),
@@ -100,3 +100,9 @@ def test_when_a_slashing_is_due() -> None:
     assert [slashing.is_due(now) for now in (5000, 5999, 6000, 10**9)] == [False, False, True, True]
     # A clock that is a little behind waits; one that has jumped back does not.
     assert [slashing.is_due(now) for now in (4999, 4000, 3999, 0)] == [False, False, True, True]
+
+
+def test_a_slashing_that_is_done() -> None:
+    stays = (Stay(0, 5, 1, 1, 3), Stay(4, 5, 2, 7))
+    done = Slashing(5, 10, 20, None, stays).done(9)
+    assert done == Slashing(5, 10, 20, 9, (Stay(0, 5, 1, 1, 3), Stay(4, 5, 2, 7, 9)))
