@@ -44,7 +44,7 @@ def bench_message(benchmark, tmp_path):
         return last
 
     peer = Peer("bare pwrite and fdatasync", repeated(disk, MESSAGES), MESSAGES)
-    beside(benchmark, repeated(message, MESSAGES), peer, rounds=10, repeat=MESSAGES, must=0.8, aim=0.9)
+    beside(benchmark, repeated(message, MESSAGES), peer, rounds=10, repeat=MESSAGES)
     assert ids.recall(7, now, last) == PROOF
     assert ids.reserve(7, now, 1 << 16) == range(last, last + 1)
     ids.close()
