@@ -314,11 +314,7 @@ class Primary:
 
 def _own_tag(place: Place) -> int:
     """The first number whose slot, as a hash tag, belongs to the primary."""
-    for tag in count():
-        slot = crc_hqx(b"%d" % tag, 0) % SLOTS
-        if not place.ranges or any(first <= slot <= last for first, last in place.ranges):
-            return tag
-    raise AssertionError("a primary has a slot")
+    return next(tag for tag in count() if place.has(crc_hqx(b"%d" % tag, 0) % SLOTS))
 
 
 def describe(error: Exception) -> str:

@@ -40,6 +40,10 @@ class Place:
     ranges: Ranges = ()
     shape: bytes = b"-"
 
+    def has(self, slot: int) -> bool:
+        """Tell whether a slot is its own."""
+        return not self.ranges or any(first <= slot <= last for first, last in self.ranges)
+
 
 class Directory(Protocol):
     """Whoever knows the primaries."""

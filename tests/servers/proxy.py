@@ -9,6 +9,7 @@ A fault is asked for whenever a client sends something:
     blackhole   take it and never answer
     delay       pass it on a moment later
     drip        give the answer out in small pieces
+    ooze        the same, with a moment between two pieces
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FAULTS = ("forward", "before", "after", "late", "blackhole", "delay", "drip")
 MOMENT = 0.02
 _SIZE = 1 << 18
 _PIECE = 7
+_PAUSE = 0.001
 
 
 class Proxy:
@@ -122,9 +124,10 @@ class Proxy:
                     continue
                 if line.fault == "after":
                     break
-                if line.fault == "drip":
+                if line.fault in ("drip", "ooze"):
                     for start in range(0, len(data), _PIECE):
                         line.client.sendall(data[start : start + _PIECE])
+                        time.sleep(_PAUSE if line.fault == "ooze" else 0)
                 else:
                     line.client.sendall(data)
         except OSError:

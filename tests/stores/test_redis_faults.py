@@ -170,6 +170,16 @@ def test_a_server_that_stands_still_is_unavailable_and_then_exact(server: RedisS
     assert spend(log, now, range(30), x=3) == 0
 
 
+def test_a_server_that_stands_still_cannot_be_opened(server: RedisServer) -> None:
+    server.send(signal.SIGSTOP)
+    try:
+        with pytest.raises(StoreUnavailable, match="Timeout"):
+            worker(server.port, new=True, patience=IMPATIENCE)
+    finally:
+        server.send(signal.SIGCONT)
+    until(server.client.ping, "the server again")
+
+
 def test_who_saw_entries_believes_nobody_who_says_that_there_were_none(server: RedisServer) -> None:
     now, later, _ = epochs()
     log = worker(server.port, new=True)

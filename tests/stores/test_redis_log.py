@@ -22,8 +22,9 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
 from rln.share import Share
 from rln.stores import open_log, redis_log, redis_primary
-from rln.stores.redis_servers import _primaries, _watched, directory
-from rln.stores.redis_state import Record, check_settings
+from rln.stores.redis_servers import Place, _primaries, _watched, directory
+from rln.stores.redis_state import Heard, Record, check_settings
+from rln.stores.redis_wire import Login
 from rln.stores.uri import StoreUri
 from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
 from tests.stores.redis_worker import PATIENCE
@@ -520,6 +521,29 @@ def test_nobody_is_there(tmp_path: Path) -> None:
     for uri in ("redis://{}", "redis+sentinel://{}/rln", "redis+cluster://{}"):
         with pytest.raises(StoreUnavailable, match="^nullifier log: "):
             open_log(uri.format(f"{HOST}:{free_port()}"), clock(), new=True)
+
+
+def test_a_slot_that_nobody_has_is_unavailable_alone(server: RedisServer) -> None:
+    class Half:
+        def places(self) -> tuple[Place, ...]:
+            return (Place((HOST, server.port), ((0, 8191),)),)
+
+    login = Login(None, None, 0, False, PATIENCE)
+    log, now = redis_log.RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
+    taken = log.insert_or_get_many([(now, [Share(1, 2, n)]) for n in range(40)])
+    lost = [str(error) for error in taken if error != ()]
+    assert 5 < len(lost) < 35
+    assert set(lost) == {"nullifier log: nobody has the slot of this nullifier"}
+
+
+def test_a_single_server_is_no_cluster(server: RedisServer) -> None:
+    with pytest.raises(StoreUnavailable, match="nobody says where .*cluster support disabled"):
+        open_log(server.uri.replace("redis:", "redis+cluster:"), clock(), new=True)
+
+
+def test_a_server_that_says_less_of_itself_is_refused() -> None:
+    with pytest.raises(StoreUnavailable, match="INFO: expected role, master_replid and evicted_keys"):
+        Heard.of(b"role:master\r\nevicted_keys:0\r\n")
 
 
 def test_used_after_it_was_closed(server: RedisServer) -> None:
