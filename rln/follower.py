@@ -15,7 +15,7 @@ from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.memberships import rate_commitments
 from rln.ports import RegistryReader
 from rln.registry import joiners
-from rln.ring import RootRing
+from rln.ring import RootRing, news
 from rln.roots import WindowSize
 from rln.step import Slashing, Step
 from rln.tree import MerkleTree, TreePlan, TreeState
@@ -86,10 +86,11 @@ class Follower:
         """Apply the steps that are new, and learn which slashings are to be made.
 
         Raises:
-            IntegrityAlarm: a root is not what its events give; nothing of that step was applied.
+            IntegrityAlarm: a root is not what its events give, and nothing of that step was applied; or the
+                registry has gone back behind what was applied.
             StoreUnavailable: the registry cannot be asked.
         """
-        tail = reader.tail(self._number)
+        tail = news(reader, self._number, self.tree.root)
         done: dict[int | None, list[Slashing]] = {None: []}
         for slashing in tail.slashings:
             done.setdefault(slashing.step, []).append(slashing)

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from rln.errors import IntegrityAlarm
 from rln.ports import MemberRegistry, RegistryReader
 from rln.roots import RootHistory, RootWindow, WindowSize
-from rln.step import Slashing
+from rln.step import Slashing, Tail
 
 LOOK: Final = 0.1
 """Seconds after which a ring with a clock looks again what other processes have done."""
@@ -36,6 +37,7 @@ class RootRing:
         first = _oldest(reader, size)
         tail = reader.tail(first - 1)
         self.first = first
+        self._newest = tail.roots[0][1]
         self.history = RootHistory([tail.roots[0][1]], size, first=first)
         self.pending: tuple[Slashing, ...] = ()
         self.take(tail.roots[1:], tail.slashings)
@@ -44,14 +46,17 @@ class RootRing:
         """Take in what is new.
 
         Raises:
+            IntegrityAlarm: the registry is behind what it was, or another one.
             StoreUnavailable: the registry cannot be asked.
         """
-        tail = reader.tail(self.history.step)
+        tail = news(reader, self.history.step, self._newest)
         self.take(tail.roots, tail.slashings)
 
-    def take(self, roots: Iterable[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
+    def take(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
         """Take in the roots of the next steps, and what was slashed in them or is to be; see `Tail`."""
         done = [slashing for slashing in slashings if slashing.step is not None]
+        for _, root, _ in roots:
+            self._newest = root
         self.history.extend([(root, at / 1000) for _, root, at in roots], ranges(done))
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
@@ -113,6 +118,19 @@ class RegistryRoots:
                 self._ring.follow(self._registry)
                 self._looked = now
             self._ring.retire_due(int(now * 1000))
+
+
+def news(reader: RegistryReader, number: int, root: int) -> Tail:
+    """Return the tail of a registry after a step that is known.
+
+    Raises:
+        IntegrityAlarm: the registry has no such step, or with another root: it was restored, or exchanged.
+        StoreUnavailable: the registry cannot be asked.
+    """
+    tail = reader.tail(number - 1)
+    if not tail.roots or tail.roots[0][:2] != (number, root):
+        raise IntegrityAlarm(f"registry: step {number} is not there any more, or was exchanged")
+    return Tail(tail.roots[1:], tuple(slashing for slashing in tail.slashings if slashing.step != number))
 
 
 def ranges(slashings: Iterable[Slashing]) -> list[range]:

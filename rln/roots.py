@@ -15,6 +15,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rln import scalar
 from rln.argument import whole
@@ -82,6 +83,7 @@ class RootHistory:
         self._latest = -math.inf
         for root in [_checked(root) for root in roots]:
             self._add(root, self._now())
+            self._expire(self._latest)
         if not self._entries:
             raise ParameterError("roots: expected at least one, got none")
 
@@ -118,6 +120,7 @@ class RootHistory:
             if retired:
                 self._drop(lambda entry: any(entry.step in steps for steps in retired))
             self._add(root, now)
+            self._expire(now)
             return self._step
 
     def extend(self, roots: Iterable[tuple[int, float]], retired: Sequence[range] = ()) -> None:
@@ -137,6 +140,7 @@ class RootHistory:
         with self._lock:
             for root, at in checked:
                 self._add(root, at)
+                self._expire(-math.inf)  # by count; the clock that said `at` may not be ours
             if retired:
                 self._drop(lambda entry: any(entry.step in steps for steps in retired))
 
@@ -164,10 +168,19 @@ class RootHistory:
         self._step += 1
         self._entries.append(_Entry(self._step, root))
         self._values[root] += 1
-        self._expire(now)
 
     def _expire(self, now: float) -> None:
-        """Drop what has left the window; entries are in the order of their steps and of their replacement."""
+        """Drop what has left the window; entries are in the order of their steps and of their replacement.
+
+        A time that is still to come was said by a clock that is wrong: it counts as now, or the root would
+        stay acceptable until then.
+        """
+        newest = islice(reversed(self._entries), 2)  # of which one at least was replaced
+        timed = self._size.seconds is not None and now > -math.inf
+        if timed and any((entry.replaced or now) > now for entry in newest):
+            for entry in self._entries:
+                if entry.replaced is not None:
+                    entry.replaced = min(entry.replaced, now)
         while self._entries and self._entries[0].step != self._step and self._is_old(self._entries[0], now):
             self._forget(self._entries.popleft())
 

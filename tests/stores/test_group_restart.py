@@ -266,6 +266,57 @@ def test_a_registry_that_was_changed_by_hand_is_not_believed(what: str, tmp_path
     registry.close()
 
 
+BACKUP = (
+    "DELETE FROM rln_step WHERE number = 4",
+    "DELETE FROM rln_event WHERE number = 4",
+    "DELETE FROM rln_member WHERE place = 3",
+)
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_path: Path) -> None:
+    """Whoever knows more than the registry goes no further; who starts anew has nothing to compare with."""
+    path = tmp_path / "members.db"
+    registry = SqliteRegistry(path, DEPTH, LIMIT_BITS)
+    group, watch = group_on(registry), Watch()
+    for n in range(4):
+        group.register(identity(n).commitment, 3)
+    bare = RegistryRoots(registry, WindowSize(count=64), watch)
+    connection = sqlite3.connect(path)
+    for statement in BACKUP:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    if goes_on:
+        group_on(registry).register(identity(9).commitment, 3)
+    watch.time += 1
+    for ask in (
+        lambda: group.register(identity(5).commitment, 3),
+        lambda: group.slash(identity(1)),
+        lambda: group.root in group.roots,
+        lambda: list(bare),
+    ):
+        with pytest.raises(IntegrityAlarm, match="^registry: step 4 is not there any more, or was exchanged"):
+            ask()
+    registry.close()
+
+
+def test_a_clock_that_was_far_ahead_keeps_no_root_alive(registry: MemberRegistry) -> None:
+    watch = Watch()
+    group = group_on(registry, watch)
+    group.register(5, 5)
+    root = group.root
+    watch.time += 10**8
+    group_on(registry, watch).register(6, 5)
+    watch.time = START + 1
+    followers = [group_on(registry, watch), RegistryRoots(registry, WindowSize(seconds=30, now=watch), watch)]
+    for follower in followers:
+        assert root in (follower if isinstance(follower, RegistryRoots) else follower.roots)
+    watch.time += 31
+    for follower in followers:
+        assert root not in (follower if isinstance(follower, RegistryRoots) else follower.roots)
+
+
 def test_long_histories_are_built_in_pages(registry: MemberRegistry) -> None:
     group = group_on(registry, count=4)
     for n in range(20):
