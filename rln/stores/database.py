@@ -78,7 +78,8 @@ class _Slot:
 class Database:
     """A file with tables, for threads and processes at once.
 
-    No block of one is entered within a block of another, or of its own.
+    No block of one is entered within a block of its own; nor within a block of another, unless nobody ever
+    does it the other way round.
 
     Args:
         path: of the file; it is made when it is missing, with mode 0600.

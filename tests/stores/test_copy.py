@@ -1,0 +1,232 @@
+"""A registry that was copied is the same one in another place, or the target is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnavailable
+from rln.group import Group
+from rln.identity import Identity
+from rln.ports import MemberRegistry
+from rln.registry import MemoryRegistry
+from rln.ring import RegistryRoots
+from rln.roots import WindowSize
+from rln.step import Step
+from rln.stores import open_members
+from rln.stores.copy import copy_members
+from tests.stores.adapters import REGISTRIES
+
+DEPTH, LIMIT_BITS = 6, 4
+START = 1_700_000_000.0
+
+
+class Watch:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def identity(number: int) -> Identity:
+    return Identity.from_secret(1000 + number)
+
+
+def group_on(registry: MemberRegistry, watch: Watch, count: int = 64) -> Group:
+    window = WindowSize(count=count, seconds=60, now=watch)
+    return Group(DEPTH, LIMIT_BITS, window, registry=registry, now=watch, interval=10.0)
+
+
+def live(registry: MemberRegistry, watch: Watch) -> None:
+    """Members come, leave, come back, and are slashed; the last slashing still waits for its step."""
+    group = group_on(registry, watch)
+    group.register_many([(identity(n).commitment, n % 5 + 1) for n in range(8)])
+    watch.time += 1
+    group.remove(2)
+    group.register(identity(2).commitment, 9)
+    watch.time += 1
+    group.remove(5)
+    group.slash(identity(5))  # who has left
+    watch.time += 1
+    group.slash(identity(3))  # waits, and goes when the interval is over
+    group.register(identity(20).commitment, 16)
+    watch.time += 20
+    group.register(identity(21).commitment, 1)
+    group.slash(identity(0))
+    assert [slashing.step for slashing in registry.tail(registry.head().number).slashings] == [None]
+
+
+def told(registry: MemberRegistry) -> list[object]:
+    """All that a registry says."""
+    head = registry.head()
+    commitments = [identity(n).commitment for n in (*range(9), 20, 21)]
+    return [
+        head,
+        registry.count(),
+        [step for number in range(-1, head.number) for step in registry.steps_after(number, 1)],
+        registry.tail(-1),
+        registry.tail(head.number),
+        [registry.stays(commitment) for commitment in commitments],
+        [registry.slashing(commitment) for commitment in commitments],
+        [registry.stay_at(index) for index in range(head.next_index + 1)],
+        [registry.step_at(int(START * 1000) + 1000 * second) for second in range(-1, 30)],
+    ]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[MemberRegistry]:
+    with closing(open_members(f"sqlite:///{tmp_path}/source.db", DEPTH, LIMIT_BITS)) as opened:
+        yield opened
+
+
+@pytest.fixture(params=list(REGISTRIES))
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemberRegistry]:
+    with closing(open_members(REGISTRIES[request.param](tmp_path), DEPTH, LIMIT_BITS)) as opened:
+        yield opened
+
+
+def test_a_copy_says_what_the_source_says(source: MemberRegistry, target: MemberRegistry) -> None:
+    watch = Watch()
+    live(source, watch)
+    before = told(source)
+    done: list[float] = []
+    assert copy_members(source, target, done.append) == source.head() == target.head()
+    assert told(target) == told(source) == before
+    assert done[-1] == 1.0
+    assert done == sorted(done)
+    # And back.
+    again = MemoryRegistry(DEPTH, LIMIT_BITS)
+    copy_members(target, again)
+    assert told(again) == before
+
+
+def test_what_was_acceptable_is_acceptable_by_the_copy(
+    source: MemberRegistry, target: MemberRegistry
+) -> None:
+    watch = Watch()
+    live(source, watch)
+    copy_members(source, target)
+    window = WindowSize(count=64, seconds=60, now=watch)
+    for moment in (0, 5, 9, 30, 59, 90):
+        watch.time += moment
+        assert _roots(source, window, watch) == _roots(target, window, watch), moment
+    watch.time -= 193
+    here, there = group_on(source, watch), group_on(target, watch)
+    for group in (here, there):
+        # The slashing that waited is made by whoever comes first, on each of them.
+        watch.time += 20
+        group.follow()
+        watch.time -= 20
+        with pytest.raises(AlreadyAMember, match="slashed"):
+            group.register(identity(5).commitment, 1)
+        group.register(identity(30).commitment, 3)
+    assert (here.root, list(here.roots), len(here)) == (there.root, list(there.roots), len(there))
+    assert here.proof(10) == there.proof(10)
+    assert told(source) == told(target)
+
+
+def _roots(registry: MemberRegistry, window: WindowSize, watch: Watch) -> object:
+    try:
+        return list(RegistryRoots(registry, window, watch))
+    except StoreUnavailable as error:
+        return str(error)
+
+
+def test_a_target_with_members_is_refused(source: MemberRegistry, target: MemberRegistry) -> None:
+    live(source, Watch())
+    group_on(target, Watch()).register(identity(40).commitment, 2)
+    before = told(target)
+    with pytest.raises(ParameterError, match="^target: expected an empty registry, got one that is at"):
+        copy_members(source, target)
+    assert told(target) == before
+    with pytest.raises(ParameterError, match="another registry than the source"):
+        copy_members(source, source)
+    with pytest.raises(ParameterError, match="expected depth 6 and 4 bits of limit, got 7 and 4"):
+        copy_members(source, MemoryRegistry(7, LIMIT_BITS))
+
+
+def test_nothing_is_copied_of_an_empty_registry(source: MemberRegistry, target: MemberRegistry) -> None:
+    assert copy_members(source, target) == target.head()
+    assert told(source) == told(target)
+
+
+def test_a_copy_that_was_interrupted_leaves_the_target_empty(
+    source: MemberRegistry, target: MemberRegistry
+) -> None:
+    live(source, Watch())
+    empty = told(target)
+
+    def stop(part: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy_members(source, target, stop)
+    assert told(target) == empty
+    copy_members(source, target)
+    assert told(target) == told(source)
+
+
+class Pages(MemoryRegistry):
+    """A registry that shows a single step at a time."""
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        return super().steps_after(number, 1)
+
+
+def test_steps_come_in_pages_and_those_made_meanwhile_come_too(target: MemberRegistry) -> None:
+    source, watch, done = Pages(DEPTH, LIMIT_BITS), Watch(), []
+    live(source, watch)
+    other = group_on(source, watch)
+
+    def watched(part: float) -> None:
+        done.append(part)
+        if len(done) == 3:
+            other.remove(6)
+            other.slash(identity(7))
+
+    copy_members(source, target, watched)
+    assert source.head().number == 8
+    assert told(target) == told(source)
+    assert len(done) == 8
+    assert done[-1] == 1.0
+
+
+class Wrong(MemoryRegistry):
+    """A registry that shows one of its steps otherwise than it was made."""
+
+    def __init__(self, bad: int, changes: dict[str, Any]) -> None:
+        super().__init__(DEPTH, LIMIT_BITS)
+        self._bad, self._changes = bad, changes
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        steps = super().steps_after(number, most)
+        return [replace(step, **self._changes) if step.number == self._bad else step for step in steps]
+
+
+@pytest.mark.parametrize(
+    ("bad", "changes", "reason"),
+    [
+        (3, {"number": 9}, "step 9 does not follow: step: expected number 3"),
+        (4, {"events": ()}, "step 5 does not follow"),
+        (2, {"at": 0}, "step 2 does not follow: step: expected number 2"),
+        (7, {"root": 77}, "its steps lead to Head.number=7, root=77, "),
+    ],
+)
+def test_steps_that_do_not_follow_each_other(
+    bad: int, changes: dict[str, object], reason: str, target: MemberRegistry
+) -> None:
+    good, wrong = MemoryRegistry(DEPTH, LIMIT_BITS), Wrong(bad, changes)
+    live(good, Watch())
+    copy_members(good, wrong)
+    empty = told(target)
+    with pytest.raises(IntegrityAlarm, match=f"^source: {reason}"):
+        copy_members(wrong, target)
+    assert told(target) == empty
