@@ -13,9 +13,9 @@ from rln import scalar
 from rln.argument import whole
 from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import AlreadyAMember, ParameterError, StoreUnavailable, TreeFull
+from rln.nodes import empty_nodes
 from rln.ports import MemberRegistry, RegistryChange
 from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
-from rln.tree import empty_nodes
 
 PAGE: Final = 1 << 17
 """Events after which `steps_after` gives no further step."""

@@ -31,7 +31,7 @@ from rln.errors import EncodingError, StoreUnavailable
 from rln.files import write_file
 from rln.follower import Picture
 from rln.level import NODE_BYTES
-from rln.tree import TreeState
+from rln.nodes import TreeState
 
 _MAGIC: Final = b"rln-tree"
 _FORMAT: Final = 1
@@ -88,6 +88,16 @@ def read_snapshot(path: Path) -> Picture:
         levels.append(data[start : start + size])
         start += size
     return Picture(number, TreeState(depth, next_index, tuple(levels)))
+
+
+def is_snapshot(path: Path) -> bool:
+    """Tell whether a file begins as a snapshot does, whatever follows.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def _mapped(path: Path) -> mmap.mmap:
