@@ -12,7 +12,7 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.share import Share
-from rln.stores import open_log, redis_log, redis_primary
+from rln.stores import open_log, redis_primaries, redis_primary
 from tests.servers.proxy import FAULTS, MOMENT, Proxy
 from tests.servers.redis import (
     RedisServer,
@@ -50,7 +50,7 @@ def server(shared: RedisServer) -> RedisServer:
 @pytest.fixture
 def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that look for another primary before every decision."""
-    monkeypatch.setattr(redis_log, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
     monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
 
 

@@ -334,7 +334,7 @@ def test_a_password_is_in_no_message_and_no_repr(server: RedisServer) -> None:
         "other", enabled=True, passwords=["+s3cr3t-word"], keys=["*"], categories=["+@all"]
     )
     right = open_log(server.uri.replace("//", "//other:s3cr3t-word@"), clock(), new=True)
-    texts = [repr(right), repr(right._map), repr(right._terms), str(vars(right))]
+    texts = [repr(right), repr(right._primaries._map), repr(right._primaries._terms), str(vars(right))]
     for wrong in ("redis://other:wr0ng-word@", "redis+cluster://other:wr0ng-word@"):
         with pytest.raises(StoreUnavailable) as caught:
             open_log(server.uri.replace("redis://", wrong), clock())
@@ -499,8 +499,8 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     log, now = opened(server, new=True), clock().current()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
     before = {client["id"] for client in server.client.client_list()}
-    with log._lock:  # another thread is at work while one forks
-        log._map_until = 0.0
+    with log._primaries._lock:  # another thread is at work while one forks
+        log._primaries._map_until = 0.0
         child = os.fork()
         if child == 0:
             signal.alarm(10)

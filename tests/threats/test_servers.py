@@ -9,7 +9,7 @@ import pytest
 
 import rln
 from rln.errors import StoreUnavailable
-from rln.stores import open_log, redis_log, redis_primary
+from rln.stores import open_log, redis_primaries, redis_primary
 from tests.servers.proxy import Proxy
 from tests.servers.redis import (
     HOST,
@@ -27,7 +27,7 @@ from tests.story import World
 @pytest.fixture
 def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that look for another primary before every decision."""
-    monkeypatch.setattr(redis_log, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
     monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
 
 

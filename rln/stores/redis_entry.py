@@ -1,0 +1,117 @@
+"""Entry: a share as a key and a value, and the commands on it.
+
+key      rln: ‖ application ‖ external nullifier ‖ nullifier, base64url of 6, 15 and 32 bytes: 75 bytes,
+         without braces, so the slot in a cluster comes from the nullifier
+value    x ‖ y ‖ attempt, 32, 32 and 12 bytes
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from rln import scalar
+from rln.epoch import Epoch
+from rln.errors import InputError, StoreUnavailable
+from rln.ports import Clock
+from rln.share import Share
+
+ATTEMPT: Final = 12
+"""Bytes that tell one attempt to insert from another."""
+
+_VALUE: Final = 64 + ATTEMPT
+_KEY: Final = 75
+_KNOWN_EPOCHS: Final = 256
+
+
+class Ask(NamedTuple):
+    """One command on one key, for an epoch that opened at some unix time."""
+
+    epoch: Epoch
+    opened: float
+    key: bytes
+    command: bytes
+
+
+Reply = bytes | StoreUnavailable | None
+"""The value that was there, nothing, or why nobody can tell."""
+
+
+class Entries:
+    """Makes the commands for shares.
+
+    Args:
+        clock: of the verifiers; says how long entries live and when epochs opened.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        seconds = b"%d" % clock.retention
+        self._tail = b"\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nEX\r\n$%d\r\n%b\r\n" % (len(seconds), seconds)
+        self._epochs: dict[Epoch, tuple[float, bytes]] = {}
+
+    def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> Ask:
+        """Ask to insert a share, or for the one that is there."""
+        opened, prefix = self._named(epoch)
+        key = prefix + base64(scalar.encode(share.nullifier or 0, "nullifier"))
+        command = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
+            _KEY,
+            key,
+            _VALUE,
+            scalar.encode(share.x, "x"),
+            scalar.encode(share.y, "y"),
+            attempt,
+            self._tail,
+        )
+        return Ask(epoch, opened, key, command)
+
+    def get(self, epoch: Epoch, nullifier: int) -> Ask:
+        """Ask for the share that is there."""
+        opened, prefix = self._named(epoch)
+        key = prefix + base64(scalar.encode(nullifier, "nullifier"))
+        return Ask(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY, key))
+
+    def _named(self, epoch: Epoch) -> tuple[float, bytes]:
+        """When an epoch opened, and how its keys begin."""
+        known = self._epochs.get(epoch)
+        if known is None:
+            place = scalar.encode(epoch.external_nullifier, "external nullifier")
+            digest = blake2b(place, digest_size=15).digest()
+            prefix = b"rln:" + application_name(epoch.identifier) + base64(digest)
+            known = self._clock.opened(epoch), prefix
+            if len(self._epochs) >= _KNOWN_EPOCHS:
+                self._epochs = {}
+            self._epochs[epoch] = known
+        return known
+
+
+def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
+    """Return the share that a reply is."""
+    if not isinstance(reply, bytes):
+        return reply
+    if len(reply) != _VALUE:
+        return StoreUnavailable(f"nullifier log: expected an entry of {_VALUE} bytes, got {len(reply)}")
+    try:
+        return Share(scalar.decode(reply[:32], "x"), scalar.decode(reply[32:64], "y"), nullifier)
+    except InputError as error:
+        failure = StoreUnavailable(f"nullifier log: an entry is none of ours: {error}")
+        failure.__cause__ = error
+        return failure
+
+
+def other_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
+    """Return the share of somebody else that a reply is; None: this attempt has inserted its own."""
+    if reply is None or (isinstance(reply, bytes) and reply[64:] == attempt):
+        return None
+    return share_of(reply, nullifier)
+
+
+def application_name(identifier: bytes) -> bytes:
+    """Return how keys name an rln identifier, 8 bytes."""
+    return base64(blake2b(identifier, digest_size=6).digest())
+
+
+def base64(value: bytes) -> bytes:
+    """Write bytes in the alphabet for URLs, without padding."""
+    return urlsafe_b64encode(value).rstrip(b"=")
