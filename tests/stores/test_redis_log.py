@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import signal
 import threading
 import time
@@ -327,6 +328,33 @@ def test_settings_that_are_not_shown_are_read_from_info(server: RedisServer) -> 
             open_log(uri, clock())
     finally:
         server.client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_the_least_that_a_user_of_the_server_may_do(server: RedisServer) -> None:
+    """As docs/stores.md lists it."""
+    page = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
+    listed = re.search(r"`(~rln:\* [^`]+)`", page)
+    assert listed is not None
+    server.client.acl_log_reset()
+    server.client.execute_command(
+        "ACL", "SETUSER", "least", "reset", "on", ">s3cr3t-word", *listed[1].split()
+    )
+    log, now = (
+        open_log(server.uri.replace("//", "//least:s3cr3t-word@"), clock(), new=True),
+        clock().current(),
+    )
+    assert log.insert_or_get_many([(now, [Share(1, 2, 3)]), (now, [Share(1, 2, 4), Share(1, 2, 5)])]) == [
+        (),
+        (),
+    ]
+    assert log.peek(now, 3) == Share(1, 2, 3)
+    log.forget(now.end - 600)
+    assert log.peek(now, 4) == Share(1, 2, 4)
+    assert b"rln:forgotten" in b" ".join(server.client.keys())
+    denied = {entry["object"] for entry in server.client.acl_log()}
+    assert not [name for name in denied if not name.startswith("client")], (
+        "a name of the library may be kept away"
+    )
 
 
 def test_a_password_is_in_no_message_and_no_repr(server: RedisServer) -> None:

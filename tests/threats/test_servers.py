@@ -254,6 +254,10 @@ def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: Non
         assert spend(log, later, range(20)) == 20
         first.start()  # as the primary that it believes it is, with all that it knew
         assert spend(log, later, range(20), x=2) == 0
+        sentinels.stop()
+        # Nobody says who it is now; the one of before may be cut off from all the others.
+        with pytest.raises(StoreUnavailable, match="nobody says where the primary is"):
+            log.peek(later, 3)
 
 
 def test_f5_eviction_that_begins_while_it_runs(tmp_path: Path) -> None:
