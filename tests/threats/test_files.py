@@ -93,7 +93,7 @@ def test_b2_a_log_that_was_not_there_refuses_what_it_cannot_know(tmp_path: Path)
             with pytest.raises(rln.StoreUnavailable, match="when this log was made"):
                 world.verifier(log=log).submit(message, b"now")
             assert len(log) == 0
-    world.time += PERIOD + 10  # the next epoch was open already, five seconds before its begin, or was not
+    world.time += PERIOD  # in the next epoch, which was not open yet
     with closing(opened(path, world, new=False)) as log:
         assert world.verifier(log=log).submit(prover.prove(b"then"), b"then") == rln.Valid()
     mark.close()
