@@ -94,6 +94,7 @@ class Group:
         start: Picture | None = None,
         progress: Progress = lambda part: None,
     ) -> None:
+        self._alone = registry is None
         registry = MemoryRegistry(depth, limit_bits) if registry is None else registry
         if (registry.depth, registry.limit_bits) != (depth, limit_bits):
             raise ParameterError(
@@ -127,6 +128,7 @@ class Group:
     @property
     def registry(self) -> MemberRegistry:
         """The truth about the members."""
+        self._alone = False  # from now on, somebody else may change it
         return self._registry
 
     @property
@@ -320,6 +322,8 @@ class Group:
         """Follow, if it is time to; while this process changes the group it follows anyway."""
         now = None if self._now is None else self._now()
         due = self._follower.ring.is_due(None if now is None else int(now * 1000))
+        if self._alone and not due:
+            return
         if now is not None and not due and self._looked is not None:
             if self._looked <= now < self._looked + LOOK:
                 return

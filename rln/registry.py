@@ -105,6 +105,7 @@ class MemoryRegistry(MemberRegistry):
         self._newest: dict[int, int] = {}
         self._earlier: dict[int, list[int]] = {}
         self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
+        self._slashed_in: dict[int, list[int]] = {}
         self._pending: dict[int, None] = {}
         self._closed = False
         self._writing = threading.Lock()
@@ -149,9 +150,7 @@ class MemoryRegistry(MemberRegistry):
         """Return roots and slashings that follow a step."""
         with self._open():
             new = self._steps[after + 1 :]
-            slashed = [
-                event.commitment for step in new for event in step.events if event.change is Change.SLASHED
-            ]
+            slashed = [who for step in new for who in self._slashed_in.get(step.number, ())]
             return Tail(
                 tuple((step.number, step.root, step.at) for step in new),
                 tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
@@ -308,6 +307,8 @@ class _MemoryChange(RegistryChange):
             noted, due, _ = registry._slashed[event.commitment]
             registry._slashed[event.commitment] = (noted, due, number)
             del registry._pending[event.commitment]
+            registry._slashed_in.setdefault(number, []).append(event.commitment)
+            self._undo.append(registry._slashed_in[number].pop)
             self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
             self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
         elif not stands or event.commitment in registry._slashed:

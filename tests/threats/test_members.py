@@ -383,9 +383,13 @@ def test_a12_slashing_and_kill_minus_nine_in_a_loop(tmp_path: Path) -> None:
             worker = rln.Group(8, LIMIT_BITS, registry=mine, now=lambda: time[0])
             os.write(writing, b"!")
             worker.slash(mallory)
+            os.write(writing, b"!")
             signal.pause()
         os.read(reading, 1)
-        threading.Event().wait(draw.random() * 0.008)
+        if number % 5 == 4:
+            os.read(reading, 1)  # this one is done, and must stay so
+        else:
+            threading.Event().wait(draw.random() * 0.008)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(reading)
@@ -393,8 +397,7 @@ def test_a12_slashing_and_kill_minus_nine_in_a_loop(tmp_path: Path) -> None:
         time[0] += 5
         begun += check_after_crash(uri, mallory, 0, time[0])
     registry.close()
-    assert rounds >= 40
-    assert begun > 0
+    assert begun >= rounds // 5
 
 
 def test_a12_the_note_is_in_the_file_before_the_leaf_is_gone(tmp_path: Path) -> None:

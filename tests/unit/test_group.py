@@ -396,3 +396,13 @@ def test_two_threads_slash_one_member_once() -> None:
     for thread in threads:
         thread.join()
     assert [member.index for member in removed] == [3]
+
+
+def test_a_group_whose_registry_was_handed_out_follows_what_others_do() -> None:
+    group = group_of(2)
+    other = Group(depth=6, registry=group.registry)
+    assert other.root == group.root
+    other.register(5, 5)
+    assert group.root == other.root
+    assert len(group.roots) == 4
+    assert group.proof(2) == other.proof(2)
