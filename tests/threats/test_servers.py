@@ -148,7 +148,7 @@ def test_f4_what_a_stale_replica_lacks_is_not_accepted_again_by_who_has_seen_the
             ways = [Switch(first.port), Switch(first.port)]
             loyal, informed = worker(ways[0], new=True), worker(ways[1])
             assert spend(loyal, now, ids[:10]) == 10
-            first.client.execute_command("WAIT", 1, 1000)
+            until(lambda: second.client.dbsize() == 11, "ten entries and the record")
             link.fault = "before"
             link.cut()
             assert spend(loyal, now, ids[10:20]) == 10
