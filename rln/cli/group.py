@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -13,18 +12,18 @@ import typer
 from rln.cli import numbers
 from rln.cli.keyfiles import open_verifying_key
 from rln.cli.output import check_output, write_output
-from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
+from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tree
+from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
 from rln.cli.table import rows
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError
 from rln.evidence import Evidence
-from rln.group import Group
 from rln.membership import Membership, MerkleProof
-from rln.ports import MemberRegistry, RegistryReader
+from rln.ports import RegistryReader
 from rln.services.board import ENDING, read_bulletin
 from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.step import Change, Stay, Step
-from rln.stores import MEMBERS, open_existing_members, open_members
-from rln.stores.uri import StoreUri
+from rln.stores import open_members
+from rln.stores.copy import copy_members
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -49,11 +48,40 @@ def create(
     """Make a registry without members; one that is there with these parameters stays as it is."""
 
     def action() -> Report:
-        _kept(uri)
+        check_kept(uri)
         with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
         return Report(data, f"root {numbers.hexadecimal(head.root)}")
+
+    run(action, as_json)
+
+
+@app.command("copy")
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="URI of a registry; it stays as it is.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="URI of an empty registry; made when it is missing.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy a registry to another place: the same indices, roots, times and slashings.
+
+    It is all there at the end, or the target is still empty, and the command can be repeated. Nobody must
+    change the source after that: what happens to one registry the other does not learn.
+    """
+
+    def action() -> Report:
+        check_kept(target)
+        with (
+            open_registry(source) as old,
+            closing(open_members(target, old.depth, old.limit_bits)) as new,
+            Bar("copying", hidden=as_json).running() as progress,
+        ):
+            head = copy_members(old, new, progress)
+        data = {"steps": head.number, "members": head.members, "root": str(head.root)}
+        said = f"{head.number} steps copied, {head.members} members"
+        return Report(data, f"{said}\nroot {numbers.hexadecimal(head.root)}")
 
     run(action, as_json)
 
@@ -66,6 +94,7 @@ def register(
     file: Annotated[
         Path | None, typer.Option(help="Lines of a commitment, or of a commitment, a comma and a limit.")
     ] = None,
+    snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a member, or all of a file in one step: all of them or none.
@@ -86,7 +115,7 @@ def register(
             else:
                 members = [(numbers.parse(commitment or "", "--commitment"), limit)]
             progress(0.2)
-            with _group(uri, True) as opened:
+            with open_tree(uri, True, snapshot) as opened:
                 added = opened.register_many(members)
                 progress(1.0)
                 root = opened.root
@@ -102,12 +131,13 @@ def register(
 def remove(
     uri: UriArgument,
     index: IndexOption,
+    snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a member go; until the roots with his leaf have left the window, he can still prove."""
 
     def action() -> Report:
-        with _group(uri, as_json) as opened:
+        with open_tree(uri, as_json, snapshot) as opened:
             return _gone((opened.remove(index),), opened.root)
 
     run(action, as_json)
@@ -118,6 +148,7 @@ def slash(
     uri: UriArgument,
     evidence: Annotated[Path, typer.Option(help="As verifiers and `rln log merge` write it.")],
     vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove the member whom the evidence convicts, for good; twice is fine."""
@@ -126,7 +157,7 @@ def slash(
         key = open_verifying_key(vk)
         with naming(evidence):
             secret = Evidence.decode(read_file(evidence)).check(key)
-        with _group(uri, as_json) as opened:
+        with open_tree(uri, as_json, snapshot) as opened:
             return _gone(opened.slash(secret), opened.root)
 
     run(action, as_json)
@@ -140,7 +171,7 @@ def list_members(
     """List the members: index, commitment, limit, and the step since which they are there."""
 
     def action() -> Report:
-        with _registry(uri) as registry:
+        with open_registry(uri) as registry:
             last = registry.head().number
             members = _standing(registry, last)
         text = rows(
@@ -196,7 +227,7 @@ def export(
         if not out.is_dir():
             check_output(out)
         bar = Bar("exporting", hidden=as_json)
-        with _registry(uri) as registry, bar.running() as progress:
+        with open_registry(uri) as registry, bar.running() as progress:
             begin = _newest(out, signer, registry) if after is None and out.is_dir() else after or 0
             last = registry.head().number
             if begin == last and out.is_dir():
@@ -221,7 +252,7 @@ def export(
 
 def root_of_registry(uri: str, number: int | None) -> Report:
     """The report of a registry's root at a step, or at the newest one."""
-    with _registry(uri) as registry:
+    with open_registry(uri) as registry:
         head = registry.head()
         step = _step(registry, head.number if number is None else number)
     data = {"step": step.number, "root": str(step.root), "at": step.at / 1000}
@@ -230,9 +261,9 @@ def root_of_registry(uri: str, number: int | None) -> Report:
     return Report(data, f"{numbers.hexadecimal(step.root)}\nstep {step.number}")
 
 
-def path_of_registry(uri: str, index: int, quiet: bool) -> Report:
+def path_of_registry(uri: str, index: int, snapshot: Path | None, quiet: bool) -> Report:
     """The report of a path, as the registry has it now."""
-    with _group(uri, quiet) as opened:
+    with open_tree(uri, quiet, snapshot) as opened:
         return told_path(opened.proof(index))
 
 
@@ -250,40 +281,6 @@ def told_path(path: MerkleProof) -> Report:
         for level, (sibling, bit) in enumerate(zip(path.siblings, path.bits, strict=True))
     ]
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(path.root)}"]))
-
-
-def is_uri(name: str) -> bool:
-    """Tell a registry from the file of a mirror."""
-    return "://" in name
-
-
-@contextmanager
-def _registry(uri: str) -> Iterator[MemberRegistry]:
-    """A registry that is there, closed at the end."""
-    where = _kept(uri)
-    if where.scheme == "sqlite" and not where.path.exists():
-        raise UnusableFile(f"{where.path}: No such file or directory")
-    with closing(open_existing_members(uri)) as registry:
-        yield registry
-
-
-@contextmanager
-def _group(uri: str, quiet: bool) -> Iterator[Group]:
-    """The group of a registry, which is closed at the end."""
-    with _registry(uri) as registry:
-        with Bar("opening", hidden=quiet).running() as progress:
-            opened = Group(
-                registry.depth, registry.limit_bits, registry=registry, now=time.time, progress=progress
-            )
-        yield opened
-
-
-def _kept(uri: str) -> StoreUri:
-    """A URI of something that is there when the command has ended."""
-    where = StoreUri.parse(uri, MEMBERS)
-    if where.scheme == "memory":
-        raise ParameterError("store: memory:// is gone when a command has ended")
-    return where
 
 
 def _gone(members: tuple[Membership, ...], root: int) -> Report:

@@ -18,12 +18,12 @@ from rln.cli.group import (
     DepthOption,
     IndexOption,
     LimitBitsOption,
-    is_uri,
     path_of_registry,
     root_of_registry,
     told_path,
 )
 from rln.cli.output import check_output
+from rln.cli.registry import SnapshotOption, is_uri
 from rln.cli.report import REFUSED, AsJson, Bar, Report, naming, run
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.mirror import MIN_MEMBERS, Mirror
@@ -144,6 +144,7 @@ def path(
     min_members: Annotated[
         int, typer.Option("--min-members", help="A mirror with fewer gives no path.")
     ] = MIN_MEMBERS,
+    snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the path of a leaf, out of a mirror.
@@ -154,7 +155,9 @@ def path(
 
     def action() -> Report:
         if is_uri(name):
-            return path_of_registry(name, index, as_json)
+            return path_of_registry(name, index, snapshot, as_json)
+        if snapshot is not None:
+            raise ParameterError("--snapshot: expected the URI of a registry, got the file of a mirror")
         return told_path(_load(Path(name), min_members).proof(index))
 
     run(action, as_json)

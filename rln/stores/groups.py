@@ -1,4 +1,4 @@
-"""Groups: open a group on a registry by its URI, from a snapshot where there is one."""
+"""Groups: open a group on a registry, by its URI or as it is, from a snapshot where there is one."""
 
 from __future__ import annotations
 
@@ -43,11 +43,45 @@ def open_group(
         StoreUnavailable: the registry cannot be reached.
     """
     registry = open_members(uri, depth, limit_bits)
+    try:
+        return build_group(
+            registry,
+            window,
+            now=now,
+            interval=interval,
+            threads=threads,
+            snapshot=snapshot,
+            progress=progress,
+        )
+    except BaseException:
+        registry.close()
+        raise
 
-    def opened(start: Picture | None) -> Group:
+
+def build_group(
+    registry: MemberRegistry,
+    window: WindowSize = DEFAULT_WINDOW,
+    *,
+    now: Callable[[], float] | None = None,
+    interval: float = 1.0,
+    threads: int | None = None,
+    snapshot: Path | None = None,
+    progress: Progress = lambda part: None,
+) -> Group:
+    """Build the group of a registry that is open, with the registry's own depth and limit.
+
+    Args:
+        registry: which stays the caller's to close.
+        window, now, interval, threads, snapshot, progress: as for `open_group`.
+
+    Raises:
+        As `open_group`.
+    """
+
+    def built(start: Picture | None) -> Group:
         return Group(
-            depth,
-            limit_bits,
+            registry.depth,
+            registry.limit_bits,
             window,
             registry=registry,
             now=now,
@@ -57,17 +91,13 @@ def open_group(
             progress=progress,
         )
 
-    try:
-        start = None if snapshot is None or not snapshot.exists() else _usable(snapshot, registry)
-        if start is not None:
-            try:
-                return opened(start)
-            except IntegrityAlarm as error:
-                _warn(error)
-        return opened(None)
-    except BaseException:
-        registry.close()
-        raise
+    start = None if snapshot is None or not snapshot.exists() else _usable(snapshot, registry)
+    if start is not None:
+        try:
+            return built(start)
+        except IntegrityAlarm as error:
+            _warn(error)
+    return built(None)
 
 
 def close_group(group: Group, snapshot: Path | None = None) -> None:
