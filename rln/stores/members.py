@@ -35,7 +35,6 @@ TABLES: Final = (
     "CREATE TABLE rln_step (number {number} PRIMARY KEY, root {bytes} NOT NULL, at BIGINT NOT NULL,"
     " events BIGINT NOT NULL, next_index BIGINT NOT NULL, members BIGINT NOT NULL,"
     " slashed_at BIGINT NOT NULL)",
-    "CREATE INDEX rln_step_at ON rln_step (at)",
     "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL)",
     "CREATE TABLE rln_member (place {number} PRIMARY KEY, commitment {bytes} NOT NULL, quota BIGINT NOT NULL,"
     " joined BIGINT NOT NULL, gone BIGINT NOT NULL)",
@@ -75,18 +74,20 @@ _STAYS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
 _STAY_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
+# CROSS JOIN, since SQLite then keeps to the order in which tables are named, and never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
-    " FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment"
+    " FROM rln_slashing s CROSS JOIN rln_member m WHERE m.commitment = s.commitment"
 )
-_SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
-_SLASHINGS: Final = f"{_SLASHED} WHERE s.step = 0 OR s.step > ? ORDER BY s.noted, s.commitment, m.place"
+_SLASHING: Final = f"{_SLASHED} AND s.commitment = ? ORDER BY m.place"
+_SLASHINGS: Final = f"{_SLASHED} AND (s.step = 0 OR s.step > ?) ORDER BY s.noted, s.commitment, m.place"
 _SLASHED_JOINERS: Final = (
-    "SELECT count(*) FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment WHERE m.place >= ?"
+    "SELECT count(*) FROM rln_member m CROSS JOIN rln_slashing s"
+    " WHERE m.place >= ? AND s.commitment = m.commitment"
 )
 _PENDING_MEMBERS: Final = (
-    "SELECT count(*) FROM rln_slashing s JOIN rln_member m ON m.commitment = s.commitment AND m.gone = 0"
-    " WHERE s.step = 0"
+    "SELECT count(*) FROM rln_slashing s CROSS JOIN rln_member m"
+    " WHERE s.step = 0 AND m.commitment = s.commitment AND m.gone = 0"
 )
 
 Row = tuple[Any, ...]
