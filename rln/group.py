@@ -228,6 +228,9 @@ class Group:
     def register_many(self, members: Iterable[tuple[int, int]]) -> Memberships:
         """Register members at the next free indices, in order, as one step: all of them or none.
 
+        Changes by other processes wait meanwhile, and are refused as StoreUnavailable when it takes longer
+        than their patience, 10 seconds: while they go on, register at most some 100,000 at a time.
+
         Args:
             members: pairs of commitment and limit, as for `register`.
 
