@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 
 import typer
+from rich.console import RenderableType
 
 from rln import document
 from rln.cli.keyfiles import open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
 from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
-from rln.cli.table import rows
+from rln.cli.table import rows, together
 from rln.epoch import EpochClock
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.files import check_place, write_file
@@ -25,6 +27,9 @@ from rln.services.violators import Violators
 from rln.stores import LOGS, open_log
 from rln.stores.audit import SUFFIX, AuditedEpoch
 from rln.stores.uri import StoreUri
+
+if TYPE_CHECKING:
+    from rln.stores.redis_state import Description
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -84,12 +89,15 @@ def stats(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Open a log as a verifier does, checks of its settings included, and say which epochs it serves."""
+    """Open a log as a verifier does, checks of its settings included, and say which epochs it serves.
+
+    Where it is on servers, they are listed, too: how they keep entries, and what they hold.
+    """
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
         with closing(_existing(uri, clock)) as log:
-            return _stated(log, clock)
+            return _stated(log, clock, log.describe() if isinstance(log, _OnServers) else ())
 
     run(action, as_json)
 
@@ -297,8 +305,13 @@ def _count(log: NullifierLog) -> int | None:
     return len(log) if isinstance(log, Sized) else None
 
 
-def _stated(log: NullifierLog, clock: EpochClock) -> Report:
-    """Which of the acceptable epochs a log serves, and what it holds where it can tell."""
+@runtime_checkable
+class _OnServers(Protocol):
+    def describe(self) -> list[Description]: ...
+
+
+def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
+    """Which of the acceptable epochs a log serves, what it holds where it can tell, and on which servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
     states = {
@@ -312,6 +325,44 @@ def _stated(log: NullifierLog, clock: EpochClock) -> Report:
         "retention_seconds": clock.retention,
         "forgettable_before": clock.horizon(),
         "epochs": {str(index): state for index, state in states.items()},
+        "servers": [asdict(server) for server in servers],
     }
     title = repr(log) if shares is None else f"{log!r}: {shares} shares"
-    return Report(data, rows(title, ("epoch", "state"), states.items()))
+    epochs_told = rows(title, ("epoch", "state"), states.items())
+    return Report(data, together(_listed(servers), epochs_told) if servers else epochs_told)
+
+
+def _listed(servers: Iterable[Description]) -> str | RenderableType:
+    """The servers for people, a row each, with the names that their settings have."""
+    return rows(
+        "primaries; keys are those of the whole database",
+        (
+            "name",
+            "role",
+            "version",
+            "appendonly",
+            "appendfsync",
+            "maxmemory-policy",
+            "min-replicas-to-write",
+            "replicas",
+            "clock",
+            "keys",
+            "memory",
+        ),
+        [
+            (
+                server.name,
+                server.role,
+                server.version,
+                "yes" if server.appendonly else "no",
+                server.appendfsync,
+                server.eviction,
+                server.least_replicas,
+                server.replicas,
+                f"{server.ahead:+.3f} s",
+                server.keys,
+                f"{server.memory / 2**20:.1f} MiB",
+            )
+            for server in servers
+        ],
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 
@@ -28,3 +28,9 @@ def rows(title: str, headers: Sequence[str], lines: Iterable[Sequence[object]]) 
     for line in texts:
         table.add_row(*line)
     return table if texts else title
+
+
+def together(*parts: str | RenderableType) -> str | RenderableType:
+    """Put several of them below each other."""
+    lines = [part for part in parts if isinstance(part, str)]
+    return "\n".join(lines) if len(lines) == len(parts) else Group(*parts)

@@ -32,6 +32,7 @@ from rln.stores.redis_entry import ATTEMPT, Entries, Reply, application_name, ot
 from rln.stores.redis_primaries import Primaries
 from rln.stores.redis_primary import Bounds, Terms
 from rln.stores.redis_servers import Directory, directory
+from rln.stores.redis_state import Description
 from rln.stores.redis_wire import Login
 from rln.stores.uri import StoreUri
 
@@ -125,6 +126,14 @@ class RedisNullifierLog(NullifierLog):
         """
         self._bounds.forget(whole(before, "before", 0, 1 << 62))
         self._primaries.tell()
+
+    def describe(self) -> list[Description]:
+        """Return what each primary says of itself now, for operators.
+
+        Raises:
+            StoreUnavailable: one cannot be asked.
+        """
+        return self._primaries.describe()
 
     def close(self) -> None:
         """Close the connections; a second time does nothing."""

@@ -17,6 +17,7 @@ from rln.errors import StoreUnavailable
 from rln.stores.redis_entry import Ask, Reply
 from rln.stores.redis_primary import EXAMINED_EVERY, Primary, Terms, Trust, describe
 from rln.stores.redis_servers import SLOTS, Directory
+from rln.stores.redis_state import Description
 from rln.stores.redis_wire import FAULTS, Session
 from rln.stores.refusals import forgotten
 
@@ -80,6 +81,14 @@ class Primaries:
                 primary.trusted()
             except StoreUnavailable:
                 continue
+
+    def describe(self) -> list[Description]:
+        """Ask all of them what an operator may want to know.
+
+        Raises:
+            StoreUnavailable: one cannot be asked.
+        """
+        return [primary.describe() for primary in self.current().primaries]
 
     def close(self) -> None:
         """Close the connections; a second time does nothing."""

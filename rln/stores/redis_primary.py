@@ -23,6 +23,7 @@ from rln.ports import Clock
 from rln.stores.redis_servers import SLOTS, Place
 from rln.stores.redis_state import (
     MAX_DIFFERENCE,
+    Description,
     Heard,
     Record,
     check_settings,
@@ -42,6 +43,10 @@ _EXAMINED: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence"),
     pack(b"CONFIG", b"GET", b"appendfsync", b"min-replicas-to-write"),
     _TIME,
+)
+_DESCRIBED: Final = (
+    pack(b"INFO", b"server", b"memory", b"persistence", b"replication", b"keyspace"),
+    *_EXAMINED[1:],
 )
 
 
@@ -232,6 +237,24 @@ class Primary:
             self.doubt()
             raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
         return replies
+
+    def describe(self) -> Description:
+        """Ask it what an operator may want to know; nothing of it is remembered.
+
+        Raises:
+            StoreUnavailable: it cannot be asked.
+        """
+        try:
+            with self._server.session() as session:
+                before = self._terms.clock.now()
+                info, config, clock = session.ask(*_DESCRIBED)
+                after = self._terms.clock.now()
+            refuse_errors((info, clock))
+        except (*FAULTS, StoreUnavailable) as error:
+            raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
+        seconds = microseconds(clock) / 1e6
+        ahead = min(0.0, seconds - before) + max(0.0, seconds - after)
+        return Description.of(self.name, info, config, round(ahead, 3), self._terms.login.database)
 
     def close(self) -> None:
         """Close its connections."""

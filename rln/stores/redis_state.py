@@ -109,6 +109,68 @@ class Heard:
         return cls(found[b"role"], found[b"master_replid"], found[b"evicted_keys"])
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What an operator may want to know of a primary; nothing is decided by it.
+
+    Attributes:
+        name: host and port.
+        role: master, or what it has become.
+        version: which server it is.
+        appendonly: whether it keeps an append-only file.
+        appendfsync: how often the file is synced; None where the server does not show its configuration.
+        eviction: its `maxmemory-policy`.
+        least_replicas: its `min-replicas-to-write`; None as above.
+        replicas: how many are connected.
+        ahead: seconds, by which its clock is ahead of ours at least; negative: behind; 0 where the way to it
+            explains the difference.
+        keys: in its whole database, ours and others.
+        memory: bytes that it has allocated.
+    """
+
+    name: str
+    role: str
+    version: str
+    appendonly: bool
+    appendfsync: str | None
+    eviction: str
+    least_replicas: int | None
+    replicas: int
+    ahead: float
+    keys: int
+    memory: int
+
+    @classmethod
+    def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> Description:
+        """Read it.
+
+        Args:
+            name: of the primary.
+            info: the sections server, memory, persistence, replication and keyspace.
+            config: the reply to `CONFIG GET`, or an error.
+            ahead: as above.
+            database: number of the log's database.
+        """
+        said, settings = _read_info(info), _read_config(config)
+        kind = "valkey" if b"valkey_version" in said else "redis"
+        least = settings.get(b"min-replicas-to-write")
+        # DBSIZE would say the same, and needs one more permission.
+        keys = re.match(rb"keys=(\d+)", said.get(b"db%d" % database, b""))
+        return cls(
+            name,
+            said.get(b"role", b"unknown").decode(),
+            f"{kind} {said.get(kind.encode() + b'_version', b'unknown').decode()}",
+            said.get(b"aof_enabled") == b"1",
+            settings[b"appendfsync"].decode() if b"appendfsync" in settings else None,
+            said.get(b"maxmemory_policy", b"unknown").decode(),
+            None if least is None else int(least),
+            int(said.get(b"connected_slaves", b"0")),
+            ahead,
+            int(keys[1]) if keys else 0,
+            int(said.get(b"used_memory", b"0")),
+        )
+
+
 def microseconds(reply: Sequence[bytes]) -> int:
     """Read the reply to `TIME`."""
     return int(reply[0]) * 1_000_000 + int(reply[1])
@@ -145,12 +207,12 @@ def check_settings(info: bytes, config: Any, replicas: int) -> None:
     Raises:
         StoreUnavailable: which setting, what was expected, and what it is.
     """
-    said = dict(line.split(b":", 1) for line in info.split(b"\r\n") if b":" in line)
+    said = _read_info(info)
     version = said.get(b"redis_version", b"")
     if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST:
         raise StoreUnavailable(f"version: expected {OLDEST[0]} or later, got {version.decode() or 'none'}")
     shown = isinstance(config, list)
-    settings = dict(zip(config[::2], config[1::2], strict=True)) if shown else {}
+    settings = _read_config(config)
     settings[b"maxmemory-policy"] = said.get(b"maxmemory_policy", b"unknown")
     settings[b"appendonly"] = b"yes" if said.get(b"aof_enabled") == b"1" else b"no"
     expected = _SETTINGS | ({b"appendfsync": _SYNCED} if shown else {})
@@ -165,6 +227,15 @@ def check_settings(info: bytes, config: Any, replicas: int) -> None:
     least = settings.get(b"min-replicas-to-write", b"0")
     if int(least) < replicas:
         raise StoreUnavailable(f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}")
+
+
+def _read_info(info: bytes) -> dict[bytes, bytes]:
+    return dict(line.split(b":", 1) for line in info.split(b"\r\n") if b":" in line)
+
+
+def _read_config(config: Any) -> dict[bytes, bytes]:
+    """Read the reply to `CONFIG GET`; an error shows nothing."""
+    return dict(zip(config[::2], config[1::2], strict=True)) if isinstance(config, list) else {}
 
 
 def refuse_errors(replies: Sequence[Any]) -> None:

@@ -160,6 +160,7 @@ def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
     assert set(run_json("log", "create", new, *CLOCK)["epochs"].values()) == {"served"}
     data = run_json("log", "stats", new, *CLOCK)
     assert (data["shares"], set(data["epochs"].values())) == (0, {"served"})
+    assert data["servers"] == []
     assert data["retention_seconds"] == 60 + 2 * 20 + 60
     assert "File exists" in run("log", "create", new, *CLOCK, status=2)
     rln.stores.open_log(lost, rln.EpochClock("story.example", 60)).close()
@@ -203,6 +204,14 @@ def test_logs_on_servers(tmp_path):
     assert (data["shares"], set(data["epochs"].values())) == (None, {"served"})
     assert run_json("log", "purge", uri, *CLOCK)["dropped"] is None
     assert set(run_json("log", "stats", uri, *CLOCK)["epochs"].values()) == {"served"}
+    (server,) = run_json("log", "stats", uri, *CLOCK)["servers"]
+    assert (server["role"], server["appendonly"], server["eviction"]) == ("master", True, "noeviction")
+    assert server["keys"] == RedisServer.at(uri).dbsize()
+    lines = run("log", "stats", uri, *CLOCK).splitlines()
+    assert lines[0].split("\t")[:3] == ["name", "role", "version"]
+    assert lines[1].split("\t")[:2] == [server["name"], "master"]
+    assert lines[2] == "primaries; keys are those of the whole database"
+    assert lines[-1] == f"RedisNullifierLog({server['name']})"
     nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
     assert nobody["error"] == "StoreUnavailable"
     assert "topsecret" not in nobody["message"]

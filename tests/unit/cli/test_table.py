@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from rln.cli.table import rows
+from rln.cli.table import rows, together
 
 LINES = [(1, "0x" + "ab" * 32), (2, None)]
 
@@ -24,3 +24,13 @@ def test_on_a_terminal(monkeypatch):
         console.print(table)
     assert captured.get().count("ab") == 32
     assert rows("none", ("index", "value"), []) == "none"
+
+
+def test_tables_below_each_other(monkeypatch):
+    assert together(rows("one", ("a",), []), rows("two", ("a",), [(5,)])) == "one\na\n5\ntwo"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    console = Console(width=40)
+    with console.capture() as captured:
+        console.print(together(rows("two", ("index", "value"), LINES), rows("none", ("a",), [])))
+    assert captured.get().count("ab") == 32
+    assert captured.get().rstrip().endswith("none")

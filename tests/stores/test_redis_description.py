@@ -1,0 +1,87 @@
+"""What the primaries of a log say of themselves, for operators, and no more than their least user may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from rln.epoch import EpochClock
+from rln.errors import StoreUnavailable
+from rln.share import Share
+from rln.stores.redis_log import RedisNullifierLog, open_redis_log
+from rln.stores.uri import StoreUri
+from tests.servers.redis import RedisServer, empty_cluster, empty_server
+
+CLOCK = EpochClock("example.com", 60)
+
+
+def log_at(uri: str) -> RedisNullifierLog:
+    return open_redis_log(StoreUri.parse(uri, ("redis", "redis+cluster")), CLOCK, new=True)
+
+
+@pytest.fixture
+def uri() -> Iterator[str]:
+    found = empty_server()
+    yield found
+    RedisServer.at(found).flushall()
+
+
+def test_a_server_is_described_as_it_says_itself(uri: str) -> None:
+    client = RedisServer.at(uri)
+    with closing(log_at(uri)) as log:
+        (empty,) = log.describe()
+        log.insert_or_get_many([(CLOCK.current(), [Share(1, 2, 3 + n)]) for n in range(10)])
+        client.set("others", "too")
+        (told,) = log.describe()
+    said = client.info()
+    assert told.name == uri.removeprefix("redis://")
+    assert told.role == said["role"] == "master"
+    assert told.version == f"redis {said['redis_version']}"
+    assert (told.appendonly, told.appendfsync, told.eviction) == (True, "everysec", "noeviction")
+    assert (told.least_replicas, told.replicas) == (0, 0)
+    assert told.keys == client.dbsize() == empty.keys + 11
+    assert told.memory > 100_000
+    assert abs(told.ahead) <= 0.001
+
+
+def test_a_clock_that_differs_is_told(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(log_at(uri)) as log:
+        now = EpochClock.now
+        for seconds in (100, -100):
+            monkeypatch.setattr(EpochClock, "now", lambda clock, seconds=seconds: now(clock) + seconds)
+            (told,) = log.describe()
+            assert told.ahead == pytest.approx(-seconds, abs=5)
+        monkeypatch.undo()
+
+
+def test_a_user_who_may_not_see_the_configuration(uri: str) -> None:
+    client = RedisServer.at(uri)
+    rights = "~rln:* +get +set +watch +unwatch +multi +exec +info +time +wait".split()
+    client.execute_command("ACL", "SETUSER", "blind", "reset", "on", ">word", *rights)
+    try:
+        with closing(log_at(uri.replace("//", "//blind:word@"))) as log:
+            (told,) = log.describe()
+    finally:
+        client.execute_command("ACL", "DELUSER", "blind")
+    assert (told.appendonly, told.appendfsync, told.least_replicas) == (True, None, None)
+    assert told.keys == client.dbsize()
+    assert "word" not in repr(told)
+
+
+def test_each_primary_of_a_cluster_is_described() -> None:
+    with closing(log_at(empty_cluster())) as log:
+        told = log.describe()
+        log.insert_or_get_many([(CLOCK.current(), [Share(1, 2, 3 + n)]) for n in range(40)])
+        after = log.describe()
+    assert len({one.name for one in told}) == len(told) == 3
+    assert {one.role for one in told} == {"master"}
+    assert sum(one.keys for one in after) == sum(one.keys for one in told) + 40
+
+
+def test_a_log_that_is_closed_describes_nothing(uri: str) -> None:
+    log = log_at(uri)
+    log.close()
+    with pytest.raises(StoreUnavailable, match="used after it was closed"):
+        log.describe()
