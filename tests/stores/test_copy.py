@@ -65,15 +65,15 @@ def live(registry: MemberRegistry, watch: Watch) -> None:
 
 
 def told(registry: MemberRegistry) -> list[object]:
-    """All that a registry says."""
+    """All that a registry says; slashings of one moment come in no particular order."""
     head = registry.head()
+    tails = [registry.tail(number) for number in range(-1, head.number + 1)]
     commitments = [identity(n).commitment for n in (*range(9), 20, 21)]
     return [
         head,
         registry.count(),
         [step for number in range(-1, head.number) for step in registry.steps_after(number, 1)],
-        registry.tail(-1),
-        registry.tail(head.number),
+        [(tail.roots, {slashing.commitment: slashing for slashing in tail.slashings}) for tail in tails],
         [registry.stays(commitment) for commitment in commitments],
         [registry.slashing(commitment) for commitment in commitments],
         [registry.stay_at(index) for index in range(head.next_index + 1)],
