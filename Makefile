@@ -2,7 +2,8 @@
 #
 #   make demo    the whole story on one screen
 #   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
-#                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests
+#                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests,
+#                WORKERS=0 runs them one after the other
 #   make engines what depends on the engine, once more on each that this machine runs but does not prefer
 #   make faults every I/O error and kill at the n-th call of the stores in files, and many images of crashes:
 #                needs strace, takes half an hour
@@ -25,15 +26,19 @@ BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native 
 demo: $(VENV)/built
 	@$(BIN)/rln demo
 
+# A file's tests stay on one worker: some share what they build.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGUMENTS)
+
 test: $(VENV)/equipped
-	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	$(PYTEST)
 
 ENGINE_TESTS := tests/laws tests/known tests/oracle tests/interop tests/unit/lowlevel
 ENGINES = $(BIN)/python -c "from rln.lowlevel import engine; print(*engine.supported()[1:])"
 
 engines: $(VENV)/equipped
 	@set -e; for engine in $$($(ENGINES)); do echo "engine $$engine"; \
-	    RLN_ENGINE=$$engine $(BIN)/python -m pytest $(ENGINE_TESTS) $(PYTEST_ARGUMENTS); done
+	    RLN_ENGINE=$$engine $(PYTEST) $(ENGINE_TESTS); done
 
 faults: $(VENV)/equipped
 	RLN_EFFORT=release RLN_REQUIRE=strace $(BIN)/python -m pytest tests/faults -s $(PYTEST_ARGUMENTS)
