@@ -205,6 +205,8 @@ class SqlChange(SqlReader, RegistryChange):
         leaving = len(events) - joining
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         after = next_head(head, step, gone, self._depth, self._limit_bits)
+        packed, size = events.commitments, scalar.SIZE
+        commitments = [packed[i : i + size] for i in range(size * leaving, size * len(events), size)]
         # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
         self._session.run_many(
             _INSERT_EVENTS,
@@ -215,7 +217,7 @@ class SqlChange(SqlReader, RegistryChange):
                 _INSERT_MEMBERS,
                 zip(
                     events.indices[leaving:],
-                    map(events.commitment, range(leaving, len(events))),
+                    commitments,
                     events.limits[leaving:],
                     repeat(step.number, joining),
                     strict=True,
