@@ -120,20 +120,27 @@ class Proxy:
         try:
             while data := line.server.recv(_SIZE):
                 line.answered.set()
-                if line.parted:
-                    continue
                 if line.fault == "after":
                     break
-                if line.fault in ("drip", "ooze"):
-                    for start in range(0, len(data), _PIECE):
-                        line.client.sendall(data[start : start + _PIECE])
-                        time.sleep(_PAUSE if line.fault == "ooze" else 0)
-                else:
-                    line.client.sendall(data)
+                try:
+                    self._give(line, data)
+                except OSError:
+                    if not line.parted:
+                        break
         except OSError:
-            if line.parted:
-                return self._answers(line)
+            pass
         self._end(line)
+
+    @staticmethod
+    def _give(line: _Line, data: bytes) -> None:
+        if line.parted:
+            return
+        if line.fault not in ("drip", "ooze"):
+            line.client.sendall(data)
+            return
+        for start in range(0, len(data), _PIECE):
+            line.client.sendall(data[start : start + _PIECE])
+            time.sleep(_PAUSE if line.fault == "ooze" else 0)
 
     def _end(self, line: _Line) -> None:
         for side in (line.client,) if line.parted else (line.client, line.server):
