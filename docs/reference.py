@@ -55,7 +55,13 @@ READING_ORDER = (
 )
 """Modules as a newcomer meets them; one that is missing here comes last."""
 
-ALSO = ("rln.ports", "rln.stores.memory", "rln.stores.audit", "rln.integrations.logs")
+ALSO = (
+    "rln.ports", "rln.step", "rln.ring",
+    "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy", "rln.stores.memory",
+    "rln.stores.audit", "rln.stores.mirror_file",
+    "rln.services.sync", "rln.services.board", "rln.services.violators",
+    "rln.integrations.logs", "rln.integrations.prometheus",
+)  # fmt: skip
 """Modules whose public names are part of the interface and are imported from there."""
 
 WIDTH = 100
@@ -110,10 +116,10 @@ def members(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def default(value: object) -> str:
-    """A default as one would write it."""
-    if callable(value) and hasattr(value, "__name__"):
-        return f"{value.__module__}.{value.__name__}"
-    return repr(value)
+    """A default as one would write it; three dots where nobody would."""
+    name = getattr(value, "__name__", None) if callable(value) else None
+    text = repr(value) if name is None else f"{value.__module__}.{name}"
+    return "..." if "<" in text else text
 
 
 def signature(name: str, function: Callable[..., Any], skip: int = 0) -> str:
@@ -233,7 +239,7 @@ def class_parts(cls: type) -> Iterator[str]:
         yield "Kind of " + ", ".join(f"`{base.__name__}`" for base in cls.__bases__) + "."
     yield markdown(cls.__doc__)
     if issubclass(cls, enum.Enum):
-        yield "\n".join(f"- `{cls.__name__}.{member.name}`: {escaped(member.value)}" for member in cls)
+        yield "\n".join(f"- `{cls.__name__}.{member.name}`: {escaped(str(member.value))}" for member in cls)
     for name, value in members(cls):
         plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
         if isinstance(plain, property):
