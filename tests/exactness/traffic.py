@@ -185,7 +185,13 @@ def end_of(verdict: rln.Verdict) -> tuple[End, int]:
             return _REFUSED[reason], 0
 
 
-def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] | None = None) -> Counter[End]:
+def check(
+    traffic: Traffic,
+    answers: Sequence[Answer],
+    lost: Mapping[int, int] | None = None,
+    *,
+    partly: bool = False,
+) -> Counter[End]:
     """Compare with what must have become of every attempt; return how often each end came.
 
     Of a slot's genuine attempts exactly one is valid, those with its x are duplicates, all others violations
@@ -196,6 +202,8 @@ def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] |
         traffic: with the attempts.
         answers: of all workers, in any order.
         lost: x of slots that were spent by a message whose sender got no answer.
+        partly: the log inserts the shares of a message one by one. A copy may then meet the first of them
+            and be called a copy, before the message itself meets another one and is a violation.
     """
     served: dict[int, int] = {}
     for number, end, _ in answers:
@@ -207,6 +215,11 @@ def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] |
     assert served.keys().isdisjoint(lost or {}), "a message id was served and lost"
     spent = served | dict(lost or {})
     assert sorted(spent) == list(range(len(traffic.secrets))), "a message id was never spent"
+    overspent = {
+        (traffic.attempts[number].slot, traffic.attempts[number].proof.x)
+        for number, end, _ in answers
+        if end is End.VIOLATION
+    }
     for number, end, secret in answers:
         attempt = traffic.attempts[number]
         if attempt.kind == OTHER_VALUES:
@@ -217,6 +230,8 @@ def check(traffic: Traffic, answers: Sequence[Answer], lost: Mapping[int, int] |
             assert end in (End.BAD_PROOF, End.DUPLICATE), "another end"
         elif attempt.proof.x == spent[attempt.slot]:
             assert end in (End.VALID, End.DUPLICATE), "another end"
+        elif partly and end is End.DUPLICATE and len(attempt.proof.shares) > 1:
+            assert (attempt.slot, attempt.proof.x) in overspent, "another end"
         else:
             assert end is End.VIOLATION, "another end"
             assert secret == traffic.secrets[attempt.slot], "another secret than the planted one"
