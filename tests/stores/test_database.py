@@ -6,7 +6,7 @@ import os
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.stores import database
 from rln.stores.database import Database
+from tests.child import exit_code
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -33,20 +34,6 @@ def insert(numbers: Database, number: int) -> None:
 def listed(numbers: Database) -> list[int]:
     with numbers.reading() as connection:
         return [number for (number,) in connection.execute("SELECT number FROM numbers ORDER BY number")]
-
-
-def in_child(work: Callable[[], None]) -> None:
-    """Fork, work in the child, and fail when it failed."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(30)
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.fixture
@@ -292,12 +279,12 @@ def test_a_child_of_a_parent_in_the_middle_of_a_transaction_refuses(
     holder = threading.Thread(target=hold)
     holder.start()
     assert entered.wait(30)
-    in_child(refused)
+    assert exit_code(refused) == 0
     leave.set()
     holder.join()
     insert(numbers, 3)
     assert listed(numbers) == [1, 3]
-    in_child(lambda: insert(numbers, 4))
+    assert exit_code(lambda: insert(numbers, 4)) == 0
     assert listed(numbers) == [1, 3, 4]
     numbers.close()
 
@@ -316,7 +303,7 @@ def test_a_fork_waits_for_the_other_threads(numbers: Database) -> None:
         thread.start()
     try:
         for number in range(10):
-            in_child(lambda number=number: insert(numbers, -1 - number))
+            assert exit_code(lambda number=number: insert(numbers, -1 - number)) == 0
     finally:
         ending.set()
         for thread in threads:

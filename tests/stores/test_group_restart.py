@@ -19,8 +19,8 @@ from rln.ring import RegistryRoots
 from rln.roots import WindowSize
 from rln.stores.sqlite_members import SqliteRegistry
 from tests.effort import effort
+from tests.exactness.crew import in_processes
 from tests.stores.adapters import REGISTRIES, registry_at
-from tests.stores.crowd import crowd
 
 DEPTH, LIMIT_BITS = 6, 4
 START = 1_700_000_000.0
@@ -347,7 +347,7 @@ def test_eight_processes_register_one_commitment_once(uri: str, registry: Member
             group.register(identity(100 + 10 * number + n).commitment, 3)
         return won, group.root
 
-    results = crowd(8, work)
+    results = in_processes(8, work)
     assert sum(won for won, _ in results) == 5
     group = group_on(registry)
     assert len(group) == 5 + 40
@@ -373,7 +373,7 @@ def test_eight_processes_that_skip_the_look_register_one_commitment_once(
                 pass
         return won
 
-    assert sum(crowd(8, work)) == 3
+    assert sum(in_processes(8, work)) == 3
     assert registry.count() == 3
 
 
@@ -386,7 +386,7 @@ def test_eight_processes_slash_one_member_once(uri: str, registry: MemberRegistr
         mine = group_on(registry_at(uri))
         return len(mine.slash(identity(1))) + len(mine.slash(identity(1)))
 
-    assert sum(crowd(8, work)) == 1
+    assert sum(in_processes(8, work)) == 1
     assert registry.head().number == 5
     assert group_on(registry).root == group.root
 
@@ -399,7 +399,7 @@ def test_a_forked_child_goes_on_with_connections_of_its_own(registry: MemberRegi
         group.register(100 + number, 5)
         return group.root
 
-    roots = crowd(3, work)
+    roots = in_processes(3, work)
     group.register(6, 5)
     assert len(group) == 5
     assert set(roots) <= set(group.roots)

@@ -174,24 +174,34 @@ def test_what_cannot_be_looked_at_is_refused(ids: SqliteMessageIds, monkeypatch:
             ids.reserve(7, NOW, 9)
 
 
+class Holder:
+    """A thread that holds the guard file until it is told to end."""
+
+    def __init__(self, ids: SqliteMessageIds) -> None:
+        holds, self._let_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with ids._guard.held():
+                holds.set()
+                assert self._let_go.wait(60)
+
+        self._thread = threading.Thread(target=hold)
+        self._thread.start()
+        assert holds.wait(60)
+
+    def end(self) -> None:
+        self._let_go.set()
+        self._thread.join()
+
+
 def test_a_thread_that_holds_it_is_waited_for_and_then_refused(
     ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.1)
-    holds, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with ids._guard.held():
-            holds.set()
-            assert let_go.wait(60)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert holds.wait(60)
+    holder = Holder(ids)
     with pytest.raises(StoreUnavailable, match="held by somebody else"):
         ids.reserve(7, NOW, 9)
-    let_go.set()
-    thread.join()
+    holder.end()
     assert ids.reserve(7, NOW, 9) == range(1)
 
 
@@ -211,16 +221,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
 ) -> None:
     """Forked while another thread holds the guard file, longer than a fork waits."""
     monkeypatch.setattr(module, "_FORK_PATIENCE", 0.05)
-    holds, let_go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with ids._guard.held():
-            holds.set()
-            assert let_go.wait(60)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert holds.wait(60)
+    holder = Holder(ids)
     end_read, end_write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -230,8 +231,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
     descriptor = os.open(tmp_path / "ids.db-guard", os.O_RDWR)
     with pytest.raises(BlockingIOError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    let_go.set()
-    thread.join()
+    holder.end()
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(descriptor)
     assert ids.reserve(7, NOW, 9) == range(1)

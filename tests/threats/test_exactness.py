@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 import rln
 from rln.ports import Claim, NullifierLog, Taken
 from rln.stores import open_log
+from tests.child import killed
 from tests.exactness.crew import in_processes
 from tests.exactness.hammer import stub_hammer
 from tests.exactness.places import LOGS, SHARED
@@ -102,17 +103,6 @@ class Deadly(Passing):
     def _die(self, moment: str) -> None:
         if moment == self._moment:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-def killed(work: Callable[[], object]) -> bool:
-    """Run something in a process of its own; tell whether it was killed."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["alone", "in a batch"])

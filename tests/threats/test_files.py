@@ -21,6 +21,7 @@ from rln.ports import Claim, Taken
 from rln.share import Share
 from rln.stores import database, place
 from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
+from tests.child import exit_code, killed
 from tests.effort import RELEASE, effort
 from tests.story import PERIOD, World
 
@@ -37,20 +38,6 @@ def share(nullifier: int) -> Share:
 
 def opened(path: Path, world: World, *, new: bool = True) -> SqliteNullifierLog:
     return SqliteNullifierLog(path, world.clock, new=new)
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """Fork, work in the child; return its wait status."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(60)
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
 
 
 # ---- B2: the clock goes back ------------------------------------------------------------------------
@@ -194,7 +181,7 @@ def test_b3_a_file_that_may_not_grow_serves_nobody_and_loses_nothing(tmp_path: P
         with pytest.raises(rln.StoreUnavailable):
             log.insert_or_get(now, [share(50_000)])
 
-    assert in_child(limited) == 0
+    assert exit_code(limited) == 0
     accepted = [int(word) for word in said.read_text().split()]
     assert len(accepted) > 100
     with closing(opened(path, world, new=False)) as log:
@@ -234,12 +221,12 @@ def test_f2_killed_before_the_answer_a_message_is_served_at_most_once(tmp_path: 
             with served.open("a") as out:
                 out.write(f"{number}\n")
 
-    assert in_child(lambda: serve(SqliteNullifierLog, 0)) == 0
+    assert exit_code(lambda: serve(SqliteNullifierLog, 0)) == 0
     for number in (1, 2):
-        assert os.WTERMSIG(in_child(lambda number=number: serve(DeadlyLog, number))) == signal.SIGKILL
+        assert killed(lambda number=number: serve(DeadlyLog, number))
     for _ in range(2):
         for number in range(3):
-            assert in_child(lambda number=number: serve(SqliteNullifierLog, number)) == 0
+            assert exit_code(lambda number=number: serve(SqliteNullifierLog, number)) == 0
     assert served.read_text() == "0\n", "the slots of the other two are spent, and nobody was served twice"
 
 
@@ -288,7 +275,7 @@ def test_f6_a_forked_worker_has_connections_of_its_own(tmp_path: Path) -> None:
             with log._database.stating() as of_child:
                 assert of_child is not of_parent
 
-        assert in_child(work) == 0
+        assert exit_code(work) == 0
         assert log.insert_or_get(now, [share(2)]) == (share(2),)
         with log._database.stating() as connection:
             assert connection is of_parent

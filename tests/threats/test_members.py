@@ -10,7 +10,7 @@ import random
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from rln.ring import RegistryRoots
 from rln.step import Change
 from rln.stores import open_members
 from rln.stores.postgres_members import _PostgresSession
+from tests.child import killed
 from tests.effort import effort
 from tests.stores.adapters import REGISTRIES
 from tests.story import DEPTH, LIMIT_BITS, World
@@ -271,17 +272,6 @@ def test_a12_two_workers_that_detect_at_once_slash_once(town: Town) -> None:
     assert [member.commitment for member in removed] == [mallory.commitment]
     assert slashed_events(town.registry, mallory.commitment) == 1
     assert town.registry.head().number == 2
-
-
-def killed(work: Callable[[], None]) -> bool:
-    """Run in a child; tell whether it killed itself."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
 def die() -> None:
