@@ -20,10 +20,12 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
@@ -97,19 +99,18 @@ class Build:
         """The engines beside the portable one that the processor at hand can run."""
         if not (self.whole and ffi_build().X86):
             return frozenset()
-        self.directory.mkdir(parents=True, exist_ok=True)
-        source, program = self.directory / "probe.c", self.directory / "probe"
-        source.write_text(
+        text = (
             '#include <stdio.h>\n#include "engine/cpu.h"\n'
             'int main(void) { puts(cpu_has_adx() ? "adx" : ""); puts(cpu_has_ifma() ? "ifma" : ""); }\n'
         )
         cpu = CORE / "src" / "engine" / "cpu.c"
         try:
-            compile_with([f"-I{CORE / 'src'}", str(source), str(cpu), "-o", str(program)], self.compiler)
+            found = probe(text, [f"-I{CORE / 'src'}", str(cpu)], self.compiler)
         except (BuildError, FileNotFoundError):
             # a list of tests can be made; each will say why it fails
             return frozenset()
-        return frozenset(subprocess.run([program], capture_output=True, text=True, check=True).stdout.split())
+        found.check_returncode()
+        return frozenset(found.stdout.split())
 
     def names(self) -> list[str]:
         """The tests that this build can run."""
@@ -170,30 +171,39 @@ class Build:
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=ROOT)
 
 
+def probe(text: str, flags: Sequence[str], by: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Compile a small program and run it, in a directory of its own: several pytest workers do so at once.
+
+    Raises:
+        BuildError: it does not compile.
+    """
+    with TemporaryDirectory(prefix="rln-probe-") as folder:
+        source, program = Path(folder) / "probe.c", Path(folder) / "probe"
+        source.write_text(text)
+        compile_with([*flags, str(source), "-o", str(program)], by)
+        return subprocess.run([program], capture_output=True, text=True)
+
+
+def accepted(flags: Sequence[str]) -> list[str]:
+    """The flags, or none when a program that is built with them does not build or run."""
+    try:
+        done = probe("int main(void) { return 0; }\n", flags)
+    except BuildError:
+        return []
+    return list(flags) if done.returncode == 0 else []
+
+
 @cache
 def sanitizers() -> list[str]:
     """The sanitizers' flags, or none when a program built with them does not run."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    source, program = BUILD / "probe.c", BUILD / "probe"
-    source.write_text("int main(void) { return 0; }\n")
-    try:
-        compile_with([*SANITIZERS, str(source), "-o", str(program)])
-    except BuildError:
-        return []
-    return SANITIZERS if subprocess.run([program], capture_output=True).returncode == 0 else []
+    return accepted(SANITIZERS)
 
 
 @cache
 def brief() -> list[str]:
     """What keeps gcc from taking minutes over eight lanes with a check at every access: calls instead."""
-    source, program = BUILD / "brief.c", BUILD / "brief"
-    source.write_text("int main(void) { return 0; }\n")
     flags = ["-g1", "--param", "asan-instrumentation-with-call-threshold=0"]
-    try:
-        compile_with([*SANITIZERS, *flags, str(source), "-o", str(program)])
-    except BuildError:
-        return []
-    return flags
+    return flags if accepted([*SANITIZERS, *flags]) else []
 
 
 @cache
