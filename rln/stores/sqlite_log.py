@@ -149,6 +149,8 @@ class SqliteNullifierLog(NullifierLog):
             return []
         entered: dict[Epoch, int] = {}
         try:
+            if len(checked) == 1 and self._insert_alone(*checked[0]):
+                return [()]
             with self._database.writing() as connection:
                 before = _forgotten(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
@@ -159,15 +161,6 @@ class SqliteNullifierLog(NullifierLog):
             self._epochs = {}
         self._epochs.update(entered)
         return answers
-
-    def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
-        """Insert one claim, or return what of it is taken; see `NullifierLog`."""
-        number = self._epochs.get(epoch)
-        if number is not None and len(shares) == 1:
-            check_claim(shares)
-            if self._database.state(_INSERT, (*_encode(shares[0]), number, epoch.end)):
-                return ()
-        return super().insert_or_get(epoch, shares)
 
     def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`.
@@ -189,6 +182,14 @@ class SqliteNullifierLog(NullifierLog):
     def close(self) -> None:
         """Close the file for this process; a second time does nothing."""
         self._database.close()
+
+    def _insert_alone(self, epoch: Epoch, shares: dict[int, Share]) -> bool:
+        """Insert the one share of a claim by a statement of its own; False: it is taken, or takes more."""
+        number = self._epochs.get(epoch)
+        if number is None or len(shares) > 1:
+            return False
+        (share,) = shares.values()
+        return self._database.state(_INSERT, (*_encode(share), number, epoch.end)) > 0
 
     def _peek(
         self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
