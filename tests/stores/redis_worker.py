@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from rln.epoch import Epoch, EpochClock
@@ -52,6 +53,11 @@ def worker(
     switch = Switch(where) if isinstance(where, int) else where
     login = Login(None, None, 0, False, patience)
     return RedisNullifierLog(switch, login, clock or own_clock(), new=new, min_replicas=min_replicas)
+
+
+def rested() -> None:
+    """Wait until a primary that failed is asked again."""
+    time.sleep(PATIENCE / 4)
 
 
 def own_clock(application: str = "example.com") -> EpochClock:

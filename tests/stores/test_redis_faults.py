@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,21 +29,10 @@ from tests.stores.redis_worker import (
     claims,
     epochs,
     own_clock,
+    rested,
     spend,
     worker,
 )
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: RedisServer) -> RedisServer:
-    shared.client.flushall()
-    return shared
 
 
 @pytest.fixture
@@ -52,11 +40,6 @@ def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that look for another primary before every decision."""
     monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
     monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
-
-
-def rested() -> None:
-    """Wait until a primary that failed is asked again."""
-    time.sleep(PATIENCE / 4)
 
 
 # ---- the network ---------------------------------------------------------------------------------------

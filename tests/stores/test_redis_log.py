@@ -9,7 +9,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,9 @@ from rln.stores.redis_state import Heard, Record, check_settings
 from rln.stores.redis_wire import Login
 from rln.stores.uri import StoreUri
 from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
-from tests.stores.redis_worker import PATIENCE
+from tests.stores.redis_worker import PATIENCE, rested
 
 SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def server(shared: RedisServer) -> RedisServer:
-    shared.client.flushall()
-    return shared
 
 
 @pytest.fixture(autouse=True)
@@ -308,7 +296,7 @@ def test_a_setting_that_could_lose_entries_is_refused_at_the_start_and_while_it_
             log.insert_or_get(now, [Share(1, 2, 3)])
     finally:
         server.client.config_set(setting, right)
-    time.sleep(PATIENCE / 4)
+    rested()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
 
 
@@ -481,13 +469,13 @@ def test_after_clocks_were_apart_what_was_open_is_refused_until_the_next_epoch(s
     with pytest.raises(StoreUnavailable, match="TIME"):
         log.insert_or_get(now, [Share(4, 5, 6)])
     moment.offset = 0.0
-    time.sleep(PATIENCE / 4)
+    rested()
     assert log.peek(later, 3) is None
     moment.offset = +6.0
     with pytest.raises(StoreUnavailable, match="TIME"):
         log.peek(now, 3)
     moment.offset = 0.0
-    time.sleep(PATIENCE / 4)
+    rested()
     with pytest.raises(StoreUnavailable, match="was open"):
         log.insert_or_get(now, [Share(4, 5, 3)])
     assert log.insert_or_get(later, [Share(4, 5, 3)]) == ()
@@ -514,7 +502,7 @@ def test_forgetting_is_not_lost_with_a_server_that_is_away(tmp_path: Path) -> No
         server.stop()
         log.forget(now.end)
         server.start()
-        time.sleep(PATIENCE / 4)
+        rested()
         assert log.peek(later, 3) is None
         with pytest.raises(StoreUnavailable, match="forgotten"):
             opened(server, own).peek(now, 3)

@@ -20,7 +20,16 @@ from tests.servers.redis import (
     redis_watched,
     until,
 )
-from tests.stores.redis_worker import PATIENCE, Script, Switch, claims, epochs, own_clock, spend, worker
+from tests.stores.redis_worker import (
+    Script,
+    Switch,
+    claims,
+    epochs,
+    own_clock,
+    rested,
+    spend,
+    worker,
+)
 from tests.story import World
 
 
@@ -36,11 +45,6 @@ def world_now() -> World:
     world = World()
     world.clock = rln.EpochClock("story.example", 600, skew=5)
     return world
-
-
-def rested() -> None:
-    """Wait until a primary that failed is asked again."""
-    time.sleep(PATIENCE / 4)
 
 
 @pytest.mark.parametrize("fault", ["after", "late"])

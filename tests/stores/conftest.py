@@ -1,0 +1,20 @@
+"""A server of Redis for each module of tests that asks for one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.redis import RedisServer, redis_server
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: RedisServer) -> RedisServer:
+    """The module's server, empty."""
+    shared.client.flushall()
+    return shared
