@@ -15,7 +15,6 @@ from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.memberships import rate_commitments
 from rln.nodes import TreeState
 from rln.ports import RegistryReader
-from rln.registry import joiners
 from rln.ring import RootRing, news
 from rln.roots import WindowSize
 from rln.step import Slashing, Step
@@ -112,7 +111,7 @@ class Follower:
             MembershipError, ParameterError: the events do not fit the tree.
         """
         events = step.columns
-        leaving = len(events) - joiners(events)
+        leaving = events.leaving
         self._check_indices(events.indices[leaving:])
         leaves = self.leaves(events.commitments[leaving * scalar.SIZE :], events.limits[leaving:])
         return self.plan_leaves(leaves, events.indices[:leaving])
@@ -178,7 +177,7 @@ class Follower:
         limits, deleted, joined = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
-            leaving = len(events) - joiners(events)
+            leaving = events.leaving
             deleted.extend(events.indices[:leaving])
             commitments.append(events.commitments[leaving * scalar.SIZE :])
             limits.extend(events.limits[leaving:])

@@ -12,7 +12,6 @@ The signal is not in it: x stands for it. What is in it, anybody can verify agai
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 
 from rln import scalar
 from rln.argument import plain_bytes
@@ -46,19 +45,6 @@ def decode(data: bytes) -> AnyProof:
     if end != len(data):
         raise EncodingError(f"record: expected {end} bytes, got {len(data)}")
     return proof
-
-
-def decode_all(data: bytes) -> Iterator[AnyProof]:
-    """Read records that stand one behind the other.
-
-    Raises:
-        EncodingError: as `decode`; also for the last one when a crash has cut it short.
-        InputError: values that no proof has.
-    """
-    at, data = 0, plain_bytes(data, "records")
-    while at < len(data):
-        proof, at = _read(data, at)
-        yield proof
 
 
 def _read(data: bytes, at: int) -> tuple[AnyProof, int]:

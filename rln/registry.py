@@ -46,7 +46,7 @@ def next_head(head: Head, step: Step, leaves: int, depth: int, limit_bits: int) 
         )
     if len(events) and events.first != head.events + 1:
         raise ParameterError(f"step: expected event {head.events + 1}, got {events.first}")
-    joining = events.indices[len(events) - joiners(events) :]
+    joining = events.indices[events.leaving :]
     if joining and list(joining) != list(range(head.next_index, head.next_index + len(joining))):
         raise ParameterError(f"step: expected members from index {head.next_index} on, got another index")
     if head.next_index + len(joining) > 1 << depth:
@@ -62,18 +62,6 @@ def next_head(head: Head, step: Step, leaves: int, depth: int, limit_bits: int) 
         head.members + len(joining) - leaves,
         step.at if bytes([Change.SLASHED]) in events.changes else head.slashed_at,
     )
-
-
-def joiners(events: Events) -> int:
-    """Return how many events are registrations; in a step they come last.
-
-    Raises:
-        ParameterError: they do not.
-    """
-    count = events.changes.count(Change.REGISTERED)
-    if bytes([Change.REGISTERED]) in events.changes[: len(events) - count]:
-        raise ParameterError("step: expected registrations behind all other events")
-    return count
 
 
 def not_there(event: int) -> ParameterError:
@@ -261,8 +249,7 @@ class _MemoryChange(RegistryChange):
 
     def append(self, step: Step) -> None:
         registry, events = self._begin(), step.columns
-        joining, before = joiners(events), len(registry._commitments)
-        leaving = len(events) - joining
+        leaving, before = events.leaving, len(registry._commitments)
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         head = next_head(registry._heads[-1], step, gone, registry._depth, registry._limit_bits)
         self._undo.append(lambda: self._let_go(before))

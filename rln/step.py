@@ -110,6 +110,19 @@ class Events(Sequence[Event]):
             array("Q", [event.limit for event in listed]),
         )
 
+    @property
+    def leaving(self) -> int:
+        """How many come before the registrations, which in a step stand last.
+
+        Raises:
+            ParameterError: they do not.
+        """
+        registered = bytes([Change.REGISTERED])
+        count = len(self) - self.changes.count(registered)
+        if registered in self.changes[:count]:
+            raise ParameterError("step: expected registrations behind all other events")
+        return count
+
     def commitment(self, place: int) -> bytes:
         """The encoded commitment of one of them, counted from 0."""
         return self.commitments[place * scalar.SIZE : (place + 1) * scalar.SIZE]

@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from rln.cli.identity import write_secret
-from rln.cli.keyfiles import open_verifying_key
+from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import AsJson, Report, naming, read_file, run
 from rln.evidence import Evidence
 
 app = typer.Typer(no_args_is_help=True)
-
-VkOption = Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")]
 
 
 @app.callback()

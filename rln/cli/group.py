@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from rln.cli import numbers
-from rln.cli.keyfiles import open_verifying_key
+from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.output import check_output, write_output
 from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tree
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
@@ -147,7 +147,7 @@ def remove(
 def slash(
     uri: UriArgument,
     evidence: Annotated[Path, typer.Option(help="As verifiers and `rln log merge` write it.")],
-    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    vk: VkOption,
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ R1csOption = Annotated[
 LimitBitsOption = Annotated[
     int, typer.Option("--limit-bits", help="Width of a foreign circuit's range check; zerokit's is 16.")
 ]
+VkOption = Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")]
 
 ARK, ZKEY, OWN = "arkzkey", "zkey", "rlnkey"
 

@@ -13,9 +13,10 @@ import typer
 from rich.console import RenderableType
 
 from rln import document
-from rln.cli.keyfiles import open_verifying_key
+from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
+from rln.cli.registry import check_kept
 from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
 from rln.cli.table import rows, together
 from rln.epoch import EpochClock
@@ -26,7 +27,6 @@ from rln.proof import AnyProof
 from rln.services.violators import Violators
 from rln.stores import LOGS, open_log
 from rln.stores.audit import SUFFIX, AuditedEpoch
-from rln.stores.uri import StoreUri
 
 if TYPE_CHECKING:
     from rln.stores.redis_state import Description
@@ -154,7 +154,7 @@ def export(
 @app.command("merge")
 def merge(
     files: FilesArgument,
-    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    vk: VkOption,
     evidence: Annotated[
         Path | None,
         typer.Option(help="Directory for evidence, one file of mode 0600 a member; secrets follow from it."),
@@ -287,9 +287,7 @@ def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
 
 def _file(uri: str) -> Path | None:
     """The file of a log, where it has one."""
-    where = StoreUri.parse(uri, LOGS)
-    if where.scheme == "memory":
-        raise ParameterError("store: memory:// is gone when a command has ended")
+    where = check_kept(uri, LOGS)
     return where.path if where.scheme == "sqlite" else None
 
 

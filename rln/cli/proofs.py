@@ -11,7 +11,13 @@ import typer
 from rln import snarkjs, wtns
 from rln.cli import numbers
 from rln.cli.identity import write_secret
-from rln.cli.keyfiles import GraphOption, LimitBitsOption, open_proving_key, open_verifying_key
+from rln.cli.keyfiles import (
+    GraphOption,
+    LimitBitsOption,
+    VkOption,
+    open_proving_key,
+    open_verifying_key,
+)
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
@@ -95,7 +101,7 @@ def prove(
 
 
 def verify(
-    vk: Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")],
+    vk: VkOption,
     proof: Annotated[Path, typer.Option(help="proof.json")],
     public: Annotated[Path, typer.Option(help="public.json")],
     as_json: AsJson = False,

@@ -34,13 +34,13 @@ def is_uri(name: str) -> bool:
     return "://" in name
 
 
-def check_kept(uri: str) -> StoreUri:
+def check_kept(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
     """Read the URI of something that is there when the command has ended.
 
     Raises:
-        ParameterError: it is no URI of a registry, or one that is gone then.
+        ParameterError: it has none of the schemes that are expected, or is gone then.
     """
-    where = StoreUri.parse(uri, MEMBERS)
+    where = StoreUri.parse(uri, expected)
     if where.scheme == "memory":
         raise ParameterError("store: memory:// is gone when a command has ended")
     return where

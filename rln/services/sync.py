@@ -22,7 +22,6 @@ from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterErr
 from rln.files import write_new_file
 from rln.memberships import rate_commitments
 from rln.ports import RegistryReader
-from rln.registry import joiners
 from rln.scalar import SIZE
 from rln.step import Change, Events, Stay, Step
 
@@ -219,7 +218,7 @@ def _stay(registry: RegistryReader, index: int) -> Stay:
 
 def _leaves(events: Events, threads: int | None) -> bytes:
     """The leaves of those who registered, who come last in a step, packed."""
-    leaving = len(events) - joiners(events)
+    leaving = events.leaving
     return rate_commitments(events.commitments[SIZE * leaving :], events.limits[leaving:], threads)
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln import document, record, scalar
-from rln.argument import instance, whole
+from rln.argument import instance
 from rln.bounds import MAX_SLOTS
 from rln.epoch import MAX_PERIOD, Epoch
 from rln.errors import EncodingError, InputError, StoreUnavailable
@@ -36,6 +36,7 @@ from rln.lowlevel import entropy
 from rln.ports import AuditTrail
 from rln.proof import AnyProof
 from rln.stores.place import check_place
+from rln.stores.refusals import check_before
 from rln.verifying_key import VerifyingKey
 
 SUFFIX: Final = ".audit"
@@ -208,7 +209,7 @@ class AuditFiles(AuditTrail):
 
     def forget(self, before: int) -> None:
         """Delete the files of epochs that ended by then; see `AuditTrail`."""
-        whole(before, "before", 0, 1 << 62)
+        check_before(before)
         failed: list[Exception] = []
         for path in self._directory.glob(f"*{SUFFIX}"):
             try:

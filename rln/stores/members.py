@@ -15,19 +15,19 @@ Numbers are field elements in 32 little-endian bytes, or integers of 64 bits. St
 from __future__ import annotations
 
 from abc import abstractmethod
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import groupby, repeat
-from typing import Any, Final, Protocol
+from itertools import repeat
+from typing import Final, Protocol
 
 from rln import scalar
 from rln.argument import whole
 from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.registry import PAGE, first_step, joiners, next_head, not_there, registered, slashed
+from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed
 from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.stores.member_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
 
 TABLES: Final = (
     "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
@@ -90,8 +90,6 @@ _PENDING_MEMBERS: Final = (
     " WHERE s.step = 0 AND m.commitment = s.commitment AND m.gone = 0"
 )
 
-Row = tuple[Any, ...]
-
 
 class Session(Protocol):
     """One transaction of a database."""
@@ -135,13 +133,13 @@ class SqlReader(RegistryReader):
     def head(self) -> Head:
         """Return how the registry stands; here and below as `RegistryReader` says."""
         number, root, *rest = self._session.rows(_HEAD)[0]
-        return Head(number, _number(root, "root"), *rest)
+        return Head(number, field_element(root, "root"), *rest)
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
         # The step before says which number the first event has.
         rows = self._session.rows(_STEPS, max(0, number), most + (number >= 0))
-        _check_numbers(rows, max(0, number), "step")
+        check_numbers(rows, max(0, number), "step")
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
         for count, row in enumerate(rows, start=1):
@@ -151,12 +149,12 @@ class SqlReader(RegistryReader):
         events = self._session.rows(_EVENTS, before, last)
         if len(events) != last - before:
             raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
-        _check_numbers(events, before + 1, "event")
+        check_numbers(events, before + 1, "event")
         steps, done = [], before
         for step, root, at, end in rows:
             try:
-                columns = _columns(done + 1, events[done - before : end - before])
-                steps.append(Step(step, _number(root, "root"), at, columns))
+                columns = events_of(done + 1, events[done - before : end - before])
+                steps.append(Step(step, field_element(root, "root"), at, columns))
             except (TypeError, ValueError, OverflowError) as error:
                 raise IntegrityAlarm(f"registry: step {step}: something in it cannot be") from error
             done = end
@@ -169,26 +167,26 @@ class SqlReader(RegistryReader):
     def tail(self, after: int) -> Tail:
         """Return roots and slashings that follow a step."""
         roots = self._session.rows(_ROOTS, after)
-        _check_numbers(roots, after + 1, "step")
+        check_numbers(roots, after + 1, "step")
         slashings = self._session.rows(_SLASHINGS, max(0, after))
         return Tail(
-            tuple((number, _number(root, "root"), at) for number, root, at in roots),
-            tuple(_slashings(slashings)),
+            tuple((number, field_element(root, "root"), at) for number, root, at in roots),
+            tuple(slashings_of(slashings)),
         )
 
     def stays(self, commitment: int) -> list[Stay]:
         """Return the registrations of a commitment."""
-        return list(map(_stay, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
+        return list(map(stay_of, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
 
     def stay_at(self, index: int) -> Stay | None:
         """Return the registration that got an index."""
         rows = self._session.rows(_STAY_AT, index)
-        return _stay(rows[0]) if rows else None
+        return stay_of(rows[0]) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
         rows = self._session.rows(_SLASHING, scalar.encode(commitment, "commitment"))
-        return next(_slashings(rows), None)
+        return next(slashings_of(rows), None)
 
     def count(self) -> int:
         """Return how many members there are."""
@@ -201,8 +199,8 @@ class SqlChange(SqlReader, RegistryChange):
     def append(self, step: Step) -> None:
         """Append the next step."""
         events, head = step.columns, self.head()
-        joining = joiners(events)
-        leaving = len(events) - joining
+        leaving = events.leaving
+        joining = len(events) - leaving
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         after = next_head(head, step, gone, self._depth, self._limit_bits)
         packed, size = events.commitments, scalar.SIZE
@@ -366,38 +364,3 @@ class SqlRegistry(MemberRegistry):
     def _asking(self) -> Iterator[SqlReader]:
         with self._reading() as session:
             yield SqlReader(session, self._depth, self._limit_bits)
-
-
-def _check_numbers(rows: Sequence[Row], first: int, what: str) -> None:
-    """Refuse rows whose numbers, which stand first, do not follow each other."""
-    if rows and (rows[0][0], rows[-1][0]) != (first, first + len(rows) - 1):
-        raise IntegrityAlarm(f"registry: {what}s from {first} on: one is missing")
-
-
-def _number(data: Any, name: str) -> int:
-    try:
-        return scalar.decode(bytes(data), name)
-    except (TypeError, ValueError) as error:
-        raise IntegrityAlarm(f"registry: expected a field element as {name}, got something else") from error
-
-
-def _stay(row: Row) -> Stay:
-    index, commitment, limit, joined, left = row
-    return Stay(index, _number(commitment, "commitment"), limit, joined, left or None)
-
-
-def _slashings(rows: Sequence[Row]) -> Iterator[Slashing]:
-    """Put the rows of each slashing, one for a stay, together."""
-    for (commitment, noted, due, step), stays in groupby(rows, key=lambda row: row[:4]):
-        stayed = tuple(_stay(row[4:]) for row in stays)
-        yield Slashing(_number(commitment, "commitment"), noted, due, step or None, stayed)
-
-
-def _columns(first: int, rows: Sequence[Row]) -> Events:
-    return Events(
-        first,
-        bytes([row[1] for row in rows]),
-        array("Q", [row[2] for row in rows]),
-        b"".join([row[3] for row in rows]),
-        array("Q", [row[4] for row in rows]),
-    )

@@ -15,7 +15,9 @@ from rln.errors import StoreUnavailable
 from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim
 from rln.share import Share
 from rln.stores.refusals import (
+    LATEST,
     budget_is_spent,
+    check_before,
     check_message,
     check_reservation,
     epoch_is_over,
@@ -67,7 +69,7 @@ class MemoryNullifierLog(NullifierLog):
 
     def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`."""
-        whole(before, "before", 0, 1 << 62)
+        check_before(before)
         with self._lock:
             self._forgotten = max(before, self._forgotten)
             for key in [key for key, end in self._ends.items() if end <= self._forgotten]:
@@ -91,7 +93,7 @@ class MemoryMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark; see `HighWaterMark`."""
         with self._lock:
-            self._seconds = max(whole(seconds, "seconds", 0, 1 << 62), self._seconds)
+            self._seconds = max(whole(seconds, "seconds", 0, LATEST), self._seconds)
             return self._seconds
 
 

@@ -19,7 +19,8 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.members import REGISTRY, TABLES, Row, Session, SqlChange, SqlRegistry
+from rln.stores.member_rows import Row
+from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
 
 PATIENCE: Final = 10
 """Seconds that one waits for a connection, and for another one's change."""

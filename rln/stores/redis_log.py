@@ -22,7 +22,6 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rln.argument import whole
 from rln.epoch import Epoch
 from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
@@ -34,6 +33,7 @@ from rln.stores.redis_primary import Bounds, Terms
 from rln.stores.redis_servers import Directory, directory
 from rln.stores.redis_state import Description
 from rln.stores.redis_wire import Login
+from rln.stores.refusals import check_before
 from rln.stores.uri import StoreUri
 
 PATIENCE: Final = 2.0
@@ -124,7 +124,7 @@ class RedisNullifierLog(NullifierLog):
         The servers drop entries by themselves, when their time is over. They are told, so that other
         processes refuse these epochs too; one that cannot be told now will be when it is examined next.
         """
-        self._bounds.forget(whole(before, "before", 0, 1 << 62))
+        self._bounds.forget(check_before(before))
         self._primaries.tell()
 
     def describe(self) -> list[Description]:

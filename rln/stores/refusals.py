@@ -9,6 +9,9 @@ from rln.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 
+LATEST: Final = 1 << 62
+"""Unix time that no store goes beyond: SQLite's integers have 63 bits."""
+
 MAX_MESSAGE: Final = 1 << 16
 """Bytes of a message that an allocator keeps; a record of 2,000 public values fits."""
 
@@ -27,6 +30,15 @@ def opened_before(epoch: Epoch, since: int) -> StoreUnavailable:
         f"nullifier log: epoch {epoch.index} was open at {since}, when this log was made; what was accepted "
         "before is not in it"
     )
+
+
+def check_before(before: int) -> int:
+    """Return the argument of `forget`, whole seconds of unix time.
+
+    Raises:
+        ParameterError: anything else.
+    """
+    return whole(before, "before", 0, LATEST)
 
 
 def check_reservation(commitment: int, limit: int, count: int, x: int | None) -> None:

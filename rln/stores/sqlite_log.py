@@ -26,16 +26,15 @@ from rln.errors import StoreUnavailable
 from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
 from rln.share import Share
 from rln.stores.database import Database
-from rln.stores.refusals import forgotten, opened_before
+from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
 _FORM: Final = 1
-_LATEST: Final = 1 << 62
 _CHUNK: Final = 2000
 """Shares that are dropped in one transaction: others wait no longer than it takes."""
 
 _KNOWN_EPOCHS: Final = 8192
-_NEVER: Final = -_LATEST
+_NEVER: Final = -LATEST
 
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
@@ -167,7 +166,7 @@ class SqliteNullifierLog(NullifierLog):
 
         They are refused from the first transaction on; their shares go in many small ones.
         """
-        whole(before, "before", 0, _LATEST)
+        check_before(before)
         with self._database.writing() as connection:
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
@@ -266,7 +265,7 @@ class SqliteMark:
 
     def raise_to(self, seconds: int) -> int:
         """Raise the mark, durably; see `rln.epoch.HighWaterMark`."""
-        whole(seconds, "seconds", 0, _LATEST)
+        whole(seconds, "seconds", 0, LATEST)
         with self._database.writing() as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()
             if found is None or found[0] < seconds:

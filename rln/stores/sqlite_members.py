@@ -10,7 +10,8 @@ from typing import Final, Self
 
 from rln.errors import StoreUnavailable
 from rln.stores.database import Database
-from rln.stores.members import REGISTRY, TABLES, Row, Session, SqlChange, SqlRegistry
+from rln.stores.member_rows import Row
+from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
 _FORM: Final = 1
