@@ -10,6 +10,7 @@ is imported before a `postgresql://` URI is opened; it needs the extra `postgres
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,9 @@ from psycopg import conninfo
 from rln.errors import ParameterError, StoreUnavailable
 from rln.stores.member_rows import Row
 from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+
+_HOST: Final = re.compile(r"[\w./,:%-]*")
+_PORT: Final = re.compile(r"[0-9,]*")
 
 PATIENCE: Final = 10
 """Seconds that one waits for a connection, and for another one's change."""
@@ -87,6 +91,9 @@ class PostgresRegistry(SqlRegistry):
         except psycopg.Error:
             # The original repeats what it did not understand, which may be a part of a password.
             raise ParameterError("store: expected a postgresql:// URI, got something else") from None
+        if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
+            # Nor may a message of the server's name what was cut off from a password.
+            raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._uri = uri
         self._secret = str(found.get("password") or "")
         self._place = f"{found.get('host', '')}/{found.get('dbname', '')}"

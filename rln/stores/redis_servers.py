@@ -184,8 +184,8 @@ def directory(where: StoreUri, patience: float) -> tuple[Directory, Login]:
 
 
 def _address(text: str, port: int) -> Address:
-    parts = urlsplit(f"//{text}")
     try:
+        parts = urlsplit(f"//{text}")
         host, found = parts.hostname, parts.port
     except ValueError:
         host, found = None, None

@@ -13,11 +13,15 @@ Options follow a question mark. A URI may hold a password, so no message repeats
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Final
+from urllib.parse import parse_qsl, unquote
 
 from rln.errors import ParameterError
+
+_SCHEME: Final = re.compile(r"[a-z][a-z+]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class StoreUri:
 
     scheme: str
     location: str = field(repr=False)
-    options: dict[str, str]
+    options: dict[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str, expected: tuple[str, ...]) -> StoreUri:
@@ -51,11 +55,18 @@ class StoreUri:
         scheme, mark, rest = text.partition("://")
         scheme = scheme.replace("valkey", "redis", 1) if scheme.startswith("valkey") else scheme
         if not mark or scheme not in expected:
-            raise ParameterError(
-                f"store: expected one of {', '.join(f'{s}://' for s in expected)}, got {scheme[:20]!r}"
-            )
+            known = ", ".join(f"{name}://" for name in expected)
+            # What stands before `://` is repeated only when it can be a scheme and no part of a password.
+            got = f"{scheme}://" if mark and _SCHEME.fullmatch(scheme) else "something else"
+            raise ParameterError(f"store: expected one of {known}, got {got}")
         location, _, query = rest.partition("?")
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+        except ValueError:
+            # Its own text repeats the query, which is the end of a password that was not quoted.
+            raise ParameterError(
+                f"store: {scheme}: expected options as name=value; quote ? in a password as %3F"
+            ) from None
         options = dict(pairs)
         if len(options) != len(pairs):
             raise ParameterError("store: expected each option once, got one twice")
@@ -68,8 +79,8 @@ class StoreUri:
         Raises:
             ParameterError: no path, or a host before it.
         """
-        host = urlsplit(f"//{self.location}").netloc
-        name = unquote(self.location[1:])
+        host, _, name = self.location.partition("/")
+        name = unquote(name)
         if host or not name or name == ":memory:":
             raise ParameterError("store: expected sqlite:///path, or sqlite:////path for an absolute one")
         return Path(name)
@@ -82,4 +93,5 @@ class StoreUri:
         """
         for name in self.options:
             if name not in known:
-                raise ParameterError(f"store: {self.scheme}: unknown option {name[:40]!r}")
+                expected = f"expected options {', '.join(known)}" if known else "expected no options"
+                raise ParameterError(f"store: {self.scheme}: {expected}, got another")
