@@ -66,7 +66,7 @@ class Trust:
 
 
 class Bounds:
-    """What a log refuses on all of its primaries; both bounds only rise."""
+    """What a log refuses on all of its primaries; only a bound beyond a server's time goes back."""
 
     def __init__(self) -> None:
         self.restart()
@@ -83,6 +83,14 @@ class Bounds:
         """Raise the first."""
         with self._lock:
             self.forgotten = max(before, self.forgotten)
+
+    def agree(self, known: int, now: int) -> None:
+        """Take over the first from a server, and drop what is beyond the server's time.
+
+        That comes from a clock that was ahead for a moment, and would refuse everybody until then.
+        """
+        with self._lock:
+            self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
 
     def close(self, moment: float) -> None:
         """Raise the second."""
@@ -314,9 +322,10 @@ class Primary:
             since = 0 if new and text is None else microseconds(clock)
             record = Record.begin(since, heard, self.place.shape)
             writes.append(pack(b"SET", self._record_key, record.encode()))
-        if horizon is not None and horizon.isdigit():
-            self._terms.bounds.forget(int(horizon))
-        if self._terms.bounds.forgotten > int(horizon or 0):
+        now = microseconds(clock) // 1_000_000
+        known = int(horizon) if horizon is not None and horizon.isdigit() and int(horizon) <= now else 0
+        self._terms.bounds.agree(known, now)
+        if self._terms.bounds.forgotten > known:
             writes.append(pack(b"SET", self._horizon_key, self._terms.bounds.forgotten))
         if not writes:
             refuse_errors(session.ask(pack(b"UNWATCH")))

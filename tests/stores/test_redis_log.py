@@ -483,29 +483,31 @@ def test_after_clocks_were_apart_what_was_open_is_refused_until_the_next_epoch(s
 
 def test_forgetting_is_known_to_the_processes_that_come_later(server: RedisServer) -> None:
     own = clock()
-    now, later = epochs(own)
+    now = own.current()
+    ended = own.epoch(now.index - 1)
     first = opened(server, own, new=True)
-    first.forget(now.end)
-    first.forget(now.end - 60)
+    first.forget(ended.end)
+    first.forget(ended.end - 60)
     second = opened(server, own)
     for log in (first, second):
         with pytest.raises(StoreUnavailable, match="forgotten"):
-            log.peek(now, 3)
-        assert log.peek(later, 3) is None
+            log.peek(ended, 3)
+        assert log.peek(now, 3) is None
 
 
 def test_forgetting_is_not_lost_with_a_server_that_is_away(tmp_path: Path) -> None:
     own = clock()
-    now, later = epochs(own)
+    now = own.current()
+    ended = own.epoch(now.index - 1)
     with redis_server(tmp_path) as server:
         log = opened(server, own, new=True)
         server.stop()
-        log.forget(now.end)
+        log.forget(ended.end)
         server.start()
         rested()
-        assert log.peek(later, 3) is None
+        assert isinstance(log.peek_many([(ended, 3)])[0], StoreUnavailable)
         with pytest.raises(StoreUnavailable, match="forgotten"):
-            opened(server, own).peek(now, 3)
+            opened(server, own).peek(ended, 3)
 
 
 # ---- processes and connections -------------------------------------------------------------------------

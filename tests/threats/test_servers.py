@@ -317,6 +317,23 @@ def test_f5_an_entry_outlives_every_moment_in_which_its_epoch_is_acceptable(
         client.delete(key)
 
 
+def test_f5_a_horizon_beyond_the_servers_time_is_nobodys(tmp_path: Path) -> None:
+    """A verifier whose clock was a day ahead for a moment forgets what is to come: nobody follows it."""
+    now, _, _ = epochs()
+    with redis_server(tmp_path) as server:
+        log, other = worker(server.port, new=True), worker(server.port)
+        log.forget(int(time.time()) + 86400)
+        assert spend(log, now, range(3)) == 3
+        assert spend(other, now, range(3, 6)) == 3
+        (key,) = [key for key in server.client.keys("rln:*") if b"generation" in key]
+        server.client.set(key.replace(b"generation", b"forgotten"), int(time.time()) + 86400)
+        rested()
+        assert spend(log, now, range(6, 9)) == 3
+        assert spend(worker(server.port), now, range(9, 12)) == 3
+        log.forget(now.start - 60)
+        assert int(server.client.get(key.replace(b"generation", b"forgotten"))) == now.start - 60
+
+
 def test_f5_entries_of_one_epoch_spread_over_a_cluster_and_keep_apart() -> None:
     """The slot comes from the nullifier; services with other names or periods have other keys."""
     uri = empty_cluster()
