@@ -34,6 +34,7 @@ class Case:
     """One message whose context is right, on its way to an outcome.
 
     Attributes:
+        admitted: when its source gave a token for it, unix time; 0 where sources give none.
         known: shares that the log held when it was looked at, by nullifier.
         outcome: None as long as the message may be valid.
     """
@@ -42,6 +43,7 @@ class Case:
     shares: Sequence[Share]
     epoch: Epoch
     source: Source = None
+    admitted: float = 0.0
     known: dict[int | None, Share | None] = field(default_factory=dict)
     outcome: Outcome | None = None
 
@@ -147,8 +149,8 @@ class Recorder:
         """Once a period let the log drop what can never be acceptable again: it must not only grow."""
         horizon = self._clock.horizon()
         if horizon >= self._forget_at:
-            self._forget_at = horizon + epoch.end - epoch.start
             self._log.forget(horizon)
+            self._forget_at = horizon + epoch.end - epoch.start
 
     def _keep(self, cases: list[Case]) -> Exception | None:
         """Put messages into the audit trail; the error if they are not in it."""
