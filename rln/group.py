@@ -70,7 +70,8 @@ class Group:
         registry: of the members; None is one in memory. The caller closes it.
         now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
             once, with a root of its own.
-        interval: seconds within which removals of slashed members share one new root, 0 to 3600.
+        interval: seconds within which removals of slashed members share one new root, 0 to 3600. With 0 each
+            slashing makes its step, for who may be gone when the interval is over.
         threads: for large changes, 1 to 256; None is as many as the machine has.
         start: a picture of the tree to begin with; see `rln.stores.groups`.
         progress: is told how much of the tree is built, 0 to 1.
@@ -351,7 +352,7 @@ class Group:
     def _note(self, change: RegistryChange, commitment: int) -> _Made:
         """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
         head, now = change.head(), self._milliseconds()
-        quiet = now is None or not (
+        quiet = now is None or not self._interval or not (
             self._follower.ring.pending
             or (head.slashed_at and head.slashed_at - TOLERANCE <= now < head.slashed_at + self._interval)
         )

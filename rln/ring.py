@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from rln.errors import IntegrityAlarm
+from rln.errors import IntegrityAlarm, StoreUnavailable
 from rln.ports import MemberRegistry, RegistryReader
 from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.step import Slashing, Tail
@@ -68,6 +68,11 @@ class RootRing:
         """
         return any(now is None or slashing.is_due(now) for slashing in self.pending)
 
+    def is_overdue(self, now: int) -> bool:
+        """Tell whether the newest root contains a leaf that must be gone by now, in milliseconds."""
+        due = [slashing for slashing in self.pending if slashing.is_due(now)]
+        return any(stay.left is None for slashing in due for stay in slashing.stays)
+
     def retire_due(self, now: int) -> None:
         """Retire the roots with a leaf that must be gone by now, whether the new root is there or not."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
@@ -79,8 +84,9 @@ class RegistryRoots:
     """A `RootSource` for a process that verifies and does nothing else.
 
     It looks into the registry at most each 0.1 seconds, so what is slashed elsewhere counts here so much
-    later. It makes no roots itself: where the step of a slashing is overdue, the roots with that leaf are
-    refused, and when none is left, asking for them is an error until a group has made the step.
+    later. It makes no roots itself: while the newest root has a leaf that must be gone by now, asking is an
+    error, until a group has made the step. Judged by the older roots alone, everybody's proofs would be for
+    unknown ones.
 
     Args:
         registry: of the group.
@@ -88,7 +94,7 @@ class RegistryRoots:
         now: unix time in seconds, the `now` of an `EpochClock`.
 
     Raises:
-        StoreUnavailable: here and when asked, the registry cannot be asked.
+        StoreUnavailable: here and when asked, the registry cannot be asked; when asked, a removal is overdue.
     """
 
     def __init__(self, registry: MemberRegistry, window: WindowSize, now: Callable[[], float]) -> None:
@@ -114,10 +120,13 @@ class RegistryRoots:
     def _follow(self) -> None:
         now = self._now()
         with self._lock:
-            if not self._looked <= now < self._looked + LOOK:
+            # What is overdue may have been done since: it is looked for each time.
+            if not self._looked <= now < self._looked + LOOK or self._ring.is_due(int(now * 1000)):
                 self._ring.follow(self._registry)
                 self._looked = now
             self._ring.retire_due(int(now * 1000))
+            if self._ring.is_overdue(int(now * 1000)):
+                raise StoreUnavailable("roots: a removal is overdue, and no group has made its step yet")
 
 
 def news(reader: RegistryReader, number: int, root: int) -> Tail:

@@ -78,7 +78,10 @@ def open_tree(uri: str, quiet: bool, snapshot: Path | None = None) -> Iterator[G
         with warnings.catch_warnings(record=True) as unusable:
             warnings.simplefilter("always")
             with Bar("opening", hidden=quiet).running() as progress:
-                opened = build_group(registry, now=time.time, snapshot=snapshot, progress=progress)
+                # A command has ended when a removal would be due: each makes the step of its own.
+                opened = build_group(
+                    registry, now=time.time, interval=0, snapshot=snapshot, progress=progress
+                )
         for warning in unusable:
             typer.echo(f"rln: {warning.message}; the tree was built of all events", err=True)
         yield opened

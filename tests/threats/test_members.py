@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.strategies import integers, sampled_from
 
 import rln
-from rln.errors import AlreadyAMember, NotAMember, ParameterError, Reason
+from rln.errors import AlreadyAMember, NotAMember, ParameterError, Reason, StoreUnavailable
 from rln.membership import rate_commitment
 from rln.ports import MemberRegistry, RegistryChange
 from rln.registry import MemoryRegistry
@@ -32,6 +32,7 @@ from tests.effort import effort
 from tests.stores.adapters import REGISTRIES
 from tests.story import DEPTH, LIMIT_BITS, World
 from tests.threats.stage import Stage
+from tests.unit.cli.terminal import run
 
 
 class Town(World):
@@ -253,6 +254,62 @@ def test_a11_a_clock_that_goes_back_delays_no_removal(town: Town) -> None:
     group.slash(three)
     with pytest.raises(NotAMember):
         group.proof(2)
+
+
+def test_a11_two_slash_commands_leave_no_removal_waiting(town: Town, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'office.db'}"
+    run("group", "create", uri, "--depth", DEPTH, "--limit-bits", LIMIT_BITS)
+    vk = tmp_path / "vk.json"
+    vk.write_bytes(town.key.verifying_key.to_json())
+    registry = open_members(uri, DEPTH, LIMIT_BITS)
+    cheats = [town.join(limit=1) for _ in range(2)]
+    for cheat in cheats:
+        run("group", "register", uri, "--commitment", cheat.commitment, "--limit", 1)
+    held = registry.head().root
+    for number, cheat in enumerate(cheats):
+        pair = [town.prover(cheat).prove(signal) for signal in (b"one", b"two")]
+        evidence = tmp_path / f"{number}.json"
+        evidence.write_bytes(rln.Evidence(*pair, town.key.verifying_key.digest).encode())
+        run("group", "slash", uri, "--evidence", evidence, "--vk", vk)
+    assert [registry.slashing(cheat.commitment).step for cheat in cheats] == [3, 4]  # type: ignore[union-attr]
+    assert registry.head().members == 0
+    late = registry.head().at / 1000 + 3600  # nobody has looked after it since
+    bare = RegistryRoots(registry, rln.WindowSize(count=64), lambda: late)
+    assert registry.head().root in bare
+    assert held not in bare
+    registry.close()
+
+
+def test_a11_an_overdue_removal_makes_roots_unavailable_not_unknown(town: Town) -> None:
+    one, two, honest = town.join(), town.join(), town.join()
+    bare = town.bare_roots()
+    town.group.slash(one)
+    proof = town.prover(honest).prove(b"honest")
+    town.group.slash(two)  # waits for its step, and whoever would make it goes away
+    town.time += 0.9
+    assert proof.root in bare
+    town.time += 0.2
+    for roots in (bare, town.bare_roots()):
+        with pytest.raises(StoreUnavailable, match="a removal is overdue"):
+            town.verifier(roots=roots).submit(proof, b"honest")
+    town.opened().follow()
+    fresh = town.prover(honest).prove(b"honest")
+    for roots in (bare, town.bare_roots()):
+        assert town.verifier(roots=roots).submit(proof, b"honest").reason is Reason.UNKNOWN_ROOT
+        assert fresh.root in roots
+    # Who had left stands in no newest root: then only older ones are refused, and at once.
+    gone, third = town.join(), town.join()
+    held = town.group.root
+    town.group.remove(town.group.membership(gone.commitment).index)
+    without = town.group.root
+    town.time += 5
+    town.group.slash(third)
+    town.group.slash(gone)
+    town.time += 0.5
+    assert town.group.root in bare
+    town.time += 1.5
+    assert fresh.root in bare
+    assert not {held, without} & set(bare)
 
 
 # ---- A12: slashing races, and slashing that crashes
