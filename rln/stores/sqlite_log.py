@@ -33,6 +33,9 @@ _FORM: Final = 1
 _CHUNK: Final = 2000
 """Shares that are dropped in one transaction: others wait no longer than it takes."""
 
+_CHUNKS: Final = 10
+"""How many of these `forget` makes before it leaves the rest to insertions."""
+
 _KNOWN_EPOCHS: Final = 8192
 _NEVER: Final = -LATEST
 
@@ -110,6 +113,7 @@ class SqliteNullifierLog(NullifierLog):
     def __init__(self, path: Path, clock: Clock, *, new: bool = False) -> None:
         self._clock = clock
         self._epochs: dict[Epoch, int] = {}
+        self._ended: list[int] = []
         since = _NEVER if new else math.ceil(clock.now())
         self._database = _open(path, "nullifier log")
         try:
@@ -153,6 +157,7 @@ class SqliteNullifierLog(NullifierLog):
             with self._database.writing() as connection:
                 before = _forgotten(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
+                self._drop(connection, 2 * len(checked))
         except StoreUnavailable as error:
             return [error] * len(checked)
         # Only now are these numbers theirs for good.
@@ -164,28 +169,38 @@ class SqliteNullifierLog(NullifierLog):
     def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`.
 
-        They are refused from the first transaction on; their shares go in many small ones.
+        They are refused from the first transaction on. Their shares go in small ones: some here, the rest
+        with what is inserted afterwards, twice as many each time: no verdict waits for all of them.
         """
         check_before(before)
         with self._database.writing() as connection:
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
-        for (number,) in ended:
-            dropped = _CHUNK
-            while dropped == _CHUNK:
-                with self._database.writing() as connection:
-                    dropped = connection.execute(_DROP_SHARES, (number, _CHUNK, _BEYOND)).rowcount
-                    if dropped < _CHUNK:
-                        connection.execute("DELETE FROM epoch WHERE id = ?", (number,))
+            self._ended = [number for (number,) in ended]
+        for _ in range(_CHUNKS):
+            if not self._ended:
+                break
+            with self._database.writing() as connection:
+                self._drop(connection, _CHUNK)
 
     def close(self) -> None:
         """Close the file for this process; a second time does nothing."""
         self._database.close()
 
+    def _drop(self, connection: sqlite3.Connection, most: int) -> None:
+        """Drop some shares of an epoch that is over, in a transaction; whoever is in one changes the list."""
+        if self._ended:
+            number = self._ended[0]
+            dropped = connection.execute(_DROP_SHARES, (number, most, _BEYOND)).rowcount
+            if dropped < most:
+                connection.execute("DELETE FROM epoch WHERE id = ?", (number,))
+                # Should this be rolled back, the next `forget` finds the epoch again.
+                self._ended.remove(number)
+
     def _insert_alone(self, epoch: Epoch, shares: dict[int, Share]) -> bool:
-        """Insert the one share of a claim by a statement of its own; False: it is taken, or takes more."""
+        """Insert the one share of a claim by a statement of its own; False: it takes a transaction."""
         number = self._epochs.get(epoch)
-        if number is None or len(shares) > 1:
+        if number is None or len(shares) > 1 or self._ended:
             return False
         (share,) = shares.values()
         return self._database.state(_INSERT, (*_encode(share), number, epoch.end)) > 0
