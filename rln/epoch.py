@@ -85,6 +85,16 @@ def external_nullifier(index: int, identifier: bytes) -> int:
     return poseidon_hash([hash_to_field(epoch), hash_to_field(plain_bytes(identifier, "rln identifier"))])
 
 
+def clock_offset() -> int:
+    """Return the unix time of the machine's start by its clock as it is now, in nanoseconds.
+
+    It stays the same but for some milliseconds until the clock is set, and differs then by as much. A system
+    without a clock that runs on in its sleep seems to set its clock forward by each sleep.
+    """
+    running: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(running)
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """One epoch of one application.

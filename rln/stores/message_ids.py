@@ -13,22 +13,26 @@ file. That is so after a copy, and after a restart of the machine, too.
 An identity that the file has never met is in the same doubt, it may have been used from another file: its
 first epoch is lost, unless `introduce` says that the identity is new.
 
+The end of what is burnt comes from a clock that may have been slow. When the machine's clock is set forward
+later, the end moves with it, and stays there: so it is behind the doubt by the right clock, too, and every
+epoch that was running then is burnt. Nothing tells of a clock that stays slow.
+
 One identity belongs to one file. Copies of a file that are both used notice nothing after their first epoch.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rln import scalar
 from rln.argument import nonzero
-from rln.epoch import Epoch
-from rln.errors import StoreUnavailable
+from rln.epoch import Epoch, clock_offset
+from rln.errors import RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
 from rln.stores.database import Database
 from rln.stores.guard import Guard, Look, Seal
@@ -46,14 +50,42 @@ _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
 _FORM: Final = 1
 
 _TABLES: Final = (
-    # One row: the seal of the last change, and the unix time before which no epoch may begin that is used.
-    "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL)",
-    # Epochs of an identity that begin before `since` are burnt.
-    "CREATE TABLE identities (commitment BLOB PRIMARY KEY, since BLOB NOT NULL) WITHOUT ROWID",
+    # One row: the seal of the last change, and the end of what is burnt for everybody.
+    "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL, "
+    "clock INTEGER)",
+    # The end of what is burnt for an identity.
+    "CREATE TABLE identities (commitment BLOB PRIMARY KEY, burnt BLOB NOT NULL, clock INTEGER) WITHOUT ROWID",
     # Owner: commitment and rln identifier, one behind the other. Ids: `first` and those up to `stop`.
     "CREATE TABLE reservations (owner BLOB, epoch BLOB, first INTEGER, stop INTEGER NOT NULL, x BLOB, "
     "message BLOB, PRIMARY KEY (owner, epoch, first)) WITHOUT ROWID",
 )
+
+
+_STEADY: Final = 1_000_000_000
+"""Nanoseconds by which a clock may go forward without having been set."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Burnt:
+    """The end of what is burnt: epochs that begin before it are not used.
+
+    Attributes:
+        end: unix time, by the clock as it was then; 0: nothing is burnt.
+        clock: that clock's offset, see `rln.epoch.clock_offset`; None: a later doubt has covered what a
+            slow clock left open.
+    """
+
+    end: int
+    clock: int | None
+
+    def moved(self, clock: int) -> _Burnt:
+        """The same by a clock of this offset; one that was set back moves nothing."""
+        if self.clock is None or self.end == 0 or clock - self.clock <= _STEADY:
+            return self
+        return _Burnt(self.end + -(-(clock - self.clock) // 1_000_000_000), clock)
+
+
+_NOTHING: Final = _Burnt(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +96,15 @@ class _State:
         connection: in the transaction.
         found: what database and guard file look like.
         recorded: what they looked like at the last change; None: there was none.
-        burnt: unix time before which no epoch may begin.
+        burnt: for everybody.
+        clock: offset of the clock now.
     """
 
     connection: sqlite3.Connection
     found: Look
     recorded: Seal | None
-    burnt: int
+    burnt: _Burnt
+    clock: int
 
     @property
     def doubt(self) -> str | None:
@@ -111,7 +145,7 @@ class SqliteMessageIds(MessageIdAllocator):
         """
         nonzero(commitment, "commitment")
         with self._changing() as state:
-            if _meet(state.connection, commitment, 0) and state.doubt is None:
+            if _meet(state.connection, commitment, _NOTHING) and state.doubt is None:
                 # In doubt the old seal stays, so that the next reservation finds the doubt.
                 self._seal(state, state.burnt, 0)
 
@@ -125,15 +159,24 @@ class SqliteMessageIds(MessageIdAllocator):
         """
         check_reservation(commitment, limit, count, x)
         with self._changing() as state:
-            burnt, refusal = state.burnt, None
+            burnt = state.burnt.moved(state.clock)
+            refusal: StoreUnavailable | RateLimitReached | None = None
             if state.doubt is not None:
-                burnt = max(burnt, epoch.end, state.reach + 1)
-                refusal = _is_burnt(epoch, burnt, state.doubt)
-            if _meet(state.connection, commitment, epoch.end):
+                burnt = _Burnt(max(state.burnt.end, epoch.end, state.reach + 1), state.clock)
+                refusal = _is_burnt(epoch, burnt.end, state.doubt)
+                # Every epoch that is running now is burnt with this, and by this clock from here on.
+                state.connection.execute("UPDATE identities SET clock = NULL")
+            if _meet(state.connection, commitment, _Burnt(epoch.end, state.clock)):
                 refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
+            moved = _move(state, commitment) or burnt != state.burnt
             if refusal is None:
-                _check_open(commitment, epoch, state)
-                ids = _insert(state.connection, commitment, epoch, limit, count, x)
+                try:
+                    _check_open(commitment, epoch, state)
+                    ids = _insert(state.connection, commitment, epoch, limit, count, x)
+                except (StoreUnavailable, RateLimitReached) as error:
+                    if not moved:
+                        raise
+                    refusal = error
             self._seal(state, burnt, epoch.start)
         # What is refused here had to be committed first.
         if refusal is not None:
@@ -189,24 +232,25 @@ class SqliteMessageIds(MessageIdAllocator):
         """One transaction with nobody else at the files, committed at the end of the block."""
         with self._guard.held():
             with self._database.writing() as connection:
-                row = connection.execute("SELECT seal, burnt FROM guard").fetchone()
-                found = self._guard.look()
+                row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
+                found, clock = self._guard.look(), clock_offset()
                 if row is None:
-                    yield _State(connection, found, None, 0)
+                    yield _State(connection, found, None, _NOTHING, clock)
                 else:
-                    yield _State(connection, found, Seal.decode(row[0]), int.from_bytes(row[1], "big"))
+                    yield _State(connection, found, Seal.decode(row[0]), _read_burnt(row[1:]), clock)
             self._guard.settle()
 
-    def _seal(self, state: _State, burnt: int, begin: int) -> None:
+    def _seal(self, state: _State, burnt: _Burnt, begin: int) -> None:
         """Touch the guard file and record it, the last step before a commit.
 
         Args:
             state: what the transaction has found.
-            burnt: unix time before which no epoch may begin.
+            burnt: for everybody from now on.
             begin: of the epoch of this change, unix time; 0 for one without.
         """
         seal = self._guard.touch(state.found, state.recorded, state.generation + 1, max(state.reach, begin))
-        state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?)", (seal.encode(), _ordered(burnt)))
+        row = (seal.encode(), _ordered(burnt.end), burnt.clock)
+        state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?, ?)", row)
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
@@ -223,10 +267,34 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
     return scalar.encode(commitment) + epoch.identifier
 
 
-def _meet(connection: sqlite3.Connection, commitment: int, since: int) -> bool:
+def _meet(connection: sqlite3.Connection, commitment: int, burnt: _Burnt) -> bool:
     """Remember an identity; False: it was there."""
-    row = (scalar.encode(commitment), _ordered(since))
-    return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?)", row).rowcount == 1
+    row = (scalar.encode(commitment), _ordered(burnt.end), burnt.clock)
+    return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
+
+
+def _own(state: _State, commitment: int) -> _Burnt:
+    """What is burnt for an identity."""
+    row = state.connection.execute(
+        "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
+    ).fetchone()
+    return _NOTHING if row is None else _read_burnt(row)
+
+
+def _move(state: _State, commitment: int) -> bool:
+    """Move the end of what is burnt for an identity where the clock was set forward; False: it was not."""
+    own = _own(state, commitment)
+    moved = own.moved(state.clock)
+    if moved != own:
+        state.connection.execute(
+            "UPDATE identities SET burnt = ?, clock = ? WHERE commitment = ?",
+            (_ordered(moved.end), moved.clock, scalar.encode(commitment)),
+        )
+    return moved != own
+
+
+def _read_burnt(row: Sequence[Any]) -> _Burnt:
+    return _Burnt(int.from_bytes(row[0], "big"), row[1])
 
 
 def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
@@ -238,10 +306,8 @@ def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
 
 def _check_open(commitment: int, epoch: Epoch, state: _State) -> None:
     """Refuse what is burnt for everybody, or for the identity."""
-    row = state.connection.execute(
-        "SELECT since FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
-    ).fetchone()
-    until = max(state.burnt, 0 if row is None else int.from_bytes(row[0], "big"))
+    ends = (state.burnt, _own(state, commitment))
+    until = max(burnt.moved(state.clock).end for burnt in ends)
     if epoch.start < until:
         raise _is_burnt(epoch, until, "there was a doubt before")
 

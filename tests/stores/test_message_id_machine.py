@@ -4,7 +4,7 @@ A seeded machine sends from two open files at once, is killed, cloned, rolled ba
 clock pushed about. A model in plain Python says beforehand what each step must answer; and whatever left in
 any of its lives is remembered by the world, which no backup puts back.
 
-One thing is out of reach and left out: a clock that is set back behind the newest epoch that was used,
+One thing is out of reach and left out: a clock that is behind the newest epoch that was used and stays there,
 together with a backup of database and intent file from before. Then nothing on the machine knows better.
 
 Kills at a system call and copies by other programs are in `tests/threats/`. The files are in memory, where
@@ -30,6 +30,7 @@ import pytest
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.stores import guard as guard_module
+from rln.stores import message_ids as module
 from rln.stores.guard import Intent
 from rln.stores.message_ids import SqliteMessageIds
 from tests.effort import effort
@@ -71,8 +72,10 @@ class Model:
         spent: ids by owner and epoch.
         bound: x of each id that is remembered, 0 where it is not known yet.
         kept: x of each message that is remembered.
-        since: for each identity that was met, the time before which its epochs are burnt.
+        since: for each identity that was met, the time before which its epochs are burnt, and how far its
+            clock was set then, None where that does not matter any more.
         burnt: the same for everybody.
+        ahead: how far the clock is set now.
         reach, guard_reach: begin of the newest epoch used, in database and intent file.
         change, touch, intent: the last one that database, guard file and intent file know; each one is
             unlike all others in any life.
@@ -83,8 +86,9 @@ class Model:
     spent: dict[Owner, dict[int, int]] = field(default_factory=dict)
     bound: dict[Key, int] = field(default_factory=dict)
     kept: set[tuple[int, int, int, int]] = field(default_factory=set)
-    since: dict[int, int] = field(default_factory=dict)
-    burnt: int = 0
+    since: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    burnt: tuple[int, int | None] = (0, None)
+    ahead: int = 0
     reach: int = 0
     guard_reach: int = 0
     change: int = 0
@@ -111,9 +115,20 @@ class Model:
         if end != "intent":
             self.change, self.reach, self.boot = change, self.guard_reach, self.booted
 
+    def moved(self, burnt: tuple[int, int | None]) -> tuple[int, int | None]:
+        """It moves along when the clock is set forward, by more than a second."""
+        end, ahead = burnt
+        if ahead is None or end == 0 or self.ahead - ahead <= 1:
+            return burnt
+        return end + self.ahead - ahead, self.ahead
+
+    def until(self, member: int) -> int:
+        """No epoch that begins before is used."""
+        return max(self.moved(self.burnt)[0], self.moved(self.since.get(member, (0, None)))[0])
+
     def introduce(self, member: int) -> None:
         if member not in self.since:
-            self.since[member] = 0
+            self.since[member] = (0, None)
             if not self.doubt:
                 self.seal(0)
 
@@ -122,21 +137,30 @@ class Model:
     ) -> list[int] | type[Exception]:
         owner = (member, epoch.period)
         if self.doubt:
-            self.burnt = max(self.burnt, epoch.end, self.reach + 1, self.guard_reach + 1)
-            self.since.setdefault(member, epoch.end)
+            self.burnt = max(self.burnt[0], epoch.end, self.reach + 1, self.guard_reach + 1), self.ahead
+            self.since = {known: (end, None) for known, (end, _) in self.since.items()}
+            self.since.setdefault(member, (epoch.end, self.ahead))
             self.seal(epoch.start, end)
             return StoreUnavailable
+        was, self.burnt = self.burnt, self.moved(self.burnt)
         if member not in self.since:
-            self.since[member] = epoch.end
+            self.since[member] = epoch.end, self.ahead
             self.seal(epoch.start, end)
             return StoreUnavailable
+        own, self.since[member] = self.since[member], self.moved(self.since[member])
+        moved = (was, own) != (self.burnt, self.since[member])
         spent = self.spent.setdefault(owner, {})
         newest = max(spent, default=epoch.index)
-        if epoch.start < max(self.burnt, self.since[member]) or epoch.index < newest - 1:
-            return StoreUnavailable
         first = spent.get(epoch.index, 0)
-        if first + count > limit:
-            return RateLimitReached
+        refusal: type[Exception] | None = None
+        if epoch.start < self.until(member) or epoch.index < newest - 1:
+            refusal = StoreUnavailable
+        elif first + count > limit:
+            refusal = RateLimitReached
+        if refusal is not None:
+            if moved:
+                self.seal(epoch.start, end)
+            return refusal
         spent[epoch.index] = first + count
         for old in [index for index in spent if index < max(newest, epoch.index) - 1]:
             del spent[old]
@@ -149,7 +173,7 @@ class Model:
 
     def keep(self, member: int, epoch: Epoch, ids: range, x: int) -> bool:
         keys = [(member, epoch.period, epoch.index, number) for number in ids]
-        if self.doubt or epoch.start < max(self.burnt, self.since.get(member, 0)):
+        if self.doubt or epoch.start < self.until(member):
             return False
         if any(self.bound.get(key) not in (0, x) for key in keys):
             return False
@@ -273,10 +297,17 @@ class Machine:
         self.clock += self.chance.randrange(20)
 
     def clock_jumps(self) -> None:
-        self.clock += self.chance.randrange(200)
+        self.set_clock(self.chance.randrange(200))
 
     def clock_goes_back(self) -> None:
-        self.clock -= self.chance.randrange(120)
+        self.set_clock(-self.chance.randrange(120))
+
+    def set_clock(self, seconds: int) -> None:
+        self.clock += seconds
+        self.model.ahead += seconds
+
+    def offset(self) -> int:
+        return self.model.ahead * 10**9
 
     def ends(self) -> None:
         """A process ends as it should, and another goes on."""
@@ -339,7 +370,7 @@ class Machine:
             shutil.rmtree(self.backups.pop(0)[0])
 
     def is_rolled_back(self) -> None:
-        """Then somebody sends, on a clock that is not behind what was sent."""
+        """Then somebody sends; a clock that is behind what was sent is set before that or soon after."""
         if not self.backups:
             return
         self.ends()
@@ -355,18 +386,22 @@ class Machine:
         for name in WAYS[way]:
             put_back(backup / name, self.home / name)
         self.remember(model, WAYS[way])
+        behind = self.latest - self.clock if {FILES[0], FILES[3]} <= set(WAYS[way]) else 0
+        if behind > 0 and self.chance.random() < 0.5:
+            self.set_clock(behind)
         self.reserve()
+        if self.clock < self.latest and behind > 0:
+            self.set_clock(behind + 2)
+            self.reserve()
 
     def remember(self, model: Model, names: tuple[str, ...]) -> None:
         """What the model knows after these files were put back."""
         before, self.model = self.model, copy.deepcopy(model if FILES[0] in names else self.model)
-        self.model.booted = before.booted
+        self.model.booted, self.model.ahead = before.booted, before.ahead
         self.model.touch = next(CHANGES) if FILES[2] in names else before.touch
         intent = model if FILES[3] in names else before
         self.model.intent, self.model.guard_reach = intent.intent, intent.guard_reach
         self.model.base = -1 if FILES[3] in names else before.base
-        if FILES[0] in names and FILES[3] in names:
-            self.clock = max(self.clock, self.latest)
 
     def until_time_has_passed(self, long: bool) -> None:
         """No restore is as quick as a tick of an old kernel's file system, or as an intent after a touch."""
@@ -381,6 +416,7 @@ class Machine:
         self.number += 1
         self.boot.write_text(f"{self.number}\n")
         self.model.booted = self.number
+        self.model.ahead += self.chance.randrange(-1000, 1000)
 
 
 def put_back(source: Path, target: Path) -> None:
@@ -434,6 +470,7 @@ def test_no_id_is_spent_on_two_messages(
             place = ground / str(seed)
             place.mkdir()
             machine = Machine(seed, place, boot)
+            monkeypatch.setattr(module, "clock_offset", machine.offset)
             machine.run(LIFE)
             shutil.rmtree(place)
             given += len(machine.given)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from rln import epoch as epoch_module
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import StoreUnavailable
 from rln.stores import guard as guard_module
+from rln.stores import message_ids as module
 from tests.threats.client import ME, epoch, introduced, opened, spent
 
 
@@ -198,6 +200,89 @@ def test_e4_after_a_restart_of_the_machine_the_rest_of_the_epoch_is_burnt(
         spent(folder, 10, 1)
     assert "from unix time 660 on, 60 seconds after" in str(caught.value)
     assert spent(folder, 11, 2) == [0, 1]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the machine's clock forward by so many seconds in all, or back."""
+    begin = epoch_module.clock_offset()
+
+    def set_forward(seconds: int) -> None:
+        monkeypatch.setattr(module, "clock_offset", lambda: begin + seconds * 10**9)
+
+    set_forward(0)
+    return set_forward
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_e4_a_doubt_settled_by_a_slow_clock_is_a_doubt_again(
+    folder: Path, boot: Callable[[str], int], clock: Callable[[int], None], restarted: bool
+) -> None:
+    """Everything is put back to epoch 10, and the clock is an epoch behind until the doubt is settled."""
+    introduced(folder)
+    spent(folder, 10, 3)
+    run("cp", "-a", folder, folder.with_name("copy"))
+    assert spent(folder, 11, 2) == [0, 1]
+    replaced(folder.with_name("copy"), folder)
+    if restarted:
+        boot("second\n")
+    with pytest.raises(StoreUnavailable, match="from unix time 660 on"):
+        spent(folder, 10, 1)
+    clock(60)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="there was a doubt before.* from unix time 720 on"):
+            spent(folder, 11, 1)
+    clock(0)
+    with pytest.raises(StoreUnavailable, match="from unix time 720 on"):
+        spent(folder, 11, 1)
+    assert spent(folder, 12, 2) == [0, 1]
+
+
+def test_e4_an_identity_first_met_by_a_slow_clock_waits_by_the_right_one(
+    folder: Path, clock: Callable[[int], None]
+) -> None:
+    ids = opened(folder)
+    with pytest.raises(StoreUnavailable, match="this identity was not here before.* from unix time 660 on"):
+        ids.reserve(ME, epoch(10), 9)
+    ids.introduce(8)
+    clock(130)
+    for index in (11, 12, 13):
+        with pytest.raises(StoreUnavailable, match="from unix time 790 on"):
+            ids.reserve(ME, epoch(index), 9)
+    clock(0)
+    with pytest.raises(StoreUnavailable, match="from unix time 790 on"):
+        ids.reserve(ME, epoch(13), 9)
+    assert ids.reserve(8, epoch(13), 9) == ids.reserve(ME, epoch(14), 9) == range(1)
+    ids.close()
+
+
+def test_e4_a_clock_that_is_only_corrected_a_little_or_set_back_costs_no_epoch(
+    folder: Path, boot: Callable[[str], int], clock: Callable[[int], None]
+) -> None:
+    introduced(folder)
+    boot("second\n")
+    with pytest.raises(StoreUnavailable):
+        spent(folder, 10, 1)
+    for seconds in (1, -500):
+        clock(seconds)
+        assert spent(folder, 11, 1) == [max(0, -seconds // 500)]
+
+
+def test_e4_a_restart_forgets_how_the_clock_of_the_last_one_was(
+    folder: Path, boot: Callable[[str], int], clock: Callable[[int], None]
+) -> None:
+    """The time of the machine's start is another one after each start, whatever its clock shows."""
+    ids = opened(folder)
+    for member in (ME, 8):
+        with pytest.raises(StoreUnavailable, match="from unix time 660 on"):
+            ids.reserve(member, epoch(10), 9)
+    boot("second\n")
+    clock(86400)
+    with pytest.raises(StoreUnavailable, match="the machine was started anew.* from unix time 900 on"):
+        ids.reserve(8, epoch(14), 9)
+    for member in (ME, 8):
+        assert ids.reserve(member, epoch(15), 9) == range(1)
+    ids.close()
 
 
 def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> None:
