@@ -28,7 +28,7 @@ demo: $(VENV)/built
 
 # A file's tests stay on one worker: some share what they build.
 WORKERS ?= auto
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGUMENTS)
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGUMENTS)
 
 test: $(VENV)/equipped
 	$(PYTEST)
