@@ -11,7 +11,8 @@ between leaves a touched guard file and an intent that fits it: then the last co
 nobody has got anything of it. Behind one that is done, the same database would be one that was put back.
 
 The system's boot is remembered too: a disk that is put back whole brings the times of its files along, but a
-machine must boot from it. What is put back with its memory, processes and all, notices nothing.
+machine must boot from it. A system that does not name its boots may have been started anew whenever a process
+opens the database. What is put back with its memory, processes and all, notices nothing.
 """
 
 from __future__ import annotations
@@ -126,10 +127,12 @@ class Look:
     Attributes:
         seal: from outside, with the numbers of the intent file.
         intent: the intent file.
+        is_settled: whoever looks has seen a change of his own through since he opened it.
     """
 
     seal: Seal
     intent: Intent
+    is_settled: bool = True
 
     def doubt(self, recorded: Seal | None) -> str | None:
         """Say why a database with this record in it may not be the newest; None: it is."""
@@ -146,6 +149,8 @@ class Look:
             return None if new else "the database is gone, a new one is in its place"
         if seal.boot != recorded.boot:
             return "the machine was started anew"
+        if not seal.boot and not self.is_settled:
+            return "the machine may have been started anew, its system does not tell"
         if (seal.database, seal.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
         if interrupted or (seal == recorded and intent.changed == seal.changed):
@@ -173,6 +178,7 @@ class Guard:
         self._descriptor: int | None = None
         self._intent_descriptor: int | None = None
         self._pending: Intent | None = None
+        self._is_settled = False
         _guards.add(self)
 
     @contextmanager
@@ -213,7 +219,7 @@ class Guard:
         if (guard.st_nlink, database.st_nlink) != (1, 1):
             raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
         numbers = (guard.st_ctime_ns, intent.generation, intent.reach)
-        return Look(Seal(boot, _place(database), _place(guard), *numbers), intent)
+        return Look(Seal(boot, _place(database), _place(guard), *numbers), intent, self._is_settled)
 
     def touch(self, found: Look, recorded: Seal | None, generation: int, reach: int) -> Seal:
         """Touch the guard file, and return what there is from now on; while held, just before the commit.
@@ -248,6 +254,7 @@ class Guard:
         """
         if self._pending is not None:
             self._write(replace(self._pending, is_done=True))
+            self._is_settled = True
 
     def _write(self, intent: Intent) -> None:
         content = intent.encode()

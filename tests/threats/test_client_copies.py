@@ -285,6 +285,28 @@ def test_e4_a_restart_forgets_how_the_clock_of_the_last_one_was(
     ids.close()
 
 
+def test_e4_a_system_without_a_boot_id_is_in_doubt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each opening, and not at each reservation; what is introduced first is in no doubt."""
+    monkeypatch.setattr(guard_module, "_boot", str)
+    first = opened(introduced(folder))
+    for index in (10, 11):
+        other = opened(folder)
+        for ids in (first, other) if index == 10 else (other, first):
+            with pytest.raises(StoreUnavailable, match="its system does not tell|there was a doubt before"):
+                ids.reserve(ME, epoch(index), 9)
+        other.close()
+    for index in (12, 12, 13):
+        assert first.reserve(ME, epoch(index), 9)
+    other = opened(folder)
+    with pytest.raises(StoreUnavailable, match="may have been started anew, its system does not tell"):
+        other.reserve(ME, epoch(13), 9)
+    with pytest.raises(StoreUnavailable, match="there was a doubt before"):
+        first.reserve(ME, epoch(13), 9)
+    assert [ids.reserve(ME, epoch(14), 9)[0] for ids in (first, other, first)] == [0, 1, 2]
+    for ids in (first, other):
+        ids.close()
+
+
 def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> None:
     """Found by one identity in one application, it burns what others have begun."""
     day = Epoch.of(0, 86400, rln_identifier("example.org", 86400))
