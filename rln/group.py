@@ -31,11 +31,12 @@ from rln.hashing import poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.membership import Membership, MerkleProof
 from rln.memberships import Memberships
-from rln.ports import MemberRegistry, RegistryChange
+from rln.pace import RemovalPace
+from rln.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.registry import MemoryRegistry, registered, slashed
 from rln.ring import LOOK
 from rln.roots import RootWindow, WindowSize
-from rln.step import TOLERANCE, Change, Events, Slashing, Stay, Step
+from rln.step import Change, Events, Slashing, Stay, Step
 from rln.tree import TreePlan
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
@@ -70,8 +71,9 @@ class Group:
         registry: of the members; None is one in memory. The caller closes it.
         now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
             once, with a root of its own.
-        interval: seconds within which removals of slashed members share one new root, 0 to 3600. With 0 each
-            slashing makes its step, for who may be gone when the interval is over.
+        interval: seconds within which removals of slashed members share one new root, 0 to 3600, by this
+            process's own clock; the same in all that change one registry. With 0 each slashing makes its step
+            at once, for who may be gone when the interval is over.
         threads: for large changes, 1 to 256; None is as many as the machine has.
         start: a picture of the tree to begin with; see `rln.stores.groups`.
         progress: is told how much of the tree is built, 0 to 1.
@@ -112,6 +114,8 @@ class Group:
         self._looked: float | None = None
         self._writing = threading.Lock()
         self._follower = Follower(registry, window, threads=threads, start=start, progress=progress)
+        self._pace = RemovalPace(self._interval, registry.head().slashed_at, self._milliseconds())
+        self._follower.ring.new_removal()
         self._window = RootWindow(self._follower.ring.history, self._look)
 
     # ---- reading
@@ -248,7 +252,7 @@ class Group:
         leaves = self._follower.leaves(commitments, limits)
         with self._writing:
             with self._registry.change() as change:
-                self._follower.follow(change)
+                self._catch_up(change)
                 head = change.head()
                 if len(limits) == 1:
                     _refuse_known(change, int.from_bytes(commitments, "little"))
@@ -273,7 +277,7 @@ class Group:
         whole(index, "index", 0, self._follower.tree.capacity - 1)
         with self._writing:
             with self._registry.change() as change:
-                self._follower.follow(change)
+                self._catch_up(change)
                 stay = change.stay_at(index)
                 if stay is None or stay.left is not None or change.slashing(stay.commitment) is not None:
                     raise _nobody(index)
@@ -305,7 +309,7 @@ class Group:
         )
         with self._writing:
             with self._registry.change() as change:
-                self._follower.follow(change)
+                self._catch_up(change)
                 stays = change.stays(commitment)
                 if not stays:
                     raise NotAMember("secret: its commitment was never registered")
@@ -325,7 +329,7 @@ class Group:
     def _look(self) -> None:
         """Follow, if it is time to; while this process changes the group it follows anyway."""
         now = None if self._now is None else self._now()
-        due = self._follower.ring.is_due(None if now is None else int(now * 1000))
+        due = self._is_due(None if now is None else int(now * 1000))
         if self._alone and not due:
             return
         if now is not None and not due and self._looked is not None:
@@ -340,26 +344,35 @@ class Group:
                 self._writing.release()
 
     def _follow(self) -> None:
-        self._follower.follow(self._registry)
-        if self._follower.ring.is_due(self._milliseconds()):
+        self._catch_up(self._registry)
+        if self._is_due(self._milliseconds()):
             with self._registry.change() as change:
-                self._follower.follow(change)
+                self._catch_up(change)
                 # Somebody else may have made the removals meanwhile.
-                made = self._append(change) if self._follower.ring.is_due(self._milliseconds()) else None
+                made = self._append(change) if self._is_due(self._milliseconds()) else None
             if made is not None:
                 self._adopt(made)
+
+    def _catch_up(self, reader: RegistryReader) -> None:
+        self._follower.follow(reader)
+        self._pace.learn(self._follower.ring.new_removal(), self._milliseconds())
+
+    def _is_due(self, now: int | None) -> bool:
+        """Tell whether this process must make a removal by now.
+
+        Who notes a slashing sets the time by his clock. Where clocks differ it may have come here long
+        before; then it is enough to be an interval behind the last removal.
+        """
+        return self._follower.ring.is_due(now) and self._pace.until(now) is None
 
     def _note(self, change: RegistryChange, commitment: int) -> _Made:
         """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
         head, now = change.head(), self._milliseconds()
-        quiet = now is None or not self._interval or not (
-            self._follower.ring.pending
-            or (head.slashed_at and head.slashed_at - TOLERANCE <= now < head.slashed_at + self._interval)
-        )
         noted = due = head.at if now is None else now
-        if not quiet:
-            waiting = [slashing.due for slashing in self._follower.ring.pending]
-            due = min([*waiting, head.slashed_at + self._interval])
+        until = self._pace.until(now)
+        waiting = [slashing.due for slashing in self._follower.ring.pending]
+        if now is not None and (until is not None or waiting):
+            due = min([*waiting, now + self._interval if until is None else until])
         change.note(commitment, noted, due)
         slashing = Slashing(commitment, noted, due, None, tuple(change.stays(commitment)))
         return self._append(change, noted=(slashing,))
@@ -375,8 +388,9 @@ class Group:
         head, now = change.head(), self._milliseconds()
         # We have followed within the change, so this is all that waits.
         pending = (*self._follower.ring.pending, *noted)
-        due = [slashing for slashing in pending if now is None or slashing.is_due(now)]
-        later = [slashing for slashing in pending if not (now is None or slashing.is_due(now))]
+        held = self._pace.until(now) is not None
+        due = [slashing for slashing in pending if now is None or (slashing.is_due(now) and not held)]
+        later = [slashing for slashing in pending if slashing not in due]
         leaving = [(Change.SLASHED, slashing.stays[-1]) for slashing in due]
         leaving += [(Change.REMOVED, removed)] if removed is not None else []
         commitments, limits, leaves = joining
@@ -402,6 +416,7 @@ class Group:
             self._follower.ring.take((), made.slashings)
         else:
             self._follower.adopt(made.step, made.plan, made.slashings)
+            self._pace.learn(self._follower.ring.new_removal(), self._milliseconds())
 
     def _columns(self, members: Iterable[tuple[int, int]]) -> tuple[bytes, array[int]]:
         """Check who joins, and put them into columns."""

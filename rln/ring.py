@@ -40,6 +40,7 @@ class RootRing:
         self._newest = tail.roots[0][1]
         self.history = RootHistory([tail.roots[0][1]], size, first=first)
         self.pending: tuple[Slashing, ...] = ()
+        self._removed: int | None = None
         self.take(tail.roots[1:], tail.slashings)
 
     def follow(self, reader: RegistryReader) -> None:
@@ -55,10 +56,18 @@ class RootRing:
     def take(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
         """Take in the roots of the next steps, and what was slashed in them or is to be; see `Tail`."""
         done = [slashing for slashing in slashings if slashing.step is not None]
-        for _, root, _ in roots:
+        steps = {slashing.step for slashing in done}
+        for number, root, at in roots:
             self._newest = root
+            if number in steps:
+                self._removed = at
         self.history.extend([(root, at / 1000) for _, root, at in roots], ranges(done))
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
+
+    def new_removal(self) -> int | None:
+        """Return the time of the newest step with a removal that was taken in since this was asked last."""
+        removed, self._removed = self._removed, None
+        return removed
 
     def is_due(self, now: int | None) -> bool:
         """Tell whether a slashed member's leaf must be gone by now.

@@ -242,6 +242,40 @@ def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(town: Town) -> None
     assert len(group) == 9
 
 
+@pytest.mark.parametrize("ahead", [-3.0, 0.0, 3.0])
+@pytest.mark.parametrize("stored", ["well", "a day ahead"])
+def test_a11_a_flood_at_two_registrars_whose_clocks_differ(town: Town, ahead: float, stored: str) -> None:
+    """The other's times say nothing here, nor do those that a wrong clock once left in the registry."""
+    flood = [rln.Identity.from_secret(7_000 + n) for n in range(6)]
+    registry = town.registry
+    day = 86_400.0 if stored == "a day ahead" else 0.0
+    ahead_once = rln.Group(DEPTH, LIMIT_BITS, registry=registry, now=lambda: town.time + day)
+    ahead_once.register_many([(identity.commitment, 1) for identity in flood])
+    town.time += 60
+    clocks = [town.clock.now, lambda: town.time + ahead]
+    window = rln.WindowSize(count=64)
+    offices = [rln.Group(DEPTH, LIMIT_BITS, window, registry=registry, now=now) for now in clocks]
+    roots = {registry.head().root}
+    for n, identity in enumerate(flood[:4]):
+        town.time += 0.01
+        assert len(offices[n % 2].slash(identity)) == 1
+        for office in offices:
+            roots.add(office.root)
+    assert len(roots) <= 3  # the one of before, and two new ones
+    town.time += 1.2
+    for office in offices:
+        office.follow()
+        roots.add(office.root)
+    assert all(registry.slashing(one.commitment).step is not None for one in flood[:4])  # type: ignore[union-attr]
+    assert len(roots) <= 3
+    # In quiet times it is at once again, whoever does it.
+    for office, identity in zip(offices, flood[4:], strict=True):
+        town.time += 10
+        office.slash(identity)
+        assert registry.slashing(identity.commitment).step is not None  # type: ignore[union-attr]
+        assert [other.root for other in offices] == [registry.head().root] * 2
+
+
 def test_a11_a_clock_that_goes_back_delays_no_removal(town: Town) -> None:
     one, two, three = town.join(), town.join(), town.join()
     town.group.slash(one)
@@ -251,7 +285,8 @@ def test_a11_a_clock_that_goes_back_delays_no_removal(town: Town) -> None:
     town.time -= 30
     group = rln.Group(DEPTH, LIMIT_BITS, registry=town.registry, now=lambda: town.time)
     assert held not in group.roots
-    group.slash(three)
+    group.slash(three)  # within an interval of the removal that this group has just made
+    town.time += 1
     with pytest.raises(NotAMember):
         group.proof(2)
 
