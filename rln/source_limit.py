@@ -18,6 +18,8 @@ Source = str | bytes | None
 """Where a message came from, in the caller's own terms; None are all those of which nobody says."""
 
 _LONGEST = 256
+_JITTER = 1.0
+"""Seconds by which a time may be before the last one without a clock having been set back."""
 
 
 def check_source(source: Source) -> Source:
@@ -68,13 +70,14 @@ class SourceLimit:
 
         Args:
             source: as `check_source` accepts it.
-            now: unix time in seconds; a time before the last one adds no tokens.
+            now: unix time in seconds; a time before the last one adds no tokens. Where it is more than a
+                second before, the clock was set back, and the tokens that come count from it.
         """
         with self._lock:
             tokens, since = self._buckets.get(source, (float(self._burst), now))
             tokens = min(tokens + max(now - since, 0.0) * self._rate, self._burst)
             taken = tokens >= 1
-            self._buckets[source] = (tokens - taken, max(now, since))
+            self._buckets[source] = (tokens - taken, max(now, since) if since - now <= _JITTER else now)
             self._buckets.move_to_end(source)
             self._drop(now)
         return taken

@@ -40,9 +40,15 @@ def test_a_token_that_comes_back_can_be_taken_again_and_full_buckets_are_not_kep
 def test_a_clock_that_goes_back_makes_no_tokens():
     limit = SourceLimit(1.0, 1)
     assert limit.take("a", 1000.0)
-    for now in (999.0, 0.0, 999.9, 1000.0, 1000.9):
+    for now in (999.0, 999.9, 999.0, 1000.0, 1000.9):
         assert not limit.take("a", now)
     assert limit.take("a", 1001.0)
+
+
+def test_a_clock_that_was_a_day_ahead_starves_no_source_when_it_is_set_back():
+    limit = SourceLimit(2.0, 3)
+    assert [limit.take("a", 86400.0 + 5.0) for _ in range(4)] == [True, True, True, False]
+    assert [limit.take("a", now) for now in (5.0, 5.4, 5.5, 5.9, 6.0)] == [False, False, True, False, True]
 
 
 def test_memory_is_bounded_and_the_least_recently_used_goes():
