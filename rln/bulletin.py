@@ -8,7 +8,7 @@ r"""Bulletin: what changed in a group between two of its steps, for members who 
     u64       step that it leads to
     32 bytes  root at the first of them
     32 bytes  root at the second
-    u64       unix time of the second, milliseconds
+    u64       unix time of the second, milliseconds, before the year 10000
     u64       index of the first new leaf
     u64       number of new leaves
     u64       number of leaves that are gone
@@ -43,6 +43,8 @@ MAX_BYTES: Final = 1 << 30
 _HEADER: Final = struct.Struct("<8sBBBQQ32s32sQQQQ")
 _INDEX: Final = struct.Struct("<I")
 _LAST_STEP: Final = (1 << 63) - 1
+_LAST_TIME: Final = 253_402_300_799_999
+"""The end of the year 9999, the last that dates have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Bulletin:
         last: the step that it leads to, above `after`.
         before: root at `after`, a field element other than 0.
         root: root at `last`, a field element other than 0.
-        at: unix time of `last` in milliseconds.
+        at: unix time of `last` in milliseconds, up to the end of the year 9999.
         start: index of the first new leaf: the number of leaves that there were.
         leaves: packed, 32 bytes each; a leaf of 0 has come and gone.
         gone: indices below `start` whose leaves are 0 now, ascending.
@@ -87,7 +89,7 @@ class Bulletin:
         for name, root in (("before", self.before), ("root", self.root)):
             if scalar.check(root, name) == 0:
                 raise ParameterError(f"{name}: expected a field element other than 0, got 0")
-        whole(self.at, "at", 0, _LAST_STEP)
+        whole(self.at, "at", 0, _LAST_TIME)
         whole(self.start, "start", 0, capacity)
         count, rest = divmod(len(plain_bytes(self.leaves, "leaves")), scalar.SIZE)
         if rest:
