@@ -23,11 +23,14 @@ type_names = {
     type(None): "null",
 }
 
+MAX_BYTES = 1 << 20
+"""Bytes of the longest document, where its kind says nothing else."""
+
 _STRING = re.compile(r'"[^"]*"')
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,15})\Z")
 
 
-def read(data: bytes, name: str, size: int = 1 << 20, depth: int = 8) -> object:
+def read(data: bytes, name: str, size: int = MAX_BYTES, depth: int = 8) -> object:
     """The value of a document.
 
     Args:

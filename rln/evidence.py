@@ -20,7 +20,8 @@ from rln.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
 from rln.share import Share
 from rln.verifying_key import VerifyingKey
 
-_SIZE: Final = 1 << 16
+MAX_BYTES: Final = 1 << 16
+"""Bytes of the longest evidence."""
 _NAME: Final = "evidence"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _PROOF: Final = re.compile(r"[0-9a-f]{256}\Z")
@@ -104,7 +105,7 @@ class Evidence:
             InputError: values that no proof has.
         """
         names = ("first", "second", "verifying_key")
-        found = document.fields(document.read(data, _NAME, _SIZE), _NAME, names)
+        found = document.fields(document.read(data, _NAME, MAX_BYTES), _NAME, names)
         key = document.text(found["verifying_key"], "verifying_key")
         return cls(_read(found["first"], "first"), _read(found["second"], "second"), key)
 

@@ -11,7 +11,7 @@ from rln.cli.identity import write_secret
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import AsJson, Report, naming, read_file, run
-from rln.evidence import Evidence
+from rln.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def verify(
     def action() -> Report:
         key = open_verifying_key(vk)
         with naming(file):
-            evidence = Evidence.decode(read_file(file))
+            evidence = Evidence.decode(read_file(file, MAX_BYTES))
             secret = evidence.check(key)
         if out is not None:
             write_secret(out, secret.identity())

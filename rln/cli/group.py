@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +14,10 @@ from rln.cli import numbers
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.output import check_output, write_output
 from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tree
-from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
+from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
 from rln.cli.table import rows
-from rln.errors import EncodingError, IntegrityAlarm, ParameterError
-from rln.evidence import Evidence
+from rln.errors import IntegrityAlarm, ParameterError
+from rln.evidence import MAX_BYTES, Evidence
 from rln.membership import Membership, MerkleProof
 from rln.ports import RegistryReader
 from rln.services.board import ENDING, read_bulletin
@@ -26,6 +27,10 @@ from rln.stores import open_members
 from rln.stores.copy import copy_members
 
 app = typer.Typer(no_args_is_help=True)
+
+_LIMIT = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
+_MEMBERS_LIMIT = 1 << 30
+"""Bytes of a file of members, some ten million lines."""
 
 UriArgument = Annotated[str, typer.Argument(metavar="URI", help="sqlite:///path or postgresql://…")]
 DepthOption = Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")]
@@ -109,7 +114,7 @@ def register(
         with Bar("registering", hidden=as_json or file is None).running() as progress:
             if file is not None:
                 with naming(file):
-                    members = list(_members(read_file(file), limit))
+                    members = list(_members(read_file(file, _MEMBERS_LIMIT), limit))
             elif limit is None:
                 raise ParameterError("register: expected --limit beside --commitment")
             else:
@@ -156,7 +161,7 @@ def slash(
     def action() -> Report:
         key = open_verifying_key(vk)
         with naming(evidence):
-            secret = Evidence.decode(read_file(evidence)).check(key)
+            secret = Evidence.decode(read_file(evidence, MAX_BYTES)).check(key)
         with open_tree(uri, as_json, snapshot) as opened:
             return _gone(opened.slash(secret), opened.root)
 
@@ -314,8 +319,8 @@ def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
         name, comma, own = (part.strip() for part in line.partition(","))
         if not comma and limit is None:
             raise ParameterError(f"line {number}: expected a comma and a limit, or --limit for all")
-        if comma and not (own.isascii() and own.isdigit()):
-            raise EncodingError(f"line {number}: expected a limit in digits")
+        if comma and not _LIMIT.match(own):
+            raise UnusableFile(f"line {number}: limit: expected 1 to 10 canonical digits, got other text")
         yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
 
 

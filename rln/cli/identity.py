@@ -63,7 +63,10 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
 def _identity(seed_file: str | None, extended: bool) -> Identity:
     if seed_file is None:
         return Identity.generate_extended() if extended else Identity.generate()
-    seed = sys.stdin.buffer.read(_SEED_LIMIT + 1) if seed_file == "-" else read_file(Path(seed_file))
+    if seed_file == "-":
+        seed = sys.stdin.buffer.read(_SEED_LIMIT + 1)
+    else:
+        seed = read_file(Path(seed_file), _SEED_LIMIT)
     if not 0 < len(seed) <= _SEED_LIMIT:
         got = "more" if seed else "none"
         raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {got}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rln import snarkjs, wtns
+from rln import document, snarkjs, wtns
 from rln.cli import numbers
 from rln.cli.identity import write_secret
 from rln.cli.keyfiles import (
@@ -111,11 +111,11 @@ def verify(
     def action() -> Report:
         key = open_verifying_key(vk)
         with naming(public):
-            values = snarkjs.read_public(read_file(public))
+            values = snarkjs.read_public(read_file(public, document.MAX_BYTES))
             if len(values) != key.public_inputs:
                 raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
         with naming(proof):
-            points = snarkjs.read_proof(read_file(proof))
+            points = snarkjs.read_proof(read_file(proof, document.MAX_BYTES))
         if key.verify(values, points):
             return Report({"accepted": True}, "accepted")
         reason = "the proof does not hold for these public values"
@@ -167,7 +167,7 @@ def poseidon(
 def _witness(key: ProvingKey, path: Path) -> tuple[Witness, tuple[int, ...], tuple[int, ...]]:
     """The assignment for a witness.json, its public values, and those that they must be."""
     with naming(path):
-        inputs = snarkjs.read_witness(read_file(path))
+        inputs = snarkjs.read_witness(read_file(path, document.MAX_BYTES))
         secret = _take_secret(inputs)
         statement = Statement.from_inputs(key.parameters, inputs)
         with Identity.from_secret(secret) as member:

@@ -42,6 +42,9 @@ class Report:
     status: int = ACCEPTED
 
 
+_PART = 1 << 20
+"""Bytes that are read at once."""
+
 _MACHINE = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 
@@ -78,16 +81,30 @@ def _failure(error: RlnError | OSError) -> Report:
     return Report({"error": type(error).__name__, "message": message}, f"rln: {message}", status)
 
 
-def read_file(path: Path) -> bytes:
+def read_file(path: Path, limit: int | None = None) -> bytes:
     """The content of a file that a user named.
 
+    Args:
+        path: of the file.
+        limit: the most bytes that whoever parses it takes; a longer file is not read further. None: a key,
+            whose size is what its circuit makes it.
+
     Raises:
-        UnusableFile: it is not there or not readable.
+        UnusableFile: it is not there, not readable, or longer.
     """
     try:
-        return path.read_bytes()
+        if limit is None:
+            return path.read_bytes()
+        with path.open("rb") as file:
+            data = bytearray()
+            # In parts: to ask for the limit at once would take the memory for it at once.
+            while part := file.read(min(_PART, limit + 1 - len(data))):
+                data += part
     except OSError as error:
         raise _of_file(path, error) from error
+    if len(data) > limit:
+        raise UnusableFile(f"{path}: expected at most {limit} bytes, got more")
+    return bytes(data)
 
 
 @contextmanager

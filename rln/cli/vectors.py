@@ -107,7 +107,7 @@ def read(path: Path) -> VectorFile:
         EncodingError: not such a document.
     """
     with naming(path):
-        data = read_file(path)
+        data = read_file(path, _SIZE_LIMIT)
         if path.stem not in CHECKERS:
             raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
         content: Any = document.read(data, "vectors", _SIZE_LIMIT, depth=16)

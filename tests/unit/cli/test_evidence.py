@@ -63,3 +63,19 @@ def test_unusable_files_are_named(case, tmp_path):
     missing = tmp_path / "missing.json"
     said = run("evidence", "verify", missing, "--vk", folder / "vk.json", status=2)
     assert f"{missing}: No such file" in said
+
+
+def test_a_file_that_is_too_long_is_not_read_to_its_end(case, tmp_path):
+    """One without an end, too."""
+    folder, _ = case
+    long = tmp_path / "long.json"
+    long.write_bytes(b" " * ((1 << 16) + 1))
+    for file in (long, "/dev/zero"):
+        for command in (("evidence", "verify"), ("group", "slash", "sqlite:///none.db", "--evidence")):
+            data = run_json(*command, file, "--vk", folder / "vk.json", status=2)
+            assert data["error"] == "UnusableFile"
+            assert data["message"] == f"{file}: expected at most 65536 bytes, got more"
+    said = run_json(
+        "verify", "--vk", folder / "vk.json", "--proof", long, "--public", "/dev/zero", status=2
+    )  # fmt: skip
+    assert said["message"] == "/dev/zero: expected at most 1048576 bytes, got more"

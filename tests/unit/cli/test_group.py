@@ -77,7 +77,10 @@ def test_members_come_and_go(office):
     ("lines", "words"),
     [
         ("5,1\n6\n", "line 2: expected a comma and a limit"),
-        ("5,1\n\n6,x\n", "line 3: expected a limit in digits"),
+        ("5,1\n\n6,x\n", "line 3: limit: expected 1 to 10 canonical digits, got other text"),
+        ("5,1\n6,01\n", "line 2: limit: expected 1 to 10 canonical digits"),
+        ("5," + 5000 * "1", "more.csv: line 1: limit: expected 1 to 10 canonical digits"),
+        (5000 * "1" + ",5", "line 1: "),
         ("5,1\nx,1\n", "line 2: expected canonical decimal digits"),
         ("5,1\n6,17\n", "limit: expected 1 to 16, got 17"),
         ("5,1\n0,1\n", "commitment: expected a field element other than 0"),
