@@ -42,6 +42,7 @@ from rln.mirror import Mirror
 from rln.params import Params
 from rln.proof import MultiRlnProof, RlnProof
 from rln.prover import Prover
+from rln.ring import RegistryRoots
 from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.share import Share
 from rln.signal import hash_signal, join_signal
@@ -91,6 +92,7 @@ __all__ = [
     "RateLimitViolation",
     "Reason",
     "RecoveryError",
+    "RegistryRoots",
     "RlnError",
     "RlnProof",
     "RootHistory",
