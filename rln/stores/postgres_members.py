@@ -3,7 +3,8 @@
 A change locks the one row of `rln_registry`, which excludes every other change, and reads what was committed
 before. Readers see one state for all that they ask at a time, and wait for nobody.
 
-A commit returns after the server's disk has it, whatever the server's own setting is. Nothing of this module
+A commit returns after the server's disk has it, whatever the server's own setting is; a server that runs
+without `fsync` or `full_page_writes` is refused. Nothing of this module
 is imported before a `postgresql://` URI is opened; it needs the extra `postgres`.
 """
 
@@ -39,6 +40,9 @@ _THERE: Final = (
 
 _CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
 """Taken by whoever makes the tables; any number would do."""
+
+_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+"""Settings that must be on. The last one is ours to set; `off` forgets commits, `local` standbys."""
 
 _Connection = psycopg.Connection[Row]
 
@@ -177,17 +181,29 @@ class PostgresRegistry(SqlRegistry):
             self._uri, autocommit=True, connect_timeout=PATIENCE, application_name="rln"
         )
         try:
+            connection.execute("SET synchronous_commit = on")
             if kind == "reader":
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
             else:
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                connection.execute("SET synchronous_commit = on")
                 connection.execute(f"SET lock_timeout = '{PATIENCE}s'".encode())
+            self._check_settings(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _check_settings(self, connection: _Connection) -> None:
+        """Read back what makes a commit last.
+
+        Raises:
+            StoreUnavailable: a crash of the server's machine could undo commits, or damage what was there.
+        """
+        for name in _DURABLE:
+            found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
+            if found != "on":
+                raise StoreUnavailable(f"{_NAME}: {self._place}: {name}: expected on, got {found}")
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
         """Say what the server said, in one line and without the password."""

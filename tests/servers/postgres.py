@@ -26,7 +26,7 @@ _numbers = itertools.count()
 
 
 class PostgresServer:
-    """A server with a cluster of its own. `fsync` is off: these tests do not cut the power.
+    """A server with a cluster of its own. The registry refuses one that does not sync, so it does.
 
     The server refuses to run as root, so then it runs as the user `postgres`.
     """
@@ -49,12 +49,12 @@ class PostgresServer:
         secret = f":{password}" if password else ""
         return f"postgresql://rln{secret}@{HOST}:{self.port}/{database}"
 
-    def start(self) -> None:
+    def start(self, fsync: str = "on") -> None:
         settings = {
             "port": self.port,
             "listen_addresses": HOST,
             "unix_socket_directories": "",
-            "fsync": "off",
+            "fsync": fsync,
             "max_connections": 200,
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

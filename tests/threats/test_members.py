@@ -29,6 +29,7 @@ from rln.stores import open_members
 from rln.stores.postgres_members import _PostgresSession
 from tests.child import killed
 from tests.effort import effort
+from tests.servers.postgres import PostgresServer
 from tests.stores.adapters import REGISTRIES
 from tests.story import DEPTH, LIMIT_BITS, World
 from tests.threats.stage import Stage
@@ -595,6 +596,33 @@ def test_a15_an_index_is_never_used_again() -> None:
     case = Indices.TestCase()
     case.settings = Indices.TestCase.settings
     case.runTest()
+
+
+# ---- F6: a database that does not keep what it has committed
+
+
+def test_f6_a_postgres_without_fsync_is_refused() -> None:
+    server = PostgresServer()
+    try:
+        server.start(fsync="off")
+        uri = server.empty_database()
+        with pytest.raises(StoreUnavailable, match="fsync: expected on, got off"):
+            open_members(uri, DEPTH, LIMIT_BITS)
+        server.stop()
+        server.start()
+        registry = open_members(uri, DEPTH, LIMIT_BITS)
+        group = rln.Group(DEPTH, LIMIT_BITS, registry=registry)
+        group.register(5, 1)
+        server.stop()
+        server.start(fsync="off")
+        for ask in (lambda: registry.head(), lambda: group.register(6, 1)):
+            for _ in range(2):  # the first finds the connection gone, or the setting
+                with pytest.raises(StoreUnavailable) as refused:
+                    ask()
+            assert "fsync: expected on, got off" in str(refused.value)
+        registry.close()
+    finally:
+        server.remove()
 
 
 # ---- B6, B7, B8: the window
