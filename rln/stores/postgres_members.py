@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg import conninfo
@@ -27,8 +28,17 @@ from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
 _HOST: Final = re.compile(r"[\w./,:%-]*")
 _PORT: Final = re.compile(r"[0-9,]*")
 
+if TYPE_CHECKING:
+    from psycopg.abc import PQGen
+
+_T = TypeVar("_T")
+
 PATIENCE: Final = 10
-"""Seconds that one waits for a connection, and for another one's change."""
+"""Seconds that one waits for a connection, for another one's change, and for an answer."""
+
+_STATEMENT: Final = 1.1
+_SILENCE: Final = 1.2
+"""Parts of it for a statement and for an answer: who waits for a lock hears so, and not that it took long."""
 
 _NAME: Final = "members"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
@@ -44,7 +54,40 @@ _CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
 _DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings that must be on. The last one is ours to set; `off` forgets commits, `local` standbys."""
 
-_Connection = psycopg.Connection[Row]
+
+class _Connection(psycopg.Connection[Row]):
+    """A connection that a server cannot hold for longer than the patience, whatever state it is in.
+
+    Timeouts of the server end what is slow, those of the kernel what is unreachable. A server that is stopped
+    acknowledges bytes and says nothing: so who waits looks at the clock himself, without another thread.
+    """
+
+    def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:
+        """Run an operation of psycopg's; as `psycopg.Connection.wait`.
+
+        Raises:
+            OperationalError: nothing came for too long. The connection is closed then.
+        """
+        return super().wait(self._bounded(gen), *arguments, **options)
+
+    def _bounded(self, gen: PQGen[_T]) -> PQGen[_T]:
+        """Pass on what an operation waits for, and end it when that does not come."""
+        try:
+            awaited = next(gen)
+            heard = time.monotonic()
+            while True:
+                ready = yield awaited  # is NONE several times a second
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > PATIENCE * _SILENCE:
+                    gen.close()
+                    self.pgconn.finish()
+                    raise psycopg.OperationalError(f"nothing for {PATIENCE * _SILENCE:.1f} seconds")
+                awaited = gen.send(ready)
+        except StopIteration as end:
+            value: _T = end.value
+            return value
+
 
 
 class PostgresRegistry(SqlRegistry):
@@ -58,7 +101,7 @@ class PostgresRegistry(SqlRegistry):
 
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
-        StoreUnavailable: here and below, the server cannot be reached or has failed.
+        StoreUnavailable: here and below, the server cannot be reached, has failed, or takes too long.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
@@ -177,17 +220,26 @@ class PostgresRegistry(SqlRegistry):
                 broken.close()
 
     def _connect(self, kind: str) -> _Connection:
-        connection: _Connection = psycopg.connect(
-            self._uri, autocommit=True, connect_timeout=PATIENCE, application_name="rln"
+        connection = _Connection.connect(
+            self._uri,
+            autocommit=True,
+            application_name="rln",
+            connect_timeout=PATIENCE,
+            keepalives=1,
+            keepalives_idle=PATIENCE,
+            keepalives_interval=1,
+            keepalives_count=3,
+            tcp_user_timeout=PATIENCE * 1000,
         )
         try:
             connection.execute("SET synchronous_commit = on")
+            connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}".encode())
+            connection.execute(f"SET statement_timeout = {int(PATIENCE * _STATEMENT * 1000)}".encode())
             if kind == "reader":
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
             else:
                 connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-                connection.execute(f"SET lock_timeout = '{PATIENCE}s'".encode())
             self._check_settings(connection)
         except BaseException:
             connection.close()

@@ -10,9 +10,11 @@ import random
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -25,7 +27,7 @@ from rln.ports import MemberRegistry, RegistryChange
 from rln.registry import MemoryRegistry
 from rln.ring import RegistryRoots
 from rln.step import Change
-from rln.stores import open_members
+from rln.stores import open_members, postgres_members
 from rln.stores.postgres_members import _PostgresSession
 from tests.child import killed
 from tests.effort import effort
@@ -620,6 +622,34 @@ def test_f6_a_postgres_without_fsync_is_refused() -> None:
                 with pytest.raises(StoreUnavailable) as refused:
                     ask()
             assert "fsync: expected on, got off" in str(refused.value)
+        registry.close()
+    finally:
+        server.remove()
+
+
+# ---- F8: a database that takes questions and gives no answer
+
+
+def test_f8_a_postgres_that_hangs_is_unavailable_within_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped, its kernel still acknowledges: for those who are connected, and for those who come."""
+    monkeypatch.setattr(postgres_members, "PATIENCE", 1)
+    server = PostgresServer()
+    try:
+        server.start()
+        registry = open_members(server.empty_database(), DEPTH, LIMIT_BITS)
+        group = rln.Group(DEPTH, LIMIT_BITS, registry=registry)
+        group.register(5, 1)
+        with server.frozen():
+            for ask in (lambda: registry.head(), lambda: group.register(6, 1)):
+                begun = time.monotonic()
+                with pytest.raises(StoreUnavailable, match="^members: "):
+                    ask()
+                assert time.monotonic() - begun < 8  # psycopg connects for two seconds at least
+        assert group.register(7, 1).index == 1
+        assert [group.is_member(commitment) for commitment in (5, 6, 7)] == [True, False, True]
+        with registry._reading() as session, pytest.raises(psycopg.errors.QueryCanceled):  # type: ignore[attr-defined]
+            session.rows("SELECT pg_sleep(5)")
+        assert len(group) == 2
         registry.close()
     finally:
         server.remove()
