@@ -30,7 +30,7 @@ def check_place(path: Path) -> None:
 
 
 def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int = 0o644) -> None:
-    """Write a whole file beside its place, make it durable, then move it there.
+    """Write a whole file beside its place, make it durable, move it there, and make that durable.
 
     Args:
         path: of the file; one that is there is replaced, anything else than a regular file is not.
@@ -38,7 +38,8 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
         mode: permissions; 0o600 for what holds a secret.
 
     Raises:
-        OSError: it was not written; what stood there before still does.
+        OSError: it was not written; what stood there before still does. Only when the disk fails at the last
+            step, the new file is there, and nobody knows whether it stays.
     """
     check_place(path)
     temporary = path.with_name(f".{path.name}.{entropy.draw(8).hex()}")
@@ -53,6 +54,7 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _sync_names(path.parent)
 
 
 def write_new_file(path: Path, data: bytes) -> None:
@@ -67,6 +69,19 @@ def write_new_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        _sync_names(path.parent)
     except BaseException:
         path.unlink()
         raise
+
+
+def _sync_names(folder: Path) -> None:
+    """Make durable which files a folder has; some file systems keep no such promise and say so."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -116,3 +117,39 @@ def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):
         write_new_file(tmp_path / "other", b"second")
     assert sorted(os.listdir(tmp_path)) == ["link", "secret"]
     assert path.read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("write", [write_file, write_new_file])
+def test_the_name_of_a_file_is_made_durable_after_its_content(tmp_path, monkeypatch, write):
+    synced = []
+    fsync = os.fsync
+
+    def noted(descriptor):
+        found = os.fstat(descriptor)
+        synced.append((stat.S_ISDIR(found.st_mode), os.path.exists(tmp_path / "a")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", noted)
+    write(tmp_path / "a", b"content")
+    assert synced == [(False, write is write_new_file), (True, True)]
+
+
+@pytest.mark.parametrize("write", [write_file, write_new_file])
+def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, write):
+    fsync = os.fsync
+
+    def failing(number):
+        def fail(descriptor):
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+            fsync(descriptor)
+
+        return fail
+
+    monkeypatch.setattr(files.os, "fsync", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        write(tmp_path / "a", b"content")
+    assert os.listdir(tmp_path) == (["a"] if write is write_file else [])
+    monkeypatch.setattr(files.os, "fsync", failing(errno.EINVAL))
+    write(tmp_path / "b", b"content")
+    assert (tmp_path / "b").read_bytes() == b"content"
