@@ -96,7 +96,7 @@ def stats(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_existing(uri, clock)) as log:
+        with closing(_looked_at(uri, clock)) as log:
             return _stated(log, clock, log.describe() if isinstance(log, _OnServers) else ())
 
     run(action, as_json)
@@ -297,6 +297,16 @@ def _existing(uri: str, clock: EpochClock) -> NullifierLog:
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
     return open_log(uri, clock)
+
+
+def _looked_at(uri: str, clock: EpochClock) -> NullifierLog:
+    """The same for one that is only looked at: on servers nothing is written."""
+    where = check_kept(uri, LOGS)
+    if where.scheme == "sqlite":
+        return _existing(uri, clock)
+    from rln.stores.redis_log import open_redis_log
+
+    return open_redis_log(where, clock, look=True)
 
 
 def _count(log: NullifierLog) -> int | None:

@@ -42,7 +42,9 @@ PATIENCE: Final = 2.0
 _MAX_REPLICAS: Final = 64
 
 
-def open_redis_log(where: StoreUri, clock: Clock, *, new: bool = False) -> RedisNullifierLog:
+def open_redis_log(
+    where: StoreUri, clock: Clock, *, new: bool = False, look: bool = False
+) -> RedisNullifierLog:
     """Open the log of a URI; see `rln.stores.open_log`.
 
     Args:
@@ -50,6 +52,7 @@ def open_redis_log(where: StoreUri, clock: Clock, *, new: bool = False) -> Redis
             replicas must have an entry before it counts.
         clock: of the verifiers.
         new: as there.
+        look: as for `RedisNullifierLog`.
 
     Raises:
         ParameterError: not such a URI.
@@ -60,7 +63,7 @@ def open_redis_log(where: StoreUri, clock: Clock, *, new: bool = False) -> Redis
     if not text.isdecimal() or int(text) > _MAX_REPLICAS:
         raise ParameterError(f"store: min_replicas: expected a number up to {_MAX_REPLICAS}")
     servers, login = directory(where, PATIENCE)
-    return RedisNullifierLog(servers, login, clock, new=new, min_replicas=int(text))
+    return RedisNullifierLog(servers, login, clock, new=new, min_replicas=int(text), look=look)
 
 
 class RedisNullifierLog(NullifierLog):
@@ -72,6 +75,7 @@ class RedisNullifierLog(NullifierLog):
         clock: of the verifiers.
         new: nothing was accepted in a running epoch before, here or elsewhere; see `rln.stores.open_log`.
         min_replicas: so many replicas must have an entry before it counts.
+        look: write nothing at all, for operators; claims are refused.
 
     Raises:
         StoreUnavailable: a primary cannot be reached, or is not fit for use.
@@ -85,8 +89,11 @@ class RedisNullifierLog(NullifierLog):
         *,
         new: bool = False,
         min_replicas: int = 0,
+        look: bool = False,
     ) -> None:
-        terms = Terms(application_name(clock.current().identifier), clock, Bounds(), min_replicas, login)
+        name = application_name(clock.current().identifier)
+        terms = Terms(name, clock, Bounds(), min_replicas, login, look)
+        self._look = look
         self._bounds = terms.bounds
         self._entries = Entries(clock)
         self._primaries = Primaries(servers, terms)
@@ -110,6 +117,8 @@ class RedisNullifierLog(NullifierLog):
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return what of it is taken; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
+        if self._look:
+            return [StoreUnavailable("nullifier log: opened to be looked at, it takes nothing")] * len(claims)
         taken: list[Taken | StoreUnavailable] = []
         for wave in _waves(checked):
             if all(len(new) == 1 for _, new in wave):

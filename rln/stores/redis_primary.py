@@ -55,12 +55,12 @@ class Trust:
     """What a primary is believed for.
 
     Attributes:
-        record: its record, as it stands there.
+        record: its record, as it stands there; None: there is none, and we only look.
         heard: its role and counts.
         closed: epochs that were open by this unix time are refused.
     """
 
-    record: bytes
+    record: bytes | None
     heard: Heard
     closed: float
 
@@ -108,6 +108,7 @@ class Terms:
         bounds: of the log; what is forgotten other processes learn through the servers.
         replicas: so many must have an entry before it counts.
         login: how to present oneself.
+        look: write nothing, no record either; then nothing may be decided.
     """
 
     application: bytes
@@ -115,6 +116,7 @@ class Terms:
     bounds: Bounds
     replicas: int
     login: Login
+    look: bool = False
 
     @property
     def tolerated(self) -> float:
@@ -143,7 +145,7 @@ class Primary:
         self._lock = threading.Lock()
         self._trust: Trust | None = None
         self._closed = -math.inf
-        self._believed: tuple[bytes, float] | None = None
+        self._believed: tuple[bytes | None, float] | None = None
         """The record that was believed last, and when that was, by the server's time."""
         self._examine_at = 0.0
         self._rests_until = 0.0
@@ -306,6 +308,8 @@ class Primary:
     def _settle(self, session: Session, new: bool) -> Trust | None:
         """Take over the record, or begin a new one; None when somebody else was faster.
 
+        Who only looks believes it for what he would after that, and leaves what is there.
+
         Between WATCH and EXEC nobody has changed the record, emptied the server, or begun a generation.
         """
         watch = pack(b"WATCH", self._record_key, self._horizon_key)
@@ -327,7 +331,7 @@ class Primary:
         self._terms.bounds.agree(known, now)
         if self._terms.bounds.forgotten > known:
             writes.append(pack(b"SET", self._horizon_key, self._terms.bounds.forgotten))
-        if not writes:
+        if not writes or self._terms.look:
             refuse_errors(session.ask(pack(b"UNWATCH")))
         else:
             replies = session.ask(pack(b"MULTI"), *writes, pack(b"EXEC"))
@@ -335,7 +339,8 @@ class Primary:
             if replies[-1] is None:
                 return None
             refuse_errors(replies[-1])
-        text = record.encode()
+        if not self._terms.look:
+            text = record.encode()
         if self._believed is not None and self._believed[0] != text:
             # Whatever the new record says: entries were lost after we believed the old one.
             self._closed = max(self._closed, self._believed[1] + self._terms.tolerated)
