@@ -99,7 +99,7 @@ def test_an_async_relay_serves_members_with_tokens():
         return verdicts
 
     async def story() -> None:
-        async with rln.AsyncVerifier(verifier, queue=4, batch=4) as judge:
+        async with rln.AsyncVerifier(verifier, queue=4 * SENDERS, batch=4) as judge:
             answers = await asyncio.gather(*(send(judge, number) for number in range(SENDERS)))
         assert answers == [[rln.Valid()] * LIMIT] * SENDERS
 
