@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 
 import pytest
 
@@ -25,7 +26,7 @@ def members():
 def large(tmp_path_factory, members):
     """The URI and the snapshot of a group that is nearly full, and its root."""
     folder = tmp_path_factory.mktemp("large")
-    group = open_group(f"sqlite:///{folder}/members.db", DEPTH)
+    group = open_group(f"sqlite:///{folder}/members.db", DEPTH, now=time.time)
     group.register_many(members)
     root = group.root
     close_group(group, folder / "snapshot")
@@ -54,7 +55,7 @@ def bench_open_from_snapshot(benchmark, large):
     uri, snapshot, root = large
 
     def opened() -> int:
-        group = open_group(uri, DEPTH, snapshot=snapshot)
+        group = open_group(uri, DEPTH, now=time.time, snapshot=snapshot)
         found = group.root
         group.registry.close()
         return found
@@ -67,7 +68,7 @@ def bench_open_from_events(benchmark, large):
     uri, _, root = large
 
     def opened() -> int:
-        group = open_group(uri, DEPTH)
+        group = open_group(uri, DEPTH, now=time.time)
         found = group.root
         group.registry.close()
         return found
@@ -78,7 +79,7 @@ def bench_open_from_events(benchmark, large):
 @pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
 def bench_one(benchmark, large):
     uri, snapshot, _ = large
-    group = open_group(uri, DEPTH, snapshot=snapshot)
+    group = open_group(uri, DEPTH, now=time.time, snapshot=snapshot)
     numbers = itertools.count(1)
     before = len(group)
     benchmark.pedantic(lambda: group.register(next(numbers), 5), rounds=1000, warmup_rounds=50)
@@ -90,7 +91,7 @@ def bench_one(benchmark, large):
 @pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
 def bench_one_slashed(benchmark, large):
     uri, snapshot, _ = large
-    group = open_group(uri, DEPTH, snapshot=snapshot)
+    group = open_group(uri, DEPTH, now=time.time, snapshot=snapshot)
     secrets = itertools.count(1 << 64)
 
     def joined() -> tuple[tuple[int], dict[str, object]]:

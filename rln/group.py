@@ -70,7 +70,8 @@ class Group:
         window: how long replaced roots stay acceptable.
         registry: of the members; None is one in memory. The caller closes it.
         now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
-            once, with a root of its own.
+            once, with a root of its own, and steps have no time unless the window has a clock: give it where
+            others read the registry, or windows in seconds drop each root as soon as it is replaced.
         interval: seconds within which removals of slashed members share one new root, 0 to 3600, by this
             process's own clock; the same in all that change one registry. With 0 each slashing makes its step
             at once, for who may be gone when the interval is over.

@@ -5,21 +5,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
-from rln.errors import EncodingError, IntegrityAlarm, StoreUnavailable
+from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.follower import Picture, Progress
 from rln.group import DEFAULT_WINDOW, Group
 from rln.ports import MemberRegistry
 from rln.roots import WindowSize
-from rln.stores import open_members
+from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
+from rln.stores.uri import StoreUri
+
+DEFAULT_SECONDS: Final = 60.0
+"""So long a replaced root stays acceptable, however many join meanwhile."""
 
 
 def open_group(
     uri: str,
     depth: int = 20,
     limit_bits: int = 16,
-    window: WindowSize = DEFAULT_WINDOW,
+    window: WindowSize | None = None,
     *,
     now: Callable[[], float] | None = None,
     interval: float = 1.0,
@@ -31,17 +36,26 @@ def open_group(
 
     Args:
         uri: of the registry, as for `rln.stores.open_members`.
-        depth, limit_bits, window, now, interval, threads: as for `Group`.
+        depth, limit_bits, interval, threads: as for `Group`.
+        window: how long replaced roots stay acceptable; None is 60 seconds, and without `now` 64 roots.
+        now: unix time in seconds, the `now` of an `EpochClock`. A registry that lasts needs it: its steps
+            would have no time otherwise, and a window in seconds would drop their roots at once.
         snapshot: a file to begin with. Where it is missing the tree is built of all events; where it is
             damaged, of another group, or newer than the registry, a warning says so, and it is built, too.
             One that is older is caught up with.
         progress: is told how much of the tree is built, 0 to 1.
 
     Raises:
-        ParameterError: an argument outside its range, or a registry of another depth or limit.
+        ParameterError: an argument outside its range, a registry of another depth or limit, or one that lasts
+            without `now`.
         IntegrityAlarm: the registry's events do not give its roots.
         StoreUnavailable: the registry cannot be reached.
     """
+    if now is None and StoreUri.parse(uri, MEMBERS).scheme != "memory":
+        raise ParameterError(
+            "group: expected `now`, a clock: a registry that others read keeps the time of each step, and a "
+            "window in seconds would drop at once what has none"
+        )
     registry = open_members(uri, depth, limit_bits)
     try:
         return build_group(
@@ -60,7 +74,7 @@ def open_group(
 
 def build_group(
     registry: MemberRegistry,
-    window: WindowSize = DEFAULT_WINDOW,
+    window: WindowSize | None = None,
     *,
     now: Callable[[], float] | None = None,
     interval: float = 1.0,
@@ -77,6 +91,8 @@ def build_group(
     Raises:
         As `open_group`.
     """
+    if window is None:
+        window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_SECONDS, now=now)
 
     def built(start: Picture | None) -> Group:
         return Group(

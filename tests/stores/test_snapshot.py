@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from pathlib import Path
 
@@ -23,7 +24,8 @@ DEPTH = 9
 
 
 def open_at(folder: Path, snapshot: Path | None = None, **options: object) -> Group:
-    return open_group(f"sqlite:///{folder / 'members.db'}", DEPTH, snapshot=snapshot, **options)  # type: ignore[arg-type]
+    uri = f"sqlite:///{folder / 'members.db'}"
+    return open_group(uri, DEPTH, now=time.time, snapshot=snapshot, **options)  # type: ignore[arg-type]
 
 
 def filled(folder: Path, count: int = 300) -> Group:

@@ -28,6 +28,7 @@ from rln.registry import MemoryRegistry
 from rln.ring import RegistryRoots
 from rln.step import Change
 from rln.stores import open_members, postgres_members
+from rln.stores.groups import close_group, open_group
 from rln.stores.postgres_members import _PostgresSession
 from tests.child import killed
 from tests.effort import effort
@@ -695,6 +696,39 @@ def test_b7_a_thousand_members_at_once_are_one_root(stage: Stage) -> None:
     proof = stage.prover(member).prove(b"patient")
     stage.group.register_many([(10_000 + number, 1) for number in range(1000)])
     assert stage.verifier().submit(proof, b"patient") == rln.Valid()
+
+
+def test_b7_a_registrar_needs_a_clock(tmp_path: Path) -> None:
+    for uri in (f"sqlite:///{tmp_path / 'members.db'}", "postgresql://nobody.invalid/rln"):
+        with pytest.raises(ParameterError, match="expected `now`, a clock: .* window in seconds"):
+            open_group(uri, DEPTH, LIMIT_BITS)
+    assert not list(tmp_path.iterdir())
+    assert len(open_group("memory://", DEPTH, LIMIT_BITS).roots) == 1
+
+
+def test_b7_the_default_window_of_a_lasting_group_is_in_time(tmp_path: Path) -> None:
+    moment = [NOW]
+    uri = f"sqlite:///{tmp_path / 'members.db'}"
+    group = open_group(uri, 8, LIMIT_BITS, now=lambda: moment[0])
+    held = group.root
+    for number in range(100):  # more than 64
+        group.register(1000 + number, 1)
+        moment[0] += 0.5
+    last = group.root
+    others = rln.WindowSize(seconds=60, now=lambda: moment[0])
+    again = open_group(uri, 8, LIMIT_BITS, now=lambda: moment[0])
+    bare = RegistryRoots(group.registry, others, lambda: moment[0])
+    for roots in (group.roots, again.roots, bare):
+        assert held in roots
+        assert len(roots) == 101
+    moment[0] += 11
+    for roots in (group.roots, again.roots, bare):
+        assert held not in roots
+    moment[0] += 60
+    for roots in (group.roots, again.roots, bare):
+        assert list(roots) == [last]
+    close_group(again)
+    close_group(group)
 
 
 def test_b8_every_path_that_is_given_out_leads_to_a_root_that_existed(tmp_path: Path) -> None:
