@@ -20,7 +20,7 @@ from rln.stores.sqlite_log import SqliteNullifierLog
 ROUNDS = 15
 SINGLES = 1000
 BATCH = 100
-FRAME = 4096 + 24
+FRAME = 1024 + 24
 """What a page takes in SQLite's log, of which every insert changes one."""
 
 ROWS = 200_000

@@ -38,6 +38,9 @@ tenth of a second, and who has waited longest is then the last to come in."""
 FULL: Final = 2
 """`PRAGMA synchronous`, as SQLite reads it back."""
 
+_WAL: Final = 4 << 20
+"""Bytes of the log at which its pages are written to the file."""
+
 _FORK_PATIENCE: Final = 1.0
 """Seconds that a fork waits for other threads to end their use of a file."""
 
@@ -86,6 +89,8 @@ class Database:
         name: what messages call the store.
         application_id: says in the file's header what it is, 1 to 2^31 - 1.
         form: says which tables it has, 1 or more; a file of another form is refused.
+        page: bytes of a page when the file is made. A commit writes whole pages: small ones suit tables that get
+            single small rows in no order.
         create: makes the tables, once, in the transaction in which the file becomes one of ours.
 
     Raises:
@@ -99,12 +104,14 @@ class Database:
         name: str,
         application_id: int,
         form: int,
+        page: int = 4096,
         create: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.path = path.absolute()
         self._name = name
         self._application_id = application_id
         self._form = form
+        self._page = page
         self._create = create
         self._closed = False
         self._errors = 0
@@ -264,7 +271,9 @@ class Database:
         self._settled = max(errors, self._settled)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA page_size={self._page}")  # counts for a new file alone
         mode = self._to_wal(connection)
+        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL // self._page}").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if (mode, synchronous) != ("wal", FULL):

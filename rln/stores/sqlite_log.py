@@ -30,6 +30,9 @@ from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
 _FORM: Final = 1
+_PAGE: Final = 1024
+"""Bytes: a row has some 100, rows that come one after the other lie far apart."""
+
 _CHUNK: Final = 2000
 """Shares that are dropped in one transaction: others wait no longer than it takes."""
 
@@ -95,7 +98,7 @@ def _forgotten(connection: sqlite3.Connection) -> int:
 
 
 def _open(path: Path, name: str) -> Database:
-    return Database(path, name=name, application_id=_APPLICATION_ID, form=_FORM, create=_create)
+    return Database(path, name=name, application_id=_APPLICATION_ID, form=_FORM, page=_PAGE, create=_create)
 
 
 class SqliteNullifierLog(NullifierLog):
