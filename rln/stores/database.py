@@ -89,8 +89,8 @@ class Database:
         name: what messages call the store.
         application_id: says in the file's header what it is, 1 to 2^31 - 1.
         form: says which tables it has, 1 or more; a file of another form is refused.
-        page: bytes of a page when the file is made. A commit writes whole pages: small ones suit tables that get
-            single small rows in no order.
+        page: bytes of a page when the file is made. A commit writes whole pages: small ones suit tables that
+            get single small rows in no order.
         create: makes the tables, once, in the transaction in which the file becomes one of ours.
 
     Raises:
