@@ -34,7 +34,6 @@ class Case:
     """One message whose context is right, on its way to an outcome.
 
     Attributes:
-        admitted: when its source gave a token for it, unix time; 0 where sources give none.
         known: shares that the log held when it was looked at, by nullifier.
         outcome: None as long as the message may be valid.
     """
@@ -43,7 +42,6 @@ class Case:
     shares: Sequence[Share]
     epoch: Epoch
     source: Source = None
-    admitted: float = 0.0
     known: dict[int | None, Share | None] = field(default_factory=dict)
     outcome: Outcome | None = None
 

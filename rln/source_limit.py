@@ -1,8 +1,8 @@
 """Source limit: how many bad proofs one source may send, since a pairing is dear and asking for one is not.
 
 A token bucket for each source, such as an address or a connection. A token is taken before a proof is
-verified and comes back when the proof was good, so only bad ones spend it, and what violates the rate limit:
-that is never a mere copy, and costs a pairing each time. A full bucket says nothing, and is not kept.
+verified and comes back when the proof was good, so only bad ones spend it. A full bucket says nothing, and
+is not kept.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from rln.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.recorder import Case, Outcome, Recorder
 from rln.signal import hash_signal
 from rln.source_limit import Source, SourceLimit, check_source
-from rln.verdict import Invalid, RateLimitViolation, Verdict
+from rln.verdict import Invalid, Verdict
 from rln.verifying_key import VerifyingKey
 from rln.watch import Watch
 
@@ -190,7 +190,6 @@ class Verifier:
             self._recorder.look(cases)
             self._verify(cases, verify)
             self._recorder.record(cases)
-            self._charge(cases)
         except Exception as error:  # no randomness, no memory: it has no verdict for anybody
             for _ in messages:
                 self._watch.judged(error, since)
@@ -231,13 +230,6 @@ class Verifier:
             for case, answer in zip(admitted, answers, strict=True):
                 case.outcome = self._root_again(case.proof) if answer is None else _refused(answer)
 
-    def _charge(self, cases: list[Case]) -> None:
-        """Take a token for each violation: whoever sends one again costs a pairing each time."""
-        if self._sources is not None:
-            for case in cases:
-                if isinstance(case.outcome, RateLimitViolation):
-                    self._sources.take(case.source, case.admitted)
-
     def _admit(self, waiting: list[Case]) -> tuple[list[Case], list[Case]]:
         """Those for whom there is a token now, and those whose source may get one back for its others.
 
@@ -257,7 +249,6 @@ class Verifier:
         spent: set[Source] = set()
         for case in waiting:
             if case.source not in spent and self._sources.take(case.source, now):
-                case.admitted = now
                 active.add(case.source)
                 admitted.append(case)
                 continue

@@ -250,8 +250,9 @@ class Arena:
         workers: int = 2,
     ) -> None:
         self.partly = partly
-        self.clock = rln.EpochClock("scenes.example", 3600, past_gap=1)
-        self.epoch = self.clock.current()
+        self.clock = rln.EpochClock("scenes.example", 3600, past_gap=2)
+        # One that has ended: a server lets nobody forget what is to come.
+        self.epoch = self.clock.epoch(self.clock.current().index - 1)
         self._open, self.renews = open_log, renew
         self.log = SteppedLog(open_log(self.clock))
         self._roots, self._turns = SteppedRoots(), Turns(workers)

@@ -271,24 +271,6 @@ def test_f8_good_messages_cost_no_tokens_however_many_come_at_once(stage: Stage)
     assert verifier.submit_many(messages, ["a proxy"] * 8) == [rln.Valid()] * 8
 
 
-def test_f8_a_violation_sent_again_spends_tokens(stage: Stage, pairings: list[int]) -> None:
-    """It never becomes a copy in the log, so each time it comes it costs a pairing."""
-    member = stage.join(limit=1)
-    verifier = stage.verifier(sources=rln.SourceLimit(0.001, 3))
-    assert verifier.submit(stage.prover(member).prove(b"one"), b"one", "a proxy") == rln.Valid()
-    second = stage.prover(member).prove(b"two")
-    pairings.clear()  # provers check their own
-    ends: list[type] = []
-    for _ in range(5):
-        try:
-            ends.append(type(verifier.submit(second, b"two", "a proxy")))
-        except Overloaded:
-            ends.append(Overloaded)
-    assert ends == [rln.RateLimitViolation] * 3 + [Overloaded] * 2
-    assert len(pairings) == 3
-    assert isinstance(verifier.submit(second, b"two", "another"), rln.RateLimitViolation)
-
-
 def test_f8_a_flood_is_refused_at_once_and_who_comes_after_it_is_served(
     stage: Stage, told: rln.RlnProof, pairings: list[int]
 ) -> None:
