@@ -7,6 +7,7 @@ asks the disk for it. Both sides go through Python, on the same file system, in 
 from __future__ import annotations
 
 import os
+import sqlite3
 from itertools import count
 
 import pytest
@@ -66,6 +67,36 @@ def bench_single(benchmark, tmp_path, log, clock):
     peer = Peer("bare pwrite and fdatasync", disk, SINGLES)
     answers = beside(benchmark, ours, peer, rounds=ROUNDS, repeat=SINGLES, must=0.8, aim=0.9)
     assert answers == [()] * SINGLES
+    os.close(descriptor)
+
+
+@pytest.mark.benchmark(group="SQLite's shortest insert, without our code")
+def bench_shortest(benchmark, tmp_path):
+    """One row at the end of a table, with the settings of the log: what SQLite itself leaves of the disk."""
+    descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT, 0o600)
+    os.pwrite(descriptor, bytes(FRAME * SINGLES), 0)
+    os.fsync(descriptor)
+    frame, row = os.urandom(FRAME), bytes(96)
+    connection = sqlite3.connect(tmp_path / "table.db", isolation_level=None)
+    connection.execute("PRAGMA page_size=1024")
+    assert connection.execute("PRAGMA journal_mode=wal").fetchone() == ("wal",)
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA wal_autocheckpoint=4096").fetchone()
+    connection.execute("CREATE TABLE line (number INTEGER PRIMARY KEY, data BLOB)")
+
+    def disk() -> None:
+        for place in range(SINGLES):
+            os.pwrite(descriptor, frame, place * FRAME)
+            os.fdatasync(descriptor)
+
+    def theirs() -> None:
+        for _ in range(SINGLES):
+            connection.execute("INSERT INTO line (data) VALUES (?)", (row,))
+
+    peer = Peer("bare pwrite and fdatasync", disk, SINGLES)
+    beside(benchmark, theirs, peer, rounds=ROUNDS, repeat=SINGLES)
+    assert connection.execute("SELECT count(*) FROM line").fetchone() == ((ROUNDS + 1) * SINGLES,)
+    connection.close()
     os.close(descriptor)
 
 
