@@ -65,9 +65,7 @@ def bench_decision(benchmark, subject, clock, messages, tmp_path: Path, kind: st
             ]
 
         def decide() -> list[rln.Verdict]:
-            return verifier[0].submit_many(
-                [(rln.RlnProof.decode(data), signal) for data, signal in messages]
-            )
+            return verifier[0].submit_many([(rln.RlnProof.decode(data), signal) for data, signal in messages])
 
         verdicts = benchmark.pedantic(decide, setup=empty_log, rounds=ROUNDS, warmup_rounds=1)
     benchmark.extra_info["repeat"] = BATCH

@@ -100,9 +100,7 @@ class Scene:
             yield self.invalid(KINDS[number % len(KINDS)], number), number
 
 
-async def phase(
-    scene: Scene, honest: list[Message], rate: float, ratio: int, own_sources: bool
-) -> Phase:
+async def phase(scene: Scene, honest: list[Message], rate: float, ratio: int, own_sources: bool) -> Phase:
     """Send honest messages at a rate, and `ratio` invalid ones between two of them."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []

@@ -21,13 +21,21 @@ def declarations() -> str:
 X86 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
 """Whether this build is for x86-64 alone; a universal one is not, as flags would reach both halves."""
 
-FLAGS = ["-std=gnu11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden", "-fno-strict-aliasing",
-         "-ffunction-sections", "-Wno-unused-function",
-         # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
-         "-fno-tree-vectorize",
-         # Python's own flags ask for debug information, which would be nine tenths of the wheel
-         "-g0",
-         *([] if X86 else ["-DRLN_PORTABLE_ONLY"])]
+FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-Wall",
+    "-Wextra",
+    "-fvisibility=hidden",
+    "-fno-strict-aliasing",
+    "-ffunction-sections",
+    "-Wno-unused-function",
+    # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
+    "-fno-tree-vectorize",
+    # Python's own flags ask for debug information, which would be nine tenths of the wheel
+    "-g0",
+    *([] if X86 else ["-DRLN_PORTABLE_ONLY"]),
+]
 
 ADX = ["-mbmi2", "-madx"]
 IFMA = [*ADX, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "ifma", "vbmi2"))]

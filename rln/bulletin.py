@@ -138,9 +138,7 @@ class Bulletin:
             ParameterError, FieldRangeError: numbers that no bulletin has.
         """
         if not _HEADER.size <= len(plain_bytes(data, "bulletin")) <= MAX_BYTES:
-            raise EncodingError(
-                f"bulletin: expected {_HEADER.size} to {MAX_BYTES} bytes, got {len(data)}"
-            )
+            raise EncodingError(f"bulletin: expected {_HEADER.size} to {MAX_BYTES} bytes, got {len(data)}")
         magic, form, depth, limit_bits, after, last, before, root, at, start, count, gone = (
             _HEADER.unpack_from(data)
         )

@@ -17,8 +17,12 @@ def field_header(name: str, modulus: int) -> str:
         f"static const {name} {upper}_ONE = {{{limbs(R256 % modulus)}}}; /* 2^256 mod p */",
         f"static const {name} {upper}_R2 = {{{limbs(R256 * R256 % modulus)}}}; /* 2^512 mod p */",
     ]
-    return header(f"RLN_MATH_{upper}_CONSTANTS_H", f"{name}: its modulus and Montgomery constants.",
-                  "the BN254 parameter x", body)
+    return header(
+        f"RLN_MATH_{upper}_CONSTANTS_H",
+        f"{name}: its modulus and Montgomery constants.",
+        "the BN254 parameter x",
+        body,
+    )
 
 
 HEADERS = {

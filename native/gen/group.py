@@ -73,8 +73,10 @@ def determinant(rows: list[list[int]]) -> int:
     """The determinant, by expansion along the first row."""
     if len(rows) == 1:
         return rows[0][0]
-    return sum((-1) ** j * a * determinant([row[:j] + row[j + 1:] for row in rows[1:]])
-               for j, a in enumerate(rows[0]))
+    return sum(
+        (-1) ** j * a * determinant([row[:j] + row[j + 1 :] for row in rows[1:]])
+        for j, a in enumerate(rows[0])
+    )
 
 
 def lattice(basis: list[list[int]], eigenvalue: int) -> tuple[list[list[int]], list[int]]:
@@ -150,8 +152,12 @@ def group_header() -> str:
         "",
         *lattice_lines("G2", G2_BASIS, P),
     ]
-    return header("RLN_MATH_GROUP_CONSTANTS_H", "G1, G2: curves, generators, endomorphisms, lattices.",
-                  "the BN254 parameter x, EIP-197's generator of G2", body)
+    return header(
+        "RLN_MATH_GROUP_CONSTANTS_H",
+        "G1, G2: curves, generators, endomorphisms, lattices.",
+        "the BN254 parameter x, EIP-197's generator of G2",
+        body,
+    )
 
 
 HEADERS = {"group_constants.h": group_header}

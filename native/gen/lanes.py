@@ -44,8 +44,13 @@ def lanes_header(name: str, p: int) -> str:
         f"static const uint64_t {upper}_ONE[5] = {row((1 << LIMBS * BITS) % p)}; /* 2^260 mod p */",
         f"/* 2^i p */\nstatic const uint64_t {upper}_MULTIPLES[7][5] = {{\n    {multiples},\n}};",
     ]
-    return header(f"RLN_MATH_{upper}_CONSTANTS_H", f"{name} on eight lanes: five limbs of 52 bits.",
-                  "the BN254 parameter x", body, types="../types.h")
+    return header(
+        f"RLN_MATH_{upper}_CONSTANTS_H",
+        f"{name} on eight lanes: five limbs of 52 bits.",
+        "the BN254 parameter x",
+        body,
+        types="../types.h",
+    )
 
 
 HEADERS = {

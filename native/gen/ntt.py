@@ -21,8 +21,9 @@ def ntt_header() -> str:
         f"#define NTT_LOG_MAX {TWO_ADICITY}",
         f"static const fr NTT_ROOTS[NTT_LOG_MAX + 1] = {{\n    {roots},\n}}; /* 5^((r-1) / 2^k) */",
     ]
-    return header("RLN_MATH_NTT_CONSTANTS_H", "ntt: the roots of unity of order 2^k.",
-                  "r and the generator 5", body)
+    return header(
+        "RLN_MATH_NTT_CONSTANTS_H", "ntt: the roots of unity of order 2^k.", "r and the generator 5", body
+    )
 
 
 HEADERS = {"ntt_constants.h": ntt_header}

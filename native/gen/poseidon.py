@@ -280,8 +280,12 @@ def direct_header() -> str:
     for width, rounds in PARTIAL.items():
         body.append(f"    {{{rounds}, {sum(map(len, direct(width)))}, POSEIDON_ROWS_{width}}},")
     body.append("};")
-    return header("RLN_MATH_POSEIDON_CONSTANTS_H", "Poseidon, direct form, widths 2..9.",
-                  "the Grain LFSR seeds of zerokit-spec 1.3", body)
+    return header(
+        "RLN_MATH_POSEIDON_CONSTANTS_H",
+        "Poseidon, direct form, widths 2..9.",
+        "the Grain LFSR seeds of zerokit-spec 1.3",
+        body,
+    )
 
 
 def dense_header() -> str:
@@ -304,8 +308,12 @@ def dense_header() -> str:
     for width, rounds in PARTIAL.items():
         body.append(f"    {{{rounds}, POSEIDON_DENSE_ROUNDS_{width}, POSEIDON_DENSE_MATRIX_{width}}},")
     body.append("};")
-    return header("RLN_MATH_POSEIDON_DENSE_CONSTANTS_H", "Poseidon, dense parameters, widths 2..9.",
-                  "the Grain LFSR seeds of zerokit-spec 1.3", body)
+    return header(
+        "RLN_MATH_POSEIDON_DENSE_CONSTANTS_H",
+        "Poseidon, dense parameters, widths 2..9.",
+        "the Grain LFSR seeds of zerokit-spec 1.3",
+        body,
+    )
 
 
 HEADERS = {

@@ -64,9 +64,7 @@ def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
     """
     size = _poseidon_size(_call.variable("packed", packed), arity)
     out, fault = _call.output(size), _call.new_fault()
-    status = lib.rln_poseidon_hash_many(
-        out, size, packed, len(packed), arity, _threads.pool(threads), fault
-    )
+    status = lib.rln_poseidon_hash_many(out, size, packed, len(packed), arity, _threads.pool(threads), fault)
     _call.check(status, fault, "poseidon")
     return _call.take(out)
 

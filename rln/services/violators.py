@@ -32,9 +32,7 @@ _TABLES: Final = (
     "CREATE TABLE suspect (name BLOB PRIMARY KEY, first BLOB, convicted INTEGER NOT NULL DEFAULT 0)"
     " WITHOUT ROWID",
 )
-_SUSPECTS: Final = (
-    "INSERT INTO suspect (name) SELECT name FROM seen GROUP BY name HAVING min(x) != max(x)"
-)
+_SUSPECTS: Final = "INSERT INTO suspect (name) SELECT name FROM seen GROUP BY name HAVING min(x) != max(x)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,6 @@ class _Connection(psycopg.Connection[Row]):
             return value
 
 
-
 class PostgresRegistry(SqlRegistry):
     """A `MemberRegistry` in a database. Safe to use from several threads, and across a fork.
 

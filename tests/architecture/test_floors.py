@@ -14,7 +14,15 @@ SOURCES = ROOT / "native" / "src"
 ERRORS = -1  # all may import it, it imports nothing
 FACADE = 15
 VERBS = {
-    "keys", "group", "spender", "tokens", "prover", "recorder", "verifier", "async_verifier", "slashing",
+    "keys",
+    "group",
+    "spender",
+    "tokens",
+    "prover",
+    "recorder",
+    "verifier",
+    "async_verifier",
+    "slashing",
 }
 PACKAGES = {"lowlevel": 9, "circuit": 10, "stores": 12, "services": 13, "integrations": 14, "cli": 14}
 ORACLES = {"py_ecc", "galois", "sympy", "groth16py", "light_poseidon", "numpy", "hypothesis", "pytest"}
@@ -23,8 +31,23 @@ OUTSIDE = {"time", "datetime", "socket", "ssl", "http", "urllib", "asyncio", "sq
 C_FLOORS = {"base": 0, "engine": 5, "groth16": 6, "rln": 7, "api": 8}
 # The first that a file's name begins with decides; a name that fits none needs a line here.
 MATH_FLOORS = [
-    (4, ("all", "portable", "point", "batch", "buckets", "fixed", "msm", "ntt", "poseidon", "pairing",
-         "comb", "subgroup")),
+    (
+        4,
+        (
+            "all",
+            "portable",
+            "point",
+            "batch",
+            "buckets",
+            "fixed",
+            "msm",
+            "ntt",
+            "poseidon",
+            "pairing",
+            "comb",
+            "subgroup",
+        ),
+    ),
     (3, ("g1", "g2", "glv", "group", "multiply", "root", "coord")),
     (2, ("fp2", "fp6", "fp12", "tower", "spread", "coord", "inverse")),
     (1, ("mont", "lanes", "field", "types", "fr", "fp")),

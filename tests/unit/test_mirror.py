@@ -86,9 +86,7 @@ def test_a_member_finds_himself_and_proves():
     registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=2)
     for identity in (bob, alice):
         world.group.register(identity.commitment, 2)
-    mirror.apply(
-        registrar.change([rate_commitment(bob.commitment, 2), rate_commitment(alice.commitment, 2)])
-    )
+    mirror.apply(registrar.change([rate_commitment(bob.commitment, 2), rate_commitment(alice.commitment, 2)]))
     assert mirror.root == world.group.root
     membership = mirror.membership(alice.commitment, 2)
     assert membership.index == 1

@@ -224,8 +224,7 @@ def test_a_store_that_fails_for_one_message_fails_for_it_alone(world, monkeypatc
     def partly(keys):
         unsure = StoreUnavailable("gone")
         return [
-            unsure if key[1] == nullifier else share
-            for key, share in zip(keys, honest(keys), strict=True)
+            unsure if key[1] == nullifier else share for key, share in zip(keys, honest(keys), strict=True)
         ]
 
     monkeypatch.setattr(world.log, "peek_many", partly)

@@ -65,9 +65,7 @@ def test_columns_are_of_one_length() -> None:
         ((1, Change.REMOVED, 0, 1, (1 << 16) + 1), ParameterError, "^limit: "),
     ],
 )
-def test_an_event_that_cannot_be(
-    arguments: tuple[object, ...], kind: type[Exception], message: str
-) -> None:
+def test_an_event_that_cannot_be(arguments: tuple[object, ...], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         Event(*arguments)  # type: ignore[arg-type]
 

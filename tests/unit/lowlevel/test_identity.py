@@ -121,8 +121,15 @@ class TestNew:
             (True, bytes(range(64)) * 2),
         ],
         ids=[
-            "zeros", "zero secret", "constant", "repeating",
-            "zeros extended", "zero trapdoor", "zero nullifier", "constant extended", "repeated",
+            "zeros",
+            "zero secret",
+            "constant",
+            "repeating",
+            "zeros extended",
+            "zero trapdoor",
+            "zero nullifier",
+            "constant extended",
+            "repeated",
         ],
     )
     def test_entropy_that_is_none_is_refused(
