@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.paired import Peer, beside
 from benchmarks.subject import SUBJECTS, THREADS
-from rln import ProvingKey, scalar
+from rln import ProvingKey
+from rln.base import scalar
 from rln.lowlevel.token import Token
 
 KEYS = pytest.mark.parametrize("key", list(SUBJECTS))

@@ -14,7 +14,7 @@ import pytest
 
 import rln
 from benchmarks.paired import Peer, beside
-from rln.scalar import ORDER
+from rln.base.scalar import ORDER
 from rln.share import Share
 from rln.stores.sqlite_log import SqliteNullifierLog
 

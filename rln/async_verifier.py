@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from rln.argument import instance, whole
+from rln.base.arguments import instance, whole
 from rln.errors import NativeError, Overloaded, ParameterError
 from rln.proof import AnyProof
 from rln.source_limit import Source, check_source

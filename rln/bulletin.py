@@ -29,9 +29,9 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from rln import scalar
-from rln.argument import plain_bytes, whole
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base import scalar
+from rln.base.arguments import plain_bytes, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import EncodingError, ParameterError
 
 MAGIC: Final = b"rln-bul\n"

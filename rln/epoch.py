@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
 
-from rln.argument import fixed_bytes, plain_bytes, whole
+from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.errors import ParameterError, StoreUnavailable
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.signal import length_prefixed

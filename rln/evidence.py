@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from rln import document, scalar
-from rln.argument import instance
+from rln.base import canonical_json as document
+from rln.base import scalar
+from rln.base.arguments import instance
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
 from rln.identity import IdentitySecret
 from rln.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs

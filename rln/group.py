@@ -23,8 +23,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rln import scalar
-from rln.argument import nonzero, whole
+from rln.base import scalar
+from rln.base.arguments import nonzero, whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.follower import Follower, Picture, Progress
 from rln.hashing import poseidon_hash

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rln import scalar
-from rln.argument import plain_bytes
+from rln.base import scalar
+from rln.base.arguments import plain_bytes
+from rln.base.scalar import ORDER
 from rln.errors import ParameterError
 from rln.lowlevel import hashes
-from rln.scalar import ORDER
 
 MAX_ARITY: Final = 8
 

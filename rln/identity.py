@@ -13,8 +13,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import NoReturn, Self
 
-from rln import scalar
-from rln.argument import nonzero, plain_bytes
+from rln.base import scalar
+from rln.base.arguments import nonzero, plain_bytes
 from rln.errors import ParameterError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle

@@ -16,8 +16,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from rln import document
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.base import canonical_json as document
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import EncodingError, ParameterError
 
 MAGIC = b"rln-key\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rln import circuit as circuits
-from rln.argument import instance, plain_bytes
+from rln.base.arguments import instance, plain_bytes
 from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
 from rln.identity import Identity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rln import scalar
+from rln.base import scalar
 
 NODE_BYTES: Final = scalar.SIZE
 _PAGE: Final = 128

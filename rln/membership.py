@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from rln import scalar
-from rln.argument import nonzero, whole
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base import scalar
+from rln.base.arguments import nonzero, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
 from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes

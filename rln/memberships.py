@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import overload
 
-from rln import scalar
+from rln.base import scalar
 from rln.lowlevel import hashes
 from rln.membership import Membership, MerkleProof
 

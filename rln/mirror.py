@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from rln import scalar
-from rln.argument import instance, whole
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base import scalar
+from rln.base.arguments import instance, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.membership import Membership, MerkleProof, rate_commitment

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rln.argument import whole
-from rln.bounds import MAX_DEPTH
+from rln.base.arguments import whole
+from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError
 from rln.level import NODE_BYTES, Nodes
 from rln.lowlevel import hashes

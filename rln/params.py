@@ -10,8 +10,8 @@ import hashlib
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-from rln import document
-from rln.argument import whole
+from rln.base import canonical_json as document
+from rln.base.arguments import whole
 from rln.epoch import MAX_PERIOD, check_application, rln_identifier
 from rln.errors import EncodingError, ParameterError
 from rln.keyfile import CircuitParameters, check_digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import InputError, ParameterError
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from rln import scalar
-from rln.argument import fixed_bytes, nonzero
-from rln.bounds import MAX_SLOTS
+from rln.base import scalar
+from rln.base.arguments import fixed_bytes, nonzero
+from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
 from rln.share import Share
 

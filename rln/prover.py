@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NoReturn, Self
 
 from rln import record
-from rln.argument import instance, whole
-from rln.bounds import MAX_LIMIT_BITS
+from rln.base.arguments import instance, whole
+from rln.base.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError
 from rln.identity import Identity

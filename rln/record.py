@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import zlib
 
-from rln import scalar
-from rln.argument import plain_bytes
+from rln.base import scalar
+from rln.base.arguments import plain_bytes
 from rln.errors import EncodingError
 from rln.proof import PROOF_BYTES, AnyProof, from_public_inputs
 

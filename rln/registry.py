@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rln import scalar
-from rln.argument import whole
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base import scalar
+from rln.base.arguments import whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import AlreadyAMember, ParameterError, StoreUnavailable, TreeFull
 from rln.nodes import empty_nodes
 from rln.ports import MemberRegistry, RegistryChange

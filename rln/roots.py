@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from rln import scalar
-from rln.argument import whole
+from rln.base import scalar
+from rln.base.arguments import whole
 from rln.errors import ParameterError, StoreUnavailable
 
 

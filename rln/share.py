@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rln import scalar
-from rln.argument import nonzero
+from rln.base import scalar
+from rln.base.arguments import nonzero
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rln.argument import nonzero, plain_bytes
+from rln.base.arguments import nonzero, plain_bytes
 from rln.errors import EncodingError, ParameterError
 from rln.hashing import hash_to_field
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import RecoveryError
 from rln.hashing import poseidon_hash
 from rln.identity import IdentitySecret

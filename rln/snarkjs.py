@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rln import document, scalar
+from rln.base import canonical_json as document
+from rln.base import scalar
 from rln.errors import EncodingError
 from rln.lowlevel import groth16
 

@@ -11,7 +11,7 @@ import math
 import threading
 from collections import OrderedDict
 
-from rln.argument import whole
+from rln.base.arguments import whole
 from rln.errors import ParameterError
 
 Source = str | bytes | None

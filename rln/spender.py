@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from rln import scalar
-from rln.argument import plain_bytes
+from rln.base import scalar
+from rln.base.arguments import plain_bytes
 from rln.epoch import Epoch
 from rln.errors import EncodingError, InputError, KeyFileError, ParameterError
 from rln.identity import Identity

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from rln import scalar
-from rln.argument import nonzero, whole
+from rln.base import scalar
+from rln.base.arguments import nonzero, whole
 from rln.errors import ParameterError
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters

@@ -21,8 +21,8 @@ import threading
 import weakref
 from typing import Final
 
-from rln.argument import whole
-from rln.bounds import MAX_LIMIT_BITS
+from rln.base.arguments import whole
+from rln.base.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached
 from rln.membership import MerkleProof

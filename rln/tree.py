@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rln import scalar
-from rln.argument import plain_bytes, whole
-from rln.bounds import MAX_DEPTH
+from rln.base import scalar
+from rln.base.arguments import plain_bytes, whole
+from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.level import NODE_BYTES, Level, Nodes
 from rln.lowlevel import hashes

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rln import scalar
-from rln.argument import instance, plain_bytes
+from rln.base import scalar
+from rln.base.arguments import instance, plain_bytes
 from rln.epoch import Epoch
 from rln.errors import (
     EncodingError,

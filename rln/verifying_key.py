@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final, Self
 
-from rln import scalar, snarkjs
-from rln.argument import fixed_bytes, plain_bytes
+from rln import snarkjs
+from rln.base import scalar
+from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
 from rln.lowlevel import curve, groth16
 from rln.proof import AnyProof

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rln.argument import instance
+from rln.base.arguments import instance
 from rln.ports import Observer
 from rln.verdict import Verdict
 

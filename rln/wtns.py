@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError
 
 _HEAD = struct.Struct("<4sIIIQI32sIIQ")

@@ -17,8 +17,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, ParameterError
-from rln.scalar import ORDER
 
 _MAGIC = b"r1cs"
 _FORMAT = 1

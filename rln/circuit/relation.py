@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import combinations
 
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.base.scalar import ORDER
 from rln.circuit.compare import require_boolean, require_less, require_nonzero, require_range
 from rln.circuit.merkle import merkle_root
 from rln.circuit.poseidon import Poseidon, PoseidonParameters
@@ -31,7 +32,6 @@ from rln.circuit.r1cs import Matrix, R1cs
 from rln.circuit.system import ConstraintSystem, Names, Signal
 from rln.errors import ParameterError
 from rln.lowlevel import hashes
-from rln.scalar import ORDER
 
 Hashes = Callable[[int], Poseidon]
 """Poseidon of a width, over the circuit's field."""

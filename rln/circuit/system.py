@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rln.base.scalar import ORDER
 from rln.circuit.graph import GraphBuilder, Inputs
 from rln.circuit.r1cs import Matrix, R1cs, element_size
 from rln.errors import ParameterError
-from rln.scalar import ORDER
 
 Terms = dict[int, int]
 """A linear combination: wire -> non-zero coefficient; wire 0 carries the constant."""

@@ -12,7 +12,8 @@ import typer
 from rich.table import Table
 
 from rln import circuit as circuits
-from rln import keys, scalar
+from rln import keys
+from rln.base import scalar
 from rln.cli.report import AsJson, Bar, Report, run
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity

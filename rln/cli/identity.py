@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rln import document
+from rln.base import canonical_json as document
 from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
 from rln.files import write_new_file
 from rln.identity import Identity

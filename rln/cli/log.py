@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 import typer
 from rich.console import RenderableType
 
-from rln import document
+from rln.base import canonical_json as document
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output

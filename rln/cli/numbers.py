@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError
 
 _HEX = re.compile(r"0x[0-9a-f]{1,64}\Z", re.IGNORECASE)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from rln import document, snarkjs, wtns
+from rln import snarkjs, wtns
+from rln.base import canonical_json as document
 from rln.cli import numbers
 from rln.cli.identity import write_secret
 from rln.cli.keyfiles import (

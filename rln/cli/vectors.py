@@ -15,7 +15,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from rln import document, scalar
+from rln.base import canonical_json as document
+from rln.base import scalar
 from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, naming, read_file, run
 from rln.errors import (
     EncodingError,

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rln.argument import fixed_bytes, plain_bytes, whole
+from rln.base.arguments import fixed_bytes, plain_bytes, whole
+from rln.base.scalar import SIZE
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
 from rln.files import write_new_file
 from rln.memberships import rate_commitments
 from rln.ports import RegistryReader
-from rln.scalar import SIZE
 from rln.step import Change, Events, Stay, Step
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from rln import record, scalar
+from rln import record
+from rln.base import scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.evidence import Evidence
 from rln.lowlevel import entropy

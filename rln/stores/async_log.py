@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from rln.argument import instance
+from rln.base.arguments import instance
 from rln.epoch import Epoch
 from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken, check_claim

@@ -26,9 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from rln import document, record, scalar
-from rln.argument import instance
-from rln.bounds import MAX_SLOTS
+from rln import record
+from rln.base import canonical_json as document
+from rln.base import scalar
+from rln.base.arguments import instance
+from rln.base.bounds import MAX_SLOTS
 from rln.epoch import MAX_PERIOD, Epoch
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.files import write_file

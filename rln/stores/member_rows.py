@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import IntegrityAlarm
 from rln.step import Events, Slashing, Stay
 

@@ -20,9 +20,9 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
 from typing import Final, Protocol
 
-from rln import scalar
-from rln.argument import whole
-from rln.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base import scalar
+from rln.base.arguments import whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rln.argument import nonzero, whole
+from rln.base.arguments import nonzero, whole
 from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim

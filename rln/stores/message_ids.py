@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rln import scalar
-from rln.argument import nonzero
+from rln.base import scalar
+from rln.base.arguments import nonzero
 from rln.epoch import Epoch, clock_offset
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator

@@ -11,7 +11,7 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from rln import scalar
+from rln.base import scalar
 from rln.epoch import Epoch
 from rln.errors import InputError, StoreUnavailable
 from rln.ports import Clock

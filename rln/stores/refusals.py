@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from rln.argument import nonzero, plain_bytes, whole
-from rln.bounds import MAX_LIMIT_BITS
+from rln.base.arguments import nonzero, plain_bytes, whole
+from rln.base.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 

@@ -26,7 +26,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from rln.bounds import MAX_DEPTH
+from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, StoreUnavailable
 from rln.files import write_file
 from rln.follower import Picture

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rln import scalar
-from rln.argument import whole
+from rln.base import scalar
+from rln.base.arguments import whole
 from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim

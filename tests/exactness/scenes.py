@@ -13,11 +13,11 @@ from functools import cache, partial
 from itertools import permutations
 
 import rln
+from rln.base.scalar import ORDER
 from rln.errors import InputError, InvalidProof, StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken
 from rln.proof import AnyProof, from_public_inputs
 from rln.roots import RootHistory, WindowSize
-from rln.scalar import ORDER
 from tests.exactness.stub import StubKey, members
 from tests.exactness.turns import Turns, Word, merges, step
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import rln
-from rln import scalar
+from rln.base import scalar
 from rln.errors import InputError, InvalidProof, KeyFileError
 from rln.proof import AnyProof, from_public_inputs
 from rln.signal import hash_signal

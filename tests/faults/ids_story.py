@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from rln import scalar
+from rln.base import scalar
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import StoreUnavailable
 from rln.stores.message_ids import SqliteMessageIds

@@ -1,7 +1,7 @@
 """Poseidon equals circomlibjs, both its optimised and its reference implementation, at every arity."""
 
 import rln
-from rln.scalar import ORDER
+from rln.base.scalar import ORDER
 from tests.interop import peers
 
 

@@ -8,7 +8,7 @@ import hashlib
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity
 from rln.lowlevel import hashes

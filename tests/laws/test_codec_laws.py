@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln import scalar, snarkjs, wtns
+from rln import snarkjs, wtns
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, InputError
 from rln.lowlevel import curve, groth16
 from rln.membership import MerkleProof

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from rln import scalar
+from rln.base import scalar
 from rln.hashing import poseidon_hash
 from rln.tree import MerkleTree
 

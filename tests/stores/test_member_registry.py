@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import AlreadyAMember, FieldRangeError, ParameterError, StoreUnavailable, TreeFull
 from rln.ports import MemberRegistry
 from rln.registry import first_step

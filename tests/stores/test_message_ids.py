@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.epoch import Epoch, EpochClock, rln_identifier
 from rln.errors import EncodingError, FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
-from rln.scalar import ORDER
 from tests.stores.adapters import MESSAGE_IDS
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
-from rln.scalar import ORDER
 from rln.share import Share
 from tests.stores.adapters import LOGS
 

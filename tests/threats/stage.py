@@ -1,10 +1,10 @@
 """The world of `tests.story` at full size, numbers that several tests need, and two bare verifiers."""
 
 import rln
+from rln.base.scalar import ORDER
 from rln.errors import InputError
 from rln.lowlevel import curve, groth16
 from rln.lowlevel._call import ffi, lib
-from rln.scalar import ORDER
 from tests.story import World
 
 R = ORDER

@@ -49,4 +49,4 @@ def test_b6_root_zero_is_a_root_like_others_that_nobody_has(stage: Stage) -> Non
     assert stage.verifier(roots=[0]).submit(zero, b"x").reason is Reason.BAD_PROOF
     assert stage.verifier(roots=[0]).submit(proof, b"x").reason is Reason.UNKNOWN_ROOT
     with pytest.raises(rln.FieldRangeError):
-        stage.verifier(roots=[proof.root + rln.scalar.ORDER])
+        stage.verifier(roots=[proof.root + rln.base.scalar.ORDER])

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import rln
-from rln import document, snarkjs
+from rln import snarkjs
+from rln.base import canonical_json as document
 from rln.errors import EncodingError, FieldRangeError
 from tests.threats.stage import P
 

@@ -7,11 +7,11 @@ import pytest
 
 import rln
 from rln import snarkjs
+from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, InputError, PointError
 from rln.lowlevel import curve, field, groth16, hashes, identity
 from rln.lowlevel._call import lib
 from rln.lowlevel.witness import Graph, Witness
-from rln.scalar import ORDER
 from tests.threats.stage import G1, INFINITY_1, NAMES, P, R, patched, verify_in_c, word, words
 
 WIRE = ("root", "external_nullifier", "x", "y", "nullifier")  # after 128 bytes of proof
@@ -60,8 +60,8 @@ def test_c3_scalars_end_at_r_and_not_at_q(key: rln.ProvingKey, told: rln.RlnProo
         lambda: identity.from_secret(word(value)),
         lambda: field.evaluate("fr", "neg", word(value)),
         lambda: curve.msm(G1, word(value)),
-        lambda: rln.scalar.decode(word(value)),
-        lambda: rln.scalar.parse(str(value)),
+        lambda: rln.base.scalar.decode(word(value)),
+        lambda: rln.base.scalar.parse(str(value)),
         lambda: rln.Share(value, 1),
         lambda: rln.poseidon_hash([value]),
     ):

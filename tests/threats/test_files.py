@@ -32,8 +32,8 @@ SINGLE = effort(200, 2000)
 
 def share(nullifier: int) -> Share:
     """A share with all its bytes in use, as those of proofs have."""
-    spread = pow(5, nullifier + 1, rln.scalar.ORDER)
-    return Share(spread, pow(7, nullifier + 1, rln.scalar.ORDER), spread)
+    spread = pow(5, nullifier + 1, rln.base.scalar.ORDER)
+    return Share(spread, pow(7, nullifier + 1, rln.base.scalar.ORDER), spread)
 
 
 def opened(path: Path, world: World, *, new: bool = True) -> SqliteNullifierLog:

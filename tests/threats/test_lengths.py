@@ -173,7 +173,7 @@ def test_c6_every_wrong_length_is_refused_in_python(key: rln.ProvingKey, told: r
         (128, lambda: groth16.decompress(data)),
         (256, lambda: groth16.compress(data)),
         (160, lambda: groth16.verify(verifying._handle, data, told.proof)),
-        (32, lambda: rln.scalar.decode(data)),
+        (32, lambda: rln.base.scalar.decode(data)),
         (32, lambda: identity.from_secret(data)),
         (64, lambda: curve.compress(data)),
         (32, lambda: curve.decompress(data)),

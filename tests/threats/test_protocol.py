@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rln
+from rln.base.scalar import ORDER
 from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
-from rln.scalar import ORDER
 from rln.statement import Statement
 from rln.stores.memory import MemoryMessageIds
 from tests.threats.stage import Stage

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import rln
+from rln.base.scalar import ORDER
 from rln.errors import IntegrityAlarm, Overloaded, Reason, RecoveryError
 from rln.ports import NullifierLog
-from rln.scalar import ORDER
 from rln.stores import open_log
 from rln.stores.audit import AuditFiles
 from tests.effort import effort

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rln.base.scalar import ORDER
 from rln.bulletin import _HEADER, FORMAT, MAGIC, MAX_BYTES, Bulletin
 from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
-from rln.scalar import ORDER
 
 PLAIN = Bulletin(
     depth=3,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.epoch import Epoch, EpochClock, external_nullifier, rln_identifier
 from rln.errors import EncodingError, ParameterError
 from rln.hashing import hash_to_field, poseidon_hash

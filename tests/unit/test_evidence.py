@@ -6,8 +6,8 @@ import json
 import pytest
 
 import rln
+from rln.base.scalar import ORDER
 from rln.errors import EncodingError, InputError, InvalidProof, ParameterError, RecoveryError
-from rln.scalar import ORDER
 from tests.story import World, small_multi_key
 
 

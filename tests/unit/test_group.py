@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import (
     AlreadyAMember,
     FieldRangeError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity, IdentitySecret

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from rln import document
+from rln.base import canonical_json as document
 from rln.errors import EncodingError, InputError, ParameterError
 from rln.keyfile import FORMAT, MAGIC, CircuitParameters, KeyFile, Provenance, is_key_file
 

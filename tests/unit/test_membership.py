@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.group import Group
 from rln.hashing import poseidon_hash

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.group import Group
 from rln.membership import Membership, rate_commitment
 from rln.memberships import Memberships, rate_commitments

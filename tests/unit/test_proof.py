@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from rln import MultiRlnProof, RlnProof, Share, scalar
+from rln import MultiRlnProof, RlnProof, Share
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
 from rln.proof import CODECS, check_proof_bytes, from_public_inputs
 

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 import rln
+from rln.base.scalar import ORDER
 from rln.errors import IntegrityAlarm, ParameterError, Reason, StoreUnavailable
 from rln.ports import AuditTrail
-from rln.scalar import ORDER
 from rln.stores import open_log
 from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryNullifierLog

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.ports import RootSource
 from rln.roots import RootHistory, RootWindow, WindowSize

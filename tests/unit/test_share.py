@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.share import Share
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rln import scalar, signal
+from rln import signal
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from tests.joined import taken_apart
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rln import scalar
+from rln.base import scalar
 from rln.epoch import Epoch, rln_identifier
 from rln.errors import RecoveryError
 from rln.hashing import poseidon_hash

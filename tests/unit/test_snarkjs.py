@@ -3,7 +3,8 @@ import json
 import pytest
 
 import rln
-from rln import scalar, snarkjs
+from rln import snarkjs
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, KeyFileError, PointError
 from tests.story import World
 

@@ -1,7 +1,7 @@
 import pytest
 
 import rln
-from rln import scalar
+from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.keyfile import CircuitParameters
 from rln.membership import MerkleProof

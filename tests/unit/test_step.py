@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.step import Change, Event, Events, Slashing, Stay, Step
 

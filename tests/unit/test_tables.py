@@ -95,7 +95,7 @@ def test_tables_never_change_a_proof(key, folded):
     tables.build(1)
     assert tables.folded == folded
     with closing(witness_of(made)) as witness:
-        for blinding in ((1, 2), (123456789, 987654321), (rln.scalar.ORDER - 1, 5)):
+        for blinding in ((1, 2), (123456789, 987654321), (rln.base.scalar.ORDER - 1, 5)):
             plain = groth16.prove(made._handle, witness, blinding)
             for threads in (1, 2):
                 made_with = groth16.prove(made._handle, witness, blinding, threads, tables.current())

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, NativeError, ParameterError, TreeFull
 from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes

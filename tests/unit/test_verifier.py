@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import rln
-from rln import scalar
+from rln.base import scalar
 from rln.errors import (
     IntegrityAlarm,
     InvalidProof,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rln
-from rln import scalar
+from rln.base import scalar
 from rln.errors import Reason
 from rln.lowlevel import curve, entropy, groth16
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog

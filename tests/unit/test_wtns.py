@@ -2,7 +2,8 @@ import struct
 
 import pytest
 
-from rln import scalar, wtns
+from rln import wtns
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError
 
 WIRES = b"".join(scalar.encode(value) for value in (1, 0, 7, scalar.ORDER - 1))

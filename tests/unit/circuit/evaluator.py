@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rln.scalar import ORDER
+from rln.base.scalar import ORDER
 
 INPUT, CONSTANT, UNARY, BINARY, TERNARY = 1, 2, 3, 4, 5
 

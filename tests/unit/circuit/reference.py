@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
+from rln.base.scalar import ORDER
 from rln.circuit.poseidon import Poseidon, PoseidonParameters
 from rln.circuit.r1cs import R1cs
 from rln.lowlevel import hashes
-from rln.scalar import ORDER
 
 Hash = Callable[[Sequence[int]], int]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.circuit import explain, failures, rln
 from rln.errors import FieldRangeError, ParameterError
-from rln.scalar import ORDER
 from tests.unit.circuit import evaluator
 from tests.unit.circuit.reference import inputs
 

@@ -4,9 +4,9 @@ import struct
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.circuit.graph import GraphBuilder, Operation
 from rln.errors import ParameterError
-from rln.scalar import ORDER
 from tests.unit.circuit import evaluator
 
 

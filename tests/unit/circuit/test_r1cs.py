@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rln.base.scalar import ORDER
 from rln.circuit import Matrix, R1cs, failures, rln
 from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
-from rln.scalar import ORDER
 from tests.unit.circuit import evaluator
 from tests.unit.circuit.reference import inputs
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.circuit import Circuit, Matrix, explain, failures, relation, rln, rln_multi, undetermined
 from rln.errors import ParameterError
 from rln.lowlevel.witness import Graph
-from rln.scalar import ORDER
 from tests.unit.circuit import evaluator, reference
 from tests.unit.circuit.reference import inputs
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.circuit import failures
 from rln.circuit.system import ConstraintSystem
 from rln.errors import ParameterError
-from rln.scalar import ORDER
 from tests.unit.circuit import evaluator
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rln.base.scalar import ORDER
 from rln.circuit import Circuit, Matrix, R1cs, rln, rln_multi, undetermined
 from rln.circuit.unique import separates
-from rln.scalar import ORDER
 
 Rows = list[tuple[dict[int, int], dict[int, int], dict[int, int]]]
 

@@ -25,7 +25,7 @@ def case(tmp_path_factory):
     (folder / "vk.json").write_bytes(key.to_json())
     (folder / "evidence.json").write_bytes(Evidence(first, second, key.digest).encode())
     (folder / "same.json").write_bytes(Evidence(first, first, key.digest).encode())
-    lie = rln.RlnProof(second.proof, (second.y + 1) % rln.scalar.ORDER, *second.public_inputs[1:])
+    lie = rln.RlnProof(second.proof, (second.y + 1) % rln.base.scalar.ORDER, *second.public_inputs[1:])
     (folder / "forged.json").write_bytes(Evidence(first, lie, key.digest).encode())
     return folder, member.commitment
 

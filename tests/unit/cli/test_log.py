@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import rln
-from rln.scalar import ORDER
+from rln.base.scalar import ORDER
 from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from tests.servers.redis import RedisServer, empty_server

@@ -8,5 +8,5 @@ def test_poseidon():
     expected = "0x115cc0f5e7d690413df64c6b9662e9cf2a3617f2743245519e19607a4417189a"
     assert run("poseidon", "1", "0x2").strip() == expected
     assert run_json("poseidon", "1", "2")["hash"] == str(int(expected, 16))
-    for bad in (["01"], ["0x"], ["0xg"], [" 1"], ["1.0"], [str(rln.scalar.ORDER)], ["1"] * 9, ["１"]):
+    for bad in (["01"], ["0x"], ["0xg"], [" 1"], ["1.0"], [str(rln.base.scalar.ORDER)], ["1"] * 9, ["１"]):
         run("poseidon", *bad, status=2)

@@ -68,7 +68,7 @@ def test_verify_takes_keys_of_other_circuits(tmp_path):
     """The circuit a * a = b with b public, which has nothing of RLN."""
     row = {"a": [{2: 1}], "b": [{2: 1}], "c": [{1: 1}]}
     key = groth16.setup(*(Matrix.from_rows(row[name]) for name in "abc"), 3, 1)
-    witness = Witness.from_wires(b"".join(rln.scalar.encode(value) for value in (1, 49, 7)))
+    witness = Witness.from_wires(b"".join(rln.base.scalar.encode(value) for value in (1, 49, 7)))
     vk = rln.VerifyingKey.decode(key.verifying_key().encode(compressed=False), compressed=False)
     (tmp_path / "vk.json").write_bytes(vk.to_json())
     (tmp_path / "proof.json").write_bytes(snarkjs.write_proof(groth16.prove(key, witness)))

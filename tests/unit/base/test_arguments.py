@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import rln
-from rln import argument, scalar
+from rln.base import arguments as argument
+from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from tests.story import World

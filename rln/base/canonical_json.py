@@ -3,7 +3,7 @@
 `json.loads` alone accepts duplicate names, NaN, floats, escapes that alias plain characters, lone surrogates
 and any depth. Here a document is UTF-8 without a byte-order mark, without backslashes, of bounded size and
 depth, with distinct names; its numbers are canonical integers of at most 16 digits; everything larger is a
-decimal string, read by `rln.scalar`.
+decimal string, read by `rln.base.scalar`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Arguments: what a public function accepts where it is not simply a field element.
 
 `bool`, `float` and every other number-like thing is refused where an `int` belongs, and so is every buffer
-that another thread could change where `bytes` belong. Field elements as such are `rln.scalar`.
+that another thread could change where `bytes` belong. Field elements as such are `rln.base.scalar`.
 """
 
 from __future__ import annotations
 
-from rln import scalar
+from rln.base import scalar
 from rln.errors import EncodingError, ParameterError
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rln import document
+from rln.base import canonical_json as document
 from rln.errors import EncodingError
 
 REFUSED = [

@@ -1,0 +1,1 @@
+"""Base: what every folder uses: argument checks, field elements, bounds and canonical JSON."""
