@@ -38,6 +38,7 @@ from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.keys import ProvingKey, setup
 from rln.membership import Membership, MerkleProof
+from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
 from rln.params import Params
 from rln.proof import MultiRlnProof, RlnProof
@@ -48,7 +49,6 @@ from rln.share import Share
 from rln.signal import hash_signal, join_signal
 from rln.slashing import recover_secret
 from rln.source_limit import SourceLimit
-from rln.tree import MerkleTree
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier
 from rln.verifying_key import VerifyingKey

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.memberships import rate_commitments
-from rln.nodes import TreeState
+from rln.merkle.state import TreeState
+from rln.merkle.tree import MerkleTree, TreePlan
 from rln.ports import RegistryReader
 from rln.ring import RootRing, news
 from rln.roots import WindowSize
 from rln.step import Slashing, Step
-from rln.tree import MerkleTree, TreePlan
 
 Progress = Callable[[float], None]
 """Is told which part of the work is done, 0 to 1."""

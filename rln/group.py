@@ -31,13 +31,13 @@ from rln.hashing import poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.membership import Membership, MerkleProof
 from rln.memberships import Memberships
+from rln.merkle.tree import TreePlan
 from rln.pace import RemovalPace
 from rln.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.registry import MemoryRegistry, registered, slashed
 from rln.ring import LOOK
 from rln.roots import RootWindow, WindowSize
 from rln.step import Change, Events, Slashing, Stay, Step
-from rln.tree import TreePlan
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
 

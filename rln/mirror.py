@@ -17,8 +17,8 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.membership import Membership, MerkleProof, rate_commitment
-from rln.runs import zeros
-from rln.tree import MerkleTree
+from rln.merkle.runs import zeros
+from rln.merkle.tree import MerkleTree
 
 MIN_MEMBERS: Final = 32
 """Members that a group must have before a client proves in it, unless he says otherwise."""

@@ -13,7 +13,7 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import AlreadyAMember, ParameterError, StoreUnavailable, TreeFull
-from rln.nodes import empty_nodes
+from rln.merkle.state import empty_nodes
 from rln.ports import MemberRegistry, RegistryChange
 from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
 

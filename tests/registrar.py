@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rln.bulletin import Bulletin
-from rln.tree import MerkleTree
+from rln.merkle.tree import MerkleTree
 from tests.story import DEPTH, LIMIT_BITS
 
 

@@ -20,9 +20,9 @@ from rln.identity import Identity
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
+from rln.merkle.tree import MerkleTree
 from rln.proof import from_public_inputs
 from rln.statement import Statement
-from rln.tree import MerkleTree
 
 _DEPTH = 20
 _BATCH = 256

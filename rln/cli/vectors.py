@@ -31,9 +31,9 @@ from rln.errors import (
 from rln.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
 from rln.identity import Identity
 from rln.lowlevel import field, hashes
+from rln.merkle.tree import MerkleTree
 from rln.share import Share
 from rln.slashing import recover_secret
-from rln.tree import MerkleTree
 from rln.verifying_key import VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)

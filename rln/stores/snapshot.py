@@ -30,8 +30,8 @@ from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, StoreUnavailable
 from rln.files import write_file
 from rln.follower import Picture
-from rln.level import NODE_BYTES
-from rln.nodes import TreeState
+from rln.merkle.level import NODE_BYTES
+from rln.merkle.state import TreeState
 
 _MAGIC: Final = b"rln-tree"
 _FORMAT: Final = 1

@@ -13,10 +13,10 @@ from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity
 from rln.lowlevel import hashes
 from rln.membership import rate_commitment
+from rln.merkle.tree import MerkleTree
 from rln.proof import RlnProof
 from rln.share import Share
 from rln.slashing import recover_secret
-from rln.tree import MerkleTree
 
 R = scalar.ORDER
 

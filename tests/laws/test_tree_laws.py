@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rln.base import scalar
 from rln.hashing import poseidon_hash
-from rln.tree import MerkleTree
+from rln.merkle.tree import MerkleTree
 
 DEPTH = 9
 CAPACITY = 1 << DEPTH

@@ -9,12 +9,12 @@ import pytest
 
 from rln.errors import EncodingError, GroupRefused, InputError, ParameterError
 from rln.membership import rate_commitment
+from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
 from rln.registry import MemoryRegistry
 from rln.services import sync
 from rln.services.sync import RegistrarKey, bulletin_since, check_public_key, open_bulletin
 from rln.step import Change, Event, Step
-from rln.tree import MerkleTree
 from tests.effort import effort
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.follower import Picture
 from rln.group import Group
-from rln.nodes import TreeState
+from rln.merkle.state import TreeState
+from rln.merkle.tree import MerkleTree
 from rln.step import Step
 from rln.stores.groups import close_group, open_group
 from rln.stores.snapshot import read_snapshot, write_snapshot
-from rln.tree import MerkleTree
 
 DEPTH = 9
 

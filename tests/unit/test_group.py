@@ -24,8 +24,8 @@ from rln.hashing import poseidon_hash
 from rln.identity import Identity
 from rln.lowlevel import hashes
 from rln.membership import Membership, rate_commitment
+from rln.merkle.tree import MerkleTree
 from rln.roots import WindowSize
-from rln.tree import MerkleTree
 
 
 def identity(number: int) -> Identity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rln.level import NODE_BYTES, Level
+from rln.merkle.level import NODE_BYTES, Level
 
 EMPTY = b"e" * NODE_BYTES
 

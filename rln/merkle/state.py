@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError
-from rln.level import NODE_BYTES, Nodes
 from rln.lowlevel import hashes
+from rln.merkle.level import NODE_BYTES, Nodes
 
 
 def empty_nodes(depth: int) -> list[bytes]:

@@ -12,7 +12,7 @@ from rln.errors import EncodingError, FieldRangeError, NativeError, ParameterErr
 from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
 from rln.membership import MerkleProof
-from rln.tree import MerkleTree
+from rln.merkle.tree import MerkleTree
 
 ZEROS = {
     1: 0x2098F5FB9E239EAB3CEAC3F27B81E481DC3124D55FFED523A839EE8446B64864,

@@ -20,11 +20,11 @@ from rln.base import scalar
 from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
-from rln.level import NODE_BYTES, Level, Nodes
 from rln.lowlevel import hashes
 from rln.membership import MerkleProof
-from rln.nodes import TreeState, empty_nodes
-from rln.runs import Run, join, parents_of, zeros
+from rln.merkle.level import NODE_BYTES, Level, Nodes
+from rln.merkle.runs import Run, join, parents_of, zeros
+from rln.merkle.state import TreeState, empty_nodes
 
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they bring."""

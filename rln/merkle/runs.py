@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rln.level import NODE_BYTES, Nodes
+from rln.merkle.level import NODE_BYTES, Nodes
 
 Run = tuple[int, Nodes]
 """Neighbouring nodes: the index of the first, and all of them packed."""
