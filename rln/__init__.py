@@ -37,7 +37,8 @@ from rln.group import Group
 from rln.hashing import hash_to_field, poseidon_hash
 from rln.identity import Identity, IdentitySecret
 from rln.keys import ProvingKey, setup
-from rln.membership import Membership, MerkleProof
+from rln.membership import Membership
+from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
 from rln.params import Params

@@ -29,8 +29,9 @@ from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.follower import Follower, Picture, Progress
 from rln.hashing import poseidon_hash
 from rln.identity import Identity, IdentitySecret
-from rln.membership import Membership, MerkleProof
+from rln.membership import Membership
 from rln.memberships import Memberships
+from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import TreePlan
 from rln.pace import RemovalPace
 from rln.ports import MemberRegistry, RegistryChange, RegistryReader

@@ -8,7 +8,8 @@ from typing import overload
 
 from rln.base import scalar
 from rln.lowlevel import hashes
-from rln.membership import Membership, MerkleProof
+from rln.membership import Membership
+from rln.merkle.proof import MerkleProof
 
 
 class Memberships(Sequence[Membership]):

@@ -16,7 +16,8 @@ from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
-from rln.membership import Membership, MerkleProof, rate_commitment
+from rln.membership import Membership, rate_commitment
+from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import zeros
 from rln.merkle.tree import MerkleTree
 

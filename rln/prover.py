@@ -19,7 +19,8 @@ from rln.epoch import Epoch
 from rln.errors import ParameterError
 from rln.identity import Identity
 from rln.keys import ProvingKey
-from rln.membership import Membership, MerkleProof
+from rln.membership import Membership
+from rln.merkle.proof import MerkleProof
 from rln.params import Params
 from rln.ports import Clock, MessageIdAllocator
 from rln.proof import AnyProof, MultiRlnProof, RlnProof

@@ -21,7 +21,8 @@ from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
-from rln.membership import Membership, MerkleProof
+from rln.membership import Membership
+from rln.merkle.proof import MerkleProof
 from rln.proof import AnyProof, from_public_inputs
 from rln.statement import Statement
 

@@ -15,7 +15,8 @@ from rln.errors import ParameterError
 from rln.identity import Identity
 from rln.keyfile import CircuitParameters
 from rln.lowlevel import entropy
-from rln.membership import MerkleProof, rate_commitment
+from rln.membership import rate_commitment
+from rln.merkle.proof import MerkleProof
 
 SECRET: Final = "identitySecret"
 """The circuit's input that no Python value carries."""

@@ -25,7 +25,7 @@ from rln.base.arguments import whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached
-from rln.membership import MerkleProof
+from rln.merkle.proof import MerkleProof
 from rln.ports import Clock, MessageIdAllocator
 from rln.spender import SlotToken, Spender
 

@@ -21,8 +21,8 @@ from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.lowlevel import hashes
-from rln.membership import MerkleProof
 from rln.merkle.level import NODE_BYTES, Level, Nodes
+from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import Run, join, parents_of, zeros
 from rln.merkle.state import TreeState, empty_nodes
 

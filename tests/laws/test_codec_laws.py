@@ -8,7 +8,7 @@ from rln import snarkjs, wtns
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, InputError
 from rln.lowlevel import curve, groth16
-from rln.membership import MerkleProof
+from rln.merkle.proof import MerkleProof
 from rln.proof import MultiRlnProof, RlnProof, from_public_inputs
 from tests.elements import COORDINATES, SCALARS, P, R, packed
 

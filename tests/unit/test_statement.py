@@ -4,7 +4,7 @@ import rln
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.keyfile import CircuitParameters
-from rln.membership import MerkleProof
+from rln.merkle.proof import MerkleProof
 from rln.statement import Statement, input_lengths
 
 SINGLE, MULTI = CircuitParameters(3, 4), CircuitParameters(3, 4, 3)

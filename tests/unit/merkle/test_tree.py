@@ -11,7 +11,7 @@ from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, NativeError, ParameterError, TreeFull
 from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
-from rln.membership import MerkleProof
+from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
 
 ZEROS = {
