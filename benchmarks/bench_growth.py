@@ -8,7 +8,7 @@ import pytest
 import rln
 from benchmarks.subject import THREADS, Statement
 from rln.lowlevel import threads
-from rln.proof import from_public_inputs
+from rln.protocol.proof import from_public_inputs
 
 DEPTHS = [10, 14, 18, 20, 22, 26, 30, 32]
 LOG_SIZES = [10, 12, 14, 16, 18, 20, 22, 24]

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from benchmarks.paired import Peer, beside, repeated
-from rln.epoch import Epoch, rln_identifier
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.message_ids import SqliteMessageIds
 
 MESSAGES = 50

@@ -12,7 +12,7 @@ import pytest
 
 import rln
 from benchmarks.paired import Peer, beside
-from rln.share import Share
+from rln.protocol.share import Share
 from rln.stores import open_log
 from tests.servers.redis import redis_server
 

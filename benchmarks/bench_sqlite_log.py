@@ -15,7 +15,7 @@ import pytest
 import rln
 from benchmarks.paired import Peer, beside
 from rln.base.scalar import ORDER
-from rln.share import Share
+from rln.protocol.share import Share
 from rln.stores.sqlite_log import SqliteNullifierLog
 
 ROUNDS = 15

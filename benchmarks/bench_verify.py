@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.paired import Peer, beside, repeated
 from benchmarks.subject import THREADS
-from rln.proof import from_public_inputs
+from rln.protocol.proof import from_public_inputs
 
 CALLS = 16
 

@@ -3,7 +3,6 @@
 from rln import circuit
 from rln.async_verifier import AsyncVerifier
 from rln.bulletin import Bulletin
-from rln.epoch import Epoch, EpochClock
 from rln.errors import (
     AlreadyAMember,
     EncodingError,
@@ -34,21 +33,22 @@ from rln.errors import (
 )
 from rln.evidence import Evidence
 from rln.group import Group
-from rln.hashing import hash_to_field, poseidon_hash
-from rln.identity import Identity, IdentitySecret
 from rln.keys import ProvingKey, setup
-from rln.membership import Membership
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
 from rln.params import Params
-from rln.proof import MultiRlnProof, RlnProof
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.hashing import hash_to_field, poseidon_hash
+from rln.protocol.identity import Identity, IdentitySecret
+from rln.protocol.membership import Membership
+from rln.protocol.proof import MultiRlnProof, RlnProof
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
+from rln.protocol.signal import hash_signal, join_signal
 from rln.prover import Prover
 from rln.ring import RegistryRoots
 from rln.roots import RootHistory, RootWindow, WindowSize
-from rln.share import Share
-from rln.signal import hash_signal, join_signal
-from rln.slashing import recover_secret
 from rln.source_limit import SourceLimit
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from rln.base.arguments import instance, whole
 from rln.errors import NativeError, Overloaded, ParameterError
-from rln.proof import AnyProof
+from rln.protocol.proof import AnyProof
 from rln.source_limit import Source, check_source
 from rln.verdict import Verdict
 from rln.verifier import Message, Verifier, check_message

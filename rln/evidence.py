@@ -16,9 +16,9 @@ from rln.base import canonical_json as document
 from rln.base import scalar
 from rln.base.arguments import instance
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
-from rln.identity import IdentitySecret
-from rln.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
-from rln.share import Share
+from rln.protocol.identity import IdentitySecret
+from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
+from rln.protocol.share import Share
 from rln.verifying_key import VerifyingKey
 
 MAX_BYTES: Final = 1 << 16

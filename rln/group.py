@@ -27,14 +27,14 @@ from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.follower import Follower, Picture, Progress
-from rln.hashing import poseidon_hash
-from rln.identity import Identity, IdentitySecret
-from rln.membership import Membership
-from rln.memberships import Memberships
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import TreePlan
 from rln.pace import RemovalPace
 from rln.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import Identity, IdentitySecret
+from rln.protocol.membership import Membership
+from rln.protocol.memberships import Memberships
 from rln.registry import MemoryRegistry, registered, slashed
 from rln.ring import LOOK
 from rln.roots import RootWindow, WindowSize

@@ -18,14 +18,14 @@ from rln import circuit as circuits
 from rln.base.arguments import instance, plain_bytes
 from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
-from rln.identity import Identity
 from rln.keyfile import CircuitParameters, KeyFile, Provenance, check_digest, is_key_file
 from rln.lowlevel import groth16
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
 from rln.program import Program, relation_of
-from rln.statement import sample_statements
+from rln.protocol.identity import Identity
+from rln.protocol.statement import sample_statements
 from rln.tables import KeyTables
 from rln.verifying_key import PINNED, VerifyingKey, check_pin
 

@@ -16,10 +16,10 @@ from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
-from rln.membership import Membership, rate_commitment
 from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import zeros
 from rln.merkle.tree import MerkleTree
+from rln.protocol.membership import Membership, rate_commitment
 
 MIN_MEMBERS: Final = 32
 """Members that a group must have before a client proves in it, unless he says otherwise."""

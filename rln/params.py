@@ -12,9 +12,9 @@ from typing import Protocol
 
 from rln.base import canonical_json as document
 from rln.base.arguments import whole
-from rln.epoch import MAX_PERIOD, check_application, rln_identifier
 from rln.errors import EncodingError, ParameterError
 from rln.keyfile import CircuitParameters, check_digest
+from rln.protocol.epoch import MAX_PERIOD, check_application, rln_identifier
 from rln.verifying_key import VerifyingKey
 
 _SIZE_LIMIT = 1 << 14

@@ -10,17 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
-from rln.epoch import Epoch
 from rln.errors import ParameterError, StoreUnavailable
-from rln.proof import AnyProof
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.proof import AnyProof
+from rln.protocol.share import Share
 from rln.step import Head, Slashing, Stay, Step, Tail
 from rln.verdict import Verdict
 
 
 @runtime_checkable
 class Clock(Protocol):
-    """Says which epoch it is: `rln.epoch.EpochClock`, or a fixed one in tests."""
+    """Says which epoch it is: `rln.protocol.epoch.EpochClock`, or a fixed one in tests."""
 
     def now(self) -> float:
         """Return unix time in seconds."""

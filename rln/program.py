@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from rln.base import scalar
 from rln.errors import InputError, ParameterError
-from rln.identity import Identity
 from rln.keyfile import CircuitParameters
 from rln.lowlevel.witness import Graph, Witness
-from rln.statement import MESSAGE_INPUTS, SECRET, input_lengths, parameters_of
+from rln.protocol.identity import Identity
+from rln.protocol.statement import MESSAGE_INPUTS, SECRET, input_lengths, parameters_of
 
 
 class Program:

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 from typing import NoReturn, Self
 
-from rln import record
 from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.epoch import Epoch
 from rln.errors import ParameterError
-from rln.identity import Identity
 from rln.keys import ProvingKey
-from rln.membership import Membership
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
 from rln.ports import Clock, MessageIdAllocator
-from rln.proof import AnyProof, MultiRlnProof, RlnProof
-from rln.signal import hash_signal
+from rln.protocol import proof_record as record
+from rln.protocol.epoch import Epoch
+from rln.protocol.identity import Identity
+from rln.protocol.membership import Membership
+from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
+from rln.protocol.signal import hash_signal
 from rln.spender import PathSource, SlotToken, Spender
 from rln.tokens import TokenQueue
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rln.base.arguments import instance
-from rln.epoch import Epoch
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
 from rln.evidence import Evidence
 from rln.ports import AuditTrail, Clock, NullifierLog, Taken
-from rln.proof import AnyProof
-from rln.share import Share
-from rln.slashing import recover_secret
+from rln.protocol.epoch import Epoch
+from rln.protocol.proof import AnyProof
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
 from rln.source_limit import Source
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.watch import Watch

@@ -13,18 +13,18 @@ from typing import Final, NoReturn
 
 from rln.base import scalar
 from rln.base.arguments import plain_bytes
-from rln.epoch import Epoch
 from rln.errors import EncodingError, InputError, KeyFileError, ParameterError
-from rln.identity import Identity
 from rln.keys import ProvingKey
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
-from rln.membership import Membership
 from rln.merkle.proof import MerkleProof
-from rln.proof import AnyProof, from_public_inputs
-from rln.statement import Statement
+from rln.protocol.epoch import Epoch
+from rln.protocol.identity import Identity
+from rln.protocol.membership import Membership
+from rln.protocol.proof import AnyProof, from_public_inputs
+from rln.protocol.statement import Statement
 
 PathSource = MerkleProof | Callable[[int], MerkleProof]
 """A path, or what gives the newest one for a leaf index (`group.proof`)."""

@@ -23,10 +23,10 @@ from typing import Final
 
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached
 from rln.merkle.proof import MerkleProof
 from rln.ports import Clock, MessageIdAllocator
+from rln.protocol.epoch import Epoch
 from rln.spender import SlotToken, Spender
 
 POLL: Final = 1.0

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from rln.errors import Reason
 from rln.evidence import Evidence
-from rln.identity import IdentitySecret
+from rln.protocol.identity import IdentitySecret
 
 
 class _NoTruth:

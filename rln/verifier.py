@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from rln.base import scalar
 from rln.base.arguments import instance, plain_bytes
-from rln.epoch import Epoch
 from rln.errors import (
     EncodingError,
     InputError,
@@ -26,9 +25,10 @@ from rln.errors import (
     WrongSignal,
 )
 from rln.ports import AuditTrail, Clock, NullifierLog, Observer, RootSource
-from rln.proof import AnyProof, MultiRlnProof, RlnProof
+from rln.protocol.epoch import Epoch
+from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
+from rln.protocol.signal import hash_signal
 from rln.recorder import Case, Outcome, Recorder
-from rln.signal import hash_signal
 from rln.source_limit import Source, SourceLimit, check_source
 from rln.verdict import Invalid, Verdict
 from rln.verifying_key import VerifyingKey

@@ -13,7 +13,7 @@ from rln.base import scalar
 from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
 from rln.lowlevel import curve, groth16
-from rln.proof import AnyProof
+from rln.protocol.proof import AnyProof
 
 PACKAGED: Final = MappingProxyType(
     {

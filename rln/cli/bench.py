@@ -15,14 +15,14 @@ from rln import circuit as circuits
 from rln import keys
 from rln.base import scalar
 from rln.cli.report import AsJson, Bar, Report, run
-from rln.hashing import hash_to_field, poseidon_hash
-from rln.identity import Identity
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
 from rln.merkle.tree import MerkleTree
-from rln.proof import from_public_inputs
-from rln.statement import Statement
+from rln.protocol.hashing import hash_to_field, poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.proof import from_public_inputs
+from rln.protocol.statement import Statement
 
 _DEPTH = 20
 _BATCH = 256

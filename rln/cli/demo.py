@@ -17,12 +17,12 @@ from rln import circuit as circuits
 from rln import keys
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import REFUSED, AsJson, Bar, Report, run
-from rln.epoch import EpochClock
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
-from rln.identity import Identity
 from rln.lowlevel import engine
 from rln.ports import MessageIdAllocator
-from rln.proof import AnyProof
+from rln.protocol.epoch import EpochClock
+from rln.protocol.identity import Identity
+from rln.protocol.proof import AnyProof
 from rln.prover import Prover
 from rln.stores import open_log, open_message_ids
 from rln.stores.groups import close_group, open_group

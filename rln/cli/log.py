@@ -19,11 +19,11 @@ from rln.cli.output import write_output
 from rln.cli.registry import check_kept
 from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
 from rln.cli.table import rows, together
-from rln.epoch import EpochClock
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.files import check_place, write_file
 from rln.ports import NullifierLog
-from rln.proof import AnyProof
+from rln.protocol.epoch import EpochClock
+from rln.protocol.proof import AnyProof
 from rln.services.violators import Violators
 from rln.stores import LOGS, open_log
 from rln.stores.audit import SUFFIX, AuditedEpoch

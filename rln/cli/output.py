@@ -8,7 +8,7 @@ from pathlib import Path
 from rln.cli.report import UnusableFile, naming
 from rln.errors import ParameterError
 from rln.files import check_place, write_file
-from rln.statement import SECRET
+from rln.protocol.statement import SECRET
 
 _LOOK = 1 << 20
 

@@ -22,13 +22,13 @@ from rln.cli.keyfiles import (
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
-from rln.hashing import poseidon_hash
-from rln.identity import Identity
 from rln.keys import ProvingKey
 from rln.lowlevel.witness import Witness
-from rln.share import Share
-from rln.slashing import recover_secret
-from rln.statement import SECRET, Statement
+from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
+from rln.protocol.statement import SECRET, Statement
 
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
 PinOption = Annotated[

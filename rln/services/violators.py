@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from rln import record
 from rln.base import scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.evidence import Evidence
 from rln.lowlevel import entropy
-from rln.proof import AnyProof
-from rln.share import Share
+from rln.protocol import proof_record as record
+from rln.protocol.proof import AnyProof
+from rln.protocol.share import Share
 from rln.verifying_key import VerifyingKey
 
 _NAME_BYTES: Final = 16

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rln.epoch import HighWaterMark
 from rln.errors import StoreUnavailable
 from rln.ports import Clock, MemberRegistry, MessageIdAllocator, NullifierLog
+from rln.protocol.epoch import HighWaterMark
 from rln.stores.place import state_directory
 from rln.stores.uri import StoreUri
 

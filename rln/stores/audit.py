@@ -9,7 +9,7 @@ batches at a time and only ever at the end. A file is
         external_nullifier   decimal text
         verifying_key        SHA-256 of the key, 64 hexadecimal digits
         public_values        how many a message has: so all records have one length
-    records of messages, `rln.record`
+    records of messages, `rln.protocol.proof_record`
 
 No signal, no address. A file may be copied to other machines and read there (`AuditedEpoch.read`). A crash
 can cut the last record short; what a machine had not yet written when its power went is missing.
@@ -26,17 +26,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from rln import record
 from rln.base import canonical_json as document
 from rln.base import scalar
 from rln.base.arguments import instance
 from rln.base.bounds import MAX_SLOTS
-from rln.epoch import MAX_PERIOD, Epoch
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.files import write_file
 from rln.lowlevel import entropy
 from rln.ports import AuditTrail
-from rln.proof import AnyProof
+from rln.protocol import proof_record as record
+from rln.protocol.epoch import MAX_PERIOD, Epoch
+from rln.protocol.proof import AnyProof
 from rln.stores.place import check_place
 from rln.stores.refusals import check_before
 from rln.verifying_key import VerifyingKey

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rln.base.arguments import nonzero, whole
-from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 from rln.stores.refusals import (
     LATEST,
     budget_is_spent,

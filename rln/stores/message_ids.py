@@ -31,9 +31,9 @@ from typing import Any, Final
 
 from rln.base import scalar
 from rln.base.arguments import nonzero
-from rln.epoch import Epoch, clock_offset
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
+from rln.protocol.epoch import Epoch, clock_offset
 from rln.stores.database import Database
 from rln.stores.guard import Guard, Look, Seal
 from rln.stores.refusals import (
@@ -71,8 +71,8 @@ class _Burnt:
 
     Attributes:
         end: unix time, by the clock as it was then; 0: nothing is burnt.
-        clock: that clock's offset, see `rln.epoch.clock_offset`; None: a later doubt has covered what a
-            slow clock left open.
+        clock: that clock's offset, see `rln.protocol.epoch.clock_offset`; None: a later doubt has covered what
+            a slow clock left open.
     """
 
     end: int

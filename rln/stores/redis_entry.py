@@ -12,10 +12,10 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from rln.base import scalar
-from rln.epoch import Epoch
 from rln.errors import InputError, StoreUnavailable
 from rln.ports import Clock
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 
 ATTEMPT: Final = 12
 """Bytes that tell one attempt to insert from another."""

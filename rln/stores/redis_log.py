@@ -22,11 +22,11 @@ import weakref
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rln.epoch import Epoch
 from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 from rln.stores.redis_entry import ATTEMPT, Entries, Reply, application_name, other_share, share_of
 from rln.stores.redis_primaries import Primaries
 from rln.stores.redis_primary import Bounds, Terms

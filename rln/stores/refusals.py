@@ -6,8 +6,8 @@ from typing import Final
 
 from rln.base.arguments import nonzero, plain_bytes, whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.epoch import Epoch
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
+from rln.protocol.epoch import Epoch
 
 LATEST: Final = 1 << 62
 """Unix time that no store goes beyond: SQLite's integers have 63 bits."""

@@ -21,10 +21,10 @@ from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
-from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 from rln.stores.database import Database
 from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
 
@@ -282,7 +282,7 @@ class SqliteMark:
         return f"SqliteMark({str(self._database.path)!r})"
 
     def raise_to(self, seconds: int) -> int:
-        """Raise the mark, durably; see `rln.epoch.HighWaterMark`."""
+        """Raise the mark, durably; see `rln.protocol.epoch.HighWaterMark`."""
         whole(seconds, "seconds", 0, LATEST)
         with self._database.writing() as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import rln
 from rln.lowlevel import groth16
-from rln.proof import AnyProof
-from rln.signal import hash_signal
+from rln.protocol.proof import AnyProof
+from rln.protocol.signal import hash_signal
 from rln.spender import Spender
 from tests.story import DEPTH, LIMIT_BITS, small_key
 from tests.threats.stage import R, key_points, plus, times

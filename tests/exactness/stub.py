@@ -15,8 +15,8 @@ from hashlib import blake2b
 import rln
 from rln.base import scalar
 from rln.errors import InputError, InvalidProof, KeyFileError
-from rln.proof import AnyProof, from_public_inputs
-from rln.signal import hash_signal
+from rln.protocol.proof import AnyProof, from_public_inputs
+from rln.protocol.signal import hash_signal
 
 _TAG, _SALT = 24, 16
 _HALF = 32

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import Epoch, EpochClock
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken, check_claim
-from rln.share import Share
-from rln.signal import hash_signal
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.share import Share
+from rln.protocol.signal import hash_signal
 from rln.stores import open_log
 from rln.stores.memory import MemoryNullifierLog
 from tests.effort import effort

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 import rln
-from rln import record
 from rln.ports import NullifierLog
+from rln.protocol import proof_record as record
 from rln.stores import open_log, open_message_ids
 from tests.effort import effort
 from tests.exactness.places import SHARED

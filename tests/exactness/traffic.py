@@ -18,7 +18,7 @@ from typing import Protocol
 import rln
 from rln.base.scalar import ORDER
 from rln.errors import Reason
-from rln.proof import AnyProof
+from rln.protocol.proof import AnyProof
 
 GENUINE, OTHER_VALUES, SAME_VALUES, OTHER_SIGNAL = range(4)
 """Of an attempt: proven; a false proof of values that nobody proved; a false proof of a statement that is

@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from rln.base import scalar
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import StoreUnavailable
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.message_ids import SqliteMessageIds
 from tests.faults.story import Story, Told
 

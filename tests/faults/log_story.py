@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rln.epoch import Epoch, EpochClock
 from rln.errors import StoreUnavailable
 from rln.ports import Claim
-from rln.share import Share
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.share import Share
 from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
 from tests.faults.story import Story, Told
 

@@ -9,14 +9,14 @@ import hashlib
 import pytest
 
 from rln.base import scalar
-from rln.hashing import hash_to_field, poseidon_hash
-from rln.identity import Identity
 from rln.lowlevel import hashes
-from rln.membership import rate_commitment
 from rln.merkle.tree import MerkleTree
-from rln.proof import RlnProof
-from rln.share import Share
-from rln.slashing import recover_secret
+from rln.protocol.hashing import hash_to_field, poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.membership import rate_commitment
+from rln.protocol.proof import RlnProof
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
 
 R = scalar.ORDER
 

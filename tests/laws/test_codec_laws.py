@@ -9,7 +9,7 @@ from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, InputError
 from rln.lowlevel import curve, groth16
 from rln.merkle.proof import MerkleProof
-from rln.proof import MultiRlnProof, RlnProof, from_public_inputs
+from rln.protocol.proof import MultiRlnProof, RlnProof, from_public_inputs
 from tests.elements import COORDINATES, SCALARS, P, R, packed
 
 EXAMPLES = settings(max_examples=60)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
+from rln.protocol.hashing import poseidon_hash
 from tests.elements import SCALARS, packed, unpacked
 
 arities = pytest.mark.parametrize("arity", range(1, 9))

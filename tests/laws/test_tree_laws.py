@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rln.base import scalar
-from rln.hashing import poseidon_hash
 from rln.merkle.tree import MerkleTree
+from rln.protocol.hashing import poseidon_hash
 
 DEPTH = 9
 CAPACITY = 1 << DEPTH

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln.identity import Identity
 from rln.lowlevel import field
 from rln.lowlevel.field import FieldName
-from rln.slashing import recover_secret
+from rln.protocol.identity import Identity
+from rln.protocol.recovery import recover_secret
 from tests.elements import SCALARS, P, R, elements, packed, unpacked
 
 # A primitive element is given, for finding one would factor the modulus less 1.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from py_ecc import optimized_bn128 as ecc
 
-from rln.proof import RlnProof
+from rln.protocol.proof import RlnProof
 from rln.verifying_key import VerifyingKey
 from tests.elements import R
 from tests.story import World

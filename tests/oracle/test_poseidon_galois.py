@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
+from rln.protocol.hashing import poseidon_hash
 from tests.elements import SCALARS, R
 
 FR = galois.GF(R, primitive_element=5, verify=False)

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rln.errors import RecoveryError
-from rln.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
-from rln.identity import Identity
 from rln.merkle.tree import MerkleTree
-from rln.share import Share
-from rln.slashing import recover_secret
+from rln.protocol.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
 from tests.elements import SCALARS, R
 from vectors.oracle import identity as oracle_identity
 from vectors.oracle import keccak, merkle, poseidon, share

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import EpochClock
 from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog
+from rln.protocol.epoch import EpochClock
 from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.message_ids import SqliteMessageIds

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from rln.epoch import Epoch, EpochClock
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken
-from rln.share import Share
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.share import Share
 from rln.stores.redis_log import RedisNullifierLog
 from rln.stores.redis_servers import Place
 from rln.stores.redis_wire import Login

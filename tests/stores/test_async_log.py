@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken
-from rln.share import Share
+from rln.protocol.epoch import Epoch, rln_identifier
+from rln.protocol.share import Share
 from rln.stores import open_async_log
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.memory import MemoryNullifierLog

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 import rln
-from rln import record
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
+from rln.protocol import proof_record as record
 from rln.stores.audit import AuditedEpoch, AuditFiles, audited_epochs
 from tests.story import PERIOD, World, small_multi_key
 

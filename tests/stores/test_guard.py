@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import StoreUnavailable
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores import guard as module
 from rln.stores.guard import Guard, Intent, Look, Seal
 from rln.stores.message_ids import SqliteMessageIds

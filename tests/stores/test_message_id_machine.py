@@ -27,8 +27,8 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import RateLimitReached, StoreUnavailable
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores import guard as guard_module
 from rln.stores import message_ids as module
 from rln.stores.guard import Intent

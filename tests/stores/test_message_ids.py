@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rln.base.scalar import ORDER
-from rln.epoch import Epoch, EpochClock, rln_identifier
 from rln.errors import EncodingError, FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.ports import MessageIdAllocator
+from rln.protocol.epoch import Epoch, EpochClock, rln_identifier
 from tests.stores.adapters import MESSAGE_IDS
 
 

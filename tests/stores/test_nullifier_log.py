@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from rln.base.scalar import ORDER
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
-from rln.share import Share
+from rln.protocol.epoch import Epoch, rln_identifier
+from rln.protocol.share import Share
 from tests.stores.adapters import LOGS
 
 

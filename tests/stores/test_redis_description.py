@@ -7,9 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from rln.epoch import EpochClock
 from rln.errors import StoreUnavailable
-from rln.share import Share
+from rln.protocol.epoch import EpochClock
+from rln.protocol.share import Share
 from rln.stores.redis_log import RedisNullifierLog, open_redis_log
 from rln.stores.uri import StoreUri
 from tests.servers.redis import RedisServer, empty_cluster, empty_server

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rln.errors import StoreUnavailable
-from rln.share import Share
+from rln.protocol.share import Share
 from rln.stores import open_log, redis_primaries, redis_primary
 from tests.servers.proxy import FAULTS, MOMENT, Proxy
 from tests.servers.redis import (

@@ -18,10 +18,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rln.epoch import Epoch, EpochClock
 from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
-from rln.share import Share
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.share import Share
 from rln.stores import open_log, redis_log, redis_primary
 from rln.stores.redis_servers import Place, _primaries, _watched, directory
 from rln.stores.redis_state import Heard, Record, check_settings

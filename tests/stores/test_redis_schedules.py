@@ -26,10 +26,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from rln.epoch import Epoch
 from rln.errors import StoreUnavailable
 from rln.ports import Claim, Taken
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 from tests.effort import effort
 from tests.servers.proxy import FAULTS, Proxy
 from tests.servers.redis import RedisServer, redis_server, until

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import Epoch, EpochClock
 from rln.errors import ParameterError, StoreUnavailable
-from rln.share import Share
+from rln.protocol.epoch import Epoch, EpochClock
+from rln.protocol.share import Share
 from rln.stores import database, open_log, open_mark
 from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
 from tests.stores.test_nullifier_log import epoch

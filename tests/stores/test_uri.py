@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rln.epoch import EpochClock
 from rln.errors import InputError, ParameterError, StoreUnavailable
+from rln.protocol.epoch import EpochClock
 from rln.stores import LOGS, MEMBERS, open_log, open_members
 from rln.stores.uri import StoreUri
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rln.epoch import Epoch, rln_identifier
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.message_ids import SqliteMessageIds
 
 ME = 7

@@ -26,7 +26,7 @@ import pytest
 
 import rln
 from rln.errors import InputError, RlnError
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from tests.conftest import lacking
 from tests.memory import found, stopped
 from tests.native import ctime

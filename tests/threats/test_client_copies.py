@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from rln import epoch as epoch_module
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import StoreUnavailable
+from rln.protocol import epoch as epoch_module
+from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores import guard as guard_module
 from rln.stores import message_ids as module
 from tests.threats.client import ME, epoch, introduced, opened, spent

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 import rln
-from rln.epoch import Epoch
 from rln.ports import Claim, Taken
-from rln.share import Share
+from rln.protocol.epoch import Epoch
+from rln.protocol.share import Share
 from rln.stores import database, place
 from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
 from tests.child import exit_code, killed

@@ -37,7 +37,7 @@ def test_c5_there_are_exactly_five_values(key: rln.ProvingKey, told: rln.RlnProo
 
 def is_proof(proof: bytes, values: tuple[int, ...]) -> bool:
     try:
-        return isinstance(rln.proof.from_public_inputs(proof, values), rln.RlnProof)
+        return isinstance(rln.protocol.proof.from_public_inputs(proof, values), rln.RlnProof)
     except InputError:
         return False
 

@@ -10,7 +10,7 @@ import rln
 from rln.base.scalar import ORDER
 from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
 from tests.threats.stage import Stage
 from tests.unit.circuit import evaluator
@@ -223,7 +223,7 @@ def test_a8_a_hash_of_zero_stops_the_prover_before_the_secret(
     member = stage.join(limit=1)
     prover = stage.prover(member, ids=ids)
     with monkeypatch.context() as patch:
-        patch.setattr("rln.signal.hash_to_field", lambda _: stub)
+        patch.setattr("rln.protocol.signal.hash_to_field", lambda _: stub)
         for method in ("witness", "prove"):
             patch.setattr(rln.ProvingKey, method, forbidden)
         patch.setattr(rln.Identity, "share", forbidden)
@@ -238,7 +238,7 @@ def test_a8_a_hash_of_zero_is_refused_by_the_verifier(
 ) -> None:
     proof = stage.prover(stage.join()).prove(b"x")
     verifier = stage.verifier()
-    monkeypatch.setattr("rln.signal.hash_to_field", lambda _: stub)
+    monkeypatch.setattr("rln.protocol.signal.hash_to_field", lambda _: stub)
     verdict = verifier.submit(proof, b"x")
     assert isinstance(verdict, rln.Invalid)
     assert verdict.reason in (Reason.WRONG_SIGNAL, Reason.MALFORMED)

@@ -11,7 +11,7 @@ from rln.errors import EntropyError
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
 from tests.threats.stage import R, Stage, key_points, negated, plus, times
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rln
-from rln.epoch import rln_identifier
+from rln.protocol.epoch import rln_identifier
 from tests.joined import taken_apart
 
 parts = st.lists(st.binary(max_size=12), max_size=5)

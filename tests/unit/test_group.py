@@ -20,11 +20,11 @@ from rln.errors import (
     TreeFull,
 )
 from rln.group import Group
-from rln.hashing import poseidon_hash
-from rln.identity import Identity
 from rln.lowlevel import hashes
-from rln.membership import Membership, rate_commitment
 from rln.merkle.tree import MerkleTree
+from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.membership import Membership, rate_commitment
 from rln.roots import WindowSize
 
 

@@ -11,7 +11,7 @@ from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError
 from rln.keyfile import CircuitParameters, KeyFile, Provenance
 from rln.keys import write_file
 from rln.lowlevel import entropy, groth16
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from rln.verifying_key import PACKAGED
 from tests.story import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
 

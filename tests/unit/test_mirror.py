@@ -6,8 +6,8 @@ import pytest
 
 import rln
 from rln.errors import GroupRefused, NotAMember, ParameterError
-from rln.membership import rate_commitment
 from rln.mirror import MIN_MEMBERS, Mirror
+from rln.protocol.membership import rate_commitment
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS, World
 

@@ -8,7 +8,7 @@ import rln
 from rln.errors import EncodingError, ParameterError
 from rln.keyfile import CircuitParameters
 from rln.program import Program, relation_of
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from tests.story import DEPTH, LIMIT_BITS, SLOTS
 
 SINGLE = CircuitParameters(DEPTH, LIMIT_BITS)

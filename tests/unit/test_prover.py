@@ -13,7 +13,7 @@ from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnav
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
 from tests.story import PERIOD, World, small_key, small_multi_key
 
@@ -85,7 +85,7 @@ def test_x_zero_is_refused_before_the_secret_is_touched(world, monkeypatch, valu
     """Threats A8."""
     ids = CountingIds()
     prover = world.prover(world.join(), ids)
-    monkeypatch.setattr("rln.signal.hash_to_field", lambda message: value)
+    monkeypatch.setattr("rln.protocol.signal.hash_to_field", lambda message: value)
     monkeypatch.setattr(rln.Identity, "share", lambda *a: pytest.fail("the secret was touched"))
     with pytest.raises(ParameterError, match="x"):
         prover.prove(b"x")

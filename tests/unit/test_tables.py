@@ -18,7 +18,7 @@ from rln.constraints import own_circuit
 from rln.errors import NativeError, ParameterError
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from rln.tables import KeyTables
 from tests.story import World, small_key, small_multi_key
 

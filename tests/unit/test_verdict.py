@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from rln.errors import Reason
-from rln.identity import Identity
+from rln.protocol.identity import Identity
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 ALL: list[Verdict] = [

@@ -196,7 +196,7 @@ def test_the_signal_is_bound(world, monkeypatch):
     verifier = world.verifier()
     for signal in (b"signa", b"signal\0", b"", b"Signal"):
         assert verifier.submit(proof, signal).reason is Reason.WRONG_SIGNAL
-    monkeypatch.setattr("rln.signal.hash_to_field", lambda message: 0)
+    monkeypatch.setattr("rln.protocol.signal.hash_to_field", lambda message: 0)
     verdict = verifier.submit(proof, b"signal")
     assert verdict.reason is Reason.WRONG_SIGNAL
     assert "hash other than 0" in verdict.detail

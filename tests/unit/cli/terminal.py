@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import rln
 from rln import snarkjs
 from rln.cli.app import app
-from rln.statement import Statement
+from rln.protocol.statement import Statement
 from tests.story import World
 
 SECRET = 123456789123456789123456789

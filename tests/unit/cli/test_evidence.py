@@ -7,7 +7,7 @@ import pytest
 
 import rln
 from rln.evidence import Evidence
-from rln.identity import Identity
+from rln.protocol.identity import Identity
 from rln.stores.memory import MemoryMessageIds
 from tests.story import World
 from tests.unit.cli.terminal import SECRET, run, run_json

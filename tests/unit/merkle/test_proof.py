@@ -6,8 +6,8 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.hashing import poseidon_hash
 from rln.merkle.proof import MerkleProof
+from rln.protocol.hashing import poseidon_hash
 
 LEAF = 0x09BEAC7784ABFADC9958B3176B352389D0B969CCC7F8BCCF3E968ED632E26ECA
 ROOT = 0x0CA44928DFAA33B33D7204B1691194BA46ED393ECBE0DAD1448BFF673F2519AF

@@ -9,10 +9,10 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, NativeError, ParameterError, TreeFull
-from rln.hashing import poseidon_hash
 from rln.lowlevel import hashes
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
+from rln.protocol.hashing import poseidon_hash
 
 ZEROS = {
     1: 0x2098F5FB9E239EAB3CEAC3F27B81E481DC3124D55FFED523A839EE8446B64864,

@@ -17,7 +17,7 @@ from rln.base import scalar
 from rln.base.arguments import fixed_bytes, nonzero
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
-from rln.share import Share
+from rln.protocol.share import Share
 
 PROOF_BYTES: Final = 128
 """A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""

@@ -8,8 +8,8 @@ from typing import Self
 
 from rln.base.arguments import nonzero, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.hashing import poseidon_hash
 from rln.merkle.proof import MerkleProof
+from rln.protocol.hashing import poseidon_hash
 
 
 def rate_commitment(commitment: int, limit: int) -> int:

@@ -16,7 +16,7 @@ import zlib
 from rln.base import scalar
 from rln.base.arguments import plain_bytes
 from rln.errors import EncodingError
-from rln.proof import PROOF_BYTES, AnyProof, from_public_inputs
+from rln.protocol.proof import PROOF_BYTES, AnyProof, from_public_inputs
 
 _CRC = 4
 

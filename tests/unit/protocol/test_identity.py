@@ -16,11 +16,11 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
-from rln.hashing import hash_to_field, poseidon_hash
-from rln.identity import Identity, IdentitySecret
 from rln.lowlevel import entropy
 from rln.lowlevel._call import ffi
-from rln.share import Share
+from rln.protocol.hashing import hash_to_field, poseidon_hash
+from rln.protocol.identity import Identity, IdentitySecret
+from rln.protocol.share import Share
 from rln.verdict import RateLimitViolation
 
 SECRET = 0x07984F7C054AD7793D9F31A1E9F29EAA8D05966511E546BCED89961EB8874AB9

@@ -8,8 +8,8 @@ import pytest
 
 from rln.base import scalar
 from rln.group import Group
-from rln.membership import Membership, rate_commitment
-from rln.memberships import Memberships, rate_commitments
+from rln.protocol.membership import Membership, rate_commitment
+from rln.protocol.memberships import Memberships, rate_commitments
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 300])

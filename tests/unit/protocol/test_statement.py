@@ -5,7 +5,7 @@ from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
 from rln.keyfile import CircuitParameters
 from rln.merkle.proof import MerkleProof
-from rln.statement import Statement, input_lengths
+from rln.protocol.statement import Statement, input_lengths
 
 SINGLE, MULTI = CircuitParameters(3, 4), CircuitParameters(3, 4, 3)
 PATH = MerkleProof(0, 5, (7, 8, 9))

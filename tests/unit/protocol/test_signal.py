@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rln import signal
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
+from rln.protocol import signal
 from tests.joined import taken_apart
 
 calls = st.tuples(

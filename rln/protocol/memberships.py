@@ -8,8 +8,8 @@ from typing import overload
 
 from rln.base import scalar
 from rln.lowlevel import hashes
-from rln.membership import Membership
 from rln.merkle.proof import MerkleProof
+from rln.protocol.membership import Membership
 
 
 class Memberships(Sequence[Membership]):
@@ -60,7 +60,7 @@ class Memberships(Sequence[Membership]):
 
 
 def rate_commitments(commitments: bytes, limits: Sequence[int], threads: int | None) -> bytes:
-    """Return leaves, as `rln.membership.rate_commitment` of each: 32 bytes each.
+    """Return leaves, as `rln.protocol.membership.rate_commitment` of each: 32 bytes each.
 
     Args:
         commitments: 32 little-endian bytes each.

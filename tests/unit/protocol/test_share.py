@@ -8,7 +8,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.share import Share
+from rln.protocol.share import Share
 
 NOT_CANONICAL = [scalar.ORDER, scalar.ORDER + 1, -1, 1 << 256, True, 1.0, "1", None]
 

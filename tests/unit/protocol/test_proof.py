@@ -5,7 +5,7 @@ import pytest
 from rln import MultiRlnProof, RlnProof, Share
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
-from rln.proof import CODECS, check_proof_bytes, from_public_inputs
+from rln.protocol.proof import CODECS, check_proof_bytes, from_public_inputs
 
 P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 PROOF = bytes(31) + b"\x01" + bytes(63) + b"\x02" + bytes(31) + b"\x83"

@@ -25,8 +25,8 @@ from typing import Final, Protocol, Self
 
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.errors import ParameterError, StoreUnavailable
-from rln.hashing import hash_to_field, poseidon_hash
-from rln.signal import length_prefixed
+from rln.protocol.hashing import hash_to_field, poseidon_hash
+from rln.protocol.signal import length_prefixed
 
 MAX_PERIOD: Final = 366 * 24 * 3600
 _MAX_INDEX: Final = 2**64 - 1

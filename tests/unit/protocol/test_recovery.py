@@ -9,12 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rln.base import scalar
-from rln.epoch import Epoch, rln_identifier
 from rln.errors import RecoveryError
-from rln.hashing import poseidon_hash
-from rln.identity import Identity
-from rln.share import Share
-from rln.slashing import recover_secret
+from rln.protocol.epoch import Epoch, rln_identifier
+from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import Identity
+from rln.protocol.recovery import recover_secret
+from rln.protocol.share import Share
 
 element = st.sampled_from([1, 2, scalar.ORDER - 1, 2**64 - 1]) | st.integers(1, scalar.ORDER - 1)
 

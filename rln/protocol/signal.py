@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from rln.base.arguments import nonzero, plain_bytes
 from rln.errors import EncodingError, ParameterError
-from rln.hashing import hash_to_field
+from rln.protocol.hashing import hash_to_field
 
 
 def hash_signal(signal: bytes) -> int:

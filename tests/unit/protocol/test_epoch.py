@@ -7,9 +7,9 @@ import math
 import pytest
 
 from rln.base import scalar
-from rln.epoch import Epoch, EpochClock, external_nullifier, rln_identifier
 from rln.errors import EncodingError, ParameterError
-from rln.hashing import hash_to_field, poseidon_hash
+from rln.protocol.epoch import Epoch, EpochClock, external_nullifier, rln_identifier
+from rln.protocol.hashing import hash_to_field, poseidon_hash
 
 
 def clock_at(now: float, period: int = 60, skew: float = 5.0) -> EpochClock:

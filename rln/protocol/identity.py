@@ -18,7 +18,7 @@ from rln.base.arguments import nonzero, plain_bytes
 from rln.errors import ParameterError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
-from rln.share import Share
+from rln.protocol.share import Share
 
 
 class _Opaque:

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from rln.base import scalar
 from rln.errors import RecoveryError
-from rln.hashing import poseidon_hash
-from rln.identity import IdentitySecret
-from rln.share import Share
+from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import IdentitySecret
+from rln.protocol.share import Share
 
 
 class ShareSource(Protocol):

@@ -6,7 +6,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
-from rln.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
+from rln.protocol.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
 
 POSEIDON = [
     ([0], 0x2A09A9FD93C590C26B91EFFBB2499F07E8F7AA12E2B4940A3AED2411CB65E11C),

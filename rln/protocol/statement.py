@@ -12,11 +12,11 @@ from typing import Final, Self
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.errors import ParameterError
-from rln.identity import Identity
 from rln.keyfile import CircuitParameters
 from rln.lowlevel import entropy
-from rln.membership import rate_commitment
 from rln.merkle.proof import MerkleProof
+from rln.protocol.identity import Identity
+from rln.protocol.membership import rate_commitment
 
 SECRET: Final = "identitySecret"
 """The circuit's input that no Python value carries."""
