@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import rln
-from rln import wtns
 from rln.circuit import Circuit
+from rln.formats import wtns
 from rln.lowlevel.witness import Witness
 
 THREADS = 1

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final, Self
 
-from rln import snarkjs
 from rln.base import scalar
 from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
+from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
 from rln.protocol.proof import AnyProof
 

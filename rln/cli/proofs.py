@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from rln import snarkjs, wtns
 from rln.base import canonical_json as document
 from rln.cli import numbers
 from rln.cli.identity import write_secret
@@ -22,6 +21,7 @@ from rln.cli.keyfiles import (
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
+from rln.formats import snarkjs, wtns
 from rln.keys import ProvingKey
 from rln.lowlevel.witness import Witness
 from rln.protocol.hashing import poseidon_hash

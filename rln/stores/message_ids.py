@@ -71,8 +71,8 @@ class _Burnt:
 
     Attributes:
         end: unix time, by the clock as it was then; 0: nothing is burnt.
-        clock: that clock's offset, see `rln.protocol.epoch.clock_offset`; None: a later doubt has covered what
-            a slow clock left open.
+        clock: that clock's offset, see `rln.protocol.epoch.clock_offset`; None: a later doubt has covered
+            what a slow clock left open.
     """
 
     end: int

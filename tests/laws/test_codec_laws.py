@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rln import snarkjs, wtns
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, InputError
+from rln.formats import snarkjs, wtns
 from rln.lowlevel import curve, groth16
 from rln.merkle.proof import MerkleProof
 from rln.protocol.proof import MultiRlnProof, RlnProof, from_public_inputs

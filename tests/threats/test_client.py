@@ -230,10 +230,10 @@ def test_e8_errors_about_a_secret_do_not_repeat_it() -> None:
         lambda: rln.Identity.from_secret(SECRET + R),
         lambda: rln.IdentitySecret(SECRET),
         lambda: rln.Identity(secret=SECRET),
-        lambda: rln.snarkjs.read_witness(json.dumps({"identitySecret": f" {SECRET}"}).encode()),
-        lambda: rln.snarkjs.read_witness(json.dumps({"identitySecret": str(SECRET + R)}).encode()),
-        lambda: rln.snarkjs.read_witness(f'{{"identitySecret": {SECRET}}}'.encode()),
-        lambda: rln.snarkjs.read_witness(f'{{"identitySecret": "{SECRET}",}}'.encode()),
+        lambda: rln.formats.snarkjs.read_witness(json.dumps({"identitySecret": f" {SECRET}"}).encode()),
+        lambda: rln.formats.snarkjs.read_witness(json.dumps({"identitySecret": str(SECRET + R)}).encode()),
+        lambda: rln.formats.snarkjs.read_witness(f'{{"identitySecret": {SECRET}}}'.encode()),
+        lambda: rln.formats.snarkjs.read_witness(f'{{"identitySecret": "{SECRET}",}}'.encode()),
     ):
         with pytest.raises((InputError, TypeError)) as caught:
             attempt()

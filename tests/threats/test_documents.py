@@ -5,9 +5,9 @@ import json
 import pytest
 
 import rln
-from rln import snarkjs
 from rln.base import canonical_json as document
 from rln.errors import EncodingError, FieldRangeError
+from rln.formats import snarkjs
 from tests.threats.stage import P
 
 GOOD = b'["1", "2"]'

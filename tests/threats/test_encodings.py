@@ -6,9 +6,9 @@ import threading
 import pytest
 
 import rln
-from rln import snarkjs
 from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, InputError, PointError
+from rln.formats import snarkjs
 from rln.lowlevel import curve, field, groth16, hashes, identity
 from rln.lowlevel._call import lib
 from rln.lowlevel.witness import Graph, Witness

@@ -6,8 +6,8 @@ import pytest
 from py_ecc import optimized_bn128 as ecc
 
 import rln
-from rln import snarkjs
 from rln.errors import EncodingError, PointError
+from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from tests.oracle import bn254

@@ -6,8 +6,9 @@ import stat
 import pytest
 
 import rln
-from rln import keyfile, snarkjs
+from rln import keyfile
 from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError, PointError
+from rln.formats import snarkjs
 from rln.keyfile import CircuitParameters, KeyFile, Provenance
 from rln.keys import write_file
 from rln.lowlevel import entropy, groth16

@@ -6,8 +6,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 import rln
-from rln import snarkjs
 from rln.cli.app import app
+from rln.formats import snarkjs
 from rln.protocol.statement import Statement
 from tests.story import World
 

@@ -7,8 +7,8 @@ import stat
 import pytest
 
 import rln
-from rln import snarkjs, wtns
 from rln.circuit import Matrix
+from rln.formats import snarkjs, wtns
 from rln.lowlevel import groth16
 from rln.lowlevel.witness import Witness
 from tests.unit.cli.terminal import SECRET, change, run, run_json

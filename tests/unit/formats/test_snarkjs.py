@@ -3,9 +3,9 @@ import json
 import pytest
 
 import rln
-from rln import snarkjs
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, KeyFileError, PointError
+from rln.formats import snarkjs
 from tests.story import World
 
 WORLD = World()

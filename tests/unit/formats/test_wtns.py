@@ -2,9 +2,9 @@ import struct
 
 import pytest
 
-from rln import wtns
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError
+from rln.formats import wtns
 
 WIRES = b"".join(scalar.encode(value) for value in (1, 0, 7, scalar.ORDER - 1))
 FILE = wtns.write(WIRES)
