@@ -73,17 +73,36 @@ def test_blocks_are_found_with_their_places() -> None:
             blocks(wrong)
 
 
-@every_page
-def test_the_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All blocks of a page in one namespace, as a reader would type them, in an empty directory."""
+def programs(page: Path) -> list[list[Block]]:
+    """The blocks of a page that run, by the namespace that they share: in README.md each has its own."""
+    code = [block for block in blocks(page.read_text()) if block.language == "python" and block.run]
+    return [[block] for block in code] if page.name == "README.md" else [code]
+
+
+PROGRAMS = [
+    pytest.param(page, program, id=page.name if index == 0 else f"{page.name}-{program[0].line}")
+    for page in PAGES
+    for index, program in enumerate(programs(page))
+]
+
+
+@pytest.mark.parametrize(("page", "program"), PROGRAMS)
+def test_the_code_of_a_page_runs(
+    page: Path, program: list[Block], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each program in an empty namespace and an empty directory, as a reader would type it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     names: dict[str, Any] = {"__name__": "page"}
-    for block in blocks(page.read_text()):
-        if block.language == "python" and block.run:
-            source = "\n" * (block.line - 1) + block.code  # so that a traceback names the page's line
-            exec(compile(source, str(page), "exec"), names)
+    for block in program:
+        source = "\n" * (block.line - 1) + block.code  # so that a traceback names the page's line
+        exec(compile(source, str(page), "exec"), names)
+
+
+def test_every_block_of_the_readme_runs_alone() -> None:
+    assert len(programs(ROOT / "README.md")) >= 3
+    assert all(len(program) == 1 for program in programs(ROOT / "README.md"))
 
 
 @every_page
