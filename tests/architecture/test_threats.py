@@ -1,30 +1,64 @@
-"""docs/threats.md and tests/threats name the same rows."""
+"""docs/threats.md, tests/threats and the guarding code belong together."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.architecture.tree import ROOT
 
+PAGE = ROOT / "docs" / "threats.md"
+SPECIFICATION = ROOT / "docs" / "zerokit-spec.md"
+TESTS = ROOT / "tests"
+CODE = (ROOT / "rln", ROOT / "native")
 
-def test_every_row_has_its_tests_and_every_test_its_row():
-    page = (ROOT / "docs" / "threats.md").read_text()
-    rows = set(re.findall(r"^\| ([A-F]\d+) \|", page, re.M))
-    names = "\n".join(path.read_text() for path in (ROOT / "tests" / "threats").glob("test_*.py"))
-    tested = {row.upper() for row in re.findall(r"^def test_([a-f]\d+)_", names, re.M)}
-    assert rows == tested
-    assert len(rows) > 20
+ROW = re.compile(r"^\| ([A-F]\d+) \|.*$", re.MULTILINE)
+SECTION = re.compile(r"^#+ (\d+(?:\.\d+)?)[. ]", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s#]+)")
+
+LINES = {found[1]: found[0] for found in ROW.finditer(PAGE.read_text())}
 
 
-def test_every_citation_leads_somewhere():
-    page = (ROOT / "docs" / "threats.md").read_text()
-    specification = (ROOT / "docs" / "zerokit-spec.md").read_text()
-    sections = set(re.findall(r"^#+ (\d+(?:\.\d+)?)[. ]", specification, re.M))
-    rows = set(re.findall(r"^\| ([A-F]\d+) \|", page, re.M)) | set(
-        re.findall(r"^#+ (\d+(?:\.\d+)?)[. ]", page, re.M)
-    )
+def linked(row: str) -> list[Path]:
+    """The files that exist behind the links of a row."""
+    paths = [(PAGE.parent / link).resolve() for link in LINK.findall(LINES[row])]
+    return [path for path in paths if path.is_file()]
+
+
+def attacks(row: str, path: Path) -> bool:
+    """Whether a test file holds a test of the row."""
+    return re.search(rf"^(async )?def test_{row.lower()}_", path.read_text(), re.MULTILINE) is not None
+
+
+def test_every_row_has_its_tests_and_every_test_its_row() -> None:
+    names = "\n".join(path.read_text() for path in (TESTS / "threats").glob("test_*.py"))
+    tested = {row.upper() for row in re.findall(r"^(?:async )?def test_([a-f]\d+)_", names, re.MULTILINE)}
+    assert set(LINES) == tested
+    assert len(LINES) > 20
+
+
+@pytest.mark.parametrize("row", LINES)
+def test_a_row_links_its_tests(row: str) -> None:
+    tests = [path for path in linked(row) if TESTS in path.parents and path.name.startswith("test_")]
+    assert tests, "a row links at least one test file"
+    for path in tests:
+        assert attacks(row, path), f"{path.name} holds no test_{row.lower()}_"
+    holding = {path for path in (TESTS / "threats").glob("test_*.py") if attacks(row, path)}
+    assert holding <= set(tests), "a row links every file of tests/threats that tests it"
+
+
+@pytest.mark.parametrize("row", LINES)
+def test_a_row_links_the_code_that_guards_it(row: str) -> None:
+    assert [path for path in linked(row) if any(folder in path.parents for folder in CODE)]
+
+
+def test_every_citation_leads_somewhere() -> None:
+    sections = set(SECTION.findall(SPECIFICATION.read_text()))
+    rows = set(LINES) | set(SECTION.findall(PAGE.read_text()))
     lost = []
     for folder in ("rln", "native", "vectors"):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix not in {".py", ".c", ".h", ".md"}:
+            if path.suffix not in {".py", ".c", ".h", ".inc", ".md"}:
                 continue
             text = path.read_text()
             for found in re.findall(r"zerokit-spec (\d+(?:\.\d+)?)", text):
