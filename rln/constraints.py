@@ -10,8 +10,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from rln import circuit
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import ParameterError
-from rln.keyfile import CircuitParameters
 
 if TYPE_CHECKING:
     from rln.circuit import Circuit, Matrix, R1cs

@@ -13,53 +13,19 @@ Numbers are little-endian. A file is read once into memory, and what was hashed 
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 
 from rln.base import canonical_json as document
+from rln.base.arguments import check_digest
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 
 MAGIC = b"rln-key\n"
 FORMAT = 1
 
-_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _HEADER_LIMIT = 1 << 16
 _CIRCUIT = ("depth", "limit_bits", "max_out")
-
-
-@dataclass(frozen=True, slots=True)
-class CircuitParameters:
-    """Which RLN relation a key proves.
-
-    Attributes:
-        depth: levels of the membership tree, 1 .. 32.
-        limit_bits: the user message limit is at most 2^limit_bits, 1 .. 16.
-        max_out: slots of the multi-message-id relation, 1 .. 16, or None for the single one.
-    """
-
-    depth: int
-    limit_bits: int
-    max_out: int | None = None
-
-    def __post_init__(self) -> None:
-        for name, value, high in (
-            ("depth", self.depth, MAX_DEPTH),
-            ("limit_bits", self.limit_bits, MAX_LIMIT_BITS),
-            ("max_out", 1 if self.max_out is None else self.max_out, MAX_SLOTS),
-        ):
-            if type(value) is not int or not 1 <= value <= high:
-                raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
-
-    @property
-    def public_inputs(self) -> int:
-        """How many public values a proof of this relation has."""
-        return 5 if self.max_out is None else 3 + 3 * self.max_out
-
-    @property
-    def largest_limit(self) -> int:
-        """The largest user message limit, 2^limit_bits messages an epoch."""
-        return 1 << self.limit_bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +164,3 @@ class KeyFile:
 def is_key_file(data: bytes) -> bool:
     """Does the data start like a file of this module."""
     return data[: len(MAGIC)] == MAGIC
-
-
-def check_digest(value: object, name: str) -> str:
-    """`value` as a SHA-256 in 64 lower-case hexadecimal digits."""
-    if type(value) is not str or not _DIGEST.match(value):
-        raise EncodingError(f"{name}: expected 64 lower-case hexadecimal digits")
-    return value

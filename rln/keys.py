@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rln import circuit as circuits
-from rln.base.arguments import instance, plain_bytes
+from rln.base.arguments import check_digest, instance, plain_bytes
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
-from rln.keyfile import CircuitParameters, KeyFile, Provenance, check_digest, is_key_file
+from rln.keyfile import KeyFile, Provenance, is_key_file
 from rln.lowlevel import groth16
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 from rln.base import canonical_json as document
-from rln.base.arguments import whole
+from rln.base.arguments import check_digest, whole
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.keyfile import CircuitParameters, check_digest
 from rln.protocol.epoch import MAX_PERIOD, check_application, rln_identifier
 from rln.verifying_key import VerifyingKey
 

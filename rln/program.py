@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rln.base import scalar
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, ParameterError
-from rln.keyfile import CircuitParameters
 from rln.lowlevel.witness import Graph, Witness
 from rln.protocol.identity import Identity
 from rln.protocol.statement import MESSAGE_INPUTS, SECRET, input_lengths, parameters_of

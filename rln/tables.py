@@ -33,9 +33,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from rln import cache
+from rln.circuit.parameters import CircuitParameters
 from rln.constraints import own_matrix, supplied_matrix
 from rln.errors import InputError, NativeError, RlnError
-from rln.keyfile import CircuitParameters
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
 from rln.lowlevel.tables import Tables

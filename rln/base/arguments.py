@@ -6,8 +6,13 @@ that another thread could change where `bytes` belong. Field elements as such ar
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from rln.base import scalar
 from rln.errors import EncodingError, ParameterError
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def whole(value: int, name: str, low: int, high: int) -> int:
@@ -66,3 +71,14 @@ def fixed_bytes(data: bytes, length: int, name: str) -> bytes:
     if len(plain_bytes(data, name)) != length:
         raise EncodingError(f"{name}: expected {length} bytes, got {len(data)}")
     return data
+
+
+def check_digest(value: object, name: str) -> str:
+    """Return the value when it is a SHA-256 in 64 lower-case hexadecimal digits.
+
+    Raises:
+        EncodingError: anything else.
+    """
+    if type(value) is not str or not _DIGEST.match(value):
+        raise EncodingError(f"{name}: expected 64 lower-case hexadecimal digits")
+    return value

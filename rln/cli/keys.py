@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rln import cache, keys
+from rln.circuit.parameters import CircuitParameters
 from rln.cli.keyfiles import (
     OWN,
     GraphOption,
@@ -23,7 +24,6 @@ from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
 from rln.constraints import own_circuit
 from rln.errors import NativeError, ParameterError
-from rln.keyfile import CircuitParameters
 from rln.keys import ProvingKey
 from rln.verifying_key import VerifyingKey
 

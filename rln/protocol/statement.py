@@ -11,8 +11,8 @@ from typing import Final, Self
 
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import ParameterError
-from rln.keyfile import CircuitParameters
 from rln.lowlevel import entropy
 from rln.merkle.proof import MerkleProof
 from rln.protocol.identity import Identity

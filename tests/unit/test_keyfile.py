@@ -4,8 +4,9 @@ import json
 import pytest
 
 from rln.base import canonical_json as document
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InputError, ParameterError
-from rln.keyfile import FORMAT, MAGIC, CircuitParameters, KeyFile, Provenance, is_key_file
+from rln.keyfile import FORMAT, MAGIC, KeyFile, Provenance, is_key_file
 
 DIGEST = "ab" * 32
 FILE = KeyFile(CircuitParameters(20, 16), DIGEST, Provenance(), b"the key", b"the graph")
@@ -123,21 +124,6 @@ def test_huge_lengths_allocate_nothing():
         changed["sha256"] = hashlib.sha256(other).hexdigest()
         with pytest.raises(EncodingError, match="a length, that many bytes"):
             KeyFile.decode(build(changed, other))
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [(0, 16), (33, 16), (20, 0), (20, 33), (20, 16, 0), (20, 16, 17), (True, 16), (20.0, 16), ("20", 16)],
-)
-def test_parameters_have_ranges(arguments):
-    with pytest.raises(ParameterError):
-        CircuitParameters(*arguments)
-
-
-def test_parameters_say_how_many_public_values():
-    assert CircuitParameters(20, 16).public_inputs == 5
-    assert CircuitParameters(20, 16, 4).public_inputs == 15
-    assert CircuitParameters(20, 16).largest_limit == 65536
 
 
 def test_provenance_is_plain_text():

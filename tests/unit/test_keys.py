@@ -7,9 +7,10 @@ import pytest
 
 import rln
 from rln import keyfile
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError, PointError
 from rln.formats import snarkjs
-from rln.keyfile import CircuitParameters, KeyFile, Provenance
+from rln.keyfile import KeyFile, Provenance
 from rln.keys import write_file
 from rln.lowlevel import entropy, groth16
 from rln.protocol.statement import Statement

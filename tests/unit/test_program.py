@@ -5,8 +5,8 @@ from contextlib import closing
 import pytest
 
 import rln
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.keyfile import CircuitParameters
 from rln.program import Program, relation_of
 from rln.protocol.statement import Statement
 from tests.story import DEPTH, LIMIT_BITS, SLOTS

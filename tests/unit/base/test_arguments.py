@@ -73,3 +73,10 @@ def test_parts_of_the_wrong_kind_are_named() -> None:
             make()
     shown = [group, rln.MerkleTree(3), rln.EpochClock("a.example", 60), log, world.verifier()]
     assert not [repr(one) for one in shown if " object at " in repr(one)]
+
+
+@pytest.mark.parametrize("value", ["", "ab" * 31, "AB" * 32, "ab" * 32 + "\n", "gg" * 32, b"ab" * 32, None])
+def test_digests_are_64_lower_case_hexadecimal_digits(value: object) -> None:
+    assert argument.check_digest("0f" * 32, "sha256") == "0f" * 32
+    with pytest.raises(EncodingError, match="^sha256: expected 64 lower-case hexadecimal digits"):
+        argument.check_digest(value, "sha256")

@@ -2,8 +2,8 @@ import pytest
 
 import rln
 from rln.base import scalar
+from rln.circuit.parameters import CircuitParameters
 from rln.errors import FieldRangeError, ParameterError
-from rln.keyfile import CircuitParameters
 from rln.merkle.proof import MerkleProof
 from rln.protocol.statement import Statement, input_lengths
 

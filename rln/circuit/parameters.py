@@ -1,0 +1,42 @@
+"""CircuitParameters: which RLN relation a key or a witness belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.errors import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitParameters:
+    """Which RLN relation a key proves.
+
+    Attributes:
+        depth: levels of the membership tree, 1 .. 32.
+        limit_bits: the user message limit is at most 2^limit_bits, 1 .. 16.
+        max_out: slots of the multi-message-id relation, 1 .. 16, or None for the single one.
+    """
+
+    depth: int
+    limit_bits: int
+    max_out: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, high in (
+            ("depth", self.depth, MAX_DEPTH),
+            ("limit_bits", self.limit_bits, MAX_LIMIT_BITS),
+            ("max_out", 1 if self.max_out is None else self.max_out, MAX_SLOTS),
+        ):
+            if type(value) is not int or not 1 <= value <= high:
+                raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
+
+    @property
+    def public_inputs(self) -> int:
+        """How many public values a proof of this relation has."""
+        return 5 if self.max_out is None else 3 + 3 * self.max_out
+
+    @property
+    def largest_limit(self) -> int:
+        """The largest user message limit, 2^limit_bits messages an epoch."""
+        return 1 << self.limit_bits
