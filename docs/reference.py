@@ -28,8 +28,8 @@ sys.path.insert(0, str(HERE.parent))
 import rln  # noqa: E402
 
 READING_ORDER = (
-    "keys",
-    "verifying_key",
+    "keys.proving_key",
+    "keys.verifying_key",
     "circuit",
     "protocol.identity",
     "group",

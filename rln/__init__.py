@@ -33,7 +33,8 @@ from rln.errors import (
 )
 from rln.evidence import Evidence
 from rln.group import Group
-from rln.keys import ProvingKey, setup
+from rln.keys.proving_key import ProvingKey, setup
+from rln.keys.verifying_key import VerifyingKey
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
@@ -52,7 +53,6 @@ from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.source_limit import SourceLimit
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier
-from rln.verifying_key import VerifyingKey
 
 __all__ = [
     "AlreadyAMember",

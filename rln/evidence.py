@@ -16,10 +16,10 @@ from rln.base import canonical_json as document
 from rln.base import scalar
 from rln.base.arguments import instance
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
+from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.identity import IdentitySecret
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
 from rln.protocol.share import Share
-from rln.verifying_key import VerifyingKey
 
 MAX_BYTES: Final = 1 << 16
 """Bytes of the longest evidence."""

@@ -14,8 +14,8 @@ from rln.base import canonical_json as document
 from rln.base.arguments import check_digest, whole
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
+from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import MAX_PERIOD, check_application, rln_identifier
-from rln.verifying_key import VerifyingKey
 
 _SIZE_LIMIT = 1 << 14
 

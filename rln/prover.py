@@ -15,7 +15,7 @@ from typing import NoReturn, Self
 from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError
-from rln.keys import ProvingKey
+from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
 from rln.ports import Clock, MessageIdAllocator

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from rln.base import scalar
 from rln.base.arguments import plain_bytes
 from rln.errors import EncodingError, InputError, KeyFileError, ParameterError
-from rln.keys import ProvingKey
+from rln.keys.proving_key import ProvingKey
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.token import Token

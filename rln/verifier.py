@@ -24,6 +24,7 @@ from rln.errors import (
     WrongEpoch,
     WrongSignal,
 )
+from rln.keys.verifying_key import VerifyingKey
 from rln.ports import AuditTrail, Clock, NullifierLog, Observer, RootSource
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
@@ -31,7 +32,6 @@ from rln.protocol.signal import hash_signal
 from rln.recorder import Case, Outcome, Recorder
 from rln.source_limit import Source, SourceLimit, check_source
 from rln.verdict import Invalid, Verdict
-from rln.verifying_key import VerifyingKey
 from rln.watch import Watch
 
 Message = tuple[AnyProof, bytes]

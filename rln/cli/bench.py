@@ -12,9 +12,9 @@ import typer
 from rich.table import Table
 
 from rln import circuit as circuits
-from rln import keys
 from rln.base import scalar
 from rln.cli.report import AsJson, Bar, Report, run
+from rln.keys import proving_key as keys
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness

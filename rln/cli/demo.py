@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 from rln import circuit as circuits
-from rln import keys
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import REFUSED, AsJson, Bar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
+from rln.keys import proving_key as keys
 from rln.lowlevel import engine
 from rln.ports import MessageIdAllocator
 from rln.protocol.epoch import EpochClock

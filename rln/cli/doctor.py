@@ -8,10 +8,10 @@ from typing import Final
 
 from rln.cli.report import FAILED, AsJson, Report, run
 from rln.errors import RlnError
+from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import engine, threads
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.identity import Identity
-from rln.verifying_key import VerifyingKey
 
 # Source: vacp2p/zerokit, rln/tests/public.rs: a proof that snarkjs made under the depth-20 ceremony key.
 _PROOF: Final = bytes.fromhex(

@@ -9,9 +9,9 @@ import typer
 
 from rln.cli.report import naming, read_file
 from rln.errors import ParameterError
-from rln.keyfile import is_key_file
-from rln.keys import ProvingKey
-from rln.verifying_key import PACKAGED, VerifyingKey
+from rln.keys.key_file import is_key_file
+from rln.keys.proving_key import ProvingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey
 
 GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
 R1csOption = Annotated[

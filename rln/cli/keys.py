@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from rln import cache, keys
 from rln.circuit.parameters import CircuitParameters
 from rln.cli.keyfiles import (
     OWN,
@@ -22,10 +21,12 @@ from rln.cli.keyfiles import (
 )
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
-from rln.constraints import own_circuit
 from rln.errors import NativeError, ParameterError
-from rln.keys import ProvingKey
-from rln.verifying_key import VerifyingKey
+from rln.keys import proving_key as keys
+from rln.keys import table_cache as cache
+from rln.keys.constraint_matrix import own_circuit
+from rln.keys.proving_key import ProvingKey
+from rln.keys.verifying_key import VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -22,7 +22,7 @@ from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
 from rln.errors import KeyFileError, ParameterError
 from rln.formats import snarkjs, wtns
-from rln.keys import ProvingKey
+from rln.keys.proving_key import ProvingKey
 from rln.lowlevel.witness import Witness
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity

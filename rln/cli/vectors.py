@@ -28,13 +28,13 @@ from rln.errors import (
     RlnError,
     TreeFull,
 )
+from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import field, hashes
 from rln.merkle.tree import MerkleTree
 from rln.protocol.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
 from rln.protocol.identity import Identity
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
-from rln.verifying_key import VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -32,6 +32,7 @@ from rln.base.arguments import instance
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.files import write_file
+from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
 from rln.ports import AuditTrail
 from rln.protocol import proof_record as record
@@ -39,7 +40,6 @@ from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
 from rln.stores.place import check_place
 from rln.stores.refusals import check_before
-from rln.verifying_key import VerifyingKey
 
 SUFFIX: Final = ".audit"
 _MAGIC: Final = b"rln audit "

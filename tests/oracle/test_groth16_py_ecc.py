@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from py_ecc import optimized_bn128 as ecc
 
+from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.proof import RlnProof
-from rln.verifying_key import VerifyingKey
 from tests.elements import R
 from tests.story import World
 from vectors.oracle.groth16 import read_key, read_proof

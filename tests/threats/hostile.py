@@ -18,7 +18,7 @@ from pathlib import Path
 import rln
 from rln.circuit.r1cs import R1cs
 from rln.errors import InputError
-from rln.keyfile import KeyFile, Provenance
+from rln.keys.key_file import KeyFile, Provenance
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from rln.lowlevel.witness import Graph, Witness
 

@@ -13,7 +13,7 @@ from py_ecc import optimized_bn128 as ecc
 
 import rln
 from rln.errors import EncodingError, KeyFileError, ParameterError
-from rln.keyfile import KeyFile, Provenance
+from rln.keys.key_file import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
 from tests.oracle import bn254
@@ -209,7 +209,7 @@ def test_d6_what_was_hashed_is_what_is_parsed(
     path, other = tmp_path / "key", rln.setup(rln.circuit.rln(2, 2))
     key.save(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    check, reads = rln.keys.check_pin, []
+    check, reads = rln.keys.proving_key.check_pin, []
     read_bytes = Path.read_bytes
 
     def counted(self: Path) -> bytes:
@@ -221,7 +221,7 @@ def test_d6_what_was_hashed_is_what_is_parsed(
         other.save(path)
 
     monkeypatch.setattr(Path, "read_bytes", counted)
-    monkeypatch.setattr(rln.keys, "check_pin", then_replace)
+    monkeypatch.setattr(rln.keys.proving_key, "check_pin", then_replace)
     loaded = rln.ProvingKey.load(path, sha256=digest)
     assert loaded.digest == key.digest
     assert reads == [path]
@@ -245,7 +245,7 @@ def test_d6_a_file_that_was_changed_is_refused(key: rln.ProvingKey, tmp_path: Pa
                 rln.ProvingKey.load(path)
     path.write_bytes(data)
     assert rln.ProvingKey.load(path, sha256=digest).digest == key.digest
-    for name in rln.verifying_key.PACKAGED:
+    for name in rln.keys.verifying_key.PACKAGED:
         assert rln.VerifyingKey.builtin(name).public_inputs == 5
 
 

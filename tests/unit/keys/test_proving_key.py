@@ -6,15 +6,15 @@ import stat
 import pytest
 
 import rln
-from rln import keyfile
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError, PointError
 from rln.formats import snarkjs
-from rln.keyfile import KeyFile, Provenance
-from rln.keys import write_file
+from rln.keys import key_file as keyfile
+from rln.keys.key_file import KeyFile, Provenance
+from rln.keys.proving_key import write_file
+from rln.keys.verifying_key import PACKAGED
 from rln.lowlevel import entropy, groth16
 from rln.protocol.statement import Statement
-from rln.verifying_key import PACKAGED
 from tests.story import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
 
 OTHER = rln.setup(rln.circuit.rln(DEPTH, LIMIT_BITS), threads=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rln import cache
+from rln.keys import table_cache as cache
 
 DATA = bytes(range(256)) * 32
 

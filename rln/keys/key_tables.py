@@ -1,8 +1,8 @@
 r"""Tables of a proving key: multiples of its points, which make each proof several times faster.
 
 They are built once, when a key is used for the second time or when somebody asks, and kept as a file in the
-user's cache (`rln.cache`), where later processes find them. They hold nothing secret, and no proof depends on
-them: the same witness and blinding give the same bytes with and without.
+user's cache (`rln.keys.table_cache`), where later processes find them. They hold nothing secret, and no proof
+depends on them: the same witness and blinding give the same bytes with and without.
 
     7 bytes   rln-tab
     1 byte    format
@@ -16,8 +16,8 @@ them: the same witness and blinding give the same bytes with and without.
 A file whose first 128 bytes are not exactly those of its content and of the key at hand is not used: it is
 built anew. The digest is taken of the mapping that is used afterwards.
 
-Where the C matrix is known (`rln.constraints`) it goes into the tables, and a proof takes fewer transforms
-and a shorter sum.
+Where the C matrix is known (`rln.keys.constraint_matrix`) it goes into the tables, and a proof takes fewer
+transforms and a shorter sum.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
-from rln import cache
 from rln.circuit.parameters import CircuitParameters
-from rln.constraints import own_matrix, supplied_matrix
 from rln.errors import InputError, NativeError, RlnError
+from rln.keys import table_cache as cache
+from rln.keys.constraint_matrix import own_matrix, supplied_matrix
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
 from rln.lowlevel.tables import Tables

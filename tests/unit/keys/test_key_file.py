@@ -6,7 +6,7 @@ import pytest
 from rln.base import canonical_json as document
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InputError, ParameterError
-from rln.keyfile import FORMAT, MAGIC, KeyFile, Provenance, is_key_file
+from rln.keys.key_file import FORMAT, MAGIC, KeyFile, Provenance, is_key_file
 
 DIGEST = "ab" * 32
 FILE = KeyFile(CircuitParameters(20, 16), DIGEST, Provenance(), b"the key", b"the graph")

@@ -19,16 +19,16 @@ from rln.base.arguments import check_digest, instance, plain_bytes
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
 from rln.files import write_file
-from rln.keyfile import KeyFile, Provenance, is_key_file
+from rln.keys.key_file import KeyFile, Provenance, is_key_file
+from rln.keys.key_tables import KeyTables
+from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin
+from rln.keys.witness_graph import Program, relation_of
 from rln.lowlevel import groth16
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
-from rln.program import Program, relation_of
 from rln.protocol.identity import Identity
 from rln.protocol.statement import sample_statements
-from rln.tables import KeyTables
-from rln.verifying_key import PINNED, VerifyingKey, check_pin
 
 if TYPE_CHECKING:
     from rln.circuit import Circuit

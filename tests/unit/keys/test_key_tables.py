@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import rln
-from rln import tables as module
 from rln.circuit.r1cs import Matrix, R1cs
-from rln.constraints import own_circuit
 from rln.errors import NativeError, ParameterError
+from rln.keys import key_tables as module
+from rln.keys.constraint_matrix import own_circuit
+from rln.keys.key_tables import KeyTables
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
 from rln.protocol.statement import Statement
-from rln.tables import KeyTables
 from tests.story import World, small_key, small_multi_key
 
 PATIENCE = 120  # seconds

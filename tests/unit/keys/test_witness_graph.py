@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.program import Program, relation_of
+from rln.keys.witness_graph import Program, relation_of
 from rln.protocol.statement import Statement
 from tests.story import DEPTH, LIMIT_BITS, SLOTS
 
