@@ -84,7 +84,7 @@ def public_names() -> dict[str, list[str]]:
     found["rln.circuit"] = list(rln.circuit.__all__)
     for name in ALSO:
         module = importlib.import_module(name)
-        found[name] = [
+        found[name] = getattr(module, "__all__", None) or [
             key
             for key, value in vars(module).items()
             if getattr(value, "__module__", None) == name and not key.startswith("_")
@@ -210,6 +210,9 @@ def entry(line: str, first: bool) -> str:
 def constant(module: ModuleType, name: str) -> str:
     """A name that is neither class nor function: its assignment and the string below it."""
     body = ast.parse(inspect.getsource(module)).body
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
+            return constant(importlib.import_module(str(node.module)), name)
     for node, after in zip(body, [*body[1:], None], strict=True):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):

@@ -14,8 +14,8 @@ from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree, TreePlan
-from rln.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments
+from rln.registry_ports import RegistryReader
 from rln.ring import RootRing, news
 from rln.roots import WindowSize
 from rln.step import Slashing, Step

@@ -5,7 +5,7 @@ limit that nobody agreed to. A commitment is registered once at a time, since tw
 their message ids. An index is never used again, so no old path fits a new member. A slashed commitment never
 comes back, because its secret is public.
 
-The registry (`rln.ports.MemberRegistry`) is the truth, and several processes may change one. Each change
+The registry (`MemberRegistry`) is the truth, and several processes may change one. Each change
 excludes the others, catches up with them, hashes, and then writes what happened and the new root together.
 Tree and roots follow: what is here can be thrown away and built again.
 
@@ -27,15 +27,16 @@ from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.follower import Follower, Picture, Progress
+from rln.memory_registry import MemoryRegistry
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import TreePlan
 from rln.pace import RemovalPace
-from rln.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
 from rln.protocol.membership import Membership
 from rln.protocol.memberships import Memberships
-from rln.registry import MemoryRegistry, registered, slashed
+from rln.registry import registered, slashed
+from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.ring import LOOK
 from rln.roots import RootWindow, WindowSize
 from rln.step import Change, Events, Slashing, Stay, Step

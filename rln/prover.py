@@ -18,13 +18,13 @@ from rln.errors import ParameterError
 from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
-from rln.ports import Clock, MessageIdAllocator
 from rln.protocol import proof_record as record
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
+from rln.proving.ports import MessageIdAllocator
 from rln.spender import PathSource, SlotToken, Spender
 from rln.tokens import TokenQueue
 

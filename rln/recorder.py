@@ -13,13 +13,13 @@ from typing import TypeVar
 from rln.base.arguments import instance
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
 from rln.evidence import Evidence
-from rln.ports import AuditTrail, Clock, NullifierLog, Taken
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.source_limit import Source
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.ports import AuditTrail, NullifierLog, Taken
 from rln.watch import Watch
 
 Outcome = Verdict | Exception

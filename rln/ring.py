@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
-from rln.ports import MemberRegistry, RegistryReader
+from rln.registry_ports import MemberRegistry, RegistryReader
 from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.step import Slashing, Tail
 

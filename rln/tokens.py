@@ -25,8 +25,8 @@ from rln.base.arguments import whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError, RateLimitReached
 from rln.merkle.proof import MerkleProof
-from rln.ports import Clock, MessageIdAllocator
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
+from rln.proving.ports import MessageIdAllocator
 from rln.spender import SlotToken, Spender
 
 POLL: Final = 1.0

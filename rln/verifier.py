@@ -25,13 +25,13 @@ from rln.errors import (
     WrongSignal,
 )
 from rln.keys.verifying_key import VerifyingKey
-from rln.ports import AuditTrail, Clock, NullifierLog, Observer, RootSource
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
 from rln.recorder import Case, Outcome, Recorder
 from rln.source_limit import Source, SourceLimit, check_source
 from rln.verdict import Invalid, Verdict
+from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
 from rln.watch import Watch
 
 Message = tuple[AnyProof, bytes]

@@ -19,11 +19,11 @@ from rln.cli.report import REFUSED, AsJson, Bar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
 from rln.keys import proving_key as keys
 from rln.lowlevel import engine
-from rln.ports import MessageIdAllocator
 from rln.protocol.epoch import EpochClock
 from rln.protocol.identity import Identity
 from rln.protocol.proof import AnyProof
 from rln.prover import Prover
+from rln.proving.ports import MessageIdAllocator
 from rln.stores import open_log, open_message_ids
 from rln.stores.groups import close_group, open_group
 from rln.stores.memory import MemoryMessageIds

@@ -19,8 +19,8 @@ from rln.cli.table import rows
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.evidence import MAX_BYTES, Evidence
 from rln.merkle.proof import MerkleProof
-from rln.ports import RegistryReader
 from rln.protocol.membership import Membership
+from rln.registry_ports import RegistryReader
 from rln.services.board import ENDING, read_bulletin
 from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.step import Change, Stay, Step

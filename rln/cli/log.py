@@ -21,12 +21,12 @@ from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, r
 from rln.cli.table import rows, together
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.files import check_place, write_file
-from rln.ports import NullifierLog
 from rln.protocol.epoch import EpochClock
 from rln.protocol.proof import AnyProof
 from rln.services.violators import Violators
 from rln.stores import LOGS, open_log
 from rln.stores.audit import SUFFIX, AuditedEpoch
+from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
     from rln.stores.redis_state import Description

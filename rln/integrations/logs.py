@@ -21,8 +21,8 @@ from typing import Final
 
 from rln.errors import RlnError
 from rln.integrations.outcome import reason_word, verdict_word
-from rln.ports import Observer
 from rln.verdict import Invalid, RateLimitViolation, Verdict
+from rln.verifying.ports import Observer
 
 _LEVELS: Final = {
     "valid": logging.DEBUG,

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, runtime_checkable
 
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.errors import ParameterError, StoreUnavailable
@@ -132,6 +132,37 @@ class Epoch:
     def end(self) -> int:
         """The first second after the epoch, unix time."""
         return self.start + self.period
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Says which epoch it is: `rln.protocol.epoch.EpochClock`, or a fixed one in tests."""
+
+    def now(self) -> float:
+        """Return unix time in seconds."""
+
+    def current(self) -> Epoch:
+        """Return the epoch that it is now: the one to prove for."""
+
+    def acceptable(self) -> tuple[Epoch, ...]:
+        """Return the epochs that a message may come from now, oldest first."""
+
+    def find(self, external_nullifier: int) -> Epoch | None:
+        """Return the acceptable epoch with this external nullifier, or None."""
+
+    def horizon(self) -> int:
+        """Return the unix time such that epochs ending by then may be forgotten."""
+
+    @property
+    def skew(self) -> float:
+        """Seconds by which clocks may differ."""
+
+    @property
+    def retention(self) -> int:
+        """Seconds that a share must be remembered from the moment in which it was accepted."""
+
+    def opened(self, epoch: Epoch) -> float:
+        """Return the unix time from which on messages for the epoch are acceptable."""
 
 
 class HighWaterMark(Protocol):

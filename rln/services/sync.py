@@ -21,8 +21,8 @@ from rln.base.scalar import SIZE
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
 from rln.files import write_new_file
-from rln.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments
+from rln.registry_ports import RegistryReader
 from rln.step import Change, Events, Stay, Step
 
 if TYPE_CHECKING:

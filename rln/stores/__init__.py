@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rln.errors import StoreUnavailable
-from rln.ports import Clock, MemberRegistry, MessageIdAllocator, NullifierLog
-from rln.protocol.epoch import HighWaterMark
+from rln.protocol.epoch import Clock, HighWaterMark
+from rln.proving.ports import MessageIdAllocator
+from rln.registry_ports import MemberRegistry
 from rln.stores.place import state_directory
 from rln.stores.uri import StoreUri
+from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
     from rln.stores.async_log import AsyncNullifierLog
@@ -108,7 +110,7 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
     """
     where = StoreUri.parse(uri, MEMBERS)
     if where.scheme == "memory":
-        from rln.registry import MemoryRegistry
+        from rln.memory_registry import MemoryRegistry
 
         where.refuse_options()
         return MemoryRegistry(depth, limit_bits)

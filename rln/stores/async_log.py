@@ -15,9 +15,9 @@ from typing import Any, Final, Self, TypeVar
 
 from rln.base.arguments import instance
 from rln.errors import ParameterError, StoreUnavailable
-from rln.ports import Claim, NullifierLog, Taken, check_claim
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
+from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _TOGETHER: Final = 512
 """Claims from which on no more join one call: the first of them waits for the last."""

@@ -34,12 +34,12 @@ from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.files import write_file
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
-from rln.ports import AuditTrail
 from rln.protocol import proof_record as record
 from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
 from rln.stores.place import check_place
 from rln.stores.refusals import check_before
+from rln.verifying.ports import AuditTrail
 
 SUFFIX: Final = ".audit"
 _MAGIC: Final = b"rln audit "

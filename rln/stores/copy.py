@@ -14,7 +14,7 @@ from contextlib import ExitStack
 
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.follower import Progress
-from rln.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.step import Change, Head, Slashing, Step
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.follower import Picture, Progress
 from rln.group import DEFAULT_WINDOW, Group
-from rln.ports import MemberRegistry
+from rln.registry_ports import MemberRegistry
 from rln.roots import WindowSize
 from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot

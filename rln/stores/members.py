@@ -24,8 +24,8 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
 from rln.stores.member_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from rln.base.arguments import nonzero, whole
 from rln.errors import StoreUnavailable
-from rln.ports import Claim, MessageIdAllocator, NullifierLog, Taken, check_claim
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
+from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
     LATEST,
     budget_is_spent,
@@ -25,6 +25,7 @@ from rln.stores.refusals import (
     goes_with_another,
     never_reserved,
 )
+from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 
 class MemoryNullifierLog(NullifierLog):

@@ -32,8 +32,8 @@ from typing import Any, Final
 from rln.base import scalar
 from rln.base.arguments import nonzero
 from rln.errors import RateLimitReached, StoreUnavailable
-from rln.ports import MessageIdAllocator
 from rln.protocol.epoch import Epoch, clock_offset
+from rln.proving.ports import MessageIdAllocator
 from rln.stores.database import Database
 from rln.stores.guard import Guard, Look, Seal
 from rln.stores.refusals import (

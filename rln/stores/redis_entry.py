@@ -13,8 +13,7 @@ from typing import Final, NamedTuple
 
 from rln.base import scalar
 from rln.errors import InputError, StoreUnavailable
-from rln.ports import Clock
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 
 ATTEMPT: Final = 12

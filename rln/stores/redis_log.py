@@ -24,8 +24,7 @@ from typing import Final
 
 from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
-from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 from rln.stores.redis_entry import ATTEMPT, Entries, Reply, application_name, other_share, share_of
 from rln.stores.redis_primaries import Primaries
@@ -35,6 +34,7 @@ from rln.stores.redis_state import Description
 from rln.stores.redis_wire import Login
 from rln.stores.refusals import check_before
 from rln.stores.uri import StoreUri
+from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 PATIENCE: Final = 2.0
 """Seconds to wait for a connection or for replies."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.errors import StoreUnavailable
-from rln.ports import Clock
+from rln.protocol.epoch import Clock
 from rln.stores.redis_servers import SLOTS, Place
 from rln.stores.redis_state import (
     MAX_DIFFERENCE,

@@ -22,11 +22,11 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.errors import StoreUnavailable
-from rln.ports import Claim, Clock, NullifierLog, Taken, check_claim
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 from rln.stores.database import Database
 from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
+from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
 _FORM: Final = 1

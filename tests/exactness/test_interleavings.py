@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from rln.errors import StoreUnavailable
-from rln.ports import Claim, NullifierLog, Taken, check_claim
+from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal
 from rln.stores import open_log
 from rln.stores.memory import MemoryNullifierLog
+from rln.verifying.ports import check_claim
 from tests.effort import effort
 from tests.exactness.places import LOGS, WHOLE
 from tests.exactness.scenes import (

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from rln.errors import EncodingError, GroupRefused, InputError, ParameterError
+from rln.memory_registry import MemoryRegistry
 from rln.merkle.tree import MerkleTree
 from rln.mirror import Mirror
 from rln.protocol.membership import rate_commitment
-from rln.registry import MemoryRegistry
 from rln.services import sync
 from rln.services.sync import RegistrarKey, bulletin_since, check_public_key, open_bulletin
 from rln.step import Change, Event, Step

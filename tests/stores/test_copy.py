@@ -12,9 +12,9 @@ import pytest
 
 from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group import Group
+from rln.memory_registry import MemoryRegistry
 from rln.ports import MemberRegistry
 from rln.protocol.identity import Identity
-from rln.registry import MemoryRegistry
 from rln.ring import RegistryRoots
 from rln.roots import WindowSize
 from rln.step import Step

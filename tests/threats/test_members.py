@@ -22,9 +22,9 @@ from hypothesis.strategies import integers, sampled_from
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, ParameterError, Reason, StoreUnavailable
+from rln.memory_registry import MemoryRegistry
 from rln.ports import MemberRegistry, RegistryChange
 from rln.protocol.membership import rate_commitment
-from rln.registry import MemoryRegistry
 from rln.ring import RegistryRoots
 from rln.step import Change
 from rln.stores import open_members, postgres_members

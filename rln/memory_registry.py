@@ -1,0 +1,282 @@
+"""MemoryRegistry: the members, for as long as the process lasts."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rln.base import scalar
+from rln.base.arguments import whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.errors import ParameterError, StoreUnavailable
+from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.registry_ports import MemberRegistry, RegistryChange
+from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+
+
+class MemoryRegistry(MemberRegistry):
+    """A registry that lasts as long as the process.
+
+    Args:
+        depth: of the membership tree, 1 to 32.
+        limit_bits: limits are 1 to 2^limit_bits, 1 to 16.
+
+    Raises:
+        ParameterError: an argument outside its range.
+    """
+
+    def __init__(self, depth: int, limit_bits: int = 16) -> None:
+        self._depth = whole(depth, "depth", 1, MAX_DEPTH)
+        self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+        first = first_step(depth)
+        self._steps = [first]
+        self._heads = [Head(0, first.root, first.at, 0, 0, 0)]
+        self._commitments: list[int] = []
+        self._limits = array("Q")
+        self._joined = array("Q")
+        self._left = array("Q")  # 0: stands
+        self._newest: dict[int, int] = {}
+        self._earlier: dict[int, list[int]] = {}
+        self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
+        self._slashed_in: dict[int, list[int]] = {}
+        self._pending: dict[int, None] = {}
+        self._closed = False
+        self._writing = threading.Lock()
+        self._state = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"MemoryRegistry(depth {self._depth})"
+
+    @property
+    def depth(self) -> int:
+        """Levels of the membership tree."""
+        return self._depth
+
+    @property
+    def limit_bits(self) -> int:
+        """Limits are 1 to 2^limit_bits."""
+        return self._limit_bits
+
+    def head(self) -> Head:
+        """Return how the registry stands; here and below as `RegistryReader` says."""
+        with self._open():
+            return self._heads[-1]
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        """Return the steps that follow a step."""
+        found: list[Step] = []
+        with self._open():
+            events = 0
+            for step in self._steps[number + 1 : number + 1 + most]:
+                found.append(step)
+                events += len(step.events)
+                if events >= PAGE:
+                    break
+        return found
+
+    def step_at(self, at: int) -> int:
+        """Return the newest step made by then."""
+        with self._open():
+            return max(0, bisect_right(self._heads, at, key=lambda head: head.at) - 1)
+
+    def tail(self, after: int) -> Tail:
+        """Return roots and slashings that follow a step."""
+        with self._open():
+            new = self._steps[after + 1 :]
+            slashed = [who for step in new for who in self._slashed_in.get(step.number, ())]
+            return Tail(
+                tuple((step.number, step.root, step.at) for step in new),
+                tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
+            )
+
+    def stays(self, commitment: int) -> list[Stay]:
+        """Return the registrations of a commitment."""
+        scalar.check(commitment, "commitment")
+        with self._open():
+            if commitment not in self._newest:
+                return []
+            indices = [*self._earlier.get(commitment, ()), self._newest[commitment]]
+            return [self._stay(index) for index in indices]
+
+    def stay_at(self, index: int) -> Stay | None:
+        """Return the registration that got an index."""
+        with self._open():
+            return self._stay(index) if 0 <= index < len(self._commitments) else None
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        """Return how a commitment was slashed."""
+        scalar.check(commitment, "commitment")
+        with self._open():
+            return self._slashing(commitment) if commitment in self._slashed else None
+
+    def count(self) -> int:
+        """Return how many members there are."""
+        with self._open():
+            pending = sum(self._left[self._newest[commitment]] == 0 for commitment in self._pending)
+            return self._heads[-1].members - pending
+
+    @contextmanager
+    def change(self) -> Iterator[RegistryChange]:
+        """Begin an exclusive change."""
+        with self._writing:
+            with self._open():
+                pass
+            change = _MemoryChange(self)
+            try:
+                yield change
+            except BaseException:
+                change.take_back()
+                raise
+            finally:
+                change.end()
+
+    def close(self) -> None:
+        """Refuse everything from now on."""
+        self._closed = True
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._state:
+            if self._closed:
+                raise StoreUnavailable("members: used after it was closed")
+            yield
+
+    def _stay(self, index: int) -> Stay:
+        return Stay(
+            index,
+            self._commitments[index],
+            self._limits[index],
+            self._joined[index],
+            self._left[index] or None,
+        )
+
+    def _slashing(self, commitment: int) -> Slashing:
+        noted, due, step = self._slashed[commitment]
+        return Slashing(commitment, noted, due, step or None, tuple(self.stays(commitment)))
+
+
+class _MemoryChange(RegistryChange):
+    """Writes at once and remembers how to take back; from the first write on, nobody else reads."""
+
+    def __init__(self, registry: MemoryRegistry) -> None:
+        self._registry = registry
+        self._undo: list[Callable[[], object]] = []
+        self._locked = False
+
+    @property
+    def depth(self) -> int:
+        return self._registry.depth
+
+    @property
+    def limit_bits(self) -> int:
+        return self._registry.limit_bits
+
+    def head(self) -> Head:
+        return self._registry.head()
+
+    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+        return self._registry.steps_after(number, most)
+
+    def step_at(self, at: int) -> int:
+        return self._registry.step_at(at)
+
+    def tail(self, after: int) -> Tail:
+        return self._registry.tail(after)
+
+    def stays(self, commitment: int) -> list[Stay]:
+        return self._registry.stays(commitment)
+
+    def stay_at(self, index: int) -> Stay | None:
+        return self._registry.stay_at(index)
+
+    def slashing(self, commitment: int) -> Slashing | None:
+        return self._registry.slashing(commitment)
+
+    def append(self, step: Step) -> None:
+        registry, events = self._begin(), step.columns
+        leaving, before = events.leaving, len(registry._commitments)
+        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
+        head = next_head(registry._heads[-1], step, gone, registry._depth, registry._limit_bits)
+        self._undo.append(lambda: self._let_go(before))
+        for place in range(leaving, len(events)):
+            self._let_in(step.number, events, place)
+        registry._steps.append(step)
+        registry._heads.append(head)
+        self._undo += [registry._steps.pop, registry._heads.pop]
+
+    def note(self, commitment: int, noted: int, due: int) -> None:
+        registry = self._begin()
+        if commitment not in registry._newest or commitment in registry._slashed:
+            raise ParameterError("commitment: never registered, or slashed already")
+        registry._slashed[commitment] = (noted, due, 0)
+        registry._pending[commitment] = None
+        self._undo.append(lambda: (registry._slashed.pop(commitment), registry._pending.pop(commitment)))
+
+    def take_back(self) -> None:
+        """Undo all that was written, newest first."""
+        while self._undo:
+            self._undo.pop()()
+
+    def end(self) -> None:
+        """Let others read."""
+        if self._locked:
+            self._registry._state.release()
+            self._locked = False
+
+    def _begin(self) -> MemoryRegistry:
+        if not self._locked:
+            self._registry._state.acquire()
+            self._locked = True
+        return self._registry
+
+    def _take_out(self, number: int, events: Events, place: int) -> bool:
+        registry, event = self._registry, events[place]
+        known = registry._newest.get(event.commitment) == event.index
+        stands = known and registry._left[event.index] == 0
+        if event.change is Change.SLASHED:
+            if not known or event.commitment not in registry._pending:
+                raise not_there(event.number)
+            noted, due, _ = registry._slashed[event.commitment]
+            registry._slashed[event.commitment] = (noted, due, number)
+            del registry._pending[event.commitment]
+            registry._slashed_in.setdefault(number, []).append(event.commitment)
+            self._undo.append(registry._slashed_in[number].pop)
+            self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
+            self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
+        elif not stands or event.commitment in registry._slashed:
+            raise not_there(event.number)
+        if stands:
+            registry._left[event.index] = number
+            self._undo.append(lambda: registry._left.__setitem__(event.index, 0))
+        return stands
+
+    def _let_in(self, number: int, events: Events, place: int) -> None:
+        registry = self._registry
+        commitment = int.from_bytes(events.commitment(place), "little")
+        before = registry._newest.get(commitment)
+        if commitment in registry._slashed:
+            raise slashed()
+        if before is not None and registry._left[before] == 0:
+            raise registered()
+        registry._commitments.append(commitment)
+        registry._limits.append(events.limits[place])
+        registry._joined.append(number)
+        registry._left.append(0)
+        registry._newest[commitment] = events.indices[place]
+        if before is not None:
+            registry._earlier.setdefault(commitment, []).append(before)
+
+    def _let_go(self, count: int) -> None:
+        """Forget all but the first registrations."""
+        registry = self._registry
+        while len(registry._commitments) > count:
+            commitment = registry._commitments.pop()
+            for column in (registry._limits, registry._joined, registry._left):
+                column.pop()
+            if registry._earlier.get(commitment):
+                registry._newest[commitment] = registry._earlier[commitment].pop()
+            else:
+                del registry._newest[commitment]

@@ -1,0 +1,1 @@
+"""Verifying: from a message to its verdict, and what that needs from outside."""
