@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rln.group import Group
+from rln.group.group import Group
 from rln.protocol.identity import Identity
 from rln.stores.groups import close_group, open_group
 from rln.stores.sqlite_members import SqliteRegistry

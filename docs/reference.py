@@ -32,7 +32,7 @@ READING_ORDER = (
     "keys.verifying_key",
     "circuit",
     "protocol.identity",
-    "group",
+    "group.group",
     "protocol.membership",
     "protocol.epoch",
     "prover",
@@ -46,7 +46,7 @@ READING_ORDER = (
     "protocol.share",
     "protocol.proof",
     "params",
-    "roots",
+    "group.root_window",
     "merkle.tree",
     "merkle.proof",
     "protocol.hashing",
@@ -57,7 +57,7 @@ READING_ORDER = (
 """Modules as a newcomer meets them; one that is missing here comes last."""
 
 ALSO = (
-    "rln.ports", "rln.step", "rln.ring",
+    "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy", "rln.stores.memory",
     "rln.stores.audit", "rln.stores.mirror_file",
     "rln.services.sync", "rln.services.board", "rln.services.violators",

@@ -32,7 +32,9 @@ from rln.errors import (
     WrongSignal,
 )
 from rln.evidence import Evidence
-from rln.group import Group
+from rln.group.group import Group
+from rln.group.registry_roots import RegistryRoots
+from rln.group.root_window import RootHistory, RootWindow, WindowSize
 from rln.keys.proving_key import ProvingKey, setup
 from rln.keys.verifying_key import VerifyingKey
 from rln.merkle.proof import MerkleProof
@@ -48,8 +50,6 @@ from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal, join_signal
 from rln.prover import Prover
-from rln.ring import RegistryRoots
-from rln.roots import RootHistory, RootWindow, WindowSize
 from rln.source_limit import SourceLimit
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier

@@ -3,9 +3,9 @@
 Each protocol stands beside the verbs that need it; adapters live in `rln.stores`.
 """
 
+from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.protocol.epoch import Clock
 from rln.proving.ports import MessageIdAllocator
-from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.verifying.ports import AuditTrail, Claim, NullifierLog, Observer, RootSource, Taken, check_claim
 
 __all__ = [

@@ -18,12 +18,12 @@ from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file,
 from rln.cli.table import rows
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.evidence import MAX_BYTES, Evidence
+from rln.group.events import Change, Stay, Step
+from rln.group.ports import RegistryReader
 from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
-from rln.registry_ports import RegistryReader
 from rln.services.board import ENDING, read_bulletin
 from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
-from rln.step import Change, Stay, Step
 from rln.stores import open_members
 from rln.stores.copy import copy_members
 

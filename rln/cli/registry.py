@@ -14,8 +14,8 @@ import typer
 from rln.cli.output import check_output
 from rln.cli.report import Bar, UnusableFile, naming
 from rln.errors import ParameterError, StoreUnavailable
-from rln.group import Group
-from rln.registry_ports import MemberRegistry
+from rln.group.group import Group
+from rln.group.ports import MemberRegistry
 from rln.stores import MEMBERS, open_existing_members
 from rln.stores.groups import build_group
 from rln.stores.snapshot import is_snapshot, write_snapshot

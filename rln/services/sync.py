@@ -21,9 +21,9 @@ from rln.base.scalar import SIZE
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
 from rln.files import write_new_file
+from rln.group.events import Change, Events, Stay, Step
+from rln.group.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments
-from rln.registry_ports import RegistryReader
-from rln.step import Change, Events, Stay, Step
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

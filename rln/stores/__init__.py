@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rln.errors import StoreUnavailable
+from rln.group.ports import MemberRegistry
 from rln.protocol.epoch import Clock, HighWaterMark
 from rln.proving.ports import MessageIdAllocator
-from rln.registry_ports import MemberRegistry
 from rln.stores.place import state_directory
 from rln.stores.uri import StoreUri
 from rln.verifying.ports import NullifierLog
@@ -110,7 +110,7 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
     """
     where = StoreUri.parse(uri, MEMBERS)
     if where.scheme == "memory":
-        from rln.memory_registry import MemoryRegistry
+        from rln.group.memory_registry import MemoryRegistry
 
         where.refuse_options()
         return MemoryRegistry(depth, limit_bits)

@@ -13,9 +13,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
-from rln.follower import Progress
-from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.step import Change, Head, Slashing, Step
+from rln.group.events import Change, Head, Slashing, Step
+from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.group.replica import Progress
 
 
 def copy_members(

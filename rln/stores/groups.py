@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.follower import Picture, Progress
-from rln.group import DEFAULT_WINDOW, Group
-from rln.registry_ports import MemberRegistry
-from rln.roots import WindowSize
+from rln.group.group import DEFAULT_WINDOW, Group
+from rln.group.ports import MemberRegistry
+from rln.group.replica import Picture, Progress
+from rln.group.root_window import WindowSize
 from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
 from rln.stores.uri import StoreUri

@@ -12,7 +12,7 @@ from typing import Any
 
 from rln.base import scalar
 from rln.errors import IntegrityAlarm
-from rln.step import Events, Slashing, Stay
+from rln.group.events import Events, Slashing, Stay
 
 Row = tuple[Any, ...]
 """What a statement returns of one row."""

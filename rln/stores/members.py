@@ -1,7 +1,7 @@
 """Members: the statements of a member registry in SQL, once for every database.
 
     rln_registry   one row: depth and bits of limits that it belongs to
-    rln_step       number, root, time, and how the registry stands after it (see `rln.step.Head`)
+    rln_step       number, root, time, and how the registry stands after it (see `rln.group.events.Head`)
     rln_event      what happened at which index, in the order of numbers; rows are added and never changed
     rln_member     index, commitment, limit, first step, and first step without the leaf (0: it stands)
     rln_slashing   commitment, when it was noted, when it is due, and the step that did it (0: to be done)
@@ -24,9 +24,9 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed
-from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.events import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
 from rln.stores.member_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
 
 TABLES: Final = (

@@ -29,7 +29,7 @@ from typing import Final
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, StoreUnavailable
 from rln.files import write_file
-from rln.follower import Picture
+from rln.group.replica import Picture
 from rln.merkle.level import NODE_BYTES
 from rln.merkle.state import TreeState
 

@@ -15,9 +15,9 @@ from itertools import permutations
 import rln
 from rln.base.scalar import ORDER
 from rln.errors import InputError, InvalidProof, StoreUnavailable
+from rln.group.root_window import RootHistory, WindowSize
 from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.proof import AnyProof, from_public_inputs
-from rln.roots import RootHistory, WindowSize
 from tests.exactness.stub import StubKey, members
 from tests.exactness.turns import Turns, Word, merges, step
 

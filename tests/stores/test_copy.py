@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.group import Group
-from rln.memory_registry import MemoryRegistry
+from rln.group.events import Step
+from rln.group.group import Group
+from rln.group.memory_registry import MemoryRegistry
+from rln.group.registry_roots import RegistryRoots
+from rln.group.root_window import WindowSize
 from rln.ports import MemberRegistry
 from rln.protocol.identity import Identity
-from rln.ring import RegistryRoots
-from rln.roots import WindowSize
-from rln.step import Step
 from rln.stores import open_members
 from rln.stores.copy import copy_members
 from tests.stores.adapters import REGISTRIES

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.group import Group
-from rln.memory_registry import MemoryRegistry
+from rln.group.group import Group
+from rln.group.memory_registry import MemoryRegistry
+from rln.group.registry_roots import RegistryRoots
+from rln.group.root_window import WindowSize
 from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
-from rln.ring import RegistryRoots
-from rln.roots import WindowSize
 from rln.stores.sqlite_members import SqliteRegistry
 from tests.effort import effort
 from tests.exactness.crew import in_processes
@@ -359,7 +359,7 @@ def test_eight_processes_that_skip_the_look_register_one_commitment_once(
 ) -> None:
     """The uniqueness of the table itself is the last line."""
     group_on(registry)
-    monkeypatch.setattr("rln.group._refuse_known", lambda change, commitment: None)
+    monkeypatch.setattr("rln.group.group._refuse_known", lambda change, commitment: None)
 
     def work(number: int) -> int:
         group, won = group_on(registry_at(uri)), 0

@@ -10,9 +10,9 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import AlreadyAMember, FieldRangeError, ParameterError, StoreUnavailable, TreeFull
+from rln.group.events import Change, Event, Head, Slashing, Stay, Step, Tail
+from rln.group.registry_rules import first_step
 from rln.ports import MemberRegistry
-from rln.registry import first_step
-from rln.step import Change, Event, Head, Slashing, Stay, Step, Tail
 from tests.stores.adapters import REGISTRIES, registry_at
 
 DEPTH = 6
@@ -331,7 +331,7 @@ def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) 
 
 
 def test_many_events_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("rln.registry", "rln.stores.members"):
+    for module in ("rln.group.registry_rules", "rln.stores.members"):
         monkeypatch.setattr(f"{module}.PAGE", 4)
     for kind in ("memory", "sqlite"):
         registry = registry_at(REGISTRIES[kind](tmp_path))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from rln.errors import IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.group import Group
+from rln.group.group import Group
 from rln.stores import open_members, postgres_members
 from rln.stores.postgres_members import PostgresRegistry
 from tests.servers.postgres import PostgresServer, empty_database

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.follower import Picture
-from rln.group import Group
+from rln.group.events import Step
+from rln.group.group import Group
+from rln.group.replica import Picture
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
-from rln.step import Step
 from rln.stores.groups import close_group, open_group
 from rln.stores.snapshot import read_snapshot, write_snapshot
 

@@ -22,11 +22,11 @@ from hypothesis.strategies import integers, sampled_from
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, ParameterError, Reason, StoreUnavailable
-from rln.memory_registry import MemoryRegistry
+from rln.group.events import Change
+from rln.group.memory_registry import MemoryRegistry
+from rln.group.registry_roots import RegistryRoots
 from rln.ports import MemberRegistry, RegistryChange
 from rln.protocol.membership import rate_commitment
-from rln.ring import RegistryRoots
-from rln.step import Change
 from rln.stores import open_members, postgres_members
 from rln.stores.groups import close_group, open_group
 from rln.stores.postgres_members import _PostgresSession

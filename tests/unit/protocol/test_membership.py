@@ -9,7 +9,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.group import Group
+from rln.group.group import Group
 from rln.protocol.membership import Membership, rate_commitment
 
 COMMITMENT = 0x051C31DE3BFF7E52DC7B2EB34FC96813BACF38BDE92D27FE326CE5D8296322A7

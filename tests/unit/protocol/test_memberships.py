@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from rln.base import scalar
-from rln.group import Group
+from rln.group.group import Group
 from rln.protocol.membership import Membership, rate_commitment
 from rln.protocol.memberships import Memberships, rate_commitments
 

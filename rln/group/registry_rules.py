@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rln.errors import AlreadyAMember, ParameterError, TreeFull
+from rln.group.events import Change, Head, Step
 from rln.merkle.state import empty_nodes
-from rln.step import Change, Head, Step
 
 PAGE: Final = 1 << 17
 """Events after which `steps_after` gives no further step."""

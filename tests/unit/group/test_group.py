@@ -19,13 +19,13 @@ from rln.errors import (
     StoreUnavailable,
     TreeFull,
 )
-from rln.group import Group
+from rln.group.group import Group
+from rln.group.root_window import WindowSize
 from rln.lowlevel import hashes
 from rln.merkle.tree import MerkleTree
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership, rate_commitment
-from rln.roots import WindowSize
 
 
 def identity(number: int) -> Identity:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from rln.step import Head, Slashing, Stay, Step, Tail
+from rln.group.events import Head, Slashing, Stay, Step, Tail
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.step import Change, Event, Events, Slashing, Stay, Step
+from rln.group.events import Change, Event, Events, Slashing, Stay, Step
 
 EVENTS = [
     Event(5, Change.REGISTERED, 3, 77, 10),

@@ -8,8 +8,8 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
+from rln.group.root_window import RootHistory, RootWindow, WindowSize
 from rln.ports import RootSource
-from rln.roots import RootHistory, RootWindow, WindowSize
 
 
 def test_an_empty_window_is_an_error_at_construction() -> None:

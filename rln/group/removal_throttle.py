@@ -7,7 +7,7 @@ clock: a removal that it had not seen when it last looked, and sees now, was mad
 
 from __future__ import annotations
 
-from rln.step import TOLERANCE
+from rln.group.events import TOLERANCE
 
 
 class RemovalPace:

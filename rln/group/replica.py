@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
+from rln.group.events import Slashing, Step
+from rln.group.ports import RegistryReader
+from rln.group.registry_roots import RootRing, news
+from rln.group.root_window import WindowSize
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree, TreePlan
 from rln.protocol.memberships import rate_commitments
-from rln.registry_ports import RegistryReader
-from rln.ring import RootRing, news
-from rln.roots import WindowSize
-from rln.step import Slashing, Step
 
 Progress = Callable[[float], None]
 """Is told which part of the work is done, 0 to 1."""

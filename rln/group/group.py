@@ -26,20 +26,20 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.errors import NotAMember, ParameterError, TreeFull
-from rln.follower import Follower, Picture, Progress
-from rln.memory_registry import MemoryRegistry
+from rln.group.events import Change, Events, Slashing, Stay, Step
+from rln.group.memory_registry import MemoryRegistry
+from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.group.registry_roots import LOOK
+from rln.group.registry_rules import registered, slashed
+from rln.group.removal_throttle import RemovalPace
+from rln.group.replica import Follower, Picture, Progress
+from rln.group.root_window import RootWindow, WindowSize
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import TreePlan
-from rln.pace import RemovalPace
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
 from rln.protocol.membership import Membership
 from rln.protocol.memberships import Memberships
-from rln.registry import registered, slashed
-from rln.registry_ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.ring import LOOK
-from rln.roots import RootWindow, WindowSize
-from rln.step import Change, Events, Slashing, Stay, Step
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
-from rln.registry_ports import MemberRegistry, RegistryReader
-from rln.roots import RootHistory, RootWindow, WindowSize
-from rln.step import Slashing, Tail
+from rln.group.events import Slashing, Tail
+from rln.group.ports import MemberRegistry, RegistryReader
+from rln.group.root_window import RootHistory, RootWindow, WindowSize
 
 LOOK: Final = 0.1
 """Seconds after which a ring with a clock looks again what other processes have done."""

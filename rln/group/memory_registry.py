@@ -12,9 +12,9 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
-from rln.registry import PAGE, first_step, next_head, not_there, registered, slashed
-from rln.registry_ports import MemberRegistry, RegistryChange
-from rln.step import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.events import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.ports import MemberRegistry, RegistryChange
+from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
 
 
 class MemoryRegistry(MemberRegistry):

@@ -1,0 +1,1 @@
+"""Groups: the members, their tree, and the roots that proofs may be for."""
