@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from rln.atomic_files import write_new_file
 from rln.base import canonical_json as document
 from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
-from rln.files import write_new_file
 from rln.protocol.identity import Identity
 
 app = typer.Typer(no_args_is_help=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 import typer
 from rich.console import RenderableType
 
+from rln.atomic_files import check_place, write_file
 from rln.base import canonical_json as document
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
@@ -20,7 +21,6 @@ from rln.cli.registry import check_kept
 from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
 from rln.cli.table import rows, together
 from rln.errors import InputError, ParameterError, StoreUnavailable
-from rln.files import check_place, write_file
 from rln.protocol.epoch import EpochClock
 from rln.protocol.proof import AnyProof
 from rln.services.violators import Violators

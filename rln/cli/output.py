@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from rln.atomic_files import check_place, write_file
 from rln.cli.report import UnusableFile, naming
 from rln.errors import ParameterError
-from rln.files import check_place, write_file
 from rln.protocol.statement import SECRET
 
 _LOOK = 1 << 20

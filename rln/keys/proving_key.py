@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from rln import circuit as circuits
+from rln.atomic_files import write_file
 from rln.base.arguments import check_digest, instance, plain_bytes
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
-from rln.files import write_file
 from rln.keys.key_file import KeyFile, Provenance, is_key_file
 from rln.keys.key_tables import KeyTables
 from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin

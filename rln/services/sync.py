@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from rln.atomic_files import write_new_file
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.base.scalar import SIZE
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
-from rln.files import write_new_file
 from rln.group.events import Change, Events, Stay, Step
 from rln.group.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments

@@ -26,12 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from rln.atomic_files import write_file
 from rln.base import canonical_json as document
 from rln.base import scalar
 from rln.base.arguments import instance
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, InputError, StoreUnavailable
-from rln.files import write_file
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
 from rln.protocol import proof_record as record

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rln.atomic_files import write_file
 from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused
-from rln.files import write_file
 from rln.mirror import MIN_MEMBERS, Mirror
 
 

@@ -26,9 +26,9 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from rln.atomic_files import write_file
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, StoreUnavailable
-from rln.files import write_file
 from rln.group.replica import Picture
 from rln.merkle.level import NODE_BYTES
 from rln.merkle.state import TreeState

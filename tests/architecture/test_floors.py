@@ -153,9 +153,8 @@ def test_no_file_is_opened_below_the_stores() -> None:
     found = {module_name(p) for p in PYTHON if below_the_stores(p) and opens(p)}
     assert found <= {
         "rln.keys.proving_key",
-        "rln.files",
-        "rln.keys.table_cache",
         "rln.atomic_files",
+        "rln.keys.table_cache",
     }
 
 

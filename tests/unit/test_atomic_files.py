@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rln import files
-from rln.files import check_place, write_file, write_new_file
+from rln import atomic_files as files
+from rln.atomic_files import check_place, write_file, write_new_file
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
