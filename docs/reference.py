@@ -35,7 +35,7 @@ READING_ORDER = (
     "group.group",
     "protocol.membership",
     "protocol.epoch",
-    "prover",
+    "proving.prover",
     "verifier",
     "async_verifier",
     "source_limit",

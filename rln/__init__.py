@@ -49,7 +49,7 @@ from rln.protocol.proof import MultiRlnProof, RlnProof
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal, join_signal
-from rln.prover import Prover
+from rln.proving.prover import Prover
 from rln.source_limit import SourceLimit
 from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifier import Verifier

@@ -22,8 +22,8 @@ from rln.lowlevel import engine
 from rln.protocol.epoch import EpochClock
 from rln.protocol.identity import Identity
 from rln.protocol.proof import AnyProof
-from rln.prover import Prover
 from rln.proving.ports import MessageIdAllocator
+from rln.proving.prover import Prover
 from rln.stores import open_log, open_message_ids
 from rln.stores.groups import close_group, open_group
 from rln.stores.memory import MemoryMessageIds

@@ -9,7 +9,7 @@ import rln
 from rln.lowlevel import groth16
 from rln.protocol.proof import AnyProof
 from rln.protocol.signal import hash_signal
-from rln.spender import Spender
+from rln.proving.proof_builder import Spender
 from tests.story import DEPTH, LIMIT_BITS, small_key
 from tests.threats.stage import R, key_points, plus, times
 

@@ -124,7 +124,7 @@ class Service:
 
 
 class StubSpender:
-    """Makes stub proofs where `rln.spender.Spender` makes real ones."""
+    """Makes stub proofs where `rln.proving.proof_builder.Spender` makes real ones."""
 
     def __init__(self, identity: rln.Identity, root: int) -> None:
         self._identity, self._root, self._key = identity, root, StubKey()

@@ -7,8 +7,8 @@ import time
 import pytest
 
 import rln
-from rln import tokens
 from rln.errors import RateLimitReached, Reason
+from rln.proving import token_queue as tokens
 from rln.stores.memory import MemoryMessageIds
 from tests.story import PERIOD, World
 

@@ -16,7 +16,7 @@ import pytest
 import rln
 from rln.errors import EntropyError, InputError, KeyFileError, ParameterError, Reason
 from rln.lowlevel import entropy, groth16
-from rln.spender import SlotToken
+from rln.proving.proof_builder import SlotToken
 from tests.memory import found, stopped
 from tests.threats.stage import R, Stage, plus, times, word
 

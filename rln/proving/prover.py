@@ -25,8 +25,8 @@ from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
 from rln.proving.ports import MessageIdAllocator
-from rln.spender import PathSource, SlotToken, Spender
-from rln.tokens import TokenQueue
+from rln.proving.proof_builder import PathSource, SlotToken, Spender
+from rln.proving.token_queue import TokenQueue
 
 
 class Prover:

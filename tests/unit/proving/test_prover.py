@@ -8,12 +8,12 @@ from contextlib import closing
 import pytest
 
 import rln
-from rln import prover as prover_module
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
+from rln.proving import prover as prover_module
 from rln.stores.memory import MemoryMessageIds
 from tests.story import PERIOD, World, small_key, small_multi_key
 

@@ -27,7 +27,7 @@ from rln.errors import ParameterError, RateLimitReached
 from rln.merkle.proof import MerkleProof
 from rln.protocol.epoch import Clock, Epoch
 from rln.proving.ports import MessageIdAllocator
-from rln.spender import SlotToken, Spender
+from rln.proving.proof_builder import SlotToken, Spender
 
 POLL: Final = 1.0
 """Seconds after which an idle thread looks for a new epoch or path."""

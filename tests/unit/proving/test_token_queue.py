@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import rln
-from rln import spender as spender_module
-from rln import tokens as module
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
-from rln.spender import SlotToken, Spender
+from rln.proving import proof_builder as spender_module
+from rln.proving import token_queue as module
+from rln.proving.proof_builder import SlotToken, Spender
 from rln.stores.memory import MemoryMessageIds
 from tests.story import PERIOD, World, small_multi_key
 
@@ -424,7 +424,7 @@ def test_the_process_may_end_at_any_time(tmp_path):
         "from tests.story import World\n"
         "world = World(); prover = world.prover(world.join(4), tokens=4)\n"
         "atexit.register(lambda: print(world.verifier().submit(prover.prove(b'x'), b'x')))\n"
-        "import rln.tokens\n"
+        "import rln.proving.token_queue\n"
         "for _ in range(int(sys.argv[1])): prover.prove(bytes([_]))\n"
     )
     for count in ("0", "1", "2"):

@@ -5,7 +5,7 @@ import pytest
 import rln
 from rln.errors import KeyFileError, ParameterError
 from rln.lowlevel.witness import Witness
-from rln.spender import SlotToken, Spender
+from rln.proving.proof_builder import SlotToken, Spender
 from tests.story import World, small_key
 
 
