@@ -1,7 +1,6 @@
 """Rate-Limiting Nullifiers: anonymous members, a limit for each epoch, and spammers who reveal themselves."""
 
 from rln import circuit
-from rln.async_verifier import AsyncVerifier
 from rln.bulletin import Bulletin
 from rln.errors import (
     AlreadyAMember,
@@ -31,7 +30,6 @@ from rln.errors import (
     WrongEpoch,
     WrongSignal,
 )
-from rln.evidence import Evidence
 from rln.group.group import Group
 from rln.group.registry_roots import RegistryRoots
 from rln.group.root_window import RootHistory, RootWindow, WindowSize
@@ -50,9 +48,11 @@ from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal, join_signal
 from rln.proving.prover import Prover
-from rln.source_limit import SourceLimit
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
-from rln.verifier import Verifier
+from rln.verifying.async_verifier import AsyncVerifier
+from rln.verifying.evidence import Evidence
+from rln.verifying.source_limit import SourceLimit
+from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.verifier import Verifier
 
 __all__ = [
     "AlreadyAMember",

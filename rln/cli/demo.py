@@ -27,8 +27,8 @@ from rln.proving.prover import Prover
 from rln.stores import open_log, open_message_ids
 from rln.stores.groups import close_group, open_group
 from rln.stores.memory import MemoryMessageIds
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
-from rln.verifier import Verifier
+from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.verifier import Verifier
 
 _Made = TypeVar("_Made")
 

@@ -11,7 +11,7 @@ from rln.cli.identity import write_secret
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import AsJson, Report, naming, read_file, run
-from rln.evidence import MAX_BYTES, Evidence
+from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 

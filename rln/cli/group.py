@@ -17,7 +17,6 @@ from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tre
 from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
 from rln.cli.table import rows
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.evidence import MAX_BYTES, Evidence
 from rln.group.events import Change, Stay, Step
 from rln.group.ports import RegistryReader
 from rln.merkle.proof import MerkleProof
@@ -26,6 +25,7 @@ from rln.services.board import ENDING, read_bulletin
 from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.stores import open_members
 from rln.stores.copy import copy_members
+from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 

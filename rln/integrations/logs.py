@@ -21,8 +21,8 @@ from typing import Final
 
 from rln.errors import RlnError
 from rln.integrations.outcome import reason_word, verdict_word
-from rln.verdict import Invalid, RateLimitViolation, Verdict
 from rln.verifying.ports import Observer
+from rln.verifying.verdict import Invalid, RateLimitViolation, Verdict
 
 _LEVELS: Final = {
     "valid": logging.DEBUG,
@@ -40,11 +40,11 @@ class LogObserver(Observer):
     """Writes lines to a logger. Safe to use from several threads.
 
     Args:
-        logger: None is the one named `rln.verifier`.
+        logger: None is the one named `rln.verifying.verifier`.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._logger = logging.getLogger("rln.verifier") if logger is None else logger
+        self._logger = logging.getLogger("rln.verifying.verifier") if logger is None else logger
 
     def moment(self) -> float:
         """Return seconds that never go back."""

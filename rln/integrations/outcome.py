@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rln.errors import IntegrityAlarm, Overloaded, StoreUnavailable
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 _WORDS = (
     (Valid, "valid"),

@@ -15,8 +15,8 @@ import time
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from rln.integrations.outcome import reason_word, verdict_word
-from rln.verdict import Verdict
 from rln.verifying.ports import Observer
+from rln.verifying.verdict import Verdict
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 

@@ -19,12 +19,12 @@ from typing import Final
 
 from rln.base import scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
-from rln.evidence import Evidence
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
 from rln.protocol import proof_record as record
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
+from rln.verifying.evidence import Evidence
 
 _NAME_BYTES: Final = 16
 

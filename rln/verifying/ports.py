@@ -13,7 +13,7 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
-from rln.verdict import Verdict
+from rln.verifying.verdict import Verdict
 
 
 @runtime_checkable

@@ -126,7 +126,6 @@ def below_the_stores(path: Path) -> bool:
 def test_no_clock_or_socket_below_the_stores() -> None:
     allowed = {
         "rln.protocol.epoch": {"time"},
-        "rln.async_verifier": {"asyncio"},
         "rln.verifying.async_verifier": {"asyncio"},
     }
     found = {

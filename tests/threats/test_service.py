@@ -114,7 +114,9 @@ def test_a2_another_y_that_verifies_is_an_alarm_and_nothing_is_divided(
     forged = dataclasses.replace(told, y=(told.y + 1) % ORDER)
     monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *_: True)
     monkeypatch.setattr(rln.VerifyingKey, "verify_many", lambda key, proofs, threads: [None] * len(proofs))
-    monkeypatch.setattr("rln.recorder.recover_secret", lambda *_: pytest.fail("shares were divided"))
+    monkeypatch.setattr(
+        "rln.verifying.nullifier_check.recover_secret", lambda *_: pytest.fail("shares were divided")
+    )
     with pytest.raises(IntegrityAlarm, match="different y"):
         verifier.submit(forged, b"told")
     with pytest.raises(IntegrityAlarm, match="different y"):

@@ -6,9 +6,9 @@ import stat
 import pytest
 
 import rln
-from rln.evidence import Evidence
 from rln.protocol.identity import Identity
 from rln.stores.memory import MemoryMessageIds
+from rln.verifying.evidence import Evidence
 from tests.story import World
 from tests.unit.cli.terminal import SECRET, run, run_json
 

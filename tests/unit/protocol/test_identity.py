@@ -21,7 +21,7 @@ from rln.lowlevel._call import ffi
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
 from rln.protocol.share import Share
-from rln.verdict import RateLimitViolation
+from rln.verifying.verdict import RateLimitViolation
 
 SECRET = 0x07984F7C054AD7793D9F31A1E9F29EAA8D05966511E546BCED89961EB8874AB9
 EXTERNAL = 0x089804A30E02D64C0E56C50D4EC27C93884199D41627367E931E3A423EA52CB3

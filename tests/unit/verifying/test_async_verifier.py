@@ -13,7 +13,7 @@ from rln.errors import EntropyError, IntegrityAlarm, Overloaded, ParameterError,
 from rln.lowlevel import entropy
 from rln.stores.memory import MemoryNullifierLog
 from tests.story import World
-from tests.unit.test_verifier_batches import mixed_messages
+from tests.unit.verifying.test_verifier_batches import mixed_messages
 
 PATIENCE = 60  # seconds
 

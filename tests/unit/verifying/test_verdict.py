@@ -9,7 +9,7 @@ import pytest
 
 from rln.errors import Reason
 from rln.protocol.identity import Identity
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 ALL: list[Verdict] = [
     Valid(),

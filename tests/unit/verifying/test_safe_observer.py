@@ -8,7 +8,7 @@ import rln
 from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.ports import Observer
-from rln.watch import Watch
+from rln.verifying.safe_observer import Watch
 from tests.story import World
 
 

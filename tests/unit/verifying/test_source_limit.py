@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from rln.errors import ParameterError
-from rln.source_limit import SourceLimit, check_source
+from rln.verifying.source_limit import SourceLimit, check_source
 
 
 def test_a_burst_and_then_the_rate():

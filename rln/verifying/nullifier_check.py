@@ -12,15 +12,15 @@ from typing import TypeVar
 
 from rln.base.arguments import instance
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
-from rln.evidence import Evidence
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
-from rln.source_limit import Source
-from rln.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
+from rln.verifying.evidence import Evidence
 from rln.verifying.ports import AuditTrail, NullifierLog, Taken
-from rln.watch import Watch
+from rln.verifying.safe_observer import Watch
+from rln.verifying.source_limit import Source
+from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 Outcome = Verdict | Exception
 """What becomes of a message: a verdict, or the error for whoever asked."""

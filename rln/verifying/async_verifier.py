@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self
 from rln.base.arguments import instance, whole
 from rln.errors import NativeError, Overloaded, ParameterError
 from rln.protocol.proof import AnyProof
-from rln.source_limit import Source, check_source
-from rln.verdict import Verdict
-from rln.verifier import Message, Verifier, check_message
+from rln.verifying.source_limit import Source, check_source
+from rln.verifying.verdict import Verdict
+from rln.verifying.verifier import Message, Verifier, check_message
 
 if TYPE_CHECKING:  # asyncio doubles the time of `import rln`, and who uses this class has imported it
     import asyncio

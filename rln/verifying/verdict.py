@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from rln.errors import Reason
-from rln.evidence import Evidence
 from rln.protocol.identity import IdentitySecret
+from rln.verifying.evidence import Evidence
 
 
 class _NoTruth:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rln.base.arguments import instance
-from rln.verdict import Verdict
 from rln.verifying.ports import Observer
+from rln.verifying.verdict import Verdict
 
 
 class Watch:

@@ -28,11 +28,11 @@ from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
-from rln.recorder import Case, Outcome, Recorder
-from rln.source_limit import Source, SourceLimit, check_source
-from rln.verdict import Invalid, Verdict
+from rln.verifying.nullifier_check import Case, Outcome, Recorder
 from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
-from rln.watch import Watch
+from rln.verifying.safe_observer import Watch
+from rln.verifying.source_limit import Source, SourceLimit, check_source
+from rln.verifying.verdict import Invalid, Verdict
 
 Message = tuple[AnyProof, bytes]
 """A proof as it came, decoded, and the bytes that it is about."""
