@@ -1,7 +1,6 @@
 """Rate-Limiting Nullifiers: anonymous members, a limit for each epoch, and spammers who reveal themselves."""
 
 from rln import circuit
-from rln.bulletin import Bulletin
 from rln.errors import (
     AlreadyAMember,
     EncodingError,
@@ -37,7 +36,6 @@ from rln.keys.proving_key import ProvingKey, setup
 from rln.keys.verifying_key import VerifyingKey
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import MerkleTree
-from rln.mirror import Mirror
 from rln.params import Params
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.hashing import hash_to_field, poseidon_hash
@@ -48,6 +46,8 @@ from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal, join_signal
 from rln.proving.prover import Prover
+from rln.sync.bulletin import Bulletin
+from rln.sync.mirror import Mirror
 from rln.verifying.async_verifier import AsyncVerifier
 from rln.verifying.evidence import Evidence
 from rln.verifying.source_limit import SourceLimit

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from rln.bulletin import Bulletin
 from rln.merkle.tree import MerkleTree
+from rln.sync.bulletin import Bulletin
 from tests.story import DEPTH, LIMIT_BITS
 
 

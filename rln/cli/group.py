@@ -21,10 +21,10 @@ from rln.group.events import Change, Stay, Step
 from rln.group.ports import RegistryReader
 from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
-from rln.services.board import ENDING, read_bulletin
-from rln.services.sync import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.stores import open_members
 from rln.stores.copy import copy_members
+from rln.sync.bulletin_folder import ENDING, read_bulletin
+from rln.sync.signing import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)

@@ -26,10 +26,10 @@ from rln.cli.output import check_output
 from rln.cli.registry import SnapshotOption, is_uri
 from rln.cli.report import REFUSED, AsJson, Bar, Report, naming, run
 from rln.errors import EncodingError, GroupRefused, ParameterError
-from rln.mirror import MIN_MEMBERS, Mirror
-from rln.services.board import Board, read_bulletin
-from rln.services.sync import check_public_key, open_bulletin
-from rln.stores.mirror_file import load_mirror, save_mirror
+from rln.sync.bulletin_folder import Board, read_bulletin
+from rln.sync.mirror import MIN_MEMBERS, Mirror
+from rln.sync.mirror_file import load_mirror, save_mirror
+from rln.sync.signing import check_public_key, open_bulletin
 
 IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; made when it is missing.")]
 PublicKeyOption = Annotated[

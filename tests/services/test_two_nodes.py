@@ -4,12 +4,12 @@ import pytest
 
 import rln
 from rln.errors import GroupRefused, Reason
-from rln.services.board import Board
-from rln.services.sync import RegistrarKey, bulletin_since
 from rln.services.violators import Violators
 from rln.stores import open_log, open_members
 from rln.stores.audit import AuditFiles, audited_epochs
 from rln.stores.memory import MemoryMessageIds
+from rln.sync.bulletin_folder import Board
+from rln.sync.signing import RegistrarKey, bulletin_since
 from tests.story import DEPTH, LIMIT_BITS, World
 
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import rln
-from rln.services.sync import RegistrarKey
 from rln.stores.memory import MemoryMessageIds
+from rln.sync.signing import RegistrarKey
 from tests.registrar import Registrar
 from tests.servers.postgres import empty_database
 from tests.story import DEPTH, LIMIT_BITS, World

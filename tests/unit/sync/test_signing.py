@@ -11,10 +11,10 @@ from rln.errors import EncodingError, GroupRefused, InputError, ParameterError
 from rln.group.events import Change, Event, Step
 from rln.group.memory_registry import MemoryRegistry
 from rln.merkle.tree import MerkleTree
-from rln.mirror import Mirror
 from rln.protocol.membership import rate_commitment
-from rln.services import sync
-from rln.services.sync import RegistrarKey, bulletin_since, check_public_key, open_bulletin
+from rln.sync import signing as sync
+from rln.sync.mirror import Mirror
+from rln.sync.signing import RegistrarKey, bulletin_since, check_public_key, open_bulletin
 from tests.effort import effort
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS

@@ -6,8 +6,8 @@ import pytest
 
 import rln
 from rln.errors import GroupRefused, NotAMember, ParameterError
-from rln.mirror import MIN_MEMBERS, Mirror
 from rln.protocol.membership import rate_commitment
+from rln.sync.mirror import MIN_MEMBERS, Mirror
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS, World
 

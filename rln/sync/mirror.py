@@ -14,12 +14,12 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import zeros
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import Membership, rate_commitment
+from rln.sync.bulletin import Bulletin
 
 MIN_MEMBERS: Final = 32
 """Members that a group must have before a client proves in it, unless he says otherwise."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from rln.atomic_files import write_file
-from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused
-from rln.mirror import MIN_MEMBERS, Mirror
+from rln.sync.bulletin import MAX_BYTES, Bulletin
+from rln.sync.mirror import MIN_MEMBERS, Mirror
 
 
 def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | None = None) -> Mirror:

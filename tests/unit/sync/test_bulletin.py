@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rln.base.scalar import ORDER
-from rln.bulletin import _HEADER, FORMAT, MAGIC, MAX_BYTES, Bulletin
 from rln.errors import EncodingError, FieldRangeError, InputError, ParameterError
+from rln.sync.bulletin import _HEADER, FORMAT, MAGIC, MAX_BYTES, Bulletin
 
 PLAIN = Bulletin(
     depth=3,
@@ -104,7 +104,7 @@ def test_values_of_other_kinds(changes):
 
 def test_a_bulletin_has_a_largest_size(monkeypatch):
     data = PLAIN.encode()
-    monkeypatch.setattr("rln.bulletin.MAX_BYTES", len(data) - 1)
+    monkeypatch.setattr("rln.sync.bulletin.MAX_BYTES", len(data) - 1)
     with pytest.raises(ParameterError, match="expected at most"):
         PLAIN.encode()
     with pytest.raises(EncodingError, match="expected"):

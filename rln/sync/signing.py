@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from rln.atomic_files import write_new_file
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.base.scalar import SIZE
-from rln.bulletin import MAX_BYTES, Bulletin
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Stay, Step
 from rln.group.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments
+from rln.sync.bulletin import MAX_BYTES, Bulletin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from rln.bulletin import Bulletin
 from rln.errors import GroupRefused, ParameterError
-from rln.mirror import Mirror
-from rln.services.board import Board
-from rln.services.sync import RegistrarKey
+from rln.sync.bulletin import Bulletin
+from rln.sync.bulletin_folder import Board
+from rln.sync.mirror import Mirror
+from rln.sync.signing import RegistrarKey
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS
 

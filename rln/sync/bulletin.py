@@ -20,7 +20,7 @@ and both are the same for every reader: nobody tells by asking who he is. There 
 commitments or limits, since a path needs no more. There is one root to reproduce, the last, so that nothing
 is in it that its reader does not check.
 
-A registrar signs these bytes (`rln.services.sync`); a `rln.mirror.Mirror` takes them.
+A registrar signs these bytes (`rln.sync.signing`); a `rln.sync.mirror.Mirror` takes them.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ import stat
 import pytest
 
 from rln.errors import InputError, ParameterError
-from rln.mirror import Mirror
-from rln.stores.mirror_file import load_mirror, save_mirror
+from rln.sync.mirror import Mirror
+from rln.sync.mirror_file import load_mirror, save_mirror
 from tests.registrar import Registrar
 from tests.story import DEPTH, LIMIT_BITS
 

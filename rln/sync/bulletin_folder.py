@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rln.bulletin import Bulletin
 from rln.errors import EncodingError, GroupRefused, RlnError
-from rln.mirror import Mirror
-from rln.services.sync import MAX_SIGNED_BYTES, SIGNATURE_BYTES, check_public_key, open_bulletin
+from rln.sync.bulletin import Bulletin
+from rln.sync.mirror import Mirror
+from rln.sync.signing import MAX_SIGNED_BYTES, SIGNATURE_BYTES, check_public_key, open_bulletin
 
 ENDING: Final = ".bulletin"
 

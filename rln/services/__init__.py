@@ -1,1 +1,0 @@
-"""Services: what runs around a group and its messages."""
