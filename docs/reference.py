@@ -59,8 +59,8 @@ READING_ORDER = (
 ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy", "rln.stores.memory",
-    "rln.stores.audit", "rln.sync.mirror_file",
-    "rln.sync.signing", "rln.sync.bulletin_folder", "rln.services.violators",
+    "rln.audit.files", "rln.sync.mirror_file",
+    "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus",
 )  # fmt: skip
 """Modules whose public names are part of the interface and are imported from there."""

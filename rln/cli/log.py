@@ -13,6 +13,8 @@ import typer
 from rich.console import RenderableType
 
 from rln.atomic_files import check_place, write_file
+from rln.audit.files import SUFFIX, AuditedEpoch
+from rln.audit.violators import Violators
 from rln.base import canonical_json as document
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
@@ -23,9 +25,7 @@ from rln.cli.table import rows, together
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.protocol.proof import AnyProof
-from rln.services.violators import Violators
 from rln.stores import LOGS, open_log
-from rln.stores.audit import SUFFIX, AuditedEpoch
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles, audited_epochs
+from rln.audit.violators import Violators
 from rln.errors import GroupRefused, Reason
-from rln.services.violators import Violators
 from rln.stores import open_log, open_members
-from rln.stores.audit import AuditFiles, audited_epochs
 from rln.stores.memory import MemoryMessageIds
 from rln.sync.bulletin_folder import Board
 from rln.sync.signing import RegistrarKey, bulletin_since

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
 from rln.errors import IntegrityAlarm, Overloaded, Reason, RecoveryError
 from rln.ports import NullifierLog
 from rln.stores import open_log
-from rln.stores.audit import AuditFiles
 from tests.effort import effort
 from tests.threats.stage import Stage
 

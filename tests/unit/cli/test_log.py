@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
-from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from tests.servers.redis import RedisServer, empty_server
 from tests.story import PERIOD, World

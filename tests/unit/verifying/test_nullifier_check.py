@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
 from rln.errors import IntegrityAlarm, ParameterError, Reason, StoreUnavailable
 from rln.ports import AuditTrail
 from rln.stores import open_log
-from rln.stores.audit import AuditFiles
 from rln.stores.memory import MemoryNullifierLog
 from tests.story import World, small_multi_key
 

@@ -1,6 +1,6 @@
 """Audit files: which messages were accepted, and which convict somebody, for later.
 
-A directory with one file for each epoch and each verifier that has it open; `rln.stores.audit` writes whole
+A directory with one file for each epoch and each verifier that has it open; `rln.audit.files` writes whole
 batches at a time and only ever at the end. A file is
 
     "rln audit " and a JSON object on one line

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import rln
-from rln.services.violators import Violators
+from rln.audit.violators import Violators
 from rln.stores.memory import MemoryMessageIds
 from tests.story import PERIOD, World, small_multi_key
 

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 import rln
+from rln.audit.files import AuditedEpoch, AuditFiles, audited_epochs
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol import proof_record as record
-from rln.stores.audit import AuditedEpoch, AuditFiles, audited_epochs
 from tests.story import PERIOD, World, small_multi_key
 
 

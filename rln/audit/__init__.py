@@ -1,0 +1,1 @@
+"""Audit: messages kept for inspection, and the list of violators."""
