@@ -9,7 +9,7 @@ import pytest
 from rln.group.group import Group
 from rln.protocol.identity import Identity
 from rln.stores.groups import close_group, open_group
-from rln.stores.sqlite_members import SqliteRegistry
+from rln.stores.sqlite.members import SqliteRegistry
 
 DEPTH = 20
 MEMBERS = (1 << DEPTH) - 4096

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.paired import Peer, beside, repeated
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 
 MESSAGES = 50
 COMMITS = 2

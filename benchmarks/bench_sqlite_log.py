@@ -16,7 +16,7 @@ import rln
 from benchmarks.paired import Peer, beside
 from rln.base.scalar import ORDER
 from rln.protocol.share import Share
-from rln.stores.sqlite_log import SqliteNullifierLog
+from rln.stores.sqlite.log import SqliteNullifierLog
 
 ROUNDS = 15
 SINGLES = 1000

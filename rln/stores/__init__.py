@@ -50,7 +50,7 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
         where.refuse_options()
         return MemoryNullifierLog()
     if where.scheme == "sqlite":
-        from rln.stores.sqlite_log import SqliteNullifierLog
+        from rln.stores.sqlite.log import SqliteNullifierLog
 
         where.refuse_options()
         return SqliteNullifierLog(where.path, clock, new=new)
@@ -91,7 +91,7 @@ def open_mark(uri: str) -> HighWaterMark:
         from rln.stores.memory import MemoryMark
 
         return MemoryMark()
-    from rln.stores.sqlite_log import SqliteMark
+    from rln.stores.sqlite.log import SqliteMark
 
     return SqliteMark(where.path)
 
@@ -115,7 +115,7 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
         where.refuse_options()
         return MemoryRegistry(depth, limit_bits)
     if where.scheme == "sqlite":
-        from rln.stores.sqlite_members import SqliteRegistry
+        from rln.stores.sqlite.members import SqliteRegistry
 
         where.refuse_options()
         return SqliteRegistry(where.path, depth, limit_bits)
@@ -136,7 +136,7 @@ def open_existing_members(uri: str) -> MemberRegistry:
     """
     where = StoreUri.parse(uri, MEMBERS[1:])
     if where.scheme == "sqlite":
-        from rln.stores.sqlite_members import SqliteRegistry
+        from rln.stores.sqlite.members import SqliteRegistry
 
         where.refuse_options()
         return SqliteRegistry.existing(where.path)
@@ -162,7 +162,7 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"message ids: {folder}: {error.strerror}") from error
-        from rln.stores.message_ids import SqliteMessageIds
+        from rln.stores.sqlite.message_ids import SqliteMessageIds
 
         return SqliteMessageIds(folder / "message-ids.db")
     where = StoreUri.parse(uri, FILES)
@@ -171,7 +171,7 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
         from rln.stores.memory import MemoryMessageIds
 
         return MemoryMessageIds()
-    from rln.stores.message_ids import SqliteMessageIds
+    from rln.stores.sqlite.message_ids import SqliteMessageIds
 
     return SqliteMessageIds(where.path)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from rln.base import scalar
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.faults.story import Story, Told
 
 FIRST = 1_700_000_000 // 60

@@ -15,7 +15,7 @@ from rln.errors import StoreUnavailable
 from rln.ports import Claim
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
-from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
+from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from tests.faults.story import Story, Told
 
 NOW = 1_700_000_000

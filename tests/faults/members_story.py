@@ -16,7 +16,7 @@ import pytest
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, StoreUnavailable
-from rln.stores.sqlite_members import SqliteRegistry
+from rln.stores.sqlite.members import SqliteRegistry
 from tests.faults.story import Story, Told
 
 DEPTH, LIMIT_BITS, LIMIT = 5, 4, 7

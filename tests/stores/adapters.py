@@ -14,8 +14,8 @@ from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog
 from rln.protocol.epoch import EpochClock
 from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
-from rln.stores.message_ids import SqliteMessageIds
-from rln.stores.sqlite_log import SqliteNullifierLog
+from rln.stores.sqlite.log import SqliteNullifierLog
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.servers.postgres import empty_database
 from tests.servers.redis import empty_cluster, empty_server, empty_watched
 

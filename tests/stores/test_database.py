@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from rln.errors import StoreUnavailable
-from rln.stores import database
-from rln.stores.database import Database
+from rln.stores.sqlite import database
+from rln.stores.sqlite.database import Database
 from tests.child import exit_code
 
 

@@ -17,7 +17,7 @@ from rln.group.registry_roots import RegistryRoots
 from rln.group.root_window import WindowSize
 from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
-from rln.stores.sqlite_members import SqliteRegistry
+from rln.stores.sqlite.members import SqliteRegistry
 from tests.effort import effort
 from tests.exactness.crew import in_processes
 from tests.stores.adapters import REGISTRIES, registry_at

@@ -29,10 +29,10 @@ import pytest
 
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores import guard as guard_module
-from rln.stores import message_ids as module
-from rln.stores.guard import Intent
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite import message_ids as module
+from rln.stores.sqlite import rollback_guard as guard_module
+from rln.stores.sqlite.message_ids import SqliteMessageIds
+from rln.stores.sqlite.rollback_guard import Intent
 from tests.effort import effort
 
 STEPS = effort(10**5, 10**7)

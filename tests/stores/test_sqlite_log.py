@@ -12,8 +12,9 @@ import pytest
 from rln.errors import ParameterError, StoreUnavailable
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
-from rln.stores import database, open_log, open_mark
-from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
+from rln.stores import open_log, open_mark
+from rln.stores.sqlite import database
+from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from tests.stores.test_nullifier_log import epoch
 
 NOW = 1_700_000_000
@@ -69,7 +70,7 @@ def test_what_another_process_forgets_is_refused_here(path: Path, log: SqliteNul
 def test_a_purge_that_was_cut_short_is_ended_by_the_next(
     log: SqliteNullifierLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rln.stores.sqlite_log._CHUNK", 10)
+    monkeypatch.setattr("rln.stores.sqlite.log._CHUNK", 10)
     log.insert_or_get_many([(epoch(10), [Share(1, 2, n)]) for n in range(45)])
     writing, entered = log._database.writing, []
 

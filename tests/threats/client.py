@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 
 ME = 7
 IDENTIFIER = rln_identifier("example.com", 60)

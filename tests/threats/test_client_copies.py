@@ -17,8 +17,8 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.protocol import epoch as epoch_module
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores import guard as guard_module
-from rln.stores import message_ids as module
+from rln.stores.sqlite import message_ids as module
+from rln.stores.sqlite import rollback_guard as guard_module
 from tests.threats.client import ME, epoch, introduced, opened, spent
 
 

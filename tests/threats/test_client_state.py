@@ -19,9 +19,9 @@ import pytest
 
 import rln
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
-from rln.stores import guard as guard_module
 from rln.stores import open_message_ids, place
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite import rollback_guard as guard_module
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking
 from tests.effort import effort
 from tests.faults.strace import need_strace

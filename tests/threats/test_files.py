@@ -19,8 +19,9 @@ import rln
 from rln.ports import Claim, Taken
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from rln.stores import database, place
-from rln.stores.sqlite_log import SqliteMark, SqliteNullifierLog
+from rln.stores import place
+from rln.stores.sqlite import database
+from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from tests.child import exit_code, killed
 from tests.effort import RELEASE, effort
 from tests.story import PERIOD, World
@@ -348,8 +349,8 @@ def test_f7_a_purge_holds_up_no_verdict(tmp_path: Path, monkeypatch: pytest.Monk
     world = World()
     now = world.clock.current()
     following = world.clock.epoch(now.index + 1)
-    monkeypatch.setattr("rln.stores.sqlite_log._CHUNK", 10)
-    monkeypatch.setattr("rln.stores.sqlite_log._CHUNKS", 2)
+    monkeypatch.setattr("rln.stores.sqlite.log._CHUNK", 10)
+    monkeypatch.setattr("rln.stores.sqlite.log._CHUNKS", 2)
     with closing(opened(tmp_path / "log.db", world)) as log:
         insert_many(log, now, 100)
         log.forget(now.end)
@@ -368,7 +369,7 @@ def test_f7_others_are_not_held_up_by_a_purge(tmp_path: Path, monkeypatch: pytes
     world = World()
     now = world.clock.current()
     following = world.clock.epoch(now.index + 1)
-    monkeypatch.setattr("rln.stores.sqlite_log._CHUNK", 10)
+    monkeypatch.setattr("rln.stores.sqlite.log._CHUNK", 10)
     with (
         closing(opened(tmp_path / "log.db", world)) as log,
         closing(opened(tmp_path / "log.db", world)) as other,

@@ -24,8 +24,8 @@ from rln.base.arguments import whole
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
-from rln.stores.database import Database
 from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
+from rln.stores.sqlite.database import Database
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"

@@ -4,11 +4,11 @@ The file knows, for every identity and rln identifier, which ids of which absolu
 which x, and the message that went out with them. It keeps the newest epoch and the one before it; what is
 older is refused, so a clock that goes back gives nothing out again.
 
-The order of a reservation: lock, look at the guard file (`rln.stores.guard`), insert, touch the guard file,
-commit with the disk's word for it, say that it is done, return. If the guard file says that the database may
-not be the newest, nobody knows which ids of the running epoch are spent. Then the rest of the epoch is burnt:
-everything up to the end of the epoch that was asked for is refused from there on, for every identity in the
-file. That is so after a copy, and after a restart of the machine, too.
+The order of a reservation: lock, look at the guard file (`rln.stores.sqlite.rollback_guard`), insert, touch
+the guard file, commit with the disk's word for it, say that it is done, return. If the guard file says that
+the database may not be the newest, nobody knows which ids of the running epoch are spent. Then the rest of
+the epoch is burnt: everything up to the end of the epoch that was asked for is refused from there on, for
+every identity in the file. That is so after a copy, and after a restart of the machine, too.
 
 An identity that the file has never met is in the same doubt, it may have been used from another file: its
 first epoch is lost, unless `introduce` says that the identity is new.
@@ -34,8 +34,6 @@ from rln.base.arguments import nonzero
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
-from rln.stores.database import Database
-from rln.stores.guard import Guard, Look, Seal
 from rln.stores.refusals import (
     budget_is_spent,
     check_message,
@@ -44,6 +42,8 @@ from rln.stores.refusals import (
     goes_with_another,
     never_reserved,
 )
+from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.rollback_guard import Guard, Look, Seal
 
 _NAME: Final = "message ids"
 _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"

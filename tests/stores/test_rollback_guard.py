@@ -13,9 +13,9 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores import guard as module
-from rln.stores.guard import Guard, Intent, Look, Seal
-from rln.stores.message_ids import SqliteMessageIds
+from rln.stores.sqlite import rollback_guard as module
+from rln.stores.sqlite.message_ids import SqliteMessageIds
+from rln.stores.sqlite.rollback_guard import Guard, Intent, Look, Seal
 
 TOUCH = 1_700_000_000_000_000_000
 RECORDED = Seal("b007", "1:2", "1:3", TOUCH, 8, 600)

@@ -1,0 +1,1 @@
+"""SQLite: the stores that are files on this machine."""
