@@ -29,7 +29,7 @@ from rln.stores import LOGS, open_log
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
-    from rln.stores.redis_state import Description
+    from rln.stores.redis.server_info import Description
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -304,7 +304,7 @@ def _looked_at(uri: str, clock: EpochClock) -> NullifierLog:
     where = check_kept(uri, LOGS)
     if where.scheme == "sqlite":
         return _existing(uri, clock)
-    from rln.stores.redis_log import open_redis_log
+    from rln.stores.redis.log import open_redis_log
 
     return open_redis_log(where, clock, look=True)
 

@@ -54,7 +54,7 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
 
         where.refuse_options()
         return SqliteNullifierLog(where.path, clock, new=new)
-    from rln.stores.redis_log import open_redis_log
+    from rln.stores.redis.log import open_redis_log
 
     return open_redis_log(where, clock, new=new)
 

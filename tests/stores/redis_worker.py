@@ -9,9 +9,9 @@ from rln.errors import StoreUnavailable
 from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
-from rln.stores.redis_log import RedisNullifierLog
-from rln.stores.redis_servers import Place
-from rln.stores.redis_wire import Login
+from rln.stores.redis.log import RedisNullifierLog
+from rln.stores.redis.resp import Login
+from rln.stores.redis.topology import Place
 from tests.servers.redis import HOST
 
 PATIENCE = 1.0

@@ -10,7 +10,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.protocol.share import Share
-from rln.stores.redis_log import RedisNullifierLog, open_redis_log
+from rln.stores.redis.log import RedisNullifierLog, open_redis_log
 from rln.stores.uri import StoreUri
 from tests.servers.redis import RedisServer, empty_cluster, empty_server
 

@@ -11,7 +11,9 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.protocol.share import Share
-from rln.stores import open_log, redis_primaries, redis_primary
+from rln.stores import open_log
+from rln.stores.redis import primary as redis_primary
+from rln.stores.redis import routing as redis_primaries
 from tests.servers.proxy import FAULTS, MOMENT, Proxy
 from tests.servers.redis import (
     RedisServer,

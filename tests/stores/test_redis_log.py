@@ -22,10 +22,12 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
-from rln.stores import open_log, redis_log, redis_primary
-from rln.stores.redis_servers import Place, _primaries, _watched, directory
-from rln.stores.redis_state import Heard, Record, check_settings
-from rln.stores.redis_wire import Login
+from rln.stores import open_log
+from rln.stores.redis import log as redis_log
+from rln.stores.redis import primary as redis_primary
+from rln.stores.redis.resp import Login
+from rln.stores.redis.server_info import Heard, Record, check_settings
+from rln.stores.redis.topology import Place, _primaries, _watched, directory
 from rln.stores.uri import StoreUri
 from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
 from tests.stores.redis_worker import PATIENCE, rested

@@ -9,7 +9,9 @@ import pytest
 
 import rln
 from rln.errors import StoreUnavailable
-from rln.stores import open_log, redis_primaries, redis_primary
+from rln.stores import open_log
+from rln.stores.redis import primary as redis_primary
+from rln.stores.redis import routing as redis_primaries
 from tests.servers.proxy import Proxy
 from tests.servers.redis import (
     HOST,

@@ -7,13 +7,12 @@ random, and the same whenever the command is sent again after a lost reply: a va
 our own. Entries go when their time is over, and for no other reason.
 
 Replication is asynchronous: a replica that is promoted may lack entries. A worker notices by what the server
-says of itself (`rln.stores.redis_state`) and refuses, until the next epoch, what was open by then. So nothing
-is accepted twice once a worker has seen the change. While an old primary still answers, cut off, workers that
-see only that one go on with it: each such lost primary can cost, for each member and epoch, his limit once
-more. With `?min_replicas=1`, where `min-replicas-to-write` is 1 and each decision waits for a replica, a
-primary without replicas accepts nothing, and that number is 0. Where a primary has several replicas, name so
-many that fewer would be cut off with it.
-"""
+says of itself (`rln.stores.redis.server_info`) and refuses, until the next epoch, what was open by then. So
+nothing is accepted twice once a worker has seen the change. While an old primary still answers, cut off,
+workers that see only that one go on with it: each such lost primary can cost, for each member and epoch, his
+limit once more. With `?min_replicas=1`, where `min-replicas-to-write` is 1 and each decision waits for a
+replica, a primary without replicas accepts nothing, and that number is 0. Where a primary has several
+replicas, name so many that fewer would be cut off with it. """
 
 from __future__ import annotations
 
@@ -26,12 +25,12 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
-from rln.stores.redis_entry import ATTEMPT, Entries, Reply, application_name, other_share, share_of
-from rln.stores.redis_primaries import Primaries
-from rln.stores.redis_primary import Bounds, Terms
-from rln.stores.redis_servers import Directory, directory
-from rln.stores.redis_state import Description
-from rln.stores.redis_wire import Login
+from rln.stores.redis.entry import ATTEMPT, Entries, Reply, application_name, other_share, share_of
+from rln.stores.redis.primary import Bounds, Terms
+from rln.stores.redis.resp import Login
+from rln.stores.redis.routing import Primaries
+from rln.stores.redis.server_info import Description
+from rln.stores.redis.topology import Directory, directory
 from rln.stores.refusals import check_before
 from rln.stores.uri import StoreUri
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim

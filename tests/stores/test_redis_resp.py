@@ -7,7 +7,7 @@ import time
 import pytest
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from rln.stores.redis_wire import Login, Server, Session, pack
+from rln.stores.redis.resp import Login, Server, Session, pack
 from tests.servers.proxy import Proxy
 from tests.servers.redis import HOST, empty_server
 

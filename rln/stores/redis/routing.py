@@ -14,11 +14,11 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from rln.errors import StoreUnavailable
-from rln.stores.redis_entry import Ask, Reply
-from rln.stores.redis_primary import EXAMINED_EVERY, Primary, Terms, Trust, describe
-from rln.stores.redis_servers import SLOTS, Directory
-from rln.stores.redis_state import Description
-from rln.stores.redis_wire import FAULTS, Session
+from rln.stores.redis.entry import Ask, Reply
+from rln.stores.redis.primary import EXAMINED_EVERY, Primary, Terms, Trust, describe
+from rln.stores.redis.resp import FAULTS, Session
+from rln.stores.redis.server_info import Description
+from rln.stores.redis.topology import SLOTS, Directory
 from rln.stores.refusals import forgotten
 
 _ATTEMPTS: Final = 3

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from redis.exceptions import ResponseError
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.redis_wire import FAULTS, Address, Login, Server, pack
+from rln.stores.redis.resp import FAULTS, Address, Login, Server, pack
 from rln.stores.uri import StoreUri
 
 SLOTS: Final = 16384

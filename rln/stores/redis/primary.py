@@ -20,8 +20,8 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
-from rln.stores.redis_servers import SLOTS, Place
-from rln.stores.redis_state import (
+from rln.stores.redis.resp import FAULTS, Login, Server, Session, pack
+from rln.stores.redis.server_info import (
     MAX_DIFFERENCE,
     Description,
     Heard,
@@ -31,7 +31,7 @@ from rln.stores.redis_state import (
     microseconds,
     refuse_errors,
 )
-from rln.stores.redis_wire import FAULTS, Login, Server, Session, pack
+from rln.stores.redis.topology import SLOTS, Place
 
 EXAMINED_EVERY: Final = 5.0
 """Seconds between two examinations of settings, and between two questions for the primaries."""

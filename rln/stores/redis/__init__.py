@@ -1,0 +1,1 @@
+"""Redis and Valkey: the nullifier log for several machines."""
