@@ -58,7 +58,7 @@ READING_ORDER = (
 
 ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
-    "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy", "rln.stores.memory",
+    "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus",

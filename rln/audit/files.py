@@ -37,7 +37,7 @@ from rln.lowlevel import entropy
 from rln.protocol import proof_record as record
 from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
-from rln.stores.place import check_place
+from rln.stores.file_checks import check_place
 from rln.stores.refusals import check_before
 from rln.verifying.ports import AuditTrail
 

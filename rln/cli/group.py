@@ -22,7 +22,7 @@ from rln.group.ports import RegistryReader
 from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
 from rln.stores import open_members
-from rln.stores.copy import copy_members
+from rln.stores.copy_members import copy_members
 from rln.sync.bulletin_folder import ENDING, read_bulletin
 from rln.sync.signing import RegistrarKey, bulletin_since, open_bulletin, steps_between
 from rln.verifying.evidence import MAX_BYTES, Evidence

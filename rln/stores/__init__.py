@@ -17,7 +17,7 @@ from rln.errors import StoreUnavailable
 from rln.group.ports import MemberRegistry
 from rln.protocol.epoch import Clock, HighWaterMark
 from rln.proving.ports import MessageIdAllocator
-from rln.stores.place import state_directory
+from rln.stores.file_checks import state_directory
 from rln.stores.uri import StoreUri
 from rln.verifying.ports import NullifierLog
 

@@ -22,8 +22,8 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.member_rows import Row
-from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_rows import Row
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
 _PORT: Final = re.compile(r"[0-9,]*")

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from rln.stores import members
+from rln.stores import sql_registry as members
 
 QUESTIONS = {
     name: text

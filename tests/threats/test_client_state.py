@@ -19,7 +19,8 @@ import pytest
 
 import rln
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
-from rln.stores import open_message_ids, place
+from rln.stores import file_checks as place
+from rln.stores import open_message_ids
 from rln.stores.sqlite import rollback_guard as guard_module
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking

@@ -19,7 +19,7 @@ import rln
 from rln.ports import Claim, Taken
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from rln.stores import place
+from rln.stores import file_checks as place
 from rln.stores.sqlite import database
 from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from tests.child import exit_code, killed

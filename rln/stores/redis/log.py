@@ -12,7 +12,8 @@ nothing is accepted twice once a worker has seen the change. While an old primar
 workers that see only that one go on with it: each such lost primary can cost, for each member and epoch, his
 limit once more. With `?min_replicas=1`, where `min-replicas-to-write` is 1 and each decision waits for a
 replica, a primary without replicas accepts nothing, and that number is 0. Where a primary has several
-replicas, name so many that fewer would be cut off with it. """
+replicas, name so many that fewer would be cut off with it.
+"""
 
 from __future__ import annotations
 

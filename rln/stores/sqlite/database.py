@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.place import check_place, make_private
+from rln.stores.file_checks import check_place, make_private
 
 PATIENCE: Final = 10.0
 """Seconds that one waits for another process's transaction."""

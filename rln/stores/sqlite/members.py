@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
-from rln.stores.member_rows import Row
-from rln.stores.members import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_rows import Row
 from rln.stores.sqlite.database import Database
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"

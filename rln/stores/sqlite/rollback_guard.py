@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.place import make_private
+from rln.stores.file_checks import make_private
 
 PATIENCE: Final = 10.0
 """Seconds that one waits for another thread's or process's turn."""

@@ -19,7 +19,7 @@ from rln.group.root_window import WindowSize
 from rln.ports import MemberRegistry
 from rln.protocol.identity import Identity
 from rln.stores import open_members
-from rln.stores.copy import copy_members
+from rln.stores.copy_members import copy_members
 from tests.stores.adapters import REGISTRIES
 
 DEPTH, LIMIT_BITS = 6, 4

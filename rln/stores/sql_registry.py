@@ -27,7 +27,7 @@ from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Head, Slashing, Stay, Step, Tail
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
-from rln.stores.member_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
+from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
 
 TABLES: Final = (
     "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
