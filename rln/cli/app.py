@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from rln.cli import bench, demo, doctor, evidence, group, identity, keys, log, mirror, proofs, vectors
+from rln.cli.commands import (
+    bench,
+    demo,
+    doctor,
+    evidence,
+    group,
+    identity,
+    keys,
+    log,
+    mirror,
+    proofs,
+    vectors,
+)
 
 app = typer.Typer(
     name="rln",

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rln.cli import vectors
 from rln.cli.app import app
-from rln.cli.vectors import Case, VectorFile
+from rln.cli.commands import vectors
+from rln.cli.commands.vectors import Case, VectorFile
 from rln.errors import EncodingError, RlnError
 from rln.lowlevel import groth16, hashes, identity
 from rln.lowlevel.groth16 import VerifyingKeyHandle

@@ -10,7 +10,7 @@ import typer
 
 from rln.base import canonical_json as document
 from rln.cli import numbers
-from rln.cli.identity import write_secret
+from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import (
     GraphOption,
     LimitBitsOption,

@@ -11,5 +11,5 @@ def test_doctor_knows_the_answers():
 
 
 def test_doctor_says_when_the_machine_is_wrong(monkeypatch):
-    monkeypatch.setattr("rln.cli.doctor.poseidon_hash", lambda inputs: 0)
+    monkeypatch.setattr("rln.cli.commands.doctor.poseidon_hash", lambda inputs: 0)
     assert run_json("doctor", status=3)["self_test"]["poseidon"] == "FAILED"

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from rln.cli import numbers
-from rln.cli.group import (
+from rln.cli.commands.group import (
     DepthOption,
     IndexOption,
     LimitBitsOption,

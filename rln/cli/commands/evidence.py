@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rln.cli.identity import write_secret
+from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import AsJson, Report, naming, read_file, run

@@ -9,7 +9,7 @@ from tests.unit.cli.terminal import run, run_json
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in {"_DEPTH": 3, "_BATCH": 2, "_PACKED": 8, "_LEAVES": 8, "_TOKENS": 2}.items():
-        monkeypatch.setattr(f"rln.cli.bench.{name}", size)
+        monkeypatch.setattr(f"rln.cli.commands.bench.{name}", size)
 
 
 def test_bench_measures_every_tier():

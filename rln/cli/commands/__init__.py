@@ -1,0 +1,1 @@
+"""The commands of `rln`, one module each."""
