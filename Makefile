@@ -33,7 +33,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-re
 test: $(VENV)/equipped
 	$(PYTEST)
 
-ENGINE_TESTS := tests/laws tests/known tests/oracle tests/interop tests/unit/lowlevel
+ENGINE_TESTS := tests/properties tests/known_answers tests/differential tests/interop tests/unit/lowlevel
 ENGINES = $(BIN)/python -c "from rln.lowlevel import engine; print(*engine.supported()[1:])"
 
 engines: $(VENV)/equipped
@@ -47,7 +47,7 @@ cross: $(VENV)/equipped
 	$(BIN)/python tests/native/run.py --aarch64
 
 hammer: $(VENV)/equipped
-	RLN_EFFORT=release $(BIN)/python -m pytest tests/exactness -rP $(PYTEST_ARGUMENTS)
+	RLN_EFFORT=release $(BIN)/python -m pytest tests/races -rP $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/equipped
 	$(BIN)/ruff check .

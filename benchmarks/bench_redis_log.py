@@ -14,7 +14,7 @@ import rln
 from benchmarks.paired import Peer, beside
 from rln.protocol.share import Share
 from rln.stores import open_log
-from tests.servers.redis import redis_server
+from tests.support.redis_server import redis_server
 
 ROUNDS = 15
 ENTRIES = 100_000

@@ -11,7 +11,7 @@ import rln
 from benchmarks.subject import DEPTH, THREADS, Subject
 from rln.ports import NullifierLog
 from rln.stores import open_log
-from tests.servers.redis import redis_server
+from tests.support.redis_server import redis_server
 
 BATCH = 256
 ROUNDS = 7

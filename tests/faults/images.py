@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.recording import Disk, Name, Recording, Write, apply_write
-from tests.faults.story import Told
+from tests.faults.scenario import Told
 
 SECTOR, PAGE = 512, 4096
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import ROOT, lacking
-from tests.faults.story import Told
+from tests.faults.scenario import Told
 
 FAULTY = ("fdatasync,fsync", "pread64", "pwrite64", "ftruncate", "unlink", "openat")
 """System calls that every store makes and that fail in turn; which of the first two is SQLite's choice."""
@@ -63,7 +63,7 @@ class Run:
 
 
 class Nursery:
-    """Runs stories; see `tests.faults.nursery`."""
+    """Runs stories; see `tests.faults.fork_server`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -102,7 +102,7 @@ class Nursery:
 def nursery() -> Iterator[Nursery]:
     """A nursery, and its end."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "tests.faults.nursery"],
+        [sys.executable, "-W", "ignore", "-m", "tests.faults.fork_server"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

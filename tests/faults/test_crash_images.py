@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.effort import effort
 from tests.faults.images import PATTERNS, Image, images
 from tests.faults.recording import OPTIONS, Recording, files_in
-from tests.faults.stories import STORIES
-from tests.faults.story import Told
+from tests.faults.scenario import Told
+from tests.faults.scenarios import STORIES
 from tests.faults.strace import Nursery
+from tests.support.effort import effort
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.effort import RELEASE
-from tests.faults.stories import STORIES
+from tests.faults.scenarios import STORIES
 from tests.faults.strace import FAULTY, Nursery, count
+from tests.support.effort import RELEASE
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
 

@@ -4,7 +4,7 @@ import pytest
 
 import rln
 from rln.errors import RateLimitReached, Reason
-from tests.story import PERIOD, World, small_multi_key
+from tests.support.small_world import PERIOD, World, small_multi_key
 
 
 def test_from_registration_to_slashing():

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.flood import KINDS, run
-from tests.effort import RELEASE
+from tests.support.effort import RELEASE
 
 
 @pytest.mark.parametrize("own_sources", [False, True])

@@ -10,7 +10,7 @@ import pytest
 import rln
 from rln.lowlevel import hashes
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
-from tests.story import DEPTH, LIMIT_BITS, World, small_key
+from tests.support.small_world import DEPTH, LIMIT_BITS, World, small_key
 
 THREADS = 8
 PATIENCE = 120  # seconds

@@ -10,7 +10,7 @@ import rln
 from rln.errors import RateLimitReached, Reason
 from rln.proving import token_queue as tokens
 from rln.stores.memory import MemoryMessageIds
-from tests.story import PERIOD, World
+from tests.support.small_world import PERIOD, World
 
 EPOCHS, LIMIT, SENDERS = 4, 6, 3
 PATIENCE = 60  # seconds

@@ -10,7 +10,7 @@ from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds
 from rln.sync.bulletin_folder import Board
 from rln.sync.signing import RegistrarKey, bulletin_since
-from tests.story import DEPTH, LIMIT_BITS, World
+from tests.support.small_world import DEPTH, LIMIT_BITS, World
 
 
 class Node:

@@ -16,8 +16,8 @@ from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.sqlite.log import SqliteNullifierLog
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from tests.servers.postgres import empty_database
-from tests.servers.redis import empty_cluster, empty_server, empty_watched
+from tests.support.postgres_server import empty_database
+from tests.support.redis_server import empty_cluster, empty_server, empty_watched
 
 Request = pytest.FixtureRequest
 

@@ -12,7 +12,7 @@ from rln.protocol.share import Share
 from rln.stores.redis.log import RedisNullifierLog
 from rln.stores.redis.resp import Login
 from rln.stores.redis.topology import Place
-from tests.servers.redis import HOST
+from tests.support.redis_server import HOST
 
 PATIENCE = 1.0
 """Seconds; a machine that is busy with other things takes its time."""

@@ -15,7 +15,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.stores.sqlite import database
 from rln.stores.sqlite.database import Database
-from tests.child import exit_code
+from tests.support.killed_child import exit_code
 
 
 def create(connection: sqlite3.Connection) -> None:

@@ -18,9 +18,9 @@ from rln.group.root_window import WindowSize
 from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
 from rln.stores.sqlite.members import SqliteRegistry
-from tests.effort import effort
-from tests.exactness.crew import in_processes
+from tests.races.workers import in_processes
 from tests.stores.adapters import REGISTRIES, registry_at
+from tests.support.effort import effort
 
 DEPTH, LIMIT_BITS = 6, 4
 START = 1_700_000_000.0

@@ -33,7 +33,7 @@ from rln.stores.sqlite import message_ids as module
 from rln.stores.sqlite import rollback_guard as guard_module
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import Intent
-from tests.effort import effort
+from tests.support.effort import effort
 
 STEPS = effort(10**5, 10**7)
 LIFE = 5000

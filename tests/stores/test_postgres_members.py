@@ -13,8 +13,8 @@ from rln.errors import IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import Group
 from rln.stores import open_members, postgres_members
 from rln.stores.postgres_members import PostgresRegistry
-from tests.servers.postgres import PostgresServer, empty_database
-from tests.servers.redis import HOST, free_port
+from tests.support.postgres_server import PostgresServer, empty_database
+from tests.support.redis_server import HOST, free_port
 
 DEPTH, LIMIT_BITS = 6, 4
 SECRET = "correct-horse-battery"

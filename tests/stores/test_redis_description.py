@@ -12,7 +12,7 @@ from rln.protocol.epoch import EpochClock
 from rln.protocol.share import Share
 from rln.stores.redis.log import RedisNullifierLog, open_redis_log
 from rln.stores.uri import StoreUri
-from tests.servers.redis import RedisServer, empty_cluster, empty_server
+from tests.support.redis_server import RedisServer, empty_cluster, empty_server
 
 CLOCK = EpochClock("example.com", 60)
 

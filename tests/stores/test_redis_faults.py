@@ -14,14 +14,6 @@ from rln.protocol.share import Share
 from rln.stores import open_log
 from rln.stores.redis import primary as redis_primary
 from rln.stores.redis import routing as redis_primaries
-from tests.servers.proxy import FAULTS, MOMENT, Proxy
-from tests.servers.redis import (
-    RedisServer,
-    redis_cluster,
-    redis_pair,
-    redis_server,
-    until,
-)
 from tests.stores.redis_worker import (
     IMPATIENCE,
     PATIENCE,
@@ -34,6 +26,14 @@ from tests.stores.redis_worker import (
     rested,
     spend,
     worker,
+)
+from tests.support.proxy import FAULTS, MOMENT, Proxy
+from tests.support.redis_server import (
+    RedisServer,
+    redis_cluster,
+    redis_pair,
+    redis_server,
+    until,
 )
 
 

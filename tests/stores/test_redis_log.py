@@ -29,8 +29,8 @@ from rln.stores.redis.resp import Login
 from rln.stores.redis.server_info import Heard, Record, check_settings
 from rln.stores.redis.topology import Place, _primaries, _watched, directory
 from rln.stores.uri import StoreUri
-from tests.servers.redis import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
 from tests.stores.redis_worker import PATIENCE, rested
+from tests.support.redis_server import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
 
 SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
 

@@ -8,8 +8,8 @@ import pytest
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.stores.redis.resp import Login, Server, Session, pack
-from tests.servers.proxy import Proxy
-from tests.servers.redis import HOST, empty_server
+from tests.support.proxy import Proxy
+from tests.support.redis_server import HOST, empty_server
 
 
 @pytest.fixture

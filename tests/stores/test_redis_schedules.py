@@ -30,10 +30,10 @@ from rln.errors import StoreUnavailable
 from rln.ports import Claim, Taken
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from tests.effort import effort
-from tests.servers.proxy import FAULTS, Proxy
-from tests.servers.redis import RedisServer, redis_server, until
 from tests.stores.redis_worker import Switch, epochs, own_clock, worker
+from tests.support.effort import effort
+from tests.support.proxy import FAULTS, Proxy
+from tests.support.redis_server import RedisServer, redis_server, until
 
 SCHEDULES = effort(200, 5000)
 TOGETHER = 8

@@ -3,7 +3,7 @@
 import pytest
 
 import rln
-from tests.threats.stage import Stage
+from tests.threats.full_world import Stage
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import rln
 from rln.errors import EntropyError, InputError, InvalidProof, Reason
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import lib
-from tests.threats.stage import G1, R, Stage, plus, times
+from tests.threats.full_world import G1, R, Stage, plus, times
 
 COUNT = 12
 INFINITE = {"A": (0, 32), "B": (32, 64), "C": (96, 32)}

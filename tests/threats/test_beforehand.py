@@ -17,8 +17,8 @@ import rln
 from rln.errors import EntropyError, InputError, KeyFileError, ParameterError, Reason
 from rln.lowlevel import entropy, groth16
 from rln.proving.proof_builder import SlotToken
-from tests.memory import found, stopped
-from tests.threats.stage import R, Stage, plus, times, word
+from tests.support.process_memory import found, stopped
+from tests.threats.full_world import R, Stage, plus, times, word
 
 PATIENCE = 120  # seconds
 
@@ -199,7 +199,7 @@ def test_e8_provers_and_tokens_are_neither_copied_nor_serialised(
 
 MEMBER = """
 import sys, rln
-from tests.story import World
+from tests.support.small_world import World
 world = World()
 identity = rln.Identity.from_seed(b"beforehand")
 world.group.register(identity.commitment, 8)

@@ -28,10 +28,10 @@ import rln
 from rln.errors import InputError, RlnError
 from rln.protocol.statement import Statement
 from tests.conftest import lacking
-from tests.memory import found, stopped
 from tests.native import ctime
-from tests.story import World
-from tests.threats.stage import R, word
+from tests.support.process_memory import found, stopped
+from tests.support.small_world import World
+from tests.threats.full_world import R, word
 
 SECRET = rln.Identity.from_seed(b"a secret of the tests").secret().reveal()
 
@@ -245,7 +245,7 @@ def test_e8_errors_about_a_secret_do_not_repeat_it() -> None:
 
 MEMBER = """
 import gc, sys, rln
-from tests.story import World
+from tests.support.small_world import World
 world = World()
 identity = rln.Identity.from_seed(bytes([97, 98, 99]) * 7, extended="extended" in sys.argv)
 world.group.register(identity.commitment, 4)

@@ -24,9 +24,9 @@ from rln.stores import open_message_ids
 from rln.stores.sqlite import rollback_guard as guard_module
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking
-from tests.effort import effort
 from tests.faults.strace import need_strace
-from tests.story import World
+from tests.support.effort import effort
+from tests.support.small_world import World
 from tests.threats.client import ME, epoch, introduced, opened, spent
 
 PATIENCE = 60  # seconds

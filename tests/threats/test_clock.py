@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.errors import Reason, RecoveryError
 from rln.stores.memory import MemoryNullifierLog
-from tests.threats.stage import Stage
+from tests.threats.full_world import Stage
 
 PERIOD = 10
 BEGIN = 1000 * PERIOD

@@ -7,7 +7,7 @@ import pytest
 
 import rln
 from rln.lowlevel import hashes
-from tests.threats.stage import R
+from tests.threats.full_world import R
 from vectors.oracle import poseidon as oracle
 
 VECTORS = Path(__file__).resolve().parent.parent.parent / "vectors"
@@ -44,7 +44,7 @@ def test_d12_another_program_hashes_alike(arity: int) -> None:
 
 
 def test_d12_the_published_vectors_hold() -> None:
-    """Most come from circomlibjs and zerokit; tests/known walks all of them."""
+    """Most come from circomlibjs and zerokit; tests/known_answers walks all of them."""
     cases = json.loads((VECTORS / "poseidon.json").read_text())["cases"]
     hashes = [case for case in cases if case["result"] == "valid" and isinstance(case["output"], str)]
     assert len(hashes) >= 8

@@ -4,7 +4,7 @@ import pytest
 
 import rln
 from rln.errors import ParameterError, Reason
-from tests.threats.stage import Stage
+from tests.threats.full_world import Stage
 
 
 @pytest.mark.parametrize("empty", [(), [], set(), frozenset(), {}])

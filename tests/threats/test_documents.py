@@ -8,7 +8,7 @@ import rln
 from rln.base import canonical_json as document
 from rln.errors import EncodingError, FieldRangeError
 from rln.formats import snarkjs
-from tests.threats.stage import P
+from tests.threats.full_world import P
 
 GOOD = b'["1", "2"]'
 NO_JSON_NUMBERS = [

@@ -12,7 +12,7 @@ from rln.formats import snarkjs
 from rln.lowlevel import curve, field, groth16, hashes, identity
 from rln.lowlevel._call import lib
 from rln.lowlevel.witness import Graph, Witness
-from tests.threats.stage import G1, INFINITY_1, NAMES, P, R, patched, verify_in_c, word, words
+from tests.threats.full_world import G1, INFINITY_1, NAMES, P, R, patched, verify_in_c, word, words
 
 WIRE = ("root", "external_nullifier", "x", "y", "nullifier")  # after 128 bytes of proof
 

@@ -1,4 +1,4 @@
-"""Exactly once, whoever races and whoever dies: rows F1 and F2. Campaigns of both are in tests/exactness."""
+"""Exactly once, whoever races and whoever dies: rows F1 and F2. Campaigns of both are in tests/races."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 import rln
 from rln.ports import Claim, NullifierLog, Taken
 from rln.stores import open_log
-from tests.child import killed
-from tests.exactness.crew import in_processes
-from tests.exactness.hammer import stub_hammer
-from tests.exactness.places import LOGS, SHARED
-from tests.exactness.stub import StubKey, members
-from tests.exactness.traffic import End
+from tests.races.hammer import stub_hammer
+from tests.races.log_uris import LOGS, SHARED
+from tests.races.stub_proofs import StubKey, members
+from tests.races.traffic import End
+from tests.races.workers import in_processes
+from tests.support.killed_child import killed
 
 CLOCK = rln.EpochClock("exactness.example", 3600, past_gap=1)
 

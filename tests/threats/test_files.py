@@ -22,9 +22,9 @@ from rln.protocol.share import Share
 from rln.stores import file_checks as place
 from rln.stores.sqlite import database
 from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
-from tests.child import exit_code, killed
-from tests.effort import RELEASE, effort
-from tests.story import PERIOD, World
+from tests.support.effort import RELEASE, effort
+from tests.support.killed_child import exit_code, killed
+from tests.support.small_world import PERIOD, World
 
 DAY = 24 * 3600
 BYTES_A_ROW = 160

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import rln
-from tests.story import DEPTH, LIMIT_BITS, small_key
+from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
 from tests.threats import hostile
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -16,8 +16,8 @@ from rln.errors import EncodingError, KeyFileError, ParameterError
 from rln.keys.key_file import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
-from tests.oracle import bn254
-from tests.threats.stage import (
+from tests.differential import bn254
+from tests.threats.full_world import (
     G1,
     INFINITY_1,
     INFINITY_2,

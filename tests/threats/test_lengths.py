@@ -11,7 +11,7 @@ from rln.errors import EncodingError, InputError
 from rln.lowlevel import curve, groth16, identity
 from rln.lowlevel._call import ffi, lib
 from rln.lowlevel.witness import Graph, Witness
-from tests.threats.stage import G1, verify_in_c, word, words
+from tests.threats.full_world import G1, verify_in_c, word, words
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -30,12 +30,12 @@ from rln.protocol.membership import rate_commitment
 from rln.stores import open_members, postgres_members
 from rln.stores.groups import close_group, open_group
 from rln.stores.postgres_members import _PostgresSession
-from tests.child import killed
-from tests.effort import effort
-from tests.servers.postgres import PostgresServer
 from tests.stores.adapters import REGISTRIES
-from tests.story import DEPTH, LIMIT_BITS, World
-from tests.threats.stage import Stage
+from tests.support.effort import effort
+from tests.support.killed_child import killed
+from tests.support.postgres_server import PostgresServer
+from tests.support.small_world import DEPTH, LIMIT_BITS, World
+from tests.threats.full_world import Stage
 from tests.unit.cli.terminal import run
 
 

@@ -10,8 +10,8 @@ from rln.errors import EncodingError, PointError
 from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.groth16 import ProvingKeyHandle
-from tests.oracle import bn254
-from tests.threats.stage import (
+from tests.differential import bn254
+from tests.threats.full_world import (
     G1,
     INFINITY_1,
     P,

@@ -12,7 +12,7 @@ from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
 from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
-from tests.threats.stage import Stage
+from tests.threats.full_world import Stage
 from tests.unit.circuit import evaluator
 from tests.unit.circuit.test_relation import bits_can_be_chosen
 

@@ -13,7 +13,7 @@ from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
-from tests.threats.stage import R, Stage, key_points, negated, plus, times
+from tests.threats.full_world import R, Stage, key_points, negated, plus, times
 
 SOURCES: dict[str, Callable[[int], bytes]] = {
     "all zero": bytes,

@@ -12,16 +12,6 @@ from rln.errors import StoreUnavailable
 from rln.stores import open_log
 from rln.stores.redis import primary as redis_primary
 from rln.stores.redis import routing as redis_primaries
-from tests.servers.proxy import Proxy
-from tests.servers.redis import (
-    HOST,
-    RedisServer,
-    empty_cluster,
-    empty_server,
-    redis_server,
-    redis_watched,
-    until,
-)
 from tests.stores.redis_worker import (
     Script,
     Switch,
@@ -32,7 +22,17 @@ from tests.stores.redis_worker import (
     spend,
     worker,
 )
-from tests.story import World
+from tests.support.proxy import Proxy
+from tests.support.redis_server import (
+    HOST,
+    RedisServer,
+    empty_cluster,
+    empty_server,
+    redis_server,
+    redis_watched,
+    until,
+)
+from tests.support.small_world import World
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from rln.base.scalar import ORDER
 from rln.errors import IntegrityAlarm, Overloaded, Reason, RecoveryError
 from rln.ports import NullifierLog
 from rln.stores import open_log
-from tests.effort import effort
-from tests.threats.stage import Stage
+from tests.support.effort import effort
+from tests.threats.full_world import Stage
 
 PATIENCE = 120  # seconds
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import rln
 from rln.protocol.epoch import rln_identifier
-from tests.joined import taken_apart
+from tests.support.joined_signal import taken_apart
 
 parts = st.lists(st.binary(max_size=12), max_size=5)
 domains = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=8)

@@ -3,8 +3,8 @@
 import pytest
 
 import rln
-from tests.memory import found, stopped
-from tests.threats.stage import R, word
+from tests.support.process_memory import found, stopped
+from tests.threats.full_world import R, word
 
 
 def toxic() -> list[int]:

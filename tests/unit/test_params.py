@@ -6,7 +6,7 @@ import pytest
 
 import rln
 from rln.errors import EncodingError, ParameterError
-from tests.story import PERIOD, World, small_key, small_multi_key
+from tests.support.small_world import PERIOD, World, small_key, small_multi_key
 
 PARAMS = rln.Params.of(small_key(), "story.example", PERIOD, window_count=16)
 

@@ -11,7 +11,7 @@ import rln
 from rln.audit.files import AuditedEpoch, AuditFiles, audited_epochs
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol import proof_record as record
-from tests.story import PERIOD, World, small_multi_key
+from tests.support.small_world import PERIOD, World, small_multi_key
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.audit.violators import Violators
 from rln.stores.memory import MemoryMessageIds
-from tests.story import PERIOD, World, small_multi_key
+from tests.support.small_world import PERIOD, World, small_multi_key
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from rln.base import arguments as argument
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
-from tests.story import World
+from tests.support.small_world import World
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", None, 0, 11, -1, 1 << 5000])

@@ -9,7 +9,7 @@ import rln
 from rln.cli.app import app
 from rln.formats import snarkjs
 from rln.protocol.statement import Statement
-from tests.story import World
+from tests.support.small_world import World
 
 SECRET = 123456789123456789123456789
 

@@ -10,8 +10,8 @@ import pytest
 import rln
 from rln.stores.memory import MemoryMessageIds
 from rln.stores.snapshot import read_snapshot
-from tests.servers.postgres import empty_database
-from tests.story import DEPTH, LIMIT_BITS, World
+from tests.support.postgres_server import empty_database
+from tests.support.small_world import DEPTH, LIMIT_BITS, World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 MANY = 35

@@ -6,7 +6,7 @@ import rln
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, KeyFileError, PointError
 from rln.formats import snarkjs
-from tests.story import World
+from tests.support.small_world import World
 
 WORLD = World()
 PROOF = WORLD.prover(WORLD.join()).prove(b"hi")

@@ -8,7 +8,7 @@ import pytest
 import rln
 from rln.errors import IntegrityAlarm, Overloaded, Reason, StoreUnavailable
 from rln.integrations.logs import LogObserver
-from tests.story import World
+from tests.support.small_world import World
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, object]]]:

@@ -12,7 +12,7 @@ import pytest
 import rln
 from rln.errors import IntegrityAlarm, Overloaded, Reason, StoreUnavailable
 from tests.conftest import lacking
-from tests.story import World
+from tests.support.small_world import World
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -7,7 +7,7 @@ from rln.circuit.parameters import CircuitParameters
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.errors import EncodingError, ParameterError
 from rln.keys.constraint_matrix import own_circuit, own_matrix, supplied_matrix
-from tests.story import DEPTH, LIMIT_BITS, SLOTS, small_key, small_multi_key
+from tests.support.small_world import DEPTH, LIMIT_BITS, SLOTS, small_key, small_multi_key
 
 
 def rows(matrix: Matrix) -> list[dict[int, int]]:

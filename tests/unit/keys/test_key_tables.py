@@ -20,7 +20,7 @@ from rln.keys.key_tables import KeyTables
 from rln.lowlevel import engine, groth16
 from rln.lowlevel import tables as lowlevel
 from rln.protocol.statement import Statement
-from tests.story import World, small_key, small_multi_key
+from tests.support.small_world import World, small_key, small_multi_key
 
 PATIENCE = 120  # seconds
 ROOT = Path(__file__).resolve().parents[2]

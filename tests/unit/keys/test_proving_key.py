@@ -15,7 +15,7 @@ from rln.keys.proving_key import write_file
 from rln.keys.verifying_key import PACKAGED
 from rln.lowlevel import entropy, groth16
 from rln.protocol.statement import Statement
-from tests.story import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
+from tests.support.small_world import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
 
 OTHER = rln.setup(rln.circuit.rln(DEPTH, LIMIT_BITS), threads=1)
 

@@ -9,7 +9,7 @@ from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 from rln.keys.witness_graph import Program, relation_of
 from rln.protocol.statement import Statement
-from tests.story import DEPTH, LIMIT_BITS, SLOTS
+from tests.support.small_world import DEPTH, LIMIT_BITS, SLOTS
 
 SINGLE = CircuitParameters(DEPTH, LIMIT_BITS)
 MULTI = CircuitParameters(DEPTH, LIMIT_BITS, SLOTS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory import found
+from tests.support.process_memory import found
 
 ROOT = Path(__file__).resolve().parents[3]
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617

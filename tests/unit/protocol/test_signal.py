@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.protocol import signal
-from tests.joined import taken_apart
+from tests.support.joined_signal import taken_apart
 
 calls = st.tuples(
     st.text(st.characters(min_codepoint=1, max_codepoint=127), min_size=1, max_size=4),

@@ -6,7 +6,7 @@ import rln
 from rln.errors import KeyFileError, ParameterError
 from rln.lowlevel.witness import Witness
 from rln.proving.proof_builder import SlotToken, Spender
-from tests.story import World, small_key
+from tests.support.small_world import World, small_key
 
 
 @pytest.fixture

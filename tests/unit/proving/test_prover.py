@@ -15,7 +15,7 @@ from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
 from rln.proving import prover as prover_module
 from rln.stores.memory import MemoryMessageIds
-from tests.story import PERIOD, World, small_key, small_multi_key
+from tests.support.small_world import PERIOD, World, small_key, small_multi_key
 
 
 class CountingIds(MemoryMessageIds):

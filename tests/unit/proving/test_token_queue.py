@@ -20,7 +20,7 @@ from rln.proving import proof_builder as spender_module
 from rln.proving import token_queue as module
 from rln.proving.proof_builder import SlotToken, Spender
 from rln.stores.memory import MemoryMessageIds
-from tests.story import PERIOD, World, small_multi_key
+from tests.support.small_world import PERIOD, World, small_multi_key
 
 PATIENCE = 60  # seconds
 ROOT = Path(__file__).resolve().parents[2]
@@ -421,7 +421,7 @@ def test_the_process_may_end_at_any_time(tmp_path):
     """The thread is in C most of the time; what is not used is wiped; who proves at the end still can."""
     code = (
         "import atexit, sys, rln\n"
-        "from tests.story import World\n"
+        "from tests.support.small_world import World\n"
         "world = World(); prover = world.prover(world.join(4), tokens=4)\n"
         "atexit.register(lambda: print(world.verifier().submit(prover.prove(b'x'), b'x')))\n"
         "import rln.proving.token_queue\n"

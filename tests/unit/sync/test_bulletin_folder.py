@@ -10,8 +10,8 @@ from rln.sync.bulletin import Bulletin
 from rln.sync.bulletin_folder import Board
 from rln.sync.mirror import Mirror
 from rln.sync.signing import RegistrarKey
-from tests.registrar import Registrar
-from tests.story import DEPTH, LIMIT_BITS
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import rln
 from rln.errors import GroupRefused, NotAMember, ParameterError
 from rln.protocol.membership import rate_commitment
 from rln.sync.mirror import MIN_MEMBERS, Mirror
-from tests.registrar import Registrar
-from tests.story import DEPTH, LIMIT_BITS, World
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS, World
 
 
 def state(mirror):

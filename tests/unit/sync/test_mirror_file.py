@@ -7,8 +7,8 @@ import pytest
 from rln.errors import InputError, ParameterError
 from rln.sync.mirror import Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
-from tests.registrar import Registrar
-from tests.story import DEPTH, LIMIT_BITS
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from rln.protocol.membership import rate_commitment
 from rln.sync import signing as sync
 from rln.sync.mirror import Mirror
 from rln.sync.signing import RegistrarKey, bulletin_since, check_public_key, open_bulletin
-from tests.effort import effort
-from tests.registrar import Registrar
-from tests.story import DEPTH, LIMIT_BITS
+from tests.support.effort import effort
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import rln
 from rln.errors import EntropyError, IntegrityAlarm, Overloaded, ParameterError, Reason, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.stores.memory import MemoryNullifierLog
-from tests.story import World
+from tests.support.small_world import World
 from tests.unit.verifying.test_verifier_batches import mixed_messages
 
 PATIENCE = 60  # seconds

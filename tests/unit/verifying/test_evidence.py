@@ -8,7 +8,7 @@ import pytest
 import rln
 from rln.base.scalar import ORDER
 from rln.errors import EncodingError, InputError, InvalidProof, ParameterError, RecoveryError
-from tests.story import World, small_multi_key
+from tests.support.small_world import World, small_multi_key
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from rln.errors import IntegrityAlarm, ParameterError, Reason, StoreUnavailable
 from rln.ports import AuditTrail
 from rln.stores import open_log
 from rln.stores.memory import MemoryNullifierLog
-from tests.story import World, small_multi_key
+from tests.support.small_world import World, small_multi_key
 
 
 class ListTrail(AuditTrail):

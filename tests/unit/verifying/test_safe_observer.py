@@ -9,7 +9,7 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.ports import Observer
 from rln.verifying.safe_observer import Watch
-from tests.story import World
+from tests.support.small_world import World
 
 
 class Listener(Observer):

@@ -19,7 +19,7 @@ from rln.errors import (
 )
 from rln.lowlevel import curve, groth16
 from rln.stores.memory import MemoryNullifierLog
-from tests.story import PERIOD, CountingLog, World, small_multi_key
+from tests.support.small_world import PERIOD, CountingLog, World, small_multi_key
 from tests.unit.lowlevel.toy import negated
 
 

@@ -13,8 +13,8 @@ from rln.base import scalar
 from rln.errors import Reason
 from rln.lowlevel import curve, entropy, groth16
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
-from tests.effort import effort
-from tests.story import CountingLog, World, small_multi_key
+from tests.support.effort import effort
+from tests.support.small_world import CountingLog, World, small_multi_key
 from tests.unit.lowlevel.toy import negated
 
 

@@ -9,7 +9,7 @@ import rln
 from rln.protocol.identity import Identity
 from rln.stores.memory import MemoryMessageIds
 from rln.verifying.evidence import Evidence
-from tests.story import World
+from tests.support.small_world import World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 

@@ -11,9 +11,9 @@ import pytest
 import rln
 from rln.stores.memory import MemoryMessageIds
 from rln.sync.signing import RegistrarKey
-from tests.registrar import Registrar
-from tests.servers.postgres import empty_database
-from tests.story import DEPTH, LIMIT_BITS, World
+from tests.support.postgres_server import empty_database
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS, World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 SIZE = ("--depth", 6, "--limit-bits", LIMIT_BITS)

@@ -3,7 +3,7 @@
 import pytest
 
 import rln
-from tests.story import DEPTH, LIMIT_BITS, small_key
+from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
 from tests.unit.cli.terminal import run, run_json
 
 

@@ -12,8 +12,8 @@ import rln
 from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
-from tests.servers.redis import RedisServer, empty_server
-from tests.story import PERIOD, World
+from tests.support.redis_server import RedisServer, empty_server
+from tests.support.small_world import PERIOD, World
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 CLOCK = ("--application", "story.example", "--period", 60)

@@ -1,0 +1,110 @@
+"""The story of a client's message ids.
+
+introduce         the identity is new
+reserve E n x     n ids of epoch E for x
+keep E x          the message that goes out with them
+reopen            close and open again
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from rln.base import scalar
+from rln.errors import StoreUnavailable
+from rln.protocol.epoch import Epoch, rln_identifier
+from rln.stores.sqlite.message_ids import SqliteMessageIds
+from tests.faults.scenario import Story, Told
+
+FIRST = 1_700_000_000 // 60
+COMMITMENT, LIMIT = 1234567, 100
+
+
+def epoch(number: int) -> Epoch:
+    return Epoch.of(FIRST + number, 60, rln_identifier("example.com", 60))
+
+
+def message(x: int) -> bytes:
+    return f"message {x} ".encode() * 40
+
+
+class IdsStory(Story):
+    plan = (
+        "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13", "reopen",
+        "reserve 0 1 14", "reserve 1 1 21", "keep 1 21", "reserve 1 1 22",
+    )  # fmt: skip
+    later = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
+
+    def open(self, directory: Path) -> None:
+        self._directory = directory
+        self._ids = SqliteMessageIds(directory / "ids.db")
+        self._reserved: dict[str, range] = {}
+
+    def do(self, step: str) -> None:
+        verb, *words = step.split()
+        if verb == "introduce":
+            self._ids.introduce(COMMITMENT)
+        elif verb == "reserve":
+            number, count, x = map(int, words)
+            ids = self._ids.reserve(COMMITMENT, epoch(number), LIMIT, count, x)
+            assert len(ids) == count
+            self._reserved[f"{number} {x}"] = ids
+        elif verb == "keep":
+            number, x = map(int, words)
+            if f"{number} {x}" not in self._reserved:
+                raise StoreUnavailable("the reservation was refused before")
+            self._ids.keep(COMMITMENT, epoch(number), self._reserved[f"{number} {x}"], x, message(x))
+        else:
+            reserved = self._reserved
+            self.close()
+            self.open(self._directory)
+            self._reserved = reserved
+
+    def close(self) -> None:
+        self._ids.close()
+
+    def check(self, directory: Path, told: Told) -> None:
+        path = directory / "ids.db"
+        ids = SqliteMessageIds(path)
+        try:
+            rows = self._rows(path, told)
+            for step in told.done + told.unsure:
+                verb, *words = step.split()
+                if verb == "keep" and int(words[0]) >= self._oldest(told):
+                    number, x = map(int, words)
+                    found = ids.recall(COMMITMENT, epoch(number), x)
+                    assert found == message(x) or (found is None and step in told.unsure), f"{step}: lost"
+            # Either the rest of an epoch is burnt, or the next id is one that nobody was given.
+            for number in {FIRST, *(index for index, _, _ in rows)}:
+                with suppress(StoreUnavailable):
+                    given = ids.reserve(COMMITMENT, epoch(number - FIRST), LIMIT, 1, 99)
+                    assert all(given.start >= stop for index, stop, _ in rows if index == number)
+            with suppress(StoreUnavailable):
+                ids.introduce(COMMITMENT)
+                ids.reserve(COMMITMENT, epoch(20), LIMIT, 1, 98)
+            assert ids.reserve(COMMITMENT, epoch(21), LIMIT, 1, 97) == range(1)
+        finally:
+            ids.close()
+
+    def _oldest(self, told: Told) -> int:
+        """The oldest epoch that is remembered for sure: the one before the newest."""
+        steps = [step.split() for step in told.done + told.unsure]
+        return max((int(words[1]) for words in steps if words[0] == "reserve"), default=1) - 1
+
+    def _rows(self, path: Path, told: Told) -> list[tuple[int, int, int]]:
+        """Epoch, stop and x of what the file says was reserved: all that was promised, in ranges apart."""
+        with closing(sqlite3.connect(path)) as connection:
+            found = connection.execute("SELECT epoch, first, stop, x FROM reservations ORDER BY 1, 2")
+            listed = [(int.from_bytes(e, "big"), i, stop, scalar.decode(x)) for e, i, stop, x in found]
+        before = (0, 0)
+        for number, first, stop, _ in listed:
+            assert first == (before[1] if before[0] == number else 0), "reservations overlap, or have a gap"
+            before = number, stop
+        rows = [(number, stop, x) for number, _, stop, x in listed]
+        there = {f"reserve {number - FIRST} {stop - first} {x}" for number, first, stop, x in listed}
+        done = {s for s in told.done if s.startswith("reserve") and int(s.split()[1]) >= self._oldest(told)}
+        assert done <= there, f"promised and lost: {done - there}"
+        assert there <= {*told.done, *told.unsure}, f"nobody asked for {there - {*told.done, *told.unsure}}"
+        return rows

@@ -1,0 +1,359 @@
+"""Scenes: what two or three workers do at once, and a model of what may become of it.
+
+The model is a dict and a set: it serves messages one at a time. What the verifiers answer in any interleaving
+must be what the model answers in one of the serial orders.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import permutations
+
+import rln
+from rln.base.scalar import ORDER
+from rln.errors import InputError, InvalidProof, StoreUnavailable
+from rln.group.root_window import RootHistory, WindowSize
+from rln.ports import Claim, NullifierLog, Taken
+from rln.protocol.proof import AnyProof, from_public_inputs
+from tests.races.scheduler import Turns, Word, merges, step
+from tests.races.stub_proofs import StubKey, members
+
+ROOT = 17
+LIMIT = 4
+SLOTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message.
+
+    Attributes:
+        signal: what it says.
+        ids: that it spends.
+        member: whose it is.
+        salt: tells proofs of one statement apart.
+        forged: "" for a true proof, "same" for a false one of true values, "other" for a share off the line.
+    """
+
+    signal: bytes
+    ids: tuple[int, ...] = (0,)
+    member: int = 0
+    salt: int = 0
+    forged: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are submitted at once."""
+
+    sends: tuple[Send, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The log is told that the epoch is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slash:
+    """All roots of before are retired."""
+
+
+Operation = Send | Batch | Forget | Slash
+Programs = tuple[tuple[Operation, ...], ...]
+Outcome = tuple[tuple[str, ...], ...]
+"""For each program a word for each message: valid, duplicate, violation 0 (of member 0), a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Programs that run at once, after what was submitted before."""
+
+    programs: Programs
+    before: tuple[Send, ...] = ()
+
+    @property
+    def slots(self) -> int | None:
+        """Of the relation: None for one id."""
+        sends = [one for program in (*self.programs, self.before) for one in sent(program)]
+        return None if all(len(one.ids) == 1 for one in sends) else SLOTS
+
+
+# ---- the model --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Model:
+    """One verifier without haste.
+
+    Attributes:
+        stays: shares are inserted one by one in this order of ids, up to the first that is taken, and stay;
+            empty: all of a message's shares or none.
+    """
+
+    stays: tuple[int, ...]
+    log: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    forgotten: bool = False
+    retired: bool = False
+
+    def serve(self, one: Operation) -> str:
+        if isinstance(one, Forget):
+            self.forgotten = True
+            return ""
+        if isinstance(one, Slash):
+            self.retired = True
+            return ""
+        assert isinstance(one, Send)
+        if self.retired:
+            return "unknown root"
+        if self.forgotten:
+            return "unavailable"
+        keys = [(one.member, message_id) for message_id in one.ids]
+        known = [self.log.get(key) for key in keys]
+        if one.forged != "other" and all(signal == one.signal for signal in known):
+            return "duplicate"
+        if one.forged:
+            return "bad proof"
+        taken = [signal for signal in known if signal is not None]
+        for message_id in one.ids if not taken else [i for i in self.stays if i in one.ids]:
+            if (one.member, message_id) in self.log:
+                break
+            self.log[one.member, message_id] = one.signal
+        if not taken:
+            return "valid"
+        return f"violation {one.member}" if any(signal != one.signal for signal in taken) else "duplicate"
+
+
+@cache
+def serial_outcomes(scene: Scene, whole: bool = False, partly: bool = False) -> frozenset[Outcome]:
+    """What may become of a scene: the model's outcomes in all orders of single operations.
+
+    Args:
+        scene: the programs.
+        whole: nothing comes between the messages of a batch.
+        partly: what was new of a refused message may stay in the log, as the contract allows.
+    """
+    outcomes = set()
+    for order in merges([len(program if whole else _flat(program)) for program in scene.programs]):
+        for stays in (*permutations(range(SLOTS)), ()) if partly else ((),):
+            model = _Model(stays)
+            for one in scene.before:
+                model.serve(one)
+            left = [iter(program if whole else _flat(program)) for program in scene.programs]
+            ends: list[list[str]] = [[] for _ in scene.programs]
+            for number in order:
+                ends[number] += filter(None, map(model.serve, _flat([next(left[number])])))
+            outcomes.add(tuple(map(tuple, ends)))
+    return frozenset(outcomes)
+
+
+def _flat(program: Sequence[Operation]) -> list[Operation]:
+    return [part for one in program for part in (one.sends if isinstance(one, Batch) else (one,))]
+
+
+def sent(program: Sequence[Operation]) -> list[Send]:
+    """All messages of a program, in order."""
+    return [one for one in _flat(program) if isinstance(one, Send)]
+
+
+# ---- the real thing ---------------------------------------------------------------------------------
+
+# Has this thread's program verified, so that its next look at the roots is the second one?
+_second_look = threading.local()
+
+
+class SteppedKey(StubKey):
+    """A stub that waits for its turn before it verifies."""
+
+    def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
+        step()
+        _second_look.due = True
+        return super().verify(public_values, proof)
+
+    def verify_many(
+        self, proofs: Sequence[AnyProof], threads: int | None = None
+    ) -> list[InputError | InvalidProof | None]:
+        step()
+        _second_look.due = True
+        refused = InvalidProof("proof: the equation does not hold")
+        holds = [StubKey.verify(_PLAIN[self.slots], one.public_inputs, one.proof) for one in proofs]
+        return [None if each else refused for each in holds]
+
+
+class SteppedRoots:
+    """Roots; the look after the verification is a turn of its own, the one before it is not."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.history = RootHistory([ROOT], WindowSize(count=16))
+
+    def retire(self) -> None:
+        self.history.push(ROOT + 1, [range(self.history.step + 1)])
+
+    def __contains__(self, root: object) -> bool:
+        if getattr(_second_look, "due", False):
+            step()
+        return self.history.accepts(root)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.history.acceptable())
+
+    def __len__(self) -> int:
+        return len(self.history.acceptable())
+
+
+class SteppedLog(NullifierLog):
+    """A log that waits for its turn before it inserts."""
+
+    def __init__(self, inner: NullifierLog) -> None:
+        self.inner = inner
+
+    def peek_many(self, keys: Sequence[tuple[rln.Epoch, int]]) -> list[rln.Share | StoreUnavailable | None]:
+        return self.inner.peek_many(keys)
+
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+        _second_look.due = False
+        step()
+        return self.inner.insert_or_get_many(claims)
+
+    def forget(self, before: int) -> None:
+        self.inner.forget(before)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+_PLAIN = {slots: StubKey(slots) for slots in (None, SLOTS)}
+_FORGER = {slots: StubKey(slots, secret=b"forger") for slots in (None, SLOTS)}
+
+
+class Arena:
+    """Workers with a verifier each, who share a log and the roots.
+
+    Args:
+        open_log: opens a new log on a clock.
+        renew: a new log for each scene; otherwise each has members of its own in the same one.
+        partly: whether the log may keep shares of refused messages.
+        workers: how many.
+    """
+
+    def __init__(
+        self,
+        open_log: Callable[[rln.EpochClock], NullifierLog],
+        renew: bool = True,
+        partly: bool = False,
+        workers: int = 2,
+    ) -> None:
+        self.partly = partly
+        self.clock = rln.EpochClock("scenes.example", 3600, past_gap=2)
+        # One that has ended: a server lets nobody forget what is to come.
+        self.epoch = self.clock.epoch(self.clock.current().index - 1)
+        self._open, self.renews = open_log, renew
+        self.log = SteppedLog(open_log(self.clock))
+        self._roots, self._turns = SteppedRoots(), Turns(workers)
+        self._members = members([LIMIT, LIMIT], ROOT)
+        self._played, self._forgot = 0, False
+        self._made: dict[tuple[Send, int | None], tuple[AnyProof, bytes]] = {}
+        self._verifiers = {
+            slots: [self._verifier(SteppedKey(slots)) for _ in range(workers)] for slots in (None, SLOTS)
+        }
+
+    def _verifier(self, key: SteppedKey) -> rln.Verifier:
+        return rln.Verifier(key, roots=self._roots, log=self.log, clock=self.clock, threads=1)
+
+    def close(self) -> None:
+        self._turns.close()
+        self.log.close()
+
+    def play(self, scene: Scene, word: Word) -> tuple[Outcome, list[int]]:
+        """Run a scene in the order of a word; return what became of it, and whose turns were taken."""
+        if self.renews or self._forgot:
+            self.log.close()
+            self.log.inner = self._open(self.clock)
+        if not self.renews:
+            self._made.clear()
+            self._members = members([LIMIT, LIMIT], ROOT, 2 * self._played)
+        self._played += 1
+        self._forgot = False
+        self._roots.renew()
+        _second_look.due = False
+        slots = scene.slots
+        for one in scene.before:
+            self._serve(self._verifiers[slots][0], one, slots)
+        programs = [
+            partial(self._run, verifier, program, slots)
+            for verifier, program in zip(self._verifiers[slots], scene.programs, strict=False)
+        ]
+        ends, taken = self._turns.run(programs, word)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return tuple(ends), taken  # type: ignore[arg-type]
+
+    def winner(self, member: int, message_id: int) -> int | None:
+        """The x that the log has for a slot of the last scene."""
+        share = self._members[member].identity.share(1, self.epoch.external_nullifier, message_id)
+        known = self.log.inner.peek(self.epoch, share.nullifier or 0)
+        return None if known is None else known.x
+
+    def _run(
+        self, verifier: rln.Verifier, program: Sequence[Operation], slots: int | None
+    ) -> tuple[str, ...]:
+        ends: list[str] = []
+        for number, one in enumerate(program):
+            _second_look.due = False
+            if number:
+                step()
+            ends += self._serve(verifier, one, slots)
+        return tuple(ends)
+
+    def _serve(self, verifier: rln.Verifier, one: Operation, slots: int | None) -> list[str]:
+        if isinstance(one, Forget):
+            self.log.forget(self.epoch.end)
+            self._forgot = True
+            return []
+        if isinstance(one, Slash):
+            self._roots.retire()
+            return []
+        if isinstance(one, Batch):
+            return [
+                self._name(end)
+                for end in verifier.outcomes([self._message(each, slots) for each in one.sends])
+            ]
+        try:
+            return [self._name(verifier.submit(*self._message(one, slots)))]
+        except StoreUnavailable as error:
+            return [self._name(error)]
+
+    def _message(self, one: Send, slots: int | None) -> tuple[AnyProof, bytes]:
+        if (one, slots) not in self._made:
+            self._made[one, slots] = self._prove(one, slots), one.signal
+        return self._made[one, slots]
+
+    def _prove(self, one: Send, slots: int | None) -> AnyProof:
+        member, epoch, key = self._members[one.member], self.epoch, _PLAIN[slots]
+        values = list(member.values(epoch, one.ids, one.signal, key.public_inputs))
+        if one.forged == "other":
+            values[0] = (values[0] + 1) % ORDER
+        prover = _FORGER[slots] if one.forged else key
+        return from_public_inputs(prover.prove(values, one.salt), tuple(values))
+
+    def _name(self, end: rln.Verdict | Exception) -> str:
+        match end:
+            case rln.Valid():
+                return "valid"
+            case rln.Duplicate():
+                return "duplicate"
+            case rln.RateLimitViolation(identity_secret=secret):
+                secrets = [member.secret for member in self._members]
+                return f"violation {secrets.index(secret.reveal())}"
+            case rln.Invalid(reason=reason):
+                return reason.value
+            case StoreUnavailable():
+                return "unavailable"
+        raise end
