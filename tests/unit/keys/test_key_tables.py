@@ -23,7 +23,7 @@ from rln.protocol.statement import Statement
 from tests.support.small_world import World, small_key, small_multi_key
 
 PATIENCE = 120  # seconds
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_multi_key
 
 PATIENCE = 60  # seconds
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class CountingIds(MemoryMessageIds):
