@@ -50,11 +50,11 @@ class _Search:
         self._rows: list[tuple[_Form, _Form, _Form] | None] = [
             (dict(a), dict(b), dict(c)) for a, b, c in r1cs.rows()
         ]
-        self._watch: defaultdict[int, list[int]] = defaultdict(list)
+        self._observer: defaultdict[int, list[int]] = defaultdict(list)
         for index, row in enumerate(self._rows):
             assert row is not None
             for wire in row[0].keys() | row[1].keys():
-                self._watch[wire].append(index)
+                self._observer[wire].append(index)
         self._booleans: set[int] = set()
         self._forms: list[_Form] = []  # F with its gap: F in {v, v + gap}; the gap stands under wire -1
         self._forms_of: defaultdict[int, list[int]] = defaultdict(list)
@@ -73,7 +73,7 @@ class _Search:
             self._split_form(number)
         while self._fresh:
             wire = self._fresh.pop()
-            for index in self._watch[wire]:
+            for index in self._observer[wire]:
                 self._look(index)
             for number in self._forms_of[wire]:
                 self._split_form(number)

@@ -216,7 +216,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class Registration:
     """One registration of a commitment, from its first step to its last.
 
     Attributes:
@@ -248,7 +248,7 @@ class Slashing:
     noted: int
     due: int
     step: int | None
-    stays: tuple[Stay, ...]
+    registrations: tuple[Registration, ...]
 
     def is_due(self, now: int) -> bool:
         """Tell whether the step must be made by now; a clock that has gone far back brings no delay."""
@@ -256,12 +256,15 @@ class Slashing:
 
     def done(self, step: int) -> Slashing:
         """Return it as it is once a step has taken out the leaf."""
-        stays = [replace(stay, left=step) if stay.left is None else stay for stay in self.stays]
-        return replace(self, step=step, stays=tuple(stays))
+        registrations = [
+            replace(registration, left=step) if registration.left is None else registration
+            for registration in self.registrations
+        ]
+        return replace(self, step=step, registrations=tuple(registrations))
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class RootChanges:
     """What a window of roots must know of a registry, all from one moment.
 
     Attributes:

@@ -26,13 +26,13 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.errors import NotAMember, ParameterError, TreeFull
-from rln.group.events import Change, Events, Slashing, Stay, Step
+from rln.group.events import Change, Events, Registration, Slashing, Step
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.registry_roots import LOOK
 from rln.group.registry_rules import registered, slashed
-from rln.group.removal_throttle import RemovalPace
-from rln.group.replica import Follower, Picture, Progress
+from rln.group.removal_throttle import RemovalThrottle
+from rln.group.replica import Progress, Replica, TreeSnapshot
 from rln.group.root_window import RootWindow, WindowSize
 from rln.merkle.proof import MerkleProof
 from rln.merkle.tree import TreePlan
@@ -97,7 +97,7 @@ class Group:
         now: Callable[[], float] | None = None,
         interval: float = 1.0,
         threads: int | None = None,
-        start: Picture | None = None,
+        start: TreeSnapshot | None = None,
         progress: Progress = lambda part: None,
     ) -> None:
         self._alone = registry is None
@@ -116,10 +116,10 @@ class Group:
         self._max_limit = 1 << limit_bits
         self._looked: float | None = None
         self._writing = threading.Lock()
-        self._follower = Follower(registry, window, threads=threads, start=start, progress=progress)
-        self._pace = RemovalPace(self._interval, registry.head().slashed_at, self._milliseconds())
-        self._follower.ring.new_removal()
-        self._window = RootWindow(self._follower.ring.history, self._look)
+        self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
+        self._throttle = RemovalThrottle(self._interval, registry.head().slashed_at, self._milliseconds())
+        self._replica.tracker.new_removal()
+        self._window = RootWindow(self._replica.tracker.history, self._look)
 
     # ---- reading
 
@@ -143,7 +143,7 @@ class Group:
     def root(self) -> int:
         """The current root, a field element."""
         self._look()
-        return self._follower.tree.root
+        return self._replica.tree.root
 
     @property
     def roots(self) -> RootWindow:
@@ -154,7 +154,7 @@ class Group:
         return self._registry.count()
 
     def __repr__(self) -> str:
-        return f"Group(depth {self.depth}, step {self._follower.number})"
+        return f"Group(depth {self.depth}, step {self._replica.number})"
 
     def is_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered now, and not slashed.
@@ -179,10 +179,10 @@ class Group:
             NotAMember: not registered now, or slashed.
             FieldRangeError: not a field element.
         """
-        stay = self._registry.member(scalar.check(commitment, "commitment"))
-        if stay is None:
+        registration = self._registry.member(scalar.check(commitment, "commitment"))
+        if registration is None:
             raise NotAMember("commitment: not registered")
-        return self._membership(stay)
+        return self._membership(registration)
 
     def member_at(self, index: int) -> Membership:
         """Return the membership at an index.
@@ -191,11 +191,15 @@ class Group:
             NotAMember: no member stands there now.
             ParameterError: the tree has no such index.
         """
-        whole(index, "index", 0, self._follower.tree.capacity - 1)
-        stay = self._registry.stay_at(index)
-        if stay is None or stay.left is not None or self._registry.is_slashed(stay.commitment):
+        whole(index, "index", 0, self._replica.tree.capacity - 1)
+        registration = self._registry.registration_at(index)
+        if (
+            registration is None
+            or registration.left is not None
+            or self._registry.is_slashed(registration.commitment)
+        ):
             raise _nobody(index)
-        return self._membership(stay)
+        return self._membership(registration)
 
     def proof(self, index: int) -> MerkleProof:
         """Return a member's leaf and path, both from one state of the group.
@@ -204,17 +208,17 @@ class Group:
             NotAMember: no leaf stands there now.
             ParameterError: the tree has no such index.
         """
-        whole(index, "index", 0, self._follower.tree.capacity - 1)
+        whole(index, "index", 0, self._replica.tree.capacity - 1)
         self._look()
-        proof = self._follower.tree.proof(index)
+        proof = self._replica.tree.proof(index)
         if proof.leaf == 0:
             raise _nobody(index)
         return proof
 
-    def picture(self) -> Picture:
+    def picture(self) -> TreeSnapshot:
         """Return a copy of the tree, to begin with it another time."""
         with self._writing:
-            return self._follower.picture()
+            return self._replica.picture()
 
     # ---- changing
 
@@ -252,7 +256,7 @@ class Group:
         if not limits:
             return Memberships(0, limits, commitments, self.proof)
         # These hashes do not depend on what others do: they are made before anybody waits for us.
-        leaves = self._follower.leaves(commitments, limits)
+        leaves = self._replica.leaves(commitments, limits)
         with self._writing:
             with self._registry.change() as change:
                 self._catch_up(change)
@@ -277,16 +281,20 @@ class Group:
             NotAMember: no member stands there now.
             ParameterError: the tree has no such index.
         """
-        whole(index, "index", 0, self._follower.tree.capacity - 1)
+        whole(index, "index", 0, self._replica.tree.capacity - 1)
         with self._writing:
             with self._registry.change() as change:
                 self._catch_up(change)
-                stay = change.stay_at(index)
-                if stay is None or stay.left is not None or change.slashing(stay.commitment) is not None:
+                registration = change.registration_at(index)
+                if (
+                    registration is None
+                    or registration.left is not None
+                    or change.slashing(registration.commitment) is not None
+                ):
                     raise _nobody(index)
-                made = self._append(change, removed=stay)
+                made = self._append(change, removed=registration)
             self._adopt(made)
-        return self._membership(stay)
+        return self._membership(registration)
 
     def slash(self, secret: IdentitySecret | Identity | int) -> tuple[Membership, ...]:
         """Remove the member whose secret is known, for good, and retire the roots that contain a leaf of his.
@@ -313,14 +321,16 @@ class Group:
         with self._writing:
             with self._registry.change() as change:
                 self._catch_up(change)
-                stays = change.stays(commitment)
-                if not stays:
+                registrations = change.registrations(commitment)
+                if not registrations:
                     raise NotAMember("secret: its commitment was never registered")
                 if change.slashing(commitment) is not None:
                     return ()
                 made = self._note(change, commitment)
             self._adopt(made)
-        return tuple(self._membership(stay) for stay in stays if stay.left is None)
+        return tuple(
+            self._membership(registration) for registration in registrations if registration.left is None
+        )
 
     def follow(self) -> None:
         """Apply what other processes have done, and make the removals that are due."""
@@ -357,8 +367,8 @@ class Group:
                 self._adopt(made)
 
     def _catch_up(self, reader: RegistryReader) -> None:
-        self._follower.follow(reader)
-        self._pace.learn(self._follower.ring.new_removal(), self._milliseconds())
+        self._replica.follow(reader)
+        self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
 
     def _is_due(self, now: int | None) -> bool:
         """Tell whether this process must make a removal by now.
@@ -366,48 +376,54 @@ class Group:
         Who notes a slashing sets the time by his clock. Where clocks differ it may have come here long
         before; then it is enough to be an interval behind the last removal.
         """
-        return self._follower.ring.is_due(now) and self._pace.until(now) is None
+        return self._replica.tracker.is_due(now) and self._throttle.until(now) is None
 
     def _note(self, change: RegistryChange, commitment: int) -> _Made:
         """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
         head, now = change.head(), self._milliseconds()
         noted = due = head.at if now is None else now
-        until = self._pace.until(now)
-        waiting = [slashing.due for slashing in self._follower.ring.pending]
+        until = self._throttle.until(now)
+        waiting = [slashing.due for slashing in self._replica.tracker.pending]
         if now is not None and (until is not None or waiting):
             due = min([*waiting, now + self._interval if until is None else until])
         change.note(commitment, noted, due)
-        slashing = Slashing(commitment, noted, due, None, tuple(change.stays(commitment)))
+        slashing = Slashing(commitment, noted, due, None, tuple(change.registrations(commitment)))
         return self._append(change, noted=(slashing,))
 
     def _append(
         self,
         change: RegistryChange,
         joining: _Columns = _NOBODY,
-        removed: Stay | None = None,
+        removed: Registration | None = None,
         noted: tuple[Slashing, ...] = (),
     ) -> _Made:
         """Append a step with this, and with all removals that are due; none when there is nothing in it."""
         head, now = change.head(), self._milliseconds()
         # We have followed within the change, so this is all that waits.
-        pending = (*self._follower.ring.pending, *noted)
-        held = self._pace.until(now) is not None
+        pending = (*self._replica.tracker.pending, *noted)
+        held = self._throttle.until(now) is not None
         due = [slashing for slashing in pending if now is None or (slashing.is_due(now) and not held)]
         later = [slashing for slashing in pending if slashing not in due]
-        leaving = [(Change.SLASHED, slashing.stays[-1]) for slashing in due]
+        leaving = [(Change.SLASHED, slashing.registrations[-1]) for slashing in due]
         leaving += [(Change.REMOVED, removed)] if removed is not None else []
         commitments, limits, leaves = joining
         step = plan = None
         if leaving or limits:
-            plan = self._follower.plan_leaves(leaves, [stay.index for _, stay in leaving])
+            plan = self._replica.plan_leaves(leaves, [registration.index for _, registration in leaving])
             start = head.next_index
             stamp = 0 if self._stamp is None else int(self._stamp() * 1000)
             events = Events(
                 head.events + 1,
                 bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(limits),
-                array("Q", [*(stay.index for _, stay in leaving), *range(start, start + len(limits))]),
-                scalar.encode_many([stay.commitment for _, stay in leaving]) + commitments,
-                array("Q", [*(stay.limit for _, stay in leaving), *limits]),
+                array(
+                    "Q",
+                    [
+                        *(registration.index for _, registration in leaving),
+                        *range(start, start + len(limits)),
+                    ],
+                ),
+                scalar.encode_many([registration.commitment for _, registration in leaving]) + commitments,
+                array("Q", [*(registration.limit for _, registration in leaving), *limits]),
             )
             step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
             change.append(step)
@@ -416,10 +432,10 @@ class Group:
     def _adopt(self, made: _Made) -> None:
         """Let the tree and the roots follow what was written."""
         if made.step is None or made.plan is None:
-            self._follower.ring.take((), made.slashings)
+            self._replica.tracker.take((), made.slashings)
         else:
-            self._follower.adopt(made.step, made.plan, made.slashings)
-            self._pace.learn(self._follower.ring.new_removal(), self._milliseconds())
+            self._replica.adopt(made.step, made.plan, made.slashings)
+            self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
 
     def _columns(self, members: Iterable[tuple[int, int]]) -> tuple[bytes, array[int]]:
         """Check who joins, and put them into columns."""
@@ -438,16 +454,16 @@ class Group:
     def _milliseconds(self) -> int | None:
         return None if self._now is None else int(self._now() * 1000)
 
-    def _membership(self, stay: Stay) -> Membership:
-        return Membership(stay.index, stay.limit, stay.commitment, self.proof)
+    def _membership(self, registration: Registration) -> Membership:
+        return Membership(registration.index, registration.limit, registration.commitment, self.proof)
 
 
 def _refuse_known(change: RegistryChange, commitment: int) -> None:
     """Refuse who is slashed or stands, before anything is hashed for him."""
     if change.slashing(commitment) is not None:
         raise slashed()
-    stays = change.stays(commitment)
-    if stays and stays[-1].left is None:
+    registrations = change.registrations(commitment)
+    if registrations and registrations[-1].left is None:
         raise registered()
 
 

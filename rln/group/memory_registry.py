@@ -12,7 +12,7 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
-from rln.group.events import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
 
@@ -82,29 +82,29 @@ class MemoryRegistry(MemberRegistry):
         with self._open():
             return max(0, bisect_right(self._heads, at, key=lambda head: head.at) - 1)
 
-    def tail(self, after: int) -> Tail:
+    def root_changes_after(self, after: int) -> RootChanges:
         """Return roots and slashings that follow a step."""
         with self._open():
             new = self._steps[after + 1 :]
             slashed = [who for step in new for who in self._slashed_in.get(step.number, ())]
-            return Tail(
+            return RootChanges(
                 tuple((step.number, step.root, step.at) for step in new),
                 tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
             )
 
-    def stays(self, commitment: int) -> list[Stay]:
+    def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
         scalar.check(commitment, "commitment")
         with self._open():
             if commitment not in self._newest:
                 return []
             indices = [*self._earlier.get(commitment, ()), self._newest[commitment]]
-            return [self._stay(index) for index in indices]
+            return [self._registration(index) for index in indices]
 
-    def stay_at(self, index: int) -> Stay | None:
+    def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
         with self._open():
-            return self._stay(index) if 0 <= index < len(self._commitments) else None
+            return self._registration(index) if 0 <= index < len(self._commitments) else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
@@ -144,8 +144,8 @@ class MemoryRegistry(MemberRegistry):
                 raise StoreUnavailable("members: used after it was closed")
             yield
 
-    def _stay(self, index: int) -> Stay:
-        return Stay(
+    def _registration(self, index: int) -> Registration:
+        return Registration(
             index,
             self._commitments[index],
             self._limits[index],
@@ -155,7 +155,7 @@ class MemoryRegistry(MemberRegistry):
 
     def _slashing(self, commitment: int) -> Slashing:
         noted, due, step = self._slashed[commitment]
-        return Slashing(commitment, noted, due, step or None, tuple(self.stays(commitment)))
+        return Slashing(commitment, noted, due, step or None, tuple(self.registrations(commitment)))
 
 
 class _MemoryChange(RegistryChange):
@@ -183,14 +183,14 @@ class _MemoryChange(RegistryChange):
     def step_at(self, at: int) -> int:
         return self._registry.step_at(at)
 
-    def tail(self, after: int) -> Tail:
-        return self._registry.tail(after)
+    def root_changes_after(self, after: int) -> RootChanges:
+        return self._registry.root_changes_after(after)
 
-    def stays(self, commitment: int) -> list[Stay]:
-        return self._registry.stays(commitment)
+    def registrations(self, commitment: int) -> list[Registration]:
+        return self._registry.registrations(commitment)
 
-    def stay_at(self, index: int) -> Stay | None:
-        return self._registry.stay_at(index)
+    def registration_at(self, index: int) -> Registration | None:
+        return self._registry.registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
         return self._registry.slashing(commitment)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from rln.group.events import Head, Slashing, Stay, Step, Tail
+from rln.group.events import Head, Registration, RootChanges, Slashing, Step
 
 
 @runtime_checkable
@@ -42,13 +42,13 @@ class RegistryReader(Protocol):
     def step_at(self, at: int) -> int:
         """Return the number of the newest step made at this unix time in milliseconds or before, or 0."""
 
-    def tail(self, after: int) -> Tail:
+    def root_changes_after(self, after: int) -> RootChanges:
         """Return the roots of the steps that follow a step, and what was slashed in them or is to be."""
 
-    def stays(self, commitment: int) -> list[Stay]:
+    def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment, oldest first."""
 
-    def stay_at(self, index: int) -> Stay | None:
+    def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index, or None where there was none."""
 
     def slashing(self, commitment: int) -> Slashing | None:
@@ -100,16 +100,16 @@ class MemberRegistry(RegistryReader, Protocol):
                 end of the block the change may have happened or not.
         """
 
-    def member(self, commitment: int) -> Stay | None:
+    def member(self, commitment: int) -> Registration | None:
         """Return the registration of a commitment that stands now and is not slashed, or None."""
-        stays = self.stays(commitment)
-        if not stays or stays[-1].left is not None or self.is_slashed(commitment):
+        registrations = self.registrations(commitment)
+        if not registrations or registrations[-1].left is not None or self.is_slashed(commitment):
             return None
-        return stays[-1]
+        return registrations[-1]
 
     def was_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered, or was once."""
-        return bool(self.stays(commitment))
+        return bool(self.registrations(commitment))
 
     def is_slashed(self, commitment: int) -> bool:
         """Tell whether a commitment was slashed; that is for good."""

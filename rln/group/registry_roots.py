@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
-from rln.group.events import Slashing, Tail
+from rln.group.events import RootChanges, Slashing
 from rln.group.ports import MemberRegistry, RegistryReader
 from rln.group.root_window import RootHistory, RootWindow, WindowSize
 
@@ -22,7 +22,7 @@ LOOK: Final = 0.1
 _FOREVER: Final = 1 << 63
 
 
-class RootRing:
+class RootTracker:
     """The root history of a registry, and the slashings whose step is to be made.
 
     Args:
@@ -35,13 +35,13 @@ class RootRing:
 
     def __init__(self, reader: RegistryReader, size: WindowSize) -> None:
         first = _oldest(reader, size)
-        tail = reader.tail(first - 1)
+        changes = reader.root_changes_after(first - 1)
         self.first = first
-        self._newest = tail.roots[0][1]
-        self.history = RootHistory([tail.roots[0][1]], size, first=first)
+        self._newest = changes.roots[0][1]
+        self.history = RootHistory([changes.roots[0][1]], size, first=first)
         self.pending: tuple[Slashing, ...] = ()
         self._removed: int | None = None
-        self.take(tail.roots[1:], tail.slashings)
+        self.take(changes.roots[1:], changes.slashings)
 
     def follow(self, reader: RegistryReader) -> None:
         """Take in what is new.
@@ -50,18 +50,18 @@ class RootRing:
             IntegrityAlarm: the registry is behind what it was, or another one.
             StoreUnavailable: the registry cannot be asked.
         """
-        tail = news(reader, self.history.step, self._newest)
-        self.take(tail.roots, tail.slashings)
+        changes = changes_after(reader, self.history.step, self._newest)
+        self.take(changes.roots, changes.slashings)
 
     def take(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
-        """Take in the roots of the next steps, and what was slashed in them or is to be; see `Tail`."""
+        """Add the roots of the next steps, and the slashings that belong to them or are pending."""
         done = [slashing for slashing in slashings if slashing.step is not None]
         steps = {slashing.step for slashing in done}
         for number, root, at in roots:
             self._newest = root
             if number in steps:
                 self._removed = at
-        self.history.extend([(root, at / 1000) for _, root, at in roots], ranges(done))
+        self.history.extend([(root, at / 1000) for _, root, at in roots], retired_steps(done))
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
     def new_removal(self) -> int | None:
@@ -80,13 +80,13 @@ class RootRing:
     def is_overdue(self, now: int) -> bool:
         """Tell whether the newest root contains a leaf that must be gone by now, in milliseconds."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
-        return any(stay.left is None for slashing in due for stay in slashing.stays)
+        return any(registration.left is None for slashing in due for registration in slashing.registrations)
 
     def retire_due(self, now: int) -> None:
         """Retire the roots with a leaf that must be gone by now, whether the new root is there or not."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
         if due:
-            self.history.extend((), ranges(due))
+            self.history.extend((), retired_steps(due))
 
 
 class RegistryRoots:
@@ -111,8 +111,8 @@ class RegistryRoots:
         self._now = now
         self._lock = threading.Lock()
         self._looked = now()
-        self._ring = RootRing(registry, window)
-        self._window = RootWindow(self._ring.history, self._follow)
+        self._tracker = RootTracker(registry, window)
+        self._window = RootWindow(self._tracker.history, self._follow)
 
     def __contains__(self, root: object) -> bool:
         return root in self._window
@@ -130,33 +130,35 @@ class RegistryRoots:
         now = self._now()
         with self._lock:
             # What is overdue may have been done since: it is looked for each time.
-            if not self._looked <= now < self._looked + LOOK or self._ring.is_due(int(now * 1000)):
-                self._ring.follow(self._registry)
+            if not self._looked <= now < self._looked + LOOK or self._tracker.is_due(int(now * 1000)):
+                self._tracker.follow(self._registry)
                 self._looked = now
-            self._ring.retire_due(int(now * 1000))
-            if self._ring.is_overdue(int(now * 1000)):
+            self._tracker.retire_due(int(now * 1000))
+            if self._tracker.is_overdue(int(now * 1000)):
                 raise StoreUnavailable("roots: a removal is overdue, and no group has made its step yet")
 
 
-def news(reader: RegistryReader, number: int, root: int) -> Tail:
+def changes_after(reader: RegistryReader, number: int, root: int) -> RootChanges:
     """Return the tail of a registry after a step that is known.
 
     Raises:
         IntegrityAlarm: the registry has no such step, or with another root: it was restored, or exchanged.
         StoreUnavailable: the registry cannot be asked.
     """
-    tail = reader.tail(number - 1)
-    if not tail.roots or tail.roots[0][:2] != (number, root):
+    changes = reader.root_changes_after(number - 1)
+    if not changes.roots or changes.roots[0][:2] != (number, root):
         raise IntegrityAlarm(f"registry: step {number} is not there any more, or was exchanged")
-    return Tail(tail.roots[1:], tuple(slashing for slashing in tail.slashings if slashing.step != number))
+    return RootChanges(
+        changes.roots[1:], tuple(slashing for slashing in changes.slashings if slashing.step != number)
+    )
 
 
-def ranges(slashings: Iterable[Slashing]) -> list[range]:
+def retired_steps(slashings: Iterable[Slashing]) -> list[range]:
     """Return the steps whose roots contain a leaf of somebody slashed."""
     return [
-        range(stay.joined, _FOREVER if stay.left is None else stay.left)
+        range(registration.joined, _FOREVER if registration.left is None else registration.left)
         for slashing in slashings
-        for stay in slashing.stays
+        for registration in slashing.registrations
     ]
 
 

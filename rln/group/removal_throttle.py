@@ -10,7 +10,7 @@ from __future__ import annotations
 from rln.group.events import TOLERANCE
 
 
-class RemovalPace:
+class RemovalThrottle:
     """When the last removal was made, by the clock of this process. All times are unix milliseconds.
 
     Args:

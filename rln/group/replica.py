@@ -14,7 +14,7 @@ from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
-from rln.group.registry_roots import RootRing, news
+from rln.group.registry_roots import RootTracker, changes_after
 from rln.group.root_window import WindowSize
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree, TreePlan
@@ -25,7 +25,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class TreeSnapshot:
     """A tree as of one step of a registry.
 
     Attributes:
@@ -37,7 +37,7 @@ class Picture:
     tree: TreeState
 
 
-class Follower:
+class Replica:
     """The tree and the roots, which follow a registry.
 
     One thread at a time may follow; any number may read the tree and the roots at the same time.
@@ -60,7 +60,7 @@ class Follower:
         window: WindowSize,
         *,
         threads: int | None,
-        start: Picture | None,
+        start: TreeSnapshot | None,
         progress: Progress,
     ) -> None:
         self._threads = threads
@@ -70,17 +70,17 @@ class Follower:
             if start is None
             else MerkleTree.from_state(start.tree, threads=threads)
         )
-        self.ring = RootRing(reader, window)
-        self._build(reader, self.ring.history.step, progress)
+        self.tracker = RootTracker(reader, window)
+        self._build(reader, self.tracker.history.step, progress)
 
     @property
     def number(self) -> int:
         """The step that it is at."""
         return self._number
 
-    def picture(self) -> Picture:
+    def picture(self) -> TreeSnapshot:
         """Return a copy of the tree and the step that it is of; nobody may follow meanwhile."""
-        return Picture(self._number, self.tree.state())
+        return TreeSnapshot(self._number, self.tree.state())
 
     def follow(self, reader: RegistryReader) -> None:
         """Apply the steps that are new, and learn which slashings are to be made.
@@ -90,19 +90,19 @@ class Follower:
                 registry has gone back behind what was applied.
             StoreUnavailable: the registry cannot be asked.
         """
-        tail = news(reader, self._number, self.tree.root)
+        changes = changes_after(reader, self._number, self.tree.root)
         done: dict[int | None, list[Slashing]] = {None: []}
-        for slashing in tail.slashings:
+        for slashing in changes.slashings:
             done.setdefault(slashing.step, []).append(slashing)
         waiting = done[None]
-        last = self._number + len(tail.roots)
+        last = self._number + len(changes.roots)
         while self._number < last:
             steps = reader.steps_after(self._number, last - self._number)
             if not steps:
                 raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
             for step in steps:
                 self.adopt(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
-        self.ring.take((), waiting)
+        self.tracker.take((), waiting)
 
     def plan(self, step: Step) -> TreePlan:
         """Plan the change of the tree that a step's events make; its root is not looked at.
@@ -133,7 +133,7 @@ class Follower:
             slashings: of the step, and those to be made.
         """
         # In this order, whoever has read a root of the tree finds it in the window, unless it was retired.
-        self.ring.take([(step.number, step.root, step.at)], slashings)
+        self.tracker.take([(step.number, step.root, step.at)], slashings)
         self.tree.apply(plan)
         self._number = step.number
 
@@ -161,7 +161,7 @@ class Follower:
             if not steps:
                 raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
             # Roots that nobody will ask for need not be computed one by one.
-            old = [step for step in steps if step.number <= self.ring.first]
+            old = [step for step in steps if step.number <= self.tracker.first]
             for step in steps if not old else ():
                 self.tree.apply(self._checked_plan(step))
                 self._number = step.number

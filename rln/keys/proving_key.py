@@ -22,7 +22,7 @@ from rln.errors import KeyFileError, ParameterError
 from rln.keys.key_file import KeyFile, Provenance, is_key_file
 from rln.keys.key_tables import KeyTables
 from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin
-from rln.keys.witness_graph import Program, relation_of
+from rln.keys.witness_graph import WitnessGraph, relation_of
 from rln.lowlevel import groth16
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
@@ -48,8 +48,8 @@ class ProvingKey:
     """
 
     __slots__ = (
+        "_graph",
         "_handle",
-        "_program",
         "_tables",
         "circuit_digest",
         "digest",
@@ -64,7 +64,7 @@ class ProvingKey:
     digest: str
     verifying_key: VerifyingKey
     _handle: groth16.ProvingKeyHandle
-    _program: Program
+    _graph: WitnessGraph
     _tables: KeyTables
 
     def __init__(self) -> None:
@@ -75,13 +75,13 @@ class ProvingKey:
         cls, file: KeyFile, handle: groth16.ProvingKeyHandle, r1cs: bytes | None = None, kept: bool = True
     ) -> Self:
         key = object.__new__(cls)
-        key._handle, key._program = handle, Program(file.graph, file.parameters)
+        key._handle, key._graph = handle, WitnessGraph(file.graph, file.parameters)
         key.parameters, key.circuit_digest = file.parameters, file.circuit_digest
         key.provenance, key.digest = file.provenance, file.digest
         key.verifying_key = VerifyingKey._of(handle.verifying_key())
-        if key._program.wires != handle.info().wires:
+        if key._graph.wires != handle.info().wires:
             raise ParameterError(
-                f"graph: expected {handle.info().wires} wires as the key has, got {key._program.wires}"
+                f"graph: expected {handle.info().wires} wires as the key has, got {key._graph.wires}"
             )
         if key.verifying_key.public_inputs != file.parameters.public_inputs:
             raise ParameterError(
@@ -277,11 +277,11 @@ class ProvingKey:
             ParameterError: an input missing, unknown or of another length; or the inputs have no witness.
             FieldRangeError: a value that is not a field element.
         """
-        return self._program.witness(inputs, identity)
+        return self._graph.witness(inputs, identity)
 
     def public_values(self, witness: Witness) -> tuple[int, ...]:
         """The public values in an assignment, in the order of the verifying key."""
-        return self._program.public_values(witness)
+        return self._graph.public_values(witness)
 
     def prove(self, witness: Witness, threads: int | None = None) -> bytes:
         """Make the 128 bytes of a proof, with fresh blinding. Time depends on the witness.
@@ -310,7 +310,7 @@ class ProvingKey:
         Raises:
             InputError: data is no such thing, or that of other values.
         """
-        known = self._program.known
+        known = self._graph.known
         if data is None:
             return Partial.new(self._handle, tables, witness, known, threads)
         if data[8 : 8 + len(known) - 1] != known[1:]:
@@ -364,11 +364,11 @@ class ProvingKey:
     @property
     def graph_data(self) -> bytes:
         """The witness graph, a `wtns.graph.001` file."""
-        return self._program.data
+        return self._graph.data
 
     def _file(self) -> KeyFile:
         return KeyFile(
-            self.parameters, self.circuit_digest, self.provenance, self.to_arkzkey(), self._program.data
+            self.parameters, self.circuit_digest, self.provenance, self.to_arkzkey(), self._graph.data
         )
 
     def __repr__(self) -> str:

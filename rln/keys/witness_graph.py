@@ -12,7 +12,7 @@ from rln.protocol.identity import Identity
 from rln.protocol.statement import MESSAGE_INPUTS, SECRET, input_lengths, parameters_of
 
 
-class Program:
+class WitnessGraph:
     """Turns inputs into witnesses. Immutable, safe to use from several threads.
 
     Args:

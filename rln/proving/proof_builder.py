@@ -76,7 +76,7 @@ class _Prepared:
     partial: Partial
 
 
-class Spender:
+class ProofBuilder:
     """One member's proofs. Safe to use from several threads.
 
     Args:

@@ -25,7 +25,7 @@ from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
 from rln.proving.ports import MessageIdAllocator
-from rln.proving.proof_builder import PathSource, SlotToken, Spender
+from rln.proving.proof_builder import PathSource, ProofBuilder, SlotToken
 from rln.proving.token_queue import TokenQueue
 
 
@@ -95,8 +95,8 @@ class Prover:
         self._slots = key.parameters.max_out
         self._ids = ids
         self._clock = clock
-        self._spender = Spender(identity, membership, key, source, self_check, threads)
-        self._queue = TokenQueue(tokens, self._spender, ids, clock) if tokens else None
+        self._builder = ProofBuilder(identity, membership, key, source, self_check, threads)
+        self._queue = TokenQueue(tokens, self._builder, ids, clock) if tokens else None
         self._refill()
 
     def prepare(
@@ -117,7 +117,7 @@ class Prover:
             ParameterError: another depth, leaf or index than the member's.
             InputError: a partial proof that is none, or that of another member or path.
         """
-        self._spender.prepare(path, partial_proof, codec)
+        self._builder.prepare(path, partial_proof, codec)
         self._refill()
 
     def partial_proof(self, codec: str = "zerokit-3") -> bytes:
@@ -129,7 +129,7 @@ class Prover:
         Raises:
             ParameterError: no path yet, or no such codec.
         """
-        return self._spender.partial_proof(codec)
+        return self._builder.partial_proof(codec)
 
     @property
     def tokens_ready(self) -> int:
@@ -194,7 +194,7 @@ class Prover:
         """Wipe what was computed beforehand, and prove no more; a second time does nothing."""
         if self._queue is not None:
             self._queue.close()
-        self._spender.close()
+        self._builder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,19 +204,19 @@ class Prover:
 
     def _prove(self, signal: bytes, count: int) -> AnyProof:
         x = hash_signal(signal)
-        path = self._spender.path()
+        path = self._builder.path()
         epoch = self._clock.current()
         if self._queue is None:
             member = self._membership
             reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
-            return self._kept(self._spender.prove(reserved, path, x, epoch), epoch, reserved)
+            return self._kept(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)
             if isinstance(taken, SlotToken):
                 spent = range(taken.message_id, taken.message_id + 1)
-                return self._kept(self._spender.publish(taken, x), epoch, spent)
+                return self._kept(self._builder.publish(taken, x), epoch, spent)
             spent = range(taken, taken + 1)
-            return self._kept(self._spender.prove(spent, path, x, epoch), epoch, spent)
+            return self._kept(self._builder.prove(spent, path, x, epoch), epoch, spent)
         finally:
             self._refill()
 

@@ -27,7 +27,7 @@ from rln.errors import ParameterError, RateLimitReached
 from rln.merkle.proof import MerkleProof
 from rln.protocol.epoch import Clock, Epoch
 from rln.proving.ports import MessageIdAllocator
-from rln.proving.proof_builder import SlotToken, Spender
+from rln.proving.proof_builder import ProofBuilder, SlotToken
 
 POLL: Final = 1.0
 """Seconds after which an idle thread looks for a new epoch or path."""
@@ -51,9 +51,9 @@ class TokenQueue:
         clock: which epoch it is; asked from the thread, too.
     """
 
-    def __init__(self, size: int, spender: Spender, ids: MessageIdAllocator, clock: Clock) -> None:
+    def __init__(self, size: int, builder: ProofBuilder, ids: MessageIdAllocator, clock: Clock) -> None:
         self._size = whole(size, "tokens", 1, 1 << MAX_LIMIT_BITS)
-        self._spender = spender
+        self._builder = builder
         self._ids = ids
         self._clock = clock
         self._stopped = self._closed = False
@@ -136,13 +136,13 @@ class TokenQueue:
     def _step(self) -> bool:
         """Make one token that is wanted; False when none is."""
         with self._asking:
-            epoch, path = self._clock.current(), self._spender.path()
+            epoch, path = self._clock.current(), self._builder.path()
             with self._lock:
                 slots = self._slots_of(epoch)
                 wanted = None if slots is None else self._wanted(epoch, path)
         if slots is None or wanted is None:
             return False
-        token = self._spender.token(wanted, path, epoch)
+        token = self._builder.token(wanted, path, epoch)
         with self._lock:
             # Meanwhile a caller may have taken the id, the epoch may be over, the queue closed.
             if self._slots is slots and wanted in slots and not self._stopped:
@@ -184,7 +184,7 @@ class TokenQueue:
             before.close()
 
     def _reserve(self, epoch: Epoch) -> int:
-        member = self._spender.membership
+        member = self._builder.membership
         return self._ids.reserve(member.commitment, epoch, member.limit)[0]
 
 

@@ -53,7 +53,7 @@ def copy_members(
             _append_steps(change, source, progress)
             last = held.enter_context(source.change())
             _append_steps(change, last, progress)
-            for slashing in last.tail(last.head().number).slashings:
+            for slashing in last.root_changes_after(last.head().number).slashings:
                 _note(change, slashing)
             if change.head() != last.head():
                 raise IntegrityAlarm(f"source: its steps lead to {change.head()}, and it is at {last.head()}")

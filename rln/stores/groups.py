@@ -10,7 +10,7 @@ from typing import Final
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import DEFAULT_WINDOW, Group
 from rln.group.ports import MemberRegistry
-from rln.group.replica import Picture, Progress
+from rln.group.replica import Progress, TreeSnapshot
 from rln.group.root_window import WindowSize
 from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
@@ -94,7 +94,7 @@ def build_group(
     if window is None:
         window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_SECONDS, now=now)
 
-    def built(start: Picture | None) -> Group:
+    def built(start: TreeSnapshot | None) -> Group:
         return Group(
             registry.depth,
             registry.limit_bits,
@@ -129,7 +129,7 @@ def close_group(group: Group, snapshot: Path | None = None) -> None:
         group.registry.close()
 
 
-def _usable(path: Path, registry: MemberRegistry) -> Picture | None:
+def _usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
     """Return the picture in a snapshot when it is one of this registry."""
     try:
         picture = read_snapshot(path)
@@ -138,7 +138,7 @@ def _usable(path: Path, registry: MemberRegistry) -> Picture | None:
             raise EncodingError(f"snapshot: {path}: it has depth {picture.tree.depth}, not {registry.depth}")
         if picture.number > newest:
             raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
-        if registry.tail(picture.number - 1).roots[0][1] != picture.tree.root:
+        if registry.root_changes_after(picture.number - 1).roots[0][1] != picture.tree.root:
             raise EncodingError(f"snapshot: {path}: step {picture.number} of the registry has another root")
     except (EncodingError, StoreUnavailable) as error:
         _warn(error)

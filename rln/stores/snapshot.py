@@ -29,7 +29,7 @@ from typing import Final
 from rln.atomic_files import write_file
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, StoreUnavailable
-from rln.group.replica import Picture
+from rln.group.replica import TreeSnapshot
 from rln.merkle.level import NODE_BYTES
 from rln.merkle.state import TreeState
 
@@ -40,7 +40,7 @@ _DIGEST: Final = hashlib.sha256().digest_size
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def write_snapshot(picture: Picture, path: Path) -> None:
+def write_snapshot(picture: TreeSnapshot, path: Path) -> None:
     """Write a picture of a group's tree, whole or not at all.
 
     Args:
@@ -58,7 +58,7 @@ def write_snapshot(picture: Picture, path: Path) -> None:
         raise StoreUnavailable(f"snapshot: {path}: {error.strerror}") from error
 
 
-def read_snapshot(path: Path) -> Picture:
+def read_snapshot(path: Path) -> TreeSnapshot:
     """Map a snapshot.
 
     Args:
@@ -87,7 +87,7 @@ def read_snapshot(path: Path) -> Picture:
     for size in sizes:
         levels.append(data[start : start + size])
         start += size
-    return Picture(number, TreeState(depth, next_index, tuple(levels)))
+    return TreeSnapshot(number, TreeState(depth, next_index, tuple(levels)))
 
 
 def is_snapshot(path: Path) -> bool:

@@ -24,10 +24,10 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Head, Slashing, Stay, Step, Tail
+from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
-from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, slashings_of, stay_of
+from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, registration_of, slashings_of
 
 TABLES: Final = (
     "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
@@ -164,24 +164,24 @@ class SqlReader(RegistryReader):
         """Return the newest step made by then."""
         return int(self._session.rows(_STEP_AT, at)[0][0] or 0)
 
-    def tail(self, after: int) -> Tail:
+    def root_changes_after(self, after: int) -> RootChanges:
         """Return roots and slashings that follow a step."""
         roots = self._session.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
         slashings = self._session.rows(_SLASHINGS, max(0, after))
-        return Tail(
+        return RootChanges(
             tuple((number, field_element(root, "root"), at) for number, root, at in roots),
             tuple(slashings_of(slashings)),
         )
 
-    def stays(self, commitment: int) -> list[Stay]:
+    def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        return list(map(stay_of, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
+        return list(map(registration_of, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
 
-    def stay_at(self, index: int) -> Stay | None:
+    def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
         rows = self._session.rows(_STAY_AT, index)
-        return stay_of(rows[0]) if rows else None
+        return registration_of(rows[0]) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
@@ -230,7 +230,7 @@ class SqlChange(SqlReader, RegistryChange):
 
     def note(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
-        if not self.stays(commitment) or self.slashing(commitment) is not None:
+        if not self.registrations(commitment) or self.slashing(commitment) is not None:
             raise ParameterError("commitment: never registered, or slashed already")
         self._session.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
 
@@ -329,20 +329,20 @@ class SqlRegistry(MemberRegistry):
         with self._asking() as reader:
             return reader.step_at(at)
 
-    def tail(self, after: int) -> Tail:
+    def root_changes_after(self, after: int) -> RootChanges:
         """Return roots and slashings that follow a step."""
         with self._asking() as reader:
-            return reader.tail(after)
+            return reader.root_changes_after(after)
 
-    def stays(self, commitment: int) -> list[Stay]:
+    def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
         with self._asking() as reader:
-            return reader.stays(commitment)
+            return reader.registrations(commitment)
 
-    def stay_at(self, index: int) -> Stay | None:
+    def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
         with self._asking() as reader:
-            return reader.stay_at(index)
+            return reader.registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""

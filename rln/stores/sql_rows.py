@@ -12,7 +12,7 @@ from typing import Any
 
 from rln.base import scalar
 from rln.errors import IntegrityAlarm
-from rln.group.events import Events, Slashing, Stay
+from rln.group.events import Events, Registration, Slashing
 
 Row = tuple[Any, ...]
 """What a statement returns of one row."""
@@ -32,16 +32,16 @@ def field_element(data: Any, name: str) -> int:
         raise IntegrityAlarm(f"registry: expected a field element as {name}, got something else") from error
 
 
-def stay_of(row: Row) -> Stay:
+def registration_of(row: Row) -> Registration:
     """Read a row of `rln_member`."""
     index, commitment, limit, joined, left = row
-    return Stay(index, field_element(commitment, "commitment"), limit, joined, left or None)
+    return Registration(index, field_element(commitment, "commitment"), limit, joined, left or None)
 
 
 def slashings_of(rows: Sequence[Row]) -> Iterator[Slashing]:
     """Put the rows of each slashing, one for a stay, together."""
-    for (commitment, noted, due, step), stays in groupby(rows, key=lambda row: row[:4]):
-        stayed = tuple(stay_of(row[4:]) for row in stays)
+    for (commitment, noted, due, step), registrations in groupby(rows, key=lambda row: row[:4]):
+        stayed = tuple(registration_of(row[4:]) for row in registrations)
         yield Slashing(field_element(commitment, "commitment"), noted, due, step or None, stayed)
 
 

@@ -30,7 +30,7 @@ class _Known:
     root: int
 
 
-class Board:
+class BulletinFolder:
     """Leads a mirror on through the bulletins of a directory.
 
     Args:

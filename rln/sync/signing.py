@@ -20,7 +20,7 @@ from rln.atomic_files import write_new_file
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.base.scalar import SIZE
 from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Stay, Step
+from rln.group.events import Change, Events, Registration, Step
 from rln.group.ports import RegistryReader
 from rln.protocol.memberships import rate_commitments
 from rln.sync.bulletin import MAX_BYTES, Bulletin
@@ -166,7 +166,9 @@ def bulletin_since(
     last = whole(head.number if until is None else until, "until", 1, head.number)
     whole(after, "after", 0, last - 1)
     (before,) = registry.steps_after(after - 1, 1)
-    start = bisect_right(range(head.next_index), after, key=lambda index: _stay(registry, index).joined)
+    start = bisect_right(
+        range(head.next_index), after, key=lambda index: _registration(registry, index).joined
+    )
     leaves, removed, slashed = bytearray(), set[int](), set[int]()
     step = before
     for step in steps_between(registry, after, last):
@@ -175,7 +177,7 @@ def bulletin_since(
         slashed |= _indices(step.columns, Change.SLASHED)
         progress((step.number - after) / (last - after))
     # A slashed member may have left before, and his leaf with him.
-    older = {i for i in slashed if i < start and (_stay(registry, i).left or last) > after}
+    older = {i for i in slashed if i < start and (_registration(registry, i).left or last) > after}
     older |= {i for i in removed if i < start}
     for index in removed | slashed:
         if index >= start:
@@ -209,11 +211,11 @@ def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[S
         after = page[-1].number
 
 
-def _stay(registry: RegistryReader, index: int) -> Stay:
-    stay = registry.stay_at(index)
-    if stay is None:
+def _registration(registry: RegistryReader, index: int) -> Registration:
+    registration = registry.registration_at(index)
+    if registration is None:
         raise IntegrityAlarm(f"registry: expected a registration at index {index}, got none")
-    return stay
+    return registration
 
 
 def _leaves(events: Events, threads: int | None) -> bytes:

@@ -66,7 +66,7 @@ class AsyncVerifier:
             raise ParameterError("window: expected seconds, 0 or more and finite")
         whole(queue, "queue", 1, _LARGEST)
         self._verifier = verifier
-        self._watch = verifier._watch
+        self._observer = verifier._observer
         self._window = window
         self._batch = whole(batch, "batch", 1, queue)
         self._places = queue
@@ -108,7 +108,7 @@ class AsyncVerifier:
         loop = self._own_loop()
         if not self._has_place(source):
             refusal = Overloaded(f"verifier: {self._held} messages are on their way; try later")
-            self._watch.judged(refusal, self._watch.moment())
+            self._observer.judged(refusal, self._observer.moment())
             raise refusal
         message = _Message((proof, signal), source, loop.create_future())
         self._queue.append(message)
@@ -214,7 +214,7 @@ class AsyncVerifier:
         self._held_by[message.source] += more
         if not self._held_by[message.source]:
             del self._held_by[message.source]
-        self._watch.waiting(self._held)
+        self._observer.waiting(self._held)
         if self._held:
             self._idle.clear()
         else:

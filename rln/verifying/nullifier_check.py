@@ -18,7 +18,7 @@ from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.verifying.evidence import Evidence
 from rln.verifying.ports import AuditTrail, NullifierLog, Taken
-from rln.verifying.safe_observer import Watch
+from rln.verifying.safe_observer import SafeObserver
 from rln.verifying.source_limit import Source
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
@@ -52,7 +52,7 @@ class Case:
         return self.outcome
 
 
-class Recorder:
+class NullifierCheck:
     """Deals with log and audit trail for a verifier. Safe to use from several threads.
 
     Args:
@@ -68,7 +68,7 @@ class Recorder:
         audit: AuditTrail | None,
         was_member: Callable[[int], bool] | None,
         verifying_key: str,
-        watch: Watch,
+        watch: SafeObserver,
     ) -> None:
         instance(log, NullifierLog, "log")
         if audit is not None:
@@ -78,7 +78,7 @@ class Recorder:
         self._audit = audit
         self._was_member = was_member
         self._verifying_key = verifying_key
-        self._watch = watch
+        self._observer = watch
         self._forget_at = 0
 
     def look(self, cases: Sequence[Case]) -> None:
@@ -132,15 +132,15 @@ class Recorder:
         """The answers of the log. Whatever it raises is that of each question: no message passes it."""
         if not questions:
             return ()
-        since = self._watch.moment()
+        since = self._observer.moment()
         try:
             answers = method(questions)
             if len(answers) != len(questions):
                 raise StoreUnavailable(f"log: expected {len(questions)} answers, got {len(answers)}")
         except Exception as error:  # noqa: BLE001 - as the first line says
-            self._watch.stored(True, since)
+            self._observer.stored(True, since)
             return [error] * len(questions)
-        self._watch.stored(any(isinstance(answer, Exception) for answer in answers), since)
+        self._observer.stored(any(isinstance(answer, Exception) for answer in answers), since)
         return answers
 
     def _forget_ended(self, epoch: Epoch) -> None:

@@ -14,7 +14,7 @@ from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
 
 
-class Watch:
+class SafeObserver:
     """Tells an observer, if there is one. Safe to use from several threads, as far as the observer is.
 
     Args:

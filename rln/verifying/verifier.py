@@ -28,9 +28,9 @@ from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
-from rln.verifying.nullifier_check import Case, Outcome, Recorder
+from rln.verifying.nullifier_check import Case, NullifierCheck, Outcome
 from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
-from rln.verifying.safe_observer import Watch
+from rln.verifying.safe_observer import SafeObserver
 from rln.verifying.source_limit import Source, SourceLimit, check_source
 from rln.verifying.verdict import Invalid, Verdict
 
@@ -86,8 +86,10 @@ class Verifier:
         self._clock = clock
         self._sources = sources
         self._threads = threads
-        self._watch = Watch(observer)
-        self._recorder = Recorder(log, clock, audit, was_member, verifying_key.digest, self._watch)
+        self._observer = SafeObserver(observer)
+        self._nullifier_check = NullifierCheck(
+            log, clock, audit, was_member, verifying_key.digest, self._observer
+        )
 
     def __repr__(self) -> str:
         return f"Verifier({self._key!r})"
@@ -183,20 +185,20 @@ class Verifier:
         origins: Sequence[Source],
         verify: Callable[[list[AnyProof]], Sequence[_Answer]],
     ) -> list[Outcome]:
-        since = self._watch.moment()
+        since = self._observer.moment()
         opened = [self._open(*message, origin) for message, origin in zip(messages, origins, strict=True)]
         cases = [found for found in opened if isinstance(found, Case)]
         try:
-            self._recorder.look(cases)
+            self._nullifier_check.look(cases)
             self._verify(cases, verify)
-            self._recorder.record(cases)
+            self._nullifier_check.record(cases)
         except Exception as error:  # no randomness, no memory: it has no verdict for anybody
             for _ in messages:
-                self._watch.judged(error, since)
+                self._observer.judged(error, since)
             raise
         outcomes = [found.settled if isinstance(found, Case) else found for found in opened]
         for outcome in outcomes:
-            self._watch.judged(outcome, since)
+            self._observer.judged(outcome, since)
         return outcomes
 
     def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Case | Outcome:

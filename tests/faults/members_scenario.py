@@ -112,8 +112,8 @@ def happened(registry: SqliteRegistry, verb: str, who: int) -> bool:
         return registry.was_member(who)
     if verb == "slash":
         return registry.is_slashed(who)
-    stays: Sequence[rln.ports.Stay] = registry.stays(who)
-    return bool(stays) and stays[0].left is not None and not registry.is_slashed(who)
+    registrations: Sequence[rln.ports.Registration] = registry.registrations(who)
+    return bool(registrations) and registrations[0].left is not None and not registry.is_slashed(who)
 
 
 def opened(directory: Path, now: float) -> tuple[SqliteRegistry, rln.Group]:

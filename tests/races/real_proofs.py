@@ -9,7 +9,7 @@ import rln
 from rln.lowlevel import groth16
 from rln.protocol.proof import AnyProof
 from rln.protocol.signal import hash_signal
-from rln.proving.proof_builder import Spender
+from rln.proving.proof_builder import ProofBuilder
 from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
 from tests.threats.full_world import R, key_points, plus, times
 
@@ -29,15 +29,15 @@ class RealMaker:
         for identity, limit in zip(self._identities, self.limits, strict=True):
             self._group.register(identity.commitment, limit)
         self.root = self._group.root
-        self._spenders = [self._spender(identity) for identity in self._identities]
+        self._spenders = [self._builder(identity) for identity in self._identities]
 
-    def _spender(self, identity: rln.Identity) -> Spender:
+    def _builder(self, identity: rln.Identity) -> ProofBuilder:
         member = self._group.membership(identity.commitment)
-        return Spender(identity, member, self.key, self._group.proof(member.index), True, 1)
+        return ProofBuilder(identity, member, self.key, self._group.proof(member.index), True, 1)
 
     def prove(self, member: int, message_id: int, signal: bytes) -> rln.RlnProof:
-        spender = self._spenders[member]
-        return _single(spender.prove((message_id,), spender.path(), hash_signal(signal), self.epoch))
+        builder = self._spenders[member]
+        return _single(builder.prove((message_id,), builder.path(), hash_signal(signal), self.epoch))
 
     def again(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
         """(A / t, t B + t s delta, C + s A) of the same statement."""

@@ -94,7 +94,7 @@ class _Model:
             empty: all of a message's shares or none.
     """
 
-    stays: tuple[int, ...]
+    registrations: tuple[int, ...]
     log: dict[tuple[int, int], bytes] = field(default_factory=dict)
     forgotten: bool = False
     retired: bool = False
@@ -118,7 +118,7 @@ class _Model:
         if one.forged:
             return "bad proof"
         taken = [signal for signal in known if signal is not None]
-        for message_id in one.ids if not taken else [i for i in self.stays if i in one.ids]:
+        for message_id in one.ids if not taken else [i for i in self.registrations if i in one.ids]:
             if (one.member, message_id) in self.log:
                 break
             self.log[one.member, message_id] = one.signal
@@ -138,8 +138,8 @@ def serial_outcomes(scene: Scene, whole: bool = False, partly: bool = False) -> 
     """
     outcomes = set()
     for order in merges([len(program if whole else _flat(program)) for program in scene.programs]):
-        for stays in (*permutations(range(SLOTS)), ()) if partly else ((),):
-            model = _Model(stays)
+        for registrations in (*permutations(range(SLOTS)), ()) if partly else ((),):
+            model = _Model(registrations)
             for one in scene.before:
                 model.serve(one)
             left = [iter(program if whole else _flat(program)) for program in scene.programs]

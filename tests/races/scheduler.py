@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-Program = Callable[[], object]
+WitnessGraph = Callable[[], object]
 Word = Sequence[int]
 
 _current = threading.local()
@@ -27,12 +27,12 @@ def step() -> None:
 class _Worker:
     def __init__(self) -> None:
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self.program: Program | None = None
+        self.program: WitnessGraph | None = None
         self.result: object = None
         self.running = False
         threading.Thread(target=self._run, daemon=True).start()
 
-    def begin(self, program: Program) -> None:
+    def begin(self, program: WitnessGraph) -> None:
         self.program, self.running = program, True
 
     def turn(self) -> None:
@@ -67,7 +67,7 @@ class Turns:
     def __init__(self, count: int) -> None:
         self._workers = [_Worker() for _ in range(count)]
 
-    def run(self, programs: Sequence[Program], word: Word) -> tuple[list[object], list[int]]:
+    def run(self, programs: Sequence[WitnessGraph], word: Word) -> tuple[list[object], list[int]]:
         """Run programs in the order of a word.
 
         Args:

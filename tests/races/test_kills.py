@@ -124,7 +124,7 @@ class Service:
 
 
 class StubSpender:
-    """Makes stub proofs where `rln.proving.proof_builder.Spender` makes real ones."""
+    """Makes stub proofs where `rln.proving.proof_builder.ProofBuilder` makes real ones."""
 
     def __init__(self, identity: rln.Identity, root: int) -> None:
         self._identity, self._root, self._key = identity, root, StubKey()
@@ -167,7 +167,7 @@ class Client:
             clock=self.clock,
             path=self.group.proof,
         )
-        prover._spender = StubSpender(self.identity, self.group.root)  # type: ignore[assignment]
+        prover._builder = StubSpender(self.identity, self.group.root)  # type: ignore[assignment]
         messages = 1 << LIMIT_BITS
         for number in count():  # after a kill the same messages once more, each twice
             if number and number % (2 * messages) == 0:

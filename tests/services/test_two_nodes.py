@@ -8,7 +8,7 @@ from rln.audit.violators import Violators
 from rln.errors import GroupRefused, Reason
 from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds
-from rln.sync.bulletin_folder import Board
+from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.signing import RegistrarKey, bulletin_since
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
 
@@ -40,7 +40,7 @@ def scene(tmp_path):
     nodes = [Node(world, group, tmp_path / name) for name in ("one", "two")]
     key = RegistrarKey.new(tmp_path / "registrar.pem")
     mirror = rln.Mirror(DEPTH, LIMIT_BITS, min_members=2)
-    board = Board(tmp_path / "board", mirror, key.public_key)
+    board = BulletinFolder(tmp_path / "board", mirror, key.public_key)
 
     def publish():
         bulletin = bulletin_since(registry, mirror.step, threads=1)

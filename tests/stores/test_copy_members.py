@@ -26,7 +26,7 @@ DEPTH, LIMIT_BITS = 6, 4
 START = 1_700_000_000.0
 
 
-class Watch:
+class ManualClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
@@ -40,43 +40,48 @@ def identity(number: int) -> Identity:
     return Identity.from_secret(1000 + number)
 
 
-def group_on(registry: MemberRegistry, watch: Watch, count: int = 64) -> Group:
-    window = WindowSize(count=count, seconds=60, now=watch)
-    return Group(DEPTH, LIMIT_BITS, window, registry=registry, now=watch, interval=10.0)
+def group_on(registry: MemberRegistry, clock: ManualClock, count: int = 64) -> Group:
+    window = WindowSize(count=count, seconds=60, now=clock)
+    return Group(DEPTH, LIMIT_BITS, window, registry=registry, now=clock, interval=10.0)
 
 
-def live(registry: MemberRegistry, watch: Watch) -> None:
+def live(registry: MemberRegistry, clock: ManualClock) -> None:
     """Members come, leave, come back, and are slashed; the last slashing still waits for its step."""
-    group = group_on(registry, watch)
+    group = group_on(registry, clock)
     group.register_many([(identity(n).commitment, n % 5 + 1) for n in range(8)])
-    watch.time += 1
+    clock.time += 1
     group.remove(2)
     group.register(identity(2).commitment, 9)
-    watch.time += 1
+    clock.time += 1
     group.remove(5)
     group.slash(identity(5))  # who has left
-    watch.time += 1
+    clock.time += 1
     group.slash(identity(3))  # waits, and goes when the interval is over
     group.register(identity(20).commitment, 16)
-    watch.time += 20
+    clock.time += 20
     group.register(identity(21).commitment, 1)
     group.slash(identity(0))
-    assert [slashing.step for slashing in registry.tail(registry.head().number).slashings] == [None]
+    assert [slashing.step for slashing in registry.root_changes_after(registry.head().number).slashings] == [
+        None
+    ]
 
 
 def told(registry: MemberRegistry) -> list[object]:
     """All that a registry says; slashings of one moment come in no particular order."""
     head = registry.head()
-    tails = [registry.tail(number) for number in range(-1, head.number + 1)]
+    tails = [registry.root_changes_after(number) for number in range(-1, head.number + 1)]
     commitments = [identity(n).commitment for n in (*range(9), 20, 21)]
     return [
         head,
         registry.count(),
         [step for number in range(-1, head.number) for step in registry.steps_after(number, 1)],
-        [(tail.roots, {slashing.commitment: slashing for slashing in tail.slashings}) for tail in tails],
-        [registry.stays(commitment) for commitment in commitments],
+        [
+            (changes.roots, {slashing.commitment: slashing for slashing in changes.slashings})
+            for changes in tails
+        ],
+        [registry.registrations(commitment) for commitment in commitments],
         [registry.slashing(commitment) for commitment in commitments],
-        [registry.stay_at(index) for index in range(head.next_index + 1)],
+        [registry.registration_at(index) for index in range(head.next_index + 1)],
         [registry.step_at(int(START * 1000) + 1000 * second) for second in range(-1, 30)],
     ]
 
@@ -94,8 +99,8 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MemberReg
 
 
 def test_a_copy_says_what_the_source_says(source: MemberRegistry, target: MemberRegistry) -> None:
-    watch = Watch()
-    live(source, watch)
+    clock = ManualClock()
+    live(source, clock)
     before = told(source)
     done: list[float] = []
     assert copy_members(source, target, done.append) == source.head() == target.head()
@@ -111,20 +116,20 @@ def test_a_copy_says_what_the_source_says(source: MemberRegistry, target: Member
 def test_what_was_acceptable_is_acceptable_by_the_copy(
     source: MemberRegistry, target: MemberRegistry
 ) -> None:
-    watch = Watch()
-    live(source, watch)
+    clock = ManualClock()
+    live(source, clock)
     copy_members(source, target)
-    window = WindowSize(count=64, seconds=60, now=watch)
+    window = WindowSize(count=64, seconds=60, now=clock)
     for moment in (0, 5, 9, 30, 59, 90):
-        watch.time += moment
-        assert _roots(source, window, watch) == _roots(target, window, watch), moment
-    watch.time -= 193
-    here, there = group_on(source, watch), group_on(target, watch)
+        clock.time += moment
+        assert _roots(source, window, clock) == _roots(target, window, clock), moment
+    clock.time -= 193
+    here, there = group_on(source, clock), group_on(target, clock)
     for group in (here, there):
         # The slashing that waited is made by whoever comes first, on each of them.
-        watch.time += 20
+        clock.time += 20
         group.follow()
-        watch.time -= 20
+        clock.time -= 20
         with pytest.raises(AlreadyAMember, match="slashed"):
             group.register(identity(5).commitment, 1)
         group.register(identity(30).commitment, 3)
@@ -133,16 +138,16 @@ def test_what_was_acceptable_is_acceptable_by_the_copy(
     assert told(source) == told(target)
 
 
-def _roots(registry: MemberRegistry, window: WindowSize, watch: Watch) -> object:
+def _roots(registry: MemberRegistry, window: WindowSize, clock: ManualClock) -> object:
     try:
-        return list(RegistryRoots(registry, window, watch))
+        return list(RegistryRoots(registry, window, clock))
     except StoreUnavailable as error:
         return str(error)
 
 
 def test_a_target_with_members_is_refused(source: MemberRegistry, target: MemberRegistry) -> None:
-    live(source, Watch())
-    group_on(target, Watch()).register(identity(40).commitment, 2)
+    live(source, ManualClock())
+    group_on(target, ManualClock()).register(identity(40).commitment, 2)
     before = told(target)
     with pytest.raises(ParameterError, match="^target: expected an empty registry, got one that is at"):
         copy_members(source, target)
@@ -161,7 +166,7 @@ def test_nothing_is_copied_of_an_empty_registry(source: MemberRegistry, target: 
 def test_a_copy_that_was_interrupted_leaves_the_target_empty(
     source: MemberRegistry, target: MemberRegistry
 ) -> None:
-    live(source, Watch())
+    live(source, ManualClock())
     empty = told(target)
 
     def stop(part: float) -> None:
@@ -182,9 +187,9 @@ class Pages(MemoryRegistry):
 
 
 def test_steps_come_in_pages_and_those_made_meanwhile_come_too(target: MemberRegistry) -> None:
-    source, watch, done = Pages(DEPTH, LIMIT_BITS), Watch(), []
-    live(source, watch)
-    other = group_on(source, watch)
+    source, clock, done = Pages(DEPTH, LIMIT_BITS), ManualClock(), []
+    live(source, clock)
+    other = group_on(source, clock)
 
     def watched(part: float) -> None:
         done.append(part)
@@ -224,7 +229,7 @@ def test_steps_that_do_not_follow_each_other(
     bad: int, changes: dict[str, object], reason: str, target: MemberRegistry
 ) -> None:
     good, wrong = MemoryRegistry(DEPTH, LIMIT_BITS), Wrong(bad, changes)
-    live(good, Watch())
+    live(good, ManualClock())
     copy_members(good, wrong)
     empty = told(target)
     with pytest.raises(IntegrityAlarm, match=f"^source: {reason}"):

@@ -31,7 +31,7 @@ def identity(number: int) -> Identity:
     return Identity.from_secret(1000 + number)
 
 
-class Watch:
+class ManualClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
@@ -41,9 +41,11 @@ class Watch:
         return self.time
 
 
-def group_on(registry: MemberRegistry, watch: Watch | None = None, count: int = 64, **more: object) -> Group:
-    window = WindowSize(count=count, seconds=30, now=watch) if watch else WindowSize(count=count)
-    return Group(DEPTH, LIMIT_BITS, window, registry=registry, now=watch, **more)  # type: ignore[arg-type]
+def group_on(
+    registry: MemberRegistry, clock: ManualClock | None = None, count: int = 64, **more: object
+) -> Group:
+    window = WindowSize(count=count, seconds=30, now=clock) if clock else WindowSize(count=count)
+    return Group(DEPTH, LIMIT_BITS, window, registry=registry, now=clock, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=LASTING)
@@ -96,12 +98,12 @@ def test_two_groups_on_one_registry_follow_each_other(uri: str, registry: Member
 
 
 def test_with_a_clock_a_group_looks_each_tenth_of_a_second(registry: MemberRegistry) -> None:
-    watch = Watch()
-    one, other = group_on(registry, watch), group_on(registry, watch)
+    clock = ManualClock()
+    one, other = group_on(registry, clock), group_on(registry, clock)
     before = other.root
     one.register(5, 5)
     assert other.root == before
-    watch.time += 0.11
+    clock.time += 0.11
     assert other.root == one.root != before
     one.register(6, 5)
     other.follow()
@@ -109,17 +111,17 @@ def test_with_a_clock_a_group_looks_each_tenth_of_a_second(registry: MemberRegis
 
 
 def test_the_window_in_time_survives(uri: str, registry: MemberRegistry) -> None:
-    watch = Watch()
-    group, roots = group_on(registry, watch), []
+    clock = ManualClock()
+    group, roots = group_on(registry, clock), []
     for n in range(6):
         roots.append(group.root)
-        watch.time += 10
+        clock.time += 10
         group.register(identity(n).commitment, 3)
-    again = group_on(registry, watch)
+    again = group_on(registry, clock)
     for moment in (0, 9.5, 10.5, 15, 20.5, 40):
-        watch.time = START + 60 + moment
+        clock.time = START + 60 + moment
         assert list(again.roots) == list(group.roots), moment
-        assert list(group_on(registry, watch).roots) == list(group.roots), moment
+        assert list(group_on(registry, clock).roots) == list(group.roots), moment
     assert list(group.roots) == [group.root]
 
 
@@ -137,7 +139,9 @@ def test_what_is_retired_stays_retired(registry: MemberRegistry) -> None:
     assert expected == [True, True, False, False, False, False, False]
     again = group_on(registry)
     assert [root in again.roots for root in roots] == expected
-    assert [root in RegistryRoots(registry, WindowSize(count=64), Watch()) for root in roots] == expected
+    assert [
+        root in RegistryRoots(registry, WindowSize(count=64), ManualClock()) for root in roots
+    ] == expected
 
 
 MOVES = ["join", "join", "leave", "slash", "tick", "second"]
@@ -147,9 +151,9 @@ MOVES = ["join", "join", "leave", "slash", "tick", "second"]
 @settings(max_examples=effort(25, 2000), deadline=None)
 def test_groups_that_restart_and_those_that_do_not_agree(steps: list[str], random: object) -> None:
     """After each step a fresh group, one that follows, and a bare window have the roots of the group."""
-    watch, registry = Watch(), MemoryRegistry(DEPTH, LIMIT_BITS)
-    group, follower = group_on(registry, watch, 8), group_on(registry, watch, 8)
-    bare = RegistryRoots(registry, WindowSize(count=8, seconds=30, now=watch), watch)
+    clock, registry = ManualClock(), MemoryRegistry(DEPTH, LIMIT_BITS)
+    group, replica = group_on(registry, clock, 8), group_on(registry, clock, 8)
+    bare = RegistryRoots(registry, WindowSize(count=8, seconds=30, now=clock), clock)
     joined = 0
     for step in steps:
         if step == "join":
@@ -162,43 +166,43 @@ def test_groups_that_restart_and_those_that_do_not_agree(steps: list[str], rando
         elif step == "slash" and joined:
             group.slash(identity(random.randrange(joined)))  # type: ignore[attr-defined]
         elif step == "tick":
-            watch.time += 0.11
+            clock.time += 0.11
         elif step == "second":
-            watch.time += 10
+            clock.time += 10
         expected = list(group.roots)
-        follower.follow()
-        assert list(follower.roots) == expected
-        assert list(group_on(registry, watch, 8).roots) == expected
-        watch.time += 0.11
+        replica.follow()
+        assert list(replica.roots) == expected
+        assert list(group_on(registry, clock, 8).roots) == expected
+        clock.time += 0.11
         expected = list(group.roots)  # makes what is due; the bare window only reads
         assert list(bare) == expected
         assert len(bare) == len(expected)
 
 
 def test_a_bare_window_is_a_root_source(registry: MemberRegistry) -> None:
-    watch = Watch()
-    bare = RegistryRoots(registry, WindowSize(count=3), watch)
+    clock = ManualClock()
+    bare = RegistryRoots(registry, WindowSize(count=3), clock)
     assert isinstance(bare, RootSource)
     group = group_on(registry)
     assert list(bare) == [group.root]
     group.register(5, 5)
     assert group.root not in bare
-    watch.time += 0.1
+    clock.time += 0.1
     assert group.root in bare
-    watch.time -= 3600
+    clock.time -= 3600
     group.register(6, 5)
     assert group.root in bare
     assert len(bare) == 3
     registry.close()
-    watch.time += 1
+    clock.time += 1
     with pytest.raises(StoreUnavailable):
         assert group.root in bare
 
 
 def test_a_bare_window_refuses_a_leaf_that_is_overdue(registry: MemberRegistry) -> None:
     """Nobody makes the step that is due; roots with the leaf are refused all the same."""
-    watch = Watch()
-    group = group_on(registry, watch)
+    clock = ManualClock()
+    group = group_on(registry, clock)
     for n in range(3):
         group.register(identity(n).commitment, 3)
     before = group.root
@@ -206,13 +210,13 @@ def test_a_bare_window_refuses_a_leaf_that_is_overdue(registry: MemberRegistry) 
     group.slash(identity(0))
     assert before not in group.roots
     with_three = group.root
-    bare = RegistryRoots(registry, WindowSize(count=64), watch)
-    watch.time += 0.5
+    bare = RegistryRoots(registry, WindowSize(count=64), clock)
+    clock.time += 0.5
     group.slash(identity(3))
     assert with_three in bare
-    watch.time += 0.49
+    clock.time += 0.49
     assert with_three in bare
-    watch.time += 0.02
+    clock.time += 0.02
     for ask in (lambda: with_three in bare, lambda: before in bare, lambda: list(bare), lambda: len(bare)):
         with pytest.raises(StoreUnavailable, match="a removal is overdue"):
             ask()
@@ -276,10 +280,10 @@ def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_
     """Whoever knows more than the registry goes no further; who starts anew has nothing to compare with."""
     path = tmp_path / "members.db"
     registry = SqliteRegistry(path, DEPTH, LIMIT_BITS)
-    group, watch = group_on(registry), Watch()
+    group, clock = group_on(registry), ManualClock()
     for n in range(4):
         group.register(identity(n).commitment, 3)
-    bare = RegistryRoots(registry, WindowSize(count=64), watch)
+    bare = RegistryRoots(registry, WindowSize(count=64), clock)
     connection = sqlite3.connect(path)
     for statement in BACKUP:
         connection.execute(statement)
@@ -287,7 +291,7 @@ def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_
     connection.close()
     if goes_on:
         group_on(registry).register(identity(9).commitment, 3)
-    watch.time += 1
+    clock.time += 1
     for ask in (
         lambda: group.register(identity(5).commitment, 3),
         lambda: group.slash(identity(1)),
@@ -300,19 +304,19 @@ def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_
 
 
 def test_a_clock_that_was_far_ahead_keeps_no_root_alive(registry: MemberRegistry) -> None:
-    watch = Watch()
-    group = group_on(registry, watch)
+    clock = ManualClock()
+    group = group_on(registry, clock)
     group.register(5, 5)
     root = group.root
-    watch.time += 10**8
-    group_on(registry, watch).register(6, 5)
-    watch.time = START + 1
-    followers = [group_on(registry, watch), RegistryRoots(registry, WindowSize(seconds=30, now=watch), watch)]
-    for follower in followers:
-        assert root in (follower if isinstance(follower, RegistryRoots) else follower.roots)
-    watch.time += 31
-    for follower in followers:
-        assert root not in (follower if isinstance(follower, RegistryRoots) else follower.roots)
+    clock.time += 10**8
+    group_on(registry, clock).register(6, 5)
+    clock.time = START + 1
+    followers = [group_on(registry, clock), RegistryRoots(registry, WindowSize(seconds=30, now=clock), clock)]
+    for replica in followers:
+        assert root in (replica if isinstance(replica, RegistryRoots) else replica.roots)
+    clock.time += 31
+    for replica in followers:
+        assert root not in (replica if isinstance(replica, RegistryRoots) else replica.roots)
 
 
 def test_long_histories_are_built_in_pages(registry: MemberRegistry) -> None:
@@ -351,7 +355,7 @@ def test_eight_processes_register_one_commitment_once(uri: str, registry: Member
     assert len(group) == 5 + 40
     assert {root for _, root in results} <= set(group.roots)
     for n in range(5):
-        assert len(registry.stays(identity(n).commitment)) == 1
+        assert len(registry.registrations(identity(n).commitment)) == 1
 
 
 def test_eight_processes_that_skip_the_look_register_one_commitment_once(

@@ -10,7 +10,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import AlreadyAMember, FieldRangeError, ParameterError, StoreUnavailable, TreeFull
-from rln.group.events import Change, Event, Head, Slashing, Stay, Step, Tail
+from rln.group.events import Change, Event, Head, Registration, RootChanges, Slashing, Step
 from rln.group.registry_rules import first_step
 from rln.ports import MemberRegistry
 from tests.stores.adapters import REGISTRIES, registry_at
@@ -55,11 +55,11 @@ def everything(registry: MemberRegistry) -> tuple[object, ...]:
     return (
         registry.head(),
         registry.steps_after(-1),
-        registry.tail(-1),
+        registry.root_changes_after(-1),
         registry.count(),
-        [registry.stays(commitment) for commitment in commitments],
+        [registry.registrations(commitment) for commitment in commitments],
         [registry.slashing(commitment) for commitment in commitments],
-        [registry.stay_at(index) for index in range(12)],
+        [registry.registration_at(index) for index in range(12)],
     )
 
 
@@ -73,13 +73,13 @@ def test_an_empty_registry_has_the_step_of_the_empty_tree(registry: MemberRegist
     assert registry.head() == Head(0, first.root, 0, 0, 0, 0, 0)
     assert registry.steps_after(-1) == [first]
     assert registry.steps_after(0) == []
-    assert registry.tail(-1) == Tail(((0, first.root, 0),), ())
-    assert registry.tail(0) == Tail((), ())
+    assert registry.root_changes_after(-1) == RootChanges(((0, first.root, 0),), ())
+    assert registry.root_changes_after(0) == RootChanges((), ())
     assert (registry.count(), registry.step_at(10**15)) == (0, 0)
     assert registry.member(5) is None
     assert not registry.was_member(5)
     assert not registry.is_slashed(5)
-    assert registry.stay_at(0) is None
+    assert registry.registration_at(0) is None
 
 
 def test_members_register(registry: MemberRegistry) -> None:
@@ -88,15 +88,15 @@ def test_members_register(registry: MemberRegistry) -> None:
     append(registry, one)
     append(registry, two)
     assert registry.head() == Head(2, 102, 2000, 3, 3, 3, 0)
-    assert registry.member(6) == Stay(1, 6, 3, 1, None) == registry.stay_at(1)
-    assert registry.stays(scalar.ORDER - 1) == [Stay(2, scalar.ORDER - 1, 16, 2, None)]
+    assert registry.member(6) == Registration(1, 6, 3, 1, None) == registry.registration_at(1)
+    assert registry.registrations(scalar.ORDER - 1) == [Registration(2, scalar.ORDER - 1, 16, 2, None)]
     assert registry.count() == 3
     assert registry.steps_after(0) == [one, two]
     assert registry.steps_after(1) == [two]
     assert registry.steps_after(0, most=1) == [one]
     assert registry.steps_after(-1, most=2)[1:] == [one]
     assert registry.steps_after(2) == []
-    assert registry.tail(1) == Tail(((2, 102, 2000),), ())
+    assert registry.root_changes_after(1) == RootChanges(((2, 102, 2000),), ())
     assert [registry.step_at(at) for at in (0, 999, 1000, 1999, 2000, 5000)] == [0, 0, 1, 1, 2, 2]
 
 
@@ -108,9 +108,9 @@ def test_members_leave_and_come_back_elsewhere(registry: MemberRegistry) -> None
     assert not registry.is_slashed(5)
     assert registry.count() == 1
     append(registry, Step(3, 103, 0, joins(4, 2, 5, limit=9)))
-    assert registry.stays(5) == [Stay(0, 5, 3, 1, 2), Stay(2, 5, 9, 3, None)]
-    assert registry.member(5) == Stay(2, 5, 9, 3, None)
-    assert registry.stay_at(0) == Stay(0, 5, 3, 1, 2)
+    assert registry.registrations(5) == [Registration(0, 5, 3, 1, 2), Registration(2, 5, 9, 3, None)]
+    assert registry.member(5) == Registration(2, 5, 9, 3, None)
+    assert registry.registration_at(0) == Registration(0, 5, 3, 1, 2)
     assert registry.head() == Head(3, 103, 0, 4, 3, 2, 0)
 
 
@@ -118,29 +118,31 @@ def test_a_slashing_is_noted_and_then_done(registry: MemberRegistry) -> None:
     append(registry, Step(1, 101, 500, joins(1, 0, 5, 6, 7)))
     with registry.change() as change:
         change.note(6, 1000, 2000)
-    stay = Stay(1, 6, 3, 1, None)
-    assert registry.slashing(6) == Slashing(6, 1000, 2000, None, (stay,))
+    registration = Registration(1, 6, 3, 1, None)
+    assert registry.slashing(6) == Slashing(6, 1000, 2000, None, (registration,))
     assert registry.is_slashed(6)
     assert registry.member(6) is None
     assert registry.was_member(6)
     assert registry.count() == 2
     assert registry.head().members == 3
-    assert registry.tail(1) == Tail((), (Slashing(6, 1000, 2000, None, (stay,)),))
+    assert registry.root_changes_after(1) == RootChanges(
+        (), (Slashing(6, 1000, 2000, None, (registration,)),)
+    )
     append(registry, Step(2, 102, 2000, [Event(4, Change.SLASHED, 1, 6, 3)]))
-    done = Slashing(6, 1000, 2000, 2, (Stay(1, 6, 3, 1, 2),))
+    done = Slashing(6, 1000, 2000, 2, (Registration(1, 6, 3, 1, 2),))
     assert registry.slashing(6) == done
     assert registry.count() == registry.head().members == 2
     assert registry.head().slashed_at == 2000
-    assert registry.tail(1) == Tail(((2, 102, 2000),), (done,))
-    assert registry.tail(2) == Tail((), ())
-    assert registry.tail(-1).slashings == (done,)
+    assert registry.root_changes_after(1) == RootChanges(((2, 102, 2000),), (done,))
+    assert registry.root_changes_after(2) == RootChanges((), ())
+    assert registry.root_changes_after(-1).slashings == (done,)
 
 
 def test_somebody_who_has_left_can_be_slashed(registry: MemberRegistry) -> None:
     append(registry, Step(1, 101, 0, joins(1, 0, 5, 6)))
     append(registry, Step(2, 102, 0, [Event(3, Change.REMOVED, 0, 5, 3)]))
     slash(registry, 3, Event(4, Change.SLASHED, 0, 5, 3), at=7)
-    assert registry.slashing(5) == Slashing(5, 7, 7, 3, (Stay(0, 5, 3, 1, 2),))
+    assert registry.slashing(5) == Slashing(5, 7, 7, 3, (Registration(0, 5, 3, 1, 2),))
     assert (registry.count(), registry.head().members) == (1, 1)
 
 
@@ -150,10 +152,10 @@ def test_several_steps_of_one_change_come_together(registry: MemberRegistry) -> 
         for step in steps:
             change.append(step)
             assert change.head().number == step.number
-            assert change.stays(step.number) != []
-            assert change.stay_at(step.number - 1) is not None
+            assert change.registrations(step.number) != []
+            assert change.registration_at(step.number - 1) is not None
         assert change.steps_after(0) == steps
-        assert len(change.tail(0).roots) == 3
+        assert len(change.root_changes_after(0).roots) == 3
         assert change.step_at(0) == 3
         assert (change.depth, change.limit_bits) == (DEPTH, 4)
     assert registry.steps_after(0) == steps
@@ -176,7 +178,7 @@ def test_an_exception_takes_everything_back(registry: MemberRegistry, failure: t
         change_and_fail()
     assert everything(registry) == before
     append(registry, Step(3, 104, 0, joins(5, 3, 5)))
-    assert registry.member(5) == Stay(3, 5, 3, 3, None)
+    assert registry.member(5) == Registration(3, 5, 3, 3, None)
 
 
 def test_a_commitment_stands_once(registry: MemberRegistry) -> None:
@@ -255,7 +257,7 @@ def test_a_full_registry_takes_nobody(registry: MemberRegistry) -> None:
 
 
 def test_numbers_that_are_no_field_elements(registry: MemberRegistry) -> None:
-    for ask in (registry.stays, registry.slashing, registry.member):
+    for ask in (registry.registrations, registry.slashing, registry.member):
         with pytest.raises(FieldRangeError, match="^commitment: "):
             ask(scalar.ORDER)
 
@@ -263,7 +265,12 @@ def test_numbers_that_are_no_field_elements(registry: MemberRegistry) -> None:
 def test_a_closed_registry_is_unavailable(registry: MemberRegistry) -> None:
     registry.close()
     registry.close()
-    for ask in (registry.head, registry.count, lambda: registry.tail(0), lambda: registry.stays(5)):
+    for ask in (
+        registry.head,
+        registry.count,
+        lambda: registry.root_changes_after(0),
+        lambda: registry.registrations(5),
+    ):
         with pytest.raises(StoreUnavailable, match="closed"):
             ask()
     with pytest.raises(StoreUnavailable, match="closed"):

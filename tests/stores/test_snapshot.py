@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.events import Step
 from rln.group.group import Group
-from rln.group.replica import Picture
+from rln.group.replica import TreeSnapshot
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
 from rln.stores.groups import close_group, open_group
@@ -111,7 +111,7 @@ def assert_not_used(folder: Path, message: str) -> None:
 
 def test_a_snapshot_newer_than_the_registry_is_not_used(tmp_path: Path) -> None:
     group = filled(tmp_path)
-    write_snapshot(Picture(2, group.picture().tree), tmp_path / "snapshot")
+    write_snapshot(TreeSnapshot(2, group.picture().tree), tmp_path / "snapshot")
     assert_not_used(tmp_path, "snapshot: .* it is of step 2, the registry at 1")
 
 
@@ -129,7 +129,7 @@ def test_nodes_that_do_not_belong_together_do_not_fit_the_next_step(tmp_path: Pa
     group = filled(tmp_path)
     tree = group.picture().tree
     levels = [bytes(32) + bytes(level)[32:] if len(level) > 32 else bytes(level) for level in tree.levels]
-    write_snapshot(Picture(1, TreeState(DEPTH, 300, tuple(levels))), tmp_path / "snapshot")
+    write_snapshot(TreeSnapshot(1, TreeState(DEPTH, 300, tuple(levels))), tmp_path / "snapshot")
     group.remove(1)
     assert_not_used(tmp_path, "registry: the events of step 2 do not give its root")
 

@@ -92,11 +92,11 @@ def test_d6_tables_that_were_changed_are_not_used(key: rln.ProvingKey, tables: P
 def test_d9_no_two_proofs_share_a_point(prover: rln.Prover, stage: Stage) -> None:
     """Also of one witness: from a token, from what is prepared, and whole."""
     proofs = [prover.prove(bytes([n])).proof for n in range(6)]
-    spender = prover._spender
+    builder = prover._builder
     path, epoch = stage.group.proof(0), stage.clock.current()
-    proofs += [spender.prove((7,), path, 5, epoch).proof for _ in range(3)]
+    proofs += [builder.prove((7,), path, 5, epoch).proof for _ in range(3)]
     for _ in range(3):
-        proofs.append(spender.publish(spender.token(7, path, epoch), 5).proof)
+        proofs.append(builder.publish(builder.token(7, path, epoch), 5).proof)
     points = [proof[start:end] for proof in proofs for start, end in ((0, 32), (32, 96), (96, 128))]
     assert len(set(points)) == len(points)
 
@@ -107,13 +107,13 @@ def test_d9_no_token_without_random_numbers(
     path, epoch = stage.group.proof(0), stage.clock.current()
     monkeypatch.setattr(entropy, "fill", lambda out: None)
     with pytest.raises(EntropyError):
-        prover._spender.token(7, path, epoch)
+        prover._builder.token(7, path, epoch)
 
 
 def test_d9_a_forked_child_has_none_of_its_parents_tokens(prover: rln.Prover, stage: Stage) -> None:
     """Not even in memory: two messages from one token give its blinding away, and the secret."""
     tokens = list(prover._queue._slots.values())  # type: ignore[union-attr]
-    member = prover._spender._identity
+    member = prover._builder._identity
     child = os.fork()
     if child == 0:
         status = 1
@@ -192,7 +192,7 @@ def test_e8_provers_and_tokens_are_neither_copied_nor_serialised(
     prover: rln.Prover, stage: Stage, attempt: Callable[[object], object]
 ) -> None:
     token = token_of(prover, stage)
-    for thing in (prover, token, token._token, prover._spender._prepared.partial):  # type: ignore[union-attr]
+    for thing in (prover, token, token._token, prover._builder._prepared.partial):  # type: ignore[union-attr]
         with pytest.raises(TypeError, match="copied or pickled"):
             attempt(thing)
 

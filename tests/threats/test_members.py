@@ -382,7 +382,9 @@ def check_after_crash(uri: str, mallory: rln.Identity, others: int, time: float)
     registry = open_members(uri, 8, LIMIT_BITS)
     group = rln.Group(8, LIMIT_BITS, rln.WindowSize(count=100), registry=registry, now=lambda: time)
     begun = registry.is_slashed(mallory.commitment)
-    held = [step.root for step in registry.steps_after(-1)][registry.stays(mallory.commitment)[0].joined :]
+    held = [step.root for step in registry.steps_after(-1)][
+        registry.registrations(mallory.commitment)[0].joined :
+    ]
     if begun:
         assert group.slash(mallory) == ()
         held = held[: (registry.slashing(mallory.commitment).step or 0) - 1]  # type: ignore[union-attr]
@@ -574,9 +576,9 @@ class Indices(RuleBasedStateMachine):
     @invariant()
     def an_index_has_one_owner(self) -> None:
         for index, commitment in self.owner.items():
-            stay = self.registry.stay_at(index)
-            assert stay is not None
-            assert stay.commitment == commitment
+            registration = self.registry.registration_at(index)
+            assert registration is not None
+            assert registration.commitment == commitment
         assert self.registry.head().next_index == len(self.owner)
         assert len(self.group) == len(self.standing)
         for number, (index, limit) in self.standing.items():

@@ -17,7 +17,7 @@ from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tre
 from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
 from rln.cli.table import rows
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.group.events import Change, Stay, Step
+from rln.group.events import Change, Registration, Step
 from rln.group.ports import RegistryReader
 from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
@@ -183,16 +183,24 @@ def list_members(
         text = rows(
             f"{len(members)} members at step {last}",
             ("index", "commitment", "limit", "since step"),
-            [(stay.index, numbers.hexadecimal(stay.commitment), stay.limit, stay.joined) for stay in members],
+            [
+                (
+                    registration.index,
+                    numbers.hexadecimal(registration.commitment),
+                    registration.limit,
+                    registration.joined,
+                )
+                for registration in members
+            ],
         )
         listed = [
             {
-                "index": stay.index,
-                "commitment": str(stay.commitment),
-                "limit": stay.limit,
-                "since_step": stay.joined,
+                "index": registration.index,
+                "commitment": str(registration.commitment),
+                "limit": registration.limit,
+                "since_step": registration.joined,
             }
-            for stay in members
+            for registration in members
         ]
         return Report({"step": last, "members": listed}, text)
 
@@ -299,17 +307,17 @@ def _gone(members: tuple[Membership, ...], root: int) -> Report:
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
 
 
-def _standing(registry: RegistryReader, last: int) -> list[Stay]:
+def _standing(registry: RegistryReader, last: int) -> list[Registration]:
     """The members at a step, without those who are slashed and whose leaves are still to go."""
-    found: dict[int, Stay] = {}
+    found: dict[int, Registration] = {}
     for step in steps_between(registry, 0, last):
         for event in step.events:
             if event.change is Change.REGISTERED:
-                found[event.index] = Stay(event.index, event.commitment, event.limit, step.number)
+                found[event.index] = Registration(event.index, event.commitment, event.limit, step.number)
             else:
                 found.pop(event.index, None)
-    slashed = {slashing.commitment for slashing in registry.tail(last).slashings}
-    return [stay for stay in found.values() if stay.commitment not in slashed]
+    slashed = {slashing.commitment for slashing in registry.root_changes_after(last).slashings}
+    return [registration for registration in found.values() if registration.commitment not in slashed]
 
 
 def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:

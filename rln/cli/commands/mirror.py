@@ -26,7 +26,7 @@ from rln.cli.output import check_output
 from rln.cli.registry import SnapshotOption, is_uri
 from rln.cli.report import REFUSED, AsJson, Bar, Report, naming, run
 from rln.errors import EncodingError, GroupRefused, ParameterError
-from rln.sync.bulletin_folder import Board, read_bulletin
+from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
 from rln.sync.signing import check_public_key, open_bulletin
@@ -101,7 +101,7 @@ def follow(
     def action() -> Report:
         check_output(into)
         mirror = _mirror(into, depth, limit_bits, MIN_MEMBERS)
-        board = Board(directory, mirror, _public_key(public_key))
+        board = BulletinFolder(directory, mirror, _public_key(public_key))
         applied = 0
         with _ending() as ended:
             while True:
@@ -178,7 +178,7 @@ def _take(file: Path, public_key: bytes, mirror: Mirror) -> bool:
     return True
 
 
-def _look(board: Board, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
+def _look(board: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
     """Look at a directory once, keep the mirror when it went on, and say what is new."""
     before, refused, newest, applied = mirror.step, set(board.refused.items()), board.newest, 0
     try:
@@ -198,7 +198,7 @@ def _look(board: Board, directory: Path, mirror: Mirror, into: Path, quiet: bool
     return applied
 
 
-def _gap(mirror: Mirror, board: Board) -> str:
+def _gap(mirror: Mirror, board: BulletinFolder) -> str:
     return f"no bulletin continues from step {mirror.step}; others go to step {board.newest}"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.group.events import Change, Event, Events, Slashing, Stay, Step
+from rln.group.events import Change, Event, Events, Registration, Slashing, Step
 
 EVENTS = [
     Event(5, Change.REGISTERED, 3, 77, 10),
@@ -101,6 +101,6 @@ def test_when_a_slashing_is_due() -> None:
 
 
 def test_a_slashing_that_is_done() -> None:
-    stays = (Stay(0, 5, 1, 1, 3), Stay(4, 5, 2, 7))
-    done = Slashing(5, 10, 20, None, stays).done(9)
-    assert done == Slashing(5, 10, 20, 9, (Stay(0, 5, 1, 1, 3), Stay(4, 5, 2, 7, 9)))
+    registrations = (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7))
+    done = Slashing(5, 10, 20, None, registrations).done(9)
+    assert done == Slashing(5, 10, 20, 9, (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7, 9)))

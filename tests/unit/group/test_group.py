@@ -381,8 +381,12 @@ def test_proofs_taken_while_others_join_and_leave_are_whole() -> None:
         thread.join()
     assert not wrong
     assert len(group) == 1 + 3 * 6
-    stays = [group.registry.stay_at(index) for index in range(38)]
-    standing = [stay.index for stay in stays if stay is not None and stay.left is None]
+    registrations = [group.registry.registration_at(index) for index in range(38)]
+    standing = [
+        registration.index
+        for registration in registrations
+        if registration is not None and registration.left is None
+    ]
     assert [group.member_at(index).index for index in standing] == standing
     assert len(standing) == len(group)
 

@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.keys.witness_graph import Program, relation_of
+from rln.keys.witness_graph import WitnessGraph, relation_of
 from rln.protocol.statement import Statement
 from tests.support.small_world import DEPTH, LIMIT_BITS, SLOTS
 
@@ -15,13 +15,13 @@ SINGLE = CircuitParameters(DEPTH, LIMIT_BITS)
 MULTI = CircuitParameters(DEPTH, LIMIT_BITS, SLOTS)
 
 
-def program(parameters: CircuitParameters) -> Program:
+def program(parameters: CircuitParameters) -> WitnessGraph:
     circuit = (
         rln.circuit.rln(DEPTH, LIMIT_BITS)
         if parameters.max_out is None
         else rln.circuit.rln_multi(DEPTH, LIMIT_BITS, SLOTS)
     )
-    return Program(circuit.graph, parameters)
+    return WitnessGraph(circuit.graph, parameters)
 
 
 def statement(parameters: CircuitParameters, ids: tuple[int, ...], x: int, epoch: int) -> Statement:
@@ -58,7 +58,7 @@ def test_known_wires_are_those_that_no_message_changes(parameters):
 def test_known_wires_of_zerokits_graphs(zerokit_dir, name, counts):
     """zerokit-spec 6.1."""
     data = (zerokit_dir / name / "graph.bin").read_bytes()
-    made = Program(data, relation_of(data, 16))
+    made = WitnessGraph(data, relation_of(data, 16))
     known = sum(made.known[1:])
     assert (known, made.wires - 1 - known) == counts
 
@@ -74,4 +74,4 @@ def test_the_graph_of_another_relation_is_refused():
     data = program(SINGLE).data
     for other in (MULTI, CircuitParameters(DEPTH + 1, LIMIT_BITS)):
         with pytest.raises(ParameterError, match="graph: expected the inputs"):
-            Program(data, other)
+            WitnessGraph(data, other)

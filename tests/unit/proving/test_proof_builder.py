@@ -5,7 +5,7 @@ import pytest
 import rln
 from rln.errors import KeyFileError, ParameterError
 from rln.lowlevel.witness import Witness
-from rln.proving.proof_builder import SlotToken, Spender
+from rln.proving.proof_builder import ProofBuilder, SlotToken
 from tests.support.small_world import World, small_key
 
 
@@ -15,46 +15,46 @@ def world() -> World:
 
 
 @pytest.fixture
-def spender(world):
+def builder(world):
     member = world.join(8)
     membership = world.group.membership(member.commitment)
-    with_path = Spender(member, membership, world.key, world.group.proof, True, 1)
+    with_path = ProofBuilder(member, membership, world.key, world.group.proof, True, 1)
     yield with_path
     with_path.close()
 
 
-def test_a_token_and_a_whole_proof_say_the_same(world, spender):
-    path, epoch = spender.path(), world.clock.current()
-    whole = spender.prove((3,), path, 12345, epoch)
-    token = spender.token(3, path, epoch)
+def test_a_token_and_a_whole_proof_say_the_same(world, builder):
+    path, epoch = builder.path(), world.clock.current()
+    whole = builder.prove((3,), path, 12345, epoch)
+    token = builder.token(3, path, epoch)
     assert (token.message_id, token.path, token.root) == (3, path, world.group.root)
     assert token.external_nullifier == epoch.external_nullifier
-    proof = spender.publish(token, 12345)
+    proof = builder.publish(token, 12345)
     assert proof.public_inputs == whole.public_inputs
     assert world.key.verifying_key.verify(proof.public_inputs, proof.proof)
 
 
 @pytest.mark.parametrize("x", [1, 2, rln.base.scalar.ORDER - 1, 1 << 200])
-def test_a_token_is_for_any_x(world, spender, x):
-    proof = spender.publish(spender.token(0, spender.path(), world.clock.current()), x)
+def test_a_token_is_for_any_x(world, builder, x):
+    proof = builder.publish(builder.token(0, builder.path(), world.clock.current()), x)
     assert proof.x == x
 
 
-def test_a_limit_is_kept_here_too(world, spender):
+def test_a_limit_is_kept_here_too(world, builder):
     for message_id in (8, 9, 16):
         with pytest.raises(ParameterError, match="messageId"):
-            spender.token(message_id, spender.path(), world.clock.current())
+            builder.token(message_id, builder.path(), world.clock.current())
         with pytest.raises(ParameterError, match="messageId"):
-            spender.prove((message_id,), spender.path(), 5, world.clock.current())
+            builder.prove((message_id,), builder.path(), 5, world.clock.current())
 
 
-def test_a_graph_that_computes_something_else_gives_no_token(world, spender, monkeypatch):
+def test_a_graph_that_computes_something_else_gives_no_token(world, builder, monkeypatch):
     monkeypatch.setattr(Witness, "read", lambda *_: bytes(32))
     with pytest.raises(KeyFileError, match="graph"):
-        spender.token(0, spender.path(), world.clock.current())
+        builder.token(0, builder.path(), world.clock.current())
 
 
-def test_no_share_leaves_c_before_there_is_a_message(world, spender, monkeypatch):
+def test_no_share_leaves_c_before_there_is_a_message(world, builder, monkeypatch):
     """Threats E9: that at x = 1, of which a token is made, would give the secret with a published one."""
 
     def fail(*_: object) -> None:
@@ -70,36 +70,36 @@ def test_no_share_leaves_c_before_there_is_a_message(world, spender, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(rln.Identity, "share", fail)
         patch.setattr(Witness, "read", reading)
-        token = spender.token(0, spender.path(), world.clock.current())
+        token = builder.token(0, builder.path(), world.clock.current())
     assert read == [2], "the root; y is wire 1"
-    assert spender.publish(token, 5).root == world.group.root
+    assert builder.publish(token, 5).root == world.group.root
 
 
-def test_bytes_that_are_no_points_do_not_leave(world, spender, monkeypatch):
-    token = spender.token(0, spender.path(), world.clock.current())
+def test_bytes_that_are_no_points_do_not_leave(world, builder, monkeypatch):
+    token = builder.token(0, builder.path(), world.clock.current())
     monkeypatch.setattr(SlotToken, "publish", lambda *_: bytes([3]) + bytes(127))
     with pytest.raises(KeyFileError, match="not released"):
-        spender.publish(token, 5)
+        builder.publish(token, 5)
 
 
 def test_without_a_self_check_nothing_is_verified(world, monkeypatch):
     member = world.join(8)
     membership = world.group.membership(member.commitment)
-    spender = Spender(member, membership, small_key(), world.group.proof(0), False, 1)
+    builder = ProofBuilder(member, membership, small_key(), world.group.proof(0), False, 1)
     monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *_: pytest.fail("verified"))
     epoch = world.clock.current()
-    assert spender.prove((0,), spender.path(), 5, epoch).x == 5
-    assert spender.publish(spender.token(1, spender.path(), epoch), 5).x == 5
-    spender.close()
+    assert builder.prove((0,), builder.path(), 5, epoch).x == 5
+    assert builder.publish(builder.token(1, builder.path(), epoch), 5).x == 5
+    builder.close()
 
 
-def test_what_is_closed_keeps_nothing(world, spender):
-    spender.prove((0,), spender.path(), 5, world.clock.current())
-    path = spender.path()
-    spender.close()
-    spender.close()
-    assert spender._prepared is None
+def test_what_is_closed_keeps_nothing(world, builder):
+    builder.prove((0,), builder.path(), 5, world.clock.current())
+    path = builder.path()
+    builder.close()
+    builder.close()
+    assert builder._prepared is None
     with pytest.raises(ParameterError, match="closed"):
-        spender.path()
-    spender._partial(path, spender._witness(spender._statement((0,), path, 1, 0)).thing, 1)
-    assert spender._prepared is None, "not even what a thread was at meanwhile"
+        builder.path()
+    builder._partial(path, builder._witness(builder._statement((0,), path, 1, 0)).thing, 1)
+    assert builder._prepared is None, "not even what a thread was at meanwhile"

@@ -301,15 +301,15 @@ def test_every_way_to_a_proof_gives_the_same_bytes(fixed_blinding, tables):
     prepared = world.prover(member, path=None)
     prepared.prepare(path)
     assert prepared.prove(b"x").proof == whole
-    spender = prepared._spender
-    assert spender.publish(spender.token(0, path, epoch), x).proof == whole
+    builder = prepared._builder
+    assert builder.publish(builder.token(0, path, epoch), x).proof == whole
     # and after a change of the path, there and back
     world.join()
     prepared.prepare(world.group.proof(0))
-    moved = prepared._spender.prove((0,), world.group.proof(0), x, epoch).proof
+    moved = prepared._builder.prove((0,), world.group.proof(0), x, epoch).proof
     assert moved == world.prover(member).prove(b"x").proof != whole
     prepared.prepare(path)
-    assert spender.prove((0,), path, x, epoch).proof == whole
+    assert builder.prove((0,), path, x, epoch).proof == whole
 
 
 @pytest.fixture
@@ -401,7 +401,7 @@ def test_a_partial_proof_of_anything_else_is_refused(world):
 def test_a_closed_prover_proves_no_more(world):
     with world.prover(world.join()) as prover:
         prover.prove(b"x")
-        kept = prover._spender._prepared
+        kept = prover._builder._prepared
     assert kept.partial.closed
     prover.close()
     for refused in (

@@ -18,7 +18,7 @@ import rln
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.proving import proof_builder as spender_module
 from rln.proving import token_queue as module
-from rln.proving.proof_builder import SlotToken, Spender
+from rln.proving.proof_builder import ProofBuilder, SlotToken
 from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_multi_key
 
@@ -50,14 +50,14 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open, self.reached = threading.Event(), threading.Event()
-        honest = Spender.token
+        honest = ProofBuilder.token
 
-        def token(spender, *arguments):
+        def token(builder, *arguments):
             self.reached.set()
             assert self.open.wait(PATIENCE)
-            return honest(spender, *arguments)
+            return honest(builder, *arguments)
 
-        monkeypatch.setattr(Spender, "token", token)
+        monkeypatch.setattr(ProofBuilder, "token", token)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_proofs_from_tokens_are_ordinary_proofs(world, ids):
 def test_a_token_spares_the_making_of_a_proof(world, ids, monkeypatch):
     with world.prover(world.join(8), ids, tokens=2) as prover:
         full(prover, 2)
-        monkeypatch.setattr(Spender, "prove", lambda *_: pytest.fail("a whole proof was made"))
+        monkeypatch.setattr(ProofBuilder, "prove", lambda *_: pytest.fail("a whole proof was made"))
         prover.prove(b"x")
 
 
@@ -167,8 +167,8 @@ def test_without_a_token_there_is_a_whole_proof_at_once(world, ids, monkeypatch)
 
 def test_a_token_whose_id_was_taken_is_wiped(world, monkeypatch):
     gate, made = Gate(monkeypatch), []
-    inner = Spender.token
-    monkeypatch.setattr(Spender, "token", lambda *a: made.append(inner(*a)) or made[-1])
+    inner = ProofBuilder.token
+    monkeypatch.setattr(ProofBuilder, "token", lambda *a: made.append(inner(*a)) or made[-1])
     with world.prover(world.join(1), tokens=1) as prover:
         assert gate.reached.wait(PATIENCE)
         prover.prove(b"x")
@@ -394,8 +394,8 @@ def test_close_ends_the_thread_and_wipes(world):
 
 def test_close_while_a_token_is_being_made(world, ids, monkeypatch):
     gate, made = Gate(monkeypatch), []
-    inner = Spender.token
-    monkeypatch.setattr(Spender, "token", lambda *a: made.append(inner(*a)) or made[-1])
+    inner = ProofBuilder.token
+    monkeypatch.setattr(ProofBuilder, "token", lambda *a: made.append(inner(*a)) or made[-1])
     prover = world.prover(world.join(4), ids, tokens=4)
     assert gate.reached.wait(PATIENCE)
     closing = threading.Thread(target=prover.close)
@@ -555,7 +555,7 @@ def test_a_share_at_zero_is_refused(world):
     full(prover, 1)
     token = prover._queue.take(world.clock.current(), world.group.proof(0))
     with pytest.raises(ParameterError, match="x"):
-        prover._spender.publish(token, 0)
+        prover._builder.publish(token, 0)
     assert token._token.closed
     prover.close()
 

@@ -7,7 +7,7 @@ import pytest
 
 from rln.errors import GroupRefused, ParameterError
 from rln.sync.bulletin import Bulletin
-from rln.sync.bulletin_folder import Board
+from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.mirror import Mirror
 from rln.sync.signing import RegistrarKey
 from tests.support.registrar import Registrar
@@ -24,7 +24,7 @@ def scene(key, tmp_path):
     """A mirror, whoever leads it on, and five bulletins that continue one another."""
     registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
     steps = [registrar.change([11 + n]) for n in range(5)]
-    return mirror, Board(tmp_path, mirror, key.public_key), steps, registrar
+    return mirror, BulletinFolder(tmp_path, mirror, key.public_key), steps, registrar
 
 
 def test_bulletins_are_taken_as_they_fit(scene, key, tmp_path):
@@ -127,7 +127,7 @@ def test_a_signed_root_that_nothing_leads_to_is_an_alarm(scene, key, tmp_path):
 
 def test_the_key_and_the_directory_must_be_there(key, tmp_path):
     with pytest.raises(ParameterError, match="public key"):
-        Board(tmp_path, Mirror(DEPTH, LIMIT_BITS), bytes(32))
-    board = Board(tmp_path / "missing", Mirror(DEPTH, LIMIT_BITS), key.public_key)
+        BulletinFolder(tmp_path, Mirror(DEPTH, LIMIT_BITS), bytes(32))
+    board = BulletinFolder(tmp_path / "missing", Mirror(DEPTH, LIMIT_BITS), key.public_key)
     with pytest.raises(FileNotFoundError):
         board.look()

@@ -261,8 +261,8 @@ def test_bulletins_say_how_far_they_are():
     assert parts == [n / 6 for n in range(1, 7)]
     assert (bulletin.after, bulletin.last, bulletin.start, bulletin.count) == (0, 6, 0, 45)
     assert bulletin.at == office.registry.head().at
-    tail = bulletin_since(office.registry, 4)
-    assert (tail.start, tail.count, tail.before, tail.root) == (43, 2, office.roots[4], office.roots[6])
+    rest = bulletin_since(office.registry, 4)
+    assert (rest.start, rest.count, rest.before, rest.root) == (43, 2, office.roots[4], office.roots[6])
 
 
 def test_there_are_no_bulletins_about_nothing():

@@ -8,7 +8,7 @@ import rln
 from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.ports import Observer
-from rln.verifying.safe_observer import Watch
+from rln.verifying.safe_observer import SafeObserver
 from tests.support.small_world import World
 
 
@@ -106,10 +106,10 @@ def test_one_that_ends_the_process_is_not_held_back():
             raise SystemExit
 
     with pytest.raises(SystemExit):
-        Watch(Ends()).waiting(1)
+        SafeObserver(Ends()).waiting(1)
 
 
 def test_what_is_no_observer_is_refused(world):
     with pytest.raises(ParameterError, match="observer: expected Observer"):
         world.verifier(observer=print)
-    assert Watch(None).moment() == 0.0
+    assert SafeObserver(None).moment() == 0.0
