@@ -36,8 +36,9 @@ from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
 from rln.keys import table_cache as cache
 from rln.keys.constraint_matrix import own_matrix, supplied_matrix
-from rln.lowlevel import engine, groth16
+from rln.lowlevel import engine
 from rln.lowlevel import tables as lowlevel
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.tables import Tables
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class KeyTables:
 
     def __init__(
         self,
-        handle: groth16.ProvingKeyHandle,
+        handle: ProvingKeyHandle,
         digest: str,
         circuit_digest: str | None = None,
         matrix: Callable[[], Matrix | None] = lambda: None,
@@ -99,7 +100,7 @@ class KeyTables:
     @classmethod
     def own(
         cls,
-        handle: groth16.ProvingKeyHandle,
+        handle: ProvingKeyHandle,
         digest: str,
         parameters: CircuitParameters,
         circuit_digest: str | None,
@@ -116,7 +117,7 @@ class KeyTables:
     @classmethod
     def supplied(
         cls,
-        handle: groth16.ProvingKeyHandle,
+        handle: ProvingKeyHandle,
         digest: str,
         circuit_digest: str,
         r1cs: bytes,

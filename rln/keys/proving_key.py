@@ -24,6 +24,8 @@ from rln.keys.key_tables import KeyTables
 from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin
 from rln.keys.witness_graph import WitnessGraph, relation_of
 from rln.lowlevel import groth16
+from rln.lowlevel import keys as native_keys
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
@@ -63,7 +65,7 @@ class ProvingKey:
     provenance: Provenance
     digest: str
     verifying_key: VerifyingKey
-    _handle: groth16.ProvingKeyHandle
+    _handle: ProvingKeyHandle
     _graph: WitnessGraph
     _tables: KeyTables
 
@@ -72,7 +74,7 @@ class ProvingKey:
 
     @classmethod
     def _of(
-        cls, file: KeyFile, handle: groth16.ProvingKeyHandle, r1cs: bytes | None = None, kept: bool = True
+        cls, file: KeyFile, handle: ProvingKeyHandle, r1cs: bytes | None = None, kept: bool = True
     ) -> Self:
         key = object.__new__(cls)
         key._handle, key._graph = handle, WitnessGraph(file.graph, file.parameters)
@@ -156,7 +158,7 @@ class ProvingKey:
             InputError: not such a file, or a key that is unsound.
         """
         file = KeyFile.decode(plain_bytes(data, "key file"))
-        handle = groth16.ProvingKeyHandle.load("ark", file.key, threads)
+        handle = ProvingKeyHandle.load("ark", file.key, threads)
         return cls._checked(file, handle, r1cs, threads) if check else cls._of(file, handle, r1cs)
 
     @classmethod
@@ -183,7 +185,7 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
-        handle = groth16.ProvingKeyHandle.load("ark", plain_bytes(data, "arkzkey"), threads)
+        handle = ProvingKeyHandle.load("ark", plain_bytes(data, "arkzkey"), threads)
         parameters = relation_of(plain_bytes(graph, "graph"), limit_bits)
         return cls._checked(KeyFile(parameters, None, Provenance(name), data, graph), handle, r1cs, threads)
 
@@ -210,7 +212,7 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
-        handle = groth16.ProvingKeyHandle.load("zkey", plain_bytes(data, "zkey"), threads)
+        handle = ProvingKeyHandle.load("zkey", plain_bytes(data, "zkey"), threads)
         if isinstance(graph, bytes):
             parameters, digest, program = relation_of(graph, limit_bits), None, graph
         else:
@@ -220,7 +222,7 @@ class ProvingKey:
 
     @classmethod
     def _checked(
-        cls, file: KeyFile, handle: groth16.ProvingKeyHandle, r1cs: bytes | None, threads: int | None
+        cls, file: KeyFile, handle: ProvingKeyHandle, r1cs: bytes | None, threads: int | None
     ) -> Self:
         key = cls._of(file, handle, r1cs)
         if not key.is_pinned:
@@ -392,7 +394,7 @@ def setup(
         EntropyError: the random source failed.
     """
     instance(circuit, circuits.Circuit, "circuit")
-    handle = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
+    handle = native_keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
     return ProvingKey._of(file, handle, kept=False)
 

@@ -13,6 +13,7 @@ from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
 from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
+from rln.lowlevel.keys import Format, ProvingKeyHandle, VerifyingKeyHandle
 from rln.protocol.proof import AnyProof
 
 PACKAGED: Final = MappingProxyType(
@@ -42,13 +43,13 @@ class VerifyingKey:
     __slots__ = ("_digest", "_handle")
 
     _digest: str
-    _handle: groth16.VerifyingKeyHandle
+    _handle: VerifyingKeyHandle
 
     def __init__(self) -> None:
         raise TypeError("VerifyingKey: use decode, from_json, builtin, or a ProvingKey")
 
     @classmethod
-    def _of(cls, handle: groth16.VerifyingKeyHandle) -> Self:
+    def _of(cls, handle: VerifyingKeyHandle) -> Self:
         key = object.__new__(cls)
         key._handle = handle
         key._digest = hashlib.sha256(handle.encode(True)).hexdigest()
@@ -63,7 +64,7 @@ class VerifyingKey:
             FieldRangeError, PointError: a coordinate or point that is none.
             KeyFileError: a point at infinity, or delta equal or opposite to gamma.
         """
-        return cls._of(groth16.VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
+        return cls._of(VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -80,7 +81,7 @@ class VerifyingKey:
         return key
 
     @classmethod
-    def from_proving_key(cls, data: bytes, layout: groth16.Format) -> Self:
+    def from_proving_key(cls, data: bytes, layout: Format) -> Self:
         """Take the verifying half out of a foreign proving key.
 
         Args:
@@ -90,7 +91,7 @@ class VerifyingKey:
         Raises:
             InputError: as `decode`, and for a file of another form.
         """
-        handle = groth16.ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
+        handle = ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
         return cls._of(handle.verifying_key())
 
     @classmethod

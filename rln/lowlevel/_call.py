@@ -3,8 +3,9 @@
 Every other module of `rln.lowlevel` is a list of short functions of this form:
 
     def double(value: bytes) -> bytes:
+        value = fixed_bytes(value, 32, "value")
         out, fault = _call.output(32), _call.new_fault()
-        _call.check(lib.rln_double(out, 32, _call.fixed("value", value, 32), 32, fault), fault)
+        _call.check(lib.rln_double(out, 32, value, len(value), fault), fault)
         return _call.take(out)
 
 State below this floor is read-only after it was made, so that cffi may drop the GIL during calls. For the
@@ -32,14 +33,11 @@ __all__ = [
     "check",
     "fail",
     "ffi",
-    "fixed",
     "lib",
     "new_fault",
     "output",
     "take",
-    "variable",
     "wipe",
-    "within",
 ]
 
 WHOLE = 2**64 - 1
@@ -93,41 +91,6 @@ def fail(status: int, fault: CData | None = None, what: str = "") -> NoReturn:
             unit = " bytes" if status == lib.RLN_ERR_LENGTH else ""
             words = f"expected {fault.expected}{unit}, got {fault.got}"
     raise kind(f"{what}: {words}" if what else words)
-
-
-def variable(name: str, value: bytes) -> bytes:
-    """Return value, bytes of any length.
-
-    Raises:
-        EncodingError: it is not `bytes`.
-    """
-    if not isinstance(value, bytes):
-        raise errors.EncodingError(f"{name}: expected bytes, got {type(value).__name__}")
-    return value
-
-
-def fixed(name: str, value: bytes, n: int) -> bytes:
-    """Return value, exactly n bytes.
-
-    Raises:
-        EncodingError: it is not `bytes`, or has another length.
-    """
-    if len(variable(name, value)) != n:
-        raise errors.EncodingError(f"{name}: expected {n} bytes, got {len(value)}")
-    return value
-
-
-def within(name: str, value: int, low: int, high: int) -> int:
-    """Return value, an int in low..high, both included.
-
-    Raises:
-        ParameterError: it is not an int (a bool is none), or outside.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise errors.ParameterError(f"{name}: expected an int, got {type(value).__name__}")
-    if not low <= value <= high:
-        raise errors.ParameterError(f"{name}: expected {low}..{high}, got {value}")
-    return value
 
 
 _FAULT, _BYTES = ffi.typeof("rln_fault *"), ffi.typeof("uint8_t[]")  # parsed once

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rln.base.arguments import whole
+from rln.base.scalar import ORDER
 from rln.lowlevel import _call, entropy
 from rln.lowlevel._call import CData, ffi
 
 RANDOM_BYTES = 128
-_ORDER = 0x30644E72E131A029B85045B68181585D2833E84879B9709143E1F593F0000001
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def blinders(fixed: tuple[int, int] | None) -> Iterator[tuple[CData, int]]:
         if fixed is None:
             entropy.fill(out)
         else:
-            r, s = (_call.within("blinding", value, 0, _ORDER - 1) for value in fixed)
+            r, s = (whole(value, "blinding", 0, ORDER - 1) for value in fixed)
             ffi.memmove(out, r.to_bytes(32, "little") + s.to_bytes(32, "little"), size)
         yield out, size
     finally:

@@ -5,13 +5,14 @@ Group 1 has points of 64 bytes (32 compressed), group 2 of 128 (64 compressed).
 
 from __future__ import annotations
 
+from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import lib
 
 
 def _size(group: int) -> int:
-    return 64 * _call.within("group", group, 1, 2)
+    return 64 * whole(group, "group", 1, 2)
 
 
 def add(a: bytes, b: bytes, group: int = 1) -> bytes:
@@ -22,7 +23,7 @@ def add(a: bytes, b: bytes, group: int = 1) -> bytes:
     """
     n = _size(group)
     out, fault = _call.output(n), _call.new_fault()
-    status = lib.rln_point_add(group, out, n, _call.fixed("a", a, n), n, _call.fixed("b", b, n), n, fault)
+    status = lib.rln_point_add(group, out, n, fixed_bytes(a, n, "a"), n, fixed_bytes(b, n, "b"), n, fault)
     _call.check(status, fault, "add")
     return _call.take(out)
 
@@ -36,7 +37,7 @@ def msm(points: bytes, scalars: bytes, group: int = 1, threads: int | None = 1) 
         FieldRangeError: a scalar is not canonical.
     """
     n = _size(group)
-    points, scalars = _call.variable("points", points), _call.variable("scalars", scalars)
+    points, scalars = plain_bytes(points, "points"), plain_bytes(scalars, "scalars")
     out, fault = _call.output(n), _call.new_fault()
     pool = _threads.pool(threads)
     status = lib.rln_point_msm(group, out, n, points, len(points), scalars, len(scalars), pool, fault)
@@ -52,7 +53,7 @@ def compress(point: bytes, group: int = 1) -> bytes:
     """
     n = _size(group)
     out, fault = _call.output(n // 2), _call.new_fault()
-    point = _call.fixed("point", point, n)
+    point = fixed_bytes(point, n, "point")
     _call.check(lib.rln_point_compress(group, out, n // 2, point, n, fault), fault, "point")
     return _call.take(out)
 
@@ -65,7 +66,7 @@ def decompress(data: bytes, group: int = 1) -> bytes:
     """
     n = _size(group)
     out, fault = _call.output(n), _call.new_fault()
-    data = _call.fixed("data", data, n // 2)
+    data = fixed_bytes(data, n // 2, "data")
     _call.check(lib.rln_point_decompress(group, out, n, data, n // 2, fault), fault, "data")
     return _call.take(out)
 
@@ -77,6 +78,6 @@ def pairing(p: bytes, q: bytes) -> bytes:
         PointError: one is not a point of its group.
     """
     out, fault = _call.output(384), _call.new_fault()
-    status = lib.rln_pairing(out, 384, _call.fixed("p", p, 64), 64, _call.fixed("q", q, 128), 128, fault)
+    status = lib.rln_pairing(out, 384, fixed_bytes(p, 64, "p"), 64, fixed_bytes(q, 128, "q"), 128, fault)
     _call.check(status, fault, "pairing")
     return _call.take(out)

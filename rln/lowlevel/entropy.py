@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rln.base.arguments import whole
 from rln.lowlevel import _call
 from rln.lowlevel._call import CData, lib
 
@@ -14,7 +15,7 @@ def draw(n: int) -> bytes:
     Raises:
         EntropyError: the system gives none.
     """
-    out = _call.output(_call.within("n", n, 0, LIMIT))
+    out = _call.output(whole(n, "n", 0, LIMIT))
     fill(out)
     return _call.take(out)
 

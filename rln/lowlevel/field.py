@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rln import errors
+from rln.base.arguments import plain_bytes
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import ffi, lib
@@ -50,8 +51,8 @@ def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None =
         raise errors.ParameterError(f"field: expected one of {', '.join(FIELDS)}, got {field!r}")
     if operation not in OPERATIONS:
         raise errors.ParameterError(f"operation: expected one of {', '.join(OPERATIONS)}, got {operation!r}")
-    a = _call.variable("a", a)
-    right, right_len = (ffi.NULL, 0) if b is None else (_call.variable("b", b), len(b))
+    a = plain_bytes(a, "a")
+    right, right_len = (ffi.NULL, 0) if b is None else (plain_bytes(b, "b"), len(b))
     out, fault = _call.output(len(a)), _call.new_fault()
     status = lib.rln_field_evaluate(
         FIELDS[field], OPERATIONS[operation], out, len(a), a, len(a), right, right_len, fault
@@ -68,7 +69,7 @@ def ntt(values: bytes, inverse: bool = False, threads: int | None = 1) -> bytes:
         ParameterError: their number is not such a power of two.
         FieldRangeError: a scalar is not canonical.
     """
-    values = _call.variable("values", values)
+    values = plain_bytes(values, "values")
     count, rest = divmod(len(values), 32)
     if rest:
         raise errors.EncodingError(f"values: expected a whole number of scalars, got {len(values)} bytes")

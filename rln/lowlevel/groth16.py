@@ -1,4 +1,4 @@
-"""Groth16 keys and proofs: make, load, check, prove, verify.
+"""Groth16 proofs: make, verify, compress.
 
 Scalars are 32 bytes. A proof is 128 bytes, its three points compressed; nothing may be keyed on them, for
 anybody can turn a proof into another one of the same statement.
@@ -6,24 +6,14 @@ anybody can turn a proof into another one of the same statement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
-
-from rln import errors
+from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.lowlevel import _call, entropy
 from rln.lowlevel import threads as _threads
-from rln.lowlevel._call import CData, ffi, lib
+from rln.lowlevel._call import ffi, lib
 from rln.lowlevel.blinding import blinders
-from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
-from rln.lowlevel.progress import run_beside
+from rln.lowlevel.keys import COEFFICIENT_BYTES, ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
-
-if TYPE_CHECKING:
-    from rln.lowlevel.tables import Tables
-
-Format = Literal["ark", "zkey"]
-
-FORMATS: dict[str, int] = {"ark": lib.RLN_KEY_ARK, "zkey": lib.RLN_KEY_ZKEY}
 
 ACCEPTED: int = lib.RLN_OK
 """What `verify_many` says of a proof that holds."""
@@ -33,188 +23,6 @@ REFUSED: int = lib.RLN_REFUSED
 
 PROOF_BYTES = 128
 POINTS_BYTES = 256
-COEFFICIENT_BYTES = 16
-SETUP_RANDOM_BYTES = 320
-
-
-class KeyInfo(NamedTuple):
-    """The numbers of a proving key.
-
-    Attributes:
-        wires: of the circuit, the constant 1 included.
-        public_inputs: without the constant 1.
-        constraints: without the rows that bind the public inputs.
-        domain: size of the evaluation domain, a power of two.
-        a_entries, b_entries: non-zero entries of the matrices.
-    """
-
-    wires: int
-    public_inputs: int
-    constraints: int
-    domain: int
-    a_entries: int
-    b_entries: int
-
-
-class VerifyingKeyHandle(_call.Handle):
-    """A verifying key, with what every verification shares computed already.
-
-    Attributes:
-        public_inputs: how many scalars a statement has.
-    """
-
-    __slots__ = ("public_inputs",)
-
-    def __init__(self, pointer: CData) -> None:
-        super().__init__("verifying key", pointer, lib.rln_verifying_key_free)
-        self.public_inputs: int = lib.rln_verifying_key_public_inputs(pointer)
-
-    @classmethod
-    def decode(cls, data: bytes, compressed: bool) -> Self:
-        """Read alpha || beta || gamma || delta || u64 count || IC points.
-
-        Raises:
-            EncodingError: a wrong length.
-            FieldRangeError, PointError: a coordinate or point that is none.
-            KeyFileError: a point at infinity, or delta equal or opposite to gamma.
-        """
-        data = _call.variable("verifying key", data)
-        slot, fault = ffi.new("rln_verifying_key **"), _call.new_fault()
-        status = lib.rln_verifying_key_decode(data, len(data), int(compressed), slot, fault)
-        _call.check(status, fault, "verifying key")
-        return cls(slot[0])
-
-    def encode(self, compressed: bool) -> bytes:
-        """Write the bytes that `decode` reads."""
-        points = self.public_inputs + 2
-        size = 8 + (32 * points + 64 * 3 if compressed else 64 * points + 128 * 3)
-        out = _call.output(size)
-        _call.check(
-            lib.rln_verifying_key_encode(self.pointer, int(compressed), out, size), what="verifying key"
-        )
-        return _call.take(out)
-
-    def check(self, public_inputs: int) -> None:
-        """Run the lints for the key of an RLN circuit with so many public inputs.
-
-        Raises:
-            KeyFileError: another number of them, delta equal or opposite to the generator, or two IC points
-                equal or opposite.
-        """
-        count = _call.within("public_inputs", public_inputs, 0, 2**32 - 2)
-        fault = _call.new_fault()
-        _call.check(lib.rln_verifying_key_check(self.pointer, count, fault), fault, "verifying key")
-
-
-class ProvingKeyHandle(_call.Handle):
-    """A proving key, its verifying key included; every point of it was checked when it was loaded."""
-
-    __slots__ = ()
-
-    def __init__(self, pointer: CData) -> None:
-        super().__init__("proving key", pointer, lib.rln_proving_key_free)
-
-    @classmethod
-    def load(cls, format: Format, data: bytes, threads: int | None = 1) -> Self:
-        """Read a whole key file.
-
-        Args:
-            format: ark is zerokit's .arkzkey, zkey is snarkjs's.
-            data: the file.
-            threads: 1..256, None is one for each processor.
-
-        Raises:
-            EncodingError: it is not such a file; the message names the part.
-            FieldRangeError, PointError: a coordinate, coefficient or point that is none.
-            KeyFileError: a point at infinity where none may be, or delta equal or opposite to gamma.
-        """
-        data = _call.variable("proving key", data)
-        slot, fault = ffi.new("rln_proving_key **"), _call.new_fault()
-        pool = _threads.pool(threads)
-        status = lib.rln_proving_key_load(_format(format), data, len(data), pool, slot, fault)
-        _call.check(status, fault, "proving key")
-        return cls(slot[0])
-
-    def encode(self, format: Format) -> bytes:
-        """Write the file that `load` reads. Contributions of a .zkey's ceremony are not kept."""
-        number = _format(format)
-        size = lib.rln_proving_key_size(self.pointer, number)
-        out = _call.output(size)
-        _call.check(lib.rln_proving_key_encode(self.pointer, number, out, size), what="proving key")
-        return _call.take(out)
-
-    def info(self) -> KeyInfo:
-        """Return the numbers of the key."""
-        info = ffi.new("rln_key_info *")
-        _call.check(lib.rln_proving_key_info(self.pointer, info), what="proving key")
-        return KeyInfo(*(int(getattr(info, name)) for name in KeyInfo._fields))
-
-    def check(self, threads: int | None = 1) -> None:
-        """Ask with pairings whether the proving key belongs to its own verifying key.
-
-        Raises:
-            KeyFileError: it does not; the message names the part.
-            EntropyError: the random combination could not be drawn.
-        """
-        random = entropy.draw(COEFFICIENT_BYTES * (self.info().wires + 1))
-        fault = _call.new_fault()
-        pool = _threads.pool(threads)
-        status = lib.rln_proving_key_check(self.pointer, random, len(random), pool, fault)
-        _call.check(status, fault, "proving key")
-
-    def verifying_key(self) -> VerifyingKeyHandle:
-        """Return the verifier's half."""
-        slot = ffi.new("rln_verifying_key **")
-        _call.check(lib.rln_proving_key_verifying_key(self.pointer, slot), what="verifying key")
-        return VerifyingKeyHandle(slot[0])
-
-
-def setup(
-    a: SparseMatrix,
-    b: SparseMatrix,
-    c: SparseMatrix,
-    wires: int,
-    public_inputs: int,
-    threads: int | None = 1,
-    progress: Callable[[float], None] | None = None,
-) -> ProvingKeyHandle:
-    """Make a fresh key for the constraints <A,w> <B,w> = <C,w>.
-
-    The random numbers live in wiped memory of the C core and are gone when this returns.
-
-    Args:
-        a, b, c: matrices of as many rows each.
-        wires: of the circuit; wire 0 is the constant 1.
-        public_inputs: wires 1..public_inputs are public.
-        threads: 1..256, None is one for each processor.
-        progress: called with the part done, 0.0 to 1.0, from this thread.
-
-    Raises:
-        ParameterError: the numbers do not hold together.
-        FieldRangeError: a coefficient is not canonical.
-        EntropyError: the system gives no random bytes, or bad ones.
-    """
-    wires = _call.within("wires", wires, 1, 2**32 - 1)
-    public_inputs = _call.within("public_inputs", public_inputs, 0, wires - 1)
-    matrices = [NativeMatrix(matrix) for matrix in (a, b, c)]
-    slot, fault, done = ffi.new("rln_proving_key **"), _call.new_fault(), ffi.new("uint32_t *")
-    pool = _threads.pool(threads)
-    random = _call.output(SETUP_RANDOM_BYTES)
-
-    def run() -> int:
-        status: int = lib.rln_setup(
-            matrices[0].pointer, matrices[1].pointer, matrices[2].pointer, wires, public_inputs,
-            random, SETUP_RANDOM_BYTES, pool, done, slot, fault,
-        )  # fmt: skip
-        return status
-
-    try:
-        entropy.fill(random)
-        status = run_beside(run, done, progress)
-    finally:
-        _call.wipe(random)
-    _call.check(status, fault, "setup")
-    return ProvingKeyHandle(slot[0])
 
 
 def prove(
@@ -267,7 +75,7 @@ def decompress(proof: bytes) -> bytes:
     Raises:
         EncodingError, FieldRangeError, PointError: they are not a proof.
     """
-    proof = _call.fixed("proof", proof, PROOF_BYTES)
+    proof = fixed_bytes(proof, PROOF_BYTES, "proof")
     out, fault = _call.output(POINTS_BYTES), _call.new_fault()
     _call.check(lib.rln_proof_decompress(proof, len(proof), out, POINTS_BYTES, fault), fault, "proof")
     return _call.take(out)
@@ -279,7 +87,7 @@ def compress(points: bytes) -> bytes:
     Raises:
         EncodingError, FieldRangeError, PointError: they are not a proof.
     """
-    points = _call.fixed("points", points, POINTS_BYTES)
+    points = fixed_bytes(points, POINTS_BYTES, "points")
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
     _call.check(lib.rln_proof_compress(points, len(points), out, PROOF_BYTES, fault), fault, "points")
     return _call.take(out)
@@ -297,8 +105,8 @@ def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
         EncodingError: a wrong length.
         FieldRangeError, PointError: a scalar, coordinate or point that is none.
     """
-    inputs = _call.fixed("inputs", inputs, 32 * key.public_inputs)
-    proof = _call.fixed("proof", proof, PROOF_BYTES)
+    inputs = fixed_bytes(inputs, 32 * key.public_inputs, "inputs")
+    proof = fixed_bytes(proof, PROOF_BYTES, "proof")
     ok, fault = ffi.new("int *"), _call.new_fault()
     status = lib.rln_proof_verify(key.pointer, inputs, len(inputs), proof, len(proof), ok, fault)
     _call.check(status, fault, "proof")
@@ -321,9 +129,9 @@ def verify_many(key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: 
         EncodingError: a wrong length.
         EntropyError: no independent coefficients could be drawn: nothing was answered.
     """
-    count = len(_call.variable("proofs", proofs)) // PROOF_BYTES
-    proofs = _call.fixed("proofs", proofs, count * PROOF_BYTES)
-    inputs = _call.fixed("inputs", inputs, count * 32 * key.public_inputs)
+    count = len(plain_bytes(proofs, "proofs")) // PROOF_BYTES
+    proofs = fixed_bytes(proofs, count * PROOF_BYTES, "proofs")
+    inputs = fixed_bytes(inputs, count * 32 * key.public_inputs, "inputs")
     coefficients = entropy.draw(count * COEFFICIENT_BYTES)
     results = ffi.new("int32_t[]", count)
     status = lib.rln_proof_verify_many(
@@ -332,9 +140,3 @@ def verify_many(key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: 
     )  # fmt: skip
     _call.check(status, what="batch")
     return [int(results[i]) for i in range(count)]
-
-
-def _format(format: str) -> int:
-    if format not in FORMATS:
-        raise errors.ParameterError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
-    return FORMATS[format]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.errors import EncodingError
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
@@ -15,7 +16,7 @@ _NULL = ffi.NULL
 
 def keccak256(message: bytes) -> bytes:
     """Hash with Keccak-256, original padding (not SHA3-256)."""
-    message = _call.variable("message", message)
+    message = plain_bytes(message, "message")
     out = _call.output(32)
     _call.check(lib.rln_keccak256(out, 32, message, len(message)), what="keccak256")
     return _call.take(out)
@@ -23,7 +24,7 @@ def keccak256(message: bytes) -> bytes:
 
 def hash_to_field(message: bytes, big_endian: bool = False) -> bytes:
     """Reduce the Keccak-256 digest, read as a little-endian (or big-endian) integer, mod r."""
-    message = _call.variable("message", message)
+    message = plain_bytes(message, "message")
     out = _call.output(32)
     _call.check(lib.rln_hash_to_field(out, 32, message, len(message), int(big_endian)), what="hash_to_field")
     return _call.take(out)
@@ -36,7 +37,7 @@ def poseidon(inputs: Sequence[bytes]) -> bytes:
         ParameterError: there are none, or more than 8.
         FieldRangeError: one is not canonical.
     """
-    packed = b"".join([_call.fixed(f"inputs[{i}]", value, 32) for i, value in enumerate(inputs)])
+    packed = b"".join([fixed_bytes(value, 32, f"inputs[{i}]") for i, value in enumerate(inputs)])
     return poseidon_many(packed, len(inputs))
 
 
@@ -49,7 +50,7 @@ def poseidon_one(packed: bytes, arity: int) -> bytes:
         FieldRangeError: a scalar is not canonical, but the message does not say which.
     """
     out = _call.output(32)
-    packed = _call.variable("packed", packed)
+    packed = plain_bytes(packed, "packed")
     status = lib.rln_poseidon_hash_many(out, 32, packed, len(packed), arity, _NULL, _NULL)
     _call.check(status, None, "poseidon")
     return _call.take(out)
@@ -62,7 +63,7 @@ def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
         EncodingError: packed is not a whole number of groups.
         FieldRangeError: a scalar is not canonical.
     """
-    size = _poseidon_size(_call.variable("packed", packed), arity)
+    size = _poseidon_size(plain_bytes(packed, "packed"), arity)
     out, fault = _call.output(size), _call.new_fault()
     status = lib.rln_poseidon_hash_many(out, size, packed, len(packed), arity, _threads.pool(threads), fault)
     _call.check(status, fault, "poseidon")
@@ -79,7 +80,7 @@ def poseidon_into(out: bytearray, packed: bytes | memoryview, arity: int, thread
         FieldRangeError: a scalar is not canonical; out holds zeros.
     """
     if not isinstance(packed, memoryview):
-        _call.variable("packed", packed)
+        plain_bytes(packed, "packed")
     size = _poseidon_size(packed, arity)
     if len(out) < size:
         raise EncodingError(f"out: expected {size} bytes, got {len(out)}")
@@ -93,7 +94,7 @@ def poseidon_into(out: bytearray, packed: bytes | memoryview, arity: int, thread
 
 def _poseidon_size(packed: bytes | memoryview, arity: int) -> int:
     if type(arity) is not int or not 1 <= arity <= MAX_ARITY:
-        _call.within("arity", arity, 1, MAX_ARITY)
+        whole(arity, "arity", 1, MAX_ARITY)
     return len(packed) // arity // 32 * 32
 
 
@@ -104,7 +105,7 @@ def poseidon_parameters(width: int) -> tuple[int, int, tuple[int, ...], tuple[in
         The number of full rounds, of partial rounds, the round constants (width for each round, in order) and
         the width * width matrix, row by row.
     """
-    _call.within("width", width, 2, MAX_ARITY + 1)
+    whole(width, "width", 2, MAX_ARITY + 1)
     counts = ffi.new("uint32_t[2]")
     status = lib.rln_poseidon_parameters(width, ffi.NULL, 0, ffi.NULL, 0, counts, counts + 1)
     _call.check(status, what="width")
@@ -133,9 +134,9 @@ def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
         ParameterError: a bit is neither 0 nor 1.
         FieldRangeError: a scalar is not canonical.
     """
-    siblings, bits = _call.variable("siblings", siblings), _call.variable("bits", bits)
+    siblings, bits = plain_bytes(siblings, "siblings"), plain_bytes(bits, "bits")
     out, fault = _call.output(32), _call.new_fault()
-    leaf = _call.fixed("leaf", leaf, 32)
+    leaf = fixed_bytes(leaf, 32, "leaf")
     status = lib.rln_merkle_root(out, 32, leaf, 32, siblings, len(siblings), bits, len(bits), fault)
     _call.check(status, fault, "merkle_root")
     return _call.take(out)
@@ -143,10 +144,10 @@ def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
 
 def merkle_path(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
     """Do as `merkle_root`, but return all nodes above the leaf, the root last."""
-    siblings, bits = _call.variable("siblings", siblings), _call.variable("bits", bits)
+    siblings, bits = plain_bytes(siblings, "siblings"), plain_bytes(bits, "bits")
     size = len(siblings) // 32 * 32
     out, fault = _call.output(size), _call.new_fault()
-    leaf = _call.fixed("leaf", leaf, 32)
+    leaf = fixed_bytes(leaf, 32, "leaf")
     status = lib.rln_merkle_path(out, size, leaf, 32, siblings, len(siblings), bits, len(bits), fault)
     _call.check(status, fault, "merkle_path")
     return _call.take(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.lowlevel import _call, entropy
 from rln.lowlevel._call import CData, ffi, lib
 
@@ -34,7 +35,7 @@ def new(extended: bool = False) -> IdentityHandle:
 
 def from_seed(seed: bytes, extended: bool = False) -> IdentityHandle:
     """Make the identity that zerokit makes from this seed, of any length. The seed is worth the secret."""
-    seed = _call.variable("seed", seed)
+    seed = plain_bytes(seed, "seed")
     slot = ffi.new("rln_identity **")
     _call.check(lib.rln_identity_from_seed(seed, len(seed), int(extended), slot), what="identity")
     return IdentityHandle(slot[0])
@@ -48,7 +49,7 @@ def from_secret(secret: bytes) -> IdentityHandle:
         ParameterError: zero, a secret that everybody knows.
     """
     slot, fault = ffi.new("rln_identity **"), _call.new_fault()
-    secret = _call.fixed("secret", secret, 32)
+    secret = fixed_bytes(secret, 32, "secret")
     _call.check(lib.rln_identity_from_secret(secret, 32, slot, fault), fault, "secret")
     return IdentityHandle(slot[0])
 
@@ -102,11 +103,11 @@ def share(
         32,
         nullifier,
         32,
-        _call.fixed("x", x, 32),
+        fixed_bytes(x, 32, "x"),
         32,
-        _call.fixed("external_nullifier", external_nullifier, 32),
+        fixed_bytes(external_nullifier, 32, "external_nullifier"),
         32,
-        _call.fixed("message_id", message_id, 32),
+        fixed_bytes(message_id, 32, "message_id"),
         32,
         fault,
     )
@@ -128,11 +129,11 @@ def recover(nullifier: bytes, first: bytes, second: bytes) -> IdentityHandle:
     """
     slot, fault = ffi.new("rln_identity **"), _call.new_fault()
     status = lib.rln_identity_recover(
-        _call.fixed("nullifier", nullifier, 32),
+        fixed_bytes(nullifier, 32, "nullifier"),
         32,
-        _call.fixed("first", first, 64),
+        fixed_bytes(first, 64, "first"),
         64,
-        _call.fixed("second", second, 64),
+        fixed_bytes(second, 64, "second"),
         64,
         slot,
         fault,

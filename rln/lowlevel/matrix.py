@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rln import errors
-from rln.lowlevel import _call
+from rln.base.arguments import plain_bytes
 from rln.lowlevel._call import CData, ffi
 
 
@@ -34,7 +34,7 @@ class NativeMatrix:
 
     def __init__(self, matrix: SparseMatrix) -> None:
         starts, columns = _words("row_starts", matrix.row_starts), _words("columns", matrix.columns)
-        coefficients = _call.variable("coefficients", matrix.coefficients)
+        coefficients = plain_bytes(matrix.coefficients, "coefficients")
         c_starts, c_columns = ffi.new("uint32_t[]", len(starts)), ffi.new("uint32_t[]", len(columns))
         c_coefficients = ffi.from_buffer("uint8_t[]", coefficients)
         ffi.memmove(c_starts, starts, 4 * len(starts))

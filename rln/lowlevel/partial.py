@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
+from rln.base.arguments import plain_bytes
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
 from rln.lowlevel.blinding import blinders
-from rln.lowlevel.groth16 import PROOF_BYTES, ProvingKeyHandle
+from rln.lowlevel.groth16 import PROOF_BYTES
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
 
@@ -46,7 +48,7 @@ class Partial(_call.Handle):
             ParameterError: the witness has another number of wires, the tables are another key's, or known
                 holds another byte, or 0 for wire 0.
         """
-        known = _call.variable("known", known)
+        known = plain_bytes(known, "known")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
         pool, opened = _threads.pool(threads), _optional(tables)
         status = lib.rln_partial_new(
@@ -107,7 +109,7 @@ class Partial(_call.Handle):
             PointError: a point that is not that of the witness's values; the message names it.
             ParameterError: as `new`.
         """
-        data = _call.variable("partial proof", data)
+        data = plain_bytes(data, "partial proof")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
         pool, opened = _threads.pool(threads), _optional(tables)
         status = lib.rln_partial_decode(

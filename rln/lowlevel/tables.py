@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
 from rln.lowlevel.progress import run_beside
 

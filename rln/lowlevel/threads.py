@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 
+from rln.base.arguments import whole
 from rln.lowlevel import _call
 from rln.lowlevel._call import CData, ffi, lib
 
@@ -46,7 +47,7 @@ def pool(threads: int | None = None) -> CData:
     """
     if threads == 1 and type(threads) is int:
         return ffi.NULL
-    n = available() if threads is None else _call.within("threads", threads, 1, LIMIT)
+    n = available() if threads is None else whole(threads, "threads", 1, LIMIT)
     if n == 1:
         return ffi.NULL
     with _lock:

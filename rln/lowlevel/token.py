@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from rln.base.arguments import plain_bytes
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
@@ -62,7 +63,7 @@ class Token(_call.Handle):
             ParameterError: the token was spent before or made by another process, or x is 0.
             EncodingError, FieldRangeError: x is no scalar.
         """
-        x = _call.variable("x", x)
+        x = plain_bytes(x, "x")
         out, fault = _call.output(PROOF_BYTES), _call.new_fault()
         status = lib.rln_token_publish(self.pointer, x, len(x), out, PROOF_BYTES, fault)
         _call.check(status, fault, "token")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
+from rln.base.arguments import plain_bytes, whole
 from rln.lowlevel import _call
 from rln.lowlevel._call import CData, ffi, lib
 from rln.lowlevel.identity import IdentityHandle
@@ -42,7 +43,7 @@ class Graph(_call.Handle):
         Raises:
             EncodingError: it is not such a file, or larger than one may be; the message names the part.
         """
-        data = _call.variable("graph", data)
+        data = plain_bytes(data, "graph")
         slot, fault = ffi.new("rln_graph **"), _call.new_fault()
         _call.check(lib.rln_graph_load(data, len(data), slot, fault), fault, "graph")
         return cls(slot[0])
@@ -60,7 +61,7 @@ class Graph(_call.Handle):
         """
         unknown = bytearray(self.input_size)
         for slot in unknown_slots:
-            unknown[_call.within("slot", slot, 1, self.input_size - 1)] = 1
+            unknown[whole(slot, "slot", 1, self.input_size - 1)] = 1
         out, fault = _call.output(self.witness_size), _call.new_fault()
         status = lib.rln_graph_known(
             self.pointer, bytes(unknown), len(unknown), out, self.witness_size, fault
@@ -90,9 +91,9 @@ class Witness(_call.Handle):
             FieldRangeError: a scalar is not canonical.
             ParameterError: the slot is not one of the graph's; or the inputs have no witness.
         """
-        inputs = _call.variable("inputs", inputs)
+        inputs = plain_bytes(inputs, "inputs")
         secret = ffi.NULL if identity is None else identity.pointer
-        slot = _call.within("slot", slot, 0, graph.input_size)
+        slot = whole(slot, "slot", 0, graph.input_size)
         made, fault = ffi.new("rln_witness **"), _call.new_fault()
         status = lib.rln_witness_new(graph.pointer, inputs, len(inputs), secret, slot, made, fault)
         _call.check(status, fault, "witness")
@@ -110,7 +111,7 @@ class Witness(_call.Handle):
             FieldRangeError: a wire is not canonical.
             ParameterError: the first wire is not 1.
         """
-        wires = _call.variable("wires", wires)
+        wires = plain_bytes(wires, "wires")
         made, fault = ffi.new("rln_witness **"), _call.new_fault()
         _call.check(lib.rln_witness_import(wires, len(wires), made, fault), fault, "wires")
         witness = cls.__new__(cls)
@@ -129,8 +130,8 @@ class Witness(_call.Handle):
         Raises:
             ParameterError: they are not all there.
         """
-        start = _call.within("start", start, 0, self.size)
-        count = _call.within("count", count, 0, self.size - start)
+        start = whole(start, "start", 0, self.size)
+        count = whole(count, "count", 0, self.size - start)
         out = _call.output(32 * count)
         _call.check(lib.rln_witness_read(self.pointer, start, out, 32 * count), what="wires")
         return _call.take(out)

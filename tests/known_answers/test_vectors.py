@@ -17,7 +17,7 @@ from rln.cli.commands import vectors
 from rln.cli.commands.vectors import Case, VectorFile
 from rln.errors import EncodingError, RlnError
 from rln.lowlevel import groth16, hashes, identity
-from rln.lowlevel.groth16 import VerifyingKeyHandle
+from rln.lowlevel.keys import VerifyingKeyHandle
 
 FOLDER = Path(__file__).resolve().parents[2] / "vectors"
 FILES = {path.stem: vectors.read(path) for path in sorted(FOLDER.glob("*.json"))}

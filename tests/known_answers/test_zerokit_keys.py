@@ -13,7 +13,7 @@ import pytest
 from rln import errors
 from rln.circuit.r1cs import R1cs
 from rln.lowlevel import groth16, tables
-from rln.lowlevel.groth16 import KeyInfo, ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.keys import KeyInfo, ProvingKeyHandle, VerifyingKeyHandle
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Graph, Witness
@@ -228,7 +228,7 @@ def test_every_cut_at_an_edge_of_a_part_is_refused(zerokit_dir: Path) -> None:
 LOADER = """
 import resource, sys, time
 from rln import errors
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle
 form, path, counts = sys.argv[1], sys.argv[2], [int(a) for a in sys.argv[3:]]
 data = open(path, "rb").read()
 ProvingKeyHandle.load(form, data).close()

@@ -16,8 +16,8 @@ from rln import errors
 from rln.circuit import relation
 from rln.circuit.r1cs import Matrix
 from rln.circuit.relation import Circuit
-from rln.lowlevel import groth16, tables
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel import groth16, keys, tables
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
 from rln.lowlevel.token import Token
@@ -81,7 +81,7 @@ class World:
 def world(make: Callable[[int], Circuit]) -> World:
     circuit = make(DEPTH)
     a, b, c = circuit.matrices()
-    key = groth16.setup(a, b, c, circuit.wires, circuit.public_inputs)
+    key = keys.setup(a, b, c, circuit.wires, circuit.public_inputs)
     opened = {"none": None, "plain": built(key, None)[0], "folded": built(key, c)[0]}
     return World(circuit, Graph.load(circuit.graph), key, opened)
 
@@ -168,7 +168,7 @@ def test_a_token_serves_every_x(x: int) -> None:
 def test_a_token_outlives_what_it_came_from() -> None:
     w = single()
     circuit = w.circuit
-    key = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
+    key = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
     opened, _ = built(key, circuit.matrices()[2])
     prepared = Partial.new(key, opened, w.witness(), w.known())
     token = Token.new(prepared, w.witness(0), w.witness(1), blinding=BLINDING)
@@ -290,7 +290,7 @@ def test_wires_that_no_open_input_reaches_are_known() -> None:
 def test_tables_of_another_key_are_refused() -> None:
     w = single()
     circuit = w.circuit
-    other = groth16.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
+    other = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
     _, room = built(w.key, None)
     with pytest.raises(errors.ParameterError, match="key"):
         Tables(other, room)
@@ -372,7 +372,7 @@ def test_every_circuit_has_the_same_bytes_in_all_tiers(
 ) -> None:
     (a, b, c), wires, public = system
     try:
-        key = groth16.setup(a, b, c, len(wires), public)
+        key = keys.setup(a, b, c, len(wires), public)
     except errors.KeyFileError:  # a point of the verifying key is infinity: nobody has such a circuit
         return
     witness = Witness.from_wires(packed(wires))

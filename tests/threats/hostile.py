@@ -19,7 +19,7 @@ import rln
 from rln.circuit.r1cs import R1cs
 from rln.errors import InputError
 from rln.keys.key_file import KeyFile, Provenance
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.witness import Graph, Witness
 
 ROOM = 64 << 20

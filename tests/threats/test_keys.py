@@ -15,7 +15,7 @@ import rln
 from rln.errors import EncodingError, KeyFileError, ParameterError
 from rln.keys.key_file import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle
 from tests.differential import bn254
 from tests.threats.full_world import (
     G1,

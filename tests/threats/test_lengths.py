@@ -10,6 +10,7 @@ import rln
 from rln.errors import EncodingError, InputError
 from rln.lowlevel import curve, groth16, identity
 from rln.lowlevel._call import ffi, lib
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.witness import Graph, Witness
 from tests.threats.full_world import G1, verify_in_c, word, words
 
@@ -180,8 +181,8 @@ def test_c6_every_wrong_length_is_refused_in_python(key: rln.ProvingKey, told: r
         (-1, lambda: rln.VerifyingKey.decode(data)),
         (-1, lambda: rln.ProvingKey.decode(data)),
         (-1, lambda: Graph.load(data)),
-        (-1, lambda: groth16.ProvingKeyHandle.load("ark", data)),
-        (-1, lambda: groth16.ProvingKeyHandle.load("zkey", data)),
+        (-1, lambda: ProvingKeyHandle.load("ark", data)),
+        (-1, lambda: ProvingKeyHandle.load("zkey", data)),
     ]
     for right, attempt in attempts:
         if n != right:

@@ -9,7 +9,7 @@ import rln
 from rln.errors import EncodingError, PointError
 from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle
 from tests.differential import bn254
 from tests.threats.full_world import (
     G1,

@@ -80,3 +80,23 @@ def test_digests_are_64_lower_case_hexadecimal_digits(value: object) -> None:
     assert argument.check_digest("0f" * 32, "sha256") == "0f" * 32
     with pytest.raises(EncodingError, match="^sha256: expected 64 lower-case hexadecimal digits"):
         argument.check_digest(value, "sha256")
+
+
+def test_fixed_bytes_refuses_another_length() -> None:
+    with pytest.raises(EncodingError, match=r"^root: expected 32 bytes, got 31$"):
+        argument.fixed_bytes(bytes(31), 32, "root")
+    assert argument.fixed_bytes(bytes(32), 32, "root") == bytes(32)
+
+
+@pytest.mark.parametrize("value", [bytearray(32), memoryview(bytes(32)), "0" * 32, None, 7, [0] * 32])
+def test_only_bytes_go_in(value: object) -> None:
+    with pytest.raises(EncodingError, match=rf"^root: expected bytes, got {type(value).__name__}$"):
+        argument.fixed_bytes(value, 32, "root")  # type: ignore[arg-type]
+
+
+def test_whole_names_the_range() -> None:
+    assert argument.whole(256, "threads", 1, 256) == 256
+    with pytest.raises(ParameterError, match=r"^threads: expected 1 to 256, got 257$"):
+        argument.whole(257, "threads", 1, 256)
+    with pytest.raises(ParameterError, match=r"^threads: expected int, got bool$"):
+        argument.whole(True, "threads", 1, 256)

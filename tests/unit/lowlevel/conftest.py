@@ -2,7 +2,7 @@
 
 import pytest
 
-from rln.lowlevel.groth16 import ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle, VerifyingKeyHandle
 from tests.unit.lowlevel.toy import set_up
 
 

@@ -9,7 +9,8 @@ import pytest
 from rln import errors
 from rln.lowlevel import curve, entropy, groth16
 from rln.lowlevel._call import ffi, lib
-from rln.lowlevel.groth16 import ACCEPTED, REFUSED, ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.groth16 import ACCEPTED, REFUSED
+from rln.lowlevel.keys import ProvingKeyHandle, VerifyingKeyHandle
 from tests.unit.lowlevel.toy import (
     R,
     inputs_of,

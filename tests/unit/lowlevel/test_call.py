@@ -69,26 +69,6 @@ def test_fault_becomes_the_message(
     assert str(caught.value) == message
 
 
-def test_fixed_refuses_another_length() -> None:
-    with pytest.raises(errors.EncodingError, match=r"^root: expected 32 bytes, got 31$"):
-        _call.fixed("root", bytes(31), 32)
-    assert _call.fixed("root", bytes(32), 32) == bytes(32)
-
-
-@pytest.mark.parametrize("value", [bytearray(32), memoryview(bytes(32)), "0" * 32, None, 7, [0] * 32])
-def test_only_bytes_go_in(value: object) -> None:
-    with pytest.raises(errors.EncodingError, match=rf"^root: expected bytes, got {type(value).__name__}$"):
-        _call.fixed("root", value, 32)  # type: ignore[arg-type]
-
-
-def test_within_names_the_range() -> None:
-    assert _call.within("threads", 256, 1, 256) == 256
-    with pytest.raises(errors.ParameterError, match=r"^threads: expected 1\.\.256, got 257$"):
-        _call.within("threads", 257, 1, 256)
-    with pytest.raises(errors.ParameterError, match=r"^threads: expected an int, got bool$"):
-        _call.within("threads", True, 1, 256)
-
-
 def test_take_copies_and_wipes() -> None:
     out = _call.output(3)
     for i, value in enumerate(b"abc"):

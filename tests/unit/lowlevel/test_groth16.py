@@ -7,7 +7,7 @@ import pytest
 from rln import errors
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
-from rln.lowlevel.groth16 import ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle, VerifyingKeyHandle
 from rln.lowlevel.witness import Witness
 from tests.unit.lowlevel.toy import (
     INFINITY_1,

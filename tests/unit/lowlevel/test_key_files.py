@@ -9,7 +9,7 @@ import pytest
 from rln import errors
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi, lib
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel.keys import Format, ProvingKeyHandle
 from tests.unit.lowlevel.toy import (
     INFINITY_1,
     INFINITY_2,
@@ -26,7 +26,7 @@ from tests.unit.lowlevel.toy import (
 
 
 @pytest.mark.parametrize("form", ["ark", "zkey"])
-def test_a_key_comes_back_from_its_file(key: ProvingKeyHandle, form: groth16.Format) -> None:
+def test_a_key_comes_back_from_its_file(key: ProvingKeyHandle, form: Format) -> None:
     data = key.encode(form)
     other = ProvingKeyHandle.load(form, data, threads=2)
     assert other.info() == key.info()
@@ -37,7 +37,7 @@ def test_a_key_comes_back_from_its_file(key: ProvingKeyHandle, form: groth16.For
 
 
 @pytest.mark.parametrize("form", ["ark", "zkey"])
-def test_a_file_that_is_cut_or_longer_is_refused(key: ProvingKeyHandle, form: groth16.Format) -> None:
+def test_a_file_that_is_cut_or_longer_is_refused(key: ProvingKeyHandle, form: Format) -> None:
     data = key.encode(form)
     for cut in range(len(data)):
         with pytest.raises(errors.EncodingError):
@@ -48,7 +48,7 @@ def test_a_file_that_is_cut_or_longer_is_refused(key: ProvingKeyHandle, form: gr
 
 
 @pytest.mark.parametrize("form", ["ark", "zkey"])
-def test_no_damage_to_a_file_does_harm(key: ProvingKeyHandle, form: groth16.Format) -> None:
+def test_no_damage_to_a_file_does_harm(key: ProvingKeyHandle, form: Format) -> None:
     """What is loaded nevertheless comes back as it was: nothing is read in two ways."""
     data, draw = key.encode(form), random.Random(1)
     loaded = 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from rln import errors
-from rln.lowlevel import entropy, groth16
+from rln.lowlevel import entropy, groth16, keys
 from rln.lowlevel._call import ffi, lib
 from rln.lowlevel.matrix import NativeMatrix
 from tests.unit.lowlevel.toy import (
@@ -97,7 +97,7 @@ def test_two_set_ups_make_two_keys() -> None:
 
 def test_progress_ends_at_one() -> None:
     seen: list[float] = []
-    key = groth16.setup(*MATRICES, WIRES, PUBLIC, 2, seen.append)
+    key = keys.setup(*MATRICES, WIRES, PUBLIC, 2, seen.append)
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     key.check()
@@ -161,4 +161,4 @@ def test_matrices_that_do_not_hold_together_are_refused(
     matrices: tuple[Matrix, Matrix, Matrix], wires: int, public: int, kind: type[errors.InputError]
 ) -> None:
     with pytest.raises(kind):
-        groth16.setup(*matrices, wires, public)
+        keys.setup(*matrices, wires, public)

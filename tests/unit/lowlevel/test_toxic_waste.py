@@ -15,12 +15,13 @@ NAMES = ("tau", "alpha", "beta", "gamma", "delta")
 
 CHILD = """
 import os, sys
+from rln.lowlevel import keys
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from tests.unit.lowlevel.toy import MATRICES, PUBLIC, WIRES
 marker = bytes(range(100, 164))[::-1]
 entropy.fill = lambda out: os.readv(0, [ffi.buffer(out)])
-key = groth16.setup(*MATRICES, WIRES, PUBLIC, int(sys.argv[1]))
+key = keys.setup(*MATRICES, WIRES, PUBLIC, int(sys.argv[1]))
 print("made", flush=True)
 sys.stdin.read()
 """

@@ -4,7 +4,8 @@ import pytest
 
 from rln import errors
 from rln.lowlevel import curve, groth16
-from rln.lowlevel.groth16 import ACCEPTED, REFUSED, ProvingKeyHandle, VerifyingKeyHandle
+from rln.lowlevel.groth16 import ACCEPTED, REFUSED
+from rln.lowlevel.keys import ProvingKeyHandle, VerifyingKeyHandle
 from tests.unit.lowlevel.toy import (
     G1,
     INFINITY_1,

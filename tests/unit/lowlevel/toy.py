@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rln import errors
-from rln.lowlevel import curve, groth16
-from rln.lowlevel.groth16 import ProvingKeyHandle
+from rln.lowlevel import curve, keys
+from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.witness import Witness
 
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -57,7 +57,7 @@ def inputs_of(a: int, p: int) -> bytes:
 
 
 def set_up(threads: int = 1) -> ProvingKeyHandle:
-    return groth16.setup(*MATRICES, WIRES, PUBLIC, threads)
+    return keys.setup(*MATRICES, WIRES, PUBLIC, threads)
 
 
 def patched(data: bytes, place: int, new: bytes) -> bytes:

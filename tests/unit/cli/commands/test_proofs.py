@@ -9,7 +9,7 @@ import pytest
 import rln
 from rln.circuit import Matrix
 from rln.formats import snarkjs, wtns
-from rln.lowlevel import groth16
+from rln.lowlevel import groth16, keys
 from rln.lowlevel.witness import Witness
 from tests.unit.cli.terminal import SECRET, change, run, run_json
 
@@ -67,7 +67,7 @@ def test_verify_names_the_unusable_proof_and_key(files, tmp_path):
 def test_verify_takes_keys_of_other_circuits(tmp_path):
     """The circuit a * a = b with b public, which has nothing of RLN."""
     row = {"a": [{2: 1}], "b": [{2: 1}], "c": [{1: 1}]}
-    key = groth16.setup(*(Matrix.from_rows(row[name]) for name in "abc"), 3, 1)
+    key = keys.setup(*(Matrix.from_rows(row[name]) for name in "abc"), 3, 1)
     witness = Witness.from_wires(b"".join(rln.base.scalar.encode(value) for value in (1, 49, 7)))
     vk = rln.VerifyingKey.decode(key.verifying_key().encode(compressed=False), compressed=False)
     (tmp_path / "vk.json").write_bytes(vk.to_json())
