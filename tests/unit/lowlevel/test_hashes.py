@@ -178,7 +178,7 @@ def test_poseidon_parameters_have_their_digest(width: int) -> None:
 
 @pytest.mark.parametrize("width", [0, 1, 10])
 def test_poseidon_parameters_refuse_other_widths(width: int) -> None:
-    with pytest.raises(errors.ParameterError, match=rf"^width: expected 2\.\.9, got {width}$"):
+    with pytest.raises(errors.ParameterError, match=rf"^width: expected 2 to 9, got {width}$"):
         hashes.poseidon_parameters(width)
 
 
@@ -193,7 +193,7 @@ def test_poseidon_many_hashes_each_group() -> None:
 
 @pytest.mark.parametrize("n", [0, 9])
 def test_poseidon_refuses_other_arities(n: int) -> None:
-    with pytest.raises(errors.ParameterError, match=rf"^arity: expected 1\.\.8, got {n}$"):
+    with pytest.raises(errors.ParameterError, match=rf"^arity: expected 1 to 8, got {n}$"):
         hashes.poseidon([scalar(1)] * n)
 
 
