@@ -39,9 +39,11 @@ MATH_FLOORS = [
             "pairing",
             "comb",
             "subgroup",
+            "spread_walk",
+            "spread_pairing",
         ),
     ),
-    (3, ("g1", "g2", "glv", "group", "multiply", "root", "coord")),
+    (3, ("g1", "g2", "glv", "group", "multiply", "decompress", "coord")),
     (2, ("fp2", "fp6", "fp12", "tower", "spread", "coord", "inverse")),
     (1, ("mont", "lanes", "field", "types", "fr", "fp")),
 ]
@@ -186,9 +188,8 @@ def c_floor(path: Path) -> int:
     floor = path.relative_to(SOURCES).parts[0]
     if floor != "math":
         return C_FLOORS[floor]
-    noun = re.split(r"8?[_.]", path.name)[0]  # the 8 of eight lanes
     for number, nouns in MATH_FLOORS:
-        if noun in nouns:
+        if re.match(rf"({'|'.join(nouns)})8?[_.]", path.name):  # the 8 of eight lanes
             return number
     raise AssertionError(f"{path.name} has no floor")
 

@@ -12,8 +12,8 @@
 #include "../math/ifma/comb8.h"
 #include "../math/ifma/ntt8.h"
 #include "../math/ifma/point_jobs8.h"
-#include "../math/ifma/pairing_spread.h"
-#include "../math/ifma/root8.h"
+#include "../math/ifma/spread_pairing.h"
+#include "../math/ifma/decompress8.h"
 #include "../math/ifma/subgroup8.h"
 
 const engine engine_ifma = {

@@ -1,7 +1,7 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
  * Bucket sums are explained in buckets.h, which point_jobs.h includes, multiples of a fixed point in fixed_base.h; both
- * add affine points by the pairs of batch.h, with an adder that is an argument. Everything here takes time that depends
+ * add affine points by the pairs of batch_add.h, with an adder that is an argument. Everything here takes time that depends
  * on its values, and wipes the arrays that it derived from them.
  */
 #ifndef RLN_MATH_MSM_H
@@ -14,7 +14,7 @@
 #include "../base/pool.h"
 #include "glv.h"
 
-/* ---- pairs of points: batch.h */
+/* ---- pairs of points: batch_add.h */
 
 /* An operand is twice the place of a point in its table, plus 1 for its negative. */
 typedef struct batch_pair { uint32_t a, b; } batch_pair;
@@ -124,7 +124,7 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "batch.h"
+#include "batch_add.h"
 #include "fixed_base.h"
 #undef GROUP
 #undef COORD
@@ -133,7 +133,7 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "batch.h"
+#include "batch_add.h"
 #include "fixed_base.h"
 #undef GROUP
 #undef COORD

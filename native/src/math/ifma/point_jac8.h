@@ -41,7 +41,7 @@ static inline void PT(jac8_load)(PT(jac8) *r, const AFF a[LANES], const COORD8 *
 }
 
 /* r = a, n points in as many vectors as they need, with one inversion. products has room for a vector each.
- * source Montgomery's trick as in batch8.h: the inverse comes as 2^258 / z, its square 2^256 / z^2 takes x from the
+ * source Montgomery's trick as in batch_add8.h: the inverse comes as 2^258 / z, its square 2^256 / z^2 takes x from the
  *        lanes' form to rest, and so does 2^256 / z^3, the product of both times 4 */
 static void PT(jac8_to_aff)(AFF *r, PT(jac8) *a, size_t n, COORD8 *products) {
     const COORD8 one = CO8(one)(), zero = CO8(zero)();

@@ -1,4 +1,4 @@
-/* batch8.h - the adder of batch.h on eight lanes, as a template: msm8.h includes it once a group.
+/* batch_add8.h - the adder of batch_add.h on eight lanes, as a template: msm8.h includes it once a group.
  *
  * Lane l of vector v is pair 8 v + l. The norms of the denominators are multiplied lane by lane, so that there are
  * eight products; their one inversion is left to the scalar field. All is raw, a 2^256, while lanes divide by 2^260,
@@ -164,7 +164,7 @@ static __attribute__((noinline, flatten)) void PT(batch8_back)(AFF *r, fp8 *inve
     }
 }
 
-/* See batch.h: r[i] = left[a] + right[b]. */
+/* See batch_add.h: r[i] = left[a] + right[b]. */
 static void PT(batch_add8_var)(AFF *r, const AFF *left, const AFF *right, const batch_pair *pairs, size_t n,
                                void *scratch) {
     if (n < BATCH8_LEAST) {

@@ -1,4 +1,4 @@
-/* batch.h - many affine additions at the price of one inversion, as a template: msm.h includes it once a
+/* batch_add.h - many affine additions at the price of one inversion, as a template: msm.h includes it once a
  * group. 5 multiplications and 1 squaring an addition; Jacobian ones take 11 and more.
  */
 
