@@ -9,13 +9,13 @@
  */
 
 /* The operands of a vector: where they are behind their tables, in bytes, and their signs. */
-typedef struct PT(batch8_operands) {
+typedef struct PT(batch_add8_operands) {
     _Alignas(64) uint64_t a[LANES];
     uint64_t b[LANES];
     __mmask8 negative, opposite, none; /* a; b, if a were positive; there is no b */
-} PT(batch8_operands);
+} PT(batch_add8_operands);
 
-static inline void PT(batch8_read)(PT(batch8_operands) *o, const batch_pair *pairs) {
+static inline void PT(batch_add8_read)(PT(batch_add8_operands) *o, const batch_pair *pairs) {
     _Static_assert((sizeof(AFF) & (sizeof(AFF) - 1)) == 0, "offsets come by a shift");
     const unsigned shift = __builtin_ctzll(sizeof(AFF));
     const lanes all = _mm512_loadu_si512(pairs); /* b above a */
@@ -28,9 +28,9 @@ static inline void PT(batch8_read)(PT(batch8_operands) *o, const batch_pair *pai
     _mm512_store_si512(o->b, _mm512_slli_epi64(_mm512_maskz_srli_epi64(~o->none, all, 33), shift));
 }
 
-static inline void PT(batch8_prefetch)(const AFF *left, const AFF *right, const batch_pair *pairs) {
-    PT(batch8_operands) o;
-    PT(batch8_read)(&o, pairs);
+static inline void PT(batch_add8_prefetch)(const AFF *left, const AFF *right, const batch_pair *pairs) {
+    PT(batch_add8_operands) o;
+    PT(batch_add8_read)(&o, pairs);
 #pragma GCC unroll 8
     for (int i = 0; i < LANES; i++)
         for (size_t line = 0; line < sizeof(AFF); line += 64) {
@@ -40,16 +40,16 @@ static inline void PT(batch8_prefetch)(const AFF *left, const AFF *right, const 
 }
 
 /* The lanes that are no addition of different x, each in one of the masks: see batch_case. */
-typedef struct PT(batch8_cases) { __mmask8 twice, zero, first, second; } PT(batch8_cases);
+typedef struct PT(batch_add8_cases) { __mmask8 twice, zero, first, second; } PT(batch_add8_cases);
 
 /* The cases, and their denominators in d.
  * source as batch_denominator: on one x there are y and -y only, equal when y = 0 */
-static __attribute__((noinline)) PT(batch8_cases)
-    PT(batch8_cases_of)(COORD8 *d, const PT(batch8_operands) *o, const AFF *left, const AFF *right, const COORD8 *x1,
+static __attribute__((noinline)) PT(batch_add8_cases)
+    PT(batch_add8_cases_of)(COORD8 *d, const PT(batch_add8_operands) *o, const AFF *left, const AFF *right, const COORD8 *x1,
                         const COORD8 *x2) {
     const COORD8 one = CO8(one)();
     COORD8 y1, y2;
-    PT(batch8_cases) c;
+    PT(batch_add8_cases) c;
     CO8(gather_raw)(&y1, &left->y, o->a);
     CO8(gather_raw)(&y2, &right->y, o->b);
     const __mmask8 zero_y1 = CO8(is_zero)(&y1);
@@ -66,24 +66,24 @@ static __attribute__((noinline)) PT(batch8_cases)
 }
 
 /* d = x2 - x1, and the cases: almost always there are none, which the lowest words tell. */
-static inline PT(batch8_cases) PT(batch8_denominator)(COORD8 *d, const PT(batch8_operands) *o, const AFF *left,
+static inline PT(batch_add8_cases) PT(batch_add8_denominator)(COORD8 *d, const PT(batch_add8_operands) *o, const AFF *left,
                                                       const AFF *right, const COORD8 *x1, const COORD8 *x2) {
     CO8(sub)(d, x2, x1, 0);
     if (__builtin_expect(o->none | CO8(maybe_equal)(x1, x2) | CO8(maybe_zero)(x1) | CO8(maybe_zero)(x2), 0))
-        return PT(batch8_cases_of)(d, o, left, right, x1, x2);
-    return (PT(batch8_cases)){0, 0, 0, 0};
+        return PT(batch_add8_cases_of)(d, o, left, right, x1, x2);
+    return (PT(batch_add8_cases)){0, 0, 0, 0};
 }
 
 /* product = product * norm for each of the vectors in turn. */
-static __attribute__((noinline, flatten)) void PT(batch8_forth)(fp8 *product, batch8_norm *norms, const AFF *left,
+static __attribute__((noinline, flatten)) void PT(batch_add8_forth)(fp8 *product, batch_add8_norm *norms, const AFF *left,
                                                              const AFF *right, const batch_pair *pairs, int vectors) {
     for (int v = 0; v < vectors; v++) {
-        PT(batch8_operands) o;
+        PT(batch_add8_operands) o;
         COORD8 x1, x2, d;
-        PT(batch8_read)(&o, pairs + LANES * v);
+        PT(batch_add8_read)(&o, pairs + LANES * v);
         CO8(gather_raw)(&x1, &left->x, o.a);
         CO8(gather_raw)(&x2, &right->x, o.b);
-        (void)PT(batch8_denominator)(&d, &o, left, right, &x1, &x2);
+        (void)PT(batch_add8_denominator)(&d, &o, left, right, &x1, &x2);
         CO8(norm)(&norms[v].norm, &d);
     }
     for (int v = 0; v < vectors; v++) {
@@ -93,14 +93,14 @@ static __attribute__((noinline, flatten)) void PT(batch8_forth)(fp8 *product, ba
 }
 
 /* What a vector of sums is made of. */
-typedef struct PT(batch8_sums) {
-    PT(batch8_operands) o;
-    PT(batch8_cases) c;
+typedef struct PT(batch_add8_sums) {
+    PT(batch_add8_operands) o;
+    PT(batch_add8_cases) c;
     COORD8 x1, x2, y1, d, rise, slope, x3, y3;
-} PT(batch8_sums);
+} PT(batch_add8_sums);
 
 /* The rises of doublings are 3 x^2, for a slope of 3 x^2 / 2 y. x is raw: 16 x x / 2^260 is raw again. Bound 10. */
-static __attribute__((noinline)) void PT(batch8_tangent)(PT(batch8_sums) *s) {
+static __attribute__((noinline)) void PT(batch_add8_tangent)(PT(batch_add8_sums) *s) {
     COORD8 t, square;
     CO8(times_16)(&t, &s->x1);
     CO8(mul)(&square, &s->x1, &t);
@@ -110,7 +110,7 @@ static __attribute__((noinline)) void PT(batch8_tangent)(PT(batch8_sums) *s) {
 }
 
 /* What is no sum: copies and infinity. */
-static __attribute__((noinline)) void PT(batch8_copy)(PT(batch8_sums) *s, const AFF *right) {
+static __attribute__((noinline)) void PT(batch_add8_copy)(PT(batch_add8_sums) *s, const AFF *right) {
     const COORD8 zero = CO8(zero)();
     COORD8 y2;
     CO8(gather_raw)(&y2, &right->y, s->o.b);
@@ -124,16 +124,16 @@ static __attribute__((noinline)) void PT(batch8_copy)(PT(batch8_sums) *s, const 
     CO8(select)(&s->y3, s->c.zero, &zero, &s->y3);
 }
 
-static inline void PT(batch8_start)(PT(batch8_sums) *s, const AFF *left, const AFF *right, const batch_pair *pairs) {
+static inline void PT(batch_add8_start)(PT(batch_add8_sums) *s, const AFF *left, const AFF *right, const batch_pair *pairs) {
     COORD8 y2;
-    PT(batch8_read)(&s->o, pairs);
+    PT(batch_add8_read)(&s->o, pairs);
     CO8(gather_raw)(&s->x1, &left->x, s->o.a);
     CO8(gather_raw)(&s->x2, &right->x, s->o.b);
     CO8(gather_raw)(&s->y1, &left->y, s->o.a);
     CO8(gather_raw)(&y2, &right->y, s->o.b);
     CO8(rise)(&s->rise, &s->y1, s->o.opposite, &y2);
-    s->c = PT(batch8_denominator)(&s->d, &s->o, left, right, &s->x1, &s->x2);
-    if (__builtin_expect(s->c.twice, 0)) PT(batch8_tangent)(s);
+    s->c = PT(batch_add8_denominator)(&s->d, &s->o, left, right, &s->x1, &s->x2);
+    if (__builtin_expect(s->c.twice, 0)) PT(batch_add8_tangent)(s);
 }
 
 /* The sums of the vectors. inverse = 2^518 / (norm_0 .. norm_v) for the last one, up to a constant that cancels, comes
@@ -141,12 +141,12 @@ static inline void PT(batch8_start)(PT(batch8_sums) *s, const AFF *left, const A
  * that one fills the other's waits.
  * source bounds for G2; those for G1 are smaller. d 2; norms, products and inverses 2.2; rise 4, or 10; slope 3.3, its
  *        c1 2.6; run 28, and 2.6 * 28 < 84; fall 4.3 */
-static __attribute__((noinline, flatten)) void PT(batch8_back)(AFF *r, fp8 *inverse, const batch8_norm *norms,
+static __attribute__((noinline, flatten)) void PT(batch_add8_back)(AFF *r, fp8 *inverse, const batch_add8_norm *norms,
                                                             const AFF *left, const AFF *right,
                                                             const batch_pair *pairs, int vectors) {
-    PT(batch8_sums) s[BATCH8_ABREAST];
-    fp8 one[BATCH8_ABREAST];
-    for (int v = vectors; v-- > 0;) PT(batch8_start)(&s[v], left, right, pairs + LANES * v);
+    PT(batch_add8_sums) s[BATCH_ADD8_ABREAST];
+    fp8 one[BATCH_ADD8_ABREAST];
+    for (int v = vectors; v-- > 0;) PT(batch_add8_start)(&s[v], left, right, pairs + LANES * v);
     for (int v = vectors; v-- > 0;) {
         fp8_mul(&one[v], inverse, &norms[v].before);
         fp8_mul(inverse, inverse, &norms[v].norm);
@@ -158,7 +158,7 @@ static __attribute__((noinline, flatten)) void PT(batch8_back)(AFF *r, fp8 *inve
     for (int v = vectors; v-- > 0;) CO8(mul)(&s[v].slope, &s[v].slope, &s[v].rise);
     for (int v = vectors; v-- > 0;) {
         CO8(ordinate)(&s[v].y3, &s[v].slope, &s[v].y1, s[v].o.negative);
-        if (__builtin_expect(s[v].c.zero | s[v].c.first | s[v].c.second, 0)) PT(batch8_copy)(&s[v], right);
+        if (__builtin_expect(s[v].c.zero | s[v].c.first | s[v].c.second, 0)) PT(batch_add8_copy)(&s[v], right);
         CO8(scatter)(&r[LANES * v].x, sizeof *r, &s[v].x3);
         CO8(scatter)(&r[LANES * v].y, sizeof *r, &s[v].y3);
     }
@@ -167,42 +167,42 @@ static __attribute__((noinline, flatten)) void PT(batch8_back)(AFF *r, fp8 *inve
 /* See batch_add.h: r[i] = left[a] + right[b]. */
 static void PT(batch_add8_var)(AFF *r, const AFF *left, const AFF *right, const batch_pair *pairs, size_t n,
                                void *scratch) {
-    if (n < BATCH8_LEAST) {
+    if (n < BATCH_ADD8_LEAST) {
         PT(batch_add_var)(r, left, right, pairs, n, scratch);
         return;
     }
-    batch8_norm *const norms = scratch;
+    batch_add8_norm *const norms = scratch;
     fp8 product = fp8_one();
     const size_t whole = n / LANES, rest = n % LANES;
     batch_pair last[LANES];
     AFF sums[LANES];
     size_t v = 0;
-    for (; v + BATCH8_ABREAST <= whole; v += BATCH8_ABREAST) {
+    for (; v + BATCH_ADD8_ABREAST <= whole; v += BATCH_ADD8_ABREAST) {
         const batch_pair *const at = pairs + LANES * v;
-        if (v + BATCH8_AHEAD + BATCH8_ABREAST <= whole)
-            for (int i = 0; i < BATCH8_ABREAST; i++)
-                PT(batch8_prefetch)(left, right, at + LANES * (BATCH8_AHEAD + i));
-        PT(batch8_forth)(&product, norms + v, left, right, at, BATCH8_ABREAST);
+        if (v + BATCH_ADD8_AHEAD + BATCH_ADD8_ABREAST <= whole)
+            for (int i = 0; i < BATCH_ADD8_ABREAST; i++)
+                PT(batch_add8_prefetch)(left, right, at + LANES * (BATCH_ADD8_AHEAD + i));
+        PT(batch_add8_forth)(&product, norms + v, left, right, at, BATCH_ADD8_ABREAST);
     }
-    for (; v < whole; v++) PT(batch8_forth)(&product, norms + v, left, right, pairs + LANES * v, 1);
+    for (; v < whole; v++) PT(batch_add8_forth)(&product, norms + v, left, right, pairs + LANES * v, 1);
     if (rest) {
         for (size_t i = 0; i < LANES; i++)
             last[i] = i < rest ? pairs[LANES * whole + i] : (batch_pair){pairs[0].a, BATCH_NONE};
-        PT(batch8_forth)(&product, norms + whole, left, right, last, 1);
+        PT(batch_add8_forth)(&product, norms + whole, left, right, last, 1);
     }
     fp8_invert(&product);
     if (rest) {
-        PT(batch8_back)(sums, &product, norms + whole, left, right, last, 1);
+        PT(batch_add8_back)(sums, &product, norms + whole, left, right, last, 1);
         memcpy(r + LANES * whole, sums, rest * sizeof *r);
     }
-    for (; v % BATCH8_ABREAST; v--)
-        PT(batch8_back)(r + LANES * (v - 1), &product, norms + v - 1, left, right, pairs + LANES * (v - 1), 1);
-    for (; v > 0; v -= BATCH8_ABREAST) {
-        const size_t first = v - BATCH8_ABREAST;
+    for (; v % BATCH_ADD8_ABREAST; v--)
+        PT(batch_add8_back)(r + LANES * (v - 1), &product, norms + v - 1, left, right, pairs + LANES * (v - 1), 1);
+    for (; v > 0; v -= BATCH_ADD8_ABREAST) {
+        const size_t first = v - BATCH_ADD8_ABREAST;
         const batch_pair *const at = pairs + LANES * first;
-        if (first >= BATCH8_AHEAD)
-            for (int i = 0; i < BATCH8_ABREAST; i++)
-                PT(batch8_prefetch)(left, right, at - LANES * (BATCH8_AHEAD - i));
-        PT(batch8_back)(r + LANES * first, &product, norms + first, left, right, at, BATCH8_ABREAST);
+        if (first >= BATCH_ADD8_AHEAD)
+            for (int i = 0; i < BATCH_ADD8_ABREAST; i++)
+                PT(batch_add8_prefetch)(left, right, at - LANES * (BATCH_ADD8_AHEAD - i));
+        PT(batch_add8_back)(r + LANES * first, &product, norms + first, left, right, at, BATCH_ADD8_ABREAST);
     }
 }

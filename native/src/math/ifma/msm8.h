@@ -6,14 +6,14 @@
 #include "coord8.h"
 
 /* Fewer pairs are faster one after the other: measured. */
-#define BATCH8_LEAST 6
+#define BATCH_ADD8_LEAST 6
 /* Vectors from a prefetch to its use. */
-#define BATCH8_AHEAD 4
+#define BATCH_ADD8_AHEAD 4
 /* Vectors side by side. */
-#define BATCH8_ABREAST 2
+#define BATCH_ADD8_ABREAST 2
 
 /* Of a vector of pairs: the norm of its denominators, and the product of those before. */
-typedef struct batch8_norm { fp8 norm, before; } batch8_norm;
+typedef struct batch_add8_norm { fp8 norm, before; } batch_add8_norm;
 
 #define CO8(name) GROUP_JOIN(COORD8, name)
 
