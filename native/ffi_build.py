@@ -57,7 +57,7 @@ ffibuilder.set_source(
     '#include "rln.h"',
     sources=sources(),
     include_dirs=["native/include", "native/src"],
-    depends=sorted(str(p.relative_to(ROOT.parent)) for p in ROOT.rglob("*.h")),
+    depends=sorted(str(p.relative_to(ROOT.parent)) for end in ("h", "inc") for p in ROOT.rglob(f"*.{end}")),
     extra_compile_args=FLAGS,
     extra_link_args=["-pthread"],
     py_limited_api=True,

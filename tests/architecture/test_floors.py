@@ -205,7 +205,7 @@ def includes(path: Path) -> Iterator[Path | str]:
             yield name
 
 
-C_FILES = sorted([*SOURCES.rglob("*.c"), *SOURCES.rglob("*.h")])
+C_FILES = sorted(p for p in SOURCES.rglob("*") if p.suffix in {".c", ".h", ".inc"})
 
 
 @pytest.mark.parametrize("path", C_FILES, ids=lambda p: str(p.relative_to(SOURCES)))

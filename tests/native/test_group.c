@@ -7,12 +7,12 @@
 
 #define GROUP g1
 #define COORD fp
-#include "small_group.h"
+#include "small_group.inc"
 #undef GROUP
 #undef COORD
 #define GROUP g2
 #define COORD fp2
-#include "small_group.h"
+#include "small_group.inc"
 #undef GROUP
 #undef COORD
 

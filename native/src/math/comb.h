@@ -62,7 +62,7 @@ static inline void g1_comb_rest(g1_jac *r, const g1_aff *points, const uint32_t 
     }
 }
 
-/** r = sum k[i] p[i] from the table of p; add adds points, see batch_add.h.
+/** r = sum k[i] p[i] from the table of p; add adds points, see batch_add.inc.
  *  needs  n <= COMB_MOST; k[i] < r */
 static inline void g1_comb_sum_with_var(g1_jac *r, const g1_aff *table, const u256 *k, size_t n, g1_batch_adder *add) {
     enum { DIGITS = COMB_MOST * COMB_WINDOWS, PAIRS = DIGITS + 2 };

@@ -1,5 +1,5 @@
 /* g2.h - G2: the subgroup of order r of y^2 = x^3 + 3 / (9 + u) over Fp2. Most points of the curve are outside
- * the subgroup: a member was tested. See group.h for the functions. */
+ * the subgroup: a member was tested. See group.inc for the functions. */
 #ifndef RLN_MATH_G2_H
 #define RLN_MATH_G2_H
 
@@ -13,7 +13,7 @@ static inline int g2_in_subgroup_var(const g2_aff *q); /* g2_subgroup.h */
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "group.h"
+#include "group.inc"
 #undef GROUP
 #undef COORD
 #undef G

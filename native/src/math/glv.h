@@ -82,7 +82,7 @@ static inline void g2_images(g2_aff r[G2_PARTS], const g2_aff *a) {
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "multiply.h"
+#include "multiply.inc"
 #undef GROUP
 #undef COORD
 #undef G
@@ -90,7 +90,7 @@ static inline void g2_images(g2_aff r[G2_PARTS], const g2_aff *a) {
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "multiply.h"
+#include "multiply.inc"
 #undef GROUP
 #undef COORD
 #undef G

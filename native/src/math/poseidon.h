@@ -67,7 +67,7 @@ POSEIDON_KERNEL poseidon_step(fr *y, fr *r, const fr *a, const fr *x, const fr *
 #define LAYER poseidon_layer
 #define ROW poseidon_row
 #define STEP poseidon_step
-#include "poseidon_rounds.h"
+#include "poseidon_rounds.inc"
 
 /** r = Poseidon(in[0..arity)), integers of 32 bytes, little-endian.
  *  needs  1 <= arity <= 8, in canonical

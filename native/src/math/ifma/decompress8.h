@@ -1,7 +1,7 @@
-/* decompress8.h - decompression of points on eight lanes: see decompress_on_curve in group.h, whose answers these are.
+/* decompress8.h - decompression of points on eight lanes: see decompress_on_curve in group.inc, whose answers these are.
  *
  * Lanes find y for every x, square or not, and say which of them is one. Bytes that are no x at all put 0 in their
- * place. For bounds and the lanes' Montgomery form see field8.h; "integer" is a number that is in no Montgomery form.
+ * place. For bounds and the lanes' Montgomery form see field8.inc; "integer" is a number that is in no Montgomery form.
  */
 #ifndef RLN_MATH_IFMA_DECOMPRESS8_H
 #define RLN_MATH_IFMA_DECOMPRESS8_H

@@ -20,7 +20,7 @@ typedef struct batch_add8_norm { fp8 norm, before; } batch_add8_norm;
 #define GROUP g1
 #define COORD fp
 #define COORD8 fp8
-#include "batch_add8.h"
+#include "batch_add8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8
@@ -28,7 +28,7 @@ typedef struct batch_add8_norm { fp8 norm, before; } batch_add8_norm;
 #define GROUP g2
 #define COORD fp2
 #define COORD8 fp2_8
-#include "batch_add8.h"
+#include "batch_add8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8

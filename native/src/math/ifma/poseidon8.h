@@ -80,7 +80,7 @@ static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, co
 #define LAYER poseidon8_layer
 #define ROW poseidon8_row
 #define STEP poseidon8_step
-#include "../poseidon_rounds.h"
+#include "../poseidon_rounds.inc"
 
 /* The constants of one width, taken apart: a microsecond of every piece, but no second table. One more is written. */
 static void poseidon8_split(poseidon8_constant *r, const fr *rows, unsigned count) {

@@ -8,7 +8,7 @@
  *   factor8  an element of Fp2 with the sum of its coordinates at hand, which Karatsuba wants of both operands
  *   small    a factor8 whose coordinates have bound 2.5, and the sum of them 5: what all products here give
  *   fp12_8   sum of c[i] w^i, w^6 = xi = 9 + u; all six small
- * For bounds and the lanes' Montgomery form see field8.h. Everything is constant time.
+ * For bounds and the lanes' Montgomery form see field8.inc. Everything is constant time.
  */
 #ifndef RLN_MATH_IFMA_TOWER8_H
 #define RLN_MATH_IFMA_TOWER8_H
