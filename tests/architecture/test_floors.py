@@ -219,6 +219,34 @@ def test_no_include_climbs(path: Path) -> None:
             assert target == "rln.h"
 
 
+def test_no_circle_of_includes() -> None:
+    done: set[Path] = set()
+
+    def visit(path: Path, way: tuple[Path, ...]) -> None:
+        assert path not in way, " > ".join(p.name for p in (*way, path))
+        if path not in done:
+            for target in includes(path):
+                if isinstance(target, Path):
+                    visit(target, (*way, path))
+            done.add(path)
+
+    for path in C_FILES:
+        visit(path, ())
+    assert len(done) == len(C_FILES)
+
+
+MOST_LINES = 600
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in C_FILES if not p.name.endswith("_constants.h")],
+    ids=lambda p: str(p.relative_to(SOURCES)),
+)
+def test_no_c_file_is_long(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+
+
 def test_entropy_is_drawn_by_the_api_floor_alone() -> None:
     entropy = SOURCES / "base" / "entropy.h"
     users = {p for p in C_FILES if entropy in set(includes(p))} - {SOURCES / "base" / "entropy.c"}
