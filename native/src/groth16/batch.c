@@ -1,3 +1,11 @@
+/* batch.c - verify many proofs by one product of pairings; search for the bad ones if it fails.
+ *
+ * Algorithm  batch.h has the equation; a failed batch is halved, and 1/left comes for free by conjugation
+ * Memory     one mem holds all arrays of the batch, and proof_verify_many_var closes it on every path out; key,
+ *            inputs, proofs, coefficients and results belong to the caller
+ * Secret     nothing but the coefficients, until the results are known: a prover that foresees them can cheat. They
+ *            are wiped with the mem, and time depends on all values
+ */
 #include "batch.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,9 @@
+/* key.c - a proving key: room for it, the checks of its points, the verifying key in it.
+ *
+ * Algorithm  points are checked for many at once by the engine; the verifying key shares alpha, beta, gamma, delta, IC
+ * Memory     proving_key_new makes the key, whose own mem holds every array; proving_key_free frees all of it
+ * Secret     nothing: a key is public
+ */
 #include "key.h"
 
 #include <string.h>

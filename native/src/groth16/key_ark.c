@@ -1,4 +1,10 @@
-/* zerokit's .arkzkey: zerokit-spec 5.2. No magic, no version: only its numbers say whether it is one. */
+/* key_ark.c - zerokit's .arkzkey, read and written.
+ *
+ * Algorithm  zerokit-spec 5.2: no magic and no version, so only the numbers tell whether a file is one
+ * Memory     data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
+ *            every failure frees it
+ * Secret     nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
+ */
 #include "cursor.h"
 #include "fault.h"
 #include "key_file.h"

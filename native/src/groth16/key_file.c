@@ -1,3 +1,9 @@
+/* key_file.c - the checks and the parts that both formats of key files share.
+ *
+ * Algorithm  examine the numbers, make the key, read its points, then check the points and the verifying key
+ * Memory     the key_file points into the caller's data; the key owns its memory, and key_file_load frees it on failure
+ * Secret     nothing. The bytes are untrusted
+ */
 #include "key_file.h"
 
 #include "fault.h"

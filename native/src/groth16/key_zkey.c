@@ -1,4 +1,4 @@
-/* snarkjs's .zkey for Groth16: a header, then sections of type, length, bytes.
+/* key_zkey.c - snarkjs's .zkey for Groth16, read and written: a header, then sections of type, length, bytes.
  *
  *    1  the number of the proof system, 1
  *    2  moduli, wires, public inputs, domain, alpha, beta, gamma, delta
@@ -8,6 +8,9 @@
  *   10  hash of the circuit and the contributions of the ceremony: skipped, for nothing here rests on it
  *
  * source  snarkjs, the layout as its files show it; checked against zerokit's pair .zkey and .arkzkey
+ * Memory  data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and every
+ *         failure frees it
+ * Secret  nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
  */
 #include <string.h>
 

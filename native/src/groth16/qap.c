@@ -1,3 +1,9 @@
+/* qap.c - rows of an assignment, and the scalars of its quotient.
+ *
+ * Algorithm  coset form: zerokit-spec 6, steps 1 to 4; folded form: L'Hopital's rule on the domain (qap.h, fold.h)
+ * Memory     one mem for scratch rows, closed before the return; a, b and r belong to the caller
+ * Secret     the rows and the scalars, which depend on the wires. What is derived from them here is wiped
+ */
 #include "qap.h"
 
 #include <string.h>

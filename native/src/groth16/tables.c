@@ -1,3 +1,11 @@
+/* tables.c - tables of a key's points: built into a buffer, and opened from one.
+ *
+ * Algorithm  the layout follows from the key's numbers; a header is written last and compared as a whole
+ * Memory     the buffer belongs to the caller and must outlive the tables; a tables struct owns its factors alone.
+ *            The folded points live in a mem of tables_build
+ * Secret     nothing: tables are made of public points. Opening checks the header, the length, and alpha, beta, delta;
+ *            the caller has checked a digest of the rest
+ */
 #include "tables.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* verify.c - one proof against a verifying key.
+ *
+ * Algorithm  Groth 2016, section 3.2, verifier: IC by a comb or an msm, then one product of pairings with the prepared
+ *            lines of gamma and delta; the subgroup of B is tested on the way
+ * Memory     one mem for each call, closed before the return; key, inputs and proof belong to the caller
+ * Secret     nothing: time depends on all values
+ */
 #include "verify.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* verifying_key.c - verifying keys: prepared, checked, from and to bytes.
+ *
+ * Algorithm  e(alpha, beta), the lines of beta, gamma and delta, and the comb of IC are computed once for each key
+ * Memory     a verifying key owns one mem with all its arrays; verifying_key_free frees it, also after a failed decode
+ * Secret     nothing: a key is public. The bytes are untrusted
+ */
 #include <string.h>
 
 #include "../math/portable.h"
