@@ -19,12 +19,14 @@ static const uint32_t B_STARTS[4] = {0, 1, 2, 3}, B_COLUMNS[3] = {3, 3, 0};
 static const uint32_t C_STARTS[4] = {0, 1, 2, 6}, C_COLUMNS[6] = {4, 5, 5, 1, 2, 0};
 static const uint8_t ONES[3 * 32] = {[0] = 1, [32] = 1, [64] = 1};
 /* 1, 1, and y = z + out - x + 3 */
+/* clang-format off */
 static const uint8_t C_COEFFICIENTS[6 * 32] = {
     [0] = 1, [32] = 1, [64] = 1, [96] = 1,
     /* r - 1 */
     [128] = 0x00, 0x00, 0x00, 0xf0, 0x93, 0xf5, 0xe1, 0x43, 0x91, 0x70, 0xb9, 0x79, 0x48, 0xe8, 0x33, 0x28,
     0x5d, 0x58, 0x81, 0x81, 0xb6, 0x45, 0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30,
     [160] = 3};
+/* clang-format on */
 static const rln_matrix LEFT = {A_STARTS, 4, A_COLUMNS, 3, ONES, 96};
 static const rln_matrix RIGHT = {B_STARTS, 4, B_COLUMNS, 3, ONES, 96};
 static const rln_matrix RESULT = {C_STARTS, 4, C_COLUMNS, 6, C_COEFFICIENTS, 192};

@@ -9,8 +9,8 @@
 #include "check.h"
 #include "mem.h"
 
-/* How often a thread looks again, and lets others run, before it sleeps: to be woken costs about as much. Jobs of a proof
- * follow each other closely. */
+/* How often a thread looks again, and lets others run, before it sleeps: to be woken costs about as much. Jobs of a
+ * proof follow each other closely. */
 #define YIELDS 200
 #define STACK_BYTES ((size_t)2 << 20) /* some systems give a thread half a megabyte only */
 

@@ -58,8 +58,8 @@ typedef struct engine {
     void (*g1_comb_fill_var)(g1_aff *r, const g1_aff *p, size_t n);
     void (*g1_comb_sum_var)(g1_jac *r, const g1_aff *table, const u256 *k, size_t n);
 
-    /* r[i] = the point whose compressed form begins at bytes + i stride, on the curve, in the subgroup or not; status[i]
-     * is RLN_OK, or what group.inc says of such bytes, and r[i] then infinity. */
+    /* r[i] = the point whose compressed form begins at bytes + i stride, on the curve, in the subgroup or not;
+     * status[i] is RLN_OK, or what group.inc says of such bytes, and r[i] then infinity. */
     void (*g1_decompress_many_var)(g1_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
     void (*g2_decompress_many_var)(g2_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
 

@@ -155,9 +155,9 @@ static int verify_each(const batch *b, size_t first, size_t end) {
     return atomic_load(&e.failed) ? -1 : 0;
 }
 
-/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs more
- * than each alone: it stops when it has cost as much as that. The worst batch takes 7/3 as long as singles: two products
- * of all items, the second without those outside, then the search, then singles. */
+/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs
+ * more than each alone: it stops when it has cost as much as that. The worst batch takes 7/3 as long as singles: two
+ * products of all items, the second without those outside, then the search, then singles. */
 static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     if (fp12_is_one(value)) return 0;
     const size_t middle = first + (end - first) / 2, cost = PRODUCT_COST + middle - first;

@@ -8,8 +8,8 @@
  *   10  hash of the circuit and the contributions of the ceremony: skipped, for nothing here rests on it
  *
  * source  snarkjs, the layout as its files show it; checked against zerokit's pair .zkey and .arkzkey
- * Memory  data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and every
- *         failure frees it
+ * Memory  data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
+ *         every failure frees it
  * Secret  nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
  */
 #include <string.h>

@@ -12,8 +12,8 @@
  *
  * Memory  two blocks of secret memory, wiped in a forked child and freed on every path out; the matrices belong to the
  *         caller, who also owns the key that is made
- * Secret  tau, alpha, beta, gamma, delta and all that is derived from them: whoever learns them can forge proofs. random is
- *         wiped
+ * Secret  tau, alpha, beta, gamma, delta and all that is derived from them: whoever learns them can forge proofs.
+ *         random is wiped
  */
 #include "setup.h"
 

@@ -16,8 +16,8 @@
 #include "fold.h"
 #include "qap.h"
 
-_Static_assert(TABLES_G1_BITS * TABLES_G1_WINDOWS > 254, "a scalar and its sign fit");
-_Static_assert(TABLES_G2_BITS * TABLES_G2_WINDOWS > 254, "a scalar and its sign fit");
+_Static_assert(254 < TABLES_G1_BITS * TABLES_G1_WINDOWS, "a scalar and its sign fit");
+_Static_assert(254 < TABLES_G2_BITS * TABLES_G2_WINDOWS, "a scalar and its sign fit");
 
 static const char MAGIC[16] = "rln tables\n\x01";
 

@@ -13,6 +13,8 @@
 
 #include "mont_carry.h"
 
+/* clang-format off: the rows of the assembly have a layout of their own */
+
 /* Limb i of a and b, which are pointers, and of p, whose limbs are operands: p is known to the compiler. */
 #define MONT_A(i) "8*" #i "(%[a])"
 #define MONT_B(i) "8*" #i "(%[b])"

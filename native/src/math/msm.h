@@ -1,8 +1,8 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
- * Bucket sums are explained in buckets.inc, which point_jobs.h includes, multiples of a fixed point in fixed_base.inc; both
- * add affine points by the pairs of batch_add.inc, with an adder that is an argument. Everything here takes time that depends
- * on its values, and wipes the arrays that it derived from them.
+ * Bucket sums are explained in buckets.inc, which point_jobs.h includes, multiples of a fixed point in fixed_base.inc;
+ * both add affine points by the pairs of batch_add.inc, with an adder that is an argument. Everything here takes time
+ * that depends on its values, and wipes the arrays that it derived from them.
  */
 #ifndef RLN_MATH_MSM_H
 #define RLN_MATH_MSM_H

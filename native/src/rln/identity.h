@@ -19,8 +19,8 @@ typedef struct rln_identity identity;
 /** Bytes of entropy an element. */
 #define IDENTITY_RANDOM 64
 
-/** From IDENTITY_RANDOM bytes (twice as many, extended). RLN_ERR_ENTROPY when the halves of an
- *  element's bytes are equal, when both elements are the same, or the secret is zero; RLN_ERR_MEMORY. *r = NULL then. */
+/** From IDENTITY_RANDOM bytes (twice as many, extended). RLN_ERR_ENTROPY when the halves of an element's bytes are
+ *  equal, when both elements are the same, or the secret is zero; RLN_ERR_MEMORY. *r = NULL then. */
 RLN_MUST_USE rln_status identity_from_random(identity **r, const uint8_t *random, int extended);
 /** zerokit's seeded generation. RLN_ERR_MEMORY.
  *  source zerokit-spec 3.1 */

@@ -1,4 +1,4 @@
-/* decompress8.h - decompression of points on eight lanes: see decompress_on_curve in group.inc, whose answers these are.
+/* decompress8.h - decompression of points on eight lanes: see decompress_on_curve in group.inc for the answers.
  *
  * Lanes find y for every x, square or not, and say which of them is one. Bytes that are no x at all put 0 in their
  * place. For bounds and the lanes' Montgomery form see field8.inc; "integer" is a number that is in no Montgomery form.
