@@ -94,33 +94,34 @@ typedef enum rln_field {
 } rln_field;
 
 typedef enum rln_field_operation {
-    RLN_ADD = 0, RLN_SUB = 1, RLN_MUL = 2, RLN_SQR = 3, RLN_NEG = 4,
+    RLN_ADD = 0,
+    RLN_SUB = 1,
+    RLN_MUL = 2,
+    RLN_SQR = 3,
+    RLN_NEG = 4,
     RLN_INV = 5  /* 1/0 = 0 */
 } rln_field_operation;
 
 /* r[i] = a[i] op b[i]; b is ignored for SQR, NEG, INV and may then be NULL with length 0. */
 rln_status rln_field_evaluate(rln_field field, rln_field_operation operation, uint8_t *r, size_t r_len,
-                              const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
-                              rln_fault *fault);
+                              const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, rln_fault *fault);
 
 /* r[0..2^log_n) in natural order: values of the polynomial with coefficients a on the powers of the
  * 2^log_n-th root of unity, or back (inverse = 1). log_n 0..28. a and r may be the same array. */
-rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int inverse,
-                   rln_pool *pool, rln_fault *fault);
+rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int inverse, rln_pool *pool,
+                   rln_fault *fault);
 
 /* group is 1 or 2; points uncompressed, infinity allowed, G2 points checked for the subgroup. */
-rln_status rln_point_add(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                         const uint8_t *b, size_t b_len, rln_fault *fault);
+rln_status rln_point_add(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, const uint8_t *b,
+                         size_t b_len, rln_fault *fault);
 /* r = sum scalars[i] * points[i]. Time depends on everything. */
 rln_status rln_point_msm(int group, uint8_t *r, size_t r_len, const uint8_t *points, size_t points_len,
                          const uint8_t *scalars, size_t scalars_len, rln_pool *pool, rln_fault *fault);
-rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                              rln_fault *fault);
-rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                                rln_fault *fault);
+rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault);
+rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault);
 /* r (384 bytes, as RLN_FIELD_FP12) = e(P, Q), the reduced optimal ate pairing. */
-rln_status rln_pairing(uint8_t *r, size_t r_len, const uint8_t *p, size_t p_len, const uint8_t *q,
-                       size_t q_len, rln_fault *fault);
+rln_status rln_pairing(uint8_t *r, size_t r_len, const uint8_t *p, size_t p_len, const uint8_t *q, size_t q_len,
+                       rln_fault *fault);
 
 /* ---- hashes -------------------------------------------------------------------------------------- */
 
@@ -133,16 +134,14 @@ rln_status rln_poseidon_hash_many(uint8_t *r, size_t r_len, const uint8_t *in, s
                                   rln_pool *pool, rln_fault *fault);
 /* The dense parameters for width 2..9: full * width + partial * width round constants, width^2 matrix
  * entries row by row. Call with rounds_len = matrix_len = 0 to learn the two numbers of rounds. */
-rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_len, uint8_t *matrix,
-                                   size_t matrix_len, uint32_t *full_rounds, uint32_t *partial_rounds);
+rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_len, uint8_t *matrix, size_t matrix_len,
+                                   uint32_t *full_rounds, uint32_t *partial_rounds);
 /* Root over leaf with depth siblings (32 bytes each, the leaf's own first) and depth bits 0/1. */
-rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
-                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
-                           size_t bits_len, rln_fault *fault);
+rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len, const uint8_t *siblings,
+                           size_t siblings_len, const uint8_t *bits, size_t bits_len, rln_fault *fault);
 /* The same, but all nodes above the leaf, the root last: depth scalars. */
-rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
-                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
-                           size_t bits_len, rln_fault *fault);
+rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len, const uint8_t *siblings,
+                           size_t siblings_len, const uint8_t *bits, size_t bits_len, rln_fault *fault);
 
 /* ---- identity: the secret stays behind the handle; constant time in it --------------------------- */
 
@@ -150,8 +149,7 @@ rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t
 rln_status rln_identity_new(const uint8_t *random, size_t random_len, int extended, rln_identity **r);
 /* zerokit's seeded key generation (zerokit-spec 3.1). Any length of seed, 0 too. */
 rln_status rln_identity_from_seed(const uint8_t *seed, size_t seed_len, int extended, rln_identity **r);
-rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rln_identity **r,
-                                    rln_fault *fault);
+rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rln_identity **r, rln_fault *fault);
 void rln_identity_free(rln_identity *identity);
 rln_status rln_identity_commitment(const rln_identity *identity, uint8_t *r, size_t r_len);
 /* The secret itself: the caller owns and wipes the copy. */
@@ -163,14 +161,13 @@ int rln_identity_equal(const rln_identity *a, const rln_identity *b);
 /* y = secret + a1 x and nullifier = Poseidon(a1), a1 = Poseidon(secret, external nullifier, message id).
  * x = 0 is RLN_ERR_PARAMETER, before the secret is touched. */
 rln_status rln_identity_share(const rln_identity *identity, uint8_t *y, size_t y_len, uint8_t *nullifier,
-                              size_t nullifier_len, const uint8_t *x, size_t x_len,
-                              const uint8_t *external_nullifier, size_t external_nullifier_len,
-                              const uint8_t *message_id, size_t message_id_len, rln_fault *fault);
+                              size_t nullifier_len, const uint8_t *x, size_t x_len, const uint8_t *external_nullifier,
+                              size_t external_nullifier_len, const uint8_t *message_id, size_t message_id_len,
+                              rln_fault *fault);
 /* The identity on the line through two shares (x || y, 64 bytes) of one nullifier; RLN_ERR_RECOVERY when
  * the x are equal or Poseidon(a1) is not that nullifier. */
-rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, const uint8_t *first,
-                                size_t first_len, const uint8_t *second, size_t second_len,
-                                rln_identity **r, rln_fault *fault);
+rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, const uint8_t *first, size_t first_len,
+                                const uint8_t *second, size_t second_len, rln_identity **r, rln_fault *fault);
 
 /* ---- witness graph ------------------------------------------------------------------------------- */
 
@@ -182,14 +179,13 @@ size_t rln_graph_witness_size(const rln_graph *graph);   /* wires */
 size_t rln_graph_input_size(const rln_graph *graph);     /* slots, slot 0 is the constant 1 */
 size_t rln_graph_input_count(const rln_graph *graph);    /* named inputs */
 /* The i-th named input: name is not terminated and lives as long as the graph. */
-rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **name, size_t *name_len,
-                           uint32_t *offset, uint32_t *length);
+rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **name, size_t *name_len, uint32_t *offset,
+                           uint32_t *length);
 
 /* inputs: input_size scalars, slot 0 ignored. identity NULL, or its secret is put into secret_slot.
  * RLN_ERR_WITNESS names the node whose operation has no result. Time depends on the values. */
 rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t inputs_len,
-                           const rln_identity *identity, size_t secret_slot, rln_witness **r,
-                           rln_fault *fault);
+                           const rln_identity *identity, size_t secret_slot, rln_witness **r, rln_fault *fault);
 /* From an assignment computed elsewhere: n scalars, the first one 1. */
 rln_status rln_witness_import(const uint8_t *wires, size_t wires_len, rln_witness **r, rln_fault *fault);
 void rln_witness_free(rln_witness *witness);
@@ -225,24 +221,23 @@ typedef struct rln_matrix {
 } rln_matrix;
 
 /* Every point is checked: canonical, on its curve, in the subgroup; alpha, beta, gamma, delta not infinity. */
-rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size_t data_len,
-                                rln_pool *pool, rln_proving_key **r, rln_fault *fault);
+rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size_t data_len, rln_pool *pool,
+                                rln_proving_key **r, rln_fault *fault);
 void rln_proving_key_free(rln_proving_key *key);
 rln_status rln_proving_key_info(const rln_proving_key *key, rln_key_info *r);
 /* Number of bytes that encode writes, then the bytes. */
 size_t rln_proving_key_size(const rln_proving_key *key, rln_key_format format);
-rln_status rln_proving_key_encode(const rln_proving_key *key, rln_key_format format, uint8_t *r,
-                                  size_t r_len);
+rln_status rln_proving_key_encode(const rln_proving_key *key, rln_key_format format, uint8_t *r, size_t r_len);
 /* Does the proving key belong to its own verifying key: pairing equations over random combinations
  * (threats D5). random: 16 bytes for each wire and 16 more. RLN_ERR_KEY names the part. */
-rln_status rln_proving_key_check(const rln_proving_key *key, const uint8_t *random, size_t random_len,
-                                 rln_pool *pool, rln_fault *fault);
+rln_status rln_proving_key_check(const rln_proving_key *key, const uint8_t *random, size_t random_len, rln_pool *pool,
+                                 rln_fault *fault);
 rln_status rln_proving_key_verifying_key(const rln_proving_key *key, rln_verifying_key **r);
 
 /* alpha_g1 || beta_g2 || gamma_g2 || delta_g2 || u64 count || IC points, compressed or not. Refused with
  * RLN_ERR_KEY: a point at infinity (IC 0 excepted), delta = +-gamma. */
-rln_status rln_verifying_key_decode(const uint8_t *data, size_t data_len, int compressed,
-                                    rln_verifying_key **r, rln_fault *fault);
+rln_status rln_verifying_key_decode(const uint8_t *data, size_t data_len, int compressed, rln_verifying_key **r,
+                                    rln_fault *fault);
 void rln_verifying_key_free(rln_verifying_key *key);
 size_t rln_verifying_key_public_inputs(const rln_verifying_key *key);
 rln_status rln_verifying_key_encode(const rln_verifying_key *key, int compressed, uint8_t *r, size_t r_len);
@@ -253,9 +248,9 @@ rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_i
 /* A fresh key for the constraints <A,w> <B,w> = <C,w>; wires 1..public_inputs are public.
  * random: 320 bytes of entropy for tau, alpha, beta, gamma, delta, 64 each; wiped by the callee.
  * progress NULL, or a word that the call raises from 0 to 1000. */
-rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires,
-                     size_t public_inputs, uint8_t *random, size_t random_len, rln_pool *pool,
-                     uint32_t *progress, rln_proving_key **r, rln_fault *fault);
+rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires, size_t public_inputs,
+                     uint8_t *random, size_t random_len, rln_pool *pool, uint32_t *progress, rln_proving_key **r,
+                     rln_fault *fault);
 
 /* ---- tables of a proving key ----------------------------------------------------------------------- */
 
@@ -279,16 +274,14 @@ void rln_tables_free(rln_tables *tables);
  * of them comes out zero or they are equal), or the 64 bytes of two scalars r || s, taken as they are, to make
  * a known proof again. Time depends on the witness. */
 rln_status rln_proof_create(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
-                            const uint8_t *blinding, size_t blinding_len, rln_pool *pool,
-                            uint8_t *proof, size_t proof_len, rln_fault *fault);
+                            const uint8_t *blinding, size_t blinding_len, rln_pool *pool, uint8_t *proof,
+                            size_t proof_len, rln_fault *fault);
 /* The values h_i that multiply the H query (zerokit-spec 6 step 4), domain scalars. */
-rln_status rln_proof_quotient(const rln_proving_key *key, const rln_witness *witness, rln_pool *pool,
-                              uint8_t *r, size_t r_len, rln_fault *fault);
+rln_status rln_proof_quotient(const rln_proving_key *key, const rln_witness *witness, rln_pool *pool, uint8_t *r,
+                              size_t r_len, rln_fault *fault);
 /* 256 bytes A || B || C uncompressed, from and to the 128; all checks of decoding both ways. */
-rln_status rln_proof_decompress(const uint8_t *proof, size_t proof_len, uint8_t *r, size_t r_len,
-                                rln_fault *fault);
-rln_status rln_proof_compress(const uint8_t *points, size_t points_len, uint8_t *r, size_t r_len,
-                              rln_fault *fault);
+rln_status rln_proof_decompress(const uint8_t *proof, size_t proof_len, uint8_t *r, size_t r_len, rln_fault *fault);
+rln_status rln_proof_compress(const uint8_t *points, size_t points_len, uint8_t *r, size_t r_len, rln_fault *fault);
 /* *ok = 1 accepted, 0 refused. inputs: exactly public_inputs scalars. */
 rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs, size_t inputs_len,
                             const uint8_t *proof, size_t proof_len, int *ok, rln_fault *fault);
@@ -300,25 +293,22 @@ rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs,
  * RLN_REFUSED when the call fails: zero would read as accepted. */
 rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *inputs, size_t inputs_len,
                                  const uint8_t *proofs, size_t proofs_len, const uint8_t *coefficients,
-                                 size_t coefficients_len, rln_pool *pool, int32_t *results,
-                                 size_t results_count);
+                                 size_t coefficients_len, rln_pool *pool, int32_t *results, size_t results_count);
 
 /* ---- proofs in two steps, and tokens ------------------------------------------------------------- */
 
 /* What of a proof depends on the known wires alone; secret, like the witness. known: one byte a wire, 1 known, 0
  * not; wire 0 is known. tables NULL: none; key and tables outlive the handle. */
 rln_status rln_partial_new(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
-                           const uint8_t *known, size_t known_len, rln_pool *pool, rln_partial **r,
-                           rln_fault *fault);
+                           const uint8_t *known, size_t known_len, rln_pool *pool, rln_partial **r, rln_fault *fault);
 /* Another one with the same known wires, from the values in witness: costs what changed. */
-rln_status rln_partial_update(const rln_partial *partial, const rln_witness *witness, rln_pool *pool,
-                              rln_partial **r, rln_fault *fault);
+rln_status rln_partial_update(const rln_partial *partial, const rln_witness *witness, rln_pool *pool, rln_partial **r,
+                              rln_fault *fault);
 void rln_partial_free(rln_partial *partial);
 /* The proof that rln_proof_create would make of this witness and blinding. RLN_ERR_WITNESS names the first known
  * wire whose value is another one. */
 rln_status rln_partial_finish(const rln_partial *partial, const rln_witness *witness, const uint8_t *blinding,
-                              size_t blinding_len, rln_pool *pool, uint8_t *proof, size_t proof_len,
-                              rln_fault *fault);
+                              size_t blinding_len, rln_pool *pool, uint8_t *proof, size_t proof_len, rln_fault *fault);
 /* zerokit's form of a partial proof (zerokit-spec 6.1 and 7.5, without a tag before it): the bytes that encode writes,
  * then those bytes, and the partial back from the values of the witness. Decoding computes the points anew, so it costs
  * what rln_partial_new does, and compares. RLN_ERR_FORMAT, and RLN_ERR_POINT "partial_pi_a" .. for points that are not
@@ -326,16 +316,14 @@ rln_status rln_partial_finish(const rln_partial *partial, const rln_witness *wit
 size_t rln_partial_size(const rln_proving_key *key);
 rln_status rln_partial_encode(const rln_partial *partial, rln_pool *pool, uint8_t *r, size_t r_len);
 rln_status rln_partial_decode(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
-                              const uint8_t *data, size_t data_len, rln_pool *pool, rln_partial **r,
-                              rln_fault *fault);
+                              const uint8_t *data, size_t data_len, rln_pool *pool, rln_partial **r, rln_fault *fault);
 
 /* A proof of which x alone is open. zero and one are witnesses of the same statement with x = 0 and x = 1, equal in
  * the known wires of partial (RLN_ERR_WITNESS); every wire must be affine in x, which the caller knows of the
  * circuit. blinding: as for rln_proof_create. partial outlives nothing: the token stands alone. Cheap with folded
  * tables, dearer than a whole proof without any. */
 rln_status rln_token_new(const rln_partial *partial, const rln_witness *zero, const rln_witness *one,
-                         const uint8_t *blinding, size_t blinding_len, rln_pool *pool, rln_token **r,
-                         rln_fault *fault);
+                         const uint8_t *blinding, size_t blinding_len, rln_pool *pool, rln_token **r, rln_fault *fault);
 /* The proof for this x; the token is spent and wiped by the call, whatever its outcome. RLN_ERR_PARAMETER: it was
  * spent before, or another process made it ("token"); or x = 0, whose share is the secret ("x"). Of two threads one is
  * served. */

@@ -102,8 +102,8 @@ static void expect_proof(const world *w, rln_status status, const uint8_t *proof
 
 static rln_status call_prove(const world *w) {
     uint8_t proof[128];
-    const rln_status status =
-        rln_proof_create(w->key, w->tables[2], w->witness, BLINDING, 64, NULL, proof, sizeof proof, NULL);
+    const rln_status status = rln_proof_create(w->key, w->tables[2], w->witness, BLINDING, 64, NULL, proof,
+                                               sizeof proof, NULL);
     expect_proof(w, status, proof);
     return status;
 }
@@ -142,8 +142,8 @@ static rln_status call_encode(const world *w) {
 
 static rln_status call_decode(const world *w) {
     rln_partial *p;
-    const rln_status status =
-        rln_partial_decode(w->key, w->tables[2], w->one, w->encoded, PARTIAL_BYTES, NULL, &p, NULL);
+    const rln_status status = rln_partial_decode(w->key, w->tables[2], w->one, w->encoded, PARTIAL_BYTES, NULL, &p,
+                                                 NULL);
     return finish(w, status, p);
 }
 
@@ -238,8 +238,8 @@ static void test_an_encoding_of_others_is_refused(const world *w) {
         uint8_t change;
         rln_status status;
     } changes[] = {
-        {0, 1, RLN_ERR_FORMAT},      {7, 1, RLN_ERR_FORMAT},      {8, 2, RLN_ERR_FORMAT},
-        {8 + 1, 1, RLN_ERR_POINT},   {8 + 5, 1, RLN_ERR_POINT},   {8 + 5 + 31, 128, RLN_ERR_POINT},
+        {0, 1, RLN_ERR_FORMAT},         {7, 1, RLN_ERR_FORMAT},         {8, 2, RLN_ERR_FORMAT},
+        {8 + 1, 1, RLN_ERR_POINT},      {8 + 5, 1, RLN_ERR_POINT},      {8 + 5 + 31, 128, RLN_ERR_POINT},
         {8 + 5 + 32, 1, RLN_ERR_POINT}, {8 + 5 + 64, 1, RLN_ERR_POINT}, {8 + 5 + 128, 1, RLN_ERR_POINT},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

@@ -19,33 +19,30 @@
 #define API_WHOLE UINT64_MAX
 
 /** Say what was wrong. field is a literal. expected = got when the two say nothing. */
-static inline void api_fault(rln_fault *fault, const char *field, uint64_t index, uint64_t expected,
-                             uint64_t got) {
+static inline void api_fault(rln_fault *fault, const char *field, uint64_t index, uint64_t expected, uint64_t got) {
     if (fault) *fault = (rln_fault){field, index, expected, got};
 }
 
 /** api_fault, and the status back: for a return statement. */
-RLN_MUST_USE static inline rln_status api_fail(rln_status status, rln_fault *fault, const char *field,
-                                               uint64_t index, uint64_t expected, uint64_t got) {
+RLN_MUST_USE static inline rln_status api_fail(rln_status status, rln_fault *fault, const char *field, uint64_t index,
+                                               uint64_t expected, uint64_t got) {
     api_fault(fault, field, index, expected, got);
     return status;
 }
 
 /** RLN_OK, or RLN_ERR_LENGTH and the fault when expected != got. */
-RLN_MUST_USE static inline rln_status api_length(rln_fault *fault, const char *field, size_t expected,
-                                                 size_t got) {
+RLN_MUST_USE static inline rln_status api_length(rln_fault *fault, const char *field, size_t expected, size_t got) {
     return expected == got ? RLN_OK : api_fail(RLN_ERR_LENGTH, fault, field, API_WHOLE, expected, got);
 }
 
 /** The same for an array; NULL counts as empty, so a NULL of length 0 is good when expected is 0. */
-RLN_MUST_USE static inline rln_status api_bytes(rln_fault *fault, const char *field, const void *a,
-                                                size_t expected, size_t got) {
+RLN_MUST_USE static inline rln_status api_bytes(rln_fault *fault, const char *field, const void *a, size_t expected,
+                                                size_t got) {
     return api_length(fault, field, expected, a ? got : 0);
 }
 
 /** RLN_OK, or RLN_ERR_LENGTH when a is NULL and got is not 0: for arrays of any length. */
-RLN_MUST_USE static inline rln_status api_given(rln_fault *fault, const char *field, const void *a,
-                                                size_t got) {
+RLN_MUST_USE static inline rln_status api_given(rln_fault *fault, const char *field, const void *a, size_t got) {
     return api_length(fault, field, got, a ? got : 0);
 }
 

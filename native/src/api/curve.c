@@ -177,8 +177,7 @@ rln_status rln_point_msm(int group, uint8_t *r, size_t r_len, const uint8_t *poi
     return status;
 }
 
-rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                              rln_fault *fault) {
+rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault) {
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;
@@ -195,8 +194,7 @@ rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t
     return RLN_OK;
 }
 
-rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                                rln_fault *fault) {
+rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault) {
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;

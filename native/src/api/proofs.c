@@ -95,8 +95,7 @@ rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *in
     rln_status status = check_many(proofs, n, PROOF_BYTES, proofs_len);
     if (status == RLN_OK) status = check_many(inputs, n, 32 * (key->instance - 1), inputs_len);
     if (status == RLN_OK) status = check_many(coefficients, n, 16, coefficients_len);
-    if (status == RLN_OK)
-        status = proof_verify_many_var(results, key, inputs, proofs, coefficients, n, pool);
+    if (status == RLN_OK) status = proof_verify_many_var(results, key, inputs, proofs, coefficients, n, pool);
     /* zero would read as accepted: a call that failed refuses everything */
     for (size_t i = 0; i < n && status; i++) results[i] = RLN_REFUSED;
     return status;

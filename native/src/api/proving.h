@@ -32,10 +32,8 @@ RLN_MUST_USE static inline rln_status api_blinding(fr blind[2], const uint8_t *b
     const int given = blinding && blinding_len == 64;
     rln_status status = given ? RLN_OK : api_bytes(fault, "blinding", blinding, 128, blinding_len);
     for (size_t i = 0; i < 2 && status == RLN_OK; i++)
-        if (given)
-            status = api_scalar(&blind[i], fault, "blinding", i, blinding + 32 * i);
-        else
-            fr_from_wide(&blind[i], blinding + 64 * i);
+        if (given) status = api_scalar(&blind[i], fault, "blinding", i, blinding + 32 * i);
+        else fr_from_wide(&blind[i], blinding + 64 * i);
     if (status || given) return status;
     const uint64_t repeated = fr_is_zero(&blind[0]) | fr_is_zero(&blind[1]) | fr_equal(&blind[0], &blind[1]);
     return repeated ? api_fail(RLN_ERR_ENTROPY, fault, "blinding", API_WHOLE, 0, 0) : RLN_OK;

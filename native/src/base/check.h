@@ -5,12 +5,12 @@
 #ifdef RLN_VERIFY
 #include <stdio.h>
 #include <stdlib.h>
-#define RLN_CHECK(claim)                                                              \
-    do {                                                                              \
-        if (!(claim)) {                                                               \
+#define RLN_CHECK(claim)                                                                \
+    do {                                                                                \
+        if (!(claim)) {                                                                 \
             fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #claim); \
-            abort();                                                                  \
-        }                                                                             \
+            abort();                                                                    \
+        }                                                                               \
     } while (0)
 #else
 #define RLN_CHECK(claim) ((void)0)

@@ -33,7 +33,8 @@ void mem_fail_at(uint64_t n) {
 
 static int must_fail(void) {
     uint64_t n = atomic_load(&fail_in);
-    while (n && !atomic_compare_exchange_weak(&fail_in, &n, n - 1)) {}
+    while (n && !atomic_compare_exchange_weak(&fail_in, &n, n - 1)) {
+    }
     return n == 1;
 }
 #else

@@ -14,9 +14,7 @@
 #include "check.h"
 
 typedef struct mem_block mem_block;
-typedef struct mem {
-    mem_block *last;
-} mem;
+typedef struct mem { mem_block *last; } mem;
 
 /** An empty list. */
 #define MEM_EMPTY {NULL}

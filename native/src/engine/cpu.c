@@ -45,8 +45,8 @@ int cpu_has_ifma(void) {
     if (!has(c, LEAF1_ECX_OSXSAVE | LEAF1_ECX_FMA | LEAF1_ECX_F16C | LEAF1_ECX_POPCNT)) return 0;
     if (!has(saved_state(), XCR0_AVX512)) return 0;
     if (!cpu_has_adx() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    return has(b, LEAF7_EBX_AVX2 | LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512IFMA |
-                      LEAF7_EBX_AVX512BW | LEAF7_EBX_AVX512VL) &&
+    return has(b, LEAF7_EBX_AVX2 | LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512IFMA | LEAF7_EBX_AVX512BW |
+                      LEAF7_EBX_AVX512VL) &&
            has(c, LEAF7_ECX_AVX512VBMI2);
 }
 

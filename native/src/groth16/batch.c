@@ -201,13 +201,19 @@ static rln_status verify_alone(const batch *b) {
     return RLN_OK;
 }
 
-rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const uint8_t *inputs,
-                                 const uint8_t *proofs, const uint8_t *coefficients, size_t n, pool *threads) {
+rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const uint8_t *inputs, const uint8_t *proofs,
+                                 const uint8_t *coefficients, size_t n, pool *threads) {
     mem m = MEM_EMPTY;
     rln_status status = coefficients_examine(coefficients, n, NULL);
     if (status || n == 0) return status;
-    batch b = {.key = k, .inputs = inputs, .proofs = proofs, .coefficients = coefficients, .results = results,
-               .n = n, .count = n, .threads = threads};
+    batch b = {.key = k,
+               .inputs = inputs,
+               .proofs = proofs,
+               .coefficients = coefficients,
+               .results = results,
+               .n = n,
+               .count = n,
+               .threads = threads};
     status = RLN_ERR_MEMORY;
     if (n > SIZE_MAX / k->instance) return status;
     if (!(b.decoded = mem_take(&m, n * (k->instance - 1), sizeof *b.decoded))) goto done;
@@ -217,8 +223,7 @@ rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const
     }
     if (!(b.place = mem_take(&m, n, sizeof *b.place)) || !(b.a = mem_take(&m, n, sizeof *b.a)) ||
         !(b.b = mem_take(&m, n, sizeof *b.b)) || !(b.c = mem_take(&m, n, sizeof *b.c)) ||
-        !(b.scaled = mem_take(&m, n, sizeof *b.scaled)) ||
-        !(b.coefficient = mem_take(&m, n, sizeof *b.coefficient)) ||
+        !(b.scaled = mem_take(&m, n, sizeof *b.scaled)) || !(b.coefficient = mem_take(&m, n, sizeof *b.coefficient)) ||
         !(b.scalar = mem_take(&m, n, sizeof *b.scalar)) || !(b.terms = mem_take(&m, n + 3, sizeof *b.terms)) ||
         !(b.outside = mem_take(&m, n + 3, 1)) || !(b.sums = mem_take(&m, k->instance, sizeof *b.sums)))
         goto done;

@@ -47,8 +47,7 @@ static rln_status read_parts(proving_key *k, const key_file *f, rln_fault *fault
         if (status) return status;
     }
     for (size_t i = 0; i < k->instance; i++) {
-        const rln_status status =
-            g1_part_read(&k->ic[i], f->form, f->ic + i * G1_BYTES, "ic", i, fault);
+        const rln_status status = g1_part_read(&k->ic[i], f->form, f->ic + i * G1_BYTES, "ic", i, fault);
         if (status) return status;
     }
     return RLN_OK;

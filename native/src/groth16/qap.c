@@ -93,7 +93,7 @@ static void transform(void *context, size_t index) {
     const quotient *const q = context;
     fr *const parts[] = {q->c[0], q->c[1], q->c[2], q->c[3]};
     const size_t c_count = q->factors ? 2 * q->degree : 2 * q->degree - 1;
-    fr *const which = index < c_count ? parts[index]
+    fr *const which = index < c_count               ? parts[index]
                       : index < c_count + q->degree ? q->a[index - c_count]
                                                     : q->b[index - c_count - q->degree];
     engine_get()->ntt_scaled(which, &q->key->ntt, q->factors ? q->factors : q->key->ntt.shifts, NULL);
@@ -151,8 +151,13 @@ static void folded_piece(void *context, size_t index) {
 int qap_quotient(u256 *const r[], size_t degree, const proving_key *k, const fr *factors, fr *const a[], fr *const b[],
                  pool *threads) {
     mem m = MEM_EMPTY;
-    quotient q = {.key = k, .factors = factors, .degree = degree, .scalars = qap_scalars(k, factors != NULL), .r = r,
-                  .a = a, .b = b};
+    quotient q = {.key = k,
+                  .factors = factors,
+                  .degree = degree,
+                  .scalars = qap_scalars(k, factors != NULL),
+                  .r = r,
+                  .a = a,
+                  .b = b};
     const size_t c_count = factors ? 2 * degree : 2 * degree - 1;
     int status = 0;
     RLN_CHECK(degree >= 1 && degree <= QAP_DEGREE);

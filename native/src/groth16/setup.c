@@ -253,9 +253,17 @@ rln_status key_setup(proving_key **r, const sparse *a, const sparse *b, const sp
                      uint8_t random[SETUP_RANDOM_BYTES], pool *threads, uint32_t *progress, rln_fault *fault) {
     const int log_domain = key_log_domain(a->rows, instance);
     RLN_CHECK(log_domain >= 0 && instance >= 1 && instance <= wires && a->rows == b->rows && a->rows == c->rows);
-    setup s = {.waste = mem_secret_new(sizeof(waste), 1), .a = a, .b = b, .c = c, .wires = wires,
-               .instance = instance, .constraints = a->rows, .domain = (size_t)1 << log_domain,
-               .log_domain = (unsigned)log_domain, .threads = threads, .progress = progress};
+    setup s = {.waste = mem_secret_new(sizeof(waste), 1),
+               .a = a,
+               .b = b,
+               .c = c,
+               .wires = wires,
+               .instance = instance,
+               .constraints = a->rows,
+               .domain = (size_t)1 << log_domain,
+               .log_domain = (unsigned)log_domain,
+               .threads = threads,
+               .progress = progress};
     uint8_t *const block = scratch_new(&s);
     proving_key *k = NULL;
     rln_status status = RLN_ERR_MEMORY;

@@ -51,8 +51,8 @@ static layout layout_of(const proving_key *k, int folded) {
 static void write_header(uint8_t r[TABLES_HEADER_BYTES], const proving_key *k, const layout *l) {
     const uint32_t mark = BYTE_ORDER_MARK;
     const size_t numbers[NUMBERS] = {
-        (size_t)l->folded, TABLES_G1_BITS, TABLES_G1_WINDOWS, TABLES_G2_BITS,    TABLES_G2_WINDOWS, k->wires,
-        k->instance,       k->constraints, k->domain,         k->a.finite,       k->b1.finite,      k->b2.finite,
+        (size_t)l->folded, TABLES_G1_BITS, TABLES_G1_WINDOWS,   TABLES_G2_BITS,      TABLES_G2_WINDOWS, k->wires,
+        k->instance,       k->constraints, k->domain,           k->a.finite,         k->b1.finite,      k->b2.finite,
         k->h.finite,       k->l.finite,    k->a_matrix.entries, k->b_matrix.entries,
     };
     memset(r, 0, TABLES_HEADER_BYTES);

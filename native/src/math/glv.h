@@ -13,9 +13,7 @@
 #include "g2_psi.h"
 
 /* A part: (-1)^negative (low + 2^64 high). */
-typedef struct glv_part {
-    uint64_t low, high, negative;
-} glv_part;
+typedef struct glv_part { uint64_t low, high, negative; } glv_part;
 
 /* The n parts of k. basis holds n x n numbers mod 2^128.
  * needs  k < r

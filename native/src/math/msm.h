@@ -94,7 +94,10 @@ static inline int32_t msm_digit(const msm_scalar *a, const msm_plan *plan, unsig
 /* Multiples that are computed side by side. */
 #define FIXED_BASE_PIECE ((size_t)512)
 /* Digits lie in (-2^(bits-1), 2^(bits-1)]; k < 2^254 and windows * bits >= 255 leave no carry at the end. */
-typedef struct fixed_base_plan { unsigned bits, windows; size_t multiples; } fixed_base_plan;
+typedef struct fixed_base_plan {
+    unsigned bits, windows;
+    size_t multiples;
+} fixed_base_plan;
 
 /* source building the table costs windows 2^(bits-1) additions, using it n windows */
 static inline fixed_base_plan fixed_base_plan_of(size_t n) {

@@ -70,7 +70,10 @@ static inline size_t point_lists_sort(point_list *r, uint32_t *widths, const poi
 /* ---- weighted points: point_fold.inc */
 
 /* sum_i weights[first + i] points[first + i] over i < count, times 2^shift; weights below 2^bits. */
-typedef struct point_set { uint32_t first, count; unsigned bits, shift; } point_set;
+typedef struct point_set {
+    uint32_t first, count;
+    unsigned bits, shift;
+} point_set;
 
 /* One of the two sets that a set is cut into: by key = weight >> right, mod 2^bits. Its lists have 2^bits places. */
 typedef struct point_cut {

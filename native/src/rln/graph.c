@@ -55,8 +55,7 @@ static int node_decode(raw_node *r, span *file) {
     span node, message;
     uint32_t key;
     *r = (raw_node){.operation = GRAPH_INPUT};
-    if (span_bytes(file, &node) || protobuf_key(&node, &key) || span_bytes(&node, &message) || node.left)
-        return -1;
+    if (span_bytes(file, &node) || protobuf_key(&node, &key) || span_bytes(&node, &message) || node.left) return -1;
     switch (key) {
     case PROTOBUF_BYTES(1): return protobuf_words(message, r->at, 1);
     case PROTOBUF_BYTES(2): return constant_decode(r, message);
@@ -90,8 +89,7 @@ static rln_status nodes_survey(rln_graph *g, rln_fault *fault, span *file) {
             continue;
         }
         if (node.operation == GRAPH_INPUT) {
-            if (node.at[0] >= GRAPH_SLOTS_MAX)
-                return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
+            if (node.at[0] >= GRAPH_SLOTS_MAX) return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
             if (node.at[0] >= g->input_size) g->input_size = (size_t)node.at[0] + 1;
         }
         work += node_work(node.operation);
@@ -112,8 +110,7 @@ static rln_status nodes_load(rln_graph *g, rln_fault *fault, span file, uint32_t
         if (node_decode(&node, &file)) return bad(fault, "node", i, 0, 0);
         if (node.is_constant) {
             u256 t = {{0}};
-            for (size_t j = 0; j < node.value.left; j++)
-                t.v[j / 8] |= (uint64_t)node.value.at[j] << (8 * (j % 8));
+            for (size_t j = 0; j < node.value.left; j++) t.v[j / 8] |= (uint64_t)node.value.at[j] << (8 * (j % 8));
             fr_from_u256(&constants[constant], &t);
             places[i] = GRAPH_CONSTANT | constant++;
             continue;
@@ -280,10 +277,8 @@ rln_status graph_decode(rln_graph **r, rln_fault *fault, const uint8_t *data, si
     rln_graph *g = mem_new(1, sizeof *g);
     if (!g) return RLN_ERR_MEMORY;
     const rln_status status = file_load(g, fault, data, data_len);
-    if (status)
-        graph_free(g);
-    else
-        *r = g;
+    if (status) graph_free(g);
+    else *r = g;
     return status;
 }
 

@@ -62,9 +62,7 @@ typedef enum graph_operation {
 
 /* Places a, b, c. Only GRAPH_TERNARY has a third operand: for the others c is the node's position in the
  * file, by which a failure names it. */
-typedef struct graph_node {
-    uint32_t operation, a, b, c;
-} graph_node;
+typedef struct graph_node { uint32_t operation, a, b, c; } graph_node;
 
 typedef struct graph_input {
     const char *name; /* not terminated */

@@ -83,9 +83,7 @@ RLN_MUST_USE static inline int protobuf_single(span message, span *r, int *prese
     *present = message.left != 0;
     *r = (span){message.at, 0};
     if (!*present) return 0;
-    return protobuf_key(&message, &key) || key != PROTOBUF_BYTES(1) || span_bytes(&message, r) || message.left
-               ? -1
-               : 0;
+    return protobuf_key(&message, &key) || key != PROTOBUF_BYTES(1) || span_bytes(&message, r) || message.left ? -1 : 0;
 }
 
 #endif

@@ -9,9 +9,7 @@
 #include "../base/check.h"
 #include "../math/types.h"
 
-typedef struct share {
-    fr x, y;
-} share;
+typedef struct share { fr x, y; } share;
 
 /** The share at x and the line's nullifier.
  *  needs  x not zero (there y is the secret); all loose

@@ -5,8 +5,7 @@
 
 /* (r - 1) / 2: the largest number that counts as positive. r is odd, so this is r shifted by one. */
 static void half_modulus(u256 *r) {
-    for (int i = 0; i < 4; i++)
-        r->v[i] = FR_MODULUS[i] >> 1 | (i < 3 ? FR_MODULUS[i + 1] << 63 : 0);
+    for (int i = 0; i < 4; i++) r->v[i] = FR_MODULUS[i] >> 1 | (i < 3 ? FR_MODULUS[i + 1] << 63 : 0);
 }
 
 /** r = a - b mod 2^256; the result says whether a < b. */
@@ -150,9 +149,7 @@ static int integer_operation(fr *r, uint32_t operation, const fr *x, const fr *y
 }
 
 /* Where the places of operands point: computed values and constants, told apart by the top bit. */
-typedef struct operands {
-    const fr *base[2];
-} operands;
+typedef struct operands { const fr *base[2]; } operands;
 
 static inline const fr *operand(const operands *o, uint32_t place) {
     return &o->base[place >> 31][place & ~GRAPH_CONSTANT];
@@ -205,8 +202,7 @@ rln_status witness_evaluate_var(rln_witness **r, rln_fault *fault, const rln_gra
             status = no_witness(fault, "node", graph->computed[i].c);
             goto done;
         }
-    for (size_t i = 0; i < graph->wire_count; i++)
-        fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
+    for (size_t i = 0; i < graph->wire_count; i++) fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
     const fr one = fr_one();
     if (!fr_equal(&witness->wires[0], &one)) {
         status = no_witness(fault, "wire", 0);

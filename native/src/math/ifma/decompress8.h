@@ -52,9 +52,7 @@ static __attribute__((noinline)) void fp8_root_power(fp8 *r, const fp8 *a, size_
 }
 
 /* The coordinates of eight points as they stand in bytes: integers, 0 where there is none. */
-typedef struct decompress8_bytes {
-    fp v[LANES];
-} decompress8_bytes;
+typedef struct decompress8_bytes { fp v[LANES]; } decompress8_bytes;
 
 /* RLN_OK and r = the integer of 32 bytes, or RLN_ERR_RANGE and 0 when it is not below p. keep: which bits of the last
  * byte belong to it. */
@@ -130,8 +128,8 @@ static inline void decompress8_flag(decompress8_flags *r, size_t lane, uint8_t l
 }
 
 /* The status of a lane, as decompress_on_curve has it. x_zero, y_zero, square: lanes where that is so. */
-static inline rln_status decompress8_status(const decompress8_flags *flags, size_t lane, __mmask8 x_zero, __mmask8 y_zero,
-                                      __mmask8 square) {
+static inline rln_status decompress8_status(const decompress8_flags *flags, size_t lane, __mmask8 x_zero,
+                                            __mmask8 y_zero, __mmask8 square) {
     const unsigned larger = flags->larger >> lane & 1;
     if (flags->broken >> lane & 1) return RLN_ERR_RANGE;
     if (flags->infinity >> lane & 1) return !larger && x_zero >> lane & 1 ? RLN_OK : RLN_ERR_POINT;
@@ -236,7 +234,8 @@ static void g2_decompress8(g2_aff *r, rln_status *status, const uint8_t *bytes, 
         memset(c, 0, sizeof c);
         for (size_t lane = 0; lane < LANES && LANES * v + lane < n; lane++) {
             const uint8_t *const a = bytes + (LANES * v + lane) * stride;
-            const rln_status low = decompress8_read(&c[0][lane], a, 0xff), high = decompress8_read(&c[1][lane], a + 32, 0x3f);
+            const rln_status low = decompress8_read(&c[0][lane], a, 0xff),
+                             high = decompress8_read(&c[1][lane], a + 32, 0x3f);
             decompress8_flag(&flags[v], lane, a[63], low ? low : high);
         }
         decompress8_load(&x[v].v.c0, c[0]);

@@ -159,8 +159,7 @@ static __attribute__((noinline)) void g1_jac8_add_mixed(g1_jac8 *r, const g1_add
     for (int v = 0; v < vectors; v++) fp8_mul(&w[v], &w[v], &slope[v]);
     for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 5
-        for (int i = 0; i < 5; i++)
-            u[i] = lanes_sub(lanes_add(w[v].v[i], lanes_at(&FP8_MULTIPLES[3][i])), h[v].v[i]);
+        for (int i = 0; i < 5; i++) u[i] = lanes_sub(lanes_add(w[v].v[i], lanes_at(&FP8_MULTIPLES[3][i])), h[v].v[i]);
         fp8_settle(&sum[v].y, u);
     }
     for (int v = 0; v < vectors; v++) {
@@ -206,7 +205,7 @@ static inline void g1_addend8_read(g1_addend8 *r, const g1_aff *table, size_t st
  *        before the last window; there the multiple asked for would be 0, whose parts are 0, or 2 d (lambda), whose
  *        parts are 2 d and 0, so that m1 = d, a multiple of 32 */
 static void g1_mul_each8_vectors(g1_jac8 *r, const g1_aff *table, size_t stride, const mul_each8_digits *digits,
-                                        const fp8 *beta, int vectors) {
+                                 const fp8 *beta, int vectors) {
     g1_addend8 a[JAC8_ABREAST];
     unsigned windows = 0;
     for (int v = 0; v < vectors; v++) {
