@@ -109,7 +109,7 @@ rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, 
     if ((s = decode_share(&b, fault, "second", second))) return s;
     if (fr_equal(&a.x, &b.x)) return api_fail(RLN_ERR_RECOVERY, fault, "x", API_WHOLE, 0, 0);
     if (share_recover(&secret, &line, &a, &b)) return api_fail(RLN_ERR_RECOVERY, fault, "nullifier", API_WHOLE, 0, 0);
-    /* zero is allowed here: whoever registered with it and overspent must not escape */
+    /* a secret of zero is allowed here: a member who registered with it can be slashed too */
     s = identity_from_secret(r, &secret);
     ct_wipe(&secret, sizeof secret);
     return s;

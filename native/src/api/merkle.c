@@ -20,7 +20,7 @@ static rln_status check(const path *p, rln_fault *fault) {
     return RLN_OK;
 }
 
-/* Ancestor i goes to r + step i. */
+/* Write ancestor i to r + step i. */
 static void climb(uint8_t *r, size_t step, const path *p) {
     const uint8_t *node = p->leaf;
     for (size_t i = 0; i < p->bits_len; i++) {

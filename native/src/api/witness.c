@@ -55,7 +55,7 @@ rln_status rln_graph_known(const rln_graph *graph, const uint8_t *unknown, size_
 
 rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t inputs_len,
                            const rln_identity *identity, size_t secret_slot, rln_witness **r, rln_fault *fault) {
-    const size_t n = graph->input_size; /* at most GRAPH_SLOTS_MAX: 32 n cannot wrap */
+    const size_t n = graph->input_size; /* at most GRAPH_SLOTS_MAX, so 32 n cannot wrap */
     *r = NULL;
     rln_status status = api_bytes(fault, "inputs", inputs, 32 * n, inputs_len);
     if (status) return status;

@@ -1,4 +1,4 @@
-/* check.h - promises that the tests' build tests: RLN_CHECK costs nothing in a release build. */
+/* check.h - RLN_CHECK tests a promise in the tests' build, and costs nothing in a release build. */
 #ifndef RLN_BASE_CHECK_H
 #define RLN_BASE_CHECK_H
 

@@ -7,7 +7,7 @@
 #define ROUNDS 24
 
 /* Bit 2^j - 1 of iota's constant for round i is output 7 i + j of the LFSR x^8 + x^6 + x^5 + x^4 + 1.
- * source: the Keccak reference 3.0, section 1.2; tests/unit/lowlevel/test_hashes.py derives them anew */
+ * source: the Keccak reference 3.0, section 1.2; tests/unit/lowlevel/test_hashes.py derives them again */
 static const uint64_t IOTA[ROUNDS] = {
     /* clang-format off */
     0x0000000000000001u, 0x0000000000008082u, 0x800000000000808au, 0x8000000080008000u,

@@ -1,4 +1,4 @@
-/* engine_ifma.c - eight lanes of AVX-512 for what comes in numbers, the adx engine's mathematics for the rest. */
+/* engine_ifma.c - eight lanes of AVX-512 for jobs on many values, the adx engine's mathematics for the rest. */
 #if !defined(__BMI2__) || !defined(__ADX__) || !defined(__AVX512F__) || !defined(__AVX512DQ__) || \
     !defined(__AVX512VL__) || !defined(__AVX512BW__) || !defined(__AVX512IFMA__) || !defined(__AVX512VBMI2__)
 #error "engine_ifma.c needs its flags of native/ffi_build.py"

@@ -41,7 +41,7 @@ static void u256_shift_left(u256 *r, const u256 *a, unsigned n) {
     }
 }
 
-/** As above, downwards. */
+/** r = floor(a / 2^n), with the same needs. */
 static void u256_shift_right(u256 *r, const u256 *a, unsigned n) {
     const unsigned limbs = n / 64, bits = n % 64;
     for (unsigned i = 0; i < 4; i++) {
@@ -67,7 +67,7 @@ static void u256_divide(u256 *quotient, u256 *rest, const u256 *a, const u256 *b
     }
 }
 
-/** a < b as signed numbers: those above (r - 1) / 2 stand for themselves minus r. */
+/** a < b as signed numbers: a number n above (r - 1) / 2 means n - r. */
 static int signed_less(const u256 *a, const u256 *b) {
     u256 half;
     half_modulus(&half);
@@ -75,7 +75,7 @@ static int signed_less(const u256 *a, const u256 *b) {
     return a_negative != b_negative ? a_negative : u256_less(a, b);
 }
 
-/** The amount of a shift: 254 stands for all that is larger. */
+/** The amount of a shift; any larger amount counts as 254. */
 static unsigned shift_amount(const u256 *a) {
     return a->v[1] | a->v[2] | a->v[3] || a->v[0] > 254 ? 254 : (unsigned)a->v[0];
 }
@@ -88,7 +88,7 @@ static int from_canonical(fr *r, const u256 *a) {
     return 0;
 }
 
-/** r = a after one subtraction of the modulus if a is larger; equal to it is an error. */
+/** r = a, minus the modulus if a is larger; a equal to the modulus is an error. */
 static int from_bits(fr *r, const u256 *a) {
     const u256 modulus = {{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
     u256 t;
@@ -144,11 +144,11 @@ static int integer_operation(fr *r, uint32_t operation, const fr *x, const fr *y
     case GRAPH_BXOR:
         for (int i = 0; i < 4; i++) t.v[i] = a.v[i] ^ b.v[i];
         return from_bits(r, &t);
-    default: return -1; /* GRAPH_ID: upstream gives it no meaning */
+    default: return -1; /* GRAPH_ID: zerokit gives it no meaning */
     }
 }
 
-/* Where the places of operands point: computed values and constants, told apart by the top bit. */
+/* What the places of operands refer to: computed values or constants; the top bit says which. */
 typedef struct operands { const fr *base[2]; } operands;
 
 static inline const fr *operand(const operands *o, uint32_t place) {
