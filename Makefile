@@ -9,7 +9,7 @@
 #                needs strace, takes half an hour
 #   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
-#   make lint    ruff, mypy, generated files
+#   make lint    ruff, mypy, generated files, clang-format
 #   make bench   the figures of this machine
 #   make clean   remove what the others made
 
@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]')
+BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
 .PHONY: demo test engines faults cross hammer lint bench clean
 .DELETE_ON_ERROR:
@@ -49,10 +49,13 @@ cross: $(VENV)/equipped
 hammer: $(VENV)/equipped
 	RLN_EFFORT=release $(BIN)/python -m pytest tests/races -rP $(PYTEST_ARGUMENTS)
 
+HAND_WRITTEN_C = $(shell find native tests/native \( -name '*.[ch]' -o -name '*.inc' \) ! -name '*_constants.h')
+
 lint: $(VENV)/equipped
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python native/gen --check
+	$(BIN)/clang-format --dry-run --Werror $(HAND_WRITTEN_C)
 
 bench: $(VENV)/equipped
 	@mkdir -p build/benchmarks

@@ -3,6 +3,7 @@
 Also the one place for compiler flags: those of every file, and those of an engine's own.
 """
 
+import os
 import sysconfig
 from pathlib import Path
 
@@ -35,6 +36,8 @@ FLAGS = [
     # Python's own flags ask for debug information, which would be nine tenths of the wheel
     "-g0",
     *([] if X86 else ["-DRLN_PORTABLE_ONLY"]),
+    # for those who change the core: a user's compiler may warn of what ours does not
+    *(["-Werror"] if os.environ.get("RLN_BUILD_WERROR") == "1" else []),
 ]
 
 ADX = ["-mbmi2", "-madx"]
@@ -57,7 +60,7 @@ ffibuilder.set_source(
     '#include "rln.h"',
     sources=sources(),
     include_dirs=["native/include", "native/src"],
-    depends=sorted(str(p.relative_to(ROOT.parent)) for p in ROOT.rglob("*.h")),
+    depends=sorted(str(p.relative_to(ROOT.parent)) for end in ("h", "inc") for p in ROOT.rglob(f"*.{end}")),
     extra_compile_args=FLAGS,
     extra_link_args=["-pthread"],
     py_limited_api=True,

@@ -17,7 +17,7 @@ and w_k the other n elements of the state there:
   and costs nothing. The scale of the inputs and of the hash is 2^-256: an integer is the Montgomery form of
   its product with 2^-256, so integers go in and come out as they are.
   Element 0 starts as 0: what its first S-box gives is part of the constants of the rows behind it.
-A row is [constant, coefficients ..]; the rows stand in the order in which poseidon_rounds.h reads them.
+A row is [constant, coefficients ..]; the rows stand in the order in which poseidon_rounds.inc reads them.
 tests/oracle proves with sympy that both forms are the same map.
 """
 
@@ -258,7 +258,7 @@ def table(name: str, values: list[int]) -> str:
 
 
 def direct_header() -> str:
-    """What the permutation in poseidon_rounds.h reads."""
+    """What the permutation in poseidon_rounds.inc reads."""
     body = [
         f"#define POSEIDON_HALF_FULL_ROUNDS {FULL // 2}",
         f"#define POSEIDON_MOST_CONSTANTS {max(sum(map(len, direct(width))) for width in PARTIAL)}",

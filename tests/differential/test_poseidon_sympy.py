@@ -75,7 +75,7 @@ def dense(gen: ModuleType, width: int, boxes: SBoxes) -> Form:
 
 
 def direct(gen: ModuleType, width: int, boxes: SBoxes) -> Form:
-    """The same as poseidon_rounds.h reads the rows."""
+    """The same as poseidon_rounds.inc reads the rows."""
     rows, numbers = iter(gen.direct(width)), iter(range(boxes.count))
     n, half = width - 1, gen.FULL // 2
 

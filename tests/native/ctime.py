@@ -47,7 +47,8 @@ def build(level: str | None = None, engine: str = "portable") -> Path:
     """The program, with the release's optimisation or with another level of it."""
     program = run.BUILD / f"ctime-{engine}{level or ''}"
     sources = [SOURCE, *(source for part in PARTS for source in sorted((run.CORE / "src").glob(part)))]
-    newest = max(p.stat().st_mtime for p in [*sources, *run.CORE.rglob("*.h"), run.CORE / "ffi_build.py"])
+    headers = [p for p in run.CORE.rglob("*") if p.suffix in {".h", ".inc"}]
+    newest = max(p.stat().st_mtime for p in [*sources, *headers, run.CORE / "ffi_build.py"])
     if not program.exists() or program.stat().st_mtime < newest:
         run.BUILD.mkdir(parents=True, exist_ok=True)
         flags = [*run.ffi_build().FLAGS, *([level, "-w"] if level else [])]

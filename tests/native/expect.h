@@ -6,12 +6,12 @@
 
 static int expect_failures;
 
-#define EXPECT(claim)                                                            \
-    do {                                                                         \
-        if (!(claim)) {                                                          \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim);          \
-            expect_failures++;                                                   \
-        }                                                                        \
+#define EXPECT(claim)                                                   \
+    do {                                                                \
+        if (!(claim)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #claim); \
+            expect_failures++;                                          \
+        }                                                               \
     } while (0)
 
 /** What main returns. */

@@ -33,7 +33,8 @@ ROOT = HERE.parent.parent
 CORE = ROOT / "native"
 BUILD = ROOT / "build" / "native_tests"
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-function", "-fno-strict-aliasing", "-DRLN_VERIFY"]
+FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-fno-strict-aliasing"]
+FLAGS += ["-DRLN_VERIFY"]
 FLAGS += [f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", f"-I{HERE}"]
 ADX = "-adx"
 """What the name of a test ends with when it is built on mont_adx.h."""

@@ -9,14 +9,14 @@
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "batches.h"
+#include "batches.inc"
 #undef GROUP
 #undef COORD
 #undef G
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "batches.h"
+#include "batches.inc"
 #undef GROUP
 #undef COORD
 #undef G

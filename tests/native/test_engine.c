@@ -14,14 +14,14 @@
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "entries.h"
+#include "entries.inc"
 #undef GROUP
 #undef COORD
 #undef G
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "entries.h"
+#include "entries.inc"
 #undef GROUP
 #undef COORD
 #undef G

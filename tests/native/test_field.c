@@ -64,7 +64,8 @@ static big big_times(const uint64_t a[4], const uint64_t b[4]) {
 static big big_mod(big a, const uint64_t p[4]) {
     big multiples[330];
     int n = 0;
-    for (multiples[0] = big_of(p, 4); !big_less(&a, &multiples[n]) && n < 320; n++) multiples[n + 1] = big_twice(multiples[n]);
+    for (multiples[0] = big_of(p, 4); !big_less(&a, &multiples[n]) && n < 320; n++)
+        multiples[n + 1] = big_twice(multiples[n]);
     for (; n >= 0; n--)
         if (!big_less(&a, &multiples[n])) a = big_minus(a, multiples[n]);
     return a;
@@ -83,10 +84,21 @@ enum { EDGES = 20 };
 
 static void edges_of(uint64_t r[EDGES][4], const uint64_t p[4]) {
     const big one = {{1}}, two = {{2}}, m = big_of(p, 4), m2 = big_twice(m);
-    const big fixed[] = {{{0}}, one, two, big_minus(m, two), big_minus(m, one), m, big_plus(m, one), big_minus(m2, two),
-                         big_minus(m2, one), {{UINT64_MAX}}, {{UINT64_MAX, UINT64_MAX, UINT64_MAX}},
-                         {{0, 0, 0, m.v[3]}}, {{UINT64_MAX, UINT64_MAX, UINT64_MAX, m2.v[3] - 1}},
-                         {{0, 0, 0, m2.v[3]}}, {{UINT64_MAX, 0, UINT64_MAX, m.v[3]}}};
+    const big fixed[] = {{{0}},
+                         one,
+                         two,
+                         big_minus(m, two),
+                         big_minus(m, one),
+                         m,
+                         big_plus(m, one),
+                         big_minus(m2, two),
+                         big_minus(m2, one),
+                         {{UINT64_MAX}},
+                         {{UINT64_MAX, UINT64_MAX, UINT64_MAX}},
+                         {{0, 0, 0, m.v[3]}},
+                         {{UINT64_MAX, UINT64_MAX, UINT64_MAX, m2.v[3] - 1}},
+                         {{0, 0, 0, m2.v[3]}},
+                         {{UINT64_MAX, 0, UINT64_MAX, m.v[3]}}};
     const int n = (int)(sizeof fixed / sizeof fixed[0]);
     for (int i = 0; i < EDGES; i++) {
         big t = {{sample_u64(), sample_u64(), sample_u64(), sample_u64()}};
@@ -125,8 +137,11 @@ static void test_reduction_of_the_largest_wide_values(const uint64_t p[4], uint6
 }
 
 static void test_integers_beyond_the_modulus(void) {
-    const uint64_t ends[5][4] = {{0}, {1}, {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
-                                 {UINT64_MAX - 1, UINT64_MAX, UINT64_MAX, UINT64_MAX}, {0, 0, 0, 1ull << 63}};
+    const uint64_t ends[5][4] = {{0},
+                                 {1},
+                                 {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                                 {UINT64_MAX - 1, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+                                 {0, 0, 0, 1ull << 63}};
     for (int i = 0; i < 5; i++)
         for (int j = 0; j < 5; j++) {
             fr r;
@@ -193,7 +208,8 @@ static void test_halves(void) {
         fp_dbl(&r, &r);
         EXPECT(is_loose(r.v, big_of(e[i], 4), FP_MODULUS, 0));
         fp_half(&a, &a);
-        EXPECT(is_loose(a.v, big_mod(big_times(e[i], (const uint64_t[4]){0, 0, 0, 1ull << 63}), FP_MODULUS), FP_MODULUS, 4));
+        EXPECT(is_loose(a.v, big_mod(big_times(e[i], (const uint64_t[4]){0, 0, 0, 1ull << 63}), FP_MODULUS), FP_MODULUS,
+                        4));
     }
 }
 
@@ -211,7 +227,7 @@ static void test_dot(void) {
                 memcpy(b[i], mixture % 2 ? any.v : e[4], 32);               /* r - 1 */
                 sum = big_plus(sum, big_times(a[i], b[i]));
             }
-            mont_dot(r, (const uint64_t(*)[4])a, (const uint64_t(*)[4])b, n, FR_MODULUS, FR_N0);
+            mont_dot(r, (const uint64_t (*)[4])a, (const uint64_t (*)[4])b, n, FR_MODULUS, FR_N0);
             const big value = big_of(r, 4), bound = big_plus(big_twice(big_of(FR_MODULUS, 4)), big_of(FR_MODULUS, 4));
             mont_subtract_once(r, r, FR_MODULUS2);
             EXPECT(is_loose(r, sum, FR_MODULUS, 4));

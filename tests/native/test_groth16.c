@@ -21,7 +21,8 @@ static const uint8_t BLINDING[64] = {[0] = 5, [32] = 6};
 static rln_status set_up(rln_proving_key **r) {
     uint8_t random[320];
     for (size_t i = 0; i < sizeof random; i++) random[i] = (uint8_t)(7 * i + 3);
-    const rln_status status = rln_setup(&LEFT, &LEFT, &RIGHT, WIRES, PUBLIC, random, sizeof random, NULL, NULL, r, NULL);
+    const rln_status status = rln_setup(&LEFT, &LEFT, &RIGHT, WIRES, PUBLIC, random, sizeof random, NULL, NULL, r,
+                                        NULL);
     static const uint8_t zero[sizeof random];
     EXPECT(memcmp(random, zero, sizeof random) == 0);
     return status;

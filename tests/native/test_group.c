@@ -7,12 +7,12 @@
 
 #define GROUP g1
 #define COORD fp
-#include "small_group.h"
+#include "small_group.inc"
 #undef GROUP
 #undef COORD
 #define GROUP g2
 #define COORD fp2
-#include "small_group.h"
+#include "small_group.inc"
 #undef GROUP
 #undef COORD
 
@@ -33,21 +33,22 @@ static void test_every_pair_of_small_groups(void) {
 
     /* Each point is (order of the curve / order) times another point of y^2 = x^3 + b. */
     const g1_aff order_7 = {/* b = 5 */
-        number(0x04f490a9b78a58d1, 0x99e15d0e8ac2614f, 0xcb4340e5ea1ae64d, 0x8dd64b334c60b02c),
-        number(0x1dbf535315a534b9, 0x5fa94b683ff5bc5b, 0x969ab7693ebfd5d9, 0xb25b576621f0f830)};
+                            number(0x04f490a9b78a58d1, 0x99e15d0e8ac2614f, 0xcb4340e5ea1ae64d, 0x8dd64b334c60b02c),
+                            number(0x1dbf535315a534b9, 0x5fa94b683ff5bc5b, 0x969ab7693ebfd5d9, 0xb25b576621f0f830)};
     const g1_aff order_93 = {/* b = 7; the points of order 3 have x = 0 */
-        number(0x26f1027d04f4cc4b, 0x31c5b40b0123d3ac, 0x3a65f2ac14812f73, 0x177d93a7c96b5f35),
-        number(0x0a1dbf6e98a30f00, 0xeca1f78c2020d8c3, 0xb6c3f6796239a49a, 0x655d2397a38ce07a)};
+                             number(0x26f1027d04f4cc4b, 0x31c5b40b0123d3ac, 0x3a65f2ac14812f73, 0x177d93a7c96b5f35),
+                             number(0x0a1dbf6e98a30f00, 0xeca1f78c2020d8c3, 0xb6c3f6796239a49a, 0x655d2397a38ce07a)};
     const g1_aff order_19 = {/* b = 1 */
-        number(0x00d28e0e72e1cac6, 0xfb7f83776be8bb9e, 0xa174aa032d4390b9, 0x83a230ca919182db),
-        number(0x23153592791a36cf, 0x7d8a31f092190d81, 0x68c9d1ce5fff0ada, 0x300b4adb702fe592)};
+                             number(0x00d28e0e72e1cac6, 0xfb7f83776be8bb9e, 0xa174aa032d4390b9, 0x83a230ca919182db),
+                             number(0x23153592791a36cf, 0x7d8a31f092190d81, 0x68c9d1ce5fff0ada, 0x300b4adb702fe592)};
     const g1_aff order_2 = {minus_one, fp_zero()};
     const g1_aff order_38 = g1_textbook_add(&order_19, &order_2);
     g1_small_group(&order_7, 7);
     g1_small_group(&order_93, 93);
     g1_small_group(&order_38, 38);
 
-    const g2_aff g2_order_7 = {/* b = u, here and below */
+    const g2_aff g2_order_7 = {
+        /* b = u, here and below */
         {fp_zero(), number(0x00dfa634ac142e8c, 0xfcfc1239ca7fd316, 0xed9a9924b2cfe704, 0xc0a1cd4ca8c5d4d3)},
         {number(0x2be939eacaa1b19b, 0x20e958a1be6887f4, 0x3817cbb8335a4489, 0x33a998974fb618d6),
          number(0x047b1488168fee8e, 0x9766ed14c318d069, 0x5f699ed935178604, 0x0876f37f88c6e471)}};

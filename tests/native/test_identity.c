@@ -74,9 +74,9 @@ static void test_wrong_lengths_are_refused(void) {
             uint8_t y[32], nullifier[32];
             memset(y, 1, 32), memset(nullifier, 1, 32);
             const rln_status s = rln_identity_share(
-                simple, which == 0 ? a : y, which == 0 ? n : 32, which == 1 ? a : nullifier,
-                which == 1 ? n : 32, which == 2 ? a : good, which == 2 ? n : 32, which == 3 ? a : good,
-                which == 3 ? n : 32, which == 4 ? a : good, which == 4 ? n : 32, &fault);
+                simple, which == 0 ? a : y, which == 0 ? n : 32, which == 1 ? a : nullifier, which == 1 ? n : 32,
+                which == 2 ? a : good, which == 2 ? n : 32, which == 3 ? a : good, which == 3 ? n : 32,
+                which == 4 ? a : good, which == 4 ? n : 32, &fault);
             EXPECT(s == RLN_ERR_LENGTH && fault.expected == 32 && fault.got == n);
             EXPECT((which == 0 || is_zero(y, 32)) && (which == 1 || is_zero(nullifier, 32)));
             if (which < 2) EXPECT(is_zero(a, n));
@@ -84,17 +84,15 @@ static void test_wrong_lengths_are_refused(void) {
         }
         for (int which = 0; which < 3; which++) {
             if (n == (which ? 64 : 32)) continue;
-            const rln_status s =
-                rln_identity_recover(which == 0 ? a : good, which == 0 ? n : 32, which == 1 ? a : good,
-                                     which == 1 ? n : 64, which == 2 ? a : good, which == 2 ? n : 64,
-                                     &made, &fault);
+            const rln_status s = rln_identity_recover(which == 0 ? a : good, which == 0 ? n : 32, which == 1 ? a : good,
+                                                      which == 1 ? n : 64, which == 2 ? a : good, which == 2 ? n : 64,
+                                                      &made, &fault);
             EXPECT(s == RLN_ERR_LENGTH && made == NULL && fault.got == n);
         }
 
         uint8_t root[32];
         uint8_t *const bits = bytes_of(n / 32, 1);
-        EXPECT(rln_merkle_root(root, 32, good, 32, a, n, bits, n / 32, &fault) ==
-               (n % 32 ? RLN_ERR_LENGTH : RLN_OK));
+        EXPECT(rln_merkle_root(root, 32, good, 32, a, n, bits, n / 32, &fault) == (n % 32 ? RLN_ERR_LENGTH : RLN_OK));
         EXPECT(is_zero(root, 32) == (n % 32 != 0));
         free(bits);
         free(a);

@@ -315,8 +315,7 @@ static void test_products(void) {
     const pairing_term single = {g1_times(1), g2_times(exponent), NULL};
     const fp12 want = product(&single, 1, NULL);
     for (unsigned which = 0; which < 4; which++) { /* none, all, some with lines */
-        for (size_t i = 0; i < N; i++)
-            terms[i].lines = which == 1 || (which > 1 && (i + which) % 2) ? lines[i] : NULL;
+        for (size_t i = 0; i < N; i++) terms[i].lines = which == 1 || (which > 1 && (i + which) % 2) ? lines[i] : NULL;
         for (size_t threads = 1; threads <= 12; threads += 3) {
             pool *p = threads > 1 ? pool_new(threads) : NULL;
             const fp12 got = product(terms, N, p);

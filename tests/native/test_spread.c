@@ -3,7 +3,7 @@
 
 #include "math/mont_adx.h"
 #include "math/all.h"
-#include "math/ifma/pairing_spread.h"
+#include "math/ifma/spread_pairing.h"
 #include "engine/cpu.h"
 #include "expect.h"
 

@@ -60,8 +60,8 @@ static void test_members_and_others(void) {
 static void test_all_alike(void) {
     g2_aff p[20];
     uint8_t bad[20];
-    const g2_aff kinds[] = {g2_aff_infinity(), G2_GENERATOR, twist_small(7, 10069), twist_point(8),
-                            {{FP_ONE, FP_ONE}, {{{0}}, {{0}}}}};
+    const g2_aff kinds[] = {
+        g2_aff_infinity(), G2_GENERATOR, twist_small(7, 10069), twist_point(8), {{FP_ONE, FP_ONE}, {{{0}}, {{0}}}}};
     for (size_t kind = 0; kind < 5; kind++) {
         for (size_t i = 0; i < 20; i++) p[i] = kinds[kind];
         for (size_t i = 0; engine_at(i); i++) {

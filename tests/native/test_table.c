@@ -10,16 +10,16 @@
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "sums.h"
-#include "tables.h"
+#include "sums.inc"
+#include "tables.inc"
 #undef GROUP
 #undef COORD
 #undef G
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "sums.h"
-#include "tables.h"
+#include "sums.inc"
+#include "tables.inc"
 #undef GROUP
 #undef COORD
 #undef G

@@ -19,12 +19,14 @@ static const uint32_t B_STARTS[4] = {0, 1, 2, 3}, B_COLUMNS[3] = {3, 3, 0};
 static const uint32_t C_STARTS[4] = {0, 1, 2, 6}, C_COLUMNS[6] = {4, 5, 5, 1, 2, 0};
 static const uint8_t ONES[3 * 32] = {[0] = 1, [32] = 1, [64] = 1};
 /* 1, 1, and y = z + out - x + 3 */
+/* clang-format off */
 static const uint8_t C_COEFFICIENTS[6 * 32] = {
     [0] = 1, [32] = 1, [64] = 1, [96] = 1,
     /* r - 1 */
     [128] = 0x00, 0x00, 0x00, 0xf0, 0x93, 0xf5, 0xe1, 0x43, 0x91, 0x70, 0xb9, 0x79, 0x48, 0xe8, 0x33, 0x28,
     0x5d, 0x58, 0x81, 0x81, 0xb6, 0x45, 0x50, 0xb8, 0x29, 0xa0, 0x31, 0xe1, 0x72, 0x4e, 0x64, 0x30,
     [160] = 3};
+/* clang-format on */
 static const rln_matrix LEFT = {A_STARTS, 4, A_COLUMNS, 3, ONES, 96};
 static const rln_matrix RIGHT = {B_STARTS, 4, B_COLUMNS, 3, ONES, 96};
 static const rln_matrix RESULT = {C_STARTS, 4, C_COLUMNS, 6, C_COEFFICIENTS, 192};
@@ -100,8 +102,8 @@ static void expect_proof(const world *w, rln_status status, const uint8_t *proof
 
 static rln_status call_prove(const world *w) {
     uint8_t proof[128];
-    const rln_status status =
-        rln_proof_create(w->key, w->tables[2], w->witness, BLINDING, 64, NULL, proof, sizeof proof, NULL);
+    const rln_status status = rln_proof_create(w->key, w->tables[2], w->witness, BLINDING, 64, NULL, proof,
+                                               sizeof proof, NULL);
     expect_proof(w, status, proof);
     return status;
 }
@@ -140,8 +142,8 @@ static rln_status call_encode(const world *w) {
 
 static rln_status call_decode(const world *w) {
     rln_partial *p;
-    const rln_status status =
-        rln_partial_decode(w->key, w->tables[2], w->one, w->encoded, PARTIAL_BYTES, NULL, &p, NULL);
+    const rln_status status = rln_partial_decode(w->key, w->tables[2], w->one, w->encoded, PARTIAL_BYTES, NULL, &p,
+                                                 NULL);
     return finish(w, status, p);
 }
 
@@ -236,8 +238,8 @@ static void test_an_encoding_of_others_is_refused(const world *w) {
         uint8_t change;
         rln_status status;
     } changes[] = {
-        {0, 1, RLN_ERR_FORMAT},      {7, 1, RLN_ERR_FORMAT},      {8, 2, RLN_ERR_FORMAT},
-        {8 + 1, 1, RLN_ERR_POINT},   {8 + 5, 1, RLN_ERR_POINT},   {8 + 5 + 31, 128, RLN_ERR_POINT},
+        {0, 1, RLN_ERR_FORMAT},         {7, 1, RLN_ERR_FORMAT},         {8, 2, RLN_ERR_FORMAT},
+        {8 + 1, 1, RLN_ERR_POINT},      {8 + 5, 1, RLN_ERR_POINT},      {8 + 5 + 31, 128, RLN_ERR_POINT},
         {8 + 5 + 32, 1, RLN_ERR_POINT}, {8 + 5 + 64, 1, RLN_ERR_POINT}, {8 + 5 + 128, 1, RLN_ERR_POINT},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

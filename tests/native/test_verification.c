@@ -68,8 +68,7 @@ static void compare_products(const engine *e) {
 /* Points outside G2 in every position, of large and of small order, beside infinity too. */
 static void compare_outside(const engine *e) {
     g2_aff bad[12];
-    for (uint64_t i = 0; i < 12; i++)
-        bad[i] = i % 3 == 0 ? twist_point(i) : twist_small(i, TWIST_PRIMES[i % 3 - 1]);
+    for (uint64_t i = 0; i < 12; i++) bad[i] = i % 3 == 0 ? twist_point(i) : twist_small(i, TWIST_PRIMES[i % 3 - 1]);
     for (size_t n = 1; n <= TERMS; n++)
         for (unsigned round = 0; round < 8; round++) {
             pairing_term terms[TERMS];

@@ -1,5 +1,4 @@
-/* curve.c - transforms, points and the pairing at the border: the ground floor, for tests and for people who
- * need BN254. */
+/* curve.c - transforms, points and the pairing, for tests and for users who need BN254. */
 #include "api.h"
 
 #include "../base/mem.h"
@@ -9,7 +8,7 @@
 #define G1_BYTES ((size_t)64)
 #define G2_BYTES ((size_t)128)
 
-/* log2 of n, or -1 when n is no power of two up to 2^NTT_LOG_MAX. */
+/* log2 of n; -1 if n is not a power of two up to 2^NTT_LOG_MAX. */
 static int log2_of(size_t n) {
     for (int i = 0; i <= NTT_LOG_MAX; i++)
         if (n == (size_t)1 << i) return i;
@@ -18,7 +17,7 @@ static int log2_of(size_t n) {
 
 rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int inverse, rln_pool *threads,
                    rln_fault *fault) {
-    /* r may be a: it is blanked on failure only */
+    /* r may be a, so it is blanked only on failure */
     const int log_n = log2_of(a_len / 32);
     rln_status status = api_bytes(fault, "r", r, a_len, r_len);
     if (status == RLN_OK) status = api_bytes(fault, "a", a, a_len - a_len % 32, a_len);
@@ -48,12 +47,12 @@ rln_status rln_ntt(uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, int
     return status;
 }
 
-/* The bytes of a point, or 0 when there is no such group. */
+/* The number of bytes of a point; 0 if there is no such group. */
 static size_t group_bytes(int group) {
     return group == 1 ? G1_BYTES : group == 2 ? G2_BYTES : 0;
 }
 
-/* What the entries on points share: a known group, and r of expected bytes. */
+/* The checks that all entries on points share: group is known, r has the expected length. */
 static rln_status result_examine(int group, const uint8_t *r, size_t expected, size_t r_len, rln_fault *fault) {
     if (!group_bytes(group)) return api_fail(RLN_ERR_PARAMETER, fault, "group", API_WHOLE, 2, (uint64_t)group);
     return api_bytes(fault, "r", r, expected, r_len);
@@ -177,8 +176,7 @@ rln_status rln_point_msm(int group, uint8_t *r, size_t r_len, const uint8_t *poi
     return status;
 }
 
-rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                              rln_fault *fault) {
+rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault) {
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;
@@ -195,8 +193,7 @@ rln_status rln_point_compress(int group, uint8_t *r, size_t r_len, const uint8_t
     return RLN_OK;
 }
 
-rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len,
-                                rln_fault *fault) {
+rln_status rln_point_decompress(int group, uint8_t *r, size_t r_len, const uint8_t *a, size_t a_len, rln_fault *fault) {
     const size_t bytes = group_bytes(group);
     g1_aff p;
     g2_aff q;

@@ -31,14 +31,14 @@ static void element_encode(uint8_t *r, rln_field field, const element *a) {
     }
 }
 
-#define APPLY(T, member)                                                   \
-    switch (operation) {                                                   \
-    case RLN_ADD: T##_add(&r->member, &a->member, &b->member); break;      \
-    case RLN_SUB: T##_sub(&r->member, &a->member, &b->member); break;      \
-    case RLN_MUL: T##_mul(&r->member, &a->member, &b->member); break;      \
-    case RLN_SQR: T##_sqr(&r->member, &a->member); break;                  \
-    case RLN_NEG: T##_neg(&r->member, &a->member); break;                  \
-    default: T##_inv(&r->member, &a->member); break;                       \
+#define APPLY(T, member)                                              \
+    switch (operation) {                                              \
+    case RLN_ADD: T##_add(&r->member, &a->member, &b->member); break; \
+    case RLN_SUB: T##_sub(&r->member, &a->member, &b->member); break; \
+    case RLN_MUL: T##_mul(&r->member, &a->member, &b->member); break; \
+    case RLN_SQR: T##_sqr(&r->member, &a->member); break;             \
+    case RLN_NEG: T##_neg(&r->member, &a->member); break;             \
+    default: T##_inv(&r->member, &a->member); break;                  \
     }
 
 static void element_apply(element *r, rln_field field, rln_field_operation operation, const element *a,
@@ -53,8 +53,7 @@ static void element_apply(element *r, rln_field field, rln_field_operation opera
 }
 
 rln_status rln_field_evaluate(rln_field field, rln_field_operation operation, uint8_t *r, size_t r_len,
-                              const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
-                              rln_fault *fault) {
+                              const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len, rln_fault *fault) {
     api_blank(r, r_len);
     if ((unsigned)field > RLN_FIELD_FP12)
         return api_fail(RLN_ERR_PARAMETER, fault, "field", API_WHOLE, RLN_FIELD_FP12, (uint64_t)field);
@@ -67,8 +66,7 @@ rln_status rln_field_evaluate(rln_field field, rln_field_operation operation, ui
     if (!status && binary) status = api_bytes(fault, "b", b, n * size, b_len);
     for (size_t i = 0; !status && i < n; i++) {
         element x, y, z;
-        if (element_decode(&x, field, a + i * size))
-            status = api_fail(RLN_ERR_RANGE, fault, "a", i, 0, 0);
+        if (element_decode(&x, field, a + i * size)) status = api_fail(RLN_ERR_RANGE, fault, "a", i, 0, 0);
         else if (binary && element_decode(&y, field, b + i * size))
             status = api_fail(RLN_ERR_RANGE, fault, "b", i, 0, 0);
         else {

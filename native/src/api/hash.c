@@ -35,15 +35,13 @@ rln_status rln_poseidon_hash_many(uint8_t *r, size_t r_len, const uint8_t *in, s
     if (!status && n > SIZE_MAX / (32 * arity)) status = api_fail(RLN_ERR_LENGTH, fault, "r", API_WHOLE, 0, r_len);
     if (!status) status = api_bytes(fault, "in", in, 32 * n * arity, in_len);
     for (size_t i = 0; i < n * arity && !status; i++) status = api_canonical(fault, "in", i, in + 32 * i);
-    if (status)
-        api_blank(r, r_len);
-    else if (n)
-        engine_get()->poseidon_hash_many(r, in, arity, n, threads);
+    if (status) api_blank(r, r_len);
+    else if (n) engine_get()->poseidon_hash_many(r, in, arity, n, threads);
     return status;
 }
 
-rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_len, uint8_t *matrix,
-                                   size_t matrix_len, uint32_t *full_rounds, uint32_t *partial_rounds) {
+rln_status rln_poseidon_parameters(size_t width, uint8_t *rounds, size_t rounds_len, uint8_t *matrix, size_t matrix_len,
+                                   uint32_t *full_rounds, uint32_t *partial_rounds) {
     api_blank(rounds, rounds_len);
     api_blank(matrix, matrix_len);
     *full_rounds = *partial_rounds = 0;

@@ -17,8 +17,7 @@ rln_status rln_identity_from_seed(const uint8_t *seed, size_t seed_len, int exte
     return s ? s : identity_from_seed(r, seed, seed_len, extended);
 }
 
-rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rln_identity **r,
-                                    rln_fault *fault) {
+rln_status rln_identity_from_secret(const uint8_t *secret, size_t secret_len, rln_identity **r, rln_fault *fault) {
     if (!r) return RLN_ERR_PARAMETER;
     *r = NULL;
     fr t;
@@ -66,9 +65,9 @@ int rln_identity_equal(const rln_identity *a, const rln_identity *b) {
 }
 
 rln_status rln_identity_share(const rln_identity *identity, uint8_t *y, size_t y_len, uint8_t *nullifier,
-                              size_t nullifier_len, const uint8_t *x, size_t x_len,
-                              const uint8_t *external_nullifier, size_t external_nullifier_len,
-                              const uint8_t *message_id, size_t message_id_len, rln_fault *fault) {
+                              size_t nullifier_len, const uint8_t *x, size_t x_len, const uint8_t *external_nullifier,
+                              size_t external_nullifier_len, const uint8_t *message_id, size_t message_id_len,
+                              rln_fault *fault) {
     fr at, external, id, value, line;
     rln_status s;
     api_blank(y, y_len);
@@ -95,9 +94,8 @@ static rln_status decode_share(share *r, rln_fault *fault, const char *field, co
     return s ? s : api_scalar(&r->y, fault, field, 1, a + 32);
 }
 
-rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, const uint8_t *first,
-                                size_t first_len, const uint8_t *second, size_t second_len,
-                                rln_identity **r, rln_fault *fault) {
+rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, const uint8_t *first, size_t first_len,
+                                const uint8_t *second, size_t second_len, rln_identity **r, rln_fault *fault) {
     fr line, secret;
     share a, b;
     rln_status s;
@@ -110,9 +108,8 @@ rln_status rln_identity_recover(const uint8_t *nullifier, size_t nullifier_len, 
     if ((s = decode_share(&a, fault, "first", first))) return s;
     if ((s = decode_share(&b, fault, "second", second))) return s;
     if (fr_equal(&a.x, &b.x)) return api_fail(RLN_ERR_RECOVERY, fault, "x", API_WHOLE, 0, 0);
-    if (share_recover(&secret, &line, &a, &b))
-        return api_fail(RLN_ERR_RECOVERY, fault, "nullifier", API_WHOLE, 0, 0);
-    /* zero is allowed here: whoever registered with it and overspent must not escape */
+    if (share_recover(&secret, &line, &a, &b)) return api_fail(RLN_ERR_RECOVERY, fault, "nullifier", API_WHOLE, 0, 0);
+    /* a secret of zero is allowed here: a member who registered with it can be slashed too */
     s = identity_from_secret(r, &secret);
     ct_wipe(&secret, sizeof secret);
     return s;

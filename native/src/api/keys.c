@@ -9,9 +9,9 @@ rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size
     const rln_status status = api_given(fault, "data", data, data_len);
     if (status) return status;
     switch ((int)format) {
-        case RLN_KEY_ARK: return key_ark_decode(r, data, data_len, pool, fault);
-        case RLN_KEY_ZKEY: return key_zkey_decode(r, data, data_len, pool, fault);
-        default: return api_fail(RLN_ERR_PARAMETER, fault, "format", API_WHOLE, RLN_KEY_ZKEY, (uint64_t)format);
+    case RLN_KEY_ARK: return key_ark_decode(r, data, data_len, pool, fault);
+    case RLN_KEY_ZKEY: return key_zkey_decode(r, data, data_len, pool, fault);
+    default: return api_fail(RLN_ERR_PARAMETER, fault, "format", API_WHOLE, RLN_KEY_ZKEY, (uint64_t)format);
     }
 }
 
@@ -33,9 +33,9 @@ rln_status rln_proving_key_info(const rln_proving_key *key, rln_key_info *r) {
 
 size_t rln_proving_key_size(const rln_proving_key *key, rln_key_format format) {
     switch ((int)format) {
-        case RLN_KEY_ARK: return key_ark_size(key);
-        case RLN_KEY_ZKEY: return key_zkey_size(key);
-        default: return 0;
+    case RLN_KEY_ARK: return key_ark_size(key);
+    case RLN_KEY_ZKEY: return key_zkey_size(key);
+    default: return 0;
     }
 }
 
@@ -45,15 +45,13 @@ rln_status rln_proving_key_encode(const rln_proving_key *key, rln_key_format for
     if (size == 0) return RLN_ERR_PARAMETER;
     const rln_status status = api_bytes(NULL, "r", r, size, r_len);
     if (status) return status;
-    if (format == RLN_KEY_ARK)
-        key_ark_encode(key, r);
-    else
-        key_zkey_encode(key, r);
+    if (format == RLN_KEY_ARK) key_ark_encode(key, r);
+    else key_zkey_encode(key, r);
     return RLN_OK;
 }
 
-rln_status rln_proving_key_check(const rln_proving_key *key, const uint8_t *random, size_t random_len,
-                                 rln_pool *pool, rln_fault *fault) {
+rln_status rln_proving_key_check(const rln_proving_key *key, const uint8_t *random, size_t random_len, rln_pool *pool,
+                                 rln_fault *fault) {
     const rln_status status = api_bytes(fault, "random", random, 16 * (key->wires + 1), random_len);
     return status ? status : proving_key_check(key, random, pool, fault);
 }
@@ -88,9 +86,9 @@ rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_i
     return verifying_key_check(key, public_inputs, fault);
 }
 
-rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires,
-                     size_t public_inputs, uint8_t *random, size_t random_len, rln_pool *pool, uint32_t *progress,
-                     rln_proving_key **r, rln_fault *fault) {
+rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires, size_t public_inputs,
+                     uint8_t *random, size_t random_len, rln_pool *pool, uint32_t *progress, rln_proving_key **r,
+                     rln_fault *fault) {
     mem m = MEM_EMPTY;
     sparse matrices[3];
     *r = NULL;

@@ -20,7 +20,7 @@ static rln_status check(const path *p, rln_fault *fault) {
     return RLN_OK;
 }
 
-/* Ancestor i goes to r + step i. */
+/* Write ancestor i to r + step i. */
 static void climb(uint8_t *r, size_t step, const path *p) {
     const uint8_t *node = p->leaf;
     for (size_t i = 0; i < p->bits_len; i++) {
@@ -29,9 +29,8 @@ static void climb(uint8_t *r, size_t step, const path *p) {
     }
 }
 
-rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
-                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
-                           size_t bits_len, rln_fault *fault) {
+rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len, const uint8_t *siblings,
+                           size_t siblings_len, const uint8_t *bits, size_t bits_len, rln_fault *fault) {
     const path p = {leaf, siblings, bits, leaf_len, siblings_len, bits_len};
     api_blank(r, r_len);
     rln_status status = api_bytes(fault, "r", r, 32, r_len);
@@ -42,9 +41,8 @@ rln_status rln_merkle_root(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t
     return RLN_OK;
 }
 
-rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len,
-                           const uint8_t *siblings, size_t siblings_len, const uint8_t *bits,
-                           size_t bits_len, rln_fault *fault) {
+rln_status rln_merkle_path(uint8_t *r, size_t r_len, const uint8_t *leaf, size_t leaf_len, const uint8_t *siblings,
+                           size_t siblings_len, const uint8_t *bits, size_t bits_len, rln_fault *fault) {
     const path p = {leaf, siblings, bits, leaf_len, siblings_len, bits_len};
     api_blank(r, r_len);
     rln_status status = check(&p, fault);

@@ -4,8 +4,7 @@
 #include "proving.h"
 
 rln_status rln_partial_new(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
-                           const uint8_t *known, size_t known_len, rln_pool *pool, rln_partial **r,
-                           rln_fault *fault) {
+                           const uint8_t *known, size_t known_len, rln_pool *pool, rln_partial **r, rln_fault *fault) {
     *r = NULL;
     rln_status status = api_match(key, tables, witness, fault);
     if (status == RLN_OK) status = api_bytes(fault, "known", known, key->wires, known_len);
@@ -16,8 +15,8 @@ rln_status rln_partial_new(const rln_proving_key *key, const rln_tables *tables,
     return partial_new(r, &b, witness_wires(witness), known, pool);
 }
 
-rln_status rln_partial_update(const rln_partial *partial, const rln_witness *witness, rln_pool *pool,
-                              rln_partial **r, rln_fault *fault) {
+rln_status rln_partial_update(const rln_partial *partial, const rln_witness *witness, rln_pool *pool, rln_partial **r,
+                              rln_fault *fault) {
     *r = NULL;
     const rln_status status = api_match(partial->bases.key, NULL, witness, fault);
     return status ? status : partial_update(r, partial, witness_wires(witness), pool);
@@ -35,8 +34,8 @@ rln_status rln_partial_finish(const rln_partial *partial, const rln_witness *wit
     rln_status status = api_bytes(fault, "proof", r, PROOF_BYTES, r_len);
     if (status == RLN_OK) status = api_agree(partial, witness, fault);
     if (status == RLN_OK) status = api_blinding(blind, blinding, blinding_len, fault);
-    if (status == RLN_OK && proof_create(&made, &partial->bases, &partial->known, witness_wires(witness), &blind[0],
-                                         &blind[1], pool))
+    if (status == RLN_OK &&
+        proof_create(&made, &partial->bases, &partial->known, witness_wires(witness), &blind[0], &blind[1], pool))
         status = RLN_ERR_MEMORY;
     if (status == RLN_OK) proof_encode(r, &made);
     ct_wipe(blind, sizeof blind);
@@ -54,8 +53,7 @@ rln_status rln_partial_encode(const rln_partial *partial, rln_pool *pool, uint8_
 }
 
 rln_status rln_partial_decode(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
-                              const uint8_t *data, size_t data_len, rln_pool *pool, rln_partial **r,
-                              rln_fault *fault) {
+                              const uint8_t *data, size_t data_len, rln_pool *pool, rln_partial **r, rln_fault *fault) {
     *r = NULL;
     rln_status status = api_given(fault, "partial", data, data_len);
     if (status == RLN_OK) status = api_match(key, tables, witness, fault);

@@ -79,7 +79,7 @@ rln_status rln_proof_verify(const rln_verifying_key *key, const uint8_t *inputs,
     return status;
 }
 
-/* expected = n * size, or RLN_ERR_LENGTH when that is no size at all. */
+/* Check that got = n * size; RLN_ERR_LENGTH if not, or if the product overflows. */
 static rln_status check_many(const void *a, size_t n, size_t size, size_t got) {
     size_t expected;
     if (__builtin_mul_overflow(n, size, &expected)) return RLN_ERR_LENGTH;
@@ -95,9 +95,8 @@ rln_status rln_proof_verify_many(const rln_verifying_key *key, const uint8_t *in
     rln_status status = check_many(proofs, n, PROOF_BYTES, proofs_len);
     if (status == RLN_OK) status = check_many(inputs, n, 32 * (key->instance - 1), inputs_len);
     if (status == RLN_OK) status = check_many(coefficients, n, 16, coefficients_len);
-    if (status == RLN_OK)
-        status = proof_verify_many_var(results, key, inputs, proofs, coefficients, n, pool);
-    /* zero would read as accepted: a call that failed refuses everything */
+    if (status == RLN_OK) status = proof_verify_many_var(results, key, inputs, proofs, coefficients, n, pool);
+    /* zero means accepted, so a failed call refuses every proof */
     for (size_t i = 0; i < n && status; i++) results[i] = RLN_REFUSED;
     return status;
 }

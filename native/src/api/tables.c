@@ -3,7 +3,7 @@
 #include "api.h"
 #include "matrix.h"
 
-/* RLN_OK, or RLN_ERR_PARAMETER: points could not be read there at once. */
+/* RLN_OK; or RLN_ERR_PARAMETER if a is not aligned, because points are read in place. */
 static rln_status aligned(const uint8_t *a, const char *field, rln_fault *fault) {
     const uint64_t rest = (uintptr_t)a % TABLES_ALIGNMENT;
     return rest == 0 ? RLN_OK : api_fail(RLN_ERR_PARAMETER, fault, field, API_WHOLE, 0, rest);

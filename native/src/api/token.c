@@ -27,12 +27,9 @@ rln_status rln_token_publish(rln_token *token, const uint8_t *x, size_t x_len, u
     if (status == RLN_OK) status = api_bytes(fault, "proof", r, PROOF_BYTES, r_len);
     if (status == RLN_OK) status = api_scalar(&value, fault, "x", API_WHOLE, x);
     if (status == RLN_OK && fr_is_zero(&value)) status = api_fail(RLN_ERR_PARAMETER, fault, "x", API_WHOLE, 0, 0);
-    if (status)
-        token_wipe(token);
-    else if (token_publish(&made, token, &value))
-        status = RLN_ERR_MEMORY;
-    else
-        proof_encode(r, &made);
+    if (status) token_wipe(token);
+    else if (token_publish(&made, token, &value)) status = RLN_ERR_MEMORY;
+    else proof_encode(r, &made);
     return status;
 }
 

@@ -30,8 +30,8 @@ size_t rln_graph_input_count(const rln_graph *graph) {
     return graph->input_count;
 }
 
-rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **name, size_t *name_len,
-                           uint32_t *offset, uint32_t *length) {
+rln_status rln_graph_input(const rln_graph *graph, size_t index, const char **name, size_t *name_len, uint32_t *offset,
+                           uint32_t *length) {
     *name = NULL;
     *name_len = 0;
     *offset = *length = 0;
@@ -54,9 +54,8 @@ rln_status rln_graph_known(const rln_graph *graph, const uint8_t *unknown, size_
 }
 
 rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t inputs_len,
-                           const rln_identity *identity, size_t secret_slot, rln_witness **r,
-                           rln_fault *fault) {
-    const size_t n = graph->input_size; /* at most GRAPH_SLOTS_MAX: 32 n cannot wrap */
+                           const rln_identity *identity, size_t secret_slot, rln_witness **r, rln_fault *fault) {
+    const size_t n = graph->input_size; /* at most GRAPH_SLOTS_MAX, so 32 n cannot wrap */
     *r = NULL;
     rln_status status = api_bytes(fault, "inputs", inputs, 32 * n, inputs_len);
     if (status) return status;
@@ -67,8 +66,7 @@ rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t
     fr *slots = mem_take(&scratch, n, sizeof *slots);
     if (!slots) return RLN_ERR_MEMORY;
     slots[0] = fr_one();
-    for (size_t i = 1; i < n && !status; i++)
-        status = api_scalar(&slots[i], fault, "inputs", i, inputs + 32 * i);
+    for (size_t i = 1; i < n && !status; i++) status = api_scalar(&slots[i], fault, "inputs", i, inputs + 32 * i);
     if (!status) {
         if (identity) slots[secret_slot] = *identity_secret(identity);
         status = witness_evaluate_var(r, fault, graph, slots);
@@ -80,8 +78,7 @@ rln_status rln_witness_new(const rln_graph *graph, const uint8_t *inputs, size_t
 rln_status rln_witness_import(const uint8_t *wires, size_t wires_len, rln_witness **r, rln_fault *fault) {
     *r = NULL;
     const size_t got = wires ? wires_len : 0;
-    if (got == 0 || got % 32)
-        return api_fail(RLN_ERR_LENGTH, fault, "wires", API_WHOLE, (got / 32 + 1) * 32, got);
+    if (got == 0 || got % 32) return api_fail(RLN_ERR_LENGTH, fault, "wires", API_WHOLE, (got / 32 + 1) * 32, got);
     rln_witness *witness = witness_new(wires_len / 32);
     if (!witness) return RLN_ERR_MEMORY;
     rln_status status = RLN_OK;
@@ -90,12 +87,9 @@ rln_status rln_witness_import(const uint8_t *wires, size_t wires_len, rln_witnes
         fr_canonical(&witness->wires[i], &witness->wires[i]);
     }
     const fr one = fr_one();
-    if (!status && !fr_equal(&witness->wires[0], &one))
-        status = api_fail(RLN_ERR_PARAMETER, fault, "wires", 0, 1, 0);
-    if (status)
-        witness_free(witness);
-    else
-        *r = witness;
+    if (!status && !fr_equal(&witness->wires[0], &one)) status = api_fail(RLN_ERR_PARAMETER, fault, "wires", 0, 1, 0);
+    if (status) witness_free(witness);
+    else *r = witness;
     return status;
 }
 

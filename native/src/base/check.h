@@ -1,16 +1,16 @@
-/* check.h - promises that the tests' build tests: RLN_CHECK costs nothing in a release build. */
+/* check.h - RLN_CHECK tests a promise in the tests' build, and costs nothing in a release build. */
 #ifndef RLN_BASE_CHECK_H
 #define RLN_BASE_CHECK_H
 
 #ifdef RLN_VERIFY
 #include <stdio.h>
 #include <stdlib.h>
-#define RLN_CHECK(claim)                                                              \
-    do {                                                                              \
-        if (!(claim)) {                                                               \
+#define RLN_CHECK(claim)                                                                \
+    do {                                                                                \
+        if (!(claim)) {                                                                 \
             fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #claim); \
-            abort();                                                                  \
-        }                                                                             \
+            abort();                                                                    \
+        }                                                                               \
     } while (0)
 #else
 #define RLN_CHECK(claim) ((void)0)

@@ -12,7 +12,7 @@
 #include <valgrind/memcheck.h>
 #endif
 
-/* The compiler must not see that a mask has two values, or it may turn a choice into a branch. */
+/* Hides from the compiler that a mask has only two values: it could turn a choice into a branch. */
 static inline uint64_t ct_hide(uint64_t a) {
     __asm__("" : "+r"(a));
     return a;
@@ -23,8 +23,8 @@ static inline uint64_t ct_is_zero(uint64_t a) {
     return ct_hide(((a | (0 - a)) >> 63) - 1);
 }
 
-/** a, where a secret comes out by design, as whether it is canonical: the test of constant time
- *  (tests/native/ctime.c, the only build with RLN_CTIME) stops following it here. */
+/** a, for a bit of a secret that is revealed by design, such as whether it is canonical: the test of constant time
+ *  (tests/native/ctime.c, the only build with RLN_CTIME) stops tracking it here. */
 static inline uint64_t ct_reveal(uint64_t a) {
 #ifdef RLN_CTIME
     VALGRIND_MAKE_MEM_DEFINED(&a, sizeof a);
@@ -45,7 +45,7 @@ static inline int ct_equal(const void *a, const void *b, size_t n) {
     return (int)(ct_is_zero(difference) & 1);
 }
 
-/** Zero n bytes in a way that the optimiser cannot drop. */
+/** Zero n bytes in a way that the optimiser cannot remove. */
 static inline void ct_wipe(void *a, size_t n) {
     if (n == 0) return;
     memset(a, 0, n);

@@ -6,9 +6,9 @@
 
 #include "ct.h"
 
-#define PIECE 256 /* getentropy gives no more at once; getrandom is not interrupted below it */
+#define PIECE 256 /* the most that getentropy gives; getrandom up to this size is not interrupted */
 
-/* Bytes given, 0 to ask again, or -1. */
+/* The number of bytes drawn; 0: try again; -1: failed. */
 static ssize_t draw(uint8_t *r, size_t n) {
 #if defined(__linux__)
     const ssize_t got = getrandom(r, n, 0);

@@ -7,14 +7,16 @@
 #define ROUNDS 24
 
 /* Bit 2^j - 1 of iota's constant for round i is output 7 i + j of the LFSR x^8 + x^6 + x^5 + x^4 + 1.
- * source: the Keccak reference 3.0, section 1.2; tests/unit/lowlevel/test_hashes.py derives them anew */
+ * source: the Keccak reference 3.0, section 1.2; tests/unit/lowlevel/test_hashes.py derives them again */
 static const uint64_t IOTA[ROUNDS] = {
+    /* clang-format off */
     0x0000000000000001u, 0x0000000000008082u, 0x800000000000808au, 0x8000000080008000u,
     0x000000000000808bu, 0x0000000080000001u, 0x8000000080008081u, 0x8000000000008009u,
     0x000000000000008au, 0x0000000000000088u, 0x0000000080008009u, 0x000000008000000au,
     0x000000008000808bu, 0x800000000000008bu, 0x8000000000008089u, 0x8000000000008003u,
     0x8000000000008002u, 0x8000000000000080u, 0x000000000000800au, 0x800000008000000au,
     0x8000000080008081u, 0x8000000000008080u, 0x0000000080000001u, 0x8000000080008008u,
+    /* clang-format on */
 };
 
 static uint64_t rotate_left(uint64_t a, unsigned n) {

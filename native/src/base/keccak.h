@@ -1,4 +1,4 @@
-/* keccak.h - Keccak-256 with the original padding 0x01 (not SHA3-256). Constant in the message's bytes. */
+/* keccak.h - Keccak-256 with the original padding 0x01 (not SHA3-256). Constant time in the bytes of the message. */
 #ifndef RLN_BASE_KECCAK_H
 #define RLN_BASE_KECCAK_H
 

@@ -16,10 +16,10 @@
 #define MAP_ANONYMOUS MAP_ANON
 #endif
 
-/* Stands before the bytes that are handed out, and keeps them aligned. */
+/* The header before the bytes that a caller gets; its size keeps them aligned. */
 struct mem_block {
     _Alignas(ALIGNMENT) mem_block *before;
-    size_t size; /* of the whole, this header included */
+    size_t size; /* of the block, including this header */
 };
 
 _Static_assert(sizeof(mem_block) == ALIGNMENT, "the bytes after a header are aligned");
@@ -33,7 +33,8 @@ void mem_fail_at(uint64_t n) {
 
 static int must_fail(void) {
     uint64_t n = atomic_load(&fail_in);
-    while (n && !atomic_compare_exchange_weak(&fail_in, &n, n - 1)) {}
+    while (n && !atomic_compare_exchange_weak(&fail_in, &n, n - 1)) {
+    }
     return n == 1;
 }
 #else
@@ -42,7 +43,7 @@ static int must_fail(void) {
 }
 #endif
 
-/* r = header and bytes, rounded up to unit, a power of two; -1 when it does not fit. */
+/* r = header and bytes, rounded up to unit, a power of two; -1: overflow. */
 static int block_size(size_t *r, size_t count, size_t size, size_t unit) {
     if (__builtin_mul_overflow(count, size, r)) return -1;
     if (__builtin_add_overflow(*r, sizeof(mem_block) + unit - 1, r)) return -1;
@@ -99,9 +100,9 @@ void *mem_secret_new(size_t size, int wipe_on_fork) {
     if (block_size(&n, size, 1, (size_t)sysconf(_SC_PAGESIZE)) || must_fail()) return NULL;
     void *const p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) return NULL;
-    /* Each of these may be refused (RLIMIT_MEMLOCK, an old kernel): the secret is then as safe as the heap.
-     * mlock comes last: it brings the pages in, and only untouched ones join their neighbours' mapping, of
-     * which a process has some 65000. */
+    /* Each of these calls may fail (RLIMIT_MEMLOCK, an old kernel); the secret is then as safe as on the heap. mlock
+     * comes last because it touches the pages: only untouched pages merge with the neighbouring mapping, and a
+     * process may have about 65000 mappings. */
 #ifdef MADV_DONTDUMP
     (void)madvise(p, n, MADV_DONTDUMP);
 #endif
@@ -120,7 +121,7 @@ void mem_secret_free(void *a) {
     if (!a) return;
     mem_block *const b = block_of(a);
     const size_t n = b->size;
-    if (n == 0) return; /* a forked child found the pages wiped, header included: they go when it ends */
+    if (n == 0) return; /* in a forked child the pages are wiped, including the header; they are freed when it ends */
     ct_wipe(b, n);
     (void)munlock(b, n);
     (void)munmap(b, n);

@@ -9,17 +9,17 @@
 #include "check.h"
 #include "mem.h"
 
-/* How often a thread looks again, and lets others run, before it sleeps: to be woken costs about as much. Jobs of a proof
- * follow each other closely. */
+/* How often a thread yields and looks again before it sleeps. Waking a thread costs about as much, and the jobs of a
+ * proof follow each other closely. */
 #define YIELDS 200
-#define STACK_BYTES ((size_t)2 << 20) /* some systems give a thread half a megabyte only */
+#define STACK_BYTES ((size_t)2 << 20) /* the default on some systems is half a megabyte */
 
 struct rln_pool {
     atomic_flag busy;   /* a caller's job is in the pool */
     pid_t process;      /* threads do not survive a fork */
     size_t threads;
 
-    pthread_mutex_t lock; /* guards all below but next */
+    pthread_mutex_t lock; /* guards everything below except next */
     pthread_cond_t wake;
     pthread_cond_t done;
     int stop;
@@ -30,7 +30,7 @@ struct rln_pool {
     size_t count;
     atomic_size_t next;
 
-    size_t workers; /* started: threads - 1, but for a pool that could not be made */
+    size_t workers; /* started; threads - 1, unless pool_new failed */
     pthread_t worker[];
 };
 
@@ -42,7 +42,7 @@ static void serve(pool_job job, void *context, size_t count, atomic_size_t *next
     }
 }
 
-/* Wait under the lock, for something that sign tells of. */
+/* Wait for a change that sign signals. The caller holds the lock. */
 static void await(pool *p, pthread_cond_t *sign, unsigned *yields) {
     if (*yields == YIELDS) {
         pthread_cond_wait(sign, &p->lock);
@@ -74,7 +74,7 @@ static void *worker_main(void *argument) {
     return NULL;
 }
 
-/* Workers take no signals: those belong to the host's threads. */
+/* Workers block all signals, which the host's threads handle. */
 static int start_workers(pool *p) {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -144,7 +144,7 @@ void pool_run(pool *p, size_t count, pool_job job, void *context) {
     serve(job, context, count, &p->next);
 
     pthread_mutex_lock(&p->lock);
-    p->wanted = 0; /* who has not woken by now finds nothing left to do */
+    p->wanted = 0; /* a worker that wakes later finds no job */
     for (unsigned yields = 0; p->working;) await(p, &p->done, &yields);
     pthread_mutex_unlock(&p->lock);
     atomic_flag_clear_explicit(&p->busy, memory_order_release);

@@ -26,7 +26,7 @@ static int has(uint32_t value, uint32_t bits) {
     return (value & bits) == bits;
 }
 
-/* The low half of XCR0; the instruction exists where OSXSAVE is set. */
+/* The low half of XCR0. The instruction exists if OSXSAVE is set. */
 static uint32_t saved_state(void) {
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -40,13 +40,13 @@ int cpu_has_adx(void) {
 
 int cpu_has_ifma(void) {
     unsigned a, b, c, d;
-    /* compilers take what is older than AVX-512 for granted where it is on: FMA, F16C, POPCNT, AVX2 */
+    /* with AVX-512 on, compilers also use older extensions: FMA, F16C, POPCNT, AVX2 */
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
     if (!has(c, LEAF1_ECX_OSXSAVE | LEAF1_ECX_FMA | LEAF1_ECX_F16C | LEAF1_ECX_POPCNT)) return 0;
     if (!has(saved_state(), XCR0_AVX512)) return 0;
     if (!cpu_has_adx() || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    return has(b, LEAF7_EBX_AVX2 | LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512IFMA |
-                      LEAF7_EBX_AVX512BW | LEAF7_EBX_AVX512VL) &&
+    return has(b, LEAF7_EBX_AVX2 | LEAF7_EBX_AVX512F | LEAF7_EBX_AVX512DQ | LEAF7_EBX_AVX512IFMA | LEAF7_EBX_AVX512BW |
+                      LEAF7_EBX_AVX512VL) &&
            has(c, LEAF7_ECX_AVX512VBMI2);
 }
 

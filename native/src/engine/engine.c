@@ -9,7 +9,7 @@ static const engine *const ENGINES[] = {CPU_ENGINES(ADDRESS)};
 
 #define ENGINE_COUNT (sizeof ENGINES / sizeof ENGINES[0])
 
-/* Written by engine_choose, once, before other threads run; read everywhere. */
+/* engine_choose writes it once, before other threads run; all others only read it. */
 static _Atomic(const engine *) chosen;
 
 const engine *engine_at(size_t i) {

@@ -1,4 +1,4 @@
-/* engine_adx.c - the portable engine's mathematics on MULX, ADCX and ADOX. */
+/* engine_adx.c - the portable engine's mathematics with MULX, ADCX and ADOX. */
 #if !defined(__BMI2__) || !defined(__ADX__)
 #error "engine_adx.c needs its flags of native/ffi_build.py"
 #endif

@@ -1,4 +1,4 @@
-/* engine_ifma.c - eight lanes of AVX-512 for what comes in numbers, the adx engine's mathematics for the rest. */
+/* engine_ifma.c - eight lanes of AVX-512 for jobs on many values, the adx engine's mathematics for the rest. */
 #if !defined(__BMI2__) || !defined(__ADX__) || !defined(__AVX512F__) || !defined(__AVX512DQ__) || \
     !defined(__AVX512VL__) || !defined(__AVX512BW__) || !defined(__AVX512IFMA__) || !defined(__AVX512VBMI2__)
 #error "engine_ifma.c needs its flags of native/ffi_build.py"
@@ -12,8 +12,8 @@
 #include "../math/ifma/comb8.h"
 #include "../math/ifma/ntt8.h"
 #include "../math/ifma/point_jobs8.h"
-#include "../math/ifma/pairing_spread.h"
-#include "../math/ifma/root8.h"
+#include "../math/ifma/spread_pairing.h"
+#include "../math/ifma/decompress8.h"
 #include "../math/ifma/subgroup8.h"
 
 const engine engine_ifma = {

@@ -1,4 +1,4 @@
-/* engine_portable.c - the engine that runs anywhere. */
+/* engine_portable.c - the engine that runs on any processor. */
 #include "engine.h"
 
 #include "../math/mont_portable.h"

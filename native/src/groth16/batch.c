@@ -1,3 +1,11 @@
+/* batch.c - verify many proofs by one product of pairings; search for the bad ones if it fails.
+ *
+ * Algorithm  batch.h has the equation; a failed batch is halved, and 1/left comes for free by conjugation
+ * Memory     one mem holds all arrays of the batch, and proof_verify_many_var closes it on every path out; key,
+ *            inputs, proofs, coefficients and results belong to the caller
+ * Secret     nothing but the coefficients, until the results are known: a prover that foresees them can cheat. They
+ *            are wiped with the mem, and time depends on all values
+ */
 #include "batch.h"
 
 #include <stdatomic.h>
@@ -147,9 +155,9 @@ static int verify_each(const batch *b, size_t first, size_t end) {
     return atomic_load(&e.failed) ? -1 : 0;
 }
 
-/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs more
- * than each alone: it stops when it has cost as much as that. The worst batch takes 7/3 as long as singles: two products
- * of all items, the second without those outside, then the search, then singles. */
+/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs
+ * more than each alone: it stops when it has cost as much as that. The worst batch takes 7/3 as long as singles: two
+ * products of all items, the second without those outside, then the search, then singles. */
 static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     if (fp12_is_one(value)) return 0;
     const size_t middle = first + (end - first) / 2, cost = PRODUCT_COST + middle - first;
@@ -193,13 +201,19 @@ static rln_status verify_alone(const batch *b) {
     return RLN_OK;
 }
 
-rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const uint8_t *inputs,
-                                 const uint8_t *proofs, const uint8_t *coefficients, size_t n, pool *threads) {
+rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const uint8_t *inputs, const uint8_t *proofs,
+                                 const uint8_t *coefficients, size_t n, pool *threads) {
     mem m = MEM_EMPTY;
     rln_status status = coefficients_examine(coefficients, n, NULL);
     if (status || n == 0) return status;
-    batch b = {.key = k, .inputs = inputs, .proofs = proofs, .coefficients = coefficients, .results = results,
-               .n = n, .count = n, .threads = threads};
+    batch b = {.key = k,
+               .inputs = inputs,
+               .proofs = proofs,
+               .coefficients = coefficients,
+               .results = results,
+               .n = n,
+               .count = n,
+               .threads = threads};
     status = RLN_ERR_MEMORY;
     if (n > SIZE_MAX / k->instance) return status;
     if (!(b.decoded = mem_take(&m, n * (k->instance - 1), sizeof *b.decoded))) goto done;
@@ -209,8 +223,7 @@ rln_status proof_verify_many_var(int32_t *results, const verifying_key *k, const
     }
     if (!(b.place = mem_take(&m, n, sizeof *b.place)) || !(b.a = mem_take(&m, n, sizeof *b.a)) ||
         !(b.b = mem_take(&m, n, sizeof *b.b)) || !(b.c = mem_take(&m, n, sizeof *b.c)) ||
-        !(b.scaled = mem_take(&m, n, sizeof *b.scaled)) ||
-        !(b.coefficient = mem_take(&m, n, sizeof *b.coefficient)) ||
+        !(b.scaled = mem_take(&m, n, sizeof *b.scaled)) || !(b.coefficient = mem_take(&m, n, sizeof *b.coefficient)) ||
         !(b.scalar = mem_take(&m, n, sizeof *b.scalar)) || !(b.terms = mem_take(&m, n + 3, sizeof *b.terms)) ||
         !(b.outside = mem_take(&m, n + 3, 1)) || !(b.sums = mem_take(&m, k->instance, sizeof *b.sums)))
         goto done;

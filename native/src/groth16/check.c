@@ -1,3 +1,10 @@
+/* check.c - whether a proving key belongs to its own verifying key.
+ *
+ * Algorithm  the lints of its verifying key; then beta, delta and B, which exist in both groups, must have the same
+ *            logarithm there, B by one random combination: e(sum c_i B'_i, G2) = e(G1, sum c_i B_i) (threats D5)
+ * Memory     one mem for the combination, closed before the return; the key belongs to the caller
+ * Secret     nothing; the coefficients must be fresh. Time depends on all values
+ */
 #include <string.h>
 
 #include "../math/portable.h"

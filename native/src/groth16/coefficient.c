@@ -1,3 +1,9 @@
+/* coefficient.c - whether random coefficients are fit for a random combination.
+ *
+ * Algorithm  sort a copy; 0, or two equal neighbours, show that the randomness is broken
+ * Memory     the sorted copy, freed (and wiped) before the return
+ * Secret     nothing: whoever makes the proofs must not foresee the coefficients, but may see them later
+ */
 #include "coefficient.h"
 
 #include <stdlib.h>

@@ -1,3 +1,9 @@
+/* fold.c - fold the C matrix of a key into its points, so that the quotient is taken on the domain itself.
+ *
+ * Algorithm  G_j and K_m of fold.h by two transforms of points, then L'_i by one list of points for each wire
+ * Memory     one mem, closed before the return; g and l, the results, belong to the caller
+ * Secret     nothing: the key and the matrix are public, and time depends on both
+ */
 #include "fold.h"
 
 #include <string.h>

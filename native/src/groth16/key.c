@@ -1,3 +1,9 @@
+/* key.c - a proving key: room for it, the checks of its points, the verifying key in it.
+ *
+ * Algorithm  points are checked for many at once by the engine; the verifying key shares alpha, beta, gamma, delta, IC
+ * Memory     proving_key_new makes the key, whose own mem holds every array; proving_key_free frees all of it
+ * Secret     nothing: a key is public
+ */
 #include "key.h"
 
 #include <string.h>
@@ -54,15 +60,12 @@ proving_key *proving_key_new(const key_shape *shape) {
     k->a_points = mem_take(m, shape->a_finite + 2, sizeof *k->a_points);
     k->b_points = mem_take(m, shape->b2_finite + 2, sizeof *k->b_points);
     k->c_points = mem_take(m, c_finite + 1, sizeof *k->c_points);
-    if (!k->ic || !k->a_points || !k->b_points || !k->c_points ||
-        query_new(m, &k->a, shape->wires, shape->a_finite) ||
-        query_new(m, &k->b1, shape->wires, shape->b1_finite) ||
-        query_new(m, &k->b2, shape->wires, shape->b2_finite) ||
+    if (!k->ic || !k->a_points || !k->b_points || !k->c_points || query_new(m, &k->a, shape->wires, shape->a_finite) ||
+        query_new(m, &k->b1, shape->wires, shape->b1_finite) || query_new(m, &k->b2, shape->wires, shape->b2_finite) ||
         query_new(m, &k->h, k->domain, shape->h_finite) ||
         query_new(m, &k->l, shape->wires - shape->instance, shape->l_finite) ||
         sparse_new(m, &k->a_matrix, shape->constraints, shape->a_entries) ||
-        sparse_new(m, &k->b_matrix, shape->constraints, shape->b_entries) ||
-        domain_new(m, &k->ntt, k->log_domain)) {
+        sparse_new(m, &k->b_matrix, shape->constraints, shape->b_entries) || domain_new(m, &k->ntt, k->log_domain)) {
         proving_key_free(k);
         return NULL;
     }
@@ -81,8 +84,8 @@ rln_status proving_key_finish(proving_key *k, rln_fault *fault) {
     k->b_points[k->b2.finite] = k->beta_g2;
     k->b_points[k->b2.finite + 1] = k->delta_g2;
     k->c_points[k->h.finite + k->l.finite + k->b1.finite] = k->beta_g1;
-    const rln_status status =
-        verifying_key_lint(&k->alpha_g1, &k->beta_g2, &k->gamma_g2, &k->delta_g2, k->ic, k->instance, fault);
+    const rln_status status = verifying_key_lint(&k->alpha_g1, &k->beta_g2, &k->gamma_g2, &k->delta_g2, k->ic,
+                                                 k->instance, fault);
     if (status) return status;
     if (g1_aff_is_infinity(&k->beta_g1)) return fault_in(RLN_ERR_KEY, fault, "beta_g1");
     if (g1_aff_is_infinity(&k->delta_g1)) return fault_in(RLN_ERR_KEY, fault, "delta_g1");
@@ -99,10 +102,8 @@ typedef struct named_points {
 
 /* The position of the first bad point of the run; n when all are good. */
 static size_t first_bad(const named_points *p, int g2, uint8_t *bad, pool *threads) {
-    if (g2)
-        engine_get()->g2_check_many_var(bad, p->points, p->n, threads);
-    else
-        engine_get()->g1_check_many_var(bad, p->points, p->n, threads);
+    if (g2) engine_get()->g2_check_many_var(bad, p->points, p->n, threads);
+    else engine_get()->g1_check_many_var(bad, p->points, p->n, threads);
     size_t i = 0;
     while (i < p->n && !bad[i]) i++;
     return i;

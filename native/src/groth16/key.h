@@ -117,8 +117,7 @@ void key_zkey_encode(const proving_key *k, uint8_t *r);
 
 /** Does the key belong to its own verifying key: threats D5. random: 16 bytes for each wire and 16 more.
  *  RLN_ERR_KEY names the part; RLN_ERR_ENTROPY when two of the coefficients are equal or one is 0. */
-RLN_MUST_USE rln_status proving_key_check(const proving_key *k, const uint8_t *random, pool *threads,
-                                          rln_fault *fault);
+RLN_MUST_USE rln_status proving_key_check(const proving_key *k, const uint8_t *random, pool *threads, rln_fault *fault);
 
 /** Room for a verifying key of instance points, all zero. NULL: no memory. */
 verifying_key *verifying_key_new(size_t instance);
@@ -127,12 +126,11 @@ void verifying_key_free(verifying_key *k);
 RLN_MUST_USE rln_status verifying_key_prepare(verifying_key *k);
 /** What makes any verifying key unsound: a point at infinity (IC 0 excepted), delta = +-gamma. */
 RLN_MUST_USE rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_aff *gamma,
-                                           const g2_aff *delta, const g1_aff *ic, size_t instance,
-                                           rln_fault *fault);
+                                           const g2_aff *delta, const g1_aff *ic, size_t instance, rln_fault *fault);
 /** The lints for an RLN key: see rln_verifying_key_check. */
 RLN_MUST_USE rln_status verifying_key_check(const verifying_key *k, size_t public_inputs, rln_fault *fault);
-RLN_MUST_USE rln_status verifying_key_decode(verifying_key **r, const uint8_t *data, size_t data_len,
-                                             int compressed, rln_fault *fault);
+RLN_MUST_USE rln_status verifying_key_decode(verifying_key **r, const uint8_t *data, size_t data_len, int compressed,
+                                             rln_fault *fault);
 size_t verifying_key_size(const verifying_key *k, int compressed);
 void verifying_key_encode(const verifying_key *k, int compressed, uint8_t *r);
 

@@ -1,4 +1,10 @@
-/* zerokit's .arkzkey: zerokit-spec 5.2. No magic, no version: only its numbers say whether it is one. */
+/* key_ark.c - zerokit's .arkzkey, read and written.
+ *
+ * Algorithm  zerokit-spec 5.2: no magic and no version, so only the numbers tell whether a file is one
+ * Memory     data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
+ *            every failure frees it
+ * Secret     nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
+ */
 #include "cursor.h"
 #include "fault.h"
 #include "key_file.h"
@@ -45,7 +51,7 @@ static rln_status take_queries(cursor *c, key_file *f, uint64_t *l_count, rln_fa
 /* The six numbers behind the points. */
 static rln_status take_numbers(cursor *c, key_file *f, rln_fault *fault) {
     static const char *const names[6] = {"num_instance_variables", "num_witness_variables", "num_constraints",
-                                         "a_num_non_zero", "b_num_non_zero", "c_num_non_zero"};
+                                         "a_num_non_zero",         "b_num_non_zero",        "c_num_non_zero"};
     uint64_t n[6];
     rln_status status;
     for (int i = 0; i < 6; i++)
@@ -85,8 +91,7 @@ static rln_status take_matrix(cursor *c, sparse *s, size_t wires, const char *fi
     return must_be(fault, field, s->entries, entries);
 }
 
-rln_status key_ark_decode(proving_key **r, const uint8_t *data, size_t data_len, pool *threads,
-                          rln_fault *fault) {
+rln_status key_ark_decode(proving_key **r, const uint8_t *data, size_t data_len, pool *threads, rln_fault *fault) {
     cursor c = {data, data_len};
     key_file f = {.form = POINT_ARK};
     proving_key *k = NULL;
@@ -111,10 +116,8 @@ rln_status key_ark_decode(proving_key **r, const uint8_t *data, size_t data_len,
     }
     status = key_file_finish(k, threads, fault);
 done:
-    if (status)
-        proving_key_free(k);
-    else
-        *r = k;
+    if (status) proving_key_free(k);
+    else *r = k;
     return status;
 }
 

@@ -1,3 +1,9 @@
+/* key_file.c - the checks and the parts that both formats of key files share.
+ *
+ * Algorithm  examine the numbers, make the key, read its points, then check the points and the verifying key
+ * Memory     the key_file points into the caller's data; the key owns its memory, and key_file_load frees it on failure
+ * Secret     nothing. The bytes are untrusted
+ */
 #include "key_file.h"
 
 #include "fault.h"
@@ -41,8 +47,7 @@ static rln_status read_parts(proving_key *k, const key_file *f, rln_fault *fault
         if (status) return status;
     }
     for (size_t i = 0; i < k->instance; i++) {
-        const rln_status status =
-            g1_part_read(&k->ic[i], f->form, f->ic + i * G1_BYTES, "ic", i, fault);
+        const rln_status status = g1_part_read(&k->ic[i], f->form, f->ic + i * G1_BYTES, "ic", i, fault);
         if (status) return status;
     }
     return RLN_OK;

@@ -1,4 +1,4 @@
-/* snarkjs's .zkey for Groth16: a header, then sections of type, length, bytes.
+/* key_zkey.c - snarkjs's .zkey for Groth16, read and written: a header, then sections of type, length, bytes.
  *
  *    1  the number of the proof system, 1
  *    2  moduli, wires, public inputs, domain, alpha, beta, gamma, delta
@@ -8,6 +8,9 @@
  *   10  hash of the circuit and the contributions of the ceremony: skipped, for nothing here rests on it
  *
  * source  snarkjs, the layout as its files show it; checked against zerokit's pair .zkey and .arkzkey
+ * Memory  data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
+ *         every failure frees it
+ * Secret  nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
  */
 #include <string.h>
 
@@ -25,9 +28,9 @@
 
 enum { PROTOCOL = 1, PARTS = 2, IC = 3, ENTRIES = 4, A = 5, B1 = 6, B2 = 7, L = 8, H = 9, CONTRIBUTIONS = 10 };
 
-static const char *const NAMES[SECTIONS + 1] = {
-    "zkey",      "protocol",   "header",     "ic", "coefficients", "a_query",
-    "b_g1_query", "b_g2_query", "l_query",    "h_query",      "contributions"};
+static const char *const NAMES[SECTIONS + 1] = {"zkey",         "protocol", "header",       "ic",
+                                                "coefficients", "a_query",  "b_g1_query",   "b_g2_query",
+                                                "l_query",      "h_query",  "contributions"};
 
 static rln_status wrong(rln_fault *fault, const char *field, uint64_t expected, uint64_t got) {
     return fault_at(RLN_ERR_FORMAT, fault, field, FAULT_WHOLE, expected, got);
@@ -166,8 +169,7 @@ static rln_status count_entries(key_file *f, const uint8_t *entries, size_t n, r
         const uint64_t j = e.row - f->constraints;
         fr value;
         status = read_value(&value, e.value);
-        if (status)
-            status = fault_at(status, fault, NAMES[ENTRIES], i, 0, 0);
+        if (status) status = fault_at(status, fault, NAMES[ENTRIES], i, 0, 0);
         else if (e.matrix != 0 || e.column != j || bound[j] || !fr_equal(&value, &FR_ONE))
             status = fault_at(RLN_ERR_FORMAT, fault, "public_rows", j, j, e.column);
         bound[j] = 1;
@@ -199,8 +201,7 @@ static rln_status read_matrix(sparse *s, uint32_t matrix, const uint8_t *entries
     return RLN_OK;
 }
 
-rln_status key_zkey_decode(proving_key **r, const uint8_t *data, size_t data_len, pool *threads,
-                           rln_fault *fault) {
+rln_status key_zkey_decode(proving_key **r, const uint8_t *data, size_t data_len, pool *threads, rln_fault *fault) {
     cursor section[SECTIONS + 1] = {{NULL, 0}};
     key_file f = {.form = POINT_MONTGOMERY};
     proving_key *k = NULL;
@@ -210,16 +211,14 @@ rln_status key_zkey_decode(proving_key **r, const uint8_t *data, size_t data_len
     if ((status = find_sections((cursor){data, data_len}, section, fault))) return status;
     if (section[PROTOCOL].left != 4 || cursor_u32(&section[PROTOCOL], &protocol) || protocol != 1)
         return fault_in(RLN_ERR_FORMAT, fault, NAMES[PROTOCOL]);
-    if ((status = read_header(&f, section[PARTS], fault)) || (status = find_points(&f, section, fault)))
-        return status;
+    if ((status = read_header(&f, section[PARTS], fault)) || (status = find_points(&f, section, fault))) return status;
     cursor *const entries = &section[ENTRIES];
     if (cursor_u32(entries, &n)) return wrong(fault, NAMES[ENTRIES], 4, entries->left);
     if (entries->left % ENTRY_BYTES || entries->left / ENTRY_BYTES != n)
         return wrong(fault, NAMES[ENTRIES], (uint64_t)n * ENTRY_BYTES, entries->left);
     if (section[CONTRIBUTIONS].left < CONTRIBUTIONS_BYTES)
         return wrong(fault, NAMES[CONTRIBUTIONS], CONTRIBUTIONS_BYTES, section[CONTRIBUTIONS].left);
-    if ((status = count_entries(&f, entries->at, n, fault)) || (status = key_file_load(&k, &f, fault)))
-        return status;
+    if ((status = count_entries(&f, entries->at, n, fault)) || (status = key_file_load(&k, &f, fault))) return status;
     if ((status = read_matrix(&k->a_matrix, 0, entries->at, n, fault)) ||
         (status = read_matrix(&k->b_matrix, 1, entries->at, n, fault)) ||
         (status = key_file_finish(k, threads, fault))) {
@@ -237,8 +236,8 @@ static size_t entry_count(const proving_key *k) {
 
 size_t key_zkey_size(const proving_key *k) {
     const size_t g1 = k->instance + 2 * k->wires + (k->wires - k->instance) + k->domain;
-    return HEADER_BYTES + SECTIONS * SECTION_HEADER_BYTES + 4 + PARTS_BYTES + G1_BYTES * g1 +
-           G2_BYTES * k->wires + 4 + ENTRY_BYTES * entry_count(k) + CONTRIBUTIONS_BYTES;
+    return HEADER_BYTES + SECTIONS * SECTION_HEADER_BYTES + 4 + PARTS_BYTES + G1_BYTES * g1 + G2_BYTES * k->wires + 4 +
+           ENTRY_BYTES * entry_count(k) + CONTRIBUTIONS_BYTES;
 }
 
 static uint8_t *put_u32(uint8_t *r, size_t a) {
@@ -289,8 +288,7 @@ static uint8_t *put_row(uint8_t *r, uint32_t matrix, const sparse *s, size_t row
 static uint8_t *put_entries(uint8_t *r, const proving_key *k) {
     r = put_section(r, ENTRIES, 4 + ENTRY_BYTES * entry_count(k));
     r = put_u32(r, entry_count(k));
-    for (size_t i = 0; i < k->constraints; i++)
-        r = put_row(put_row(r, 0, &k->a_matrix, i), 1, &k->b_matrix, i);
+    for (size_t i = 0; i < k->constraints; i++) r = put_row(put_row(r, 0, &k->a_matrix, i), 1, &k->b_matrix, i);
     for (size_t i = 0; i < k->instance; i++) r = put_entry(r, 0, k->constraints + i, i, &FR_ONE);
     return r;
 }

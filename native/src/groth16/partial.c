@@ -1,3 +1,11 @@
+/* partial.c - the part of a proof that depends on the known wires: made, updated, encoded, decoded.
+ *
+ * Algorithm  the sums of sums.h over the marked wires, and their part of the rows; an update adds the sums over the
+ *            wires that changed. Decoding computes the points again and compares (zerokit-spec 6.1, 7.5)
+ * Memory     a partial owns a mem (marks, matrices) and pages of secret memory (values, rows); partial_free wipes both.
+ *            Scratch is in one mem for each call. Bases, and the key and tables in them, belong to the caller
+ * Secret     the values of the known wires, and every sum over them. Time depends on them; copies are wiped
+ */
 #include "partial.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* points.c - the points of key files, one by one and as queries.
+ *
+ * Algorithm  a query keeps its finite points only, with their places; infinity is written back where it was
+ * Memory     none taken: the places and points are room in the key
+ * Secret     nothing. The bytes are untrusted; the curve and the subgroup are checked later (points.h)
+ */
 #include "points.h"
 
 #include "fault.h"

@@ -86,16 +86,16 @@ static inline void g2_write(uint8_t r[G2_BYTES], point_form form, const g2_aff *
  *  needs  q->finite = points_count_finite of the same bytes, and room for it
  *  gives  a fault that names field and position */
 RLN_MUST_USE rln_status g1_query_read(query *q, g1_aff *points, point_form form, const uint8_t *a, const char *field,
-                         rln_fault *fault);
+                                      rln_fault *fault);
 RLN_MUST_USE rln_status g2_query_read(query *q, g2_aff *points, point_form form, const uint8_t *a, const char *field,
-                         rln_fault *fault);
+                                      rln_fault *fault);
 /** q->count points, infinity where q holds none. */
 void g1_query_write(uint8_t *r, point_form form, const query *q, const g1_aff *points);
 void g2_query_write(uint8_t *r, point_form form, const query *q, const g2_aff *points);
 
 /** One point that stands alone in a key file. */
 RLN_MUST_USE rln_status g1_part_read(g1_aff *r, point_form form, const uint8_t *a, const char *field, uint64_t index,
-                        rln_fault *fault);
+                                     rln_fault *fault);
 RLN_MUST_USE rln_status g2_part_read(g2_aff *r, point_form form, const uint8_t *a, const char *field, rln_fault *fault);
 
 #endif

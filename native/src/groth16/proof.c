@@ -1,3 +1,10 @@
+/* proof.c - proofs from and to bytes.
+ *
+ * Algorithm  decompression by the engine; then canonical form, curve, subgroup of B and infinity, in one fixed order of
+ *            faults (threats D1, D2); verification may leave the subgroup to the pairing
+ * Memory     none taken: the proof belongs to the caller, and is all zero after a failure
+ * Secret     nothing: a proof is public
+ */
 #include "proof.h"
 
 #include <string.h>

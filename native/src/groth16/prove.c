@@ -1,3 +1,10 @@
+/* prove.c - a proof from an assignment.
+ *
+ * Algorithm  Groth 2016, section 3.2, prover: rows and quotient (qap.h), then the three sums of sums.h
+ * Memory     one mem for each call, wiped and closed on every path out; the caller owns key, tables, known wires
+ * Secret     the wires, the quotient, r and s, and all sums before the proof is whole. Time depends on them; every copy
+ *            is wiped
+ */
 #include "prove.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* qap.c - rows of an assignment, and the scalars of its quotient.
+ *
+ * Algorithm  coset form: zerokit-spec 6, steps 1 to 4; folded form: L'Hopital's rule on the domain (qap.h, fold.h)
+ * Memory     one mem for scratch rows, closed before the return; a, b and r belong to the caller
+ * Secret     the rows and the scalars, which depend on the wires. What is derived from them here is wiped
+ */
 #include "qap.h"
 
 #include <string.h>
@@ -87,7 +93,7 @@ static void transform(void *context, size_t index) {
     const quotient *const q = context;
     fr *const parts[] = {q->c[0], q->c[1], q->c[2], q->c[3]};
     const size_t c_count = q->factors ? 2 * q->degree : 2 * q->degree - 1;
-    fr *const which = index < c_count ? parts[index]
+    fr *const which = index < c_count               ? parts[index]
                       : index < c_count + q->degree ? q->a[index - c_count]
                                                     : q->b[index - c_count - q->degree];
     engine_get()->ntt_scaled(which, &q->key->ntt, q->factors ? q->factors : q->key->ntt.shifts, NULL);
@@ -145,8 +151,13 @@ static void folded_piece(void *context, size_t index) {
 int qap_quotient(u256 *const r[], size_t degree, const proving_key *k, const fr *factors, fr *const a[], fr *const b[],
                  pool *threads) {
     mem m = MEM_EMPTY;
-    quotient q = {.key = k, .factors = factors, .degree = degree, .scalars = qap_scalars(k, factors != NULL), .r = r,
-                  .a = a, .b = b};
+    quotient q = {.key = k,
+                  .factors = factors,
+                  .degree = degree,
+                  .scalars = qap_scalars(k, factors != NULL),
+                  .r = r,
+                  .a = a,
+                  .b = b};
     const size_t c_count = factors ? 2 * degree : 2 * degree - 1;
     int status = 0;
     RLN_CHECK(degree >= 1 && degree <= QAP_DEGREE);

@@ -1,4 +1,6 @@
-/* Groth 2016, section 3.2, in Lagrange form. n is the domain, w its root of unity, g^2 = w, Z(x) = x^n - 1.
+/* setup.c - a fresh key for a set of constraints.
+ *
+ * Groth 2016, section 3.2, in Lagrange form. n is the domain, w its root of unity, g^2 = w, Z(x) = x^n - 1.
  *
  *    A_j = sum over rows i of a_ij l_i(tau),   l_i(x) = Z(x) w^i / (n (x - w^i))
  *    L_j = (beta A_j + alpha B_j + C_j) / delta, and IC_j the same over gamma
@@ -7,6 +9,11 @@
  *         (a b - c)(g w^i) H_i for H_i = -m_i(tau) Z(tau) / (2 delta).
  *         m_i(x) = -(x^n + 1) g w^i / (n (x - g w^i)), hence
  *         H_i = (tau^2n - 1) g w^i / (2 n (tau - g w^i) delta)
+ *
+ * Memory  two blocks of secret memory, wiped in a forked child and freed on every path out; the matrices belong to the
+ *         caller, who also owns the key that is made
+ * Secret  tau, alpha, beta, gamma, delta and all that is derived from them: whoever learns them can forge proofs.
+ *         random is wiped
  */
 #include "setup.h"
 
@@ -246,9 +253,17 @@ rln_status key_setup(proving_key **r, const sparse *a, const sparse *b, const sp
                      uint8_t random[SETUP_RANDOM_BYTES], pool *threads, uint32_t *progress, rln_fault *fault) {
     const int log_domain = key_log_domain(a->rows, instance);
     RLN_CHECK(log_domain >= 0 && instance >= 1 && instance <= wires && a->rows == b->rows && a->rows == c->rows);
-    setup s = {.waste = mem_secret_new(sizeof(waste), 1), .a = a, .b = b, .c = c, .wires = wires,
-               .instance = instance, .constraints = a->rows, .domain = (size_t)1 << log_domain,
-               .log_domain = (unsigned)log_domain, .threads = threads, .progress = progress};
+    setup s = {.waste = mem_secret_new(sizeof(waste), 1),
+               .a = a,
+               .b = b,
+               .c = c,
+               .wires = wires,
+               .instance = instance,
+               .constraints = a->rows,
+               .domain = (size_t)1 << log_domain,
+               .log_domain = (unsigned)log_domain,
+               .threads = threads,
+               .progress = progress};
     uint8_t *const block = scratch_new(&s);
     proving_key *k = NULL;
     rln_status status = RLN_ERR_MEMORY;

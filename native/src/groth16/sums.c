@@ -1,3 +1,10 @@
+/* sums.c - the three sums of a proof.
+ *
+ * Algorithm  the terms that take part are gathered, then one msm of the engine over the key's points or over tables
+ * Memory     one mem for the terms of each sum, and a copy of the chosen points where needed; both are wiped and freed
+ *            before the return. Bases belong to the caller
+ * Secret     the scalars: wires, blinders, quotient. Time depends on them
+ */
 #include "sums.h"
 
 #include <string.h>

@@ -1,3 +1,11 @@
+/* tables.c - tables of a key's points: built into a buffer, and opened from one.
+ *
+ * Algorithm  the layout follows from the key's numbers; a header is written last and compared as a whole
+ * Memory     the buffer belongs to the caller and must outlive the tables; a tables struct owns its factors alone.
+ *            The folded points live in a mem of tables_build
+ * Secret     nothing: tables are made of public points. Opening checks the header, the length, and alpha, beta, delta;
+ *            the caller has checked a digest of the rest
+ */
 #include "tables.h"
 
 #include <string.h>
@@ -8,8 +16,8 @@
 #include "fold.h"
 #include "qap.h"
 
-_Static_assert(TABLES_G1_BITS * TABLES_G1_WINDOWS > 254, "a scalar and its sign fit");
-_Static_assert(TABLES_G2_BITS * TABLES_G2_WINDOWS > 254, "a scalar and its sign fit");
+_Static_assert(254 < TABLES_G1_BITS * TABLES_G1_WINDOWS, "a scalar and its sign fit");
+_Static_assert(254 < TABLES_G2_BITS * TABLES_G2_WINDOWS, "a scalar and its sign fit");
 
 static const char MAGIC[16] = "rln tables\n\x01";
 
@@ -43,8 +51,8 @@ static layout layout_of(const proving_key *k, int folded) {
 static void write_header(uint8_t r[TABLES_HEADER_BYTES], const proving_key *k, const layout *l) {
     const uint32_t mark = BYTE_ORDER_MARK;
     const size_t numbers[NUMBERS] = {
-        (size_t)l->folded, TABLES_G1_BITS, TABLES_G1_WINDOWS, TABLES_G2_BITS,    TABLES_G2_WINDOWS, k->wires,
-        k->instance,       k->constraints, k->domain,         k->a.finite,       k->b1.finite,      k->b2.finite,
+        (size_t)l->folded, TABLES_G1_BITS, TABLES_G1_WINDOWS,   TABLES_G2_BITS,      TABLES_G2_WINDOWS, k->wires,
+        k->instance,       k->constraints, k->domain,           k->a.finite,         k->b1.finite,      k->b2.finite,
         k->h.finite,       k->l.finite,    k->a_matrix.entries, k->b_matrix.entries,
     };
     memset(r, 0, TABLES_HEADER_BYTES);

@@ -1,3 +1,11 @@
+/* token.c - a prepared proof, made before its signal is known.
+ *
+ * Algorithm  the proof for x = 0 and its direction towards x = 1 (token.h); to publish is to evaluate three polynomials
+ * Memory     a token lies in secret memory that a forked child finds wiped; token_free frees it. Scratch is in one mem
+ *            for each call. The partial belongs to the caller
+ * Secret     the whole token, and the wires and blinders it was made from. It serves once: token_claim gives it to one
+ *            caller, and its points are wiped after use
+ */
 #include "token.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* verify.c - one proof against a verifying key.
+ *
+ * Algorithm  Groth 2016, section 3.2, verifier: IC by a comb or an msm, then one product of pairings with the prepared
+ *            lines of gamma and delta; the subgroup of B is tested on the way
+ * Memory     one mem for each call, closed before the return; key, inputs and proof belong to the caller
+ * Secret     nothing: time depends on all values
+ */
 #include "verify.h"
 
 #include <string.h>
@@ -11,10 +18,8 @@ int instance_sum_var(g1_aff *r, const verifying_key *k, const fr *scalars, pool 
     u256 *const integers = mem_take(&m, k->instance, sizeof *integers);
     if (!integers) return -1;
     for (size_t i = 0; i < k->instance; i++) fr_to_u256(&integers[i], &scalars[i]);
-    if (k->ic_table)
-        engine_get()->g1_comb_sum_var(&sum, k->ic_table, integers, k->instance);
-    else
-        status = engine_get()->g1_msm_var(&sum, k->ic, integers, k->instance, threads);
+    if (k->ic_table) engine_get()->g1_comb_sum_var(&sum, k->ic_table, integers, k->instance);
+    else status = engine_get()->g1_msm_var(&sum, k->ic, integers, k->instance, threads);
     if (status == 0) g1_to_aff_var(r, &sum);
     mem_close(&m);
     return status;
@@ -51,8 +56,8 @@ int proof_verify_var(int *ok, const verifying_key *k, const fr *inputs, const pr
     return equation(ok, NULL, k, inputs, p);
 }
 
-rln_status proof_verify_bytes_var(int *ok, const verifying_key *k, const fr *inputs,
-                                  const uint8_t bytes[PROOF_BYTES], rln_fault *fault) {
+rln_status proof_verify_bytes_var(int *ok, const verifying_key *k, const fr *inputs, const uint8_t bytes[PROOF_BYTES],
+                                  rln_fault *fault) {
     proof p;
     uint8_t outside;
     *ok = 0;

@@ -1,3 +1,9 @@
+/* verifying_key.c - verifying keys: prepared, checked, from and to bytes.
+ *
+ * Algorithm  e(alpha, beta), the lines of beta, gamma and delta, and the comb of IC are computed once for each key
+ * Memory     a verifying key owns one mem with all its arrays; verifying_key_free frees it, also after a failed decode
+ * Secret     nothing: a key is public. The bytes are untrusted
+ */
 #include <string.h>
 
 #include "../math/portable.h"
@@ -68,8 +74,7 @@ size_t verifying_key_size(const verifying_key *k, int compressed) {
     return G1_SIZE(compressed) * (1 + k->instance) + G2_SIZE(compressed) * 3 + 8;
 }
 
-static rln_status take_g1(cursor *c, g1_aff *r, int compressed, const char *field, uint64_t index,
-                          rln_fault *fault) {
+static rln_status take_g1(cursor *c, g1_aff *r, int compressed, const char *field, uint64_t index, rln_fault *fault) {
     const uint8_t *const a = cursor_take(c, G1_SIZE(compressed));
     if (!a) return fault_at(RLN_ERR_LENGTH, fault, field, index, G1_SIZE(compressed), c->left);
     const rln_status status = compressed ? g1_decompress(r, a) : g1_decode(r, a);
@@ -106,30 +111,23 @@ rln_status verifying_key_decode(verifying_key **r, const uint8_t *data, size_t d
     k->beta_g2 = beta;
     k->gamma_g2 = gamma;
     k->delta_g2 = delta;
-    for (size_t i = 0; i < count && status == RLN_OK; i++)
-        status = take_g1(&c, &k->ic[i], compressed, "ic", i, fault);
+    for (size_t i = 0; i < count && status == RLN_OK; i++) status = take_g1(&c, &k->ic[i], compressed, "ic", i, fault);
     if (status == RLN_OK) status = verifying_key_lint(&alpha, &beta, &gamma, &delta, k->ic, count, fault);
     if (status == RLN_OK) status = verifying_key_prepare(k);
-    if (status)
-        verifying_key_free(k);
-    else
-        *r = k;
+    if (status) verifying_key_free(k);
+    else *r = k;
     return status;
 }
 
 static uint8_t *put_g1(uint8_t *r, const g1_aff *a, int compressed) {
-    if (compressed)
-        g1_compress(r, a);
-    else
-        g1_encode(r, a);
+    if (compressed) g1_compress(r, a);
+    else g1_encode(r, a);
     return r + G1_SIZE(compressed);
 }
 
 static uint8_t *put_g2(uint8_t *r, const g2_aff *a, int compressed) {
-    if (compressed)
-        g2_compress(r, a);
-    else
-        g2_encode(r, a);
+    if (compressed) g2_compress(r, a);
+    else g2_encode(r, a);
     return r + G2_SIZE(compressed);
 }
 

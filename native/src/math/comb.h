@@ -62,7 +62,7 @@ static inline void g1_comb_rest(g1_jac *r, const g1_aff *points, const uint32_t 
     }
 }
 
-/** r = sum k[i] p[i] from the table of p; add adds points, see batch.h.
+/** r = sum k[i] p[i] from the table of p; add adds points, see batch_add.inc.
  *  needs  n <= COMB_MOST; k[i] < r */
 static inline void g1_comb_sum_with_var(g1_jac *r, const g1_aff *table, const u256 *k, size_t n, g1_batch_adder *add) {
     enum { DIGITS = COMB_MOST * COMB_WINDOWS, PAIRS = DIGITS + 2 };
@@ -77,8 +77,7 @@ static inline void g1_comb_sum_with_var(g1_jac *r, const g1_aff *table, const u2
     for (size_t i = 0; i < n; i++) {
         g1_split(parts, &k[i]);
         for (size_t j = 0; j < G1_PARTS; j++)
-            counts[j] += g1_comb_operands(operands[j] + counts[j], &parts[j],
-                                          (uint32_t)(i * COMB_POINTS));
+            counts[j] += g1_comb_operands(operands[j] + counts[j], &parts[j], (uint32_t)(i * COMB_POINTS));
     }
     for (int round = 0; counts[0] + counts[1] > COMB_LEAST; round ^= 1) {
         counts[0] = g1_comb_pairs(pairs, operands[0], counts[0]);

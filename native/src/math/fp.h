@@ -1,4 +1,4 @@
-/* fp.h - the base field of BN254: the coordinates of G1. See field.h for the functions. */
+/* fp.h - the base field of BN254: the coordinates of G1. See field.inc for the functions. */
 #ifndef RLN_MATH_FP_H
 #define RLN_MATH_FP_H
 
@@ -12,6 +12,6 @@
 
 #define FIELD fp
 #define F(name) FP_##name
-#include "field.h"
+#include "field.inc"
 
 #endif

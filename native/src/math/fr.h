@@ -1,4 +1,4 @@
-/* fr.h - the scalar field of BN254: integers mod r, the order of G1 and G2. See field.h for the functions. */
+/* fr.h - the scalar field of BN254: integers mod r, the order of G1 and G2. See field.inc for the functions. */
 #ifndef RLN_MATH_FR_H
 #define RLN_MATH_FR_H
 
@@ -12,6 +12,6 @@
 
 #define FIELD fr
 #define F(name) FR_##name
-#include "field.h"
+#include "field.inc"
 
 #endif

@@ -1,5 +1,5 @@
 /* g1.h - G1: y^2 = x^3 + 3 over Fp. The curve has prime order r, so that every point on it is a member of the
- * group. See group.h for the functions. */
+ * group. See group.inc for the functions. */
 #ifndef RLN_MATH_G1_H
 #define RLN_MATH_G1_H
 
@@ -24,7 +24,7 @@ static inline uint64_t g1_aff_is_member_var(const g1_aff *a) {
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "group.h"
+#include "group.inc"
 #undef GROUP
 #undef COORD
 #undef G

@@ -3,7 +3,7 @@
 #define RLN_MATH_G2_SUBGROUP_H
 
 #include "../base/pool.h"
-#include "g2.h"
+#include "g2_curve.h"
 #include "g2_walk.h"
 
 /** 1 when q is in G2 (infinity is), else 0.
@@ -27,6 +27,11 @@ static inline int g2_in_subgroup_var(const g2_aff *q) {
     g2_psi(&point, &point);
     g2_add_mixed_var(&t, &t, &point);
     return g2_is_infinity(&t) != 0;
+}
+
+/** Nonzero when a, of any coordinates, is an element of G2; infinity is. */
+static inline uint64_t g2_aff_is_member_var(const g2_aff *a) {
+    return g2_aff_on_curve(a) && g2_in_subgroup_var(a);
 }
 
 typedef struct g2_check {

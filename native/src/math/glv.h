@@ -13,9 +13,7 @@
 #include "g2_psi.h"
 
 /* A part: (-1)^negative (low + 2^64 high). */
-typedef struct glv_part {
-    uint64_t low, high, negative;
-} glv_part;
+typedef struct glv_part { uint64_t low, high, negative; } glv_part;
 
 /* The n parts of k. basis holds n x n numbers mod 2^128.
  * needs  k < r
@@ -82,7 +80,7 @@ static inline void g2_images(g2_aff r[G2_PARTS], const g2_aff *a) {
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "multiply.h"
+#include "multiply.inc"
 #undef GROUP
 #undef COORD
 #undef G
@@ -90,7 +88,7 @@ static inline void g2_images(g2_aff r[G2_PARTS], const g2_aff *a) {
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "multiply.h"
+#include "multiply.inc"
 #undef GROUP
 #undef COORD
 #undef G

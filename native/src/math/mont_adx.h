@@ -13,60 +13,63 @@
 
 #include "mont_carry.h"
 
+/* clang-format off: the rows of the assembly have a layout of their own */
+
 /* Limb i of a and b, which are pointers, and of p, whose limbs are operands: p is known to the compiler. */
 #define MONT_A(i) "8*" #i "(%[a])"
 #define MONT_B(i) "8*" #i "(%[b])"
 #define MONT_P(i) "%[p" #i "]"
 #define MONT_LIMBS(name, a) [name##0] "m"(a[0]), [name##1] "m"(a[1]), [name##2] "m"(a[2]), [name##3] "m"(a[3])
 /* A pointer, and that the asm reads the n limbs there. */
-#define MONT_READS(name, a, n) [name] "r"(a), "m"(*(const uint64_t(*)[n])(a))
+#define MONT_READS(name, a, n) [name] "r"(a), "m"(*(const uint64_t (*)[n])(a))
 #define MONT_CLOBBERS "rax", "rcx", "rdx", "cc"
 
 #define MONT_LOAD(x) "movq " x ", %%rdx\n\t"
 #define MONT_CLEAR "xorl %k[zero], %k[zero]\n\t"
-#define MONT_STEP(y, low, high)                \
-    "mulxq " y ", %%rax, %%rcx\n\t"            \
-    "adoxq %%rax, %[" #low "]\n\t"             \
+#define MONT_STEP(y, low, high)     \
+    "mulxq " y ", %%rax, %%rcx\n\t" \
+    "adoxq %%rax, %[" #low "]\n\t"  \
     "adcxq %%rcx, %[" #high "]\n\t"
 #define MONT_STEPS(y, t0, t1, t2, t3) MONT_STEP(y(0), t0, t1) MONT_STEP(y(1), t1, t2) MONT_STEP(y(2), t2, t3)
 
 /* t = x * a: nothing to add to, so the low and the high words meet in one chain. */
-#define MONT_FIRST_ROW(x, t0, t1, t2, t3, t4)                                               \
-    MONT_LOAD(x)                                                                            \
-    "mulxq " MONT_A(0) ", %[" #t0 "], %[" #t1 "]\n\t"                                       \
-    "mulxq " MONT_A(1) ", %%rax, %[" #t2 "]\n\t addq %%rax, %[" #t1 "]\n\t"                \
-    "mulxq " MONT_A(2) ", %%rax, %[" #t3 "]\n\t adcq %%rax, %[" #t2 "]\n\t"                \
-    "mulxq " MONT_A(3) ", %%rax, %[" #t4 "]\n\t adcq %%rax, %[" #t3 "]\n\t"                \
-    "adcq $0, %[" #t4 "]\n\t"
+#define MONT_FIRST_ROW(x, t0, t1, t2, t3, t4)                                                                      \
+    MONT_LOAD(x)                                                                                                   \
+    "mulxq " MONT_A(0) ", %[" #t0 "], %[" #t1 "]\n\t"                                                              \
+                       "mulxq " MONT_A(1) ", %%rax, %[" #t2 "]\n\t addq %%rax, %[" #t1 "]\n\t"                     \
+                                          "mulxq " MONT_A(2) ", %%rax, %[" #t3 "]\n\t adcq %%rax, %[" #t2 "]\n\t"  \
+                                                             "mulxq " MONT_A(3) ", %%rax, %[" #t4                  \
+                                                                                "]\n\t adcq %%rax, %[" #t3 "]\n\t" \
+                                                                                "adcq $0, %[" #t4 "]\n\t"
 
 /* t (5 limbs) = t (4 limbs) + x * y, where rdx = x. t4 may be t0 where the new t0 is not wanted.
  * source t + x y < 2^256 + (2^64 - 1) 2^256 = 2^320, so t4 takes both carries */
-#define MONT_GROW(y, t0, t1, t2, t3, t4)                                                    \
-    MONT_CLEAR MONT_STEPS(y, t0, t1, t2, t3)                                                \
-    "mulxq " y(3) ", %%rax, %[" #t4 "]\n\t"                                                 \
-    "adoxq %%rax, %[" #t3 "]\n\t"                                                           \
-    "adcxq %[zero], %[" #t4 "]\n\t"                                                         \
-    "adoxq %[zero], %[" #t4 "]\n\t"
+#define MONT_GROW(y, t0, t1, t2, t3, t4)                                                   \
+    MONT_CLEAR MONT_STEPS(y, t0, t1, t2, t3) "mulxq " y(3) ", %%rax, %[" #t4 "]\n\t"       \
+                                                           "adoxq %%rax, %[" #t3 "]\n\t"   \
+                                                           "adcxq %[zero], %[" #t4 "]\n\t" \
+                                                           "adoxq %[zero], %[" #t4 "]\n\t"
 #define MONT_ROW(x, t0, t1, t2, t3, t4) MONT_LOAD(x) MONT_GROW(MONT_A, t0, t1, t2, t3, t4)
 
 /* rdx = m, the multiple of p that makes t0 zero. */
 #define MONT_QUOTIENT(t0) MONT_LOAD("%[n0]") "imulq %[" #t0 "], %%rdx\n\t"
 
 /* t (5 limbs) += m p; t0 becomes zero. needs t + m p < 2^320 */
-#define MONT_REDUCE_ROW(t0, t1, t2, t3, t4)                                                 \
-    MONT_QUOTIENT(t0) MONT_CLEAR MONT_STEPS(MONT_P, t0, t1, t2, t3) MONT_STEP(MONT_P(3), t3, t4) \
-    "adoxq %[zero], %[" #t4 "]\n\t"
+#define MONT_REDUCE_ROW(t0, t1, t2, t3, t4) \
+    MONT_QUOTIENT(t0)                       \
+    MONT_CLEAR MONT_STEPS(MONT_P, t0, t1, t2, t3) MONT_STEP(MONT_P(3), t3, t4) "adoxq %[zero], %[" #t4 "]\n\t"
 
 /** r (8 limbs) = a * b as integers.
  *  needs  a, b any 256-bit values */
 static inline void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint64_t b[4]) {
     uint64_t t0, t1, t2, t3, t4, zero;
-    __asm__(MONT_FIRST_ROW(MONT_B(0), t0, t1, t2, t3, t4) "movq %[t0], (%[r])\n\t"
-            MONT_ROW(MONT_B(1), t1, t2, t3, t4, t0) "movq %[t1], 8(%[r])\n\t"
-            MONT_ROW(MONT_B(2), t2, t3, t4, t0, t1) "movq %[t2], 16(%[r])\n\t"
-            MONT_ROW(MONT_B(3), t3, t4, t0, t1, t2)
+    __asm__(MONT_FIRST_ROW(MONT_B(0), t0, t1, t2, t3, t4) "movq %[t0], (%[r])\n\t" MONT_ROW(
+                MONT_B(1), t1, t2, t3, t4,
+                t0) "movq %[t1], 8(%[r])\n\t" MONT_ROW(MONT_B(2), t2, t3, t4, t0,
+                                                       t1) "movq %[t2], 16(%[r])\n\t" MONT_ROW(MONT_B(3), t3, t4, t0,
+                                                                                               t1, t2)
             : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [zero] "=&r"(zero),
-              "=m"(*(uint64_t(*)[3])r)
+              "=m"(*(uint64_t (*)[3])r)
             : [r] "r"(r), MONT_READS(a, a, 4), MONT_READS(b, b, 4)
             : MONT_CLOBBERS);
     r[3] = t3;
@@ -80,28 +83,32 @@ static inline void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint6
 static inline void mont_wide_sqr(uint64_t r[8], const uint64_t a[4]) {
     uint64_t t1, t2, t3, t4, t5, t6, zero;
     __asm__(/* t1 .. t6 = a0 a1, a0 a2, a0 a3; a1 a2, a1 a3; a2 a3, each at its place */
-            MONT_LOAD(MONT_A(0)) MONT_CLEAR
-            "mulxq " MONT_A(1) ", %[t1], %[t2]\n\t"
-            "mulxq " MONT_A(2) ", %%rax, %[t3]\n\t adcxq %%rax, %[t2]\n\t"
-            "mulxq " MONT_A(3) ", %%rax, %[t4]\n\t adcxq %%rax, %[t3]\n\t adcxq %[zero], %[t4]\n\t"
-            MONT_LOAD(MONT_A(1)) MONT_CLEAR MONT_STEP(MONT_A(2), t3, t4)
-            "mulxq " MONT_A(3) ", %%rax, %[t5]\n\t adoxq %%rax, %[t4]\n\t"
-            "adcxq %[zero], %[t5]\n\t adoxq %[zero], %[t5]\n\t"
-            MONT_LOAD(MONT_A(2))
-            "mulxq " MONT_A(3) ", %%rax, %[t6]\n\t addq %%rax, %[t5]\n\t adcq %[zero], %[t6]\n\t"
+            MONT_LOAD(MONT_A(0)) MONT_CLEAR "mulxq " MONT_A(
+                1) ", %[t1], %[t2]\n\t"
+                   "mulxq " MONT_A(2) ", %%rax, %[t3]\n\t adcxq %%rax, %[t2]\n\t"
+                                      "mulxq " MONT_A(3) ", %%rax, %[t4]\n\t adcxq %%rax, %[t3]\n\t adcxq %[zero], "
+                                                         "%[t4]\n\t" MONT_LOAD(MONT_A(1))
+                                                             MONT_CLEAR MONT_STEP(MONT_A(2), t3, t4) "mulxq " MONT_A(
+                                                                 3) ", %%rax, %[t5]\n\t adoxq %%rax, %[t4]\n\t"
+                                                                    "adcxq %[zero], %[t5]\n\t adoxq %[zero], "
+                                                                    "%[t5]\n\t" MONT_LOAD(MONT_A(2)) "mulxq " MONT_A(
+                                                                        3) ", %%rax, %[t6]\n\t addq %%rax, %[t5]\n\t "
+                                                                           "adcq %[zero], %[t6]\n\t"
             /* twice that in the chain of ADOX, the squares in that of ADCX; the last limb is below 2^64 */
             MONT_LOAD(MONT_A(0)) MONT_CLEAR
             "mulxq %%rdx, %%rax, %%rcx\n\t movq %%rax, (%[r])\n\t"
-            "adoxq %[t1], %[t1]\n\t adcxq %%rcx, %[t1]\n\t"
-            MONT_LOAD(MONT_A(1)) "mulxq %%rdx, %%rax, %%rcx\n\t"
-            "adoxq %[t2], %[t2]\n\t adcxq %%rax, %[t2]\n\t adoxq %[t3], %[t3]\n\t adcxq %%rcx, %[t3]\n\t"
-            MONT_LOAD(MONT_A(2)) "mulxq %%rdx, %%rax, %%rcx\n\t"
-            "adoxq %[t4], %[t4]\n\t adcxq %%rax, %[t4]\n\t adoxq %[t5], %[t5]\n\t adcxq %%rcx, %[t5]\n\t"
-            MONT_LOAD(MONT_A(3)) "mulxq %%rdx, %%rax, %%rcx\n\t"
-            "adoxq %[t6], %[t6]\n\t adcxq %%rax, %[t6]\n\t"
-            "adoxq %[zero], %%rcx\n\t adcxq %[zero], %%rcx\n\t movq %%rcx, 56(%[r])\n\t"
+            "adoxq %[t1], %[t1]\n\t adcxq %%rcx, %[t1]\n\t" MONT_LOAD(
+                MONT_A(1)) "mulxq %%rdx, %%rax, %%rcx\n\t"
+                           "adoxq %[t2], %[t2]\n\t adcxq %%rax, %[t2]\n\t adoxq %[t3], %[t3]\n\t adcxq %%rcx, "
+                           "%[t3]\n\t" MONT_LOAD(MONT_A(
+                               2)) "mulxq %%rdx, %%rax, %%rcx\n\t"
+                                   "adoxq %[t4], %[t4]\n\t adcxq %%rax, %[t4]\n\t adoxq %[t5], %[t5]\n\t adcxq %%rcx, "
+                                   "%[t5]\n\t" MONT_LOAD(MONT_A(
+                                       3)) "mulxq %%rdx, %%rax, %%rcx\n\t"
+                                           "adoxq %[t6], %[t6]\n\t adcxq %%rax, %[t6]\n\t"
+                                           "adoxq %[zero], %%rcx\n\t adcxq %[zero], %%rcx\n\t movq %%rcx, 56(%[r])\n\t"
             : [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [t5] "=&r"(t5), [t6] "=&r"(t6),
-              [zero] "=&r"(zero), "=m"(*(uint64_t(*)[8])r)
+              [zero] "=&r"(zero), "=m"(*(uint64_t (*)[8])r)
             : [r] "r"(r), MONT_READS(a, a, 4)
             : MONT_CLOBBERS);
     r[1] = t1;
@@ -120,12 +127,11 @@ static inline void mont_wide_sqr(uint64_t r[8], const uint64_t a[4]) {
  *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, comes last */
 static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], zero;
-    __asm__(MONT_QUOTIENT(t0) MONT_GROW(MONT_P, t0, t1, t2, t3, t0)
-            MONT_QUOTIENT(t1) MONT_GROW(MONT_P, t1, t2, t3, t0, t1)
-            MONT_QUOTIENT(t2) MONT_GROW(MONT_P, t2, t3, t0, t1, t2)
-            MONT_QUOTIENT(t3) MONT_GROW(MONT_P, t3, t0, t1, t2, t3)
-            "addq " MONT_A(0) ", %[t0]\n\t adcq " MONT_A(1) ", %[t1]\n\t"
-            "adcq " MONT_A(2) ", %[t2]\n\t adcq " MONT_A(3) ", %[t3]\n\t"
+    __asm__(MONT_QUOTIENT(t0) MONT_GROW(MONT_P, t0, t1, t2, t3, t0) MONT_QUOTIENT(t1)
+                MONT_GROW(MONT_P, t1, t2, t3, t0, t1) MONT_QUOTIENT(t2) MONT_GROW(MONT_P, t2, t3, t0, t1, t2)
+                    MONT_QUOTIENT(t3) MONT_GROW(MONT_P, t3, t0, t1, t2, t3) "addq " MONT_A(
+                        0) ", %[t0]\n\t adcq " MONT_A(1) ", %[t1]\n\t"
+                                                         "adcq " MONT_A(2) ", %[t2]\n\t adcq " MONT_A(3) ", %[t3]\n\t"
             : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [zero] "=&r"(zero)
             : MONT_LIMBS(p, p), [n0] "rm"(n0), MONT_READS(a, a + 4, 4)
             : MONT_CLOBBERS);
@@ -141,13 +147,12 @@ static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_
  *  alias  r may be a or b
  *  source Koc, Acar, Kaliski 1996, method CIOS. With b_i a < 2^64 2p and m p < 2^64 p, t stays below 3p between the
  *         rows and below 3p + 2^64 3p < 2^320 within them */
-static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
-                          uint64_t n0) {
+static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4], uint64_t n0) {
     uint64_t t0, t1, t2, t3, t4, zero;
     __asm__(MONT_FIRST_ROW(MONT_B(0), t0, t1, t2, t3, t4) MONT_REDUCE_ROW(t0, t1, t2, t3, t4)
-            MONT_ROW(MONT_B(1), t1, t2, t3, t4, t0) MONT_REDUCE_ROW(t1, t2, t3, t4, t0)
-            MONT_ROW(MONT_B(2), t2, t3, t4, t0, t1) MONT_REDUCE_ROW(t2, t3, t4, t0, t1)
-            MONT_ROW(MONT_B(3), t3, t4, t0, t1, t2) MONT_REDUCE_ROW(t3, t4, t0, t1, t2)
+                MONT_ROW(MONT_B(1), t1, t2, t3, t4, t0) MONT_REDUCE_ROW(t1, t2, t3, t4, t0)
+                    MONT_ROW(MONT_B(2), t2, t3, t4, t0, t1) MONT_REDUCE_ROW(t2, t3, t4, t0, t1)
+                        MONT_ROW(MONT_B(3), t3, t4, t0, t1, t2) MONT_REDUCE_ROW(t3, t4, t0, t1, t2)
             : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4), [zero] "=&r"(zero)
             : MONT_READS(a, a, 4), MONT_READS(b, b, 4), MONT_LIMBS(p, p), [n0] "rm"(n0)
             : MONT_CLOBBERS);
@@ -169,27 +174,25 @@ static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p
 
 /* rdx = limb i of a[j]; t (5 limbs) += rdx * b[j]. */
 #define MONT_PLACE(j, i, name) "32*" #j "+8*" #i "(%[" #name "])"
-#define MONT_TERM_STEP(j, i, low, high)                       \
-    "mulxq " MONT_PLACE(j, i, b) ", %%rax, %%rcx\n\t"         \
-    "adoxq %%rax, %[" #low "]\n\t"                            \
-    "adcxq %%rcx, %[" #high "]\n\t"
-#define MONT_TERM(j, i, t0, t1, t2, t3, t4)                                                                   \
-    "movq " MONT_PLACE(j, i, a) ", %%rdx\n\t" MONT_CLEAR                                                     \
-    MONT_TERM_STEP(j, 0, t0, t1) MONT_TERM_STEP(j, 1, t1, t2) MONT_TERM_STEP(j, 2, t2, t3)                   \
-    MONT_TERM_STEP(j, 3, t3, t4) "adoxq %[zero], %[" #t4 "]\n\t"
+#define MONT_TERM_STEP(j, i, low, high)                         \
+    "mulxq " MONT_PLACE(j, i, b) ", %%rax, %%rcx\n\t"           \
+                                 "adoxq %%rax, %[" #low "]\n\t" \
+                                 "adcxq %%rcx, %[" #high "]\n\t"
+#define MONT_TERM(j, i, t0, t1, t2, t3, t4)                                                                        \
+    "movq " MONT_PLACE(j, i, a) ", %%rdx\n\t" MONT_CLEAR MONT_TERM_STEP(j, 0, t0, t1) MONT_TERM_STEP(j, 1, t1, t2) \
+        MONT_TERM_STEP(j, 2, t2, t3) MONT_TERM_STEP(j, 3, t3, t4) "adoxq %[zero], %[" #t4 "]\n\t"
 #define MONT_TERMS_1(i, ...) MONT_TERM(0, i, __VA_ARGS__)
 #define MONT_TERMS_2(i, ...) MONT_TERMS_1(i, __VA_ARGS__) MONT_TERM(1, i, __VA_ARGS__)
 #define MONT_TERMS_3(i, ...) MONT_TERMS_2(i, __VA_ARGS__) MONT_TERM(2, i, __VA_ARGS__)
 #define MONT_TERMS_4(i, ...) MONT_TERMS_3(i, __VA_ARGS__) MONT_TERM(3, i, __VA_ARGS__)
-#define MONT_SUM_ROW(terms, i, t0, t1, t2, t3, t4)                                                            \
+#define MONT_SUM_ROW(terms, i, t0, t1, t2, t3, t4) \
     "xorl %k[" #t4 "], %k[" #t4 "]\n\t" terms(i, t0, t1, t2, t3, t4) MONT_REDUCE_ROW(t0, t1, t2, t3, t4)
-#define MONT_SUM(terms)                                                                                      \
-    __asm__(MONT_SUM_ROW(terms, 0, t0, t1, t2, t3, t4) MONT_SUM_ROW(terms, 1, t1, t2, t3, t4, t0)            \
-            MONT_SUM_ROW(terms, 2, t2, t3, t4, t0, t1) MONT_SUM_ROW(terms, 3, t3, t4, t0, t1, t2)            \
-            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [t4] "=&r"(t4),                \
-              [zero] "=&r"(zero)                                                                             \
-            : [a] "r"(a), [b] "r"(b), MONT_LIMBS(p, p), [n0] "rm"(n0),                                       \
-              "m"(*(const uint64_t(*)[n][4])a), "m"(*(const uint64_t(*)[n][4])b)                          \
+#define MONT_SUM(terms)                                                                                          \
+    __asm__(MONT_SUM_ROW(terms, 0, t0, t1, t2, t3, t4) MONT_SUM_ROW(terms, 1, t1, t2, t3, t4, t0)                \
+                MONT_SUM_ROW(terms, 2, t2, t3, t4, t0, t1) MONT_SUM_ROW(terms, 3, t3, t4, t0, t1, t2)            \
+            : [t0] "+&r"(t0), [t1] "+&r"(t1), [t2] "+&r"(t2), [t3] "+&r"(t3), [t4] "=&r"(t4), [zero] "=&r"(zero) \
+            : [a] "r"(a), [b] "r"(b), MONT_LIMBS(p, p), [n0] "rm"(n0), "m"(*(const uint64_t (*)[n][4])a),        \
+              "m"(*(const uint64_t (*)[n][4])b)                                                                  \
             : MONT_CLOBBERS)
 
 /** r = (sum a[i] b[i]) / 2^256 mod p, i < n <= 4.
@@ -200,14 +203,10 @@ static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p
 static inline void mont_dot(uint64_t r[4], const uint64_t (*a)[4], const uint64_t (*b)[4], unsigned n,
                             const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4, zero;
-    if (n == 1)
-        MONT_SUM(MONT_TERMS_1);
-    else if (n == 2)
-        MONT_SUM(MONT_TERMS_2);
-    else if (n == 3)
-        MONT_SUM(MONT_TERMS_3);
-    else
-        MONT_SUM(MONT_TERMS_4);
+    if (n == 1) MONT_SUM(MONT_TERMS_1);
+    else if (n == 2) MONT_SUM(MONT_TERMS_2);
+    else if (n == 3) MONT_SUM(MONT_TERMS_3);
+    else MONT_SUM(MONT_TERMS_4);
     r[0] = t4;
     r[1] = t0;
     r[2] = t1;

@@ -66,8 +66,7 @@ static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_
  *  alias  r may be a or b
  *  source product first, then the reduction: the methods that interleave them (CIOS) need more registers
  *         than there are, and take a third longer under gcc 12 */
-static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4],
-                          uint64_t n0) {
+static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4], uint64_t n0) {
     uint64_t wide[8];
     mont_wide_mul(wide, a, b);
     mont_reduce(r, wide, p, n0);

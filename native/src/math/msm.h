@@ -1,8 +1,8 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
- * Bucket sums are explained in buckets.h, which point_jobs.h includes, multiples of a fixed point in fixed_base.h; both
- * add affine points by the pairs of batch.h, with an adder that is an argument. Everything here takes time that depends
- * on its values, and wipes the arrays that it derived from them.
+ * Bucket sums are explained in buckets.inc, which point_jobs.h includes, multiples of a fixed point in fixed_base.inc;
+ * both add affine points by the pairs of batch_add.inc, with an adder that is an argument. Everything here takes time
+ * that depends on its values, and wipes the arrays that it derived from them.
  */
 #ifndef RLN_MATH_MSM_H
 #define RLN_MATH_MSM_H
@@ -14,7 +14,7 @@
 #include "../base/pool.h"
 #include "glv.h"
 
-/* ---- pairs of points: batch.h */
+/* ---- pairs of points: batch_add.inc */
 
 /* An operand is twice the place of a point in its table, plus 1 for its negative. */
 typedef struct batch_pair { uint32_t a, b; } batch_pair;
@@ -33,11 +33,11 @@ static inline int batch_is_zero(const void *a, size_t size) {
     return t == 0;
 }
 
-/* ---- the shape of a bucket sum: buckets.h */
+/* ---- the shape of a bucket sum: buckets.inc */
 
 /* Points in one go, which bounds memory; larger sums are cut, at a small loss. */
 #define MSM_CHUNK ((size_t)1 << 18)
-/* Up to here the method of multiply.h is faster: measured. */
+/* Up to here the method of multiply.inc is faster: measured. */
 #define G1_MSM_SMALL 8
 #define G2_MSM_SMALL 4
 
@@ -89,12 +89,15 @@ static inline int32_t msm_digit(const msm_scalar *a, const msm_plan *plan, unsig
     return (int32_t)(t & (((uint64_t)2 << (plan->bits - 1)) - 1)) - (int32_t)plan->buckets;
 }
 
-/* ---- multiples of a fixed point: fixed_base.h */
+/* ---- multiples of a fixed point: fixed_base.inc */
 
 /* Multiples that are computed side by side. */
 #define FIXED_BASE_PIECE ((size_t)512)
 /* Digits lie in (-2^(bits-1), 2^(bits-1)]; k < 2^254 and windows * bits >= 255 leave no carry at the end. */
-typedef struct fixed_base_plan { unsigned bits, windows; size_t multiples; } fixed_base_plan;
+typedef struct fixed_base_plan {
+    unsigned bits, windows;
+    size_t multiples;
+} fixed_base_plan;
 
 /* source building the table costs windows 2^(bits-1) additions, using it n windows */
 static inline fixed_base_plan fixed_base_plan_of(size_t n) {
@@ -124,8 +127,8 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "batch.h"
-#include "fixed_base.h"
+#include "batch_add.inc"
+#include "fixed_base.inc"
 #undef GROUP
 #undef COORD
 #undef G
@@ -133,8 +136,8 @@ static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *pla
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "batch.h"
-#include "fixed_base.h"
+#include "batch_add.inc"
+#include "fixed_base.inc"
 #undef GROUP
 #undef COORD
 #undef G

@@ -31,14 +31,10 @@ typedef struct pairing_walk {
     g2_aff q;
 } pairing_walk;
 
-typedef struct pairing_line {
-    fp2 l0, l1, l3;
-} pairing_line;
+typedef struct pairing_line { fp2 l0, l1, l3; } pairing_line;
 
 /* What remains of a line after division by l0. */
-typedef struct pairing_unit_line {
-    fp2 l1, l3;
-} pairing_unit_line;
+typedef struct pairing_unit_line { fp2 l1, l3; } pairing_unit_line;
 
 struct g2_lines {
     uint64_t infinity; /* 1: q is infinity and the lines mean nothing */

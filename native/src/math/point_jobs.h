@@ -28,7 +28,7 @@ static inline void *point_room_take(point_room *room, size_t count, size_t size)
     return r;
 }
 
-/* ---- lists of points: point_lists.h */
+/* ---- lists of points: point_lists.inc */
 
 /* A list to be summed: count operands from start on; the sum's place. */
 typedef struct point_list { uint32_t start, count, target; } point_list;
@@ -67,10 +67,13 @@ static inline size_t point_lists_sort(point_list *r, uint32_t *widths, const poi
 /* Points of a piece of work on single points. */
 #define POINT_PIECE ((size_t)256)
 
-/* ---- weighted points: point_fold.h */
+/* ---- weighted points: point_fold.inc */
 
 /* sum_i weights[first + i] points[first + i] over i < count, times 2^shift; weights below 2^bits. */
-typedef struct point_set { uint32_t first, count; unsigned bits, shift; } point_set;
+typedef struct point_set {
+    uint32_t first, count;
+    unsigned bits, shift;
+} point_set;
 
 /* One of the two sets that a set is cut into: by key = weight >> right, mod 2^bits. Its lists have 2^bits places. */
 typedef struct point_cut {
@@ -132,7 +135,7 @@ static inline size_t point_cuts_gather(point_set *sets, uint32_t *weights, point
     return used;
 }
 
-/* ---- tables of fixed points: point_table_sum.h */
+/* ---- tables of fixed points: point_table_sum.inc */
 
 /* Scalars in one go, which bounds memory. */
 #define TABLE_CHUNK ((size_t)1 << 18)
@@ -178,11 +181,11 @@ static inline void table_digits(uint16_t *r, uint32_t *counts, const u256 *k, co
 #define GROUP g1
 #define COORD fp
 #define G(name) G1_##name
-#include "point_lists.h"
-#include "point_fold.h"
-#include "buckets.h"
-#include "point_table_fill.h"
-#include "point_table_sum.h"
+#include "point_lists.inc"
+#include "point_fold.inc"
+#include "buckets.inc"
+#include "point_table_fill.inc"
+#include "point_table_sum.inc"
 #undef GROUP
 #undef COORD
 #undef G
@@ -190,11 +193,11 @@ static inline void table_digits(uint16_t *r, uint32_t *counts, const u256 *k, co
 #define GROUP g2
 #define COORD fp2
 #define G(name) G2_##name
-#include "point_lists.h"
-#include "point_fold.h"
-#include "buckets.h"
-#include "point_table_fill.h"
-#include "point_table_sum.h"
+#include "point_lists.inc"
+#include "point_fold.inc"
+#include "buckets.inc"
+#include "point_table_fill.inc"
+#include "point_table_sum.inc"
 #undef GROUP
 #undef COORD
 #undef G

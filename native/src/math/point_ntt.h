@@ -125,8 +125,7 @@ static int g1_ntt_with_var(g1_aff *a, const ntt_domain *domain, int inverse, poo
         const int last = 2 * run.half == n;
         failed = g1_ntt_multiply(&run, inverse ? domain->inverse_roots : domain->roots, n / 2 / run.half,
                                  inverse && last ? &domain->inverse_n : NULL, mul, threads);
-        if (!failed)
-            pool_run(threads, (run.butterflies + POINT_NTT_PIECE - 1) / POINT_NTT_PIECE, g1_ntt_job, &run);
+        if (!failed) pool_run(threads, (run.butterflies + POINT_NTT_PIECE - 1) / POINT_NTT_PIECE, g1_ntt_job, &run);
     }
     mem_close(&memory);
     return failed ? -1 : 0;

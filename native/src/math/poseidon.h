@@ -26,7 +26,7 @@ POSEIDON_KERNEL poseidon_layer(fr *x, const fr *s, unsigned n) {
 
 /* Elements side by side as rows of limbs. */
 static inline const uint64_t (*poseidon_limbs(const fr *a))[4] {
-    return (const uint64_t(*)[4])(const void *)a;
+    return (const uint64_t (*)[4])(const void *)a;
 }
 
 /** r = unit + c[0] + sum x[i] c[1 + i], i < n; unit NULL is 0.
@@ -45,10 +45,8 @@ POSEIDON_KERNEL poseidon_row(fr *r, const fr *unit, const fr *x, const fr *c, un
         for (int j = 0; j < 4; j++) t[j] = mont_addc(t[j], sum.v[j], &carry);
         mont_subtract_once(sum.v, t, FR_MODULUS2);
     }
-    if (unit)
-        fr_add(r, &sum, unit);
-    else
-        *r = sum;
+    if (unit) fr_add(r, &sum, unit);
+    else *r = sum;
 }
 
 /* The row before the S-box, which it does not need: so that only an addition stands between one S-box and the next. */
@@ -67,7 +65,7 @@ POSEIDON_KERNEL poseidon_step(fr *y, fr *r, const fr *a, const fr *x, const fr *
 #define LAYER poseidon_layer
 #define ROW poseidon_row
 #define STEP poseidon_step
-#include "poseidon_rounds.h"
+#include "poseidon_rounds.inc"
 
 /** r = Poseidon(in[0..arity)), integers of 32 bytes, little-endian.
  *  needs  1 <= arity <= 8, in canonical

@@ -8,15 +8,15 @@
 
 static const char MAGIC[14] = {'w', 't', 'n', 's', '.', 'g', 'r', 'a', 'p', 'h', '.', '0', '0', '1'};
 
-/* The shortest node: its length, the key of its kind, the length 0 of that kind's message. */
+/* The shortest node: its length, the key of its kind, and the length 0 of the message. */
 #define NODE_SIZE_MIN 3
 
-/* An exponentiation by a number of r's size: 254 squarings and the products of 64 windows. */
+/* An exponentiation by a number as large as r: 254 squarings and the products of 64 windows. */
 #define WORK_POWER 320
-/* At most 254 steps of shift, compare, subtract. */
+/* At most 254 steps, each a shift, a comparison and a subtraction. */
 #define WORK_DIVISION 96
 
-/* A node as it stands in the file. */
+/* A node of the file. */
 typedef struct raw_node {
     uint32_t operation;
     uint32_t operands;
@@ -25,7 +25,7 @@ typedef struct raw_node {
     span value; /* of a constant, little-endian */
 } raw_node;
 
-/* The index of a fault in a part that has no positions. */
+/* The index of a fault that concerns a part without positions. */
 #define WHOLE UINT64_MAX
 
 static rln_status bad(rln_fault *fault, const char *field, uint64_t index, uint64_t expected, uint64_t got) {
@@ -41,7 +41,7 @@ static int constant_decode(raw_node *r, span message) {
     return protobuf_single(number, &r->value, &present) || r->value.left > 32 ? -1 : 0;
 }
 
-/** A node with an operation code and operands, count of them. */
+/** A node with an operation code and count operands. */
 static int operation_decode(raw_node *r, span message, uint32_t count, uint32_t base, uint32_t codes) {
     uint32_t words[4];
     if (protobuf_words(message, words, count + 1) || words[0] >= codes) return -1;
@@ -55,8 +55,7 @@ static int node_decode(raw_node *r, span *file) {
     span node, message;
     uint32_t key;
     *r = (raw_node){.operation = GRAPH_INPUT};
-    if (span_bytes(file, &node) || protobuf_key(&node, &key) || span_bytes(&node, &message) || node.left)
-        return -1;
+    if (span_bytes(file, &node) || protobuf_key(&node, &key) || span_bytes(&node, &message) || node.left) return -1;
     switch (key) {
     case PROTOBUF_BYTES(1): return protobuf_words(message, r->at, 1);
     case PROTOBUF_BYTES(2): return constant_decode(r, message);
@@ -77,7 +76,7 @@ static uint64_t node_work(uint32_t operation) {
     }
 }
 
-/** First reading: count, and prove all that does not need memory. */
+/** First pass: count, and make every check that needs no memory. */
 static rln_status nodes_survey(rln_graph *g, rln_fault *fault, span *file) {
     uint64_t work = 0;
     for (size_t i = 0; i < g->node_count; i++) {
@@ -90,8 +89,7 @@ static rln_status nodes_survey(rln_graph *g, rln_fault *fault, span *file) {
             continue;
         }
         if (node.operation == GRAPH_INPUT) {
-            if (node.at[0] >= GRAPH_SLOTS_MAX)
-                return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
+            if (node.at[0] >= GRAPH_SLOTS_MAX) return bad(fault, "input slot below", i, GRAPH_SLOTS_MAX, node.at[0]);
             if (node.at[0] >= g->input_size) g->input_size = (size_t)node.at[0] + 1;
         }
         work += node_work(node.operation);
@@ -101,7 +99,7 @@ static rln_status nodes_survey(rln_graph *g, rln_fault *fault, span *file) {
     return RLN_OK;
 }
 
-/** Second reading. places: node_count of them. */
+/** Second pass. places has room for node_count. */
 static rln_status nodes_load(rln_graph *g, rln_fault *fault, span file, uint32_t *places) {
     fr *constants = mem_take(&g->memory, g->constant_count, sizeof *constants);
     graph_node *computed = mem_take(&g->memory, g->computed_count, sizeof *computed);
@@ -112,8 +110,7 @@ static rln_status nodes_load(rln_graph *g, rln_fault *fault, span file, uint32_t
         if (node_decode(&node, &file)) return bad(fault, "node", i, 0, 0);
         if (node.is_constant) {
             u256 t = {{0}};
-            for (size_t j = 0; j < node.value.left; j++)
-                t.v[j / 8] |= (uint64_t)node.value.at[j] << (8 * (j % 8));
+            for (size_t j = 0; j < node.value.left; j++) t.v[j / 8] |= (uint64_t)node.value.at[j] << (8 * (j % 8));
             fr_from_u256(&constants[constant], &t);
             places[i] = GRAPH_CONSTANT | constant++;
             continue;
@@ -130,7 +127,7 @@ static rln_status nodes_load(rln_graph *g, rln_fault *fault, span file, uint32_t
 
 /** wires: a packed list of node positions. */
 static rln_status wires_load(rln_graph *g, rln_fault *fault, span wires, const uint32_t *places) {
-    /* every varint has one byte below 128, its last */
+    /* in every varint only the last byte is below 128 */
     for (size_t i = 0; i < wires.left; i++) g->wire_count += wires.at[i] < 128;
     if (g->wire_count == 0 || g->wire_count > GRAPH_WIRES_MAX)
         return bad(fault, "wire count at most", WHOLE, GRAPH_WIRES_MAX, g->wire_count);
@@ -167,13 +164,13 @@ static int input_decode(graph_input *r, span entry) {
         }
     }
     if (r->name_len < 1 || r->name_len > GRAPH_NAME_LENGTH_MAX) return -1;
-    /* names are identifiers: printable, so that an error can print them */
+    /* names must be printable, because errors print them */
     for (size_t i = 0; i < r->name_len; i++)
         if (r->name[i] <= ' ' || r->name[i] > '~') return -1;
     return 0;
 }
 
-/** A new input against the slots there are and the inputs before it. */
+/** Check a new input against the number of slots and the inputs before it. */
 static rln_status input_check(const rln_graph *g, rln_fault *fault, const graph_input *inputs, size_t i) {
     const graph_input *a = &inputs[i];
     if (a->offset > g->input_size || a->length > g->input_size - a->offset)
@@ -189,7 +186,7 @@ static rln_status input_check(const rln_graph *g, rln_fault *fault, const graph_
     return RLN_OK;
 }
 
-/** The field's modulus, as a number of the same form as a constant. */
+/** Whether the message is the field's modulus, in the form of a constant. */
 static int is_prime(span message) {
     span value;
     int present;
@@ -199,13 +196,13 @@ static int is_prime(span message) {
     return 1;
 }
 
-/** Circom's name of the curve. */
+/** Whether name is Circom's name of the curve. */
 static int is_curve(span name) {
     return name.left == 5 && memcmp(name.at, "bn128", 5) == 0;
 }
 
-/** Fields: 1 the wires, 2 an input (repeated), 3 the prime, 4 the curve's name. The two last are not in
- *  every file; zerokit's have them. */
+/** Fields: 1 the wires, 2 an input (repeated), 3 the prime, 4 the name of the curve. Not every file has the last two;
+ *  zerokit's files have them. */
 static rln_status metadata_load(rln_graph *g, rln_fault *fault, span metadata, const uint32_t *places) {
     span wires = {NULL, 0}, rest = metadata, part;
     size_t names_len = 0;
@@ -280,10 +277,8 @@ rln_status graph_decode(rln_graph **r, rln_fault *fault, const uint8_t *data, si
     rln_graph *g = mem_new(1, sizeof *g);
     if (!g) return RLN_ERR_MEMORY;
     const rln_status status = file_load(g, fault, data, data_len);
-    if (status)
-        graph_free(g);
-    else
-        *r = g;
+    if (status) graph_free(g);
+    else *r = g;
     return status;
 }
 

@@ -31,8 +31,8 @@ static void complete(identity *i) {
     hash_elements(&i->commitment, &i->secret, 1);
 }
 
-/* Mask: all ones when the bytes are not random. Their halves are equal, as those of zeros, of a constant and of
- * a short period are, once in 2^256 times. */
+/* Mask: all ones when the bytes are not random, that is, when their halves are equal. Zeros, a constant and a short
+ * period have equal halves; random bytes have them with probability 2^-256. */
 static uint64_t element_from_random(fr *r, const uint8_t random[IDENTITY_RANDOM]) {
     fr_from_wide(r, random);
     fr_canonical(r, r);
@@ -61,7 +61,7 @@ rln_status identity_from_random(identity **r, const uint8_t *random, int extende
     return RLN_OK;
 }
 
-/* Four words are the element's Montgomery form itself, thrown away until they are below the modulus. */
+/* Four words are the Montgomery form of the element; they are discarded until they are below the modulus. */
 static void element_from_stream(fr *r, chacha *stream) {
     uint64_t borrow;
     do {

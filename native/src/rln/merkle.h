@@ -8,7 +8,7 @@
  *  needs  node, sibling canonical
  *  gives  r canonical
  *  alias  r may be node or sibling
- *  time   constant: who watches does not learn the leaf's place */
+ *  time   constant: the time does not show the index of the leaf */
 void merkle_climb(uint8_t r[32], const uint8_t node[32], const uint8_t sibling[32], uint8_t right);
 
 #endif

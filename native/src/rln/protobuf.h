@@ -1,8 +1,8 @@
-/* protobuf.h - reading the protobuf wire format out of bytes that nobody vouches for.
+/* protobuf.h - reading the protobuf wire format from untrusted bytes.
  *
- * A span is what is left to read. Every function gives 0, or -1 and says nothing about its outputs. Bounds
- * are differences (n > left), never sums, so no length can wrap. One value has one encoding: a varint
- * with needless bytes is refused, and so is a field that is not in the message's list or comes twice.
+ * A span is what is left to read. Every function returns 0, or -1 with unspecified outputs. Bounds are
+ * differences (n > left), never sums, so no length can wrap. One value has one encoding: a varint with
+ * redundant bytes is an error, and so is a field that is not in the message's list or occurs twice.
  *
  * source  protobuf encoding: key = field number * 8 + wire type, 0 varint, 2 length and bytes
  */
@@ -31,7 +31,7 @@ RLN_MUST_USE static inline int span_take(span *s, span *r, uint64_t n) {
     return 0;
 }
 
-/** r = the next varint, at most max. Ten bytes carry 70 bits; the tenth may hold the 64th alone. */
+/** r = the next varint, at most max. Ten bytes hold 70 bits, so the tenth may hold only the 64th bit. */
 RLN_MUST_USE static inline int span_varint(span *s, uint64_t *r, uint64_t max) {
     uint64_t value = 0;
     for (unsigned i = 0; i < 10 && i < s->left; i++) {
@@ -48,7 +48,7 @@ RLN_MUST_USE static inline int span_varint(span *s, uint64_t *r, uint64_t max) {
     return -1;
 }
 
-/** r = the bytes behind the next length. */
+/** r = the bytes after the next length. */
 RLN_MUST_USE static inline int span_bytes(span *s, span *r) {
     uint64_t n;
     return span_varint(s, &n, SIZE_MAX) ? -1 : span_take(s, r, n);
@@ -62,7 +62,7 @@ RLN_MUST_USE static inline int protobuf_key(span *s, uint32_t *key) {
     return 0;
 }
 
-/** A message of the u32 fields 1 .. count (at most 31), in any order; an absent one is 0. */
+/** A message of the u32 fields 1 .. count (at most 31), in any order; an absent field is 0. */
 RLN_MUST_USE static inline int protobuf_words(span message, uint32_t *r, uint32_t count) {
     uint32_t seen = 0, key;
     for (uint32_t i = 0; i < count; i++) r[i] = 0;
@@ -77,15 +77,13 @@ RLN_MUST_USE static inline int protobuf_words(span message, uint32_t *r, uint32_
     return 0;
 }
 
-/** A message of one bytes field, number 1. *present = 0 and an empty r when it is absent. */
+/** A message of one field of bytes, number 1. If it is absent, *present = 0 and r is empty. */
 RLN_MUST_USE static inline int protobuf_single(span message, span *r, int *present) {
     uint32_t key;
     *present = message.left != 0;
     *r = (span){message.at, 0};
     if (!*present) return 0;
-    return protobuf_key(&message, &key) || key != PROTOBUF_BYTES(1) || span_bytes(&message, r) || message.left
-               ? -1
-               : 0;
+    return protobuf_key(&message, &key) || key != PROTOBUF_BYTES(1) || span_bytes(&message, r) || message.left ? -1 : 0;
 }
 
 #endif

@@ -5,8 +5,7 @@
 
 /* (r - 1) / 2: the largest number that counts as positive. r is odd, so this is r shifted by one. */
 static void half_modulus(u256 *r) {
-    for (int i = 0; i < 4; i++)
-        r->v[i] = FR_MODULUS[i] >> 1 | (i < 3 ? FR_MODULUS[i + 1] << 63 : 0);
+    for (int i = 0; i < 4; i++) r->v[i] = FR_MODULUS[i] >> 1 | (i < 3 ? FR_MODULUS[i + 1] << 63 : 0);
 }
 
 /** r = a - b mod 2^256; the result says whether a < b. */
@@ -42,7 +41,7 @@ static void u256_shift_left(u256 *r, const u256 *a, unsigned n) {
     }
 }
 
-/** As above, downwards. */
+/** r = floor(a / 2^n), with the same needs. */
 static void u256_shift_right(u256 *r, const u256 *a, unsigned n) {
     const unsigned limbs = n / 64, bits = n % 64;
     for (unsigned i = 0; i < 4; i++) {
@@ -68,7 +67,7 @@ static void u256_divide(u256 *quotient, u256 *rest, const u256 *a, const u256 *b
     }
 }
 
-/** a < b as signed numbers: those above (r - 1) / 2 stand for themselves minus r. */
+/** a < b as signed numbers: a number n above (r - 1) / 2 means n - r. */
 static int signed_less(const u256 *a, const u256 *b) {
     u256 half;
     half_modulus(&half);
@@ -76,7 +75,7 @@ static int signed_less(const u256 *a, const u256 *b) {
     return a_negative != b_negative ? a_negative : u256_less(a, b);
 }
 
-/** The amount of a shift: 254 stands for all that is larger. */
+/** The amount of a shift; any larger amount counts as 254. */
 static unsigned shift_amount(const u256 *a) {
     return a->v[1] | a->v[2] | a->v[3] || a->v[0] > 254 ? 254 : (unsigned)a->v[0];
 }
@@ -89,7 +88,7 @@ static int from_canonical(fr *r, const u256 *a) {
     return 0;
 }
 
-/** r = a after one subtraction of the modulus if a is larger; equal to it is an error. */
+/** r = a, minus the modulus if a is larger; a equal to the modulus is an error. */
 static int from_bits(fr *r, const u256 *a) {
     const u256 modulus = {{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
     u256 t;
@@ -145,14 +144,12 @@ static int integer_operation(fr *r, uint32_t operation, const fr *x, const fr *y
     case GRAPH_BXOR:
         for (int i = 0; i < 4; i++) t.v[i] = a.v[i] ^ b.v[i];
         return from_bits(r, &t);
-    default: return -1; /* GRAPH_ID: upstream gives it no meaning */
+    default: return -1; /* GRAPH_ID: zerokit gives it no meaning */
     }
 }
 
-/* Where the places of operands point: computed values and constants, told apart by the top bit. */
-typedef struct operands {
-    const fr *base[2];
-} operands;
+/* What the places of operands refer to: computed values or constants; the top bit says which. */
+typedef struct operands { const fr *base[2]; } operands;
 
 static inline const fr *operand(const operands *o, uint32_t place) {
     return &o->base[place >> 31][place & ~GRAPH_CONSTANT];
@@ -205,8 +202,7 @@ rln_status witness_evaluate_var(rln_witness **r, rln_fault *fault, const rln_gra
             status = no_witness(fault, "node", graph->computed[i].c);
             goto done;
         }
-    for (size_t i = 0; i < graph->wire_count; i++)
-        fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
+    for (size_t i = 0; i < graph->wire_count; i++) fr_canonical(&witness->wires[i], operand(&o, graph->wires[i]));
     const fr one = fr_one();
     if (!fr_equal(&witness->wires[0], &one)) {
         status = no_witness(fault, "wire", 0);

@@ -1,6 +1,6 @@
 /* coord8.h - coordinates of points on eight lanes, from and to places in memory that need not be neighbours. fp8 and
- * fp2_8 offer the same functions, so that batch8.h is written once. All is raw (see lanes.h); bounds are those of the
- * formula for the sum of two affine points, to save carries. Time depends on the values.
+ * fp2_8 offer the same functions, so that batch_add8.inc is written once. All is raw (see lanes.h); bounds are those of
+ * the formula for the sum of two affine points, to save carries. Time depends on the values.
  */
 #ifndef RLN_MATH_IFMA_COORD8_H
 #define RLN_MATH_IFMA_COORD8_H

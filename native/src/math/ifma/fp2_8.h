@@ -1,4 +1,4 @@
-/* fp2_8.h - eight elements of Fp2 = Fp(u), u^2 = -1: see field8.h for bounds, which here hold for both coordinates,
+/* fp2_8.h - eight elements of Fp2 = Fp(u), u^2 = -1: see field8.inc for bounds, which here hold for both coordinates,
  * and for the lanes' Montgomery form. Everything is constant time. Any argument may alias the result.
  */
 #ifndef RLN_MATH_IFMA_FP2_8_H

@@ -1,4 +1,4 @@
-/* fp8.h - eight elements of Fp: see field8.h. */
+/* fp8.h - eight elements of Fp: see field8.inc. */
 #ifndef RLN_MATH_IFMA_FP8_H
 #define RLN_MATH_IFMA_FP8_H
 
@@ -9,6 +9,6 @@
 #define FIELD8 fp8
 #define FIELD fp
 #define F(name) FP8_##name
-#include "field8.h"
+#include "field8.inc"
 
 #endif

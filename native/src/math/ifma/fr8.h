@@ -1,4 +1,4 @@
-/* fr8.h - eight elements of Fr: see field8.h. */
+/* fr8.h - eight elements of Fr: see field8.inc. */
 #ifndef RLN_MATH_IFMA_FR8_H
 #define RLN_MATH_IFMA_FR8_H
 
@@ -9,6 +9,6 @@
 #define FIELD8 fr8
 #define FIELD fr
 #define F(name) FR8_##name
-#include "field8.h"
+#include "field8.inc"
 
 #endif

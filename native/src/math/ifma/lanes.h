@@ -3,7 +3,7 @@
  * A lane value is five vectors of limbs in radix 2^52, least significant first; lane i of each belongs to number i.
  *   normal   every limb < 2^52: the value is below 2^260
  *   raw      the words of a field element as it is at rest (a * 2^256), taken apart
- * field8.h makes two fields of this. Nothing here branches on values.
+ * field8.inc makes two fields of this. Nothing here branches on values.
  */
 #ifndef RLN_MATH_IFMA_LANES_H
 #define RLN_MATH_IFMA_LANES_H

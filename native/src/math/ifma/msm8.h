@@ -6,21 +6,21 @@
 #include "coord8.h"
 
 /* Fewer pairs are faster one after the other: measured. */
-#define BATCH8_LEAST 6
+#define BATCH_ADD8_LEAST 6
 /* Vectors from a prefetch to its use. */
-#define BATCH8_AHEAD 4
+#define BATCH_ADD8_AHEAD 4
 /* Vectors side by side. */
-#define BATCH8_ABREAST 2
+#define BATCH_ADD8_ABREAST 2
 
 /* Of a vector of pairs: the norm of its denominators, and the product of those before. */
-typedef struct batch8_norm { fp8 norm, before; } batch8_norm;
+typedef struct batch_add8_norm { fp8 norm, before; } batch_add8_norm;
 
 #define CO8(name) GROUP_JOIN(COORD8, name)
 
 #define GROUP g1
 #define COORD fp
 #define COORD8 fp8
-#include "batch8.h"
+#include "batch_add8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8
@@ -28,7 +28,7 @@ typedef struct batch8_norm { fp8 norm, before; } batch8_norm;
 #define GROUP g2
 #define COORD fp2
 #define COORD8 fp2_8
-#include "batch8.h"
+#include "batch_add8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8

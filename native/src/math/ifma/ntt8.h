@@ -325,8 +325,8 @@ static void ntt8_scaled(fr *a, const ntt_domain *domain, const fr *factors, pool
         ntt_scaled(a, domain, factors, threads);
         return;
     }
-    ntt8_run run = {.a = a, .roots = domain->inverse_roots, .back = domain->roots, .factors = factors,
-                    .log_n = domain->log_n};
+    ntt8_run run = {
+        .a = a, .roots = domain->inverse_roots, .back = domain->roots, .factors = factors, .log_n = domain->log_n};
     ntt8_stages(&run, threads);
 }
 

@@ -456,8 +456,12 @@ static int pairing8_product_var(fp12 *r, uint8_t *outside, const pairing_term *t
     }
     const size_t rounds = (walking + LANES - 1) / LANES, fixed_rounds = (fixed + LANES - 1) / LANES;
     const size_t most = rounds > fixed_rounds ? rounds : fixed_rounds, wanted = pool_threads(threads);
-    pairing8_job job = {.terms = terms, .outside = outside, .walking = places, .fixed = places + n - fixed,
-                        .walking_count = walking, .fixed_count = fixed};
+    pairing8_job job = {.terms = terms,
+                        .outside = outside,
+                        .walking = places,
+                        .fixed = places + n - fixed,
+                        .walking_count = walking,
+                        .fixed_count = fixed};
     job.pieces = (most + PAIRING8_ROUNDS - 1) / PAIRING8_ROUNDS;
     if (job.pieces < wanted) job.pieces = most < wanted ? most : wanted;
     job.rounds = mem_take(&taken, rounds, sizeof *job.rounds);

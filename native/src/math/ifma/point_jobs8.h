@@ -66,7 +66,7 @@ static inline void fp2_8_four_times_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *
 #define GROUP g1
 #define COORD fp
 #define COORD8 fp8
-#include "point_jac8.h"
+#include "point_jac8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8
@@ -74,7 +74,7 @@ static inline void fp2_8_four_times_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *
 #define GROUP g2
 #define COORD fp2
 #define COORD8 fp2_8
-#include "point_jac8.h"
+#include "point_jac8.inc"
 #undef GROUP
 #undef COORD
 #undef COORD8
@@ -131,7 +131,7 @@ typedef struct g1_addend8 {
 
 /* r[v] = r[v] + a[v] in the lanes of add; a[v] where r[v] is none.
  * needs  r != +-a there
- * source as add_slope in group.h. Bounds: h and slope 3.5, the others 2.5 */
+ * source as add_slope in group.inc. Bounds: h and slope 3.5, the others 2.5 */
 static __attribute__((noinline)) void g1_jac8_add_mixed(g1_jac8 *r, const g1_addend8 *a, int vectors) {
     fp8 zz[JAC8_ABREAST], h[JAC8_ABREAST], slope[JAC8_ABREAST], w[JAC8_ABREAST], t[JAC8_ABREAST];
     g1_jac8 sum[JAC8_ABREAST];
@@ -159,8 +159,7 @@ static __attribute__((noinline)) void g1_jac8_add_mixed(g1_jac8 *r, const g1_add
     for (int v = 0; v < vectors; v++) fp8_mul(&w[v], &w[v], &slope[v]);
     for (int v = 0; v < vectors; v++) {
 #pragma GCC unroll 5
-        for (int i = 0; i < 5; i++)
-            u[i] = lanes_sub(lanes_add(w[v].v[i], lanes_at(&FP8_MULTIPLES[3][i])), h[v].v[i]);
+        for (int i = 0; i < 5; i++) u[i] = lanes_sub(lanes_add(w[v].v[i], lanes_at(&FP8_MULTIPLES[3][i])), h[v].v[i]);
         fp8_settle(&sum[v].y, u);
     }
     for (int v = 0; v < vectors; v++) {
@@ -206,7 +205,7 @@ static inline void g1_addend8_read(g1_addend8 *r, const g1_aff *table, size_t st
  *        before the last window; there the multiple asked for would be 0, whose parts are 0, or 2 d (lambda), whose
  *        parts are 2 d and 0, so that m1 = d, a multiple of 32 */
 static void g1_mul_each8_vectors(g1_jac8 *r, const g1_aff *table, size_t stride, const mul_each8_digits *digits,
-                                        const fp8 *beta, int vectors) {
+                                 const fp8 *beta, int vectors) {
     g1_addend8 a[JAC8_ABREAST];
     unsigned windows = 0;
     for (int v = 0; v < vectors; v++) {

@@ -24,8 +24,8 @@ static inline void poseidon8_layer(fr8 *x, const fr8 *s, unsigned n) {
 }
 
 /* t = t + sum x[i] c[i], i < n. */
-static inline __attribute__((always_inline)) void poseidon8_mac(fr8_wide *t, const fr8 *x,
-                                                                const poseidon8_constant *c, unsigned n) {
+static inline __attribute__((always_inline)) void poseidon8_mac(fr8_wide *t, const fr8 *x, const poseidon8_constant *c,
+                                                                unsigned n) {
 #pragma GCC unroll 1
     for (unsigned i = 0; i < n; i++) {
         const fr8 factor = fr8_all(c[i].v);
@@ -47,15 +47,12 @@ static inline void poseidon8_row(fr8 *r, const fr8 *unit, const fr8 *x, const po
     poseidon8_high(&t, constant.v);
     if (unit) poseidon8_high(&t, unit->v);
     poseidon8_mac(&t, x, c + 1, n);
-    if (n)
-        fr8_wide_reduce(r, &t);
-    else
-        lanes_carry(r->v, t.v + 5);
+    if (n) fr8_wide_reduce(r, &t);
+    else lanes_carry(r->v, t.v + 5);
 }
 
 /** y = a^5, and the row behind it. A quarter of the row's products goes wherever the S-box would wait for itself. */
-static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, const poseidon8_constant *c,
-                                  unsigned n) {
+static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, const poseidon8_constant *c, unsigned n) {
     const unsigned quarter = n / 4, half = n / 2, most = quarter + half;
     const fr8 constant = fr8_all(c[0].v);
     fr8_wide t = fr8_wide_zero();
@@ -80,7 +77,7 @@ static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, co
 #define LAYER poseidon8_layer
 #define ROW poseidon8_row
 #define STEP poseidon8_step
-#include "../poseidon_rounds.h"
+#include "../poseidon_rounds.inc"
 
 /* The constants of one width, taken apart: a microsecond of every piece, but no second table. One more is written. */
 static void poseidon8_split(poseidon8_constant *r, const fr *rows, unsigned count) {
@@ -110,14 +107,11 @@ static inline void poseidon8_hash(uint8_t *r, const uint8_t *in, size_t arity, s
                                   const poseidon8_constant *c) {
     for (size_t k = 0; k < arity; k++) {
         for (size_t i = 0; i < LANES; i++)
-            if (i < n)
-                memcpy(&s->column[i], in + 32 * (i * arity + k), 32);
-            else
-                s->column[i] = fr_zero();
+            if (i < n) memcpy(&s->column[i], in + 32 * (i * arity + k), 32);
+            else s->column[i] = fr_zero();
         fr8_load(&s->in[k], s->column);
     }
-    poseidon8_rounds(&s->hash, &s->work, s->in, c, (unsigned)arity + 1,
-                     POSEIDON_PARAMETERS[arity - 1].partial_rounds);
+    poseidon8_rounds(&s->hash, &s->work, s->in, c, (unsigned)arity + 1, POSEIDON_PARAMETERS[arity - 1].partial_rounds);
     fr8_store(s->column, &s->hash);
     memcpy(r, s->column, 32 * n);
 }

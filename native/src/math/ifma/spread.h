@@ -64,9 +64,7 @@ static SPREAD_KERNEL void spread_conjugate(spread *r, const spread *a) {
 /* ---- factors */
 
 /* A right operand: b, xi b, and for Karatsuba the sums of their coordinates. Bounds 1.01, 12.2 and 10.2, 2.1, 22.4. */
-typedef struct spread_factor {
-    fp8 b[3], twisted[3]; /* c0, c1, c0 + c1 */
-} spread_factor;
+typedef struct spread_factor { fp8 b[3], twisted[3]; /* c0, c1, c0 + c1 */ } spread_factor;
 
 /* t = xi a: (9 a0 - a1 + 2p) + (9 a1 + a0) u, normal. Bounds 12.2 and 10.2. */
 static inline void spread_twist(fp8 *t0, fp8 *t1, const spread *a) {
@@ -91,9 +89,7 @@ static inline void spread_factor_of(spread_factor *r, const spread *b) {
 }
 
 /* Left operands lie in memory: limb j of lane i of part k (c0, c1, sum) at v[k][j][i]. Bounds 2.1, the sum's 4.2. */
-typedef struct spread_words {
-    uint64_t v[3][5][LANES] __attribute__((aligned(64)));
-} spread_words;
+typedef struct spread_words { uint64_t v[3][5][LANES] __attribute__((aligned(64))); } spread_words;
 
 static inline void spread_words_of(spread_words *r, const fp8 *c0, const fp8 *c1, const fp8 *sum) {
 #pragma GCC unroll 5
@@ -127,9 +123,7 @@ static inline void spread_mac(fp8_wide *t, const uint64_t *a, const fp8 *b, cons
 }
 
 /* The three sums of Karatsuba: a0 b0, a1 b1, (a0 + a1)(b0 + b1). */
-typedef struct spread_wide {
-    fp8_wide t[3];
-} spread_wide;
+typedef struct spread_wide { fp8_wide t[3]; } spread_wide;
 
 /* r = a0 b0 - a1 b1 and a0 b1 + a1 b0 over 2^260, five signed limbs each, not normal: bounds as wide_reduce. */
 static inline void spread_fold(lanes r0[5], lanes r1[5], spread_wide *w) {
@@ -189,8 +183,7 @@ static SPREAD_KERNEL void spread_mul_by_line(spread *r, const spread *f, const s
 
 /** r = f (1 + l1 w + l3 w^3).
  *  needs  l1, l3, bound 2.1, in lanes place .. place + 3 of words */
-static SPREAD_KERNEL void spread_mul_by_unit_line(spread *r, const spread *f, const spread_words *words,
-                                                              int place) {
+static SPREAD_KERNEL void spread_mul_by_unit_line(spread *r, const spread *f, const spread_words *words, int place) {
     static const int turns[2] = {1, 3};
     const int places[2] = {place, place + 2};
     spread_factor factor;

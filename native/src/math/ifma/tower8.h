@@ -8,7 +8,7 @@
  *   factor8  an element of Fp2 with the sum of its coordinates at hand, which Karatsuba wants of both operands
  *   small    a factor8 whose coordinates have bound 2.5, and the sum of them 5: what all products here give
  *   fp12_8   sum of c[i] w^i, w^6 = xi = 9 + u; all six small
- * For bounds and the lanes' Montgomery form see field8.h. Everything is constant time.
+ * For bounds and the lanes' Montgomery form see field8.inc. Everything is constant time.
  */
 #ifndef RLN_MATH_IFMA_TOWER8_H
 #define RLN_MATH_IFMA_TOWER8_H
@@ -26,9 +26,7 @@ typedef struct factor8 {
     fp8 sum;
 } factor8;
 
-typedef struct fp12_8 {
-    factor8 c[6];
-} fp12_8;
+typedef struct fp12_8 { factor8 c[6]; } fp12_8;
 
 /* ---- Fp */
 
@@ -86,8 +84,7 @@ static inline void fp8_lower(fp8 *r, const lanes a[5]) {
 /** r = 2^k p - 2^shift a in signed limbs, not normal: something to be added. */
 static inline void fp8_less(lanes r[5], int k, const fp8 *a, unsigned shift) {
 #pragma GCC unroll 5
-    for (int i = 0; i < 5; i++)
-        r[i] = lanes_sub(lanes_all(FP8_MULTIPLES[k][i]), _mm512_slli_epi64(a->v[i], shift));
+    for (int i = 0; i < 5; i++) r[i] = lanes_sub(lanes_all(FP8_MULTIPLES[k][i]), _mm512_slli_epi64(a->v[i], shift));
 }
 
 /** r = a + 2^k p in limbs that are not normal. */
@@ -137,7 +134,6 @@ static inline void factor8_conjugate(factor8 *r, const factor8 *a) {
     lanes_carry(r->v.c1.v, t);
     factor8_sum(r);
 }
-
 
 /** r = 4 p - a: something to be added.
  *  needs  bounds up to 4 */
@@ -216,16 +212,15 @@ TOWER8_KERNEL void factor8_dot1(factor8 *r, const factor8 *a, const factor8 *b, 
 
 /** r = a b + c d + plus, small.
  *  needs  2 (A B + C D) <= 160; plus of bound 12 */
-TOWER8_KERNEL void factor8_dot2(factor8 *r, const factor8 *a, const factor8 *b, const factor8 *c,
-                                                   const factor8 *d, const fp2_8 *plus) {
+TOWER8_KERNEL void factor8_dot2(factor8 *r, const factor8 *a, const factor8 *b, const factor8 *c, const factor8 *d,
+                                const fp2_8 *plus) {
     const factor8 *const left[] = {a, c}, *const right[] = {b, d};
     factor8_dot(r, left, right, 2, plus);
 }
 
 /** r = a b + c d + e f + plus, small; as above. */
-TOWER8_KERNEL void factor8_dot3(factor8 *r, const factor8 *a, const factor8 *b, const factor8 *c,
-                                                   const factor8 *d, const factor8 *e, const factor8 *f,
-                                                   const fp2_8 *plus) {
+TOWER8_KERNEL void factor8_dot3(factor8 *r, const factor8 *a, const factor8 *b, const factor8 *c, const factor8 *d,
+                                const factor8 *e, const factor8 *f, const fp2_8 *plus) {
     const factor8 *const left[] = {a, c, e}, *const right[] = {b, d, f};
     factor8_dot(r, left, right, 3, plus);
 }

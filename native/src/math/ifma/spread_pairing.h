@@ -1,12 +1,12 @@
-/* pairing_spread.h - a product of few pairings, on the lanes of one value: see spread.h for the value, pairing.h for
- * the pairing. Walks are those of pairing_walk.h; prepared lines are scaled two at a time.
+/* spread_pairing.h - a product of few pairings, on the lanes of one value: see spread.h for the value, pairing.h for
+ * the pairing. Walks are those of spread_walk.h; prepared lines are scaled two at a time.
  */
-#ifndef RLN_MATH_IFMA_PAIRING_SPREAD_H
-#define RLN_MATH_IFMA_PAIRING_SPREAD_H
+#ifndef RLN_MATH_IFMA_SPREAD_PAIRING_H
+#define RLN_MATH_IFMA_SPREAD_PAIRING_H
 
 #include "../pairing.h"
 #include "pairing8.h"
-#include "pairing_walk.h"
+#include "spread_walk.h"
 
 /* Terms that are computed this way; above, eight Miller loops side by side are faster (pairing8.h). */
 #define SPREAD_TERMS 5

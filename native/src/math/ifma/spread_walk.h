@@ -1,12 +1,12 @@
-/* pairing_walk.h - one walk of pairing.h with its steps' products side by side: X, Y, Z in lanes 0, 1, 2 of an fp2_8.
+/* spread_walk.h - one walk of pairing.h with its steps' products side by side: X, Y, Z in lanes 0, 1, 2 of an fp2_8.
  *
  * Each step leaves its line in the same value, scaled for the point P: l1 x/y in lane 4, l3 / y in 5, l0 in 6.
  * Formulas are those of pairing_double and pairing_add. Here 3 b = 9 / (9 + u) = 9 (9 - u) / 82, and everything is
  * multiplied by 82, which turns two products by constants into small multiples: lines may have factors from Fp, T is
  * projective.
  */
-#ifndef RLN_MATH_IFMA_PAIRING_WALK_H
-#define RLN_MATH_IFMA_PAIRING_WALK_H
+#ifndef RLN_MATH_IFMA_SPREAD_WALK_H
+#define RLN_MATH_IFMA_SPREAD_WALK_H
 
 #include "../pairing.h"
 #include "spread.h"
