@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from sympy import GF
-from sympy.polys.rings import tracker
+from sympy.polys.rings import ring
 
 GENERATORS = Path(__file__).resolve().parents[2] / "native" / "gen"
 Form = Any  # a polynomial in z and X, of degree 1
@@ -42,13 +42,13 @@ class SBoxes:
     def __init__(self, gen: ModuleType, width: int) -> None:
         self.modulus, self.count = gen.R, width * gen.FULL + gen.PARTIAL[width]
         names = [f"in{i}" for i in range(1, width)] + [f"X{k}" for k in range(self.count)]
-        self.tracker, *found = tracker(names, GF(gen.R, symmetric=False))
+        self.ring, *found = ring(names, GF(gen.R, symmetric=False))
         self.inputs, self.outputs = found[: width - 1], found[width - 1 :]
         self.met: list[Form] = []
 
     def dense(self, form: Form) -> Form:
         """Meet the next S-box; one that meets a number is known."""
-        self.met.append(self.tracker(form))
+        self.met.append(self.ring(form))
         return self.met[-1] ** 5 if self.met[-1].is_ground else self.outputs[len(self.met) - 1]
 
     def direct(self, form: Form, number: int) -> Form:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sympy import ZZ
-from sympy.polys.rings import tracker
+from sympy.polys.rings import ring
 
 from tests.differential.c_text import Headers
 
@@ -19,7 +19,7 @@ Vector = list[Any]  # coefficients of 1, w, .. w^5, where w^6 = xi
 W = ["c0.c0", "c1.c0", "c0.c1", "c1.c1", "c0.c2", "c1.c2"]
 V = ["c0", "c1", "c2"]
 
-RING, XI, *SYMBOLS = tracker("xi, a0:6, b0:6, i, z", ZZ)
+RING, XI, *SYMBOLS = ring("xi, a0:6, b0:6, i, z", ZZ)
 A, B, INVERSE, ZETA = SYMBOLS[:6], SYMBOLS[6:12], SYMBOLS[12], SYMBOLS[13]
 inverted: list[Any] = []
 
@@ -151,7 +151,7 @@ def test_fp2_square_and_karatsuba() -> None:
 # ---- steps of the Miller loop: points (X/Z, Y/Z) of y^2 = x^3 + b ------------------------------------
 
 # x comes first, so that division by the curve's equation removes x^3.
-STEPS, TX, TY, TZ, QX, QY, CURVE_B = tracker("x, y, z, u, v, b", ZZ)
+STEPS, TX, TY, TZ, QX, QY, CURVE_B = ring("x, y, z, u, v, b", ZZ)
 WALK = Headers(["pairing.h"], {k: v for k, v in FP2.items() if k != "fp2_mul_by_nonresidue"})
 EQUATION = TX**3 + CURVE_B * TZ**3 - TY**2 * TZ
 
