@@ -9,7 +9,7 @@
 #                needs strace, takes half an hour
 #   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
-#   make lint    ruff, mypy, generated files, clang-format
+#   make lint    ruff (rules and layout), mypy, codespell, clang-format, generated files; see .pre-commit-config.yaml, clang-format
 #   make bench   the figures of this machine
 #   make clean   remove what the others made
 
@@ -51,11 +51,29 @@ hammer: $(VENV)/equipped
 
 HAND_WRITTEN_C = $(shell find native tests/native \( -name '*.[ch]' -o -name '*.inc' \) ! -name '*_constants.h')
 
-lint: $(VENV)/equipped
+LINTS := lint-python lint-types lint-words lint-c lint-generated
+.PHONY: $(LINTS)
+
+lint: $(LINTS)
+
+lint-python: $(VENV)/equipped
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lint-types: $(VENV)/equipped
 	$(BIN)/mypy
+
+lint-words: $(VENV)/equipped
+	$(BIN)/codespell
+
+lint-c: $(VENV)/equipped
+	@echo clang-format --dry-run --Werror, hand-written C
+	@$(BIN)/clang-format --dry-run --Werror $(HAND_WRITTEN_C)
+
+lint-generated: $(VENV)/equipped
 	$(BIN)/python native/gen --check
-	$(BIN)/clang-format --dry-run --Werror $(HAND_WRITTEN_C)
+	$(BIN)/python docs/reference.py --check
+	$(BIN)/python docs/architecture.py --check
 
 bench: $(VENV)/equipped
 	@mkdir -p build/benchmarks

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.architecture.tree import project_files
+
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference.md"
 GENERATOR = ROOT / "docs" / "reference.py"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / path for path in project_files() if path.suffix == ".md"]
 NOT_RUN = "<!-- not run"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def test_blocks_are_found_with_their_places() -> None:
 def programs(page: Path) -> list[list[Block]]:
     """The blocks of a page that run, by the namespace that they share: in README.md each has its own."""
     code = [block for block in blocks(page.read_text()) if block.language == "python" and block.run]
-    return [[block] for block in code] if page.name == "README.md" else [code]
+    return [[block] for block in code] if page == ROOT / "README.md" else [code]
 
 
 PROGRAMS = [
