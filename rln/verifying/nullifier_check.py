@@ -1,4 +1,4 @@
-"""Recorder: what a verifier remembers, and what it means that something was remembered before.
+"""NullifierCheck: what a verifier remembers, and what it means that something was remembered before.
 
 The log alone decides between a first message, a copy, and a second message on the same id. The audit trail,
 where there is one, keeps what was accepted and what convicts; it decides nothing.
@@ -6,8 +6,9 @@ where there is one, keeps what was accepted and what convicts; it decides nothin
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from rln.base.arguments import instance
@@ -29,27 +30,34 @@ _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(slots=True, eq=False)
-class Case:
-    """One message whose context is right, on its way to an outcome.
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A message whose context is right: it is valid if its proof holds and its shares are new.
 
     Attributes:
-        known: shares that the log held when it was looked at, by nullifier.
-        outcome: None as long as the message may be valid.
+        proof: as it came, decoded.
+        shares: those of the proof.
+        epoch: the acceptable epoch that it is for.
+        source: where it came from.
     """
 
     proof: AnyProof
-    shares: Sequence[Share]
+    shares: tuple[Share, ...]
     epoch: Epoch
     source: Source = None
-    known: dict[int | None, Share | None] = field(default_factory=dict)
-    outcome: Outcome | None = None
 
-    @property
-    def settled(self) -> Outcome:
-        """The outcome, once there is one."""
-        assert self.outcome is not None, "a message was judged and has no outcome"
-        return self.outcome
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the log held for one candidate before its proof was verified.
+
+    Attributes:
+        known: for each share of the candidate the share that the log holds under its nullifier, or None.
+        outcome: a duplicate, the error of the log, or None: the candidate may be valid.
+    """
+
+    known: tuple[Share | None, ...]
+    outcome: Outcome | None
 
 
 class NullifierCheck:
@@ -81,50 +89,64 @@ class NullifierCheck:
         self._observer = watch
         self._forget_at = 0
 
-    def look(self, cases: Sequence[Case]) -> None:
-        """Make duplicates of what is in the log with all its shares; to no other end the way is shorter."""
-        keys = [(case.epoch, share.nullifier or 0) for case in cases for share in case.shares]
-        answers = iter(self._ask(self._log.peek_many, keys))
-        for case in cases:
-            for share in case.shares:
-                there = next(answers)
-                if isinstance(there, Exception):
-                    case.outcome = there
-                else:
-                    case.known[share.nullifier] = there
-            if case.outcome is None and _all_known(case, {}):
-                case.outcome = Duplicate()
+    def look(self, candidates: Sequence[Candidate]) -> list[Look]:
+        """Look candidates up before they are verified; nothing is written.
 
-    def record(self, cases: Sequence[Case]) -> None:
-        """Put the messages that are good so far into the log, and give each case its outcome.
-
-        One that failed after the look is a duplicate when an earlier one has brought the same shares: that is
-        what a look just before it would have found.
+        A candidate is a duplicate when the log already holds all of its shares. Nothing else is decided here.
         """
-        good = [case for case in cases if case.outcome is None]
-        before = dict(zip(good, self._insert(good), strict=True))
-        lost = self._keep([case for case in good if before[case] == ()])
-        brought: dict[tuple[int, int | None], Share] = {}
-        for case in cases:
-            if case in before:
-                taken = before[case]
-                if isinstance(taken, Exception):
-                    case.outcome = taken
-                    continue
-                name = case.proof.external_nullifier
-                brought |= {(name, share.nullifier): share for share in taken or case.shares}
-                case.outcome = self._judge(case, taken) if taken else lost or Valid()
-            elif brought and isinstance(case.outcome, (Invalid, Overloaded)) and _all_known(case, brought):
-                case.outcome = Duplicate()
+        keys = [
+            (candidate.epoch, share.nullifier or 0) for candidate in candidates for share in candidate.shares
+        ]
+        answers = iter(self._ask(self._log.peek_many, keys))
+        return [
+            _look(candidate, list(itertools.islice(answers, len(candidate.shares))))
+            for candidate in candidates
+        ]
 
-    def _insert(self, good: list[Case]) -> Sequence[Taken | Exception]:
+    def record(
+        self, candidates: Sequence[Candidate], looks: Sequence[Look], refused: Sequence[Outcome | None]
+    ) -> list[Outcome]:
+        """Put the candidates that are verified into the log, and return the outcome of each candidate.
+
+        A refused candidate becomes a duplicate when earlier ones of this call have brought its shares: a look
+        just before it would have found them.
+
+        Args:
+            candidates: in the order in which they are judged.
+            looks: what `look` returned for each.
+            refused: the outcome of each that is not to be recorded; None: its proof holds.
+
+        Returns:
+            The outcome of each, in the same order.
+        """
+        good = [candidate for candidate, outcome in zip(candidates, refused, strict=True) if outcome is None]
+        inserted = self._insert(good)
+        lost = self._keep([one for one, taken in zip(good, inserted, strict=True) if taken == ()])
+        answers = iter(inserted)
+        brought: dict[tuple[int, int | None], Share] = {}
+        outcomes: list[Outcome] = []
+        for candidate, look, outcome in zip(candidates, looks, refused, strict=True):
+            if outcome is not None:
+                late = isinstance(outcome, (Invalid, Overloaded)) and _all_known(candidate, look, brought)
+                outcomes.append(Duplicate() if late else outcome)
+                continue
+            taken = next(answers)
+            if isinstance(taken, Exception):
+                outcomes.append(taken)
+                continue
+            name = candidate.proof.external_nullifier
+            brought |= {(name, share.nullifier): share for share in taken or candidate.shares}
+            outcomes.append(self._judge(candidate, taken) if taken else lost or Valid())
+        return outcomes
+
+    def _insert(self, good: list[Candidate]) -> Sequence[Taken | Exception]:
         if not good:
             return ()
         try:
             self._forget_ended(good[-1].epoch)
         except Exception as error:  # noqa: BLE001 - as in _ask
             return [error] * len(good)
-        return self._ask(self._log.insert_or_get_many, [(case.epoch, case.shares) for case in good])
+        return self._ask(self._log.insert_or_get_many, [(one.epoch, one.shares) for one in good])
 
     def _ask(
         self, method: Callable[[list[_Question]], Sequence[_Answer]], questions: list[_Question]
@@ -150,24 +172,24 @@ class NullifierCheck:
             self._log.forget(horizon)
             self._forget_at = horizon + epoch.end - epoch.start
 
-    def _keep(self, cases: list[Case]) -> Exception | None:
+    def _keep(self, accepted: list[Candidate]) -> Exception | None:
         """Put messages into the audit trail; the error if they are not in it."""
-        if self._audit is None or not cases:
+        if self._audit is None or not accepted:
             return None
         try:
-            self._audit.append_many([(case.epoch, case.proof) for case in cases])
+            self._audit.append_many([(one.epoch, one.proof) for one in accepted])
         except Exception as error:  # noqa: BLE001 - what is not kept must not be served
             return error
         return None
 
-    def _judge(self, case: Case, taken: Taken) -> Outcome:
+    def _judge(self, candidate: Candidate, taken: Taken) -> Outcome:
         """What becomes of a verified message when some of its nullifiers were in the log."""
         before = {share.nullifier: share for share in taken}
         try:
-            for share in case.shares:
+            for share in candidate.shares:
                 known = before.get(share.nullifier, share)
                 if known.x != share.x:
-                    return self._violation(case, known, share)
+                    return self._violation(candidate, known, share)
                 if known.y != share.y:
                     raise IntegrityAlarm(
                         "share: two verified messages with one nullifier and one x have different y"
@@ -176,8 +198,8 @@ class NullifierCheck:
             return error
         return Duplicate()
 
-    def _violation(self, case: Case, first: Share, second: Share) -> RateLimitViolation:
-        evidence = self._evidence(case, first)
+    def _violation(self, candidate: Candidate, first: Share, second: Share) -> RateLimitViolation:
+        evidence = self._evidence(candidate, first)
         try:
             secret = recover_secret(first, second)
         except RecoveryError as error:
@@ -188,21 +210,31 @@ class NullifierCheck:
             raise IntegrityAlarm("share: two verified messages recover a secret that was never registered")
         return RateLimitViolation(secret, evidence)
 
-    def _evidence(self, case: Case, first: Share) -> Evidence | None:
+    def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
         """Keep the second message unless two of its nullifier are kept, and find the first one."""
         if self._audit is None:
             return None
-        kept = self._audit.lookup(case.epoch, first.nullifier or 0)
+        kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
         if len(kept) < 2:  # so that nobody fills a disk by overspending
-            self._audit.append_many([(case.epoch, case.proof)])
+            self._audit.append_many([(candidate.epoch, candidate.proof)])
         known = [proof for proof in kept if first in proof.shares]
-        return Evidence(known[0], case.proof, self._verifying_key) if known else None
+        return Evidence(known[0], candidate.proof, self._verifying_key) if known else None
 
 
-def _all_known(case: Case, brought: dict[tuple[int, int | None], Share]) -> bool:
-    """Are all shares of a message in the log, or brought there since by others?"""
-    name = case.proof.external_nullifier
+def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> Look:
+    known = tuple(None if isinstance(answer, Exception) else answer for answer in answers)
+    errors = [answer for answer in answers if isinstance(answer, Exception)]
+    if errors:
+        return Look(known, errors[-1])
+    return Look(known, Duplicate() if known == candidate.shares else None)
+
+
+def _all_known(candidate: Candidate, look: Look, brought: dict[tuple[int, int | None], Share]) -> bool:
+    """Tell whether the log held all shares of a candidate, or others of the same call have brought them."""
+    if not brought:
+        return False
+    name = candidate.proof.external_nullifier
     return all(
-        brought.get((name, share.nullifier), case.known.get(share.nullifier)) == share
-        for share in case.shares
+        brought.get((name, share.nullifier), known) == share
+        for share, known in zip(candidate.shares, look.known, strict=True)
     )

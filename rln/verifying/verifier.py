@@ -8,7 +8,7 @@ proof bytes, since anybody can re-randomise them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rln.base import scalar
 from rln.base.arguments import instance, plain_bytes
@@ -28,7 +28,7 @@ from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
-from rln.verifying.nullifier_check import Case, NullifierCheck, Outcome
+from rln.verifying.nullifier_check import Candidate, NullifierCheck, Outcome
 from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
 from rln.verifying.safe_observer import SafeObserver
 from rln.verifying.source_limit import Source, SourceLimit, check_source
@@ -187,79 +187,93 @@ class Verifier:
     ) -> list[Outcome]:
         since = self._observer.moment()
         opened = [self._open(*message, origin) for message, origin in zip(messages, origins, strict=True)]
-        cases = [found for found in opened if isinstance(found, Case)]
+        candidates = [found for found in opened if isinstance(found, Candidate)]
         try:
-            self._nullifier_check.look(cases)
-            self._verify(cases, verify)
-            self._nullifier_check.record(cases)
+            looks = self._nullifier_check.look(candidates)
+            refused = self._verify(candidates, [look.outcome for look in looks], verify)
+            recorded = iter(self._nullifier_check.record(candidates, looks, refused))
         except Exception as error:  # no randomness, no memory: it has no verdict for anybody
             for _ in messages:
                 self._observer.judged(error, since)
             raise
-        outcomes = [found.settled if isinstance(found, Case) else found for found in opened]
+        outcomes = [next(recorded) if isinstance(found, Candidate) else found for found in opened]
         for outcome in outcomes:
             self._observer.judged(outcome, since)
         return outcomes
 
-    def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Case | Outcome:
-        """A case for a message whose context is right, or what became of it."""
+    def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Candidate | Outcome:
+        """Return a candidate when the context of a message is right, otherwise its outcome."""
         try:
             epoch = self._check_context(proof, signal)
-            return Case(proof, proof.shares, epoch, source)
+            return Candidate(proof, proof.shares, epoch, source)
         except (ProofRejected, EncodingError) as error:
             return _refused(error)
         except Exception as error:  # noqa: BLE001 - whatever a clock or a store raises is this message's
             return error
 
-    def _verify(self, cases: list[Case], verify: Callable[[list[AnyProof]], Sequence[_Answer]]) -> None:
-        """Give an outcome to those whose proof is bad, or may not be looked at.
+    def _verify(
+        self,
+        candidates: Sequence[Candidate],
+        decided: Sequence[Outcome | None],
+        verify: Callable[[list[AnyProof]], Sequence[_Answer]],
+    ) -> list[Outcome | None]:
+        """Verify the candidates that have no outcome yet, and return the outcomes: None for a good proof.
 
         A source is given a token for a good proof again, so those that found none get another round: then
         the batch refuses what one message after the other would have been refused. (One thing costs more
         here: a bad proof with the shares of a good one of the same batch, which cannot be told yet.)
         """
-        waiting = [case for case in cases if case.outcome is None]
+        outcomes = list(decided)
+        waiting = [place for place, outcome in enumerate(outcomes) if outcome is None]
         while waiting:
-            admitted, waiting = self._admit(waiting)
+            admitted, waiting, refused = self._admit(candidates, waiting)
+            for place, error in refused.items():
+                outcomes[place] = error
             good = admitted  # unless somebody finds out: no source pays for a verification that failed
             try:
-                answers = verify([case.proof for case in admitted]) if admitted else ()
-                good = [case for case, answer in zip(admitted, answers, strict=True) if answer is None]
+                answers = verify([candidates[place].proof for place in admitted]) if admitted else ()
+                good = [place for place, answer in zip(admitted, answers, strict=True) if answer is None]
             finally:
                 if self._sources is not None:
-                    for case in good:
-                        self._sources.give_back(case.source)
-            for case, answer in zip(admitted, answers, strict=True):
-                case.outcome = self._root_again(case.proof) if answer is None else _refused(answer)
+                    for place in good:
+                        self._sources.give_back(candidates[place].source)
+            for place, answer in zip(admitted, answers, strict=True):
+                proof = candidates[place].proof
+                outcomes[place] = self._root_again(proof) if answer is None else _refused(answer)
+        return outcomes
 
-    def _admit(self, waiting: list[Case]) -> tuple[list[Case], list[Case]]:
-        """Those for whom there is a token now, and those whose source may get one back for its others.
+    def _admit(
+        self, candidates: Sequence[Candidate], waiting: list[int]
+    ) -> tuple[list[int], list[int], Mapping[int, Exception]]:
+        """Take an allowance of its source for each waiting candidate.
 
-        The rest gets its outcome here.
+        Returns:
+            The places of those that got one, of those whose source may get one back for its others, and the
+            error for each of the rest.
         """
         if self._sources is None:
-            return waiting, []
+            return waiting, [], {}
         try:
             now = self._clock.now()
         except Exception as error:  # noqa: BLE001 - as in _open
-            for case in waiting:
-                case.outcome = error
-            return [], []
-        admitted: list[Case] = []
-        later: list[Case] = []
+            return [], [], dict.fromkeys(waiting, error)
+        admitted: list[int] = []
+        later: list[int] = []
+        refused: dict[int, Exception] = {}
         active: set[Source] = set()
         spent: set[Source] = set()
-        for case in waiting:
-            if case.source not in spent and self._sources.take(case.source, now):
-                active.add(case.source)
-                admitted.append(case)
+        for place in waiting:
+            source = candidates[place].source
+            if source not in spent and self._sources.take(source, now):
+                active.add(source)
+                admitted.append(place)
                 continue
-            spent.add(case.source)
-            if case.source in active:
-                later.append(case)
+            spent.add(source)
+            if source in active:
+                later.append(place)
             else:
-                case.outcome = Overloaded("source: too many bad proofs came from it; try later")
-        return admitted, later
+                refused[place] = Overloaded("source: too many bad proofs came from it; try later")
+        return admitted, later, refused
 
     def _verify_one(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
         (proof,) = proofs
