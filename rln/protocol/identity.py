@@ -107,16 +107,6 @@ class IdentitySecret(_Opaque):
 
     __slots__ = ()
 
-    @classmethod
-    def _through(cls, first: Share, second: Share, nullifier: int) -> Self:
-        """Recover the secret on the line through two shares with different x.
-
-        Raises:
-            RecoveryError: it is not the line of the nullifier.
-        """
-        points = (scalar.encode(share.x, "x") + scalar.encode(share.y, "y") for share in (first, second))
-        return cls._of(lowlevel.recover(scalar.encode(nullifier, "nullifier"), *points))
-
     def identity(self) -> Identity:
         """Return the identity of this secret."""
         return Identity._of(self.handle)
@@ -215,3 +205,13 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
+
+
+def secret_on_line(first: Share, second: Share, nullifier: int) -> IdentitySecret:
+    """Return the secret on the line through two shares with different x.
+
+    Raises:
+        RecoveryError: the line does not belong to the nullifier.
+    """
+    points = (scalar.encode(share.x, "x") + scalar.encode(share.y, "y") for share in (first, second))
+    return IdentitySecret._of(lowlevel.recover(scalar.encode(nullifier, "nullifier"), *points))

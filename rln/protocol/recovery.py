@@ -8,7 +8,7 @@ from typing import Protocol
 from rln.base import scalar
 from rln.errors import RecoveryError
 from rln.protocol.hashing import poseidon_hash
-from rln.protocol.identity import IdentitySecret
+from rln.protocol.identity import IdentitySecret, secret_on_line
 from rln.protocol.share import Share
 
 
@@ -40,7 +40,7 @@ def recover_secret(first: Share | ShareSource, second: Share | ShareSource) -> I
 
     Source: RLN specification, slashing; threats A3, A5.
     """
-    reason = "the shares have different nullifiers, or there is none"
+    reason = "expected a nullifier that both have, got different nullifiers or none"
     for one in _shares(first):
         for other in _shares(second):
             if one.nullifier is not None and other.nullifier is not None and one.nullifier != other.nullifier:
@@ -61,4 +61,4 @@ def _on_line(one: Share, other: Share) -> IdentitySecret:
     if nullifier is None:
         slope = (one.y - other.y) * pow(one.x - other.x, -1, scalar.ORDER) % scalar.ORDER
         nullifier = poseidon_hash([slope])
-    return IdentitySecret._through(one, other, nullifier)
+    return secret_on_line(one, other, nullifier)

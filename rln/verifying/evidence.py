@@ -19,7 +19,7 @@ from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryErro
 from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.identity import IdentitySecret
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
-from rln.protocol.share import Share
+from rln.protocol.recovery import recover_secret
 
 MAX_BYTES: Final = 1 << 16
 """Bytes of the longest evidence."""
@@ -72,20 +72,11 @@ class Evidence:
         for name, proof in (("first", self.first), ("second", self.second)):
             if not verifying_key.verify(proof.public_inputs, proof.proof):
                 raise InvalidProof(f"{name} proof: the equation does not hold")
-        one, other, nullifier = self._pair()
-        return IdentitySecret._through(one, other, nullifier)
-
-    def _pair(self) -> tuple[Share, Share, int]:
-        """The first two shares on one nullifier with different x, and the nullifier."""
         if self.first.external_nullifier != self.second.external_nullifier:
             raise RecoveryError("evidence: expected two messages for one epoch, got two epochs")
         if self.first.x == self.second.x:
             raise RecoveryError("evidence: both messages have the same x: it is one message, not two")
-        ours = {share.nullifier: share for share in self.first.shares}
-        for share in self.second.shares:
-            if share.nullifier is not None and share.nullifier in ours:
-                return ours[share.nullifier], share, share.nullifier
-        raise RecoveryError("evidence: expected a nullifier that both messages have, got none")
+        return recover_secret(self.first, self.second)
 
     def encode(self) -> bytes:
         """The canonical JSON document that `decode` reads."""
