@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.base.arguments import check_digest, whole
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
@@ -128,7 +128,7 @@ class Params:
 
     def encode(self) -> bytes:
         """The document: canonical JSON, one spelling."""
-        return document.write({field.name: getattr(self, field.name) for field in fields(self)})
+        return canonical_json.write({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def decode(cls, data: bytes, digest: str | None = None) -> Params:
@@ -143,8 +143,10 @@ class Params:
             ParameterError: a value outside its range.
         """
         names = tuple(field.name for field in fields(cls))
-        found = document.fields(document.read(data, "parameters", _SIZE_LIMIT), "parameters", names)
-        if document.write(found) != data:
+        found = canonical_json.fields(
+            canonical_json.read(data, "parameters", _SIZE_LIMIT), "parameters", names
+        )
+        if canonical_json.write(found) != data:
             raise EncodingError("parameters: expected canonical JSON")
         params = cls(**found)  # type: ignore[arg-type]  # __post_init__ checks each value's type
         if digest is not None and params.digest != check_digest(digest, "digest"):

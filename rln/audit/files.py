@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.atomic_files import write_file
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
 from rln.base.arguments import instance
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
 from rln.stores.file_checks import check_place
@@ -80,22 +79,26 @@ class AuditedEpoch:
             line = file.readline(_HEADER)
         if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
             raise EncodingError(f"{path}: expected an audit file, got another")
-        found = document.fields(document.read(line[len(_MAGIC) : -1], _NAME, _HEADER), _NAME, _FIELDS)
-        identifier = document.text(found["identifier"], "identifier")
+        found = canonical_json.fields(
+            canonical_json.read(line[len(_MAGIC) : -1], _NAME, _HEADER), _NAME, _FIELDS
+        )
+        identifier = canonical_json.text(found["identifier"], "identifier")
         if not _HEX.match(identifier):
             raise EncodingError(f"{path}: identifier: expected hexadecimal digits, got other text")
-        index = document.integer(found["index"], "index", 0, 10**16 - 1)
-        period = document.integer(found["period"], "period", 1, MAX_PERIOD)
+        index = canonical_json.integer(found["index"], "index", 0, 10**16 - 1)
+        period = canonical_json.integer(found["period"], "period", 1, MAX_PERIOD)
         epoch = Epoch.of(index, period, bytes.fromhex(identifier))
         if scalar.parse(found["external_nullifier"], "external_nullifier") != epoch.external_nullifier:
             raise EncodingError(f"{path}: expected the external nullifier of its epoch, got another")
-        values = document.integer(found["public_values"], "public_values", 5, 3 + 3 * MAX_SLOTS)
-        return cls(path, epoch, document.text(found["verifying_key"], "verifying_key"), values, len(line))
+        values = canonical_json.integer(found["public_values"], "public_values", 5, 3 + 3 * MAX_SLOTS)
+        return cls(
+            path, epoch, canonical_json.text(found["verifying_key"], "verifying_key"), values, len(line)
+        )
 
     @property
     def size(self) -> int:
         """Bytes of a record."""
-        return record.size(self.public_values)
+        return proof_record.size(self.public_values)
 
     @property
     def cut(self) -> int:
@@ -113,7 +116,7 @@ class AuditedEpoch:
         with self.path.open("rb") as file:
             file.seek(self.start)
             while len(data := file.read(self.size)) == self.size:
-                yield record.decode(data)
+                yield proof_record.decode(data)
 
     def find(self, nullifier: int) -> Iterator[AnyProof]:
         """Go through the messages that have a nullifier, without decoding the others.
@@ -133,7 +136,7 @@ class AuditedEpoch:
                     at += 1
                     if number == seen or begin + self.size > len(data):
                         continue
-                    found = record.decode(data[begin : begin + self.size])
+                    found = proof_record.decode(data[begin : begin + self.size])
                     if any(share.nullifier == nullifier for share in found.shares):
                         seen = number
                         yield found
@@ -191,7 +194,7 @@ class AuditFiles(AuditTrail):
         """Write messages, those of one epoch at one go; see `AuditTrail`."""
         batches: dict[int, tuple[Epoch, list[bytes]]] = {}
         for epoch, proof in messages:
-            batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(record.encode(proof))
+            batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(proof_record.encode(proof))
         writer = self._own_writer()
         with writer.lock:
             for epoch, records in batches.values():
@@ -272,7 +275,7 @@ class AuditFiles(AuditTrail):
             "public_values": self._key.public_inputs,
         }
         path = self._directory / f"{epoch.index}-{entropy.draw(8).hex()}{SUFFIX}"
-        write_file(path, _MAGIC + document.write(header) + b"\n", 0o600)
+        write_file(path, _MAGIC + canonical_json.write(header) + b"\n", 0o600)
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 

@@ -21,7 +21,7 @@ from rln.base import scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
 from rln.verifying.evidence import Evidence
@@ -104,7 +104,7 @@ class Violators:
             row = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", (name,)).fetchone()
             if row is None or row[1]:
                 continue
-            first = None if row[0] is None else record.decode(row[0])
+            first = None if row[0] is None else proof_record.decode(row[0])
             if first is not None and first.x == proof.x:
                 continue  # one message at two nodes, or what somebody made of it: it convicts nobody
             if believed is None:
@@ -113,7 +113,9 @@ class Violators:
             if not believed:
                 return
             if first is None:
-                table.execute("UPDATE suspect SET first = ? WHERE name = ?", (record.encode(proof), name))
+                table.execute(
+                    "UPDATE suspect SET first = ? WHERE name = ?", (proof_record.encode(proof), name)
+                )
                 continue
             evidence = Evidence(first, proof, self._key.digest)
             table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))

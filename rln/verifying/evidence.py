@@ -12,8 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
 from rln.base.arguments import instance
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
@@ -80,7 +79,7 @@ class Evidence:
 
     def encode(self) -> bytes:
         """The canonical JSON document that `decode` reads."""
-        return document.write(
+        return canonical_json.write(
             {
                 "first": _written(self.first),
                 "second": _written(self.second),
@@ -97,8 +96,8 @@ class Evidence:
             InputError: values that no proof has.
         """
         names = ("first", "second", "verifying_key")
-        found = document.fields(document.read(data, _NAME, MAX_BYTES), _NAME, names)
-        key = document.text(found["verifying_key"], "verifying_key")
+        found = canonical_json.fields(canonical_json.read(data, _NAME, MAX_BYTES), _NAME, names)
+        key = canonical_json.text(found["verifying_key"], "verifying_key")
         return cls(_read(found["first"], "first"), _read(found["second"], "second"), key)
 
 
@@ -107,10 +106,10 @@ def _written(proof: AnyProof) -> dict[str, object]:
 
 
 def _read(value: object, name: str) -> AnyProof:
-    found = document.fields(value, name, ("proof", "public"))
-    text = document.text(found["proof"], f"{name} proof")
+    found = canonical_json.fields(value, name, ("proof", "public"))
+    text = canonical_json.text(found["proof"], f"{name} proof")
     if not _PROOF.match(text):
         raise EncodingError(f"{name} proof: expected 256 hexadecimal digits, got other text")
-    numbers = document.items(found["public"], f"{name} public")
+    numbers = canonical_json.items(found["public"], f"{name} public")
     values = tuple(scalar.parse(number, f"{name} public[{i}]") for i, number in enumerate(numbers))
     return from_public_inputs(bytes.fromhex(text), values)
