@@ -219,9 +219,10 @@ class Verifier:
     ) -> list[Outcome | None]:
         """Verify the candidates that have no outcome yet, and return the outcomes: None for a good proof.
 
-        A source is given a token for a good proof again, so those that found none get another round: then
-        the batch refuses what one message after the other would have been refused. (One thing costs more
-        here: a bad proof with the shares of a good one of the same batch, which cannot be told yet.)
+        A good proof gives its source's allowance back, so candidates that found none get another round. A
+        batch therefore refuses the same messages as `submit` would one after the other. One kind of message
+        costs more in a batch: a bad proof with the shares of a good one of the same batch, since that one is
+        not in the log yet.
         """
         outcomes = list(decided)
         waiting = [place for place, outcome in enumerate(outcomes) if outcome is None]
