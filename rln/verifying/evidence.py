@@ -1,9 +1,10 @@
-"""Evidence: the two messages that convict a member, for anybody to check who has the verifying key.
+"""Evidence: the two messages that convict a member. Anyone with the verifying key can check it.
 
-Nobody needs to be believed: both proofs verify, both are on one message id of one epoch, and the secret that
-follows from them is the proof that their sender overspent. A signal is not part of it; x stands for it.
+Evidence needs no trust: both proofs verify, both messages use one message id of one epoch, and the identity
+secret that follows from them shows that their sender exceeded the limit. Evidence holds no signal, only its
+hash x.
 
-Whoever holds evidence can compute the secret, so it is kept as a secret is.
+Evidence reveals the identity secret, so keep it as you keep a secret.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_in
 from rln.protocol.recovery import recover_secret
 
 MAX_BYTES: Final = 1 << 16
-"""Bytes of the longest evidence."""
+"""Largest size of an encoded evidence, in bytes."""
 _NAME: Final = "evidence"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _PROOF: Final = re.compile(r"[0-9a-f]{256}\Z")
@@ -33,11 +34,11 @@ class Evidence:
 
     Args:
         first: the message that was accepted.
-        second: the one that came after it.
-        verifying_key: SHA-256 of the key that both verify with, 64 hexadecimal digits.
+        second: the message that came after it.
+        verifying_key: SHA-256 of the verifying key for both proofs, 64 lower-case hexadecimal digits.
 
     Raises:
-        ParameterError: an argument of another type or form.
+        ParameterError: an argument has the wrong type or form.
     """
 
     first: AnyProof
@@ -49,36 +50,37 @@ class Evidence:
             if not isinstance(proof, (RlnProof, MultiRlnProof)):
                 raise ParameterError(f"{name}: expected a proof, got {type(proof).__name__}")
         if type(self.verifying_key) is not str or not _DIGEST.match(self.verifying_key):
-            raise ParameterError("verifying_key: expected 64 hexadecimal digits, got something else")
+            raise ParameterError("verifying_key: expected a SHA-256 in 64 lower-case hexadecimal digits")
 
     def check(self, verifying_key: VerifyingKey) -> IdentitySecret:
-        """Check everything, and recover the secret of whoever sent both messages.
+        """Check both proofs, and recover the identity secret of the sender.
 
-        That he was a member follows from the proofs, for whoever trusts their roots.
+        The proofs also show that the sender was a member, if you trust their roots.
 
         Raises:
             ParameterError: the evidence is for another verifying key.
-            InputError: a proof with points that are none, or another number of public values.
-            InvalidProof: one of the proofs does not hold.
-            RecoveryError: the messages are for different epochs, or have no message id in common with
-                different x, or their line is not that of the nullifier.
+            InputError: a proof has an invalid point or the wrong number of public values.
+            InvalidProof: one of the proofs does not verify.
+            RecoveryError: the messages are for different epochs, share no message id with different x, or
+                lie on a line that does not belong to the nullifier.
         """
         instance(verifying_key, VerifyingKey, "verifying_key")
         if verifying_key.digest != self.verifying_key:
             raise ParameterError(
-                f"verifying key: expected {self.verifying_key[:16]}…, got {verifying_key.digest[:16]}…"
+                f"verifying key: expected {self.verifying_key[:16]}…, got {verifying_key.digest[:16]}…; "
+                "use the key that the messages were verified with"
             )
         for name, proof in (("first", self.first), ("second", self.second)):
             if not verifying_key.verify(proof.public_inputs, proof.proof):
                 raise InvalidProof(f"{name} proof: the equation does not hold")
         if self.first.external_nullifier != self.second.external_nullifier:
-            raise RecoveryError("evidence: expected two messages for one epoch, got two epochs")
+            raise RecoveryError("evidence: expected two messages for one epoch, got messages for two epochs")
         if self.first.x == self.second.x:
-            raise RecoveryError("evidence: both messages have the same x: it is one message, not two")
+            raise RecoveryError("evidence: both messages have the same x, so they are one message")
         return recover_secret(self.first, self.second)
 
     def encode(self) -> bytes:
-        """The canonical JSON document that `decode` reads."""
+        """Return the canonical JSON document that `decode` reads."""
         return canonical_json.write(
             {
                 "first": _written(self.first),
@@ -89,11 +91,11 @@ class Evidence:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read a document of at most 64 KiB; `check` says what it is worth.
+        """Read a document of at most 64 KiB. Its proofs are not verified; `check` does that.
 
         Raises:
-            EncodingError: another form.
-            InputError: values that no proof has.
+            EncodingError: the document has the wrong form.
+            InputError: a proof has invalid values.
         """
         names = ("first", "second", "verifying_key")
         found = canonical_json.fields(canonical_json.read(data, _NAME, MAX_BYTES), _NAME, names)
@@ -109,7 +111,7 @@ def _read(value: object, name: str) -> AnyProof:
     found = canonical_json.fields(value, name, ("proof", "public"))
     text = canonical_json.text(found["proof"], f"{name} proof")
     if not _PROOF.match(text):
-        raise EncodingError(f"{name} proof: expected 256 hexadecimal digits, got other text")
+        raise EncodingError(f"{name} proof: expected 256 lower-case hexadecimal digits, got {text[:16]!r}")
     numbers = canonical_json.items(found["public"], f"{name} public")
     values = tuple(scalar.parse(number, f"{name} public[{i}]") for i, number in enumerate(numbers))
     return from_public_inputs(bytes.fromhex(text), values)

@@ -1,7 +1,7 @@
-"""NullifierCheck: what a verifier remembers, and what it means that something was remembered before.
+"""NullifierCheck: look up and record the shares of messages, and tell copies and violations apart.
 
-The log alone decides between a first message, a copy, and a second message on the same id. The audit trail,
-where there is one, keeps what was accepted and what convicts; it decides nothing.
+The log alone decides whether a message is the first one on its message id, a copy, or a second one. The audit
+trail is optional. It keeps accepted messages and evidence, and decides nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rln.verifying.source_limit import Source
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 Outcome = Verdict | Exception
-"""What becomes of a message: a verdict, or the error for whoever asked."""
+"""The result for a message: a verdict, or the error that the caller gets."""
 
 _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
@@ -32,13 +32,13 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A message whose context is right: it is valid if its proof holds and its shares are new.
+    """A message with the right context: it is valid if its proof verifies and its shares are new.
 
     Attributes:
-        proof: as it came, decoded.
-        shares: those of the proof.
-        epoch: the acceptable epoch that it is for.
-        source: where it came from.
+        proof: as received, decoded.
+        shares: the shares of the proof.
+        epoch: the acceptable epoch that the message is for.
+        source: where the message came from.
     """
 
     proof: AnyProof
@@ -52,8 +52,8 @@ class Look:
     """What the log held for one candidate before its proof was verified.
 
     Attributes:
-        known: for each share of the candidate the share that the log holds under its nullifier, or None.
-        outcome: a duplicate, the error of the log, or None: the candidate may be valid.
+        known: for each share of the candidate, the share in the log with the same nullifier, or None.
+        outcome: a duplicate, or the error of the log. None: the candidate may be valid.
     """
 
     known: tuple[Share | None, ...]
@@ -61,12 +61,12 @@ class Look:
 
 
 class NullifierCheck:
-    """Deals with log and audit trail for a verifier. Safe to use from several threads.
+    """Uses the log and the audit trail for a verifier. Safe to use from several threads.
 
     Args:
         log, clock, audit, was_member: as for `Verifier`.
-        verifying_key: its digest, for evidence.
-        watch: is told how the log does.
+        verifying_key: digest of the verifying key, for evidence.
+        observer: is told how the log answers.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class NullifierCheck:
         audit: AuditTrail | None,
         was_member: Callable[[int], bool] | None,
         verifying_key: str,
-        watch: SafeObserver,
+        observer: SafeObserver,
     ) -> None:
         instance(log, NullifierLog, "log")
         if audit is not None:
@@ -86,13 +86,14 @@ class NullifierCheck:
         self._audit = audit
         self._was_member = was_member
         self._verifying_key = verifying_key
-        self._observer = watch
+        self._observer = observer
         self._forget_at = 0
 
     def look(self, candidates: Sequence[Candidate]) -> list[Look]:
-        """Look candidates up before they are verified; nothing is written.
+        """Look up the shares of candidates before verification, without writing.
 
-        A candidate is a duplicate when the log already holds all of its shares. Nothing else is decided here.
+        A candidate is a duplicate when the log already holds all of its shares. Nothing else is decided
+        before verification.
         """
         keys = [
             (candidate.epoch, share.nullifier or 0) for candidate in candidates for share in candidate.shares
@@ -106,18 +107,18 @@ class NullifierCheck:
     def record(
         self, candidates: Sequence[Candidate], looks: Sequence[Look], refused: Sequence[Outcome | None]
     ) -> list[Outcome]:
-        """Put the candidates that are verified into the log, and return the outcome of each candidate.
+        """Insert the verified candidates into the log, and return the outcome of every candidate.
 
-        A refused candidate becomes a duplicate when earlier ones of this call have brought its shares: a look
-        just before it would have found them.
+        A refused candidate is a duplicate if earlier candidates of this call brought its shares: a look just
+        before it would have found them.
 
         Args:
             candidates: in the order in which they are judged.
-            looks: what `look` returned for each.
-            refused: the outcome of each that is not to be recorded; None: its proof holds.
+            looks: the result of `look` for each candidate.
+            refused: for each candidate its outcome, or None if its proof verifies and it is to be recorded.
 
         Returns:
-            The outcome of each, in the same order.
+            One outcome for each candidate, in the same order.
         """
         good = [candidate for candidate, outcome in zip(candidates, refused, strict=True) if outcome is None]
         inserted = self._insert(good)
@@ -151,7 +152,7 @@ class NullifierCheck:
     def _ask(
         self, method: Callable[[list[_Question]], Sequence[_Answer]], questions: list[_Question]
     ) -> Sequence[_Answer | Exception]:
-        """The answers of the log. Whatever it raises is that of each question: no message passes it."""
+        """Return the answers of the log. An error that it raises is the answer to every question."""
         if not questions:
             return ()
         since = self._observer.moment()
@@ -159,31 +160,31 @@ class NullifierCheck:
             answers = method(questions)
             if len(answers) != len(questions):
                 raise StoreUnavailable(f"log: expected {len(questions)} answers, got {len(answers)}")
-        except Exception as error:  # noqa: BLE001 - as the first line says
+        except Exception as error:  # noqa: BLE001 - it is the answer to every question
             self._observer.stored(True, since)
             return [error] * len(questions)
         self._observer.stored(any(isinstance(answer, Exception) for answer in answers), since)
         return answers
 
     def _forget_ended(self, epoch: Epoch) -> None:
-        """Once a period let the log drop what can never be acceptable again: it must not only grow."""
+        """Let the log forget, once a period, the epochs that cannot be acceptable again: it stays bounded."""
         horizon = self._clock.horizon()
         if horizon >= self._forget_at:
             self._log.forget(horizon)
             self._forget_at = horizon + epoch.end - epoch.start
 
     def _keep(self, accepted: list[Candidate]) -> Exception | None:
-        """Put messages into the audit trail; the error if they are not in it."""
+        """Append messages to the audit trail, and return its error if it has not kept them."""
         if self._audit is None or not accepted:
             return None
         try:
             self._audit.append_many([(one.epoch, one.proof) for one in accepted])
-        except Exception as error:  # noqa: BLE001 - what is not kept must not be served
+        except Exception as error:  # noqa: BLE001 - a message that is not kept must not be served
             return error
         return None
 
     def _judge(self, candidate: Candidate, taken: Taken) -> Outcome:
-        """What becomes of a verified message when some of its nullifiers were in the log."""
+        """Return the outcome of a verified message when some of its nullifiers were in the log already."""
         before = {share.nullifier: share for share in taken}
         try:
             for share in candidate.shares:
@@ -192,9 +193,10 @@ class NullifierCheck:
                     return self._violation(candidate, known, share)
                 if known.y != share.y:
                     raise IntegrityAlarm(
-                        "share: two verified messages with one nullifier and one x have different y"
+                        "share: two verified messages with one nullifier and one x have different y; "
+                        "stop and investigate"
                     )
-        except Exception as error:  # noqa: BLE001 - it is this message's
+        except Exception as error:  # noqa: BLE001 - the outcome of this message alone
             return error
         return Duplicate()
 
@@ -204,18 +206,21 @@ class NullifierCheck:
             secret = recover_secret(first, second)
         except RecoveryError as error:
             raise IntegrityAlarm(
-                "share: two verified messages with one nullifier are not on its line"
+                "share: two verified messages with one nullifier are not on its line; stop and investigate"
             ) from error
         if self._was_member is not None and not self._was_member(secret.commitment):
-            raise IntegrityAlarm("share: two verified messages recover a secret that was never registered")
+            raise IntegrityAlarm(
+                "share: two verified messages recover a secret that was never registered; "
+                "stop and investigate"
+            )
         return RateLimitViolation(secret, evidence)
 
     def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
-        """Keep the second message unless two of its nullifier are kept, and find the first one."""
+        """Find the first message, and keep the second one unless two with its nullifier are kept already."""
         if self._audit is None:
             return None
         kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
-        if len(kept) < 2:  # so that nobody fills a disk by overspending
+        if len(kept) < 2:  # so that exceeding the limit cannot fill a disk
             self._audit.append_many([(candidate.epoch, candidate.proof)])
         known = [proof for proof in kept if first in proof.shares]
         return Evidence(known[0], candidate.proof, self._verifying_key) if known else None
@@ -230,7 +235,7 @@ def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> 
 
 
 def _all_known(candidate: Candidate, look: Look, brought: dict[tuple[int, int | None], Share]) -> bool:
-    """Tell whether the log held all shares of a candidate, or others of the same call have brought them."""
+    """Return whether the log held all shares of a candidate, or earlier candidates have brought them."""
     if not brought:
         return False
     name = candidate.proof.external_nullifier

@@ -180,7 +180,7 @@ def test_a_full_queue_refuses_at_once(world, batches):
             second = asyncio.create_task(judge.submit(*messages[1]))
             await asyncio.sleep(0)
             for _ in range(100):
-                with pytest.raises(Overloaded, match="2 messages are on their way"):
+                with pytest.raises(Overloaded, match="2 messages are pending"):
                     await judge.submit(*messages[2])
             second.cancel()
             await asyncio.sleep(0)
