@@ -149,7 +149,7 @@ class Params:
             canonical_json.read(data, "parameters", _SIZE_LIMIT), "parameters", names
         )
         if canonical_json.write(found) != data:
-            raise EncodingError("parameters: expected canonical JSON, got another spelling of it")
+            raise EncodingError("parameters: expected canonical JSON, as Params.encode writes it")
         params = cls(**found)  # type: ignore[arg-type]  # __post_init__ checks each value's type
         if digest is not None and params.digest != check_digest(digest, "digest"):
             raise EncodingError(f"parameters: expected SHA-256 {digest}, got {params.digest}")

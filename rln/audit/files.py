@@ -155,7 +155,7 @@ class _Writer:
         self.lock = threading.RLock()
         self.open: dict[int, int] = {}
 
-    def shut(self, name: int) -> None:
+    def close_epoch(self, name: int) -> None:
         """Close the file of an epoch, if it is open."""
         with self.lock:
             descriptor = self.open.pop(name, None)
@@ -224,7 +224,7 @@ class AuditFiles(AuditTrail):
             try:
                 epoch = AuditedEpoch.read(path).epoch
                 if epoch.end <= before:
-                    self._own_writer().shut(epoch.external_nullifier)
+                    self._own_writer().close_epoch(epoch.external_nullifier)
                     path.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue  # another process has deleted it
@@ -248,7 +248,7 @@ class AuditFiles(AuditTrail):
         """Close the files. A later message makes new ones."""
         writer = self._own_writer()
         for name in list(writer.open):
-            writer.shut(name)
+            writer.close_epoch(name)
 
     def _own_writer(self) -> _Writer:
         """Return the open files of this process. A forked child makes its own files and its own lock."""
@@ -262,13 +262,13 @@ class AuditFiles(AuditTrail):
             if name not in writer.open:
                 writer.open[name] = self._create(epoch)
                 while len(writer.open) > _OPEN:
-                    writer.shut(next(iter(writer.open)))
+                    writer.close_epoch(next(iter(writer.open)))
             written = os.write(writer.open[name], data)
         except OSError as error:
-            writer.shut(name)
+            writer.close_epoch(name)
             raise _unavailable(self._directory, error) from error
         if written != len(data):
-            writer.shut(name)  # nothing may follow half a record: the next write makes a new file
+            writer.close_epoch(name)  # nothing may follow half a record: the next write makes a new file
             raise StoreUnavailable(
                 f"audit: {self._directory}: expected to write {len(data)} bytes, wrote {written} bytes"
             )

@@ -85,7 +85,7 @@ class Violators:
             table.executemany("INSERT INTO seen VALUES (?, ?)", self._seen())
             table.execute(_SUSPECTS)
             for proof in self._read():
-                yield from self._look(table, proof)
+                yield from self._violations(table, proof)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"violators: {error}") from error
         finally:
@@ -97,8 +97,8 @@ class Violators:
             for share in proof.shares:
                 yield self._name(proof, share), self._hash(scalar.encode(share.x, "x"))
 
-    def _look(self, table: sqlite3.Connection, proof: AnyProof) -> Iterator[Violation]:
-        believed = None
+    def _violations(self, table: sqlite3.Connection, proof: AnyProof) -> Iterator[Violation]:
+        verified = None
         for share in proof.shares:
             name = self._name(proof, share)
             row = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", (name,)).fetchone()
@@ -107,10 +107,10 @@ class Violators:
             first = None if row[0] is None else proof_record.decode(row[0])
             if first is not None and first.x == proof.x:
                 continue  # one message at two nodes, or a re-randomised copy: no violation
-            if believed is None:
-                believed = self._holds(proof)
-                self.refused += not believed
-            if not believed:
+            if verified is None:
+                verified = self._verifies(proof)
+                self.refused += not verified
+            if not verified:
                 return
             if first is None:
                 table.execute(
@@ -119,9 +119,9 @@ class Violators:
                 continue
             evidence = Evidence(first, proof, self._key.digest)
             table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))
-            yield Violation(self._convicted(evidence), evidence)
+            yield Violation(self._sender(evidence), evidence)
 
-    def _convicted(self, evidence: Evidence) -> int:
+    def _sender(self, evidence: Evidence) -> int:
         """Return the identity commitment of the sender of both messages."""
         try:
             return evidence.check(self._key).commitment
@@ -130,7 +130,7 @@ class Violators:
                 "violators: two verified messages with one nullifier are off its line; stop and investigate"
             ) from error
 
-    def _holds(self, proof: AnyProof) -> bool:
+    def _verifies(self, proof: AnyProof) -> bool:
         try:
             return self._key.verify(proof.public_inputs, proof.proof)
         except InputError:

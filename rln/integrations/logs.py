@@ -63,9 +63,8 @@ class LogObserver(Observer):
             line["commitment"] = str(outcome.identity_secret.commitment)
         elif isinstance(outcome, Exception):
             line["error"] = type(outcome).__name__
-            if isinstance(
-                outcome, RlnError
-            ):  # the text of other errors may hold anything, even bytes of a message
+            # The text of other errors may hold anything, even bytes of a message.
+            if isinstance(outcome, RlnError):
                 line["detail"] = str(outcome)
         self._write(level, "judged", since, line)
 

@@ -208,7 +208,7 @@ class EpochClock:
         mark: HighWaterMark | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._set(rln_identifier(application, period), period, skew, (past_gap, future_gap), mark, now)
+        self._configure(rln_identifier(application, period), period, skew, (past_gap, future_gap), mark, now)
 
     @classmethod
     def waku(
@@ -237,10 +237,10 @@ class EpochClock:
         """
         clock = cls.__new__(cls)
         raw = fixed_bytes(identifier, 32, "rln identifier")
-        clock._set(raw, period, skew, (past_gap, future_gap), mark, now)
+        clock._configure(raw, period, skew, (past_gap, future_gap), mark, now)
         return clock
 
-    def _set(
+    def _configure(
         self,
         identifier: bytes,
         period: int,
@@ -302,10 +302,10 @@ class EpochClock:
         if not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
             raise ParameterError(f"now: expected finite seconds since 1970, got {seconds!r:.40}")
         if self._mark is not None:
-            self._compare(seconds, self._mark)
+            self._check_mark(seconds, self._mark)
         return seconds
 
-    def _compare(self, seconds: float, mark: HighWaterMark) -> None:
+    def _check_mark(self, seconds: float, mark: HighWaterMark) -> None:
         """Refuse a time before the mark. Raise the mark only now and then: each raise is a durable write."""
         if self._marked is None or seconds >= self._marked + min(self._period, _MARGIN):
             self._marked = mark.raise_to(int(seconds))

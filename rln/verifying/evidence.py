@@ -111,7 +111,7 @@ def _read(value: object, name: str) -> AnyProof:
     found = canonical_json.fields(value, name, ("proof", "public"))
     text = canonical_json.text(found["proof"], f"{name} proof")
     if not _PROOF.match(text):
-        raise EncodingError(f"{name} proof: expected 256 lower-case hexadecimal digits, got {text[:16]!r}")
+        raise EncodingError(f"{name} proof: expected 256 lower-case hexadecimal digits")
     numbers = canonical_json.items(found["public"], f"{name} public")
     values = tuple(scalar.parse(number, f"{name} public[{i}]") for i, number in enumerate(numbers))
     return from_public_inputs(bytes.fromhex(text), values)

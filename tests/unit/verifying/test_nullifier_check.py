@@ -55,7 +55,7 @@ def trail() -> ListTrail:
 
 
 def on_one_id(world: World, member: rln.Identity, count: int) -> list[tuple[rln.RlnProof, bytes]]:
-    """Messages of a member on his first message id."""
+    """Messages of a member on their first message id."""
     return [(world.prover(member).prove(bytes([n])), bytes([n])) for n in range(count)]
 
 
@@ -89,7 +89,7 @@ def test_a_violation_comes_with_evidence(world, trail, together):
     assert verdicts[1].evidence == rln.Evidence(first[0], second[0], key.digest)
     assert verdicts[2].evidence == rln.Evidence(first[0], third[0], key.digest)
     assert all(verdict.evidence.check(key) == member.secret() for verdict in verdicts[1:])
-    assert trail.kept == [first[0], second[0]], "two of an id convict; nobody fills a disk by overspending"
+    assert trail.kept == [first[0], second[0]], "two of an id convict; more of them do not fill the disk"
 
 
 def test_evidence_of_messages_with_several_ids(trail):
