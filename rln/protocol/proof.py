@@ -208,7 +208,7 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
         raise EncodingError(f"public values: expected 5, or 3 + 3 for each slot, got {len(values)}")
     selectors = values[-slots:]
     if any(value not in (0, 1) for value in selectors):
-        raise EncodingError("public values: expected each selector to be 0 or 1")
+        raise EncodingError("public values: expected selectors 0 or 1")
     x, external_nullifier = values[2 * slots + 1 : 2 * slots + 3]
     return MultiRlnProof(
         proof,

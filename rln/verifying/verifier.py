@@ -188,8 +188,10 @@ class Verifier:
         verify: Callable[[list[AnyProof]], Sequence[_Answer]],
     ) -> list[Outcome]:
         since = self._observer.moment()
-        opened = [self._open(*message, source) for message, source in zip(messages, sources, strict=True)]
-        candidates = [found for found in opened if isinstance(found, Candidate)]
+        prepared = [
+            self._to_candidate(*message, source) for message, source in zip(messages, sources, strict=True)
+        ]
+        candidates = [found for found in prepared if isinstance(found, Candidate)]
         try:
             looks = self._nullifier_check.look(candidates)
             refused = self._verify(candidates, [look.outcome for look in looks], verify)
@@ -198,12 +200,12 @@ class Verifier:
             for _ in messages:
                 self._observer.judged(error, since)
             raise
-        outcomes = [next(recorded) if isinstance(found, Candidate) else found for found in opened]
+        outcomes = [next(recorded) if isinstance(found, Candidate) else found for found in prepared]
         for outcome in outcomes:
             self._observer.judged(outcome, since)
         return outcomes
 
-    def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Candidate | Outcome:
+    def _to_candidate(self, proof: AnyProof, signal: bytes, source: Source) -> Candidate | Outcome:
         """Return a candidate if the context of a message is right, otherwise the outcome of the message."""
         try:
             epoch = self._check_context(proof, signal)
@@ -258,7 +260,7 @@ class Verifier:
             return waiting, [], {}
         try:
             now = self._clock.now()
-        except Exception as error:  # noqa: BLE001 - as in _open
+        except Exception as error:  # noqa: BLE001 - as in _to_candidate
             return [], [], dict.fromkeys(waiting, error)
         admitted: list[int] = []
         later: list[int] = []
@@ -295,7 +297,7 @@ class Verifier:
             self._check_root(proof)
         except UnknownRoot as error:
             return _invalid(error)
-        except Exception as error:  # noqa: BLE001 - as in _open
+        except Exception as error:  # noqa: BLE001 - as in _to_candidate
             return error
         return None
 
