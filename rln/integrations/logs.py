@@ -40,11 +40,11 @@ class LogObserver(Observer):
     """Writes lines to a logger. Safe to use from several threads.
 
     Args:
-        logger: that gets the lines. None: the logger `rln.verifying.verifier`.
+        logger: that gets the lines. None: the logger `rln.verifying`.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._logger = logging.getLogger("rln.verifying.verifier") if logger is None else logger
+        self._logger = logging.getLogger("rln.verifying") if logger is None else logger
 
     def moment(self) -> float:
         """Return seconds that never go back."""
