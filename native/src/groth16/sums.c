@@ -45,7 +45,7 @@ typedef struct terms {
     size_t n, room;
 } terms;
 
-/* Take room for n terms. Returns 0; or -1: no memory. Call terms_close in both cases. */
+/* Take room for n terms. Returns 0; or -1: no memory. The caller closes t->memory in both cases. */
 static int terms_take(terms *t, size_t n) {
     *t = (terms){.memory = MEM_EMPTY, .room = n};
     t->which = mem_take(&t->memory, n, sizeof *t->which);
