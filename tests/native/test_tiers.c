@@ -9,8 +9,8 @@
 #include "expect.h"
 #include "starve.h"
 
-/* Rows: a a = y, x a = z, y 1 = z + out - x; wires one, out, x, a, y, z, of which out and x are public: C has public
- * wires, also the constant, and a, y are the known wires. */
+/* Rows: a a = y, x a = z, y 1 = z + out - x; wires one, out, x, a, y, z; out and x are public. C has public wires,
+ * also the constant; a and y are the known wires. */
 enum { WIRES = 6, PUBLIC = 2, ROWS = 3 };
 enum { A = 7, X = 5 };
 
