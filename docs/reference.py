@@ -29,6 +29,7 @@ import rln  # noqa: E402
 
 READING_ORDER = (
     "keys.proving_key",
+    "keys.setup",
     "keys.verifying_key",
     "circuit",
     "protocol.identity",

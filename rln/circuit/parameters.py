@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import ParameterError
+
+if TYPE_CHECKING:
+    from rln.circuit.relation import Circuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class CircuitParameters:
         ):
             if type(value) is not int or not 1 <= value <= high:
                 raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
+
+    @classmethod
+    def of_circuit(cls, circuit: Circuit) -> CircuitParameters:
+        """Return the parameters of a circuit that is built already."""
+        return cls(circuit.depth, circuit.limit_bits, circuit.max_out)
 
     @property
     def public_inputs(self) -> int:

@@ -1,4 +1,4 @@
-"""Keys: the proving key that members have, its file, and the setup that makes a fresh one.
+"""Proving key: what members prove with, where it comes from, and the checks before its first use.
 
 A key from elsewhere is checked before its first use: each point, the equations between the parts (threats D4,
 D5), and proofs of random statements, whose public values are also computed apart from the key. A file that is
@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from rln import circuit as circuits
 from rln.atomic_files import write_file
-from rln.base.arguments import check_digest, instance, plain_bytes
+from rln.base.arguments import check_digest, plain_bytes
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
 from rln.keys.key_file import KeyFile, Provenance, is_key_file
@@ -24,7 +23,6 @@ from rln.keys.key_tables import KeyTables
 from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin
 from rln.keys.witness_graph import WitnessGraph, relation_of
 from rln.lowlevel import groth16
-from rln.lowlevel import keys as native_keys
 from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.tables import Tables
@@ -216,7 +214,7 @@ class ProvingKey:
         if isinstance(graph, bytes):
             parameters, digest, program = relation_of(graph, limit_bits), None, graph
         else:
-            parameters, digest, program = _parameters(graph), graph.digest, graph.graph
+            parameters, digest, program = CircuitParameters.of_circuit(graph), graph.digest, graph.graph
         file = KeyFile(parameters, digest, Provenance(name), handle.encode("ark"), program)
         return cls._checked(file, handle, r1cs, threads)
 
@@ -375,29 +373,3 @@ class ProvingKey:
 
     def __repr__(self) -> str:
         return f"ProvingKey({self.parameters}, {self.provenance}, {self.digest[:16]}…)"
-
-
-def setup(
-    circuit: Circuit, *, threads: int | None = None, progress: Callable[[float], None] | None = None
-) -> ProvingKey:
-    """Make a fresh key for a circuit of ours.
-
-    Whoever runs this could keep what would let him forge proofs, so he must be the verifier; the key says so.
-    What is random lives in wiped memory of the C core alone.
-
-    Args:
-        circuit: of `rln.circuit`.
-        threads: None is one for each processor.
-        progress: called with the part done, 0.0 to 1.0, from this thread.
-
-    Raises:
-        EntropyError: the random source failed.
-    """
-    instance(circuit, circuits.Circuit, "circuit")
-    handle = native_keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
-    file = KeyFile(_parameters(circuit), circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
-    return ProvingKey._of(file, handle, kept=False)
-
-
-def _parameters(of: Circuit) -> CircuitParameters:
-    return CircuitParameters(of.depth, of.limit_bits, of.max_out)
