@@ -16,6 +16,9 @@ from rln.errors import EncodingError, FieldRangeError
 ORDER: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 """r, the order of the groups."""
 
+COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+"""p, the modulus of the coordinates of points."""
+
 SIZE: Final = 32
 """Bytes of a scalar, little-endian."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.base.arguments import check_digest
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.circuit.parameters import CircuitParameters
@@ -85,7 +85,7 @@ class KeyFile:
     def encode(self) -> bytes:
         """The whole file."""
         body = self.body
-        header = document.write(
+        header = canonical_json.write(
             {
                 "circuit": {name: getattr(self.parameters, name) for name in _CIRCUIT},
                 "circuit_digest": self.circuit_digest,
@@ -127,24 +127,24 @@ class KeyFile:
 
     @classmethod
     def _from_parts(cls, header: bytes, body: bytes) -> KeyFile:
-        found = document.fields(
-            document.read(header, "key file header"),
+        found = canonical_json.fields(
+            canonical_json.read(header, "key file header"),
             "key file header",
             ("circuit", "circuit_digest", "imported_from", "sha256"),
         )
-        if document.write(found) != header:
+        if canonical_json.write(found) != header:
             raise EncodingError("key file header: expected canonical JSON")
         digest = check_digest(found["sha256"], "key file header: sha256")
         if hashlib.sha256(body).hexdigest() != digest:
             raise EncodingError(
                 f"key file: body: expected SHA-256 {digest}, got {hashlib.sha256(body).hexdigest()}"
             )
-        circuit = document.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
+        circuit = canonical_json.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
         depth, limit_bits, max_out = (circuit[name] for name in _CIRCUIT)
         parameters = CircuitParameters(
-            document.integer(depth, "depth", 1, MAX_DEPTH),
-            document.integer(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS),
-            None if max_out is None else document.integer(max_out, "max_out", 1, MAX_SLOTS),
+            canonical_json.integer(depth, "depth", 1, MAX_DEPTH),
+            canonical_json.integer(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS),
+            None if max_out is None else canonical_json.integer(max_out, "max_out", 1, MAX_SLOTS),
         )
         source, circuit_digest = found["imported_from"], found["circuit_digest"]
         if len(body) < 8 or int.from_bytes(body[:8], "little") > len(body) - 8:
@@ -154,8 +154,10 @@ class KeyFile:
             parameters,
             None
             if circuit_digest is None
-            else document.text(circuit_digest, "key file header: circuit_digest"),
-            Provenance(None if source is None else document.text(source, "key file header: imported_from")),
+            else canonical_json.text(circuit_digest, "key file header: circuit_digest"),
+            Provenance(
+                None if source is None else canonical_json.text(source, "key file header: imported_from")
+            ),
             body[8:end],
             body[end:],
         )

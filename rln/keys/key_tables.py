@@ -34,10 +34,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
-from rln.keys import table_cache as cache
+from rln.keys import table_cache
 from rln.keys.constraint_matrix import own_matrix, supplied_matrix
-from rln.lowlevel import engine
-from rln.lowlevel import tables as lowlevel
+from rln.lowlevel import engine, tables
 from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.tables import Tables
 
@@ -129,10 +128,10 @@ class KeyTables:
             InputError: it is no such file, or another circuit's.
         """
         matrix: list[Matrix] = []
-        tables = cls(handle, digest, circuit_digest, lambda: matrix[0], trial=trial)
-        if not tables.look():
+        made = cls(handle, digest, circuit_digest, lambda: matrix[0], trial=trial)
+        if not made.look():
             matrix.append(supplied_matrix(r1cs, handle.encode("ark")))
-        return tables
+        return made
 
     @property
     def folded(self) -> bool:
@@ -142,7 +141,7 @@ class KeyTables:
     @property
     def size(self) -> int:
         """Bytes that they take, in memory and, with 128 more, as a file."""
-        return lowlevel.size(self._handle, self.folded)
+        return tables.size(self._handle, self.folded)
 
     @property
     def ready(self) -> bool:
@@ -217,13 +216,13 @@ class KeyTables:
                 return found
         room = _room(_HEADER.size + self.size)
         content = memoryview(room)[_HEADER.size :]
-        lowlevel.build(self._handle, matrix, content, threads, progress)
+        tables.build(self._handle, matrix, content, threads, progress)
         made = Tables(self._handle, content)
         self._trial(made)
         if not self._kept:
             return made
         room[: _HEADER.size] = self._header(hashlib.sha256(content).digest())
-        cache.write(self._name(), [memoryview(room)])
+        table_cache.write(self._name(), [memoryview(room)])
         # The file's pages are shared with other processes, so what was built here may go.
         return self._read() or made
 
@@ -232,7 +231,7 @@ class KeyTables:
     def _read(self) -> Tables | None:
         if not self._kept:
             return None
-        found = cache.read(self._name(), _HEADER.size + self.size)
+        found = table_cache.read(self._name(), _HEADER.size + self.size)
         if found is None:
             return None
         content = memoryview(found)[_HEADER.size :]

@@ -22,7 +22,6 @@ from rln.protocol.share import Share
 PROOF_BYTES: Final = 128
 """A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""
 
-_COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _INFINITY: Final = 0x40
 _FLAGS: Final = 0xC0
 # name, start of the coordinate, does its last byte carry the point's flags
@@ -43,7 +42,7 @@ def check_proof_bytes(proof: bytes) -> bytes:
         if flagged and last & _INFINITY:
             raise PointError(f"proof: {name}: expected a point other than infinity")
         coordinate = proof[start : start + 31] + bytes([last & ~_FLAGS if flagged else last])
-        if int.from_bytes(coordinate, "little") >= _COORDINATE_MODULUS:
+        if int.from_bytes(coordinate, "little") >= scalar.COORDINATE_MODULUS:
             raise FieldRangeError(f"proof: {name}: expected a coordinate below p, got p or more")
     return proof
 

@@ -10,7 +10,7 @@ from tests.support.small_world import World
 
 WORLD = World()
 PROOF = WORLD.prover(WORLD.join()).prove(b"hi")
-P = snarkjs.FIELD
+P = scalar.COORDINATE_MODULUS
 
 
 def proof_json(**change) -> bytes:

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InputError, ParameterError
 from rln.keys.key_file import FORMAT, MAGIC, KeyFile, Provenance, is_key_file
@@ -19,7 +19,7 @@ def parts(data: bytes) -> tuple[bytes, bytes]:
 
 
 def build(header: object, body: bytes, **change: object) -> bytes:
-    text = header if isinstance(header, bytes) else document.write(header)
+    text = header if isinstance(header, bytes) else canonical_json.write(header)
     rest = len(text).to_bytes(4, "little") + text + body
     length = change.get("length", len(rest))
     return MAGIC + bytes([change.get("format", FORMAT)]) + length.to_bytes(8, "little") + rest

@@ -14,11 +14,10 @@ import pytest
 import rln
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.errors import NativeError, ParameterError
-from rln.keys import key_tables as module
+from rln.keys import key_tables
 from rln.keys.constraint_matrix import own_circuit
 from rln.keys.key_tables import KeyTables
-from rln.lowlevel import engine, groth16
-from rln.lowlevel import tables as lowlevel
+from rln.lowlevel import engine, groth16, tables
 from rln.protocol.statement import Statement
 from tests.support.small_world import World, small_key, small_multi_key
 
@@ -37,13 +36,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each set of tables that is built, whether C went in."""
     made: list[bool] = []
-    honest = lowlevel.build
+    honest = tables.build
 
     def counting(key, c, *rest):
         made.append(c is not None)
         honest(key, c, *rest)
 
-    monkeypatch.setattr(lowlevel, "build", counting)
+    monkeypatch.setattr(tables, "build", counting)
     return made
 
 
@@ -177,7 +176,7 @@ def test_a_build_that_fails_leaves_proofs_as_they_were(monkeypatch):
         raise NativeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lowlevel, "build", fail)
+        patch.setattr(tables, "build", fail)
         for n in range(3):
             prover.prove(bytes([n]))
         with pytest.raises(NativeError, match="out of memory"):
@@ -268,7 +267,7 @@ def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
 
 def test_a_key_of_a_circuit_that_this_version_does_not_build(place, builds, monkeypatch):
     key = again()
-    monkeypatch.setattr(module, "own_matrix", lambda *_: None)
+    monkeypatch.setattr(key_tables, "own_matrix", lambda *_: None)
     key.build_tables(threads=1)
     assert builds == [False]
     later = again()
@@ -345,14 +344,14 @@ def test_a_file_is_mapped_and_its_digest_is_that_of_the_mapping(place, monkeypat
     again().build_tables(threads=1)
     file = file_of(place)
     honest = file.read_bytes()
-    opened = module.Tables
+    opened = key_tables.Tables
 
     def exchange(*arguments):
         file.unlink()
         file.write_bytes(bytes(len(honest)))
         return opened(*arguments)
 
-    monkeypatch.setattr(module, "Tables", exchange)
+    monkeypatch.setattr(key_tables, "Tables", exchange)
     key = again()
     tables = key.tables()
     assert tables is not None

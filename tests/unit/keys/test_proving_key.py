@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, KeyFileError, ParameterError, PointError
-from rln.keys import key_file as keyfile
+from rln.keys import key_file
 from rln.keys.key_file import KeyFile
 from rln.keys.proving_key import write_file
 from rln.lowlevel import entropy, groth16
@@ -70,7 +70,7 @@ def test_what_was_hashed_is_what_is_parsed(tmp_path, monkeypatch):
         OTHER.save(path)
         return parse(cls, data)
 
-    monkeypatch.setattr(keyfile.KeyFile, "decode", classmethod(replaced))
+    monkeypatch.setattr(key_file.KeyFile, "decode", classmethod(replaced))
     assert rln.ProvingKey.load(path, sha256=pin).digest == small_key().digest
 
 

@@ -4,8 +4,8 @@ import json
 import pytest
 
 import rln
+from rln.base import scalar
 from rln.errors import EncodingError, InvalidProof, KeyFileError, ParameterError
-from rln.formats import snarkjs
 from rln.keys.verifying_key import PACKAGED
 from tests.support.small_world import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
 
@@ -26,7 +26,10 @@ def test_unsound_verifying_keys_are_refused(part):
         plain[start : start + size] = plain[192:320]
         if value == "-gamma":
             content = json.loads(rln.VerifyingKey.decode(small_key().verifying_key.encode()).to_json())
-            y = [str((snarkjs.FIELD - int(c)) % snarkjs.FIELD) for c in content["vk_gamma_2"][1]]
+            y = [
+                str((scalar.COORDINATE_MODULUS - int(c)) % scalar.COORDINATE_MODULUS)
+                for c in content["vk_gamma_2"][1]
+            ]
             content["vk_delta_2"] = [content["vk_gamma_2"][0], y, ["1", "0"]]
             with pytest.raises(KeyFileError, match="delta"):
                 rln.VerifyingKey.from_json(json.dumps(content).encode())
