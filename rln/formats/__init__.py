@@ -1,1 +1,1 @@
-"""Formats of other programs: snarkjs, wtns."""
+"""Formats of other programs: snarkjs, wtns, zerokit."""

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
 from rln.keys import table_cache
-from rln.keys.constraint_matrix import own_matrix, supplied_matrix
+from rln.keys.constraint_matrix import matrix_of_own_circuit, matrix_of_r1cs
 from rln.lowlevel import engine, tables
 from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.tables import Tables
@@ -109,7 +109,7 @@ class KeyTables:
 
         def matrix() -> Matrix | None:
             assert circuit_digest is not None  # or nobody asks
-            return own_matrix(parameters, circuit_digest, handle.encode("ark"))
+            return matrix_of_own_circuit(parameters, circuit_digest, handle.encode("ark"))
 
         return cls(handle, digest, circuit_digest, matrix, kept=kept)
 
@@ -130,7 +130,7 @@ class KeyTables:
         matrix: list[Matrix] = []
         made = cls(handle, digest, circuit_digest, lambda: matrix[0], trial=trial)
         if not made.look():
-            matrix.append(supplied_matrix(r1cs, handle.encode("ark")))
+            matrix.append(matrix_of_r1cs(r1cs, handle.encode("ark")))
         return made
 
     @property

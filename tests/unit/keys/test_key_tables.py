@@ -15,7 +15,7 @@ import rln
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.errors import NativeError, ParameterError
 from rln.keys import key_tables
-from rln.keys.constraint_matrix import own_circuit
+from rln.keys.constraint_matrix import build_circuit
 from rln.keys.key_tables import KeyTables
 from rln.lowlevel import engine, groth16, tables
 from rln.protocol.statement import Statement
@@ -88,7 +88,7 @@ def witness_of(key: rln.ProvingKey, group: rln.Group | None = None):
 @pytest.mark.parametrize("folded", [True, False])
 def test_tables_never_change_a_proof(key, folded):
     made = key()
-    matrix = own_circuit(made.parameters).r1cs.c if folded else None
+    matrix = build_circuit(made.parameters).r1cs.c if folded else None
     digest = made.circuit_digest if folded else None
     tables = KeyTables(made._handle, made.digest, digest, lambda: matrix, kept=False)
     tables.build(1)
@@ -228,7 +228,7 @@ def test_a_foreign_key_gets_the_textbook_quotient(place, builds):
 
 
 def test_a_foreign_key_with_its_constraints_gets_the_short_one(place, builds):
-    r1cs = own_circuit(small_key().parameters).r1cs.encode()
+    r1cs = build_circuit(small_key().parameters).r1cs.encode()
     key = foreign(r1cs)
     assert key.circuit_digest == hashlib.sha256(r1cs).hexdigest()
     key.build_tables(threads=1)
@@ -247,7 +247,7 @@ def test_constraints_of_another_circuit_are_refused_at_once(place):
 
 def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
     """A and B say nothing about C; proofs made with it do."""
-    r1cs = own_circuit(small_key().parameters).r1cs
+    r1cs = build_circuit(small_key().parameters).r1cs
     rows = [dict(row) for row in r1cs.c.rows()]
     place_of = next(i for i, row in enumerate(rows) if row)
     wire = next(iter(rows[place_of]))
@@ -267,7 +267,7 @@ def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
 
 def test_a_key_of_a_circuit_that_this_version_does_not_build(place, builds, monkeypatch):
     key = again()
-    monkeypatch.setattr(key_tables, "own_matrix", lambda *_: None)
+    monkeypatch.setattr(key_tables, "matrix_of_own_circuit", lambda *_: None)
     key.build_tables(threads=1)
     assert builds == [False]
     later = again()
