@@ -178,7 +178,7 @@ def test_poseidon_parameters_have_their_digest(width: int) -> None:
 
 @pytest.mark.parametrize("width", [0, 1, 10])
 def test_poseidon_parameters_refuse_other_widths(width: int) -> None:
-    with pytest.raises(errors.ParameterError, match=rf"^width: expected 2\.\.9, got {width}$"):
+    with pytest.raises(errors.ParameterError, match=rf"^width: expected 2 to 9, got {width}$"):
         hashes.poseidon_parameters(width)
 
 
@@ -193,7 +193,7 @@ def test_poseidon_many_hashes_each_group() -> None:
 
 @pytest.mark.parametrize("n", [0, 9])
 def test_poseidon_refuses_other_arities(n: int) -> None:
-    with pytest.raises(errors.ParameterError, match=rf"^arity: expected 1\.\.8, got {n}$"):
+    with pytest.raises(errors.ParameterError, match=rf"^arity: expected 1 to 8, got {n}$"):
         hashes.poseidon([scalar(1)] * n)
 
 
@@ -281,7 +281,7 @@ def test_merkle_root_of_depth_zero_is_the_leaf() -> None:
         (bytes(31), bytes(64), bytes(2), errors.EncodingError, r"^leaf: expected 32 bytes, got 31$"),
         (bytes(32), bytes(63), bytes(2), errors.EncodingError, r"^siblings: expected 32 bytes, got 63$"),
         (bytes(32), bytes(64), bytes(3), errors.EncodingError, r"^bits: expected 2 bytes, got 3$"),
-        (bytes(32), bytes(64), b"\0\2", errors.ParameterError, r"^bits\[1\]: not accepted$"),
+        (bytes(32), bytes(64), b"\0\2", errors.ParameterError, r"^bits\[1\]: not allowed$"),
         (scalar(R), bytes(64), bytes(2), errors.FieldRangeError, r"^leaf: not a canonical number"),
         (
             bytes(32),
