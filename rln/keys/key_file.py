@@ -1,4 +1,4 @@
-r"""The file of a proving key: what it is for, where it comes from, key and graph, under one digest.
+r"""The file of a proving key: its relation, its provenance, key and graph, under one digest.
 
     8 bytes   rln-key\n
     1 byte    format, 1
@@ -7,7 +7,8 @@ r"""The file of a proving key: what it is for, where it comes from, key and grap
     header    canonical JSON: circuit parameters, circuit digest, provenance, SHA-256 of the body
     body      u64 length of the key, the key in zerokit's uncompressed layout, the witness graph
 
-Numbers are little-endian. A file is read once into memory, and what was hashed is what is parsed.
+Numbers are little-endian. A file is read into memory once, so the bytes that are hashed are those that are
+parsed.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ _CIRCUIT = ("depth", "limit_bits", "max_out")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a key comes from: `imported_from` a named source, or, where that is None, made here, alone.
+    """Where a key comes from: `imported_from` names its source; None means made here, by one party alone.
 
-    Whoever made a key alone can forge proofs for it, so the maker must be the verifier.
+    A party that makes a key alone can forge proofs for it, so the maker must be the verifier.
     """
 
     imported_from: str | None = None
@@ -43,7 +44,8 @@ class Provenance:
             0 < len(name) <= 200 and name.isprintable() and "\\" not in name and '"' not in name
         ):
             raise ParameterError(
-                "provenance: expected 1 .. 200 printable characters without quotes or backslashes"
+                "provenance: expected 1 .. 200 printable characters without quotes or backslashes, "
+                f"got {name[:200]!a}"
             )
 
     def __str__(self) -> str:
@@ -52,13 +54,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A proving key file, read.
+    """The content of a proving key file.
 
     Attributes:
-        parameters: the relation.
-        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None where it is not known (imported keys).
+        parameters: of the relation.
+        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None if it is not known (imported keys).
         provenance: where the key comes from.
-        key: the proving key, zerokit's uncompressed layout.
+        key: the proving key, in zerokit's uncompressed layout.
         graph: the witness graph file.
     """
 
@@ -74,7 +76,7 @@ class KeyFile:
 
     @property
     def body(self) -> bytes:
-        """Key and graph, as they stand in the file."""
+        """Key and graph, as in the file."""
         return len(self.key).to_bytes(8, "little") + self.key + self.graph
 
     @property
@@ -83,7 +85,7 @@ class KeyFile:
         return hashlib.sha256(self.body).hexdigest()
 
     def encode(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         body = self.body
         header = canonical_json.write(
             {
@@ -101,12 +103,12 @@ class KeyFile:
         """Read a whole file.
 
         Raises:
-            EncodingError: another magic or format, a length that is not that of the file, a header of another
-                form, a body whose SHA-256 is not the header's.
+            EncodingError: a wrong magic, format or length, a header of another form, or a body whose SHA-256
+                is not that of the header.
         """
         start = len(MAGIC) + 9
         if not is_key_file(data):
-            raise EncodingError("key file: the file does not start with rln-key")
+            raise EncodingError(f"key file: expected {MAGIC!r} at the start, got {data[: len(MAGIC)]!r}")
         if len(data) < start + 4:
             raise EncodingError(f"key file: expected at least {start + 4} bytes, got {len(data)}")
         if data[len(MAGIC)] != FORMAT:
@@ -148,7 +150,7 @@ class KeyFile:
         )
         source, circuit_digest = found["imported_from"], found["circuit_digest"]
         if len(body) < 8 or int.from_bytes(body[:8], "little") > len(body) - 8:
-            raise EncodingError("key file: body: expected a length, that many bytes of key, a graph")
+            raise EncodingError("key file: body: expected a length, that many bytes of key, and a graph")
         end = 8 + int.from_bytes(body[:8], "little")
         return cls(
             parameters,
@@ -164,5 +166,5 @@ class KeyFile:
 
 
 def is_key_file(data: bytes) -> bool:
-    """Does the data start like a file of this module."""
+    """Return whether the data starts like a key file of ours."""
     return data[: len(MAGIC)] == MAGIC

@@ -1,4 +1,4 @@
-"""Setup: make a fresh proving key for one of our circuits."""
+"""Setup, which makes a fresh proving key for one of our circuits."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 def setup(
     circuit: Circuit, *, threads: int | None = None, progress: Callable[[float], None] | None = None
 ) -> ProvingKey:
-    """Make a fresh key for a circuit of ours.
+    """Make a fresh key for a circuit of `rln.circuit`.
 
-    Whoever runs this could keep what would let him forge proofs, so he must be the verifier; the key says so.
-    What is random lives in wiped memory of the C core alone.
+    The maker of a key could keep its random numbers and forge proofs with them. So the maker must be the
+    verifier; the key records that it was made here. The random numbers stay in memory of the C core, which is
+    wiped before this returns.
 
     Args:
-        circuit: of `rln.circuit`.
+        circuit: the relation, built.
         threads: None is one for each processor.
         progress: called with the part done, 0.0 to 1.0, from this thread.
 
     Raises:
-        EntropyError: the random source failed.
+        EntropyError: the random source failed or repeats itself.
     """
     instance(circuit, circuits.Circuit, "circuit")
     handle = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     parameters = CircuitParameters.of_circuit(circuit)
     file = KeyFile(parameters, circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)
-    return ProvingKey._of(file, handle, kept=False)
+    return ProvingKey._make(file, handle, cached=False)

@@ -90,7 +90,7 @@ def test_tables_never_change_a_proof(key, folded):
     made = key()
     matrix = build_circuit(made.parameters).r1cs.c if folded else None
     digest = made.circuit_digest if folded else None
-    tables = KeyTables(made._handle, made.digest, digest, lambda: matrix, kept=False)
+    tables = KeyTables(made._handle, made.digest, digest, lambda: matrix, cached=False)
     tables.build(1)
     assert tables.folded == folded
     with closing(witness_of(made)) as witness:

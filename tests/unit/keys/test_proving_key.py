@@ -10,6 +10,7 @@ from rln.errors import EncodingError, KeyFileError, ParameterError, PointError
 from rln.keys import key_file
 from rln.keys.key_file import KeyFile
 from rln.keys.proving_key import write_file
+from rln.keys.witness_graph import WitnessGraph
 from rln.lowlevel import entropy, groth16
 from rln.protocol.statement import Statement
 from tests.support.small_world import DEPTH, LIMIT_BITS, World, small_key, small_multi_key
@@ -165,8 +166,8 @@ def test_one_swapped_point_of_each_query_is_noticed():
 def test_a_graph_that_computes_something_else_is_noticed(monkeypatch):
     """A key file could carry a graph that puts the secret where y belongs."""
     key = small_key()
-    honest = rln.ProvingKey.public_values
-    monkeypatch.setattr(rln.ProvingKey, "public_values", lambda self, w: (0, *honest(self, w)[1:]))
+    honest = WitnessGraph.public_values
+    monkeypatch.setattr(WitnessGraph, "public_values", lambda self, w: (0, *honest(self, w)[1:]))
     with pytest.raises(KeyFileError, match="graph: expected the public values of RLN"):
         key.check(1)
 
