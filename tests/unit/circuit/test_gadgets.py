@@ -88,7 +88,9 @@ def test_used_slots_differ_and_there_is_one(p: int) -> None:
         for selector in selectors:
             require_boolean(system, selector)
         slots = list(zip(ids, selectors, strict=True))
-        require_nonzero(system, [relation._used(system, selectors), *relation._differences(system, slots)])
+        require_nonzero(
+            system, [relation._count_used(system, selectors), *relation._differences(system, slots)]
+        )
 
     expected = {
         (s, t, a, b)
