@@ -1,6 +1,6 @@
-"""Hand native/include/rln.h to cffi as it stands, and get the extension module rln._native.
+"""Builds the extension module rln._native from native/include/rln.h, which cffi reads unchanged.
 
-Also the one place for compiler flags: those of every file, and those of an engine's own.
+This is also the only place for compiler flags: those of every file, and those of each engine.
 """
 
 import sysconfig
@@ -13,13 +13,13 @@ BEGIN, END = "/* cffi: begin */", "/* cffi: end */"
 
 
 def declarations() -> str:
-    """The text of rln.h between its two marks."""
+    """Return the text of rln.h between its two marks."""
     text = (ROOT / "include" / "rln.h").read_text()
     return text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
 
 
 X86 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
-"""Whether this build is for x86-64 alone; a universal one is not, as flags would reach both halves."""
+"""Whether this build is for x86-64 alone; a universal one is not: flags would apply to both parts."""
 
 FLAGS = [
     "-std=gnu11",
@@ -30,9 +30,9 @@ FLAGS = [
     "-fno-strict-aliasing",
     "-ffunction-sections",
     "-Wno-unused-function",
-    # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
+    # with vectorization, gcc 12 packs limbs into vectors, and a Poseidon hash loses a third of its speed
     "-fno-tree-vectorize",
-    # Python's own flags ask for debug information, which would be nine tenths of the wheel
+    # Python's own flags ask for debug information, which would fill nine tenths of the wheel
     "-g0",
     *([] if X86 else ["-DRLN_PORTABLE_ONLY"]),
 ]
@@ -40,11 +40,11 @@ FLAGS = [
 ADX = ["-mbmi2", "-madx"]
 IFMA = [*ADX, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "ifma", "vbmi2"))]
 ENGINE_FLAGS = {"native/src/engine/engine_adx.c": ADX, "native/src/engine/engine_ifma.c": IFMA} if X86 else {}
-"""What the engines of this build need beside FLAGS, by source; cpu.h knows the same engines."""
+"""The flags that the source of each engine needs beside FLAGS; cpu.h lists the same engines."""
 
 
 def sources() -> list[str]:
-    """Every C file of the core that needs no flags of its own, relative to the project's root."""
+    """List the C files of the core that need FLAGS only, relative to the project's root."""
     found = (p.relative_to(ROOT.parent).as_posix() for p in (ROOT / "src").rglob("*.c"))
     engines = {f"native/src/engine/engine_{name}.c" for name in ("adx", "ifma")}
     return sorted(set(found) - engines)

@@ -1,4 +1,4 @@
-"""What a public function accepts where it is not simply a field element."""
+"""Checks of arguments that are not field elements."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_fixed_bytes() -> None:
 
 
 def test_parts_of_the_wrong_kind_are_named() -> None:
-    """Above all the key's other half, which is easily taken for it."""
+    """In particular the other key of the pair, which is easily mistaken for it."""
     world = World()
     group, key, roots, member = world.group, world.key, world.group.roots, rln.Identity.generate()
     other_half = key.verifying_key

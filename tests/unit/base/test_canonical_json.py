@@ -1,4 +1,4 @@
-"""Threats C4: everything that json.loads lets through and a canonical document must not hold."""
+"""Threats C4: everything that json.loads accepts and a canonical document must not contain."""
 
 import json
 

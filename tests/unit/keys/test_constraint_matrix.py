@@ -1,4 +1,4 @@
-"""Which C matrix belongs to a key: one of ours, or one from an `.r1cs` with the key's A and B."""
+"""The C matrix of a key: that of our circuit, or one from an `.r1cs` file with the key's A and B."""
 
 import pytest
 
@@ -86,7 +86,7 @@ def test_another_circuits_file_and_none_at_all():
 
 
 def test_the_ceremony_keys_constraints(zerokit_dir):
-    """zerokit-spec 5.2: the file was found to have the key's A and B."""
+    """zerokit-spec 5.2: zerokit's own `.r1cs` file has the key's A and B."""
     folder = zerokit_dir / "tree_depth_20"
     file = folder / "rln.r1cs"
     if not file.is_file():

@@ -67,7 +67,7 @@ def test_every_truncation_and_extension_is_refused():
 
 
 def test_every_flipped_byte_is_noticed():
-    """Threats D6: what was hashed is what is parsed."""
+    """Threats D6: the bytes that are hashed are those that are parsed."""
     header, _ = parts(DATA)
     for position in range(len(DATA)):
         changed = bytearray(DATA)
@@ -76,7 +76,7 @@ def test_every_flipped_byte_is_noticed():
             read = KeyFile.decode(bytes(changed))
         except InputError:
             continue
-        # The header vouches for the body, and for nothing in itself: these are other, well-formed statements.
+        # The digest covers the body only: a changed header is another well-formed statement.
         assert 21 <= position < 21 + len(header)
         assert (read.key, read.graph) == (FILE.key, FILE.graph)
         assert read != FILE

@@ -1,4 +1,4 @@
-"""Tables of a key: found, built, kept, and never able to change a proof."""
+"""Tables of a key: how they are found, built and cached; they never change a proof."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each set of tables that is built, whether C went in."""
+    """List, for each set of tables that is built, whether C is folded in."""
     made: list[bool] = []
     honest = tables.build
 
@@ -47,12 +47,12 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def again(key: rln.ProvingKey | None = None) -> rln.ProvingKey:
-    """The key as another process would have it."""
+    """Load the key as another process does."""
     return rln.ProvingKey.decode((key or small_key()).encode(), check=False)
 
 
 def foreign(r1cs: bytes | None = None) -> rln.ProvingKey:
-    """The small key as somebody else's, whose circuit is not known."""
+    """Import the small key without its circuit, as a key that somebody else made."""
     key = small_key()
     return rln.ProvingKey.from_arkzkey(
         key.to_arkzkey(), key.graph_data, name="elsewhere", limit_bits=4, r1cs=r1cs
@@ -72,7 +72,7 @@ def wait_for_tables(key: rln.ProvingKey) -> None:
 
 
 def witness_of(key: rln.ProvingKey, group: rln.Group | None = None):
-    """Of a member with a limit of 2 who spends what he can."""
+    """Make the witnesses of a member with a limit of 2 who uses all message ids."""
     world = World(key)
     world.group = world.group if group is None else group
     member = world.join(2)
@@ -233,7 +233,7 @@ def test_a_foreign_key_with_its_constraints_gets_the_short_one(place, builds):
     assert key.circuit_digest == hashlib.sha256(r1cs).hexdigest()
     key.build_tables(threads=1)
     assert builds == [True]
-    # its own file remembers which constraints they were, so they are found without them
+    # our key file holds the digest of the constraints, so the tables are found without them
     later = rln.ProvingKey.decode(key.encode(), check=False)
     later.build_tables()
     assert builds == [True] and later.has_tables
@@ -246,7 +246,7 @@ def test_constraints_of_another_circuit_are_refused_at_once(place):
 
 
 def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
-    """A and B say nothing about C; proofs made with it do."""
+    """A and B do not determine C, but proofs made with a wrong C do not verify."""
     r1cs = build_circuit(small_key().parameters).r1cs
     rows = [dict(row) for row in r1cs.c.rows()]
     place_of = next(i for i, row in enumerate(rows) if row)
@@ -321,7 +321,7 @@ def test_another_keys_file_is_not_used(place):
     mine = file_of(place)
     honest = mine.read_bytes()
     assert len(honest) == len(data)
-    # also with the names in the header changed, so that only the points are another key's
+    # also with the digests in the header changed, so that only the points are another key's
     forged = honest[:96] + hashlib.sha256(data[128:]).digest() + data[128:]
     for attempt in (data, forged):
         mine.write_bytes(attempt)
@@ -340,7 +340,7 @@ def test_another_engines_file_is_not_used(place, monkeypatch):
 
 
 def test_a_file_is_mapped_and_its_digest_is_that_of_the_mapping(place, monkeypatch):
-    """Threats D6: what was hashed is what is used, whatever stands under the name afterwards."""
+    """Threats D6: the mapping that is hashed is the one that is used, even if the file is then replaced."""
     again().build_tables(threads=1)
     file = file_of(place)
     honest = file.read_bytes()

@@ -114,7 +114,7 @@ def test_key_and_graph_must_fit():
 
 
 def test_a_proving_key_of_another_setup_is_noticed():
-    """Threats D5: every query swapped for that of another key of the same circuit, and single points."""
+    """Threats D5: each query, and single points, are replaced with those of another key of the circuit."""
     mine, other = small_key().to_arkzkey(), OTHER.to_arkzkey()
     assert len(mine) == len(other)
     info = small_key().info()
@@ -164,7 +164,7 @@ def test_one_swapped_point_of_each_query_is_noticed():
 
 
 def test_a_graph_that_computes_something_else_is_noticed(monkeypatch):
-    """A key file could carry a graph that puts the secret where y belongs."""
+    """A key file could hold a graph that puts the secret in the place of y."""
     key = small_key()
     honest = WitnessGraph.public_values
     monkeypatch.setattr(WitnessGraph, "public_values", lambda self, w: (0, *honest(self, w)[1:]))
@@ -258,7 +258,7 @@ def test_files_are_written_whole_with_their_mode(tmp_path):
 
 
 def test_a_key_that_is_pinned_in_the_package_is_not_checked_again(zerokit_dir, monkeypatch):
-    """Any other one is."""
+    """Every other key is checked."""
     folder = zerokit_dir / "tree_depth_20"
     data, graph = (folder / "rln_final.arkzkey").read_bytes(), (folder / "graph.bin").read_bytes()
     checked: list[str] = []

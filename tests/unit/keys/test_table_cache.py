@@ -1,4 +1,4 @@
-"""The user's cache: nothing of anybody else's is read, and nothing that fails is an error."""
+"""The user's cache: only the user's own files are read, and no failure is an error."""
 
 import fcntl
 import mmap
@@ -16,7 +16,7 @@ DATA = bytes(range(256)) * 32
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache directory, not yet there."""
+    """The cache directory, which does not exist yet."""
     directory = tmp_path / "deep" / "cache"
     monkeypatch.setenv("RLN_CACHE_DIR", str(directory))
     return directory

@@ -86,7 +86,7 @@ def test_verifying_keys_are_values():
 
 
 def test_verification_wants_exactly_its_public_values():
-    """Threats C5: another number, and every other order."""
+    """Threats C5: another number of values, and every other order."""
     world = World()
     proof = world.prover(world.join()).prove(b"hi")
     values, key = proof.public_inputs, world.key.verifying_key

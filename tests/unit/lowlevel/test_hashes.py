@@ -22,7 +22,7 @@ def poseidon(*inputs: int) -> int:
     return integer(hashes.poseidon([scalar(value) for value in inputs]))
 
 
-# A sponge from the Keccak reference, so slow and plain that hashlib's SHA3-256 can vouch for it.
+# A plain sponge from the Keccak reference, which is checked against hashlib's SHA3-256.
 
 MASK = 2**64 - 1
 

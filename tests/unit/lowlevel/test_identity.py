@@ -1,4 +1,4 @@
-"""Identities and shares: golden values of zerokit-spec 3.2 and 4.4, laws, and what is refused."""
+"""Identities and shares: golden values of zerokit-spec 3.2 and 4.4, laws and refusals."""
 
 import os
 from collections.abc import Callable
