@@ -312,12 +312,12 @@ class ProvingKey:
         if data is None:
             return Partial.new(self._handle, tables, witness, known, threads)
         if data[8 : 8 + len(known) - 1] != known[1:]:
-            raise ParameterError("partial proof: expected the marks of the wires that no message changes")
+            raise ParameterError("partial proof: expected the known wires of this circuit")
         return Partial.decode(self._handle, tables, witness, data, threads)
 
     @property
     def has_tables(self) -> bool:
-        """Whether there are tables. From its second use on, a key builds them in the background."""
+        """Whether there are tables. The second use of a key starts to build them in the background."""
         return self._tables.available
 
     @property

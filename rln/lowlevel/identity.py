@@ -34,7 +34,7 @@ def new(extended: bool = False) -> IdentityHandle:
 
 
 def from_seed(seed: bytes, extended: bool = False) -> IdentityHandle:
-    """Make the identity that zerokit makes from a seed of any length, which is as secret as the identity."""
+    """Make the identity that zerokit makes from this seed, of any length; keep the seed secret."""
     seed = plain_bytes(seed, "seed")
     slot = ffi.new("rln_identity **")
     _call.check(lib.rln_identity_from_seed(seed, len(seed), int(extended), slot), what="identity")

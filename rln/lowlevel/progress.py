@@ -15,7 +15,7 @@ def run_with_progress(run: Callable[[], int], done: CData, progress: Callable[[f
 
     Args:
         run: the call.
-        done: the counter that C raises.
+        done: the counter that C updates.
         progress: called with the part done, 0.0 to 1.0, from this thread.
     """
     if progress is None:
