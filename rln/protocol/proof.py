@@ -23,7 +23,6 @@ from rln.protocol.share import Share
 PROOF_BYTES: Final = 128
 """A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""
 
-_COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _INFINITY: Final = 0x40
 _FLAGS: Final = 0xC0
 # name, first byte of the coordinate, whether its last byte holds the flags of the point
@@ -44,7 +43,7 @@ def check_proof_bytes(proof: bytes) -> bytes:
         if flagged and last & _INFINITY:
             raise PointError(f"proof: {name}: expected a point other than infinity, got infinity")
         coordinate = proof[start : start + 31] + bytes([last & ~_FLAGS if flagged else last])
-        if int.from_bytes(coordinate, "little") >= _COORDINATE_MODULUS:
+        if int.from_bytes(coordinate, "little") >= scalar.COORDINATE_MODULUS:
             raise FieldRangeError(f"proof: {name}: expected a coordinate below p, got p or more")
     return proof
 
