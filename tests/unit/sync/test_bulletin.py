@@ -113,7 +113,7 @@ def test_a_bulletin_has_a_largest_size(monkeypatch):
 
 @given(
     after=st.integers(0, 2**62),
-    more=st.integers(1, 2**62),
+    more=st.integers(1, 2**62 - 1),
     roots=st.tuples(st.integers(1, ORDER - 1), st.integers(1, ORDER - 1)),
     at=st.integers(0, 253_402_300_799_999),
     leaves=st.lists(st.integers(0, ORDER - 1), max_size=5),
