@@ -11,18 +11,12 @@ from __future__ import annotations
 
 import os
 import stat
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import write_new_file
-from rln.base.arguments import fixed_bytes, plain_bytes, whole
-from rln.base.scalar import SIZE
-from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Registration, Step
-from rln.group.ports import RegistryReader
-from rln.protocol.memberships import rate_commitments
+from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ SIGNATURE_BYTES: Final = 64
 MAX_SIGNED_BYTES: Final = MAX_BYTES + SIGNATURE_BYTES
 
 _KEY_FILE_BYTES: Final = 1 << 12
-_STEPS: Final = 256
 _CURVE_MODULUS: Final = 2**255 - 19
 _CURVE_D: Final = -121665 * pow(121666, -1, _CURVE_MODULUS) % _CURVE_MODULUS
 
@@ -137,98 +130,6 @@ def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
     except InvalidSignature as error:
         raise GroupRefused("bulletin: not signed by the key that was pinned, or changed since") from error
     return Bulletin.decode(content)
-
-
-def bulletin_since(
-    registry: RegistryReader,
-    after: int = 0,
-    until: int | None = None,
-    *,
-    threads: int | None = None,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Bulletin:
-    """Gather what changed in a group after a step.
-
-    Args:
-        registry: the group's.
-        after: the step to continue from; 0 is the empty group, and gives the whole tree.
-        until: the step to lead to; None is the newest one.
-        threads: for many leaves, 1 to 256; None is as many as the machine has.
-        progress: is called with the part done, 0.0 to 1.0.
-
-    Raises:
-        ParameterError: nothing has changed since `after`, or there is no such step.
-        StoreUnavailable: the registry cannot be asked.
-    """
-    head = registry.head()
-    if head.number == 0:
-        raise ParameterError("group: expected a step, got none: nobody has joined yet")
-    last = whole(head.number if until is None else until, "until", 1, head.number)
-    whole(after, "after", 0, last - 1)
-    (before,) = registry.steps_after(after - 1, 1)
-    start = bisect_right(
-        range(head.next_index), after, key=lambda index: _registration(registry, index).joined
-    )
-    leaves, removed, slashed = bytearray(), set[int](), set[int]()
-    step = before
-    for step in steps_between(registry, after, last):
-        leaves += _leaves(step.columns, threads)
-        removed |= _indices(step.columns, Change.REMOVED)
-        slashed |= _indices(step.columns, Change.SLASHED)
-        progress((step.number - after) / (last - after))
-    # A slashed member may have left before, and his leaf with him.
-    older = {i for i in slashed if i < start and (_registration(registry, i).left or last) > after}
-    older |= {i for i in removed if i < start}
-    for index in removed | slashed:
-        if index >= start:
-            leaves[(index - start) * SIZE : (index - start + 1) * SIZE] = bytes(SIZE)
-    return Bulletin(
-        depth=registry.depth,
-        limit_bits=registry.limit_bits,
-        after=after,
-        last=last,
-        before=before.root,
-        root=step.root,
-        at=step.at,
-        start=start,
-        leaves=bytes(leaves),
-        gone=tuple(sorted(older)),
-    )
-
-
-def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
-    """Go through the steps after one of them, up to and with another.
-
-    Raises:
-        IntegrityAlarm: one is missing.
-        StoreUnavailable: the registry cannot be asked.
-    """
-    while after < last:
-        page = registry.steps_after(after, min(last - after, _STEPS))
-        if not page:
-            raise IntegrityAlarm(f"registry: expected step {after + 1}, got none")
-        yield from page
-        after = page[-1].number
-
-
-def _registration(registry: RegistryReader, index: int) -> Registration:
-    registration = registry.registration_at(index)
-    if registration is None:
-        raise IntegrityAlarm(f"registry: expected a registration at index {index}, got none")
-    return registration
-
-
-def _leaves(events: Events, threads: int | None) -> bytes:
-    """The leaves of those who registered, who come last in a step, packed."""
-    leaving = events.leaving
-    return rate_commitments(events.commitments[SIZE * leaving :], events.limits[leaving:], threads)
-
-
-def _indices(events: Events, change: Change) -> set[int]:
-    """The indices at which something happened."""
-    if bytes([change]) not in events.changes:
-        return set()
-    return {events.indices[place] for place, found in enumerate(events.changes) if found == change}
 
 
 def check_public_key(public_key: bytes) -> bytes:

@@ -9,7 +9,8 @@ from rln.errors import GroupRefused, Reason
 from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds
 from rln.sync.bulletin_folder import BulletinFolder
-from rln.sync.signing import RegistrarKey, bulletin_since
+from rln.sync.export import bulletin_since
+from rln.sync.signing import RegistrarKey
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
 
 

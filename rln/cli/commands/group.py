@@ -24,7 +24,8 @@ from rln.protocol.membership import Membership
 from rln.stores import open_members
 from rln.stores.copy_members import copy_members
 from rln.sync.bulletin_folder import ENDING, read_bulletin
-from rln.sync.signing import RegistrarKey, bulletin_since, open_bulletin, steps_between
+from rln.sync.export import bulletin_since, steps_between
+from rln.sync.signing import RegistrarKey, open_bulletin
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
