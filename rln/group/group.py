@@ -34,8 +34,8 @@ from rln.group.registry_rules import registered, slashed
 from rln.group.removal_throttle import RemovalThrottle
 from rln.group.replica import Progress, Replica, TreeSnapshot
 from rln.group.root_window import RootWindow, WindowSize
+from rln.merkle.plan import TreePlan
 from rln.merkle.proof import MerkleProof
-from rln.merkle.tree import TreePlan
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
 from rln.protocol.membership import Membership

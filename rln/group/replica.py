@@ -16,8 +16,9 @@ from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_roots import RootTracker, changes_after
 from rln.group.root_window import WindowSize
+from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
-from rln.merkle.tree import MerkleTree, TreePlan
+from rln.merkle.tree import MerkleTree
 from rln.protocol.memberships import rate_commitments
 
 Progress = Callable[[float], None]

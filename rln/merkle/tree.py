@@ -13,38 +13,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
-from rln.lowlevel import hashes
 from rln.merkle.level import NODE_BYTES, Level, Nodes
+from rln.merkle.plan import TreePlan, hash_ancestors, siblings
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import Run, join, parents_of, zeros
+from rln.merkle.runs import Run, join, zeros
 from rln.merkle.state import TreeState, empty_nodes
-
-_SMALL: Final = 256
-"""Hashes up to which threads cost more than they bring."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreePlan:
-    """A change of a tree, computed and not made yet: `MerkleTree.apply` makes it.
-
-    Args:
-        root: of the tree after the change, a field element.
-        next_index: of the tree after the change.
-    """
-
-    root: int
-    next_index: int
-    _version: int
-    _levels: tuple[tuple[Run, ...], ...]
-    _zeros_set: frozenset[int]
-    _zeros_gone: frozenset[int]
 
 
 class MerkleTree:
@@ -158,7 +136,7 @@ class MerkleTree:
         """
         self._index(index)
         with self._state:
-            leaf, path = self._levels[0].node(index), self._siblings(index)
+            leaf, path = self._levels[0].node(index), siblings(self._levels, index)
         return MerkleProof(_integer(leaf), index, tuple(map(_integer, path)))
 
     def verify(self, leaf: int, proof: MerkleProof) -> bool:
@@ -312,7 +290,7 @@ class MerkleTree:
             gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
             runs: list[Run] = [(i, self._empty[0]) for i in gone]
             runs = join([*runs, (start, packed)] if count else runs)
-            levels = self._ancestors(runs)
+            levels = hash_ancestors(self._levels, runs, self._threads)
             for height, changed in enumerate(levels):
                 for first, nodes in changed:
                     self._levels[height].reserve(first, first + len(nodes) // NODE_BYTES)
@@ -320,10 +298,10 @@ class MerkleTree:
             return TreePlan(
                 root=_integer(root),
                 next_index=max(self._next_index, stop) if count else self._next_index,
-                _version=self._version,
-                _levels=tuple(map(tuple, levels)),
-                _zeros_set=zeros(start, packed),
-                _zeros_gone=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
+                version=self._version,
+                levels=tuple(map(tuple, levels)),
+                zeros_set=zeros(start, packed),
+                zeros_removed=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
             )
 
     def apply(self, plan: TreePlan) -> None:
@@ -333,67 +311,16 @@ class MerkleTree:
             ParameterError: the tree has changed since the plan was made.
         """
         with self._writing:
-            if plan._version != self._version:
+            if plan.version != self._version:
                 raise ParameterError("plan: the tree has changed since it was made")
             with self._state:
-                for level, runs in zip(self._levels, plan._levels, strict=True):
+                for level, runs in zip(self._levels, plan.levels, strict=True):
                     for first, nodes in runs:
                         level.write(first, nodes)
-                self._zeros_set -= plan._zeros_gone
-                self._zeros_set |= plan._zeros_set
+                self._zeros_set -= plan.zeros_removed
+                self._zeros_set |= plan.zeros_set
                 self._next_index = plan.next_index
                 self._version += 1
-
-    def _ancestors(self, runs: list[Run]) -> list[list[Run]]:
-        """Hash all nodes that change with runs of leaves; return the runs of each level, leaves first."""
-        if len(runs) == 1 and len(runs[0][1]) == NODE_BYTES:
-            return self._path(*runs[0])
-        levels = [runs]
-        for level in range(self._depth):
-            levels.append(self._parents(level, levels[level]) if runs else [])
-        return levels
-
-    def _path(self, index: int, leaf: Nodes) -> list[list[Run]]:
-        """Do as `_ancestors` for one leaf: one call into C."""
-        bits = bytes([index >> level & 1 for level in range(self._depth)])
-        nodes = hashes.merkle_path(bytes(leaf), b"".join(self._siblings(index)), bits)
-        levels: list[list[Run]] = [[(index, leaf)]]
-        for level in range(self._depth):
-            levels.append([(index >> level + 1, nodes[level * NODE_BYTES : (level + 1) * NODE_BYTES])])
-        return levels
-
-    def _siblings(self, index: int) -> list[bytes]:
-        """Return the siblings of a leaf and its ancestors below the root."""
-        return [level.node(index >> height ^ 1) for height, level in enumerate(self._levels[:-1])]
-
-    def _parents(self, level: int, runs: list[Run]) -> list[Run]:
-        """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
-        spans = parents_of(runs)
-        hashed = bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))
-        children: Nodes
-        if len(runs) == 1 and runs[0][0] % 2 == 0 and len(runs[0][1]) == 2 * len(hashed):
-            children = runs[0][1]
-        else:
-            children = b"".join(
-                [self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans]
-            )
-        few = len(hashed) <= _SMALL * NODE_BYTES
-        hashes.poseidon_into(hashed, children, 2, threads=1 if few else self._threads)
-        view, done = memoryview(hashed), 0
-        parents: list[Run] = []
-        for low, high, _ in spans:
-            parents.append((low, view[done : done + (high - low) * NODE_BYTES]))
-            done += (high - low) * NODE_BYTES
-        return parents
-
-    def _overlay(self, level: int, start: int, stop: int, runs: list[Run]) -> bytes:
-        """Return the nodes start .. stop of a level as they will be with the runs in it."""
-        parts: list[Nodes] = []
-        here = start
-        for first, nodes in runs:
-            parts += [self._levels[level].read(here, first), nodes]
-            here = first + len(nodes) // NODE_BYTES
-        return b"".join([*parts, self._levels[level].read(here, stop)])
 
     def _node(self, level: int, position: int) -> int:
         with self._state:
