@@ -17,6 +17,7 @@ from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
+from rln.protocol.membership import PackedMembers
 
 _LAST: Final = (1 << 63) - 1
 """Bound of what counts up: what databases call a big integer."""
@@ -122,6 +123,16 @@ class Events(Sequence[Event]):
         if registered in self.changes[:count]:
             raise ParameterError("step: expected registrations behind all other events")
         return count
+
+    @property
+    def registered(self) -> PackedMembers:
+        """The members that a step registers.
+
+        Raises:
+            ParameterError: as for `leaving`.
+        """
+        first = self.leaving
+        return PackedMembers(self.commitments[first * scalar.SIZE :], self.limits[first:])
 
     def commitment(self, place: int) -> bytes:
         """The encoded commitment of one of them, counted from 0."""

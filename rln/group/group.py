@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln.base import scalar
-from rln.base.arguments import nonzero, whole
+from rln.base.arguments import whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.group.events import Change, Events, Registration, Slashing, Step
 from rln.group.memory_registry import MemoryRegistry
@@ -38,15 +38,11 @@ from rln.merkle.plan import TreePlan
 from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
-from rln.protocol.membership import Membership
-from rln.protocol.memberships import Memberships
+from rln.protocol.membership import Membership, Memberships, PackedMembers
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
 
-_Columns = tuple[bytes, Sequence[int], bytes]
-"""Commitments, limits and leaves of those who join."""
-
-_NOBODY: Final[_Columns] = (b"", (), b"")
+_NOBODY: Final = (PackedMembers(b"", ()), b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +231,8 @@ class Group:
             ParameterError: the commitment is 0, or the limit is outside its range.
             FieldRangeError: the commitment is not a field element.
         """
-        return self.register_many([(commitment, limit)])[0]
+        members = PackedMembers.pack([(commitment, limit)], self._max_limit)
+        return Membership(self._register(members), limit, commitment, self.proof)
 
     def register_many(self, members: Iterable[tuple[int, int]]) -> Memberships:
         """Register members at the next free indices, in order, as one step: all of them or none.
@@ -252,25 +249,8 @@ class Group:
             ParameterError: a commitment is 0, or a limit is outside its range.
             FieldRangeError: a commitment is not a field element.
         """
-        commitments, limits = self._columns(members)
-        if not limits:
-            return Memberships(0, limits, commitments, self.proof)
-        # These hashes do not depend on what others do: they are made before anybody waits for us.
-        leaves = self._replica.leaves(commitments, limits)
-        with self._writing:
-            with self._registry.change() as change:
-                self._catch_up(change)
-                head = change.head()
-                if len(limits) == 1:
-                    _refuse_known(change, int.from_bytes(commitments, "little"))
-                if len(limits) > (1 << self.depth) - head.next_index:
-                    raise TreeFull(
-                        f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
-                        f"got {len(limits)}"
-                    )
-                made = self._append(change, (commitments, limits, leaves))
-            self._adopt(made)
-        return Memberships(head.next_index, limits, commitments, self.proof)
+        packed = PackedMembers.pack(members, self._max_limit)
+        return Memberships(self._register(packed) if packed else 0, packed, self.proof)
 
     def remove(self, index: int) -> Membership:
         """Let a member go, who may register again and gets another index then.
@@ -339,6 +319,25 @@ class Group:
 
     # ---- how
 
+    def _register(self, members: PackedMembers) -> int:
+        """Register members, at least one, and return the index of the first."""
+        # These hashes do not depend on what others do: they are made before anybody waits for us.
+        leaves = self._replica.leaves(members)
+        with self._writing:
+            with self._registry.change() as change:
+                self._catch_up(change)
+                head = change.head()
+                if len(members) == 1:
+                    _refuse_known(change, members.commitment(0))
+                if len(members) > (1 << self.depth) - head.next_index:
+                    raise TreeFull(
+                        f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
+                        f"got {len(members)}"
+                    )
+                made = self._append(change, (members, leaves))
+            self._adopt(made)
+        return head.next_index
+
     def _look(self) -> None:
         """Follow, if it is time to; while this process changes the group it follows anyway."""
         now = None if self._now is None else self._now()
@@ -393,7 +392,7 @@ class Group:
     def _append(
         self,
         change: RegistryChange,
-        joining: _Columns = _NOBODY,
+        joining: tuple[PackedMembers, bytes] = _NOBODY,
         removed: Registration | None = None,
         noted: tuple[Slashing, ...] = (),
     ) -> _Made:
@@ -406,24 +405,25 @@ class Group:
         later = [slashing for slashing in pending if slashing not in due]
         leaving = [(Change.SLASHED, slashing.registrations[-1]) for slashing in due]
         leaving += [(Change.REMOVED, removed)] if removed is not None else []
-        commitments, limits, leaves = joining
+        members, leaves = joining
         step = plan = None
-        if leaving or limits:
+        if leaving or members:
             plan = self._replica.plan_leaves(leaves, [registration.index for _, registration in leaving])
             start = head.next_index
             stamp = 0 if self._stamp is None else int(self._stamp() * 1000)
             events = Events(
                 head.events + 1,
-                bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(limits),
+                bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(members),
                 array(
                     "Q",
                     [
                         *(registration.index for _, registration in leaving),
-                        *range(start, start + len(limits)),
+                        *range(start, start + len(members)),
                     ],
                 ),
-                scalar.encode_many([registration.commitment for _, registration in leaving]) + commitments,
-                array("Q", [*(registration.limit for _, registration in leaving), *limits]),
+                scalar.encode_many([registration.commitment for _, registration in leaving])
+                + members.commitments,
+                array("Q", [*(registration.limit for _, registration in leaving), *members.limits]),
             )
             step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
             change.append(step)
@@ -436,20 +436,6 @@ class Group:
         else:
             self._replica.adopt(made.step, made.plan, made.slashings)
             self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
-
-    def _columns(self, members: Iterable[tuple[int, int]]) -> tuple[bytes, array[int]]:
-        """Check who joins, and put them into columns."""
-        pairs = list(members)
-        listed = [limit for _, limit in pairs]
-        # The extremes of a million are found much faster than each is looked at; that is for the message.
-        if listed and (set(map(type, listed)) != {int} or min(listed) < 1 or max(listed) > self._max_limit):
-            for limit in listed:
-                whole(limit, "limit", 1, self._max_limit)
-        commitments = [commitment for commitment, _ in pairs]
-        packed = scalar.encode_many(commitments, "commitment")
-        if 0 in commitments:
-            nonzero(0, "commitment")
-        return packed, array("Q", listed)
 
     def _milliseconds(self) -> int | None:
         return None if self._now is None else int(self._now() * 1000)

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
@@ -19,7 +18,7 @@ from rln.group.root_window import WindowSize
 from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
-from rln.protocol.memberships import rate_commitments
+from rln.protocol.membership import PackedMembers
 
 Progress = Callable[[float], None]
 """Is told which part of the work is done, 0 to 1."""
@@ -114,16 +113,15 @@ class Replica:
         events = step.columns
         leaving = events.leaving
         self._check_indices(events.indices[leaving:])
-        leaves = self.leaves(events.commitments[leaving * scalar.SIZE :], events.limits[leaving:])
-        return self.plan_leaves(leaves, events.indices[:leaving])
+        return self.plan_leaves(self.leaves(events.registered), events.indices[:leaving])
 
     def plan_leaves(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
         """Plan to append leaves and to delete others."""
         return self.tree.plan(self.tree.next_index, leaves, deleted)
 
-    def leaves(self, commitments: bytes, limits: Sequence[int]) -> bytes:
-        """Return packed leaves of packed commitments and their limits."""
-        return rate_commitments(commitments, limits, self._threads)
+    def leaves(self, members: PackedMembers) -> bytes:
+        """Return the packed leaves of members."""
+        return members.rate_commitments(self._threads)
 
     def adopt(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
         """Make a planned step.
@@ -175,17 +173,19 @@ class Replica:
     def _skip(self, steps: Sequence[Step]) -> None:
         """Apply several steps at once and compare the last root."""
         commitments: list[bytes] = []
-        limits, deleted, joined = array("Q"), array("Q"), array("Q")
+        limits, deleted, indices = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
             leaving = events.leaving
             deleted.extend(events.indices[:leaving])
-            commitments.append(events.commitments[leaving * scalar.SIZE :])
-            limits.extend(events.limits[leaving:])
-            joined.extend(events.indices[leaving:])
+            registered = events.registered
+            commitments.append(registered.commitments)
+            limits.extend(registered.limits)
+            indices.extend(events.indices[leaving:])
         try:
-            self._check_indices(joined)
-            plan = self.plan_leaves(self.leaves(b"".join(commitments), limits), ())
+            self._check_indices(indices)
+            members = PackedMembers(b"".join(commitments), limits)
+            plan = self.plan_leaves(self.leaves(members), ())
             self.tree.apply(plan)
             if deleted:
                 plan = self.plan_leaves(b"", deleted)

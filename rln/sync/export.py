@@ -11,7 +11,6 @@ from rln.base.scalar import SIZE
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Registration, Step
 from rln.group.ports import RegistryReader
-from rln.protocol.memberships import rate_commitments
 from rln.sync.bulletin import Bulletin
 
 _STEPS: Final = 256
@@ -50,7 +49,7 @@ def bulletin_since(
     leaves, removed, slashed = bytearray(), set[int](), set[int]()
     step = before
     for step in steps_between(registry, after, last):
-        leaves += _leaves(step.columns, threads)
+        leaves += step.columns.registered.rate_commitments(threads)
         removed |= _indices(step.columns, Change.REMOVED)
         slashed |= _indices(step.columns, Change.SLASHED)
         progress((step.number - after) / (last - after))
@@ -94,12 +93,6 @@ def _registration(registry: RegistryReader, index: int) -> Registration:
     if registration is None:
         raise IntegrityAlarm(f"registry: expected a registration at index {index}, got none")
     return registration
-
-
-def _leaves(events: Events, threads: int | None) -> bytes:
-    """The leaves of those who registered, who come last in a step, packed."""
-    leaving = events.leaving
-    return rate_commitments(events.commitments[SIZE * leaving :], events.limits[leaving:], threads)
 
 
 def _indices(events: Events, change: Change) -> set[int]:
