@@ -27,9 +27,9 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.group.events import Change, Events, Registration, Slashing, Step
+from rln.group.freshness import Freshness
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.group.registry_roots import LOOK
 from rln.group.registry_rules import registered, slashed
 from rln.group.removal_throttle import RemovalThrottle
 from rln.group.replica import Progress, Replica, TreeSnapshot
@@ -110,7 +110,7 @@ class Group:
         self._stamp = now or window.now
         self._interval = int(interval * 1000)
         self._max_limit = 1 << limit_bits
-        self._looked: float | None = None
+        self._freshness = Freshness()
         self._writing = threading.Lock()
         self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
         self._throttle = RemovalThrottle(self._interval, registry.head().slashed_at, self._milliseconds())
@@ -342,16 +342,13 @@ class Group:
         """Follow, if it is time to; while this process changes the group it follows anyway."""
         now = None if self._now is None else self._now()
         due = self._is_due(None if now is None else int(now * 1000))
-        if self._alone and not due:
+        if not due and (self._alone or self._freshness.is_fresh(now)):
             return
-        if now is not None and not due and self._looked is not None:
-            if self._looked <= now < self._looked + LOOK:
-                return
         # A root with a leaf that must be gone is acceptable to nobody: then we wait for the change.
         if self._writing.acquire(blocking=due):
             try:
                 self._follow()
-                self._looked = now
+                self._freshness.renew(now)
             finally:
                 self._writing.release()
 

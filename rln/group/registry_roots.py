@@ -13,11 +13,9 @@ from typing import Final
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
 from rln.group.events import RootChanges, Slashing
+from rln.group.freshness import Freshness
 from rln.group.ports import MemberRegistry, RegistryReader
 from rln.group.root_window import RootHistory, RootWindow, WindowSize
-
-LOOK: Final = 0.1
-"""Seconds after which a ring with a clock looks again what other processes have done."""
 
 _FOREVER: Final = 1 << 63
 
@@ -110,7 +108,7 @@ class RegistryRoots:
         self._registry = registry
         self._now = now
         self._lock = threading.Lock()
-        self._looked = now()
+        self._freshness = Freshness(now())
         self._tracker = RootTracker(registry, window)
         self._window = RootWindow(self._tracker.history, self._follow)
 
@@ -130,9 +128,9 @@ class RegistryRoots:
         now = self._now()
         with self._lock:
             # What is overdue may have been done since: it is looked for each time.
-            if not self._looked <= now < self._looked + LOOK or self._tracker.is_due(int(now * 1000)):
+            if not self._freshness.is_fresh(now) or self._tracker.is_due(int(now * 1000)):
                 self._tracker.follow(self._registry)
-                self._looked = now
+                self._freshness.renew(now)
             self._tracker.retire_due(int(now * 1000))
             if self._tracker.is_overdue(int(now * 1000)):
                 raise StoreUnavailable("roots: a removal is overdue, and no group has made its step yet")
