@@ -18,40 +18,26 @@ further ones when the interval is over. Until then, and no longer, a slashed sec
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.errors import NotAMember, ParameterError, TreeFull
-from rln.group.events import Change, Events, Registration, Slashing, Step
+from rln.group.events import Registration
 from rln.group.freshness import Freshness
 from rln.group.memory_registry import MemoryRegistry
-from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import registered, slashed
-from rln.group.removal_throttle import RemovalThrottle
 from rln.group.replica import Progress, Replica, TreeSnapshot
 from rln.group.root_window import RootWindow, WindowSize
-from rln.merkle.plan import TreePlan
+from rln.group.step_writer import StepWriter
 from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
 from rln.protocol.membership import Membership, Memberships, PackedMembers
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
-
-_NOBODY: Final = (PackedMembers(b"", ()), b"")
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What a change wrote: a step and its plan, if it made one, and the slashings of it and to be made."""
-
-    step: Step | None
-    plan: TreePlan | None
-    slashings: Sequence[Slashing]
 
 
 class Group:
@@ -107,14 +93,13 @@ class Group:
             raise ParameterError("interval: expected 0 to 3600 seconds")
         self._registry = registry
         self._now = now
-        self._stamp = now or window.now
-        self._interval = int(interval * 1000)
         self._max_limit = 1 << limit_bits
         self._freshness = Freshness()
         self._writing = threading.Lock()
         self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
-        self._throttle = RemovalThrottle(self._interval, registry.head().slashed_at, self._milliseconds())
-        self._replica.tracker.new_removal()
+        self._writer = StepWriter(
+            self._replica, registry, interval=int(interval * 1000), now=now, step_clock=now or window.now
+        )
         self._window = RootWindow(self._replica.tracker.history, self._look)
 
     # ---- reading
@@ -264,7 +249,7 @@ class Group:
         whole(index, "index", 0, self._replica.tree.capacity - 1)
         with self._writing:
             with self._registry.change() as change:
-                self._catch_up(change)
+                self._writer.catch_up(change)
                 registration = change.registration_at(index)
                 if (
                     registration is None
@@ -272,8 +257,8 @@ class Group:
                     or change.slashing(registration.commitment) is not None
                 ):
                     raise _nobody(index)
-                made = self._append(change, removed=registration)
-            self._adopt(made)
+                written = self._writer.remove(change, registration)
+            self._writer.apply(written)
         return self._membership(registration)
 
     def slash(self, secret: IdentitySecret | Identity | int) -> tuple[Membership, ...]:
@@ -300,14 +285,14 @@ class Group:
         )
         with self._writing:
             with self._registry.change() as change:
-                self._catch_up(change)
+                self._writer.catch_up(change)
                 registrations = change.registrations(commitment)
                 if not registrations:
                     raise NotAMember("secret: its commitment was never registered")
                 if change.slashing(commitment) is not None:
                     return ()
-                made = self._note(change, commitment)
-            self._adopt(made)
+                written = self._writer.slash(change, commitment)
+            self._writer.apply(written)
         return tuple(
             self._membership(registration) for registration in registrations if registration.left is None
         )
@@ -325,7 +310,7 @@ class Group:
         leaves = self._replica.leaves(members)
         with self._writing:
             with self._registry.change() as change:
-                self._catch_up(change)
+                self._writer.catch_up(change)
                 head = change.head()
                 if len(members) == 1:
                     _refuse_known(change, members.commitment(0))
@@ -334,14 +319,14 @@ class Group:
                         f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
                         f"got {len(members)}"
                     )
-                made = self._append(change, (members, leaves))
-            self._adopt(made)
+                written = self._writer.register(change, members, leaves)
+            self._writer.apply(written)
         return head.next_index
 
     def _look(self) -> None:
         """Follow, if it is time to; while this process changes the group it follows anyway."""
         now = None if self._now is None else self._now()
-        due = self._is_due(None if now is None else int(now * 1000))
+        due = self._writer.is_removal_due(None if now is None else int(now * 1000))
         if not due and (self._alone or self._freshness.is_fresh(now)):
             return
         # A root with a leaf that must be gone is acceptable to nobody: then we wait for the change.
@@ -353,89 +338,15 @@ class Group:
                 self._writing.release()
 
     def _follow(self) -> None:
-        self._catch_up(self._registry)
-        if self._is_due(self._milliseconds()):
+        self._writer.catch_up(self._registry)
+        if self._writer.is_removal_due(self._writer.now()):
             with self._registry.change() as change:
-                self._catch_up(change)
-                # Somebody else may have made the removals meanwhile.
-                made = self._append(change) if self._is_due(self._milliseconds()) else None
-            if made is not None:
-                self._adopt(made)
-
-    def _catch_up(self, reader: RegistryReader) -> None:
-        self._replica.follow(reader)
-        self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
-
-    def _is_due(self, now: int | None) -> bool:
-        """Tell whether this process must make a removal by now.
-
-        Who notes a slashing sets the time by his clock. Where clocks differ it may have come here long
-        before; then it is enough to be an interval behind the last removal.
-        """
-        return self._replica.tracker.is_due(now) and self._throttle.until(now) is None
-
-    def _note(self, change: RegistryChange, commitment: int) -> _Made:
-        """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
-        head, now = change.head(), self._milliseconds()
-        noted = due = head.at if now is None else now
-        until = self._throttle.until(now)
-        waiting = [slashing.due for slashing in self._replica.tracker.pending]
-        if now is not None and (until is not None or waiting):
-            due = min([*waiting, now + self._interval if until is None else until])
-        change.note(commitment, noted, due)
-        slashing = Slashing(commitment, noted, due, None, tuple(change.registrations(commitment)))
-        return self._append(change, noted=(slashing,))
-
-    def _append(
-        self,
-        change: RegistryChange,
-        joining: tuple[PackedMembers, bytes] = _NOBODY,
-        removed: Registration | None = None,
-        noted: tuple[Slashing, ...] = (),
-    ) -> _Made:
-        """Append a step with this, and with all removals that are due; none when there is nothing in it."""
-        head, now = change.head(), self._milliseconds()
-        # We have followed within the change, so this is all that waits.
-        pending = (*self._replica.tracker.pending, *noted)
-        held = self._throttle.until(now) is not None
-        due = [slashing for slashing in pending if now is None or (slashing.is_due(now) and not held)]
-        later = [slashing for slashing in pending if slashing not in due]
-        leaving = [(Change.SLASHED, slashing.registrations[-1]) for slashing in due]
-        leaving += [(Change.REMOVED, removed)] if removed is not None else []
-        members, leaves = joining
-        step = plan = None
-        if leaving or members:
-            plan = self._replica.plan_leaves(leaves, [registration.index for _, registration in leaving])
-            start = head.next_index
-            stamp = 0 if self._stamp is None else int(self._stamp() * 1000)
-            events = Events(
-                head.events + 1,
-                bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(members),
-                array(
-                    "Q",
-                    [
-                        *(registration.index for _, registration in leaving),
-                        *range(start, start + len(members)),
-                    ],
-                ),
-                scalar.encode_many([registration.commitment for _, registration in leaving])
-                + members.commitments,
-                array("Q", [*(registration.limit for _, registration in leaving), *members.limits]),
-            )
-            step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
-            change.append(step)
-        return _Made(step, plan, [*(slashing.done(head.number + 1) for slashing in due), *later])
-
-    def _adopt(self, made: _Made) -> None:
-        """Let the tree and the roots follow what was written."""
-        if made.step is None or made.plan is None:
-            self._replica.tracker.take((), made.slashings)
-        else:
-            self._replica.adopt(made.step, made.plan, made.slashings)
-            self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
-
-    def _milliseconds(self) -> int | None:
-        return None if self._now is None else int(self._now() * 1000)
+                self._writer.catch_up(change)
+                # Another process may have removed them meanwhile.
+                due = self._writer.is_removal_due(self._writer.now())
+                written = self._writer.remove_slashed(change) if due else None
+            if written is not None:
+                self._writer.apply(written)
 
     def _membership(self, registration: Registration) -> Membership:
         return Membership(registration.index, registration.limit, registration.commitment, self.proof)
