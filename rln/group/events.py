@@ -22,7 +22,7 @@ from rln.protocol.membership import PackedMembers
 _LAST: Final = (1 << 63) - 1
 """Bound of what counts up: what databases call a big integer."""
 
-TOLERANCE: Final = 1000
+CLOCK_TOLERANCE: Final = 1000
 """Milliseconds that the clocks of two machines may differ by without a removal being hurried."""
 
 
@@ -112,7 +112,7 @@ class Events(Sequence[Event]):
         )
 
     @property
-    def leaving(self) -> int:
+    def removal_count(self) -> int:
         """How many come before the registrations, which in a step stand last.
 
         Raises:
@@ -129,9 +129,9 @@ class Events(Sequence[Event]):
         """The members that a step registers.
 
         Raises:
-            ParameterError: as for `leaving`.
+            ParameterError: as for `removal_count`.
         """
-        first = self.leaving
+        first = self.removal_count
         return PackedMembers(self.commitments[first * scalar.SIZE :], self.limits[first:])
 
     def commitment(self, place: int) -> bytes:
@@ -232,15 +232,15 @@ class Registration:
 
     Attributes:
         index, commitment, limit: as registered.
-        joined: the step from which on roots contain the leaf.
-        left: the first step after it whose root does not; None while they do.
+        registered_in: the step from which on roots contain the leaf.
+        removed_in: the first step after it whose root does not; None while they do.
     """
 
     index: int
     commitment: int
     limit: int
-    joined: int
-    left: int | None = None
+    registered_in: int
+    removed_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +263,12 @@ class Slashing:
 
     def is_due(self, now: int) -> bool:
         """Tell whether the step must be made by now; a clock that has gone far back brings no delay."""
-        return not self.noted - TOLERANCE <= now < self.due
+        return not self.noted - CLOCK_TOLERANCE <= now < self.due
 
-    def done(self, step: int) -> Slashing:
+    def settled(self, step: int) -> Slashing:
         """Return it as it is once a step has taken out the leaf."""
         registrations = [
-            replace(registration, left=step) if registration.left is None else registration
+            replace(registration, removed_in=step) if registration.removed_in is None else registration
             for registration in self.registrations
         ]
         return replace(self, step=step, registrations=tuple(registrations))

@@ -28,7 +28,7 @@ from rln.group.events import Registration
 from rln.group.freshness import Freshness
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import registered, slashed
+from rln.group.registry_rules import already_registered, already_slashed
 from rln.group.replica import Progress, Replica, TreeSnapshot
 from rln.group.root_window import RootWindow, WindowSize
 from rln.group.step_writer import StepWriter
@@ -135,7 +135,7 @@ class Group:
         return self._registry.count()
 
     def __repr__(self) -> str:
-        return f"Group(depth {self.depth}, step {self._replica.number})"
+        return f"Group(depth {self.depth}, step {self._replica.step})"
 
     def is_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered now, and not slashed.
@@ -176,7 +176,7 @@ class Group:
         registration = self._registry.registration_at(index)
         if (
             registration is None
-            or registration.left is not None
+            or registration.removed_in is not None
             or self._registry.is_slashed(registration.commitment)
         ):
             raise _nobody(index)
@@ -199,7 +199,7 @@ class Group:
     def picture(self) -> TreeSnapshot:
         """Return a copy of the tree, to begin with it another time."""
         with self._writing:
-            return self._replica.picture()
+            return self._replica.snapshot()
 
     # ---- changing
 
@@ -253,7 +253,7 @@ class Group:
                 registration = change.registration_at(index)
                 if (
                     registration is None
-                    or registration.left is not None
+                    or registration.removed_in is not None
                     or change.slashing(registration.commitment) is not None
                 ):
                     raise _nobody(index)
@@ -294,7 +294,9 @@ class Group:
                 written = self._writer.slash(change, commitment)
             self._writer.apply(written)
         return tuple(
-            self._membership(registration) for registration in registrations if registration.left is None
+            self._membership(registration)
+            for registration in registrations
+            if registration.removed_in is None
         )
 
     def follow(self) -> None:
@@ -355,10 +357,10 @@ class Group:
 def _refuse_known(change: RegistryChange, commitment: int) -> None:
     """Refuse who is slashed or stands, before anything is hashed for him."""
     if change.slashing(commitment) is not None:
-        raise slashed()
+        raise already_slashed()
     registrations = change.registrations(commitment)
-    if registrations and registrations[-1].left is None:
-        raise registered()
+    if registrations and registrations[-1].removed_in is None:
+        raise already_registered()
 
 
 def _nobody(index: int) -> NotAMember:

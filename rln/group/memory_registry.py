@@ -14,7 +14,14 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.group.registry_rules import (
+    PAGE_EVENTS,
+    already_registered,
+    already_slashed,
+    first_step,
+    next_head,
+    no_such_member,
+)
 
 
 class MemoryRegistry(MemberRegistry):
@@ -73,7 +80,7 @@ class MemoryRegistry(MemberRegistry):
             for step in self._steps[number + 1 : number + 1 + most]:
                 found.append(step)
                 events += len(step.events)
-                if events >= PAGE:
+                if events >= PAGE_EVENTS:
                     break
         return found
 
@@ -197,7 +204,7 @@ class _MemoryChange(RegistryChange):
 
     def append(self, step: Step) -> None:
         registry, events = self._begin(), step.columns
-        leaving, before = events.leaving, len(registry._commitments)
+        leaving, before = events.removal_count, len(registry._commitments)
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         head = next_head(registry._heads[-1], step, gone, registry._depth, registry._limit_bits)
         self._undo.append(lambda: self._let_go(before))
@@ -207,7 +214,7 @@ class _MemoryChange(RegistryChange):
         registry._heads.append(head)
         self._undo += [registry._steps.pop, registry._heads.pop]
 
-    def note(self, commitment: int, noted: int, due: int) -> None:
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         registry = self._begin()
         if commitment not in registry._newest or commitment in registry._slashed:
             raise ParameterError("commitment: never registered, or slashed already")
@@ -238,7 +245,7 @@ class _MemoryChange(RegistryChange):
         stands = known and registry._left[event.index] == 0
         if event.change is Change.SLASHED:
             if not known or event.commitment not in registry._pending:
-                raise not_there(event.number)
+                raise no_such_member(event.number)
             noted, due, _ = registry._slashed[event.commitment]
             registry._slashed[event.commitment] = (noted, due, number)
             del registry._pending[event.commitment]
@@ -247,7 +254,7 @@ class _MemoryChange(RegistryChange):
             self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
             self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
         elif not stands or event.commitment in registry._slashed:
-            raise not_there(event.number)
+            raise no_such_member(event.number)
         if stands:
             registry._left[event.index] = number
             self._undo.append(lambda: registry._left.__setitem__(event.index, 0))
@@ -258,9 +265,9 @@ class _MemoryChange(RegistryChange):
         commitment = int.from_bytes(events.commitment(place), "little")
         before = registry._newest.get(commitment)
         if commitment in registry._slashed:
-            raise slashed()
+            raise already_slashed()
         if before is not None and registry._left[before] == 0:
-            raise registered()
+            raise already_registered()
         registry._commitments.append(commitment)
         registry._limits.append(events.limits[place])
         registry._joined.append(number)

@@ -69,7 +69,7 @@ class RegistryChange(RegistryReader, Protocol):
             StoreUnavailable: not written.
         """
 
-    def note(self, commitment: int, noted: int, due: int) -> None:
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed, for good; the step that takes out its leaf follows by `due`.
 
         Args:
@@ -103,7 +103,7 @@ class MemberRegistry(RegistryReader, Protocol):
     def member(self, commitment: int) -> Registration | None:
         """Return the registration of a commitment that stands now and is not slashed, or None."""
         registrations = self.registrations(commitment)
-        if not registrations or registrations[-1].left is not None or self.is_slashed(commitment):
+        if not registrations or registrations[-1].removed_in is not None or self.is_slashed(commitment):
             return None
         return registrations[-1]
 

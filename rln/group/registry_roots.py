@@ -34,12 +34,12 @@ class RootTracker:
     def __init__(self, reader: RegistryReader, size: WindowSize) -> None:
         first = _oldest(reader, size)
         changes = reader.root_changes_after(first - 1)
-        self.first = first
+        self.first_step = first
         self._newest = changes.roots[0][1]
         self.history = RootHistory([changes.roots[0][1]], size, first=first)
         self.pending: tuple[Slashing, ...] = ()
         self._removed: int | None = None
-        self.take(changes.roots[1:], changes.slashings)
+        self.add(changes.roots[1:], changes.slashings)
 
     def follow(self, reader: RegistryReader) -> None:
         """Take in what is new.
@@ -49,9 +49,9 @@ class RootTracker:
             StoreUnavailable: the registry cannot be asked.
         """
         changes = changes_after(reader, self.history.step, self._newest)
-        self.take(changes.roots, changes.slashings)
+        self.add(changes.roots, changes.slashings)
 
-    def take(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
+    def add(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
         """Add the roots of the next steps, and the slashings that belong to them or are pending."""
         done = [slashing for slashing in slashings if slashing.step is not None]
         steps = {slashing.step for slashing in done}
@@ -62,7 +62,7 @@ class RootTracker:
         self.history.extend([(root, at / 1000) for _, root, at in roots], retired_steps(done))
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
-    def new_removal(self) -> int | None:
+    def pop_removal_time(self) -> int | None:
         """Return the time of the newest step with a removal that was taken in since this was asked last."""
         removed, self._removed = self._removed, None
         return removed
@@ -78,7 +78,9 @@ class RootTracker:
     def is_overdue(self, now: int) -> bool:
         """Tell whether the newest root contains a leaf that must be gone by now, in milliseconds."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
-        return any(registration.left is None for slashing in due for registration in slashing.registrations)
+        return any(
+            registration.removed_in is None for slashing in due for registration in slashing.registrations
+        )
 
     def retire_due(self, now: int) -> None:
         """Retire the roots with a leaf that must be gone by now, whether the new root is there or not."""
@@ -154,7 +156,10 @@ def changes_after(reader: RegistryReader, number: int, root: int) -> RootChanges
 def retired_steps(slashings: Iterable[Slashing]) -> list[range]:
     """Return the steps whose roots contain a leaf of somebody slashed."""
     return [
-        range(registration.joined, _FOREVER if registration.left is None else registration.left)
+        range(
+            registration.registered_in,
+            _FOREVER if registration.removed_in is None else registration.removed_in,
+        )
         for slashing in slashings
         for registration in slashing.registrations
     ]

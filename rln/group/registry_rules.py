@@ -8,7 +8,7 @@ from rln.errors import AlreadyAMember, ParameterError, TreeFull
 from rln.group.events import Change, Head, Step
 from rln.merkle.state import empty_nodes
 
-PAGE: Final = 1 << 17
+PAGE_EVENTS: Final = 1 << 17
 """Events after which `steps_after` gives no further step."""
 
 
@@ -37,7 +37,7 @@ def next_head(head: Head, step: Step, leaves: int, depth: int, limit_bits: int) 
         )
     if len(events) and events.first != head.events + 1:
         raise ParameterError(f"step: expected event {head.events + 1}, got {events.first}")
-    joining = events.indices[events.leaving :]
+    joining = events.indices[events.removal_count :]
     if joining and list(joining) != list(range(head.next_index, head.next_index + len(joining))):
         raise ParameterError(f"step: expected members from index {head.next_index} on, got another index")
     if head.next_index + len(joining) > 1 << depth:
@@ -55,16 +55,16 @@ def next_head(head: Head, step: Step, leaves: int, depth: int, limit_bits: int) 
     )
 
 
-def not_there(event: int) -> ParameterError:
+def no_such_member(event: int) -> ParameterError:
     """Say that a step takes out somebody who is not there, or not noted as slashed."""
     return ParameterError(f"event {event}: no such member stands there, or nobody noted that he is slashed")
 
 
-def registered() -> AlreadyAMember:
+def already_registered() -> AlreadyAMember:
     """Say that a commitment stands in the registry."""
     return AlreadyAMember("commitment: registered already")
 
 
-def slashed() -> AlreadyAMember:
+def already_slashed() -> AlreadyAMember:
     """Say that a commitment never comes back."""
     return AlreadyAMember("commitment: slashed, its secret is public")

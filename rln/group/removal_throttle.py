@@ -7,7 +7,7 @@ clock: a removal that it had not seen when it last looked, and sees now, was mad
 
 from __future__ import annotations
 
-from rln.group.events import TOLERANCE
+from rln.group.events import CLOCK_TOLERANCE
 
 
 class RemovalThrottle:
@@ -22,10 +22,10 @@ class RemovalThrottle:
     def __init__(self, interval: int, made: int, now: int | None) -> None:
         self._interval = interval
         # Who has just begun has seen nothing being made: a time that is to come is a wrong one.
-        self._made = min(made, now) if made and now is not None and made <= now + TOLERANCE else None
+        self._made = min(made, now) if made and now is not None and made <= now + CLOCK_TOLERANCE else None
         self._looked = now
 
-    def learn(self, made: int | None, now: int | None) -> None:
+    def observe(self, made: int | None, now: int | None) -> None:
         """Look now.
 
         Args:
@@ -38,9 +38,9 @@ class RemovalThrottle:
             self._made = min(max(made, now if self._looked is None else self._looked), now)
         self._looked = now
 
-    def until(self, now: int | None) -> int | None:
+    def blocked_until(self, now: int | None) -> int | None:
         """Return when the next removal may be made, or None when that is at once."""
         if now is None or self._made is None or not self._interval:
             return None
         over = self._made + self._interval
-        return over if self._made - TOLERANCE <= now < over else None
+        return over if self._made - CLOCK_TOLERANCE <= now < over else None

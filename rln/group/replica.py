@@ -29,11 +29,11 @@ class TreeSnapshot:
     """A tree as of one step of a registry.
 
     Attributes:
-        number: of the step.
+        step: its number.
         tree: the nodes.
     """
 
-    number: int
+    step: int
     tree: TreeState
 
 
@@ -64,7 +64,7 @@ class Replica:
         progress: Progress,
     ) -> None:
         self._threads = threads
-        self._number = 0 if start is None else start.number
+        self._step = 0 if start is None else start.step
         self.tree = (
             MerkleTree(reader.depth, threads=threads)
             if start is None
@@ -74,13 +74,13 @@ class Replica:
         self._build(reader, self.tracker.history.step, progress)
 
     @property
-    def number(self) -> int:
+    def step(self) -> int:
         """The step that it is at."""
-        return self._number
+        return self._step
 
-    def picture(self) -> TreeSnapshot:
+    def snapshot(self) -> TreeSnapshot:
         """Return a copy of the tree and the step that it is of; nobody may follow meanwhile."""
-        return TreeSnapshot(self._number, self.tree.state())
+        return TreeSnapshot(self._step, self.tree.state())
 
     def follow(self, reader: RegistryReader) -> None:
         """Apply the steps that are new, and learn which slashings are to be made.
@@ -90,19 +90,19 @@ class Replica:
                 registry has gone back behind what was applied.
             StoreUnavailable: the registry cannot be asked.
         """
-        changes = changes_after(reader, self._number, self.tree.root)
+        changes = changes_after(reader, self._step, self.tree.root)
         done: dict[int | None, list[Slashing]] = {None: []}
         for slashing in changes.slashings:
             done.setdefault(slashing.step, []).append(slashing)
         waiting = done[None]
-        last = self._number + len(changes.roots)
-        while self._number < last:
-            steps = reader.steps_after(self._number, last - self._number)
+        last = self._step + len(changes.roots)
+        while self._step < last:
+            steps = reader.steps_after(self._step, last - self._step)
             if not steps:
-                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
+                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
             for step in steps:
-                self.adopt(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
-        self.tracker.take((), waiting)
+                self.apply(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
+        self.tracker.add((), waiting)
 
     def plan(self, step: Step) -> TreePlan:
         """Plan the change of the tree that a step's events make; its root is not looked at.
@@ -111,11 +111,11 @@ class Replica:
             MembershipError, ParameterError: the events do not fit the tree.
         """
         events = step.columns
-        leaving = events.leaving
+        leaving = events.removal_count
         self._check_indices(events.indices[leaving:])
-        return self.plan_leaves(self.leaves(events.registered), events.indices[:leaving])
+        return self.plan_change(self.leaves(events.registered), events.indices[:leaving])
 
-    def plan_leaves(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
+    def plan_change(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
         """Plan to append leaves and to delete others."""
         return self.tree.plan(self.tree.next_index, leaves, deleted)
 
@@ -123,7 +123,7 @@ class Replica:
         """Return the packed leaves of members."""
         return members.rate_commitments(self._threads)
 
-    def adopt(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
+    def apply(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
         """Make a planned step.
 
         Args:
@@ -132,9 +132,9 @@ class Replica:
             slashings: of the step, and those to be made.
         """
         # In this order, whoever has read a root of the tree finds it in the window, unless it was retired.
-        self.tracker.take([(step.number, step.root, step.at)], slashings)
+        self.tracker.add([(step.number, step.root, step.at)], slashings)
         self.tree.apply(plan)
-        self._number = step.number
+        self._step = step.number
 
     def _checked_plan(self, step: Step) -> TreePlan:
         try:
@@ -155,15 +155,15 @@ class Replica:
         """Bring the tree to the step that the ring is at already."""
         total = max(1, reader.head().events)
         built = 0
-        while self._number < last:
-            steps = [step for step in reader.steps_after(self._number) if step.number <= last]
+        while self._step < last:
+            steps = [step for step in reader.steps_after(self._step) if step.number <= last]
             if not steps:
-                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
+                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
             # Roots that nobody will ask for need not be computed one by one.
-            old = [step for step in steps if step.number <= self.tracker.first]
+            old = [step for step in steps if step.number <= self.tracker.first_step]
             for step in steps if not old else ():
                 self.tree.apply(self._checked_plan(step))
-                self._number = step.number
+                self._step = step.number
             if old:
                 self._skip(old)
             built = sum(len(step.events) for step in (old or steps)) + built
@@ -176,7 +176,7 @@ class Replica:
         limits, deleted, indices = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
-            leaving = events.leaving
+            leaving = events.removal_count
             deleted.extend(events.indices[:leaving])
             registered = events.registered
             commitments.append(registered.commitments)
@@ -185,13 +185,13 @@ class Replica:
         try:
             self._check_indices(indices)
             members = PackedMembers(b"".join(commitments), limits)
-            plan = self.plan_leaves(self.leaves(members), ())
+            plan = self.plan_change(self.leaves(members), ())
             self.tree.apply(plan)
             if deleted:
-                plan = self.plan_leaves(b"", deleted)
+                plan = self.plan_change(b"", deleted)
                 self.tree.apply(plan)
         except (MembershipError, ParameterError) as error:
             raise IntegrityAlarm(f"registry: events up to step {steps[-1].number} fit no tree") from error
         if plan.root != steps[-1].root:
             raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
-        self._number = steps[-1].number
+        self._step = steps[-1].number

@@ -65,7 +65,7 @@ class StepWriter:
         self._now = now
         self._step_clock = step_clock
         self._throttle = RemovalThrottle(interval, reader.head().slashed_at, self.now())
-        self._replica.tracker.new_removal()
+        self._replica.tracker.pop_removal_time()
 
     def now(self) -> int | None:
         """Return the unix time in milliseconds, or None without a clock."""
@@ -79,7 +79,7 @@ class StepWriter:
             StoreUnavailable: the registry cannot be asked.
         """
         self._replica.follow(reader)
-        self._throttle.learn(self._replica.tracker.new_removal(), self.now())
+        self._throttle.observe(self._replica.tracker.pop_removal_time(), self.now())
 
     def is_removal_due(self, now: int | None) -> bool:
         """Tell whether this process must remove a slashed member by now, in milliseconds of unix time.
@@ -87,7 +87,7 @@ class StepWriter:
         The process that notes a slashing sets its time by its own clock. Where clocks differ, that time may
         pass here too early; then this process waits for an interval after the last removal.
         """
-        return self._replica.tracker.is_due(now) and self._throttle.until(now) is None
+        return self._replica.tracker.is_due(now) and self._throttle.blocked_until(now) is None
 
     def register(self, change: RegistryChange, members: PackedMembers, leaves: bytes) -> WrittenChange:
         """Write a step that registers members at the next free indices.
@@ -120,11 +120,11 @@ class StepWriter:
         """
         head, now = change.head(), self.now()
         noted = due = head.at if now is None else now
-        until = self._throttle.until(now)
+        until = self._throttle.blocked_until(now)
         waiting = [slashing.due for slashing in self._replica.tracker.pending]
         if now is not None and (until is not None or waiting):
             due = min([*waiting, now + self._interval if until is None else until])
-        change.note(commitment, noted, due)
+        change.note_slashing(commitment, noted, due)
         slashing = Slashing(commitment, noted, due, None, tuple(change.registrations(commitment)))
         return self._append(change, noted=slashing)
 
@@ -139,10 +139,10 @@ class StepWriter:
     def apply(self, written: WrittenChange) -> None:
         """Apply what the registry has committed to the tree and the roots."""
         if written.step is None or written.plan is None:
-            self._replica.tracker.take((), written.slashings)
+            self._replica.tracker.add((), written.slashings)
         else:
-            self._replica.adopt(written.step, written.plan, written.slashings)
-            self._throttle.learn(self._replica.tracker.new_removal(), self.now())
+            self._replica.apply(written.step, written.plan, written.slashings)
+            self._throttle.observe(self._replica.tracker.pop_removal_time(), self.now())
 
     def _append(
         self,
@@ -156,18 +156,18 @@ class StepWriter:
         head, now = change.head(), self.now()
         # The replica has caught up within this change, so its tracker knows every pending slashing.
         pending = [*self._replica.tracker.pending, *([noted] if noted is not None else [])]
-        held = self._throttle.until(now) is not None
+        held = self._throttle.blocked_until(now) is not None
         due = [slashing for slashing in pending if now is None or (slashing.is_due(now) and not held)]
         later = [slashing for slashing in pending if slashing not in due]
         removals = [(Change.SLASHED, slashing.registrations[-1]) for slashing in due]
         removals += [(Change.REMOVED, removed)] if removed is not None else []
         if not removals and not members:
             return WrittenChange(None, None, later)
-        plan = self._replica.plan_leaves(leaves, [registration.index for _, registration in removals])
+        plan = self._replica.plan_change(leaves, [registration.index for _, registration in removals])
         at = 0 if self._step_clock is None else int(self._step_clock() * 1000)
         step = Step(head.number + 1, plan.root, max(at, head.at), _events(head, removals, members))
         change.append(step)
-        return WrittenChange(step, plan, [*(slashing.done(step.number) for slashing in due), *later])
+        return WrittenChange(step, plan, [*(slashing.settled(step.number) for slashing in due), *later])
 
 
 def _events(head: Head, removals: Sequence[_Removal], members: PackedMembers) -> Events:

@@ -8,7 +8,7 @@ from typing import Final
 
 from rln.lowlevel import hashes
 from rln.merkle.level import NODE_BYTES, Level, Nodes
-from rln.merkle.runs import Run, parents_of
+from rln.merkle.runs import Run, parent_spans
 
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they save."""
@@ -72,7 +72,7 @@ def _path(levels: Sequence[Level], index: int, leaf: Nodes) -> list[list[Run]]:
 
 def _parents(level: Level, runs: list[Run], threads: int | None) -> list[Run]:
     """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
-    spans = parents_of(runs)
+    spans = parent_spans(runs)
     hashed = bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))
     children: Nodes
     if len(runs) == 1 and runs[0][0] % 2 == 0 and len(runs[0][1]) == 2 * len(hashed):

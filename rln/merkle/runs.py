@@ -13,7 +13,7 @@ Span = tuple[int, int, list[Run]]
 """Neighbouring parents, first .. last + 1, and the runs among their children."""
 
 
-def join(runs: Sequence[Run]) -> list[Run]:
+def join_runs(runs: Sequence[Run]) -> list[Run]:
     """Sort runs that do not overlap and join those that touch."""
     joined: list[tuple[int, int, list[Nodes]]] = []
     for first, nodes in sorted(runs, key=lambda run: run[0]):
@@ -26,7 +26,7 @@ def join(runs: Sequence[Run]) -> list[Run]:
     return [(first, parts[0] if len(parts) == 1 else b"".join(parts)) for first, _, parts in joined]
 
 
-def parents_of(runs: Sequence[Run]) -> list[Span]:
+def parent_spans(runs: Sequence[Run]) -> list[Span]:
     """Gather the parents of runs that are ascending and do not touch."""
     spans: list[Span] = []
     for first, nodes in runs:
@@ -39,7 +39,7 @@ def parents_of(runs: Sequence[Run]) -> list[Span]:
     return spans
 
 
-def zeros(start: int, packed: bytes) -> frozenset[int]:
+def zero_indices(start: int, packed: bytes) -> frozenset[int]:
     """Return the indices at which a leaf is set to 0."""
     found, empty, at = [], bytes(NODE_BYTES), packed.find(bytes(NODE_BYTES))
     while at >= 0:

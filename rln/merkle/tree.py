@@ -21,7 +21,7 @@ from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.merkle.level import NODE_BYTES, Level, Nodes
 from rln.merkle.plan import TreePlan, hash_ancestors, siblings
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import Run, join, zeros
+from rln.merkle.runs import Run, join_runs, zero_indices
 from rln.merkle.state import TreeState, empty_nodes
 
 
@@ -289,7 +289,7 @@ class MerkleTree:
             stop = start + count
             gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
             runs: list[Run] = [(i, self._empty[0]) for i in gone]
-            runs = join([*runs, (start, packed)] if count else runs)
+            runs = join_runs([*runs, (start, packed)] if count else runs)
             levels = hash_ancestors(self._levels, runs, self._threads)
             for height, changed in enumerate(levels):
                 for first, nodes in changed:
@@ -300,7 +300,7 @@ class MerkleTree:
                 next_index=max(self._next_index, stop) if count else self._next_index,
                 version=self._version,
                 levels=tuple(map(tuple, levels)),
-                zeros_set=zeros(start, packed),
+                zeros_set=zero_indices(start, packed),
                 zeros_removed=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
             )
 

@@ -18,7 +18,7 @@ from rln.sync.bulletin import Bulletin
 from rln.sync.mirror import Mirror
 from rln.sync.signing import MAX_SIGNED_BYTES, SIGNATURE_BYTES, check_public_key, open_bulletin
 
-ENDING: Final = ".bulletin"
+BULLETIN_SUFFIX: Final = ".bulletin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class BulletinFolder:
         """The newest step that a bulletin leads to; above the mirror's where one in between is missing."""
         return max((known.last for known in self._known.values()), default=0)
 
-    def look(self) -> list[Path]:
+    def apply_new(self) -> list[Path]:
         """Look once, and return the files that were applied, in order.
 
         Raises:
@@ -84,7 +84,7 @@ class BulletinFolder:
         return applied
 
     def _look_at_new(self) -> None:
-        there = sorted(path for path in self._directory.iterdir() if path.name.endswith(ENDING))
+        there = sorted(path for path in self._directory.iterdir() if path.name.endswith(BULLETIN_SUFFIX))
         for gone in self._looked.keys() - set(there):
             self._drop(gone)
         for path in there:

@@ -44,7 +44,7 @@ def bulletin_since(
     whole(after, "after", 0, last - 1)
     (before,) = registry.steps_after(after - 1, 1)
     start = bisect_right(
-        range(head.next_index), after, key=lambda index: _registration(registry, index).joined
+        range(head.next_index), after, key=lambda index: _registration(registry, index).registered_in
     )
     leaves, removed, slashed = bytearray(), set[int](), set[int]()
     step = before
@@ -54,7 +54,7 @@ def bulletin_since(
         slashed |= _indices(step.columns, Change.SLASHED)
         progress((step.number - after) / (last - after))
     # A slashed member may have left before, and his leaf with him.
-    older = {i for i in slashed if i < start and (_registration(registry, i).left or last) > after}
+    older = {i for i in slashed if i < start and (_registration(registry, i).removed_in or last) > after}
     older |= {i for i in removed if i < start}
     for index in removed | slashed:
         if index >= start:

@@ -16,7 +16,7 @@ from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import zeros
+from rln.merkle.runs import zero_indices
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import Membership, rate_commitment
 from rln.sync.bulletin import Bulletin
@@ -109,7 +109,7 @@ class Mirror:
                 raise GroupRefused(
                     f"bulletin: its leaves do not lead to the root that it gives for step {bulletin.last}"
                 )
-            absent = len(zeros(bulletin.start, bulletin.leaves))
+            absent = len(zero_indices(bulletin.start, bulletin.leaves))
             self._tree.apply(plan)
             self._members += bulletin.count - absent - len(bulletin.gone)
             self._step, self._at = bulletin.last, bulletin.at

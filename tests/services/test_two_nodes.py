@@ -46,7 +46,7 @@ def scene(tmp_path):
     def publish():
         bulletin = bulletin_since(registry, mirror.step, threads=1)
         (tmp_path / "board" / f"{bulletin.last}.bulletin").write_bytes(key.sign(bulletin))
-        assert len(board.look()) == 1
+        assert len(board.apply_new()) == 1
         assert (mirror.step, mirror.root) == (registry.head().number, group.root)
 
     yield world, group, nodes, mirror, publish, tmp_path

@@ -383,7 +383,7 @@ def check_after_crash(uri: str, mallory: rln.Identity, others: int, time: float)
     group = rln.Group(8, LIMIT_BITS, rln.WindowSize(count=100), registry=registry, now=lambda: time)
     begun = registry.is_slashed(mallory.commitment)
     held = [step.root for step in registry.steps_after(-1)][
-        registry.registrations(mallory.commitment)[0].joined :
+        registry.registrations(mallory.commitment)[0].registered_in :
     ]
     if begun:
         assert group.slash(mallory) == ()

@@ -102,5 +102,5 @@ def test_when_a_slashing_is_due() -> None:
 
 def test_a_slashing_that_is_done() -> None:
     registrations = (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7))
-    done = Slashing(5, 10, 20, None, registrations).done(9)
+    done = Slashing(5, 10, 20, None, registrations).settled(9)
     assert done == Slashing(5, 10, 20, 9, (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7, 9)))

@@ -59,7 +59,7 @@ def test_a_step_is_written_first_and_applied_afterwards() -> None:
         assert office.replica.tree.root == empty
     assert written.step == office.registry.steps_after(0)[0]
     office.writer.apply(written)
-    assert (office.replica.number, office.replica.tree.root) == (1, written.step.root)
+    assert (office.replica.step, office.replica.tree.root) == (1, written.step.root)
     assert (written.step.at, events(written)) == (START, [(Change.REGISTERED, 0), (Change.REGISTERED, 1)])
 
 

@@ -39,7 +39,7 @@ class Office:
         self.tree.override_range(head.next_index, leaves, [*leave, *slash])
         with self.registry.change() as change:
             for index in slash:
-                change.note(1000 + index, head.at, head.at + 1)
+                change.note_slashing(1000 + index, head.at, head.at + 1)
             change.append(Step(head.number + 1, self.tree.root, head.at + 1000, events))
         self.stands |= {head.next_index + i: None for i in range(join)}
         for index in (*leave, *slash):
