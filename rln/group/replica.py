@@ -1,7 +1,7 @@
-"""Follower: the tree and the acceptable roots of a registry, as of one of its steps.
+"""Replica: the tree and the acceptable roots of a registry, as of one of its steps.
 
-It follows step by step, and computes every root that it lets into the window itself: a registry that says
-otherwise is not believed.
+A replica follows step by step. It computes every root that it adds to the window, and refuses a registry
+that gives another root.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_roots import RootTracker, changes_after
+from rln.group.registry_rules import check_new_indices
 from rln.group.root_window import WindowSize
 from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
@@ -21,7 +22,7 @@ from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import PackedMembers
 
 Progress = Callable[[float], None]
-"""Is told which part of the work is done, 0 to 1."""
+"""A function that is called with the part of the work that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class TreeSnapshot:
     """A tree as of one step of a registry.
 
     Attributes:
-        step: its number.
+        step: the number of the step.
         tree: the nodes.
     """
 
@@ -38,7 +39,7 @@ class TreeSnapshot:
 
 
 class Replica:
-    """The tree and the roots, which follow a registry.
+    """The tree and the acceptable roots of a registry, which follow its steps.
 
     One thread at a time may follow; any number may read the tree and the roots at the same time.
 
@@ -46,12 +47,12 @@ class Replica:
         reader: of the registry.
         window: how long a replaced root stays acceptable.
         threads: for large changes, 1 to 256; None is as many as the machine has.
-        start: a picture to begin with; its root must be that of the step in this registry.
-        progress: is told how much of the tree is built.
+        start: a snapshot to start from; its root must be that of its step in this registry.
+        progress: is called with the part of the tree that is built.
 
     Raises:
         IntegrityAlarm: the events of the registry do not give its roots.
-        StoreUnavailable: the registry cannot be asked.
+        StoreUnavailable: the registry cannot be read.
     """
 
     def __init__(
@@ -75,20 +76,20 @@ class Replica:
 
     @property
     def step(self) -> int:
-        """The step that it is at."""
+        """The number of the newest step applied."""
         return self._step
 
     def snapshot(self) -> TreeSnapshot:
-        """Return a copy of the tree and the step that it is of; nobody may follow meanwhile."""
+        """Return a copy of the tree with its step; no other thread may follow meanwhile."""
         return TreeSnapshot(self._step, self.tree.state())
 
     def follow(self, reader: RegistryReader) -> None:
-        """Apply the steps that are new, and learn which slashings are to be made.
+        """Apply the new steps, and read the pending slashings.
 
         Raises:
-            IntegrityAlarm: a root is not what its events give, and nothing of that step was applied; or the
-                registry has gone back behind what was applied.
-            StoreUnavailable: the registry cannot be asked.
+            IntegrityAlarm: the events of a step do not give its root, and nothing of that step was applied;
+                or the registry has lost steps that were applied.
+            StoreUnavailable: the registry cannot be read.
         """
         changes = changes_after(reader, self._step, self.tree.root)
         done: dict[int | None, list[Slashing]] = {None: []}
@@ -105,33 +106,33 @@ class Replica:
         self.tracker.add((), waiting)
 
     def plan(self, step: Step) -> TreePlan:
-        """Plan the change of the tree that a step's events make; its root is not looked at.
+        """Plan the change of the tree that the events of a step make; the root of the step is not checked.
 
         Raises:
             MembershipError, ParameterError: the events do not fit the tree.
         """
         events = step.columns
-        leaving = events.removal_count
-        self._check_indices(events.indices[leaving:])
-        return self.plan_change(self.leaves(events.registered), events.indices[:leaving])
+        removals = events.removal_count
+        check_new_indices(events.indices[removals:], self.tree.next_index, "events")
+        return self.plan_change(self.leaves(events.registered), events.indices[:removals])
 
-    def plan_change(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
-        """Plan to append leaves and to delete others."""
-        return self.tree.plan(self.tree.next_index, leaves, deleted)
+    def plan_change(self, leaves: bytes, removed: Sequence[int]) -> TreePlan:
+        """Plan to append leaves and to remove the leaves at some indices."""
+        return self.tree.plan(self.tree.next_index, leaves, removed)
 
     def leaves(self, members: PackedMembers) -> bytes:
         """Return the packed leaves of members."""
         return members.rate_commitments(self._threads)
 
     def apply(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
-        """Make a planned step.
+        """Apply a planned step to the tree and the roots.
 
         Args:
-            step: the next one.
+            step: the next step.
             plan: its change of the tree.
-            slashings: of the step, and those to be made.
+            slashings: those whose leaf the step removes, and the pending ones.
         """
-        # In this order, whoever has read a root of the tree finds it in the window, unless it was retired.
+        # In this order, a root that was read from the tree is in the window, unless it was retired.
         self.tracker.add([(step.number, step.root, step.at)], slashings)
         self.tree.apply(plan)
         self._step = step.number
@@ -140,26 +141,20 @@ class Replica:
         try:
             plan = self.plan(step)
         except (MembershipError, ParameterError) as error:
-            raise IntegrityAlarm(f"registry: the events of step {step.number} fit no tree") from error
+            raise IntegrityAlarm(f"registry: the events of step {step.number} do not fit the tree") from error
         if plan.root != step.root:
             raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
         return plan
 
-    def _check_indices(self, indices: Sequence[int]) -> None:
-        """Refuse members who do not stand behind all others."""
-        start = self.tree.next_index
-        if indices and list(indices) != list(range(start, start + len(indices))):
-            raise ParameterError(f"events: expected members from index {start} on, got another index")
-
     def _build(self, reader: RegistryReader, last: int, progress: Progress) -> None:
-        """Bring the tree to the step that the ring is at already."""
+        """Build the tree up to a step, the newest one that the tracker knows."""
         total = max(1, reader.head().events)
         built = 0
         while self._step < last:
             steps = [step for step in reader.steps_after(self._step) if step.number <= last]
             if not steps:
                 raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
-            # Roots that nobody will ask for need not be computed one by one.
+            # Roots outside the window need not be computed one by one.
             old = [step for step in steps if step.number <= self.tracker.first_step]
             for step in steps if not old else ():
                 self.tree.apply(self._checked_plan(step))
@@ -171,27 +166,29 @@ class Replica:
         progress(1.0)
 
     def _skip(self, steps: Sequence[Step]) -> None:
-        """Apply several steps at once and compare the last root."""
+        """Apply several steps at once and compare only the last root."""
         commitments: list[bytes] = []
-        limits, deleted, indices = array("Q"), array("Q"), array("Q")
+        limits, removed, indices = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
-            leaving = events.removal_count
-            deleted.extend(events.indices[:leaving])
+            removals = events.removal_count
+            removed.extend(events.indices[:removals])
             registered = events.registered
             commitments.append(registered.commitments)
             limits.extend(registered.limits)
-            indices.extend(events.indices[leaving:])
+            indices.extend(events.indices[removals:])
         try:
-            self._check_indices(indices)
+            check_new_indices(indices, self.tree.next_index, "events")
             members = PackedMembers(b"".join(commitments), limits)
             plan = self.plan_change(self.leaves(members), ())
             self.tree.apply(plan)
-            if deleted:
-                plan = self.plan_change(b"", deleted)
+            if removed:
+                plan = self.plan_change(b"", removed)
                 self.tree.apply(plan)
         except (MembershipError, ParameterError) as error:
-            raise IntegrityAlarm(f"registry: events up to step {steps[-1].number} fit no tree") from error
+            raise IntegrityAlarm(
+                f"registry: the events up to step {steps[-1].number} do not fit the tree"
+            ) from error
         if plan.root != steps[-1].root:
             raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
         self._step = steps[-1].number

@@ -1,4 +1,4 @@
-"""StepWriter: write the next step of a registry, and apply it to the tree and the roots of this process."""
+"""StepWriter: the next step of a registry, written there and then applied to the tree and the roots here."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class WrittenChange:
     """What a change wrote to the registry.
 
     Attributes:
-        step: the step; None if the change only noted a slashing.
+        step: the step; None if the change appended none.
         plan: the change of the tree that the step makes; None without a step.
-        slashings: those whose leaf the step removes, and those whose leaf is still to be removed.
+        slashings: those whose leaf the step removes, and all pending ones.
     """
 
     step: Step | None
@@ -37,11 +37,11 @@ class WrittenChange:
 
 
 class StepWriter:
-    """Write what changes in a group. One thread at a time may use it.
+    """The writer of the steps of a group. One thread at a time may use it.
 
-    Each change takes three calls: `catch_up` within the exclusive change of the registry, one of `register`,
-    `remove`, `slash` and `remove_slashed`, and `apply` when the registry has committed the change. Each step
-    also removes the slashed members whose removal is due.
+    Each change takes three calls: within the exclusive change of the registry `catch_up`, then `register`,
+    `remove`, `slash` or `remove_slashed`; and `apply` after the registry has committed. Each step also removes
+    the slashed members whose removal is due.
 
     Args:
         replica: the tree and the roots of this process.
@@ -76,7 +76,7 @@ class StepWriter:
 
         Raises:
             IntegrityAlarm: the registry's events do not give its roots.
-            StoreUnavailable: the registry cannot be asked.
+            StoreUnavailable: the registry cannot be read.
         """
         self._replica.follow(reader)
         self._throttle.observe(self._replica.tracker.pop_removal_time(), self.now())
@@ -84,8 +84,8 @@ class StepWriter:
     def is_removal_due(self, now: int | None) -> bool:
         """Tell whether this process must remove a slashed member by now, in milliseconds of unix time.
 
-        The process that notes a slashing sets its time by its own clock. Where clocks differ, that time may
-        pass here too early; then this process waits for an interval after the last removal.
+        The process that notes a slashing sets the due time by its own clock. Where clocks differ, that time
+        may pass too early here; so this process also waits for an interval after the last removal.
         """
         return self._replica.tracker.is_due(now) and self._throttle.blocked_until(now) is None
 
@@ -111,9 +111,9 @@ class StepWriter:
         return self._append(change, removed=registration)
 
     def slash(self, change: RegistryChange, commitment: int) -> WrittenChange:
-        """Note a slashing, and write the step that removes the leaf if that is due at once.
+        """Note a slashing, and write the step that removes the leaf if the removal is due at once.
 
-        It is not if another slashed member was removed less than an interval ago, or is still to be removed.
+        It is not due if another slashed member was removed less than an interval ago, or is still pending.
 
         Raises:
             StoreUnavailable: not written.
@@ -129,7 +129,7 @@ class StepWriter:
         return self._append(change, noted=slashing)
 
     def remove_slashed(self, change: RegistryChange) -> WrittenChange:
-        """Write a step that removes the slashed members whose removal is due, if there is one.
+        """Write a step that removes the slashed members whose removal is due, if there are any.
 
         Raises:
             StoreUnavailable: not written.
@@ -137,7 +137,7 @@ class StepWriter:
         return self._append(change)
 
     def apply(self, written: WrittenChange) -> None:
-        """Apply what the registry has committed to the tree and the roots."""
+        """Apply to the tree and the roots what the registry has committed."""
         if written.step is None or written.plan is None:
             self._replica.tracker.add((), written.slashings)
         else:

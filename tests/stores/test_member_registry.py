@@ -215,15 +215,15 @@ MISFITS = {
     "its number is skipped": (Step(3, 9, 10, joins(3, 2, 8)), "^step: expected number 2"),
     "it is earlier": (Step(2, 9, 9, joins(3, 2, 8)), "^step: expected number 2 at 10 or later"),
     "an event is skipped": (Step(2, 9, 10, joins(4, 2, 8)), "^step: expected event 3, got 4"),
-    "an index comes again": (Step(2, 9, 10, joins(3, 1, 8)), "^step: expected members from index 2"),
-    "an index is skipped": (Step(2, 9, 10, joins(3, 3, 8)), "^step: expected members from index 2"),
+    "an index comes again": (Step(2, 9, 10, joins(3, 1, 8)), "^step: expected the next member at index 2"),
+    "an index is skipped": (Step(2, 9, 10, joins(3, 3, 8)), "^step: expected the next member at index 2"),
     "a limit is too high": (Step(2, 9, 10, joins(3, 2, 8, limit=17)), "^limit: expected 1 to 16, got 17"),
     "nobody stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 5, 5, 3)]), "^event 3: no such member"),
     "another stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 1, 5, 3)]), "^event 3: no such member"),
     "a slashing was not noted": (Step(2, 9, 10, [Event(3, Change.SLASHED, 0, 5, 3)]), "^event 3: .* noted"),
     "who joins comes before who leaves": (
         Step(2, 9, 10, [*joins(3, 2, 8), Event(4, Change.REMOVED, 0, 5, 3)]),
-        "^step: expected registrations behind",
+        "^step: expected registrations after",
     ),
 }
 

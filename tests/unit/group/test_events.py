@@ -48,7 +48,7 @@ def test_columns_are_of_one_length() -> None:
         (b"\1", [1], bytes(32), []),
         (b"", [1], bytes(32), [1]),
     ):
-        with pytest.raises(ParameterError, match="as many of each column"):
+        with pytest.raises(ParameterError, match="expected columns of one length"):
             Events(1, changes, array("Q", indices), commitments, array("Q", limits))
 
 
