@@ -40,8 +40,8 @@ class StepWriter:
     """The writer of the steps of a group. One thread at a time may use it.
 
     Each change takes three calls: within the exclusive change of the registry `catch_up`, then `register`,
-    `remove`, `slash` or `remove_slashed`; and `apply` after the registry has committed. Each step also removes
-    the slashed members whose removal is due.
+    `remove`, `slash` or `remove_slashed`; then `apply` after the registry has committed. Each step also
+    removes the slashed members whose removal is due.
 
     Args:
         replica: the tree and the roots of this process.

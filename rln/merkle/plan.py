@@ -24,7 +24,7 @@ class TreePlan:
         version: of the tree that the plan was made for.
         levels: the nodes that change, level by level, leaves first.
         zeros_set: indices at which the change sets a leaf of 0.
-        zeros_removed: indices at which no leaf of 0 is set any more.
+        zeros_removed: indices whose leaf of 0 stops counting as set.
     """
 
     root: int

@@ -1,4 +1,4 @@
-"""Runs: nodes of one level of a tree that change together, neighbours packed side by side."""
+"""Runs: neighbouring nodes of one level of a tree, packed side by side, that change together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Run = tuple[int, Nodes]
 """Neighbouring nodes: the index of the first, and all of them packed."""
 
 Span = tuple[int, int, list[Run]]
-"""Neighbouring parents, first .. last + 1, and the runs among their children."""
+"""Neighbouring parents first .. last + 1, and the runs among their children."""
 
 
 def join_runs(runs: Sequence[Run]) -> list[Run]:
@@ -27,7 +27,7 @@ def join_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def parent_spans(runs: Sequence[Run]) -> list[Span]:
-    """Gather the parents of runs that are ascending and do not touch."""
+    """Return the parents of runs that are ascending and do not touch."""
     spans: list[Span] = []
     for first, nodes in runs:
         low, high = first >> 1, (first + len(nodes) // NODE_BYTES + 1) >> 1

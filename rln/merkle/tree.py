@@ -1,12 +1,12 @@
-"""Merkle tree of Poseidon hashes over 2^depth leaves, sparse: what was never set costs nothing.
+"""MerkleTree: a sparse Merkle tree of Poseidon hashes over 2^depth leaves; unset leaves take no memory.
 
-A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. Level 0 holds the leaves
-here; `subtree_root` counts from the root, as zerokit does. Behaviour is that of zerokit 3.0.0 (zerokit-spec
-8.2).
+A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. In this module level 0
+holds the leaves; only `subtree_root` counts from the root, as zerokit does. The tree behaves as that of
+zerokit 3.0.0 (zerokit-spec 8.2).
 
-Every change is planned first and applied then: a plan hashes all new nodes beside the tree and may fail in
-any way; applying it only copies bytes. So a change happens whole or not at all, and readers wait for the
-copying alone.
+Every change is first planned, then applied. A plan hashes all new nodes beside the tree, and may fail at any
+point; applying it only copies bytes. So a change happens whole or not at all, and readers wait only for the
+copying.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from rln.merkle.state import TreeState, empty_nodes
 
 
 class MerkleTree:
-    """An append-friendly Merkle tree with random access.
+    """A Merkle tree with a next free index and random access.
 
-    Any number of threads may read while one changes the tree; changes wait for one another.
+    Any number of threads may read while one changes the tree; changes wait for each other.
 
     Args:
         depth: 1 to 32.
         threads: for large changes, 1 to 256; None is as many as the machine has.
 
     Raises:
-        ParameterError: depth outside its range.
+        ParameterError: depth or threads is outside its range.
     """
 
     def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
@@ -52,10 +52,10 @@ class MerkleTree:
 
     @classmethod
     def from_state(cls, state: TreeState, *, threads: int | None = None) -> MerkleTree:
-        """Make a tree of its nodes, which it keeps views of; a leaf that is 0 counts as deleted.
+        """Make a tree from its nodes, and keep views of them; a leaf of 0 counts as deleted.
 
         Raises:
-            ParameterError: threads outside its range.
+            ParameterError: threads is outside its range.
         """
         tree = cls(state.depth, threads=threads)
         for level, nodes in zip(tree._levels, state.levels, strict=True):
@@ -87,7 +87,7 @@ class MerkleTree:
 
     @property
     def next_index(self) -> int:
-        """One more than the highest index that was ever set; zerokit calls it `leaves_set`."""
+        """One more than the highest index ever set; zerokit calls it `leaves_set`."""
         return self._next_index
 
     @property
@@ -96,7 +96,7 @@ class MerkleTree:
         return self._node(self._depth, 0)
 
     def get(self, index: int) -> int:
-        """Return the leaf at an index, 0 when it is not set.
+        """Return the leaf at an index, 0 if it is not set.
 
         Raises:
             ParameterError: no such index.
@@ -117,7 +117,7 @@ class MerkleTree:
         return self._node(height, self._index(index) >> height)
 
     def empty_indices(self) -> list[int]:
-        """Return the indices below `next_index` never set, or deleted since; one set to 0 counts as set."""
+        """Return the indices below `next_index` that are unset or deleted; one set to 0 counts as set."""
         with self._state:
             leaves = self._levels[0].read(0, self._next_index)
             zeros_set = set(self._zeros_set)
@@ -129,7 +129,7 @@ class MerkleTree:
         ]
 
     def proof(self, index: int) -> MerkleProof:
-        """Return a leaf, set or not, and its path, both from one state of the tree.
+        """Return a leaf, which may be unset, and its path, both from one state of the tree.
 
         Raises:
             ParameterError: no such index.
@@ -140,7 +140,7 @@ class MerkleTree:
         return MerkleProof(_integer(leaf), index, tuple(map(_integer, path)))
 
     def verify(self, leaf: int, proof: MerkleProof) -> bool:
-        """Tell whether the proof's path leads from the leaf to this tree's root.
+        """Tell whether the path of a proof leads from a leaf to the root of this tree.
 
         Raises:
             ParameterError: the path has another depth.
@@ -152,7 +152,7 @@ class MerkleTree:
 
     @property
     def metadata(self) -> bytes:
-        """Bytes that the owner keeps with the tree; the tree gives them no meaning."""
+        """Bytes that the owner keeps with the tree; the tree does not read them."""
         return self._metadata
 
     @metadata.setter
@@ -174,7 +174,7 @@ class MerkleTree:
         """Set neighbouring leaves; an empty list changes nothing.
 
         Raises:
-            ParameterError: no such start, or more leaves than fit behind it.
+            ParameterError: no such start, or too few indices from there on.
             FieldRangeError: a leaf is not a field element.
         """
         self.override_range(start, leaves, ())
@@ -189,23 +189,23 @@ class MerkleTree:
         return self.extend([leaf])
 
     def extend(self, leaves: Iterable[int]) -> int:
-        """Set the leaves from `next_index` on, hashing level by level, and return the index of the first.
+        """Set the leaves from `next_index` on, hashing level by level, and return the first index.
 
         Raises:
-            TreeFull: fewer indices are left; nothing was set.
+            TreeFull: too few indices are left; nothing was set.
             FieldRangeError: a leaf is not a field element; nothing was set.
         """
         return self.extend_packed(scalar.encode_many(leaves, "leaf"))
 
     def extend_packed(self, packed: bytes) -> int:
-        """Do as `extend`, without the price of a million ints.
+        """Do as `extend` with packed leaves, which is faster for many.
 
         Args:
-            packed: leaves, 32 little-endian bytes each; the tree keeps a reference to it, not a copy.
+            packed: leaves, 32 little-endian bytes each; the tree keeps a reference to them, not a copy.
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf; nothing was set.
-            TreeFull: fewer indices are left; nothing was set.
+            TreeFull: too few indices are left; nothing was set.
             FieldRangeError: a leaf is not canonical; nothing was set.
         """
         with self._writing:
@@ -214,9 +214,9 @@ class MerkleTree:
         return start
 
     def delete(self, index: int) -> None:
-        """Set a leaf back to 0; `next_index` stays, so the index is not given out again.
+        """Set a leaf back to 0. `next_index` stays, so `append` does not use the index again.
 
-        An index from `next_index` on is left as it is.
+        An index from `next_index` on does not change.
 
         Raises:
             ParameterError: no such index.
@@ -233,10 +233,10 @@ class MerkleTree:
         Args:
             start: index of the first leaf to set.
             leaves: field elements, maybe none.
-            deleted: indices, maybe none, in any order; those from `next_index` on are left as they are.
+            deleted: indices, maybe none, in any order; those from `next_index` on do not change.
 
         Raises:
-            ParameterError: no such index, or more leaves than fit; nothing was changed.
+            ParameterError: no such index, or too few indices; nothing was changed.
             FieldRangeError: a leaf is not a field element; nothing was changed.
         """
         packed = scalar.encode_many(leaves, "leaf")
@@ -253,7 +253,7 @@ class MerkleTree:
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf.
-            TreeFull: fewer indices are left.
+            TreeFull: too few indices are left.
             FieldRangeError: a leaf is not canonical.
         """
         with self._writing:
@@ -263,7 +263,7 @@ class MerkleTree:
             return self.plan(self._next_index, packed, ())
 
     def plan(self, start: int, packed: bytes, deleted: Sequence[int]) -> TreePlan:
-        """Plan to set and to delete leaves, as `override_range` does, and hash all nodes that change.
+        """Plan to set and delete leaves as `override_range` does, and hash all nodes that change.
 
         Args:
             start: index of the first leaf to set.
@@ -272,7 +272,7 @@ class MerkleTree:
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf.
-            ParameterError: no such index, or more leaves than fit.
+            ParameterError: no such index, or too few indices.
             FieldRangeError: a leaf is not canonical.
         """
         count, rest = divmod(len(plain_bytes(packed, "leaves")), NODE_BYTES)
@@ -287,8 +287,8 @@ class MerkleTree:
             self._index(index)
         with self._writing:
             stop = start + count
-            gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
-            runs: list[Run] = [(i, self._empty[0]) for i in gone]
+            cleared = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
+            runs: list[Run] = [(i, self._empty[0]) for i in cleared]
             runs = join_runs([*runs, (start, packed)] if count else runs)
             levels = hash_ancestors(self._levels, runs, self._threads)
             for height, changed in enumerate(levels):
@@ -301,18 +301,20 @@ class MerkleTree:
                 version=self._version,
                 levels=tuple(map(tuple, levels)),
                 zeros_set=zero_indices(start, packed),
-                zeros_removed=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
+                zeros_removed=frozenset(cleared) | {i for i in self._zeros_set if start <= i < stop},
             )
 
     def apply(self, plan: TreePlan) -> None:
-        """Make a planned change; it cannot fail half-way.
+        """Apply a planned change; it cannot fail half-way.
 
         Raises:
             ParameterError: the tree has changed since the plan was made.
         """
         with self._writing:
             if plan.version != self._version:
-                raise ParameterError("plan: the tree has changed since it was made")
+                raise ParameterError(
+                    "plan: the tree has changed since the plan was made; plan the change again"
+                )
             with self._state:
                 for level, runs in zip(self._levels, plan.levels, strict=True):
                     for first, nodes in runs:
