@@ -1,4 +1,4 @@
-"""Export: bulletins made from the registry of a group."""
+"""Export: bulletins from the registry of a group."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rln.group.events import Change, Events, Registration, Step
 from rln.group.ports import RegistryReader
 from rln.sync.bulletin import Bulletin
 
-_STEPS: Final = 256
+_PAGE_STEPS: Final = 256
 
 
 def bulletin_since(
@@ -24,22 +24,22 @@ def bulletin_since(
     threads: int | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Bulletin:
-    """Gather what changed in a group after a step.
+    """Return the bulletin of the changes in a group after a step.
 
     Args:
-        registry: the group's.
+        registry: of the group.
         after: the step to continue from; 0 is the empty group, and gives the whole tree.
         until: the step to lead to; None is the newest one.
         threads: for many leaves, 1 to 256; None is as many as the machine has.
-        progress: is called with the part done, 0.0 to 1.0.
+        progress: is called with the part that is done, 0.0 to 1.0.
 
     Raises:
-        ParameterError: nothing has changed since `after`, or there is no such step.
-        StoreUnavailable: the registry cannot be asked.
+        ParameterError: nothing has changed since `after`, or a step does not exist.
+        StoreUnavailable: the registry cannot be read.
     """
     head = registry.head()
     if head.number == 0:
-        raise ParameterError("group: expected a step, got none: nobody has joined yet")
+        raise ParameterError("group: expected a step, got none: register a member first")
     last = whole(head.number if until is None else until, "until", 1, head.number)
     whole(after, "after", 0, last - 1)
     (before,) = registry.steps_after(after - 1, 1)
@@ -53,7 +53,7 @@ def bulletin_since(
         removed |= _indices(step.columns, Change.REMOVED)
         slashed |= _indices(step.columns, Change.SLASHED)
         progress((step.number - after) / (last - after))
-    # A slashed member may have left before, and his leaf with him.
+    # A slashed member may have been removed before; then the leaf was removed at that step.
     older = {i for i in slashed if i < start and (_registration(registry, i).removed_in or last) > after}
     older |= {i for i in removed if i < start}
     for index in removed | slashed:
@@ -74,14 +74,14 @@ def bulletin_since(
 
 
 def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
-    """Go through the steps after one of them, up to and with another.
+    """Yield the steps after a step, up to and including the last.
 
     Raises:
-        IntegrityAlarm: one is missing.
-        StoreUnavailable: the registry cannot be asked.
+        IntegrityAlarm: a step is missing.
+        StoreUnavailable: the registry cannot be read.
     """
     while after < last:
-        page = registry.steps_after(after, min(last - after, _STEPS))
+        page = registry.steps_after(after, min(last - after, _PAGE_STEPS))
         if not page:
             raise IntegrityAlarm(f"registry: expected step {after + 1}, got none")
         yield from page
@@ -96,7 +96,7 @@ def _registration(registry: RegistryReader, index: int) -> Registration:
 
 
 def _indices(events: Events, change: Change) -> set[int]:
-    """The indices at which something happened."""
+    """Return the indices of the events of one kind."""
     if bytes([change]) not in events.changes:
         return set()
-    return {events.indices[place] for place, found in enumerate(events.changes) if found == change}
+    return {index for index, found in zip(events.indices, events.changes, strict=True) if found == change}

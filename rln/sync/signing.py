@@ -1,8 +1,8 @@
-"""Sync: bulletins signed by a registrar, from his key file to the mirrors of his members.
+"""Signing: the registrar's key, and the signatures of bulletins.
 
-A signed bulletin is its bytes and a 64-byte Ed25519 signature over all of them. The signature is looked at
-before anything is read from them. One key speaks for one group: a reader who pins it takes no other group's
-bulletins.
+A signed bulletin is the bytes of the bulletin and a 64-byte Ed25519 signature over all of them. The signature
+is checked before anything else is read. Use one key for one group: a reader who pins a key accepts every
+bulletin that it has signed.
 
 Needs the extra `sync` (cryptography).
 """
@@ -44,7 +44,7 @@ class RegistrarKey:
         """Make a key pair and write it to a new file of mode 0600, PKCS #8 in PEM.
 
         Raises:
-            OSError: the file exists, or cannot be made.
+            OSError: the file exists, or cannot be written.
             ParameterError: cryptography is not installed.
         """
         serialization, ed25519 = _cryptography()
@@ -59,25 +59,27 @@ class RegistrarKey:
 
     @classmethod
     def load(cls, path: Path) -> RegistrarKey:
-        """Open a key file that nobody but its owner may read.
+        """Open a key file that only its owner may read.
 
         Raises:
-            OSError: it cannot be read.
-            EncodingError: not a file with an Ed25519 key in PEM, without a password.
-            ParameterError: others may read it, or cryptography is not installed.
+            OSError: the file cannot be read.
+            EncodingError: the file does not hold an Ed25519 key in PEM without a password.
+            ParameterError: other users may read the file, or cryptography is not installed.
         """
         serialization, ed25519 = _cryptography()
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
-                raise ParameterError(f"{path}: expected mode 0600, got {mode:04o}: others may read it")
+                raise ParameterError(
+                    f"{path}: expected mode 0600, got {mode:04o}: other users may read it; run chmod 600"
+                )
             content = file.read(_KEY_FILE_BYTES)
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except (ValueError, TypeError, _unsupported()):  # the cause is left out: it may quote the file
             raise EncodingError(f"{path}: expected an Ed25519 key in PEM without a password") from None
         if not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise EncodingError(f"{path}: expected an Ed25519 key, got one of another kind")
+            raise EncodingError(f"{path}: expected an Ed25519 key, got {type(key).__name__}")
         return cls(key)
 
     @property
@@ -86,10 +88,10 @@ class RegistrarKey:
         return self._key.public_key().public_bytes_raw()
 
     def sign(self, bulletin: Bulletin) -> bytes:
-        """Return the bulletin's bytes with their signature.
+        """Return the bytes of a bulletin with their signature.
 
         Raises:
-            ParameterError: a bulletin that is too large.
+            ParameterError: the bulletin is too large.
         """
         content = bulletin.encode()
         return content + self._key.sign(content)
@@ -98,19 +100,19 @@ class RegistrarKey:
         return f"RegistrarKey(public {self.public_key.hex()})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("RegistrarKey: it holds a secret and cannot be copied or pickled")
+        raise TypeError("RegistrarKey: holds a secret and cannot be copied or pickled")
 
 
 def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
     """Check the signature of a bulletin, then read it.
 
     Args:
-        data: as it came.
-        public_key: 32 bytes, the one that the reader has pinned.
+        data: the signed bulletin as received.
+        public_key: of the registrar, 32 bytes; the key that you have pinned.
 
     Raises:
-        GroupRefused: another key's signature, or changed bytes.
-        InputError: not a bulletin; a key that is none; cryptography is not installed.
+        GroupRefused: another key signed the bulletin, or its bytes were changed.
+        InputError: the data is not a bulletin, the key is invalid, or cryptography is not installed.
     """
     _, ed25519 = _cryptography()
     from cryptography.exceptions import InvalidSignature
@@ -118,37 +120,41 @@ def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
     check_public_key(public_key)
     if not SIGNATURE_BYTES < len(plain_bytes(data, "bulletin")) <= MAX_SIGNED_BYTES:
         raise EncodingError(
-            f"bulletin: expected {SIGNATURE_BYTES} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
+            f"bulletin: expected {SIGNATURE_BYTES + 1} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
         )
     try:
         key = ed25519.Ed25519PublicKey.from_public_bytes(public_key)
     except ValueError as error:
-        raise EncodingError("public key: expected a point of the curve, got none") from error
+        raise EncodingError(f"public key: expected a point of the curve, got {public_key.hex()}") from error
     content = data[:-SIGNATURE_BYTES]
     try:
         key.verify(data[-SIGNATURE_BYTES:], content)
     except InvalidSignature as error:
-        raise GroupRefused("bulletin: not signed by the key that was pinned, or changed since") from error
+        raise GroupRefused(
+            "bulletin: not signed by the key that was pinned, or changed after signing"
+        ) from error
     return Bulletin.decode(content)
 
 
 def check_public_key(public_key: bytes) -> bytes:
-    """Return a key that may be pinned.
+    """Return a public key if it may be pinned.
 
     Raises:
-        EncodingError: not `bytes`, or not 32 of them.
-        ParameterError: a point of small order: under 32 zeros, for one, everybody can sign.
+        EncodingError: not 32 `bytes`.
+        ParameterError: the key is a point of small order, for which anybody can sign; 32 zeros, for example.
     """
     y = int.from_bytes(fixed_bytes(public_key, PUBLIC_KEY_BYTES, "public key"), "little") % 2**255
     # Points of order 1, 2 and 4 have y = 0 or y^2 = 1. One of order 8 doubles to y = 0, so x^2 = -y^2 there,
     # and the curve -x^2 + y^2 = 1 + d x^2 y^2 becomes d y^4 + 2 y^2 = 1.
     if y * (y**2 - 1) * (_CURVE_D * y**4 + 2 * y**2 - 1) % _CURVE_MODULUS == 0:
-        raise ParameterError("public key: expected a point of large order: for this one everybody can sign")
+        raise ParameterError(
+            f"public key: expected a point of large order, got {public_key.hex()}, for which anybody can sign"
+        )
     return public_key
 
 
 def _cryptography() -> tuple[Any, Any]:
-    """The modules serialization and ed25519, imported at first use."""
+    """Return the modules serialization and ed25519, imported at first use."""
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519

@@ -98,7 +98,7 @@ def test_p1_two_groups_under_one_key_are_an_alarm(scene, key, tmp_path):
     root = mirror.root
     apart = Registrar()
     (tmp_path / "1.bulletin").write_bytes(key.sign(apart.change([99])))
-    with pytest.raises(GroupRefused, match=r"1\.bulletin: another root for step 1 than is here"):
+    with pytest.raises(GroupRefused, match=r"1\.bulletin: another root for step 1 than the mirror has"):
         board.apply_new()
     assert (mirror.step, mirror.root) == (1, root)
     # neither does one that only continues from it lead anywhere

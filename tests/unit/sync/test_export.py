@@ -88,7 +88,7 @@ def test_bulletins_say_how_far_they_are():
 
 def test_there_are_no_bulletins_about_nothing():
     office = Office(3)
-    with pytest.raises(ParameterError, match="nobody has joined yet"):
+    with pytest.raises(ParameterError, match="register a member first"):
         bulletin_since(office.registry)
     office.step(join=1)
     for arguments, words in (((1,), "after: expected 0 to 0, got 1"), ((0, 2), "until: expected 1 to 1")):
