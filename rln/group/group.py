@@ -9,10 +9,10 @@ The registry (`MemberRegistry`) is the source of truth, and several processes ma
 excludes the others, applies what they did, hashes, and writes its events and the new root together. The tree
 and the window of roots are copies: they can be dropped and built again.
 
-A slashing retires the roots that contain the leaf at once, and every proof for those roots becomes invalid.
-An attacker could slash one own identity after the other to invalidate the proofs of honest members. So the
-slashed members of one interval share one new root: after a quiet interval the first removal takes effect at
-once, later ones when the interval is over. Until then, and no longer, a slashed secret still proves.
+A slashing retires the roots that contain the leaf, without a grace period, and every proof for these roots
+becomes invalid. An attacker could slash their own identities one by one to invalidate the proofs of honest
+members. So the removals within an interval share one new root: after a quiet interval the first takes effect
+at once, later ones when the interval is over. Until then, and no longer, a slashed secret still proves.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Group:
     Raises:
         ParameterError: an argument is outside its range, or the registry has another depth or limit.
         IntegrityAlarm: here and below, the registry's events do not give its roots.
-        StoreUnavailable: here and below, the registry failed; a change may have happened or not.
+        StoreUnavailable: here and below, the registry cannot answer for certain; a change may have happened
+            or not.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class Group:
         """
         registration = self._registry.member(scalar.check(commitment, "commitment"))
         if registration is None:
-            raise NotAMember("commitment: not registered; it was never registered, or was removed or slashed")
+            raise NotAMember("commitment: not registered; it may have been removed or slashed")
         return self._membership(registration)
 
     def member_at(self, index: int) -> Membership:

@@ -63,7 +63,7 @@ class RootTracker:
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
     def pop_removal_time(self) -> int | None:
-        """Return the time of the newest step with a removal since the last call, or None if there is none."""
+        """Return the time of the newest step that removed a slashed member since the last call, or None."""
         removed, self._removed = self._removed, None
         return removed
 

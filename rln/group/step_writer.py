@@ -153,6 +153,7 @@ class StepWriter:
         removed: Registration | None = None,
         noted: Slashing | None = None,
     ) -> WrittenChange:
+        """Append a step with these events and all due removals; append none if it has no event."""
         head, now = change.head(), self.now()
         # The replica has caught up within this change, so its tracker knows every pending slashing.
         pending = [*self._replica.tracker.pending, *([noted] if noted is not None else [])]

@@ -1,4 +1,4 @@
-"""Membership: which member has which leaf, with which limit."""
+"""Membership: the index, limit and commitment of a member of a group."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def rate_commitment(commitment: int, limit: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One member's place in a group.
+    """A member's index and limit in a group.
 
     Args:
         index: of the leaf, 0 or more.
-        limit: messages in an epoch, 1 to 65,536 (a group has its own, lower bound).
+        limit: user message limit, messages in an epoch, 1 to 65,536; a group may have a lower bound.
         commitment: identity commitment, a field element other than 0.
-        paths: gives the newest path for an index, where the group itself is at hand; it takes no part in
-            equality or printing.
+        paths: returns the newest path for an index, if the group is in this process; equality and `repr`
+            ignore it.
 
     Raises:
-        ParameterError: a number outside its range.
+        ParameterError: a number is outside its range.
         FieldRangeError: the commitment is not a field element.
     """
 
@@ -58,7 +58,7 @@ class Membership:
         nonzero(self.commitment, "commitment")
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int, int]]:
-        """A copy, pickled ones included, is the three numbers: `paths` stays with the group."""
+        """Copy and pickle only the three numbers: `paths` belongs to the group."""
         return type(self), (self.index, self.limit, self.commitment)
 
     @property
@@ -69,7 +69,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class PackedMembers:
-    """Commitments and limits of members in columns: a million of them are two objects, not two million.
+    """Commitments and limits of members in columns: a million members are two objects, not two million.
 
     Args:
         commitments: identity commitments, 32 little-endian bytes each.
@@ -93,7 +93,7 @@ class PackedMembers:
         """
         pairs = list(members)
         limits = [limit for _, limit in pairs]
-        # The extremes of a million are found much faster than each is checked; the loop makes the message.
+        # Two extremes are found much faster than a million limits are checked; the loop makes the error.
         if limits and (set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit):
             for limit in limits:
                 whole(limit, "limit", 1, max_limit)
@@ -107,20 +107,20 @@ class PackedMembers:
         return len(self.limits)
 
     def commitment(self, position: int) -> int:
-        """Return the commitment of one of them, counted from 0."""
+        """Return the commitment of the member at a position, counted from 0."""
         packed = self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
         return int.from_bytes(packed, "little")
 
     def rate_commitments(self, threads: int | None) -> bytes:
-        """Return the leaves, as `rate_commitment` of each: 32 little-endian bytes each.
+        """Return the leaves, the `rate_commitment` of each member, 32 little-endian bytes each.
 
         Args:
-            threads: for many, 1 to 256; None is as many as the machine has.
+            threads: for many members, 1 to 256; None is as many as the machine has.
         """
         size, count = scalar.SIZE, len(self.limits)
         pairs = bytearray(2 * size * count)
         limits = struct.pack(f"<{count}Q", *self.limits)
-        # One byte of all members at a time: few calls, where a slice for each member would be millions.
+        # Copy one byte of all members at a time: 40 calls, where one copy for each member would be millions.
         for k in range(size):
             pairs[k :: 2 * size] = self.commitments[k::size]
         for k in range(8):
@@ -129,11 +129,11 @@ class PackedMembers:
 
 
 class Memberships(Sequence[Membership]):
-    """Members at neighbouring indices; each `Membership` is made when it is asked for.
+    """Members at neighbouring indices; each `Membership` is made when it is read.
 
     Args:
-        start: index of the first.
-        members: their commitments and limits.
+        start: index of the first member.
+        members: the commitments and limits.
         paths: as for `Membership`.
     """
 
