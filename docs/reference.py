@@ -61,7 +61,7 @@ ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.audit.files", "rln.sync.mirror_file",
-    "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
+    "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""

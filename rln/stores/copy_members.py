@@ -88,4 +88,4 @@ def _note(change: RegistryChange, slashing: Slashing | None) -> None:
     """Note a slashing as it was noted before. Nothing happens to its member between that and its step."""
     if slashing is None:
         raise ParameterError("a member was slashed, and nobody noted it")
-    change.note(slashing.commitment, slashing.noted, slashing.due)
+    change.note_slashing(slashing.commitment, slashing.noted, slashing.due)

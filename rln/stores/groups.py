@@ -136,10 +136,10 @@ def _usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
         newest = registry.head().number
         if picture.tree.depth != registry.depth:
             raise EncodingError(f"snapshot: {path}: it has depth {picture.tree.depth}, not {registry.depth}")
-        if picture.number > newest:
-            raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
-        if registry.root_changes_after(picture.number - 1).roots[0][1] != picture.tree.root:
-            raise EncodingError(f"snapshot: {path}: step {picture.number} of the registry has another root")
+        if picture.step > newest:
+            raise EncodingError(f"snapshot: {path}: it is of step {picture.step}, the registry at {newest}")
+        if registry.root_changes_after(picture.step - 1).roots[0][1] != picture.tree.root:
+            raise EncodingError(f"snapshot: {path}: step {picture.step} of the registry has another root")
     except (EncodingError, StoreUnavailable) as error:
         _warn(error)
         return None

@@ -51,7 +51,7 @@ def write_snapshot(picture: TreeSnapshot, path: Path) -> None:
         StoreUnavailable: it was not written; what stood there before still does.
     """
     tree = picture.tree
-    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), picture.number, tree.next_index)
+    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), picture.step, tree.next_index)
     try:
         write_file(path, [header, _digest(header, *tree.levels), *tree.levels], 0o600)
     except OSError as error:

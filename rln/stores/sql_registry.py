@@ -26,7 +26,14 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.group.registry_rules import (
+    PAGE_EVENTS,
+    already_registered,
+    already_slashed,
+    first_step,
+    next_head,
+    no_such_member,
+)
 from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, registration_of, slashings_of
 
 TABLES: Final = (
@@ -144,7 +151,7 @@ class SqlReader(RegistryReader):
         last = before
         for count, row in enumerate(rows, start=1):
             last = row[3]
-            if last - before >= PAGE:
+            if last - before >= PAGE_EVENTS:
                 del rows[count:]
         events = self._session.rows(_EVENTS, before, last)
         if len(events) != last - before:
@@ -199,7 +206,7 @@ class SqlChange(SqlReader, RegistryChange):
     def append(self, step: Step) -> None:
         """Append the next step."""
         events, head = step.columns, self.head()
-        leaving = events.leaving
+        leaving = events.removal_count
         joining = len(events) - leaving
         gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
         after = next_head(head, step, gone, self._depth, self._limit_bits)
@@ -223,12 +230,12 @@ class SqlChange(SqlReader, RegistryChange):
             )
         except self._session.taken:
             # The original is no news, and names the commitment.
-            raise registered() from None
+            raise already_registered() from None
         if joining and self._session.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
-            raise slashed()
+            raise already_slashed()
         self._write(after)
 
-    def note(self, commitment: int, noted: int, due: int) -> None:
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
         if not self.registrations(commitment) or self.slashing(commitment) is not None:
             raise ParameterError("commitment: never registered, or slashed already")
@@ -277,7 +284,7 @@ class SqlChange(SqlReader, RegistryChange):
         else:
             fits = stands and not self._session.rows(_SLASHING, commitment)
         if not fits:
-            raise not_there(events.first + place)
+            raise no_such_member(events.first + place)
         return stands
 
 

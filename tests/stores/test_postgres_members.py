@@ -109,7 +109,7 @@ def test_a_server_that_stops_within_a_change(own_server: PostgresServer) -> None
 
     def change_and_stop() -> None:
         with registry.change() as change:
-            change.note(5, 0, 0)
+            change.note_slashing(5, 0, 0)
             own_server.stop()
 
     with pytest.raises(StoreUnavailable, match="^members: "):

@@ -40,7 +40,7 @@ def test_a_tree_comes_back_whole(count: int, tmp_path: Path) -> None:
     group.register_many([(n + 1, 1) for n in range(count)])
     write_snapshot(group.picture(), tmp_path / "snapshot")
     picture = read_snapshot(tmp_path / "snapshot")
-    assert (picture.number, picture.tree.root) == (int(count > 0), group.root)
+    assert (picture.step, picture.tree.root) == (int(count > 0), group.root)
     tree = MerkleTree.from_state(picture.tree)
     assert (tree.root, tree.next_index) == (group.root, count)
     assert [tree.proof(index) for index in range(count)] == [group.proof(index) for index in range(count)]
@@ -147,7 +147,7 @@ def test_every_bit_counts(tmp_path: Path) -> None:
             with pytest.raises(EncodingError, match="^snapshot: "):
                 read_snapshot(path)
     path.write_bytes(whole)
-    assert read_snapshot(path).number == 1
+    assert read_snapshot(path).step == 1
 
 
 def test_every_length_counts(tmp_path: Path) -> None:

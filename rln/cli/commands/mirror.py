@@ -183,7 +183,7 @@ def _look(board: BulletinFolder, directory: Path, mirror: Mirror, into: Path, qu
     before, refused, newest, applied = mirror.step, set(board.refused.items()), board.newest, 0
     try:
         with naming(directory):
-            applied = len(board.look())
+            applied = len(board.apply_new())
     finally:
         if mirror.step != before:
             with naming(into):

@@ -66,7 +66,7 @@ def test_a_tree_is_kept_in_a_snapshot(uri: str, tmp_path: Path) -> None:
     file = tmp_path / "group.tree"
     plain = run_json("group", "path", uri, "--index", 7)
     assert run_json("group", "path", uri, "--index", 7, "--snapshot", file) == plain
-    assert read_snapshot(file).number == 3
+    assert read_snapshot(file).step == 3
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for number, command in (
         (4, ("register", uri, "--commitment", 7, "--limit", 3)),
@@ -74,12 +74,12 @@ def test_a_tree_is_kept_in_a_snapshot(uri: str, tmp_path: Path) -> None:
     ):
         data = run_json("group", *command, "--snapshot", file)
         picture = read_snapshot(file)
-        assert (picture.number, str(picture.tree.root)) == (number, data["root"])
+        assert (picture.step, str(picture.tree.root)) == (number, data["root"])
     # One that is behind is caught up with.
     run("group", "remove", uri, "--index", 1)
     data = run_json("group", "path", uri, "--index", 2, "--snapshot", file)
     assert data["root"] == run_json("group", "root", uri)["root"]
-    assert read_snapshot(file).number == 6
+    assert read_snapshot(file).step == 6
     # What is refused leaves it as it is.
     before = file.read_bytes()
     run("group", "remove", uri, "--index", 1, "--snapshot", file, status=1)
@@ -100,7 +100,7 @@ def test_slashing_keeps_the_tree_too(tmp_path: Path) -> None:
     assert read_snapshot(file).tree.root == world.group.root
     data = run_json("group", "slash", uri, "--evidence", evidence, "--vk", vk, "--snapshot", file)
     picture = read_snapshot(file)
-    assert (picture.number, str(picture.tree.root)) == (2, data["root"])
+    assert (picture.step, str(picture.tree.root)) == (2, data["root"])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut"])
