@@ -10,7 +10,7 @@ from pathlib import Path
 from rln.lowlevel import entropy
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Look whether `write_file` may put a file there, before the work that makes its content.
 
     Raises:
@@ -41,7 +41,7 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
         OSError: it was not written; what stood there before still does. Only when the disk fails at the last
             step, the new file is there, and nobody knows whether it stays.
     """
-    check_place(path)
+    check_writable(path)
     temporary = path.with_name(f".{path.name}.{entropy.draw(8).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

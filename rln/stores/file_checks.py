@@ -26,7 +26,7 @@ def state_directory() -> Path:
     return Path(base if os.path.isabs(base) else os.path.expanduser("~/.local/state")) / "rln"
 
 
-def check_place(path: Path, name: str) -> None:
+def check_local_file_system(path: Path, name: str) -> None:
     """Look whether a file system keeps what is written there and locks what is locked.
 
     Warns on a file system in memory: what is there is gone after a restart of the machine.

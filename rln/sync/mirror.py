@@ -100,7 +100,7 @@ class Mirror:
         """
         instance(bulletin, Bulletin, "bulletin")
         with self._state:
-            self._check_place(bulletin)
+            self._check_continues(bulletin)
             try:
                 plan = self._tree.plan(bulletin.start, bulletin.leaves, bulletin.gone)
             except InputError as error:
@@ -179,7 +179,7 @@ class Mirror:
                 gone=(),
             )
 
-    def _check_place(self, bulletin: Bulletin) -> None:
+    def _check_continues(self, bulletin: Bulletin) -> None:
         """Refuse a bulletin that does not continue from here."""
         expected = (self.depth, self._limit_bits)
         if (bulletin.depth, bulletin.limit_bits) != expected:

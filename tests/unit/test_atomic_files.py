@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rln import atomic_files as files
-from rln.atomic_files import check_place, write_file, write_new_file
+from rln.atomic_files import check_writable, write_file, write_new_file
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -46,7 +46,7 @@ def test_only_a_regular_file_is_replaced(tmp_path):
     link.symlink_to(target)
     os.mkfifo(pipe)
     for path in (link, pipe):
-        for refuse in (check_place, lambda path: write_file(path, b"after")):
+        for refuse in (check_writable, lambda path: write_file(path, b"after")):
             with pytest.raises(FileExistsError, match="expected a regular file or none"):
                 refuse(path)
     assert target.read_bytes() == b"before"
@@ -65,7 +65,7 @@ def test_only_a_regular_file_is_replaced(tmp_path):
 )
 def test_no_place_for_a_file(tmp_path, name, kind):
     (tmp_path / "file").write_bytes(b"")
-    for refuse in (check_place, lambda path: write_file(path, b"after")):
+    for refuse in (check_writable, lambda path: write_file(path, b"after")):
         with pytest.raises(kind):
             refuse(tmp_path / name)
 
@@ -91,12 +91,12 @@ def test_a_closed_folder():
         folder = Path(name)
         folder.chmod(0o555)
         with somebody():
-            for refuse in (check_place, lambda path: write_file(path, b"after")):
+            for refuse in (check_writable, lambda path: write_file(path, b"after")):
                 with pytest.raises(PermissionError, match="Permission denied"):
                     refuse(folder / "a")
         assert os.listdir(folder) == []
         folder.chmod(0o755)
-        check_place(folder / "a")
+        check_writable(folder / "a")
 
 
 def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 import typer
 from rich.console import RenderableType
 
-from rln.atomic_files import check_place, write_file
+from rln.atomic_files import check_writable, write_file
 from rln.audit.files import SUFFIX, AuditedEpoch
 from rln.audit.violators import Violators
 from rln.base import canonical_json as document
@@ -178,7 +178,7 @@ def merge(
         if evidence is not None:
             with naming(evidence):
                 evidence.mkdir(mode=0o700, exist_ok=True)
-                check_place(evidence / "any")
+                check_writable(evidence / "any")
         counts: Counter[int] = Counter()
         with Bar("reading", hidden=as_json).running() as progress:
             reading = _Reading(audited, progress)

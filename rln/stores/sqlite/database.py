@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.file_checks import check_place, make_private
+from rln.stores.file_checks import check_local_file_system, make_private
 
 PATIENCE: Final = 10.0
 """Seconds that one waits for another process's transaction."""
@@ -240,7 +240,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self.path in _stranded:
             raise StoreUnavailable(f"{self._name}: {self.path}: this process was forked while it was in use")
-        check_place(self.path, self._name)
+        check_local_file_system(self.path, self._name)
         if self._file is None:
             make_private(self.path, self._name)
         self._check_file()
