@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from rln.stores import sql_registry as members
+from rln.stores import sql_registry
 
 QUESTIONS = {
     name: text
-    for name, text in vars(members).items()
+    for name, text in vars(sql_registry).items()
     if isinstance(text, str) and text.startswith(("SELECT", "UPDATE")) and name != "_SLASHED"
 }
 
@@ -18,7 +18,7 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_no_question_walks_all_members_events_or_slashings(name: str) -> None:
     connection = sqlite3.connect(":memory:")
-    for table in members.TABLES:
+    for table in sql_registry.TABLES:
         connection.execute(table.format(number="INTEGER", bytes="BLOB"))
     text = QUESTIONS[name]
     plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", [0] * text.count("?")).fetchall()

@@ -29,8 +29,7 @@ import pytest
 
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.sqlite import message_ids as module
-from rln.stores.sqlite import rollback_guard as guard_module
+from rln.stores.sqlite import message_ids, rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import Intent
 from tests.support.effort import effort
@@ -355,7 +354,7 @@ class Machine:
     def is_fit(self) -> bool:
         """Whether nothing held it up between touch and intent; else it looks like a file put back."""
         guard, intent = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
-        return intent - guard <= guard_module._AT_ONCE
+        return intent - guard <= rollback_guard._AT_ONCE
 
     def is_cloned(self) -> None:
         self.number += 1
@@ -405,7 +404,7 @@ class Machine:
 
     def until_time_has_passed(self, long: bool) -> None:
         """No restore is as quick as a tick of an old kernel's file system, or as an intent after a touch."""
-        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * guard_module._AT_ONCE
+        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * rollback_guard._AT_ONCE
         probe = self.place / "probe"
         probe.write_bytes(b"")
         while probe.stat().st_ctime_ns <= newest:
@@ -461,7 +460,7 @@ def test_no_id_is_spent_on_two_messages(
     ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot_id"
-    monkeypatch.setattr(guard_module, "_BOOT", str(boot))
+    monkeypatch.setattr(rollback_guard, "_BOOT", str(boot))
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0
     with warnings.catch_warnings():
@@ -470,7 +469,7 @@ def test_no_id_is_spent_on_two_messages(
             place = ground / str(seed)
             place.mkdir()
             machine = Machine(seed, place, boot)
-            monkeypatch.setattr(module, "clock_offset", machine.offset)
+            monkeypatch.setattr(message_ids, "clock_offset", machine.offset)
             machine.run(LIFE)
             shutil.rmtree(place)
             given += len(machine.given)

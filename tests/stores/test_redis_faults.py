@@ -12,8 +12,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.protocol.share import Share
 from rln.stores import open_log
-from rln.stores.redis import primary as redis_primary
-from rln.stores.redis import routing as redis_primaries
+from rln.stores.redis import primary, routing
 from tests.stores.redis_worker import (
     IMPATIENCE,
     PATIENCE,
@@ -40,8 +39,8 @@ from tests.support.redis_server import (
 @pytest.fixture
 def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that look for another primary before every decision."""
-    monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
-    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(routing, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(primary, "EXAMINED_EVERY", 0.0)
 
 
 # ---- the network ---------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from rln.ports import NullifierLog
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
 from rln.stores import open_log
-from rln.stores.redis import log as redis_log
-from rln.stores.redis import primary as redis_primary
+from rln.stores.redis import primary
+from rln.stores.redis.log import RedisNullifierLog
 from rln.stores.redis.resp import Login
 from rln.stores.redis.server_info import Heard, Record, check_settings
 from rln.stores.redis.topology import Place, _primaries, _watched, directory
@@ -37,7 +37,7 @@ SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_log, "PATIENCE", PATIENCE)
+    monkeypatch.setattr("rln.stores.redis.log.PATIENCE", PATIENCE)
 
 
 class Moment:
@@ -288,7 +288,7 @@ def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
 def test_a_setting_that_could_lose_entries_is_refused_at_the_start_and_while_it_runs(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch, setting: str, wrong: str, right: str
 ) -> None:
-    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(primary, "EXAMINED_EVERY", 0.0)
     now, log = clock().current(), opened(server, new=True)
     server.client.config_set(setting, wrong)
     try:
@@ -549,7 +549,7 @@ def test_a_slot_that_nobody_has_is_unavailable_alone(server: RedisServer) -> Non
             return (Place((HOST, server.port), ((0, 8191),)),)
 
     login = Login(None, None, 0, False, PATIENCE)
-    log, now = redis_log.RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
+    log, now = RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
     taken = log.insert_or_get_many([(now, [Share(1, 2, n)]) for n in range(40)])
     lost = [str(error) for error in taken if error != ()]
     assert 5 < len(lost) < 35

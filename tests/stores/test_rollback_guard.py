@@ -13,7 +13,7 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.sqlite import rollback_guard as module
+from rln.stores.sqlite import rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import Guard, Intent, Look, Seal
 
@@ -197,7 +197,7 @@ class Holder:
 def test_a_thread_that_holds_it_is_waited_for_and_then_refused(
     ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(rollback_guard, "PATIENCE", 0.1)
     holder = Holder(ids)
     with pytest.raises(StoreUnavailable, match="held by somebody else"):
         ids.reserve(7, NOW, 9)
@@ -209,7 +209,7 @@ def test_a_system_that_does_not_tell_its_boot(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then only the times of the guard file protect."""
-    monkeypatch.setattr(module, "_BOOT", str(tmp_path / "none"))
+    monkeypatch.setattr(rollback_guard, "_BOOT", str(tmp_path / "none"))
     with pytest.raises(StoreUnavailable, match="started anew"):
         ids.reserve(7, NOW, 9)
     later = Epoch.of(11, 60, NOW.identifier)
@@ -220,7 +220,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forked while another thread holds the guard file, longer than a fork waits."""
-    monkeypatch.setattr(module, "_FORK_PATIENCE", 0.05)
+    monkeypatch.setattr(rollback_guard, "_FORK_PATIENCE", 0.05)
     holder = Holder(ids)
     end_read, end_write = os.pipe()
     pid = os.fork()

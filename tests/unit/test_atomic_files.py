@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rln import atomic_files as files
+from rln import atomic_files
 from rln.atomic_files import check_writable, write_file, write_new_file
 
 
@@ -32,7 +32,7 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_file(path, b"after")
     assert path.read_bytes() == b"before"
@@ -112,7 +112,7 @@ def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_new_file(tmp_path / "other", b"second")
     assert sorted(os.listdir(tmp_path)) == ["link", "secret"]
@@ -129,7 +129,7 @@ def test_the_name_of_a_file_is_made_durable_after_its_content(tmp_path, monkeypa
         synced.append((stat.S_ISDIR(found.st_mode), os.path.exists(tmp_path / "a")))
         fsync(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", noted)
+    monkeypatch.setattr(atomic_files.os, "fsync", noted)
     write(tmp_path / "a", b"content")
     assert synced == [(False, write is write_new_file), (True, True)]
 
@@ -146,10 +146,10 @@ def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, write):
 
         return fail
 
-    monkeypatch.setattr(files.os, "fsync", failing(errno.EIO))
+    monkeypatch.setattr(atomic_files.os, "fsync", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         write(tmp_path / "a", b"content")
     assert os.listdir(tmp_path) == (["a"] if write is write_file else [])
-    monkeypatch.setattr(files.os, "fsync", failing(errno.EINVAL))
+    monkeypatch.setattr(atomic_files.os, "fsync", failing(errno.EINVAL))
     write(tmp_path / "b", b"content")
     assert (tmp_path / "b").read_bytes() == b"content"
