@@ -10,8 +10,8 @@ from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
 from rln.stores.redis.log import RedisNullifierLog
-from rln.stores.redis.resp import Login
-from rln.stores.redis.topology import Place
+from rln.stores.redis.resp import ConnectionSettings
+from rln.stores.redis.topology import PrimaryLocation
 from tests.support.redis_server import HOST
 
 PATIENCE = 1.0
@@ -27,8 +27,8 @@ class Switch:
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def places(self) -> tuple[Place, ...]:
-        return (Place((HOST, self.port)),)
+    def locations(self) -> tuple[PrimaryLocation, ...]:
+        return (PrimaryLocation((HOST, self.port)),)
 
 
 class Script:
@@ -51,7 +51,7 @@ def worker(
 ) -> RedisNullifierLog:
     """A log on whatever the switch, or the port, says."""
     switch = Switch(where) if isinstance(where, int) else where
-    login = Login(None, None, 0, False, patience)
+    login = ConnectionSettings(None, None, 0, False, patience)
     return RedisNullifierLog(switch, login, clock or own_clock(), new=new, min_replicas=min_replicas)
 
 

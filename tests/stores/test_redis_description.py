@@ -93,7 +93,7 @@ def test_who_only_looks_writes_nothing(uri: str) -> None:
     where = StoreUri.parse(uri, ("redis", "redis+cluster"))
     client.flushall()
     for expected in ({}, {"none fits"}):
-        with closing(open_redis_log(where, CLOCK, look=True)) as log:
+        with closing(open_redis_log(where, CLOCK, read_only=True)) as log:
             for _ in range(2):
                 (answer,) = log.peek_many([(now, 1)])
                 assert isinstance(answer, StoreUnavailable)
@@ -110,6 +110,6 @@ def test_who_only_looks_writes_nothing(uri: str) -> None:
         else:
             assert {client.get(key).decode() for key in client.keys()} == expected
     client.flushall()
-    with closing(log_at(uri)) as served, closing(open_redis_log(where, CLOCK, look=True)) as log:
+    with closing(log_at(uri)) as served, closing(open_redis_log(where, CLOCK, read_only=True)) as log:
         served.insert_or_get_many([(now, [Share(1, 2, 3)])])
         assert log.peek_many([(now, 3)]) == served.peek_many([(now, 3)]) != [None]

@@ -25,9 +25,14 @@ from rln.protocol.share import Share
 from rln.stores import open_log
 from rln.stores.redis import primary
 from rln.stores.redis.log import RedisNullifierLog
-from rln.stores.redis.resp import Login
-from rln.stores.redis.server_info import Heard, Record, check_settings
-from rln.stores.redis.topology import Place, _primaries, _watched, directory
+from rln.stores.redis.resp import ConnectionSettings
+from rln.stores.redis.server_info import GenerationRecord, ServerStatus, check_settings
+from rln.stores.redis.topology import (
+    PrimaryLocation,
+    _read_cluster_nodes,
+    _read_sentinel_master,
+    parse_topology,
+)
 from rln.stores.uri import StoreUri
 from tests.stores.redis_worker import PATIENCE, rested
 from tests.support.redis_server import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
@@ -37,7 +42,7 @@ SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rln.stores.redis.log.PATIENCE", PATIENCE)
+    monkeypatch.setattr("rln.stores.redis.log.TIMEOUT", PATIENCE)
 
 
 class Moment:
@@ -248,15 +253,15 @@ def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at the record and the write of another one."""
-    begin, faster = Record.begin, []
+    begin, faster = GenerationRecord.begin, []
 
-    def begin_later(*arguments: Any) -> Record:
+    def begin_later(*arguments: Any) -> GenerationRecord:
         if not faster:
             faster.append(None)
             faster.append(opened(server))
         return begin(*arguments)
 
-    monkeypatch.setattr(Record, "begin", begin_later)
+    monkeypatch.setattr(GenerationRecord, "begin", begin_later)
     now, later = epochs(clock())
     slower = opened(server, new=True)
     for log in (slower, faster[1]):
@@ -264,11 +269,11 @@ def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
             log.peek(now, 3)
         assert log.peek(later, 3) is None
 
-    def begin_never(*arguments: Any) -> Record:
+    def begin_never(*arguments: Any) -> GenerationRecord:
         server.client.set(server.client.keys("rln:generation:*")[0], b"something else")
         return begin(*arguments)
 
-    monkeypatch.setattr(Record, "begin", begin_never)
+    monkeypatch.setattr(GenerationRecord, "begin", begin_never)
     server.client.set(server.client.keys("rln:generation:*")[0], b"something")
     with pytest.raises(StoreUnavailable, match="others keep changing its record"):
         opened(server)
@@ -352,7 +357,7 @@ def test_a_password_is_in_no_message_and_no_repr(server: RedisServer) -> None:
         "other", enabled=True, passwords=["+s3cr3t-word"], keys=["*"], categories=["+@all"]
     )
     right = open_log(server.uri.replace("//", "//other:s3cr3t-word@"), clock(), new=True)
-    texts = [repr(right), repr(right._primaries._map), repr(right._primaries._terms), str(vars(right))]
+    texts = [repr(right), repr(right._router._map), repr(right._router._settings), str(vars(right))]
     for wrong in ("redis://other:wr0ng-word@", "redis+cluster://other:wr0ng-word@"):
         with pytest.raises(StoreUnavailable) as caught:
             open_log(server.uri.replace("redis://", wrong), clock())
@@ -408,7 +413,7 @@ def test_a_uri_that_says_too_little_or_too_much_is_refused(uri: str) -> None:
 
 def test_a_uri_in_its_parts() -> None:
     def read(uri: str) -> tuple[object, object]:
-        return directory(StoreUri.parse(uri, SCHEMES), 1.0)
+        return parse_topology(StoreUri.parse(uri, SCHEMES), 1.0)
 
     single, login = read("redis://us%40er:pa%3Ass@[::1]/3")
     assert single.address == ("::1", 6379)
@@ -430,21 +435,23 @@ def test_the_table_of_a_cluster() -> None:
         b"cc 10.0.0.3:7002@17002 slave aa 0 0 3 connected\n"
         b"dd 10.0.0.4:7003@17003 master - 0 0 0 connected\n"
     )
-    first, second = _primaries(table, ("asked", 1))
-    assert (first.address, first.ranges) == (("10.0.0.1", 7000), ((0, 99), (200, 200)))
-    assert (second.address, second.ranges) == (("asked", 7001), ((100, 199),))
-    moved = _primaries(table.replace(b" 0 0 3 connected 0-99", b" 0 0 5 connected 0-99"), ("asked", 1))
-    assert moved[0].shape != first.shape and moved[1].shape == second.shape
+    first, second = _read_cluster_nodes(table, ("asked", 1))
+    assert (first.address, first.slot_ranges) == (("10.0.0.1", 7000), ((0, 99), (200, 200)))
+    assert (second.address, second.slot_ranges) == (("asked", 7001), ((100, 199),))
+    moved = _read_cluster_nodes(
+        table.replace(b" 0 0 3 connected 0-99", b" 0 0 5 connected 0-99"), ("asked", 1)
+    )
+    assert moved[0].slots_digest != first.slots_digest and moved[1].slots_digest == second.slots_digest
     with pytest.raises(ValueError, match="no primary"):
-        _primaries(table.splitlines()[2], ("asked", 1))
+        _read_cluster_nodes(table.splitlines()[2], ("asked", 1))
 
 
 @pytest.mark.parametrize("flags", [b"s_down,master", b"master,o_down", b"slave"])
 def test_a_primary_that_a_sentinel_misses_is_none(flags: bytes) -> None:
     reply = [b"ip", b"10.0.0.1", b"port", b"7000", b"flags", b"master"]
-    assert _watched(reply, ("asked", 1))[0].address == ("10.0.0.1", 7000)
+    assert _read_sentinel_master(reply, ("asked", 1))[0].address == ("10.0.0.1", 7000)
     with pytest.raises(ValueError, match="the primary is"):
-        _watched([*reply[:-1], flags], ("asked", 1))
+        _read_sentinel_master([*reply[:-1], flags], ("asked", 1))
 
 
 # ---- time ----------------------------------------------------------------------------------------------
@@ -519,8 +526,8 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     log, now = opened(server, new=True), clock().current()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
     before = {client["id"] for client in server.client.client_list()}
-    with log._primaries._lock:  # another thread is at work while one forks
-        log._primaries._map_until = 0.0
+    with log._router._lock:  # another thread is at work while one forks
+        log._router._map_until = 0.0
         child = os.fork()
         if child == 0:
             signal.alarm(10)
@@ -545,10 +552,10 @@ def test_nobody_is_there(tmp_path: Path) -> None:
 
 def test_a_slot_that_nobody_has_is_unavailable_alone(server: RedisServer) -> None:
     class Half:
-        def places(self) -> tuple[Place, ...]:
-            return (Place((HOST, server.port), ((0, 8191),)),)
+        def locations(self) -> tuple[PrimaryLocation, ...]:
+            return (PrimaryLocation((HOST, server.port), ((0, 8191),)),)
 
-    login = Login(None, None, 0, False, PATIENCE)
+    login = ConnectionSettings(None, None, 0, False, PATIENCE)
     log, now = RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
     taken = log.insert_or_get_many([(now, [Share(1, 2, n)]) for n in range(40)])
     lost = [str(error) for error in taken if error != ()]
@@ -563,7 +570,7 @@ def test_a_single_server_is_no_cluster(server: RedisServer) -> None:
 
 def test_a_server_that_says_less_of_itself_is_refused() -> None:
     with pytest.raises(StoreUnavailable, match="INFO: expected role, master_replid and evicted_keys"):
-        Heard.of(b"role:master\r\nevicted_keys:0\r\n")
+        ServerStatus.of(b"role:master\r\nevicted_keys:0\r\n")
 
 
 def test_used_after_it_was_closed(server: RedisServer) -> None:
@@ -589,7 +596,7 @@ def test_over_tls_the_certificate_is_checked(tmp_path: Path, monkeypatch: pytest
         assert open_log(uri, clock(), new=True).peek(clock().current(), 3) is None
 
 
-def _self_signed(directory: Path) -> tuple[Path, Path]:
+def _self_signed(parse_topology: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "rln test")])
     today = datetime.datetime.now(datetime.UTC)
@@ -605,7 +612,7 @@ def _self_signed(directory: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )
-    files = directory / "certificate.pem", directory / "key.pem"
+    files = parse_topology / "certificate.pem", parse_topology / "key.pem"
     files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(
         key.private_bytes(

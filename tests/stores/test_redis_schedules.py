@@ -150,7 +150,7 @@ class Crew:
     def turn(self, i: int) -> None:
         """Tell a worker of the second primary, as a Sentinel would."""
         self.ways[i].port = self.proxies[i][1].port
-        self.logs[i]._primaries._map_until = 0.0
+        self.logs[i]._router._map_until = 0.0
 
     def check(self, totals: Counter[str], **copies: int) -> int:
         """Check the three epochs; how many messages were accepted beyond one a slot."""

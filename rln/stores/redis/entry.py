@@ -16,28 +16,28 @@ from rln.errors import InputError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 
-ATTEMPT: Final = 12
+ATTEMPT_BYTES: Final = 12
 """Bytes that tell one attempt to insert from another."""
 
-_VALUE: Final = 64 + ATTEMPT
-_KEY: Final = 75
+_VALUE_BYTES: Final = 64 + ATTEMPT_BYTES
+_KEY_BYTES: Final = 75
 _KNOWN_EPOCHS: Final = 256
 
 
-class Ask(NamedTuple):
+class EntryCommand(NamedTuple):
     """One command on one key, for an epoch that opened at some unix time."""
 
     epoch: Epoch
     opened: float
     key: bytes
-    command: bytes
+    packed: bytes
 
 
 Reply = bytes | StoreUnavailable | None
 """The value that was there, nothing, or why nobody can tell."""
 
 
-class Entries:
+class CommandBuilder:
     """Makes the commands for shares.
 
     Args:
@@ -50,33 +50,33 @@ class Entries:
         self._tail = b"\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nEX\r\n$%d\r\n%b\r\n" % (len(seconds), seconds)
         self._epochs: dict[Epoch, tuple[float, bytes]] = {}
 
-    def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> Ask:
+    def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> EntryCommand:
         """Ask to insert a share, or for the one that is there."""
-        opened, prefix = self._named(epoch)
+        opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(share.nullifier or 0, "nullifier"))
-        command = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
-            _KEY,
+        packed = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
+            _KEY_BYTES,
             key,
-            _VALUE,
+            _VALUE_BYTES,
             scalar.encode(share.x, "x"),
             scalar.encode(share.y, "y"),
             attempt,
             self._tail,
         )
-        return Ask(epoch, opened, key, command)
+        return EntryCommand(epoch, opened, key, packed)
 
-    def get(self, epoch: Epoch, nullifier: int) -> Ask:
+    def get(self, epoch: Epoch, nullifier: int) -> EntryCommand:
         """Ask for the share that is there."""
-        opened, prefix = self._named(epoch)
+        opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(nullifier, "nullifier"))
-        return Ask(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY, key))
+        return EntryCommand(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY_BYTES, key))
 
-    def _named(self, epoch: Epoch) -> tuple[float, bytes]:
+    def _opened_and_prefix(self, epoch: Epoch) -> tuple[float, bytes]:
         """When an epoch opened, and how its keys begin."""
         known = self._epochs.get(epoch)
         if known is None:
-            place = scalar.encode(epoch.external_nullifier, "external nullifier")
-            digest = blake2b(place, digest_size=15).digest()
+            external = scalar.encode(epoch.external_nullifier, "external nullifier")
+            digest = blake2b(external, digest_size=15).digest()
             prefix = b"rln:" + application_name(epoch.identifier) + base64(digest)
             known = self._clock.opened(epoch), prefix
             if len(self._epochs) >= _KNOWN_EPOCHS:
@@ -89,8 +89,8 @@ def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
     """Return the share that a reply is."""
     if not isinstance(reply, bytes):
         return reply
-    if len(reply) != _VALUE:
-        return StoreUnavailable(f"nullifier log: expected an entry of {_VALUE} bytes, got {len(reply)}")
+    if len(reply) != _VALUE_BYTES:
+        return StoreUnavailable(f"nullifier log: expected an entry of {_VALUE_BYTES} bytes, got {len(reply)}")
     try:
         return Share(scalar.decode(reply[:32], "x"), scalar.decode(reply[32:64], "y"), nullifier)
     except InputError as error:
@@ -99,7 +99,7 @@ def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
         return failure
 
 
-def other_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
+def existing_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
     """Return the share of somebody else that a reply is; None: this attempt has inserted its own."""
     if reply is None or (isinstance(reply, bytes) and reply[64:] == attempt):
         return None

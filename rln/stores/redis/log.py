@@ -26,29 +26,36 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
-from rln.stores.redis.entry import ATTEMPT, Entries, Reply, application_name, other_share, share_of
-from rln.stores.redis.primary import Bounds, Terms
-from rln.stores.redis.resp import Login
-from rln.stores.redis.routing import Primaries
-from rln.stores.redis.server_info import Description
-from rln.stores.redis.topology import Directory, directory
+from rln.stores.redis.entry import (
+    ATTEMPT_BYTES,
+    CommandBuilder,
+    Reply,
+    application_name,
+    existing_share,
+    share_of,
+)
+from rln.stores.redis.primary import LogSettings, RefusalBounds
+from rln.stores.redis.resp import ConnectionSettings
+from rln.stores.redis.routing import PrimaryRouter
+from rln.stores.redis.server_info import ServerDescription
+from rln.stores.redis.topology import Topology, parse_topology
 from rln.stores.refusals import check_before
 from rln.stores.uri import StoreUri
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
-PATIENCE: Final = 2.0
+TIMEOUT: Final = 2.0
 """Seconds to wait for a connection or for replies."""
 
 _MAX_REPLICAS: Final = 64
 
 
 def open_redis_log(
-    where: StoreUri, clock: Clock, *, new: bool = False, look: bool = False
+    uri: StoreUri, clock: Clock, *, new: bool = False, read_only: bool = False
 ) -> RedisNullifierLog:
     """Open the log of a URI; see `rln.stores.open_log`.
 
     Args:
-        where: of scheme redis, rediss, redis+sentinel, or redis+cluster. Option `min_replicas`: so many
+        uri: of scheme redis, rediss, redis+sentinel, or redis+cluster. Option `min_replicas`: so many
             replicas must have an entry before it counts.
         clock: of the verifiers.
         new: as there.
@@ -58,12 +65,14 @@ def open_redis_log(
         ParameterError: not such a URI.
         StoreUnavailable: it cannot be reached, or its settings could lose shares.
     """
-    where.refuse_options(("min_replicas",))
-    text = where.options.get("min_replicas", "0")
+    uri.refuse_options(("min_replicas",))
+    text = uri.options.get("min_replicas", "0")
     if not text.isdecimal() or int(text) > _MAX_REPLICAS:
         raise ParameterError(f"store: min_replicas: expected a number up to {_MAX_REPLICAS}")
-    servers, login = directory(where, PATIENCE)
-    return RedisNullifierLog(servers, login, clock, new=new, min_replicas=int(text), look=look)
+    topology, connection = parse_topology(uri, TIMEOUT)
+    return RedisNullifierLog(
+        topology, connection, clock, new=new, min_replicas=int(text), read_only=read_only
+    )
 
 
 class RedisNullifierLog(NullifierLog):
@@ -83,48 +92,48 @@ class RedisNullifierLog(NullifierLog):
 
     def __init__(
         self,
-        servers: Directory,
-        login: Login,
+        topology: Topology,
+        connection: ConnectionSettings,
         clock: Clock,
         *,
         new: bool = False,
         min_replicas: int = 0,
-        look: bool = False,
+        read_only: bool = False,
     ) -> None:
         name = application_name(clock.current().identifier)
-        terms = Terms(name, clock, Bounds(), min_replicas, login, look)
-        self._look = look
-        self._bounds = terms.bounds
-        self._entries = Entries(clock)
-        self._primaries = Primaries(servers, terms)
+        settings = LogSettings(name, clock, RefusalBounds(), min_replicas, connection, read_only)
+        self._read_only = read_only
+        self._bounds = settings.bounds
+        self._commands = CommandBuilder(clock)
+        self._router = PrimaryRouter(topology, settings)
         _logs.add(self)
         try:
-            self._primaries.examine(new)
+            self._router.examine(new)
         except BaseException:
             self.close()
             raise
 
     def __repr__(self) -> str:
-        return f"RedisNullifierLog({self._primaries!r})"
+        return f"RedisNullifierLog({self._router!r})"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
         """Return the shares that are known; see `NullifierLog`."""
-        replies = self._primaries.answers(
-            [self._entries.get(epoch, nullifier) for epoch, nullifier in keys], write=False
+        replies = self._router.execute(
+            [self._commands.get(epoch, nullifier) for epoch, nullifier in keys], write=False
         )
         return [share_of(reply, nullifier) for reply, (_, nullifier) in zip(replies, keys, strict=True)]
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return what of it is taken; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
-        if self._look:
+        if self._read_only:
             return [StoreUnavailable("nullifier log: opened to be looked at, it takes nothing")] * len(claims)
         taken: list[Taken | StoreUnavailable] = []
-        for wave in _waves(checked):
-            if all(len(new) == 1 for _, new in wave):
-                taken += self._insert_singles(wave)
+        for part in _conflict_free_parts(checked):
+            if all(len(new) == 1 for _, new in part):
+                taken += self._insert_singles(part)
             else:
-                taken += self._insert_several(wave)
+                taken += self._insert_several(part)
         return taken
 
     def forget(self, before: int) -> None:
@@ -134,83 +143,85 @@ class RedisNullifierLog(NullifierLog):
         processes refuse these epochs too; one that cannot be told now will be when it is examined next.
         """
         self._bounds.forget(check_before(before))
-        self._primaries.tell()
+        self._router.announce_forgotten()
 
-    def describe(self) -> list[Description]:
+    def describe(self) -> list[ServerDescription]:
         """Return what each primary says of itself now, for operators.
 
         Raises:
             StoreUnavailable: one cannot be asked.
         """
-        return self._primaries.describe()
+        return self._router.describe()
 
     def close(self) -> None:
         """Close the connections; a second time does nothing."""
-        self._primaries.close()
+        self._router.close()
 
-    def _insert_singles(self, wave: list[_Checked]) -> list[Taken | StoreUnavailable]:
+    def _insert_singles(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
         """Claims of one share each, on any nullifiers: one pipeline."""
-        attempts = entropy.draw(ATTEMPT * len(wave))
-        asks, wanted = [], []
-        for number, (epoch, new) in enumerate(wave):
-            attempt = attempts[ATTEMPT * number : ATTEMPT * (number + 1)]
+        attempts = entropy.draw(ATTEMPT_BYTES * len(part))
+        commands, wanted = [], []
+        for number, (epoch, new) in enumerate(part):
+            attempt = attempts[ATTEMPT_BYTES * number : ATTEMPT_BYTES * (number + 1)]
             for share in new.values():
-                asks.append(self._entries.insert_or_get(epoch, share, attempt))
+                commands.append(self._commands.insert_or_get(epoch, share, attempt))
                 wanted.append((share.nullifier or 0, attempt))
         taken: list[Taken | StoreUnavailable] = []
         for reply, (nullifier, attempt) in zip(
-            self._primaries.answers(asks, write=True), wanted, strict=True
+            self._router.execute(commands, write=True), wanted, strict=True
         ):
-            found = other_share(reply, nullifier, attempt)
+            found = existing_share(reply, nullifier, attempt)
             taken.append(() if found is None else (found,) if isinstance(found, Share) else found)
         return taken
 
-    def _insert_several(self, wave: list[_Checked]) -> list[Taken | StoreUnavailable]:
+    def _insert_several(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
         """Claims of several shares, all on different nullifiers: a pipeline for each share.
 
         Everybody inserts the shares of a claim in the order of their nullifiers and stops at the first that
         is taken. So of two claims with the same nullifiers the one that is first at the smallest gets all.
         """
-        going = [_Going(epoch, new) for epoch, new in wave]
-        while active := [claim for claim in going if claim.inserting]:
-            asks = [
-                self._entries.insert_or_get(claim.epoch, claim.new[claim.todo[0]], claim.attempt)
+        in_progress = [_MultiShareClaim(epoch, new) for epoch, new in part]
+        while active := [claim for claim in in_progress if claim.is_inserting]:
+            commands = [
+                self._commands.insert_or_get(claim.epoch, claim.new[claim.remaining[0]], claim.attempt)
                 for claim in active
             ]
-            for claim, reply in zip(active, self._primaries.answers(asks, write=True), strict=True):
-                claim.heard(reply)
-        looked = [(claim, nullifier) for claim in going if claim.found for nullifier in claim.todo]
-        known = self.peek_many([(claim.epoch, nullifier) for claim, nullifier in looked])
-        for (claim, nullifier), share in zip(looked, known, strict=True):
-            claim.looked(nullifier, share)
-        return [claim.result() for claim in going]
+            for claim, reply in zip(active, self._router.execute(commands, write=True), strict=True):
+                claim.take_reply(reply)
+        lookups = [
+            (claim, nullifier) for claim in in_progress if claim.found for nullifier in claim.remaining
+        ]
+        known = self.peek_many([(claim.epoch, nullifier) for claim, nullifier in lookups])
+        for (claim, nullifier), share in zip(lookups, known, strict=True):
+            claim.take_existing(nullifier, share)
+        return [claim.result() for claim in in_progress]
 
 
 _Checked = tuple[Epoch, dict[int, Share]]
 
 
-class _Going:
+class _MultiShareClaim:
     """A claim of several shares on its way into the log."""
 
     def __init__(self, epoch: Epoch, new: dict[int, Share]) -> None:
         self.epoch = epoch
         self.new = new
-        self.attempt = entropy.draw(ATTEMPT)
-        self.todo = sorted(new)
+        self.attempt = entropy.draw(ATTEMPT_BYTES)
+        self.remaining = sorted(new)
         self.found: dict[int, Share] = {}
         self.error: StoreUnavailable | None = None
 
     @property
-    def inserting(self) -> bool:
+    def is_inserting(self) -> bool:
         """Whether there are shares to insert, and none was taken."""
-        return bool(self.todo) and not self.found and self.error is None
+        return bool(self.remaining) and not self.found and self.error is None
 
-    def heard(self, reply: Reply) -> None:
+    def take_reply(self, reply: Reply) -> None:
         """Take the answer for the first of the shares that are to do."""
-        nullifier = self.todo.pop(0)
-        self.looked(nullifier, other_share(reply, nullifier, self.attempt))
+        nullifier = self.remaining.pop(0)
+        self.take_existing(nullifier, existing_share(reply, nullifier, self.attempt))
 
-    def looked(self, nullifier: int, there: Share | StoreUnavailable | None) -> None:
+    def take_existing(self, nullifier: int, there: Share | StoreUnavailable | None) -> None:
         """Take what is there under one of the nullifiers."""
         if isinstance(there, Share):
             self.found[nullifier] = there
@@ -222,25 +233,25 @@ class _Going:
         return self.error or tuple(self.found[nullifier] for nullifier in self.new if nullifier in self.found)
 
 
-def _waves(checked: list[_Checked]) -> Iterator[list[_Checked]]:
+def _conflict_free_parts(checked: list[_Checked]) -> Iterator[list[_Checked]]:
     """Cut a batch where a claim of several shares meets another one on the same nullifier.
 
     What is in one wave has one order on the server, whatever the number of pipelines that it takes.
     """
-    wave: list[_Checked] = []
+    part: list[_Checked] = []
     several: set[tuple[Epoch, int]] = set()
     seen: set[tuple[Epoch, int]] = set()
     for epoch, new in checked:
         names = {(epoch, nullifier) for nullifier in new}
         if names & (several if len(new) == 1 else seen):
-            yield wave
-            wave, several, seen = [], set(), set()
-        wave.append((epoch, new))
+            yield part
+            part, several, seen = [], set(), set()
+        part.append((epoch, new))
         seen |= names
         if len(new) > 1:
             several |= names
-    if wave:
-        yield wave
+    if part:
+        yield part
 
 
 _logs: weakref.WeakSet[RedisNullifierLog] = weakref.WeakSet()
@@ -248,7 +259,7 @@ _logs: weakref.WeakSet[RedisNullifierLog] = weakref.WeakSet()
 
 def _in_child() -> None:
     for log in list(_logs):
-        log._primaries.restart()
+        log._router.restart()
 
 
 os.register_at_fork(after_in_child=_in_child)

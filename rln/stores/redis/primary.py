@@ -20,38 +20,38 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
-from rln.stores.redis.resp import FAULTS, Login, Server, Session, pack
+from rln.stores.redis.resp import FAULTS, ConnectionSettings, Server, Session, pack
 from rln.stores.redis.server_info import (
-    MAX_DIFFERENCE,
-    Description,
-    Heard,
-    Record,
+    MAX_CLOCK_DIFFERENCE,
+    GenerationRecord,
+    ServerDescription,
+    ServerStatus,
     check_settings,
     clock_difference,
     microseconds,
     refuse_errors,
 )
-from rln.stores.redis.topology import SLOTS, Place
+from rln.stores.redis.topology import SLOTS, PrimaryLocation
 
 EXAMINED_EVERY: Final = 5.0
 """Seconds between two examinations of settings, and between two questions for the primaries."""
 
 _ROUNDS: Final = 5
-_HEARD: Final = pack(b"INFO", b"stats", b"replication")
+_STATUS: Final = pack(b"INFO", b"stats", b"replication")
 _TIME: Final = pack(b"TIME")
-_EXAMINED: Final = (
+_EXAMINATION: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence"),
     pack(b"CONFIG", b"GET", b"appendfsync", b"min-replicas-to-write"),
     _TIME,
 )
-_DESCRIBED: Final = (
+_DESCRIPTION: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence", b"replication", b"keyspace"),
-    *_EXAMINED[1:],
+    *_EXAMINATION[1:],
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class ExaminedState:
     """What a primary is believed for.
 
     Attributes:
@@ -61,18 +61,18 @@ class Trust:
     """
 
     record: bytes | None
-    heard: Heard
-    closed: float
+    status: ServerStatus
+    complete_after: float
 
 
-class Bounds:
+class RefusalBounds:
     """What a log refuses on all of its primaries; only a bound beyond a server's time goes back."""
 
     def __init__(self) -> None:
         self.restart()
         self.forgotten = 0
         """Epochs that ended by this unix time are forgotten."""
-        self.closed = -math.inf
+        self.complete_after = -math.inf
         """Epochs that were open by this unix time are refused, since clocks were apart."""
 
     def restart(self) -> None:
@@ -84,7 +84,7 @@ class Bounds:
         with self._lock:
             self.forgotten = max(before, self.forgotten)
 
-    def agree(self, known: int, now: int) -> None:
+    def merge_forgotten(self, known: int, now: int) -> None:
         """Take over the first from a server, and drop what is beyond the server's time.
 
         That comes from a clock that was ahead for a moment, and would refuse everybody until then.
@@ -92,14 +92,14 @@ class Bounds:
         with self._lock:
             self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
 
-    def close(self, moment: float) -> None:
+    def refuse_until(self, moment: float) -> None:
         """Raise the second."""
         with self._lock:
-            self.closed = max(moment, self.closed)
+            self.complete_after = max(moment, self.complete_after)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LogSettings:
     """What all primaries of a log are examined for.
 
     Attributes:
@@ -113,42 +113,42 @@ class Terms:
 
     application: bytes
     clock: Clock
-    bounds: Bounds
+    bounds: RefusalBounds
     replicas: int
-    login: Login
-    look: bool = False
+    connection: ConnectionSettings
+    read_only: bool = False
 
     @property
-    def tolerated(self) -> float:
+    def tolerance(self) -> float:
         """Seconds by which a server's clock may differ."""
-        return min(self.clock.skew, MAX_DIFFERENCE)
+        return min(self.clock.skew, MAX_CLOCK_DIFFERENCE)
 
 
 class Primary:
     """One primary. Safe to use from several threads."""
 
-    def __init__(self, place: Place, terms: Terms) -> None:
-        self.place = place
-        self._terms = terms
-        self._server = Server(place.address, terms.login)
-        tag = b"{%d}" % _own_tag(place)
-        self._record_key = b"rln:generation:" + tag + terms.application
-        self._horizon_key = b"rln:forgotten:" + tag + terms.application
-        self._tail = [pack(b"GET", self._record_key), _HEARD, _TIME]
+    def __init__(self, location: PrimaryLocation, settings: LogSettings) -> None:
+        self.location = location
+        self._settings = settings
+        self._server = Server(location.address, settings.connection)
+        tag = b"{%d}" % _hash_tag(location)
+        self._record_key = b"rln:generation:" + tag + settings.application
+        self._horizon_key = b"rln:forgotten:" + tag + settings.application
+        self._tail = [pack(b"GET", self._record_key), _STATUS, _TIME]
         # WAIT is promised for what its own connection wrote, so there is such a write before it; ahead of it
         # in the stream to the replicas is whatever an earlier attempt wrote on another connection. The server
         # gives up before we do: half of our patience, in milliseconds.
         self._wait = [
-            pack(b"SET", b"rln:written:" + tag + terms.application, b"", b"EX", 60),
-            pack(b"WAIT", terms.replicas, max(int(terms.login.patience * 500), 1)),
+            pack(b"SET", b"rln:written:" + tag + settings.application, b"", b"EX", 60),
+            pack(b"WAIT", settings.replicas, max(int(settings.connection.timeout * 500), 1)),
         ]
         self._lock = threading.Lock()
-        self._trust: Trust | None = None
-        self._closed = -math.inf
-        self._believed: tuple[bytes | None, float] | None = None
+        self._state: ExaminedState | None = None
+        self._complete_after = -math.inf
+        self._last_confirmed: tuple[bytes | None, float] | None = None
         """The record that was believed last, and when that was, by the server's time."""
         self._examine_at = 0.0
-        self._rests_until = 0.0
+        self._retry_at = 0.0
         self._reason = ""
 
     def __repr__(self) -> str:
@@ -159,7 +159,7 @@ class Primary:
         """Host and port, as messages have them."""
         return self._server.name
 
-    def trusted(self, new: bool = False) -> Trust:
+    def examined_state(self, new: bool = False) -> ExaminedState:
         """Return what it is believed for; examine it first, when that was not done lately.
 
         Args:
@@ -169,26 +169,26 @@ class Primary:
             StoreUnavailable: it is not fit for use. For a moment nobody asks it again then, so that not
                 everybody waits in turn for a server that is gone.
         """
-        trust = self._trust
-        if trust is not None and time.monotonic() < self._examine_at:
-            return trust
+        state = self._state
+        if state is not None and time.monotonic() < self._examine_at:
+            return state
         with self._lock:
             now = time.monotonic()
-            if self._trust is not None and now < self._examine_at:
-                return self._trust
-            if now < self._rests_until:
+            if self._state is not None and now < self._examine_at:
+                return self._state
+            if now < self._retry_at:
                 raise StoreUnavailable(self._reason)
             try:
-                self._trust = self._examined_again(new)
+                self._state = self._examine_with_retry(new)
             except (*FAULTS, StoreUnavailable) as error:
-                self._trust = None
+                self._state = None
                 self._reason = f"nullifier log: {self.name}: {error}"
-                self._rests_until = time.monotonic() + self._terms.login.patience / 4
+                self._retry_at = time.monotonic() + self._settings.connection.timeout / 4
                 raise StoreUnavailable(self._reason) from error
             self._examine_at = time.monotonic() + EXAMINED_EVERY
-            return self._trust
+            return self._state
 
-    def doubt(self) -> None:
+    def require_examination(self) -> None:
         """Examine it before the next decision."""
         self._examine_at = 0.0
 
@@ -200,7 +200,7 @@ class Primary:
         """
         session = self._server.open()
         try:
-            wait = self._wait if write and self._terms.replicas else []
+            wait = self._wait if write and self._settings.replicas else []
             session.send([*commands, *wait, *self._tail])
         except BaseException:
             session.abandon()
@@ -208,8 +208,8 @@ class Primary:
             raise
         return session
 
-    def end(self, session: Session, trust: Trust, before: float, write: bool) -> list[Any]:
-        """Return the replies to the commands, when the answers after them are the ones of `trust`.
+    def end(self, session: Session, state: ExaminedState, before: float, write: bool) -> list[Any]:
+        """Return the replies to the commands, when the answers after them are the ones of `state`.
 
         Args:
             session: from `begin`.
@@ -232,23 +232,23 @@ class Primary:
         *replies, record, info, clock = replies
         try:
             refuse_errors((record, info, clock))
-            if record != trust.record or Heard.of(info) != trust.heard:
+            if record != state.record or ServerStatus.of(info) != state.status:
                 raise StoreUnavailable("it is not the server that it was")
             self._compare_clocks(clock, before)
-            self._believed = record, microseconds(clock) / 1e6
-            if write and self._terms.replicas:
+            self._last_confirmed = record, microseconds(clock) / 1e6
+            if write and self._settings.replicas:
                 *replies, written, acknowledged = replies
                 refuse_errors((written, acknowledged))
-                if acknowledged < self._terms.replicas:
+                if acknowledged < self._settings.replicas:
                     raise StoreUnavailable(
-                        f"expected {self._terms.replicas} replicas to have it, got {acknowledged}"
+                        f"expected {self._settings.replicas} replicas to have it, got {acknowledged}"
                     )
         except StoreUnavailable as error:
-            self.doubt()
+            self.require_examination()
             raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
         return replies
 
-    def describe(self) -> Description:
+    def describe(self) -> ServerDescription:
         """Ask it what an operator may want to know; nothing of it is remembered.
 
         Raises:
@@ -256,15 +256,17 @@ class Primary:
         """
         try:
             with self._server.session() as session:
-                before = self._terms.clock.now()
-                info, config, clock = session.ask(*_DESCRIBED)
-                after = self._terms.clock.now()
+                before = self._settings.clock.now()
+                info, config, clock = session.ask(*_DESCRIPTION)
+                after = self._settings.clock.now()
             refuse_errors((info, clock))
         except (*FAULTS, StoreUnavailable) as error:
             raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
         seconds = microseconds(clock) / 1e6
         ahead = min(0.0, seconds - before) + max(0.0, seconds - after)
-        return Description.of(self.name, info, config, round(ahead, 3), self._terms.login.database)
+        return ServerDescription.of(
+            self.name, info, config, round(ahead, 3), self._settings.connection.database
+        )
 
     def close(self) -> None:
         """Close its connections."""
@@ -276,36 +278,36 @@ class Primary:
         If it was the server's clock that ran ahead, entries have expired early. If ours did, then the earlier
         of the two is right, and little is refused without need.
         """
-        after = self._terms.clock.now()
-        wrong = clock_difference(reply, before, after, self._terms.tolerated)
+        after = self._settings.clock.now()
+        wrong = clock_difference(reply, before, after, self._settings.tolerance)
         if wrong is not None:
-            moment = min(after, microseconds(reply) / 1e6) + self._terms.tolerated
-            self._terms.bounds.close(moment)
+            moment = min(after, microseconds(reply) / 1e6) + self._settings.tolerance
+            self._settings.bounds.refuse_until(moment)
             raise StoreUnavailable(wrong)
 
-    def _examined_again(self, new: bool) -> Trust:
+    def _examine_with_retry(self, new: bool) -> ExaminedState:
         """Examine it, twice where a connection broke: the next one may be sound."""
         try:
-            return self._examined(new)
+            return self._examine(new)
         except TimeoutError:
             raise
         except ConnectionError:
-            return self._examined(new)
+            return self._examine(new)
 
-    def _examined(self, new: bool) -> Trust:
+    def _examine(self, new: bool) -> ExaminedState:
         with self._server.session() as session:
-            before = self._terms.clock.now()
-            info, config, clock = session.ask(*_EXAMINED)
+            before = self._settings.clock.now()
+            info, config, clock = session.ask(*_EXAMINATION)
             refuse_errors((info, clock))
-            check_settings(info, config, self._terms.replicas)
+            check_settings(info, config, self._settings.replicas)
             self._compare_clocks(clock, before)
             for _ in range(_ROUNDS):
-                trust = self._settle(session, new)
-                if trust is not None:
-                    return trust
+                state = self._adopt_or_begin_record(session, new)
+                if state is not None:
+                    return state
         raise StoreUnavailable("others keep changing its record")
 
-    def _settle(self, session: Session, new: bool) -> Trust | None:
+    def _adopt_or_begin_record(self, session: Session, new: bool) -> ExaminedState | None:
         """Take over the record, or begin a new one; None when somebody else was faster.
 
         Who only looks believes it for what he would after that, and leaves what is there.
@@ -313,25 +315,25 @@ class Primary:
         Between WATCH and EXEC nobody has changed the record, emptied the server, or begun a generation.
         """
         watch = pack(b"WATCH", self._record_key, self._horizon_key)
-        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _HEARD, _TIME]
+        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _STATUS, _TIME]
         replies = session.ask(watch, *questions)
         refuse_errors(replies)
         _, text, horizon, info, clock = replies
-        heard = Heard.of(info)
-        if heard.role != b"master":
-            raise StoreUnavailable(f"role: expected master, got {heard.role.decode()}")
+        status = ServerStatus.of(info)
+        if status.role != b"master":
+            raise StoreUnavailable(f"role: expected master, got {status.role.decode()}")
         writes = []
-        record = Record.decode(text)
-        if record is None or not record.describes(heard, self.place.shape):
+        record = GenerationRecord.decode(text)
+        if record is None or not record.matches(status, self.location.slots_digest):
             since = 0 if new and text is None else microseconds(clock)
-            record = Record.begin(since, heard, self.place.shape)
+            record = GenerationRecord.begin(since, status, self.location.slots_digest)
             writes.append(pack(b"SET", self._record_key, record.encode()))
         now = microseconds(clock) // 1_000_000
         known = int(horizon) if horizon is not None and horizon.isdigit() and int(horizon) <= now else 0
-        self._terms.bounds.agree(known, now)
-        if self._terms.bounds.forgotten > known:
-            writes.append(pack(b"SET", self._horizon_key, self._terms.bounds.forgotten))
-        if not writes or self._terms.look:
+        self._settings.bounds.merge_forgotten(known, now)
+        if self._settings.bounds.forgotten > known:
+            writes.append(pack(b"SET", self._horizon_key, self._settings.bounds.forgotten))
+        if not writes or self._settings.read_only:
             refuse_errors(session.ask(pack(b"UNWATCH")))
         else:
             replies = session.ask(pack(b"MULTI"), *writes, pack(b"EXEC"))
@@ -339,21 +341,25 @@ class Primary:
             if replies[-1] is None:
                 return None
             refuse_errors(replies[-1])
-        if not self._terms.look:
+        if not self._settings.read_only:
             text = record.encode()
-        if self._believed is not None and self._believed[0] != text:
+        if self._last_confirmed is not None and self._last_confirmed[0] != text:
             # Whatever the new record says: entries were lost after we believed the old one.
-            self._closed = max(self._closed, self._believed[1] + self._terms.tolerated)
-        self._believed = text, microseconds(clock) / 1e6
-        opening = record.since / 1e6 + self._terms.tolerated if record.since else -math.inf
-        return Trust(text, heard, max(opening, self._closed, self._terms.bounds.closed))
+            self._complete_after = max(
+                self._complete_after, self._last_confirmed[1] + self._settings.tolerance
+            )
+        self._last_confirmed = text, microseconds(clock) / 1e6
+        opening = record.since / 1e6 + self._settings.tolerance if record.since else -math.inf
+        return ExaminedState(
+            text, status, max(opening, self._complete_after, self._settings.bounds.complete_after)
+        )
 
 
-def _own_tag(place: Place) -> int:
+def _hash_tag(location: PrimaryLocation) -> int:
     """The first number whose slot, as a hash tag, belongs to the primary."""
-    return next(tag for tag in count() if place.has(crc_hqx(b"%d" % tag, 0) % SLOTS))
+    return next(tag for tag in count() if location.owns(crc_hqx(b"%d" % tag, 0) % SLOTS))
 
 
-def describe(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Say what a server, or the way to it, answered instead of a reply."""
     return str(error) if isinstance(error, ResponseError) else f"{type(error).__name__}: {error}"

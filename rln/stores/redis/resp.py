@@ -27,7 +27,7 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class ConnectionSettings:
     """How to present oneself to a server.
 
     Attributes:
@@ -41,7 +41,7 @@ class Login:
     password: str | None = field(repr=False)
     database: int
     encrypted: bool
-    patience: float
+    timeout: float
 
 
 def pack(*words: bytes | int) -> bytes:
@@ -56,19 +56,19 @@ def pack(*words: bytes | int) -> bytes:
 class Server:
     """The connections to one server. Safe to use from several threads."""
 
-    def __init__(self, address: Address, login: Login) -> None:
+    def __init__(self, address: Address, settings: ConnectionSettings) -> None:
         self.address = address
-        self._patience = login.patience
+        self._timeout = settings.timeout
         self._pool = ConnectionPool(
-            connection_class=SSLConnection if login.encrypted else Connection,
+            connection_class=SSLConnection if settings.encrypted else Connection,
             max_connections=_MAX_CONNECTIONS,
             host=address[0],
             port=address[1],
-            db=login.database,
-            username=login.username,
-            password=login.password,
-            socket_timeout=login.patience,
-            socket_connect_timeout=login.patience,
+            db=settings.database,
+            username=settings.username,
+            password=settings.password,
+            socket_timeout=settings.timeout,
+            socket_connect_timeout=settings.timeout,
             socket_keepalive=True,
             # Who asks decides what is asked again, and on which server.
             retry=Retry(NoBackoff(), 0),
@@ -105,7 +105,7 @@ class Server:
         Raises:
             RedisError, OSError: `FAULTS`.
         """
-        return Session(self._pool, self._pool.get_connection(), self._patience)
+        return Session(self._pool, self._pool.get_connection(), self._timeout)
 
     def close(self) -> None:
         """Close the connections that nobody uses; the others close with their sessions."""
@@ -115,10 +115,10 @@ class Server:
 class Session:
     """One connection, while one thread has it."""
 
-    def __init__(self, pool: Any, connection: Any, patience: float) -> None:
+    def __init__(self, pool: Any, connection: Any, timeout: float) -> None:
         self._pool = pool
         self._connection = connection
-        self._patience = patience
+        self._timeout = timeout
         self._unread = 0
 
     def send(self, commands: Sequence[bytes]) -> None:
@@ -134,7 +134,7 @@ class Session:
         """
         replies: list[Any] = []
         read = self._connection.read_response
-        deadline = time.monotonic() + 2 * self._patience
+        deadline = time.monotonic() + 2 * self._timeout
         while self._unread:
             try:
                 replies.append(read(disable_decoding=True))

@@ -27,10 +27,10 @@ from redis.exceptions import ResponseError
 from rln.errors import StoreUnavailable
 from rln.lowlevel import entropy
 
-OLDEST: Final = (7, 0)
+OLDEST_VERSION: Final = (7, 0)
 """The first version of Redis in which `SET` takes NX and GET together."""
 
-MAX_DIFFERENCE: Final = 30.0
+MAX_CLOCK_DIFFERENCE: Final = 30.0
 """Seconds by which a server's clock may be ahead or behind, whatever the skew.
 
 It says when entries expire. While it stays within 30 seconds on both sides it cannot jump by more than 60,
@@ -38,16 +38,16 @@ which is the margin of `Clock.retention`, so no entry expires while its epoch is
 """
 
 _ROUNDING: Final = 0.001
-_HEARD: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
+_STATUS_FIELDS: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
 _SETTINGS: Final[dict[bytes, tuple[bytes, ...]]] = {
     b"maxmemory-policy": (b"noeviction",),
     b"appendonly": (b"yes",),
 }
-_SYNCED: Final = (b"always", b"everysec")
+_FSYNC_VALUES: Final = (b"always", b"everysec")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class GenerationRecord:
     """What a primary was when its entries began to count.
 
     Attributes:
@@ -60,18 +60,18 @@ class Record:
 
     generation: bytes
     since: int
-    replication: bytes
-    evicted: bytes
-    shape: bytes
+    replication_id: bytes
+    evicted_keys: bytes
+    slots_digest: bytes
 
     @classmethod
-    def begin(cls, since: int, heard: Heard, shape: bytes) -> Record:
+    def begin(cls, since: int, status: ServerStatus, slots_digest: bytes) -> GenerationRecord:
         """Begin a generation at a server as it is now."""
         generation = entropy.draw(8).hex().encode()
-        return cls(generation, since, heard.replication, heard.evicted, shape)
+        return cls(generation, since, status.replication_id, status.evicted_keys, slots_digest)
 
     @classmethod
-    def decode(cls, text: bytes | None) -> Record | None:
+    def decode(cls, text: bytes | None) -> GenerationRecord | None:
         """Read a record, or None when there is none or it is not one."""
         parts = (text or b"").split(b" ")
         if len(parts) != 5 or not parts[1].isdigit():
@@ -81,36 +81,46 @@ class Record:
 
     def encode(self) -> bytes:
         """Write it."""
-        return b"%b %d %b %b %b" % (self.generation, self.since, self.replication, self.evicted, self.shape)
+        return b"%b %d %b %b %b" % (
+            self.generation,
+            self.since,
+            self.replication_id,
+            self.evicted_keys,
+            self.slots_digest,
+        )
 
-    def describes(self, heard: Heard, shape: bytes) -> bool:
+    def matches(self, status: ServerStatus, slots_digest: bytes) -> bool:
         """Tell whether the server is still what it was."""
-        return (self.replication, self.evicted, self.shape) == (heard.replication, heard.evicted, shape)
+        return (self.replication_id, self.evicted_keys, self.slots_digest) == (
+            status.replication_id,
+            status.evicted_keys,
+            slots_digest,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The part of `INFO stats replication` that a record is about."""
+class ServerStatus:
+    """The part of `INFO stats replication_id` that a record is about."""
 
     role: bytes
-    replication: bytes
-    evicted: bytes
+    replication_id: bytes
+    evicted_keys: bytes
 
     @classmethod
-    def of(cls, info: bytes) -> Heard:
+    def of(cls, info: bytes) -> ServerStatus:
         """Read it.
 
         Raises:
             StoreUnavailable: something is missing.
         """
-        found = dict(_HEARD.findall(info))
+        found = dict(_STATUS_FIELDS.findall(info))
         if len(found) != 3:
             raise StoreUnavailable("INFO: expected role, master_replid and evicted_keys, got less")
         return cls(found[b"role"], found[b"master_replid"], found[b"evicted_keys"])
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class ServerDescription:
     """What an operator may want to know of a primary; nothing is decided by it.
 
     Attributes:
@@ -141,7 +151,7 @@ class Description:
     memory: int
 
     @classmethod
-    def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> Description:
+    def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> ServerDescription:
         """Read it.
 
         Args:
@@ -151,23 +161,23 @@ class Description:
             ahead: as above.
             database: number of the log's database.
         """
-        said, settings = _read_info(info), _read_config(config)
-        kind = "valkey" if b"valkey_version" in said else "redis"
+        fields, settings = _read_info(info), _read_config(config)
+        kind = "valkey" if b"valkey_version" in fields else "redis"
         least = settings.get(b"min-replicas-to-write")
         # DBSIZE would say the same, and needs one more permission.
-        keys = re.match(rb"keys=(\d+)", said.get(b"db%d" % database, b""))
+        keys = re.match(rb"keys=(\d+)", fields.get(b"db%d" % database, b""))
         return cls(
             name,
-            said.get(b"role", b"unknown").decode(),
-            f"{kind} {said.get(kind.encode() + b'_version', b'unknown').decode()}",
-            said.get(b"aof_enabled") == b"1",
+            fields.get(b"role", b"unknown").decode(),
+            f"{kind} {fields.get(kind.encode() + b'_version', b'unknown').decode()}",
+            fields.get(b"aof_enabled") == b"1",
             settings[b"appendfsync"].decode() if b"appendfsync" in settings else None,
-            said.get(b"maxmemory_policy", b"unknown").decode(),
+            fields.get(b"maxmemory_policy", b"unknown").decode(),
             None if least is None else int(least),
-            int(said.get(b"connected_slaves", b"0")),
+            int(fields.get(b"connected_slaves", b"0")),
             ahead,
             int(keys[1]) if keys else 0,
-            int(said.get(b"used_memory", b"0")),
+            int(fields.get(b"used_memory", b"0")),
         )
 
 
@@ -176,7 +186,7 @@ def microseconds(reply: Sequence[bytes]) -> int:
     return int(reply[0]) * 1_000_000 + int(reply[1])
 
 
-def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerated: float) -> str | None:
+def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerance: float) -> str | None:
     """Say by how much a server's clock is wrong, or None when it is within what is tolerated.
 
     Args:
@@ -186,9 +196,9 @@ def clock_difference(reply: Sequence[bytes], before: float, after: float, tolera
     """
     seconds = microseconds(reply) / 1e6
     difference = max(before - seconds, seconds - after)
-    if difference <= tolerated + _ROUNDING:
+    if difference <= tolerance + _ROUNDING:
         return None
-    return f"TIME: expected our time within {tolerated} seconds, it differs by {difference:.3f}"
+    return f"TIME: expected our time within {tolerance} seconds, it differs by {difference:.3f}"
 
 
 def check_settings(info: bytes, config: Any, replicas: int) -> None:
@@ -207,22 +217,24 @@ def check_settings(info: bytes, config: Any, replicas: int) -> None:
     Raises:
         StoreUnavailable: which setting, what was expected, and what it is.
     """
-    said = _read_info(info)
-    version = said.get(b"redis_version", b"")
-    if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST:
-        raise StoreUnavailable(f"version: expected {OLDEST[0]} or later, got {version.decode() or 'none'}")
+    fields = _read_info(info)
+    version = fields.get(b"redis_version", b"")
+    if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST_VERSION:
+        raise StoreUnavailable(
+            f"version: expected {OLDEST_VERSION[0]} or later, got {version.decode() or 'none'}"
+        )
     shown = isinstance(config, list)
     settings = _read_config(config)
-    settings[b"maxmemory-policy"] = said.get(b"maxmemory_policy", b"unknown")
-    settings[b"appendonly"] = b"yes" if said.get(b"aof_enabled") == b"1" else b"no"
-    expected = _SETTINGS | ({b"appendfsync": _SYNCED} if shown else {})
+    settings[b"maxmemory-policy"] = fields.get(b"maxmemory_policy", b"unknown")
+    settings[b"appendonly"] = b"yes" if fields.get(b"aof_enabled") == b"1" else b"no"
+    expected = _SETTINGS | ({b"appendfsync": _FSYNC_VALUES} if shown else {})
     for name, values in expected.items():
         if settings.get(name) not in values:
             raise StoreUnavailable(
                 f"{name.decode()}: expected {b' or '.join(values).decode()}, "
                 f"got {settings.get(name, b'nothing').decode()}"
             )
-    if said.get(b"aof_last_write_status", b"ok") != b"ok":
+    if fields.get(b"aof_last_write_status", b"ok") != b"ok":
         raise StoreUnavailable("the server cannot write its append-only file")
     least = settings.get(b"min-replicas-to-write", b"0")
     if int(least) < replicas:
