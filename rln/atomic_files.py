@@ -54,7 +54,7 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_names(path.parent)
+    _sync_folder(path.parent)
 
 
 def write_new_file(path: Path, data: bytes) -> None:
@@ -69,13 +69,13 @@ def write_new_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _sync_names(path.parent)
+        _sync_folder(path.parent)
     except BaseException:
         path.unlink()
         raise
 
 
-def _sync_names(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make durable which files a folder has; some file systems keep no such promise and say so."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

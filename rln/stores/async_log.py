@@ -19,7 +19,7 @@ from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
-_TOGETHER: Final = 512
+_MAX_CLAIMS: Final = 512
 """Claims from which on no more join one call: the first of them waits for the last."""
 
 _Answer = TypeVar("_Answer")
@@ -62,11 +62,11 @@ class AsyncNullifierLog:
 
     async def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
         """Return the shares that are known; see `NullifierLog.peek_many`."""
-        return await self._on(self._reader, lambda: self._log.peek_many(keys))
+        return await self._run_on(self._reader, lambda: self._log.peek_many(keys))
 
     async def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
         """Return the share that is known, or None; see `NullifierLog.peek`."""
-        return await self._on(self._reader, lambda: self._log.peek(epoch, nullifier))
+        return await self._run_on(self._reader, lambda: self._log.peek(epoch, nullifier))
 
     async def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return what of it is taken; see `NullifierLog.insert_or_get_many`.
@@ -74,12 +74,12 @@ class AsyncNullifierLog:
         A task that is cancelled takes its claims back while they wait. Once they are with the log they are
         inserted as any other, and nobody learns that they were new.
         """
-        loop = self._own_loop()
+        loop = self._check_loop()
         for _, shares in claims:
             check_claim(shares)
         call = _Call(list(claims), loop.create_future())
         self._queue.append(call)
-        self._write(loop)
+        self._start_writing(loop)
         try:
             return await call.answer
         finally:
@@ -100,7 +100,7 @@ class AsyncNullifierLog:
 
     async def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog.forget`."""
-        await self._on(self._reader, lambda: self._log.forget(before))
+        await self._run_on(self._reader, lambda: self._log.forget(before))
 
     async def close(self) -> None:
         """Take no more calls, wait until those that were made are answered, and close the log."""
@@ -124,7 +124,7 @@ class AsyncNullifierLog:
 
     # All of the following runs on the event loop, so nothing needs a lock.
 
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
@@ -134,28 +134,28 @@ class AsyncNullifierLog:
             raise ParameterError("nullifier log: expected the event loop of its first use, got another")
         return loop
 
-    async def _on(self, worker: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
-        job = self._own_loop().run_in_executor(worker, work)
+    async def _run_on(self, worker: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
+        job = self._check_loop().run_in_executor(worker, work)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
         return await job
 
-    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _start_writing(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand what waits to the log, unless it is busy."""
         if self._writing or not self._queue:
             return
         taken = [self._queue.popleft()]
         count = len(taken[0].claims)
-        while self._queue and count + len(self._queue[0].claims) <= _TOGETHER:
+        while self._queue and count + len(self._queue[0].claims) <= _MAX_CLAIMS:
             taken.append(self._queue.popleft())
             count += len(taken[-1].claims)
         claims = [claim for call in taken for claim in call.claims]
         job = loop.run_in_executor(self._writer, self._insert_or_get_many, claims)
         self._writing = True
         self._jobs.add(job)
-        job.add_done_callback(lambda done: self._answer(loop, taken, done))
+        job.add_done_callback(lambda done: self._finish_writing(loop, taken, done))
 
-    def _answer(
+    def _finish_writing(
         self,
         loop: asyncio.AbstractEventLoop,
         taken: list[_Call],
@@ -168,7 +168,7 @@ class AsyncNullifierLog:
             mine = [next(answers) for _ in call.claims]
             if not call.answer.done():
                 call.answer.set_result(mine)
-        self._write(loop)
+        self._start_writing(loop)
 
     def _insert_or_get_many(self, claims: list[Claim]) -> list[Taken | StoreUnavailable]:
         """On the writer's thread: the log's answers, whatever happens, for somebody waits for each."""

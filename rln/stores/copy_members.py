@@ -54,7 +54,7 @@ def copy_members(
             last = held.enter_context(source.change())
             _append_steps(change, last, progress)
             for slashing in last.root_changes_after(last.head().number).slashings:
-                _note(change, slashing)
+                _note_slashing(change, slashing)
             if change.head() != last.head():
                 raise IntegrityAlarm(f"source: its steps lead to {change.head()}, and it is at {last.head()}")
         return change.head()
@@ -67,7 +67,7 @@ def _append_steps(change: RegistryChange, source: RegistryReader, progress: Prog
         for step in steps:
             try:
                 for commitment in _slashed(step):
-                    _note(change, source.slashing(commitment))
+                    _note_slashing(change, source.slashing(commitment))
                 change.append(step)
             except (MembershipError, ParameterError) as error:
                 raise IntegrityAlarm(f"source: step {step.number} does not follow: {error}") from error
@@ -84,7 +84,7 @@ def _slashed(step: Step) -> list[int]:
     ]
 
 
-def _note(change: RegistryChange, slashing: Slashing | None) -> None:
+def _note_slashing(change: RegistryChange, slashing: Slashing | None) -> None:
     """Note a slashing as it was noted before. Nothing happens to its member between that and its step."""
     if slashing is None:
         raise ParameterError("a member was slashed, and nobody noted it")

@@ -49,7 +49,7 @@ def check_local_file_system(path: Path, name: str) -> None:
         warnings.warn(f"{name}: {path} is on {kind}: it is gone after a restart", stacklevel=3)
 
 
-def make_private(path: Path, name: str) -> None:
+def ensure_private_file(path: Path, name: str) -> None:
     """Make a file, when there is none, that its owner alone may read and write.
 
     Raises:

@@ -16,7 +16,7 @@ from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
 from rln.stores.uri import StoreUri
 
-DEFAULT_SECONDS: Final = 60.0
+DEFAULT_WINDOW_SECONDS: Final = 60.0
 """So long a replaced root stays acceptable, however many join meanwhile."""
 
 
@@ -92,7 +92,7 @@ def build_group(
         As `open_group`.
     """
     if window is None:
-        window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_SECONDS, now=now)
+        window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_WINDOW_SECONDS, now=now)
 
     def built(start: TreeSnapshot | None) -> Group:
         return Group(
@@ -107,7 +107,7 @@ def build_group(
             progress=progress,
         )
 
-    start = None if snapshot is None or not snapshot.exists() else _usable(snapshot, registry)
+    start = None if snapshot is None or not snapshot.exists() else _read_usable(snapshot, registry)
     if start is not None:
         try:
             return built(start)
@@ -129,7 +129,7 @@ def close_group(group: Group, snapshot: Path | None = None) -> None:
         group.registry.close()
 
 
-def _usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
+def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
     """Return the picture in a snapshot when it is one of this registry."""
     try:
         picture = read_snapshot(path)

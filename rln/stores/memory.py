@@ -15,15 +15,15 @@ from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
-    LATEST,
-    budget_is_spent,
+    LATEST_TIME,
     check_before,
     check_message,
     check_reservation,
-    epoch_is_over,
-    forgotten,
-    goes_with_another,
-    never_reserved,
+    epoch_forgotten,
+    epoch_too_old,
+    id_used_for_other_message,
+    ids_not_reserved,
+    limit_reached,
 )
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
@@ -81,7 +81,7 @@ class MemoryNullifierLog(NullifierLog):
         """Do nothing: the memory stays while the log does."""
 
     def _refusal(self, epoch: Epoch) -> StoreUnavailable | None:
-        return forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
+        return epoch_forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
 
 
 class MemoryMark:
@@ -94,12 +94,12 @@ class MemoryMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark; see `HighWaterMark`."""
         with self._lock:
-            self._seconds = max(whole(seconds, "seconds", 0, LATEST), self._seconds)
+            self._seconds = max(whole(seconds, "seconds", 0, LATEST_TIME), self._seconds)
             return self._seconds
 
 
 @dataclass(slots=True)
-class _Spent:
+class _EpochUse:
     """What one member did in one epoch.
 
     Attributes:
@@ -108,9 +108,9 @@ class _Spent:
         messages: by their x.
     """
 
-    used: int = 0
-    bound: dict[int, int | None] = field(default_factory=dict)
-    messages: dict[int, bytes] = field(default_factory=dict)
+    next_id: int = 0
+    x_of_id: dict[int, int | None] = field(default_factory=dict)
+    message_of_x: dict[int, bytes] = field(default_factory=dict)
 
 
 class MemoryMessageIds(MessageIdAllocator):
@@ -122,7 +122,7 @@ class MemoryMessageIds(MessageIdAllocator):
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._members: dict[tuple[int, bytes], dict[int, _Spent]] = {}
+        self._members: dict[tuple[int, bytes], dict[int, _EpochUse]] = {}
 
     def introduce(self, commitment: int) -> None:
         """Do nothing: this allocator believes that every identity is new; see `MessageIdAllocator`."""
@@ -140,14 +140,14 @@ class MemoryMessageIds(MessageIdAllocator):
             member = self._members.setdefault((commitment, epoch.identifier), {})
             newest = max(member, default=epoch.index)
             if epoch.index < newest - 1:
-                raise epoch_is_over(epoch.index, newest)
-            spent = member.setdefault(epoch.index, _Spent())
-            first = spent.used
+                raise epoch_too_old(epoch.index, newest)
+            spent = member.setdefault(epoch.index, _EpochUse())
+            first = spent.next_id
             if first + count > limit:
-                raise budget_is_spent(epoch.index, limit, first)
-            spent.used = first + count
+                raise limit_reached(epoch.index, limit, first)
+            spent.next_id = first + count
             for i in range(first, first + count):
-                spent.bound[i] = x
+                spent.x_of_id[i] = x
             for index in [index for index in member if index < max(newest, epoch.index) - 1]:
                 del member[index]
             return range(first, first + count)
@@ -157,20 +157,20 @@ class MemoryMessageIds(MessageIdAllocator):
         nonzero(x, "x")
         check_message(message)
         with self._lock:
-            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
-            if not ids or any(i not in spent.bound for i in ids):
-                raise never_reserved(epoch.index)
-            if any(spent.bound[i] not in (None, x) for i in ids):
-                raise goes_with_another(epoch.index)
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
+            if not ids or any(i not in spent.x_of_id for i in ids):
+                raise ids_not_reserved(epoch.index)
+            if any(spent.x_of_id[i] not in (None, x) for i in ids):
+                raise id_used_for_other_message(epoch.index)
             for i in ids:
-                spent.bound[i] = x
-            spent.messages[x] = message
+                spent.x_of_id[i] = x
+            spent.message_of_x[x] = message
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`."""
         with self._lock:
-            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
-            return spent.messages.get(x)
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
+            return spent.message_of_x.get(x)
 
     def close(self) -> None:
         """Do nothing: the memory stays while the allocator does."""

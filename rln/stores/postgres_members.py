@@ -22,7 +22,7 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-PATIENCE: Final = 10
+TIMEOUT: Final = 10
 """Seconds that one waits for a connection, for another one's change, and for an answer."""
 
-_STATEMENT: Final = 1.1
-_SILENCE: Final = 1.2
+_STATEMENT_FACTOR: Final = 1.1
+_SILENCE_FACTOR: Final = 1.2
 """Parts of it for a statement and for an answer: who waits for a lock hears so, and not that it took long."""
 
 _NAME: Final = "members"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
-_THERE: Final = (
+_TABLES_EXIST: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry'"
     " AND pg_catalog.pg_table_is_visible(oid))"
 )
 """Not by `to_regclass`, which may answer from a cache of before the lock."""
 
-_CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
+_CREATION_LOCK: Final = "SELECT pg_advisory_xact_lock(7813182)"
 """Taken by whoever makes the tables; any number would do."""
 
-_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
+_DURABLE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
 """Settings that must be on. The last one is ours to set; `off` forgets commits, `local` standbys."""
 
 
@@ -79,10 +79,10 @@ class _Connection(psycopg.Connection[Row]):
                 ready = yield awaited  # is NONE several times a second
                 if ready:
                     heard = time.monotonic()
-                elif time.monotonic() - heard > PATIENCE * _SILENCE:
+                elif time.monotonic() - heard > TIMEOUT * _SILENCE_FACTOR:
                     gen.close()
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"nothing for {PATIENCE * _SILENCE:.1f} seconds")
+                    raise psycopg.OperationalError(f"nothing for {TIMEOUT * _SILENCE_FACTOR:.1f} seconds")
                 awaited = gen.send(ready)
         except StopIteration as end:
             value: _T = end.value
@@ -105,11 +105,11 @@ class PostgresRegistry(SqlRegistry):
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
-        self._reach(uri)
-        with self._locked("writer") as connection:
-            self._create(_PostgresSession(connection))
-        with self._reading() as session:
-            SqlChange(session, depth, limit_bits).check(_NAME)
+        self._parse_uri(uri)
+        with self._transaction("writer") as connection:
+            self._create(_PostgresTransaction(connection))
+        with self._reading() as transaction:
+            SqlChange(transaction, depth, limit_bits).check(_NAME)
 
     @classmethod
     def existing(cls, uri: str) -> Self:
@@ -119,18 +119,18 @@ class PostgresRegistry(SqlRegistry):
             ParameterError: not such a URI.
             StoreUnavailable: the server cannot be reached, or there is no registry.
         """
-        visitor = cls.__new__(cls)
-        visitor._reach(uri)
+        opened = cls.__new__(cls)
+        opened._parse_uri(uri)
         try:
-            with visitor._reading() as session:
-                found = session.rows(REGISTRY) if session.rows(_THERE)[0][0] else []
+            with opened._reading() as transaction:
+                found = transaction.rows(REGISTRY) if transaction.rows(_TABLES_EXIST)[0][0] else []
         finally:
-            visitor.close()
+            opened.close()
         if not found:
-            raise StoreUnavailable(f"{_NAME}: {visitor._place}: expected a registry, got none")
+            raise StoreUnavailable(f"{_NAME}: {opened._server_name}: expected a registry, got none")
         return cls(uri, *found[0])
 
-    def _reach(self, uri: str) -> None:
+    def _parse_uri(self, uri: str) -> None:
         """Take the URI apart; connections come when they are needed."""
         try:
             found = conninfo.conninfo_to_dict(uri)
@@ -142,13 +142,13 @@ class PostgresRegistry(SqlRegistry):
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._uri = uri
         self._secret = str(found.get("password") or "")
-        self._place = f"{found.get('host', '')}/{found.get('dbname', '')}"
+        self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"
         self._closed = False
         self._connections: dict[str, _Connection] = {}
         self._start()
 
     def __repr__(self) -> str:
-        return f"PostgresRegistry({self._place!r}, depth {self._depth})"
+        return f"PostgresRegistry({self._server_name!r}, depth {self._depth})"
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -165,29 +165,29 @@ class PostgresRegistry(SqlRegistry):
         self._connections = {}
         self._suspects: set[str] = set()
 
-    def _create(self, session: Session) -> None:
-        if session.rows(_THERE)[0][0]:
+    def _create(self, transaction: SqlTransaction) -> None:
+        if transaction.rows(_TABLES_EXIST)[0][0]:
             return
-        session.rows(_CREATING)
-        if not session.rows(_THERE)[0][0]:
+        transaction.rows(_CREATION_LOCK)
+        if not transaction.rows(_TABLES_EXIST)[0][0]:
             for table in TABLES:
-                session.run(table.format(number="BIGINT", bytes="BYTEA"))
-            SqlChange(session, self._depth, self._limit_bits).create()
+                transaction.run(table.format(number="BIGINT", bytes="BYTEA"))
+            SqlChange(transaction, self._depth, self._limit_bits).create()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with self._locked("reader") as connection:
-            yield _PostgresSession(connection)
+    def _reading(self) -> Iterator[SqlTransaction]:
+        with self._transaction("reader") as connection:
+            yield _PostgresTransaction(connection)
 
     @contextmanager
-    def _changing(self) -> Iterator[Session]:
-        with self._locked("writer") as connection:
-            session = _PostgresSession(connection)
-            session.rows(_LOCK)
-            yield session
+    def _changing(self) -> Iterator[SqlTransaction]:
+        with self._transaction("writer") as connection:
+            transaction = _PostgresTransaction(connection)
+            transaction.rows(_LOCK)
+            yield transaction
 
     @contextmanager
-    def _locked(self, kind: str) -> Iterator[_Connection]:
+    def _transaction(self, kind: str) -> Iterator[_Connection]:
         """One transaction on this process's connection of a kind."""
         if self._closed:
             raise StoreUnavailable(f"{_NAME}: used after it was closed")
@@ -198,42 +198,42 @@ class PostgresRegistry(SqlRegistry):
         with self._locks[kind]:
             try:
                 if kind in self._suspects:
-                    self._give_up(kind)
+                    self._discard(kind)
                 connection = self._connections.get(kind)
                 if connection is None or connection.closed:
-                    connection = self._connections[kind] = self._connect(kind)
+                    connection = self._connections[kind] = self._open_connection(kind)
                 with connection.transaction():
                     yield connection
             except psycopg.Error as error:
                 # After a failure nobody knows what the connection is in the middle of, or whether the other
                 # one still leads to a server.
-                self._give_up(kind)
+                self._discard(kind)
                 self._suspects.update(self._locks.keys() - {kind})
                 raise self._unavailable(error) from None
 
-    def _give_up(self, kind: str) -> None:
+    def _discard(self, kind: str) -> None:
         self._suspects.discard(kind)
         broken = self._connections.pop(kind, None)
         if broken is not None:
             with suppress(psycopg.Error):
                 broken.close()
 
-    def _connect(self, kind: str) -> _Connection:
+    def _open_connection(self, kind: str) -> _Connection:
         connection = _Connection.connect(
             self._uri,
             autocommit=True,
             application_name="rln",
-            connect_timeout=PATIENCE,
+            connect_timeout=TIMEOUT,
             keepalives=1,
-            keepalives_idle=PATIENCE,
+            keepalives_idle=TIMEOUT,
             keepalives_interval=1,
             keepalives_count=3,
-            tcp_user_timeout=PATIENCE * 1000,
+            tcp_user_timeout=TIMEOUT * 1000,
         )
         try:
             connection.execute("SET synchronous_commit = on")
-            connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}".encode())
-            connection.execute(f"SET statement_timeout = {int(PATIENCE * _STATEMENT * 1000)}".encode())
+            connection.execute(f"SET lock_timeout = {int(TIMEOUT * 1000)}".encode())
+            connection.execute(f"SET statement_timeout = {int(TIMEOUT * _STATEMENT_FACTOR * 1000)}".encode())
             if kind == "reader":
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
@@ -251,40 +251,40 @@ class PostgresRegistry(SqlRegistry):
         Raises:
             StoreUnavailable: a crash of the server's machine could undo commits, or damage what was there.
         """
-        for name in _DURABLE:
+        for name in _DURABLE_SETTINGS:
             found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
             if found != "on":
-                raise StoreUnavailable(f"{_NAME}: {self._place}: {name}: expected on, got {found}")
+                raise StoreUnavailable(f"{_NAME}: {self._server_name}: {name}: expected on, got {found}")
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
         """Say what the server said, in one line and without the password."""
         said = " ".join(str(error).split())
         if self._secret:
             said = said.replace(self._secret, "***")
-        return StoreUnavailable(f"{_NAME}: {self._place}: {type(error).__name__}: {said}")
+        return StoreUnavailable(f"{_NAME}: {self._server_name}: {type(error).__name__}: {said}")
 
 
 _abandoned: list[object] = []
 """Connections of a parent process, kept so that nothing closes them."""
 
 
-class _PostgresSession(Session):
-    taken = psycopg.errors.UniqueViolation
+class _PostgresTransaction(SqlTransaction):
+    duplicate_error = psycopg.errors.UniqueViolation
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
     def rows(self, statement: str, *values: object) -> list[Row]:
-        return self._connection.execute(_placed(statement), values).fetchall()
+        return self._connection.execute(_with_psycopg_placeholders(statement), values).fetchall()
 
     def run(self, statement: str, *values: object) -> int:
-        return self._connection.execute(_placed(statement), values).rowcount
+        return self._connection.execute(_with_psycopg_placeholders(statement), values).rowcount
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         with self._connection.cursor() as cursor:
-            cursor.executemany(_placed(statement), rows)
+            cursor.executemany(_with_psycopg_placeholders(statement), rows)
 
 
-def _placed(statement: str) -> bytes:
+def _with_psycopg_placeholders(statement: str) -> bytes:
     """Write placeholders as psycopg has them. Statements are our own constants; values never go into them."""
     return statement.replace("?", "%s").encode()

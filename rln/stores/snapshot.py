@@ -37,21 +37,21 @@ _MAGIC: Final = b"rln-tree"
 _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("<8sBB6sQQ")
 _DIGEST: Final = hashlib.sha256().digest_size
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def write_snapshot(picture: TreeSnapshot, path: Path) -> None:
+def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
     """Write a picture of a group's tree, whole or not at all.
 
     Args:
-        picture: as `rln.Group.picture` gives it.
+        picture: as `rln.Group.snapshot` gives it.
         path: of the file; one that is there is replaced.
 
     Raises:
         StoreUnavailable: it was not written; what stood there before still does.
     """
-    tree = picture.tree
-    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), picture.number, tree.next_index)
+    tree = snapshot.tree
+    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), snapshot.number, tree.next_index)
     try:
         write_file(path, [header, _digest(header, *tree.levels), *tree.levels], 0o600)
     except OSError as error:
@@ -71,7 +71,7 @@ def read_snapshot(path: Path) -> TreeSnapshot:
         EncodingError: another kind of file, or a damaged one.
         StoreUnavailable: no such file, or one that others may write.
     """
-    data = memoryview(_mapped(path))
+    data = memoryview(_map_file(path))
     start = _HEADER.size + _DIGEST
     magic, form, depth, padding, number, next_index = _HEADER.unpack_from(data)
     if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
@@ -100,9 +100,9 @@ def is_snapshot(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def _mapped(path: Path) -> mmap.mmap:
+def _map_file(path: Path) -> mmap.mmap:
     try:
-        file = os.open(path, _FLAGS)
+        file = os.open(path, _OPEN_FLAGS)
         try:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):

@@ -55,8 +55,8 @@ _INSERT_STEP: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, 0)"
-_TAKE_OUT: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
-_SETTLE: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
+_REMOVE_MEMBER: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
+_COMPLETE_SLASHING: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
 
 REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
 _HEAD: Final = (
@@ -70,10 +70,10 @@ _EVENTS: Final = (
 )
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
-_STAYS: Final = (
+_REGISTRATIONS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
-_STAY_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
+_REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
 # CROSS JOIN, since SQLite then keeps to the order in which tables are named, and never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
@@ -91,10 +91,10 @@ _PENDING_MEMBERS: Final = (
 )
 
 
-class Session(Protocol):
+class SqlTransaction(Protocol):
     """One transaction of a database."""
 
-    taken: type[Exception]
+    duplicate_error: type[Exception]
     """What the database raises when a row would break uniqueness."""
 
     def rows(self, statement: str, *values: object) -> list[Row]:
@@ -115,8 +115,8 @@ class SqlReader(RegistryReader):
         depth, limit_bits: of the registry.
     """
 
-    def __init__(self, session: Session, depth: int, limit_bits: int) -> None:
-        self._session = session
+    def __init__(self, transaction: SqlTransaction, depth: int, limit_bits: int) -> None:
+        self._transaction = transaction
         self._depth = depth
         self._limit_bits = limit_bits
 
@@ -132,13 +132,13 @@ class SqlReader(RegistryReader):
 
     def head(self) -> Head:
         """Return how the registry stands; here and below as `RegistryReader` says."""
-        number, root, *rest = self._session.rows(_HEAD)[0]
+        number, root, *rest = self._transaction.rows(_HEAD)[0]
         return Head(number, field_element(root, "root"), *rest)
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
         # The step before says which number the first event has.
-        rows = self._session.rows(_STEPS, max(0, number), most + (number >= 0))
+        rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
         check_numbers(rows, max(0, number), "step")
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
@@ -146,7 +146,7 @@ class SqlReader(RegistryReader):
             last = row[3]
             if last - before >= PAGE:
                 del rows[count:]
-        events = self._session.rows(_EVENTS, before, last)
+        events = self._transaction.rows(_EVENTS, before, last)
         if len(events) != last - before:
             raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
         check_numbers(events, before + 1, "event")
@@ -162,13 +162,13 @@ class SqlReader(RegistryReader):
 
     def step_at(self, at: int) -> int:
         """Return the newest step made by then."""
-        return int(self._session.rows(_STEP_AT, at)[0][0] or 0)
+        return int(self._transaction.rows(_STEP_AT, at)[0][0] or 0)
 
     def root_changes_after(self, after: int) -> RootChanges:
         """Return roots and slashings that follow a step."""
-        roots = self._session.rows(_ROOTS, after)
+        roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
-        slashings = self._session.rows(_SLASHINGS, max(0, after))
+        slashings = self._transaction.rows(_SLASHINGS, max(0, after))
         return RootChanges(
             tuple((number, field_element(root, "root"), at) for number, root, at in roots),
             tuple(slashings_of(slashings)),
@@ -176,21 +176,26 @@ class SqlReader(RegistryReader):
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        return list(map(registration_of, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
+        return list(
+            map(
+                registration_of,
+                self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment")),
+            )
+        )
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
-        rows = self._session.rows(_STAY_AT, index)
+        rows = self._transaction.rows(_REGISTRATION_AT, index)
         return registration_of(rows[0]) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
-        rows = self._session.rows(_SLASHING, scalar.encode(commitment, "commitment"))
+        rows = self._transaction.rows(_SLASHING, scalar.encode(commitment, "commitment"))
         return next(slashings_of(rows), None)
 
     def count(self) -> int:
         """Return how many members there are."""
-        return self.head().members - int(self._session.rows(_PENDING_MEMBERS)[0][0])
+        return self.head().members - int(self._transaction.rows(_PENDING_MEMBERS)[0][0])
 
 
 class SqlChange(SqlReader, RegistryChange):
@@ -199,32 +204,32 @@ class SqlChange(SqlReader, RegistryChange):
     def append(self, step: Step) -> None:
         """Append the next step."""
         events, head = step.columns, self.head()
-        leaving = events.leaving
-        joining = len(events) - leaving
-        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
-        after = next_head(head, step, gone, self._depth, self._limit_bits)
+        removals = events.leaving
+        additions = len(events) - removals
+        removed = sum(self._remove(step.number, events, place) for place in range(removals))
+        after = next_head(head, step, removed, self._depth, self._limit_bits)
         packed, size = events.commitments, scalar.SIZE
-        commitments = [packed[i : i + size] for i in range(size * leaving, size * len(events), size)]
+        commitments = [packed[i : i + size] for i in range(size * removals, size * len(events), size)]
         # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
-        self._session.run_many(
+        self._transaction.run_many(
             _INSERT_EVENTS,
             zip(range(head.events + 1, after.events + 1), events.changes, events.indices, strict=True),
         )
         try:
-            self._session.run_many(
+            self._transaction.run_many(
                 _INSERT_MEMBERS,
                 zip(
-                    events.indices[leaving:],
+                    events.indices[removals:],
                     commitments,
-                    events.limits[leaving:],
-                    repeat(step.number, joining),
+                    events.limits[removals:],
+                    repeat(step.number, additions),
                     strict=True,
                 ),
             )
-        except self._session.taken:
+        except self._transaction.duplicate_error:
             # The original is no news, and names the commitment.
             raise registered() from None
-        if joining and self._session.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
+        if additions and self._transaction.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
             raise slashed()
         self._write(after)
 
@@ -232,12 +237,12 @@ class SqlChange(SqlReader, RegistryChange):
         """Note that a commitment is slashed."""
         if not self.registrations(commitment) or self.slashing(commitment) is not None:
             raise ParameterError("commitment: never registered, or slashed already")
-        self._session.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
+        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
 
     def create(self) -> None:
         """Write what an empty registry has in its tables."""
         first = first_step(self._depth)
-        self._session.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
+        self._transaction.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
         self._write(Head(0, first.root, first.at, 0, 0, 0))
 
     def check(self, name: str) -> None:
@@ -246,7 +251,7 @@ class SqlChange(SqlReader, RegistryChange):
         Raises:
             ParameterError: they belong to others.
         """
-        found = self._session.rows(REGISTRY)
+        found = self._transaction.rows(REGISTRY)
         if found != [(self._depth, self._limit_bits)]:
             depth, limit_bits = found[0] if found else (None, None)
             raise ParameterError(
@@ -255,7 +260,7 @@ class SqlChange(SqlReader, RegistryChange):
             )
 
     def _write(self, head: Head) -> None:
-        self._session.run(
+        self._transaction.run(
             _INSERT_STEP,
             head.number,
             scalar.encode(head.root, "root"),
@@ -266,16 +271,16 @@ class SqlChange(SqlReader, RegistryChange):
             head.slashed_at,
         )
 
-    def _take_out(self, number: int, events: Events, place: int) -> bool:
+    def _remove(self, number: int, events: Events, place: int) -> bool:
         """Take a member out and return whether his leaf stood."""
         kind, index, commitment = events.changes[place], events.indices[place], events.commitment(place)
-        stands = self._session.run(_TAKE_OUT, number, index, commitment) == 1
+        stands = self._transaction.run(_REMOVE_MEMBER, number, index, commitment) == 1
         if kind == Change.SLASHED:
-            rows = self._session.rows(_STAY_AT, index)
+            rows = self._transaction.rows(_REGISTRATION_AT, index)
             known = bool(rows) and bytes(rows[0][1]) == commitment
-            fits = known and self._session.run(_SETTLE, number, commitment) == 1
+            fits = known and self._transaction.run(_COMPLETE_SLASHING, number, commitment) == 1
         else:
-            fits = stands and not self._session.rows(_SLASHING, commitment)
+            fits = stands and not self._transaction.rows(_SLASHING, commitment)
         if not fits:
             raise not_there(events.first + place)
         return stands
@@ -297,11 +302,11 @@ class SqlRegistry(MemberRegistry):
         self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
 
     @abstractmethod
-    def _reading(self) -> AbstractContextManager[Session]:
+    def _reading(self) -> AbstractContextManager[SqlTransaction]:
         """A transaction that sees one state of everything."""
 
     @abstractmethod
-    def _changing(self) -> AbstractContextManager[Session]:
+    def _changing(self) -> AbstractContextManager[SqlTransaction]:
         """A transaction that excludes every other one of its kind."""
 
     @property
@@ -316,51 +321,51 @@ class SqlRegistry(MemberRegistry):
 
     def head(self) -> Head:
         """Return how the registry stands; here and below as `MemberRegistry` says."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.head()
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.steps_after(number, most)
 
     def step_at(self, at: int) -> int:
         """Return the newest step made by then."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.step_at(at)
 
     def root_changes_after(self, after: int) -> RootChanges:
         """Return roots and slashings that follow a step."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.root_changes_after(after)
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.registrations(commitment)
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return how a commitment was slashed."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.slashing(commitment)
 
     def count(self) -> int:
         """Return how many members there are."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.count()
 
     @contextmanager
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
-        with self._changing() as session:
-            yield SqlChange(session, self._depth, self._limit_bits)
+        with self._changing() as transaction:
+            yield SqlChange(transaction, self._depth, self._limit_bits)
 
     @contextmanager
-    def _asking(self) -> Iterator[SqlReader]:
-        with self._reading() as session:
-            yield SqlReader(session, self._depth, self._limit_bits)
+    def _reader(self) -> Iterator[SqlReader]:
+        with self._reading() as transaction:
+            yield SqlReader(transaction, self._depth, self._limit_bits)

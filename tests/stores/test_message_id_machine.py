@@ -31,7 +31,7 @@ from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.sqlite import message_ids, rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from rln.stores.sqlite.rollback_guard import Intent
+from rln.stores.sqlite.rollback_guard import IntentRecord
 from tests.support.effort import effort
 
 STEPS = effort(10**5, 10**7)
@@ -325,7 +325,7 @@ class Machine:
             reached.append(end)
             raise Killed
 
-        def written(intent: Intent) -> None:
+        def written(intent: IntentRecord) -> None:
             """The second time it is about a commit that is there."""
             write(intent)
             guard._write = killed if end == "commit" else write  # type: ignore[method-assign]
@@ -354,7 +354,7 @@ class Machine:
     def is_fit(self) -> bool:
         """Whether nothing held it up between touch and intent; else it looks like a file put back."""
         guard, intent = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
-        return intent - guard <= rollback_guard._AT_ONCE
+        return intent - guard <= rollback_guard._INTENT_DELAY
 
     def is_cloned(self) -> None:
         self.number += 1
@@ -404,7 +404,7 @@ class Machine:
 
     def until_time_has_passed(self, long: bool) -> None:
         """No restore is as quick as a tick of an old kernel's file system, or as an intent after a touch."""
-        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * rollback_guard._AT_ONCE
+        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * rollback_guard._INTENT_DELAY
         probe = self.place / "probe"
         probe.write_bytes(b"")
         while probe.stat().st_ctime_ns <= newest:

@@ -135,7 +135,7 @@ def test_a_connection_that_the_server_has_ended_is_replaced(uri: str) -> None:
 
 
 def test_somebody_who_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_members, "PATIENCE", 3)
+    monkeypatch.setattr(postgres_members, "TIMEOUT", 3)
     one, other = members(uri), members(uri)
     group = Group(DEPTH, LIMIT_BITS, registry=other)
     with one.change():

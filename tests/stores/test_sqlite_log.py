@@ -132,7 +132,7 @@ def test_while_somebody_else_holds_the_file_all_claims_of_a_call_are_unsure(
 ) -> None:
     log.insert_or_get(epoch(10), [FIRST])
     log.close()
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "TIMEOUT", 0.05)
     with closing(SqliteNullifierLog(path, CLOCK)) as one, closing(SqliteNullifierLog(path, CLOCK)) as other:
         with other._database.writing():
             answers = one.insert_or_get_many([(epoch(10), [Share(1, 2, n)]) for n in (3, 4, 5)])

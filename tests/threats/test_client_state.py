@@ -346,12 +346,12 @@ def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     introduced(folder)
-    monkeypatch.setattr(guard_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(guard_module, "TIMEOUT", 0.2)
     let_go_read, let_go_write = os.pipe()
 
     def work(tell: Callable[[str], None]) -> None:
         ids = opened(folder)
-        with ids._guard.held():
+        with ids._guard.locked():
             tell("held")
             os.read(let_go_read, 1)
 

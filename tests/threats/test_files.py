@@ -267,18 +267,18 @@ def test_f6_a_forked_worker_has_connections_of_its_own(tmp_path: Path) -> None:
     now = world.clock.current()
     with closing(opened(tmp_path / "log.db", world)) as log:
         assert log.insert_or_get(now, [share(1)]) == ()
-        with log._database.stating() as of_parent:
+        with log._database.autocommitting() as of_parent:
             pass
 
         def work() -> None:
             assert log.insert_or_get(now, [share(1)]) == (share(1),)
             assert log.insert_or_get(now, [share(2)]) == ()
-            with log._database.stating() as of_child:
+            with log._database.autocommitting() as of_child:
                 assert of_child is not of_parent
 
         assert exit_code(work) == 0
         assert log.insert_or_get(now, [share(2)]) == (share(2),)
-        with log._database.stating() as connection:
+        with log._database.autocommitting() as connection:
             assert connection is of_parent
 
 
@@ -333,7 +333,7 @@ def insert_many(log: SqliteNullifierLog, epoch: Epoch, rows: int) -> None:
 
 def sizes(log: SqliteNullifierLog, path: Path) -> int:
     """Bytes of the file when everything is in it."""
-    with log._database.stating() as connection:
+    with log._database.autocommitting() as connection:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     return path.stat().st_size
 

@@ -19,7 +19,7 @@ from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings,
 from rln.stores.redis.resp import FAULTS, Session
 from rln.stores.redis.server_info import ServerDescription
 from rln.stores.redis.topology import SLOTS, Topology
-from rln.stores.refusals import forgotten
+from rln.stores.refusals import epoch_forgotten
 
 _ATTEMPTS: Final = 3
 _CHUNK: Final = 512
@@ -165,7 +165,7 @@ class PrimaryRouter:
         for i in indices:
             epoch, opened, _, _ = commands[i]
             if epoch.end <= horizon:
-                results[i] = forgotten(epoch, horizon)
+                results[i] = epoch_forgotten(epoch, horizon)
             elif opened <= state.complete_after:
                 results[i] = StoreUnavailable(
                     f"nullifier log: {primary.name}: epoch {epoch.index} was open at "

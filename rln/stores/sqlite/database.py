@@ -26,32 +26,32 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.file_checks import check_local_file_system, make_private
+from rln.stores.file_checks import check_local_file_system, ensure_private_file
 
-PATIENCE: Final = 10.0
+TIMEOUT: Final = 10.0
 """Seconds that one waits for another process's transaction."""
 
-_TURN: Final = (0.0002, 0.002)
+_RETRY_SECONDS: Final = (0.0002, 0.002)
 """Seconds between two attempts to write, at least and at most. SQLite itself waits longer and longer, up to a
 tenth of a second, and who has waited longest is then the last to come in."""
 
 FULL: Final = 2
 """`PRAGMA synchronous`, as SQLite reads it back."""
 
-_WAL: Final = 4 << 20
+_WAL_BYTES: Final = 4 << 20
 """Bytes of the log at which its pages are written to the file."""
 
-_FORK_PATIENCE: Final = 1.0
+_FORK_TIMEOUT: Final = 1.0
 """Seconds that a fork waits for other threads to end their use of a file."""
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections that cannot be closed, kept so that nothing tries again."""
 
-_stranded: set[Path] = set()
+_forked_in_use: set[Path] = set()
 """Files that this process must not open: it was forked in the middle of their use."""
 
 
-class _Slot:
+class _ConnectionSlot:
     """A place for one connection, which one thread uses at a time.
 
     Attributes:
@@ -60,12 +60,12 @@ class _Slot:
         errors: of the disk, that had been seen when it was opened.
     """
 
-    __slots__ = ("connection", "errors", "lock")
+    __slots__ = ("connection", "disk_errors", "lock")
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # the thread that forks may be the one that uses it
         self.connection: sqlite3.Connection | None = None
-        self.errors = 0
+        self.disk_errors = 0
 
     def clear(self) -> None:
         """Close the connection, if there is one; what cannot even be closed is kept aside."""
@@ -103,22 +103,22 @@ class Database:
         *,
         name: str,
         application_id: int,
-        form: int,
-        page: int = 4096,
+        schema_version: int,
+        page_size: int = 4096,
         create: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.path = path.absolute()
         self._name = name
         self._application_id = application_id
-        self._form = form
-        self._page = page
+        self._schema_version = schema_version
+        self._page_size = page_size
         self._create = create
         self._closed = False
-        self._errors = 0
-        self._settled = 0
-        self._file: tuple[int, int] | None = None
-        self._writer = _Slot()
-        self._reader = _Slot()
+        self._disk_errors = 0
+        self._flushed_errors = 0
+        self._file_id: tuple[int, int] | None = None
+        self._writer = _ConnectionSlot()
+        self._reader = _ConnectionSlot()
         with _forking:
             _databases.add(self)
         with self.writing():
@@ -132,8 +132,8 @@ class Database:
             StoreUnavailable: SQLite or the disk failed; after a failed commit what was written may be there
                 or not.
         """
-        with self.stating() as connection:
-            _in_turn(connection, "BEGIN IMMEDIATE", ())
+        with self.autocommitting() as connection:
+            _execute_when_free(connection, "BEGIN IMMEDIATE", ())
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -143,7 +143,7 @@ class Database:
                 raise
 
     @contextmanager
-    def stating(self) -> Iterator[sqlite3.Connection]:
+    def autocommitting(self) -> Iterator[sqlite3.Connection]:
         """The writing connection outside a transaction: each statement is one of its own.
 
         A statement that returns rows is committed when all of them were fetched. Nothing waits here for
@@ -155,11 +155,11 @@ class Database:
         slot = self._writer
         with slot.lock:
             try:
-                yield self._ready(slot)
+                yield self._connection_of(slot)
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
-    def state(self, statement: str, values: tuple[object, ...]) -> int:
+    def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
         """Run one statement, which writes and returns nothing, as a transaction of its own.
 
         Returns:
@@ -171,9 +171,9 @@ class Database:
         slot = self._writer
         with slot.lock:
             try:
-                return _in_turn(self._ready(slot), statement, values).rowcount
+                return _execute_when_free(self._connection_of(slot), statement, values).rowcount
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -185,7 +185,7 @@ class Database:
         slot = self._reader
         with slot.lock:
             try:
-                connection = self._ready(slot)
+                connection = self._connection_of(slot)
                 connection.execute("BEGIN")
                 try:
                     yield connection
@@ -193,7 +193,7 @@ class Database:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
     def close(self) -> None:
         """Close the connections of this process; a second time does nothing."""
@@ -205,75 +205,75 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
 
-    def _ready(self, slot: _Slot) -> sqlite3.Connection:
+    def _connection_of(self, slot: _ConnectionSlot) -> sqlite3.Connection:
         """The connection of a slot whose lock is held, opened when there is none to be trusted."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
         if os.getpid() != _process:
             raise StoreUnavailable(f"{self._name}: {self.path}: forked behind Python's back")
-        if slot.connection is not None and slot.errors != self._errors:
+        if slot.connection is not None and slot.disk_errors != self._disk_errors:
             slot.clear()
         if slot.connection is None:
-            errors = self._errors
+            disk_errors = self._disk_errors
             slot.connection = self._open()
-            slot.errors = errors
+            slot.disk_errors = disk_errors
             if slot is self._writer:
                 slot.connection.execute("PRAGMA busy_timeout=0")  # we wait for our turn ourselves
         else:
             self._check_file()
         return slot.connection
 
-    def _failed(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
+    def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """What an error is called outside; one of the disk puts all connections in doubt."""
-        if isinstance(error, sqlite3.Error) and not _is_passing(error):
-            self._errors += 1
+        if isinstance(error, sqlite3.Error) and not _is_transient(error):
+            self._disk_errors += 1
         return StoreUnavailable(f"{self._name}: {self.path}: {error}")
 
     def _check_file(self) -> None:
         """Refuse when the file was removed or another is in its place: others would use that one."""
         found = os.stat(self.path)
-        if self._file is None:
-            self._file = found.st_dev, found.st_ino
-        elif self._file != (found.st_dev, found.st_ino):
+        if self._file_id is None:
+            self._file_id = found.st_dev, found.st_ino
+        elif self._file_id != (found.st_dev, found.st_ino):
             raise StoreUnavailable(f"{self._name}: {self.path}: expected the file of before, got another")
 
     def _open(self) -> sqlite3.Connection:
-        if self.path in _stranded:
+        if self.path in _forked_in_use:
             raise StoreUnavailable(f"{self._name}: {self.path}: this process was forked while it was in use")
         check_local_file_system(self.path, self._name)
-        if self._file is None:
-            make_private(self.path, self._name)
+        if self._file_id is None:
+            ensure_private_file(self.path, self._name)
         self._check_file()
         connection = sqlite3.connect(
-            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
         )
         try:
             self._set_up(connection)
-            self._settle(connection)
+            self._flush(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _settle(self, connection: sqlite3.Connection) -> None:
+    def _flush(self, connection: sqlite3.Connection) -> None:
         """See to it that what the connection shows is on the disk, and not in the page cache alone.
 
         A writer may have died between its write and its fsync: then it is not, and nobody has noticed. Where
         the disk has reported an error, everything must be written anew.
         """
-        errors = self._errors
-        doubtful = errors != self._settled
+        disk_errors = self._disk_errors
+        in_doubt = disk_errors != self._flushed_errors
         busy, _, _ = connection.execute(
-            f"PRAGMA wal_checkpoint({'TRUNCATE' if doubtful else 'PASSIVE'})"
+            f"PRAGMA wal_checkpoint({'TRUNCATE' if in_doubt else 'PASSIVE'})"
         ).fetchone()
-        if doubtful and busy:
+        if in_doubt and busy:
             raise StoreUnavailable(f"{self._name}: {self.path}: still in doubt after a disk error")
-        self._settled = max(errors, self._settled)
+        self._flushed_errors = max(disk_errors, self._flushed_errors)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA page_size={self._page}")  # counts for a new file alone
-        mode = self._to_wal(connection)
-        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL // self._page}").fetchone()
+        connection.execute(f"PRAGMA page_size={self._page_size}")  # counts for a new file alone
+        mode = self._switch_to_wal(connection)
+        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // self._page_size}").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if (mode, synchronous) != ("wal", FULL):
@@ -289,28 +289,30 @@ class Database:
                         raise StoreUnavailable(f"{self._name}: {self.path}: expected our file, got another's")
                     self._create(connection)
                     connection.execute(f"PRAGMA application_id={self._application_id}")
-                    connection.execute(f"PRAGMA user_version={self._form}")
+                    connection.execute(f"PRAGMA user_version={self._schema_version}")
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        found, form = self._header(connection)
+        found, schema_version = self._header(connection)
         if found != self._application_id:
             raise StoreUnavailable(
                 f"{self._name}: {self.path}: expected a file of kind {self._application_id}, got {found}"
             )
-        if form != self._form:
-            raise StoreUnavailable(f"{self._name}: {self.path}: expected form {self._form}, got {form}")
+        if schema_version != self._schema_version:
+            raise StoreUnavailable(
+                f"{self._name}: {self.path}: expected form {self._schema_version}, got {schema_version}"
+            )
 
-    def _to_wal(self, connection: sqlite3.Connection) -> object:
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> object:
         """Switch to WAL; SQLite does not wait for others at this step, so we do."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 return connection.execute("PRAGMA journal_mode=wal").fetchone()[0]
             except sqlite3.OperationalError as error:
-                if not _is_passing(error) or time.monotonic() > deadline:
+                if not _is_transient(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.005)
 
@@ -322,15 +324,15 @@ class Database:
 
     # Around a fork.
 
-    def _slots(self) -> tuple[_Slot, _Slot]:
+    def _slots(self) -> tuple[_ConnectionSlot, _ConnectionSlot]:
         return self._writer, self._reader
 
-    def _leave_to_parent(self, held: set[_Slot]) -> None:
+    def _discard_inherited(self, held: set[_ConnectionSlot]) -> None:
         """Close what was inherited: at rest, it writes nothing while the parent has its own open."""
         for slot in self._slots():
             connection = slot.connection
             if connection is not None and (slot not in held or connection.in_transaction):
-                _stranded.add(self.path)
+                _forked_in_use.add(self.path)
                 _abandoned.append(connection)
                 slot.connection = None
             slot.clear()
@@ -338,7 +340,9 @@ class Database:
                 slot.lock = threading.RLock()  # its holder is no thread of this process
 
 
-def _in_turn(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
+def _execute_when_free(
+    connection: sqlite3.Connection, statement: str, values: tuple[object, ...]
+) -> sqlite3.Cursor:
     """Execute the first statement of a transaction once nobody else writes."""
     deadline = None
     while True:
@@ -348,13 +352,13 @@ def _in_turn(connection: sqlite3.Connection, statement: str, values: tuple[objec
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             now = time.monotonic()
-            deadline = now + PATIENCE if deadline is None else deadline
+            deadline = now + TIMEOUT if deadline is None else deadline
             if now > deadline:
                 raise
-        time.sleep(random.uniform(*_TURN))
+        time.sleep(random.uniform(*_RETRY_SECONDS))
 
 
-def _is_passing(error: sqlite3.Error) -> bool:
+def _is_transient(error: sqlite3.Error) -> bool:
     """Tell whether the file is sound: somebody else held it too long, or a statement was wrong."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)) or (
@@ -365,12 +369,12 @@ def _is_passing(error: sqlite3.Error) -> bool:
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _process = os.getpid()
 _forking = threading.RLock()
-_held: list[_Slot] = []
+_held: list[_ConnectionSlot] = []
 
 
 def _before_fork() -> None:
     _forking.acquire()
-    deadline = time.monotonic() + _FORK_PATIENCE
+    deadline = time.monotonic() + _FORK_TIMEOUT
     for database in list(_databases):
         for slot in database._slots():
             if slot.lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
@@ -388,7 +392,7 @@ def _in_child() -> None:
     _process = os.getpid()
     held = set(_held)
     for database in list(_databases):
-        database._leave_to_parent(held)
+        database._discard_inherited(held)
     while _held:
         _held.pop().lock.release()
     _forking = threading.RLock()

@@ -24,13 +24,13 @@ from rln.base.arguments import whole
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
-from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
+from rln.stores.refusals import LATEST_TIME, check_before, epoch_forgotten, epoch_older_than_log
 from rln.stores.sqlite.database import Database
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
-_FORM: Final = 1
-_PAGE: Final = 1024
+_SCHEMA_VERSION: Final = 1
+_PAGE_SIZE: Final = 1024
 """Bytes: a row has some 100, rows that come one after the other lie far apart."""
 
 _CHUNK: Final = 2000
@@ -40,7 +40,7 @@ _CHUNKS: Final = 10
 """How many of these `forget` makes before it leaves the rest to insertions."""
 
 _KNOWN_EPOCHS: Final = 8192
-_NEVER: Final = -LATEST
+_NEVER: Final = -LATEST_TIME
 
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
@@ -93,12 +93,19 @@ def _names(epoch: Epoch) -> tuple[bytes, bytes]:
     return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
 
 
-def _forgotten(connection: sqlite3.Connection) -> int:
+def _forgotten_until(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT forgotten FROM memory").fetchone()[0])
 
 
 def _open(path: Path, name: str) -> Database:
-    return Database(path, name=name, application_id=_APPLICATION_ID, form=_FORM, page=_PAGE, create=_create)
+    return Database(
+        path,
+        name=name,
+        application_id=_APPLICATION_ID,
+        schema_version=_SCHEMA_VERSION,
+        page_size=_PAGE_SIZE,
+        create=_create,
+    )
 
 
 class SqliteNullifierLog(NullifierLog):
@@ -143,7 +150,7 @@ class SqliteNullifierLog(NullifierLog):
         """Return the shares that are known; see `NullifierLog`."""
         try:
             with self._database.reading() as connection:
-                before = _forgotten(connection)
+                before = _forgotten_until(connection)
                 return [self._peek(connection, before, *key) for key in keys]
         except StoreUnavailable as error:
             return [error] * len(keys)
@@ -158,7 +165,7 @@ class SqliteNullifierLog(NullifierLog):
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
             with self._database.writing() as connection:
-                before = _forgotten(connection)
+                before = _forgotten_until(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
         except StoreUnavailable as error:
@@ -206,7 +213,7 @@ class SqliteNullifierLog(NullifierLog):
         if number is None or len(shares) > 1 or self._ended:
             return False
         (share,) = shares.values()
-        return self._database.state(_INSERT, (*_encode(share), number, epoch.end)) > 0
+        return self._database.execute_alone(_INSERT, (*_encode(share), number, epoch.end)) > 0
 
     def _peek(
         self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
@@ -239,7 +246,7 @@ class SqliteNullifierLog(NullifierLog):
         if number is None:
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
-                return forgotten(epoch, before)
+                return epoch_forgotten(epoch, before)
             number = entered[epoch] = rows[0][0]
         if len(shares) > 1:
             connection.execute("SAVEPOINT claim")
@@ -259,9 +266,9 @@ class SqliteNullifierLog(NullifierLog):
 
     def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
         if epoch.end <= before:
-            return forgotten(epoch, before)
+            return epoch_forgotten(epoch, before)
         if self._clock.opened(epoch) <= self._since:
-            return opened_before(epoch, self._since)
+            return epoch_older_than_log(epoch, self._since)
         return None
 
 
@@ -283,7 +290,7 @@ class SqliteMark:
 
     def raise_to(self, seconds: int) -> int:
         """Raise the mark, durably; see `rln.protocol.epoch.HighWaterMark`."""
-        whole(seconds, "seconds", 0, LATEST)
+        whole(seconds, "seconds", 0, LATEST_TIME)
         with self._database.writing() as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()
             if found is None or found[0] < seconds:

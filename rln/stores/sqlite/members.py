@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
 from rln.stores.sqlite.database import Database
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
-_FORM: Final = 1
+_SCHEMA_VERSION: Final = 1
 _NAME: Final = "members"
-_KIBIBYTES: Final = 128 << 10
+_CACHE_KIBIBYTES: Final = 128 << 10
 """Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
 index, and pages that do not fit are written and read again for each."""
 
@@ -37,11 +37,15 @@ class SqliteRegistry(SqlRegistry):
     def __init__(self, path: Path, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
         self._database = Database(
-            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=self._create
+            path,
+            name=_NAME,
+            application_id=_APPLICATION_ID,
+            schema_version=_SCHEMA_VERSION,
+            create=self._create,
         )
         try:
-            with self._reading() as session:
-                SqlChange(session, depth, limit_bits).check(_NAME)
+            with self._reading() as transaction:
+                SqlChange(transaction, depth, limit_bits).check(_NAME)
         except BaseException:
             self._database.close()
             raise
@@ -72,22 +76,22 @@ class SqliteRegistry(SqlRegistry):
     def _create(self, connection: sqlite3.Connection) -> None:
         for table in TABLES:
             connection.execute(table.format(number="INTEGER", bytes="BLOB"))
-        SqlChange(_SqliteSession(connection), self._depth, self._limit_bits).create()
+        SqlChange(_SqliteTransaction(connection), self._depth, self._limit_bits).create()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _reading(self) -> Iterator[SqlTransaction]:
         with self._database.reading() as connection:
-            yield _SqliteSession(connection)
+            yield _SqliteTransaction(connection)
 
     @contextmanager
-    def _changing(self) -> Iterator[Session]:
+    def _changing(self) -> Iterator[SqlTransaction]:
         with self._database.writing() as connection:
-            connection.execute(f"PRAGMA cache_size=-{_KIBIBYTES}")
-            yield _SqliteSession(connection)
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
+            yield _SqliteTransaction(connection)
 
 
-class _SqliteSession(Session):
-    taken = sqlite3.IntegrityError
+class _SqliteTransaction(SqlTransaction):
+    duplicate_error = sqlite3.IntegrityError
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

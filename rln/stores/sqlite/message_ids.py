@@ -35,19 +35,19 @@ from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
-    budget_is_spent,
     check_message,
     check_reservation,
-    epoch_is_over,
-    goes_with_another,
-    never_reserved,
+    epoch_too_old,
+    id_used_for_other_message,
+    ids_not_reserved,
+    limit_reached,
 )
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.rollback_guard import Guard, Look, Seal
+from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, RollbackGuard
 
 _NAME: Final = "message ids"
 _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
-_FORM: Final = 1
+_SCHEMA_VERSION: Final = 1
 
 _TABLES: Final = (
     # One row: the seal of the last change, and the end of what is burnt for everybody.
@@ -61,12 +61,12 @@ _TABLES: Final = (
 )
 
 
-_STEADY: Final = 1_000_000_000
+_CLOCK_TOLERANCE: Final = 1_000_000_000
 """Nanoseconds by which a clock may go forward without having been set."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Burnt:
+class _RefusalEnd:
     """The end of what is burnt: epochs that begin before it are not used.
 
     Attributes:
@@ -75,21 +75,25 @@ class _Burnt:
             what a slow clock left open.
     """
 
-    end: int
-    clock: int | None
+    time: int
+    clock_offset: int | None
 
-    def moved(self, clock: int) -> _Burnt:
+    def adjusted(self, clock_offset: int) -> _RefusalEnd:
         """The same by a clock of this offset; one that was set back moves nothing."""
-        if self.clock is None or self.end == 0 or clock - self.clock <= _STEADY:
+        if (
+            self.clock_offset is None
+            or self.time == 0
+            or clock_offset - self.clock_offset <= _CLOCK_TOLERANCE
+        ):
             return self
-        return _Burnt(self.end + -(-(clock - self.clock) // 1_000_000_000), clock)
+        return _RefusalEnd(self.time + -(-(clock_offset - self.clock_offset) // 1_000_000_000), clock_offset)
 
 
-_NOTHING: Final = _Burnt(0, None)
+_NO_REFUSAL: Final = _RefusalEnd(0, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _TransactionState:
     """What a transaction finds.
 
     Attributes:
@@ -101,25 +105,32 @@ class _State:
     """
 
     connection: sqlite3.Connection
-    found: Look
-    recorded: Seal | None
-    burnt: _Burnt
-    clock: int
+    guard_state: GuardState
+    recorded: Fingerprint | None
+    refusal_end: _RefusalEnd
+    clock_offset: int
 
     @property
-    def doubt(self) -> str | None:
+    def reason_for_doubt(self) -> str | None:
         """Why the database may not be the newest."""
-        return self.found.doubt(self.recorded)
+        return self.guard_state.reason_for_doubt(self.recorded)
 
     @property
     def generation(self) -> int:
         """Changes up to now, by whoever counts more."""
-        return max(0 if self.recorded is None else self.recorded.generation, self.found.seal.generation, 0)
+        return max(
+            0 if self.recorded is None else self.recorded.generation,
+            self.guard_state.fingerprint.generation,
+            0,
+        )
 
     @property
-    def reach(self) -> int:
+    def newest_epoch_start(self) -> int:
         """Begin of the newest epoch that anybody knows of."""
-        return max(0 if self.recorded is None else self.recorded.reach, self.found.seal.reach)
+        return max(
+            0 if self.recorded is None else self.recorded.newest_epoch_start,
+            self.guard_state.fingerprint.newest_epoch_start,
+        )
 
 
 class SqliteMessageIds(MessageIdAllocator):
@@ -134,9 +145,13 @@ class SqliteMessageIds(MessageIdAllocator):
 
     def __init__(self, path: Path) -> None:
         self._database = Database(
-            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=_create_tables
+            path,
+            name=_NAME,
+            application_id=_APPLICATION_ID,
+            schema_version=_SCHEMA_VERSION,
+            create=_create_tables,
         )
-        self._guard = Guard(self._database.path, _NAME)
+        self._guard = RollbackGuard(self._database.path, _NAME)
 
     def introduce(self, commitment: int) -> None:
         """Say that an identity is new; see `MessageIdAllocator`.
@@ -145,9 +160,9 @@ class SqliteMessageIds(MessageIdAllocator):
         """
         nonzero(commitment, "commitment")
         with self._changing() as state:
-            if _meet(state.connection, commitment, _NOTHING) and state.doubt is None:
+            if _add_identity(state.connection, commitment, _NO_REFUSAL) and state.reason_for_doubt is None:
                 # In doubt the old seal stays, so that the next reservation finds the doubt.
-                self._seal(state, state.burnt, 0)
+                self._record_change(state, state.refusal_end, 0)
 
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
@@ -159,25 +174,27 @@ class SqliteMessageIds(MessageIdAllocator):
         """
         check_reservation(commitment, limit, count, x)
         with self._changing() as state:
-            burnt = state.burnt.moved(state.clock)
+            refusal_end = state.refusal_end.adjusted(state.clock_offset)
             refusal: StoreUnavailable | RateLimitReached | None = None
-            if state.doubt is not None:
-                burnt = _Burnt(max(state.burnt.end, epoch.end, state.reach + 1), state.clock)
-                refusal = _is_burnt(epoch, burnt.end, state.doubt)
+            if state.reason_for_doubt is not None:
+                refusal_end = _RefusalEnd(
+                    max(state.refusal_end.time, epoch.end, state.newest_epoch_start + 1), state.clock_offset
+                )
+                refusal = _epoch_refused(epoch, refusal_end.time, state.reason_for_doubt)
                 # Every epoch that is running now is burnt with this, and by this clock from here on.
                 state.connection.execute("UPDATE identities SET clock = NULL")
-            if _meet(state.connection, commitment, _Burnt(epoch.end, state.clock)):
-                refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
-            moved = _move(state, commitment) or burnt != state.burnt
+            if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
+                refusal = refusal or _epoch_refused(epoch, epoch.end, "this identity was not here before")
+            adjusted = _adjust_identity(state, commitment) or refusal_end != state.refusal_end
             if refusal is None:
                 try:
-                    _check_open(commitment, epoch, state)
-                    ids = _insert(state.connection, commitment, epoch, limit, count, x)
+                    _check_not_refused(commitment, epoch, state)
+                    ids = _insert_reservation(state.connection, commitment, epoch, limit, count, x)
                 except (StoreUnavailable, RateLimitReached) as error:
-                    if not moved:
+                    if not adjusted:
                         raise
                     refusal = error
-            self._seal(state, burnt, epoch.start)
+            self._record_change(state, refusal_end, epoch.start)
         # What is refused here had to be committed first.
         if refusal is not None:
             raise refusal
@@ -188,24 +205,24 @@ class SqliteMessageIds(MessageIdAllocator):
         nonzero(x, "x")
         check_message(message)
         with self._changing() as state:
-            if state.doubt is not None:
+            if state.reason_for_doubt is not None:
                 # Only a reservation burns: this epoch may be older than the one that is running.
-                raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.doubt}")
-            _check_open(commitment, epoch, state)
-            key = (_owner(commitment, epoch), _ordered(epoch.index))
+                raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.reason_for_doubt}")
+            _check_not_refused(commitment, epoch, state)
+            key = (_owner(commitment, epoch), _sortable(epoch.index))
             row = state.connection.execute(
                 "SELECT stop, x FROM reservations WHERE owner = ? AND epoch = ? AND first = ?",
                 (*key, ids.start),
             ).fetchone()
             if row is None or ids != range(ids.start, row[0]):
-                raise never_reserved(epoch.index)
+                raise ids_not_reserved(epoch.index)
             if row[1] not in (None, scalar.encode(x)):
-                raise goes_with_another(epoch.index)
+                raise id_used_for_other_message(epoch.index)
             state.connection.execute(
                 "UPDATE reservations SET x = ?, message = ? WHERE owner = ? AND epoch = ? AND first = ?",
                 (scalar.encode(x), message, *key, ids.start),
             )
-            self._seal(state, state.burnt, epoch.start)
+            self._record_change(state, state.refusal_end, epoch.start)
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`.
@@ -216,7 +233,7 @@ class SqliteMessageIds(MessageIdAllocator):
             row = connection.execute(
                 "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "
                 "AND message IS NOT NULL ORDER BY first DESC LIMIT 1",
-                (_owner(commitment, epoch), _ordered(epoch.index), scalar.encode(x)),
+                (_owner(commitment, epoch), _sortable(epoch.index), scalar.encode(x)),
             ).fetchone()
         return None if row is None else bytes(row[0])
 
@@ -228,19 +245,25 @@ class SqliteMessageIds(MessageIdAllocator):
         return f"SqliteMessageIds({str(self._database.path)!r})"
 
     @contextmanager
-    def _changing(self) -> Iterator[_State]:
+    def _changing(self) -> Iterator[_TransactionState]:
         """One transaction with nobody else at the files, committed at the end of the block."""
-        with self._guard.held():
+        with self._guard.locked():
             with self._database.writing() as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
-                found, clock = self._guard.look(), clock_offset()
+                guard_state, offset = self._guard.inspect(), clock_offset()
                 if row is None:
-                    yield _State(connection, found, None, _NOTHING, clock)
+                    yield _TransactionState(connection, guard_state, None, _NO_REFUSAL, offset)
                 else:
-                    yield _State(connection, found, Seal.decode(row[0]), _read_burnt(row[1:]), clock)
-            self._guard.settle()
+                    yield _TransactionState(
+                        connection,
+                        guard_state,
+                        Fingerprint.decode(row[0]),
+                        _read_refusal_end(row[1:]),
+                        offset,
+                    )
+            self._guard.confirm()
 
-    def _seal(self, state: _State, burnt: _Burnt, begin: int) -> None:
+    def _record_change(self, state: _TransactionState, refusal_end: _RefusalEnd, begin: int) -> None:
         """Touch the guard file and record it, the last step before a commit.
 
         Args:
@@ -248,8 +271,10 @@ class SqliteMessageIds(MessageIdAllocator):
             burnt: for everybody from now on.
             begin: of the epoch of this change, unix time; 0 for one without.
         """
-        seal = self._guard.touch(state.found, state.recorded, state.generation + 1, max(state.reach, begin))
-        row = (seal.encode(), _ordered(burnt.end), burnt.clock)
+        fingerprint = self._guard.touch(
+            state.guard_state, state.recorded, state.generation + 1, max(state.newest_epoch_start, begin)
+        )
+        row = (fingerprint.encode(), _sortable(refusal_end.time), refusal_end.clock_offset)
         state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?, ?)", row)
 
 
@@ -258,7 +283,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _ordered(number: int) -> bytes:
+def _sortable(number: int) -> bytes:
     """A whole number below 2^128 such that the database orders as numbers are: SQLite's own have 63 bits."""
     return number.to_bytes(16, "big")
 
@@ -267,72 +292,72 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
     return scalar.encode(commitment) + epoch.identifier
 
 
-def _meet(connection: sqlite3.Connection, commitment: int, burnt: _Burnt) -> bool:
+def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: _RefusalEnd) -> bool:
     """Remember an identity; False: it was there."""
-    row = (scalar.encode(commitment), _ordered(burnt.end), burnt.clock)
+    row = (scalar.encode(commitment), _sortable(refusal_end.time), refusal_end.clock_offset)
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
 
-def _own(state: _State, commitment: int) -> _Burnt:
+def _identity_refusal_end(state: _TransactionState, commitment: int) -> _RefusalEnd:
     """What is burnt for an identity."""
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
-    return _NOTHING if row is None else _read_burnt(row)
+    return _NO_REFUSAL if row is None else _read_refusal_end(row)
 
 
-def _move(state: _State, commitment: int) -> bool:
+def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
     """Move the end of what is burnt for an identity where the clock was set forward; False: it was not."""
-    own = _own(state, commitment)
-    moved = own.moved(state.clock)
-    if moved != own:
+    own = _identity_refusal_end(state, commitment)
+    adjusted = own.adjusted(state.clock_offset)
+    if adjusted != own:
         state.connection.execute(
             "UPDATE identities SET burnt = ?, clock = ? WHERE commitment = ?",
-            (_ordered(moved.end), moved.clock, scalar.encode(commitment)),
+            (_sortable(adjusted.time), adjusted.clock_offset, scalar.encode(commitment)),
         )
-    return moved != own
+    return adjusted != own
 
 
-def _read_burnt(row: Sequence[Any]) -> _Burnt:
-    return _Burnt(int.from_bytes(row[0], "big"), row[1])
+def _read_refusal_end(row: Sequence[Any]) -> _RefusalEnd:
+    return _RefusalEnd(int.from_bytes(row[0], "big"), row[1])
 
 
-def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
+def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     return StoreUnavailable(
         f"{_NAME}: {why}; nobody knows what is spent in epoch {epoch.index}, so its rest is burnt: ids are "
         f"given out again from unix time {until} on, {until - epoch.start} seconds after the epoch's begin"
     )
 
 
-def _check_open(commitment: int, epoch: Epoch, state: _State) -> None:
+def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) -> None:
     """Refuse what is burnt for everybody, or for the identity."""
-    ends = (state.burnt, _own(state, commitment))
-    until = max(burnt.moved(state.clock).end for burnt in ends)
+    ends = (state.refusal_end, _identity_refusal_end(state, commitment))
+    until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
     if epoch.start < until:
-        raise _is_burnt(epoch, until, "there was a doubt before")
+        raise _epoch_refused(epoch, until, "there was a doubt before")
 
 
-def _insert(
+def _insert_reservation(
     connection: sqlite3.Connection, commitment: int, epoch: Epoch, limit: int, count: int, x: int | None
 ) -> range:
     """Reserve in a transaction that knows of no doubt."""
-    owner, index = _owner(commitment, epoch), _ordered(epoch.index)
+    owner, index = _owner(commitment, epoch), _sortable(epoch.index)
     row = connection.execute(
         "SELECT epoch FROM reservations WHERE owner = ? ORDER BY epoch DESC LIMIT 1", (owner,)
     ).fetchone()
     newest = epoch.index if row is None else int.from_bytes(row[0], "big")
     if epoch.index < newest - 1:
-        raise epoch_is_over(epoch.index, newest)
+        raise epoch_too_old(epoch.index, newest)
     row = connection.execute(
         "SELECT stop FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
         (owner, index),
     ).fetchone()
     first = 0 if row is None else row[0]
     if first + count > limit:
-        raise budget_is_spent(epoch.index, limit, first)
+        raise limit_reached(epoch.index, limit, first)
     if epoch.index > newest:
         connection.execute(
-            "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _ordered(epoch.index - 1))
+            "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _sortable(epoch.index - 1))
         )
     connection.execute(
         "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, NULL)",

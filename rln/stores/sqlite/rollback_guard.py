@@ -30,22 +30,22 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.file_checks import make_private
+from rln.stores.file_checks import ensure_private_file
 
-PATIENCE: Final = 10.0
+TIMEOUT: Final = 10.0
 """Seconds that one waits for another thread's or process's turn."""
 
 _BOOT: Final = "/proc/sys/kernel/random/boot_id"
-_TURN: Final = 0.001
+_RETRY_SECONDS: Final = 0.001
 """Seconds between two attempts at the lock."""
-_AT_ONCE: Final = 100_000_000
+_INTENT_DELAY: Final = 100_000_000
 """Nanoseconds within which an intent is written after the touch; one that is younger was restored."""
 _DIGITS: Final = 40
-_FORK_PATIENCE: Final = 1.0
+_FORK_TIMEOUT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class Fingerprint:
     """What a database and its guard file look like from outside, at one change.
 
     Attributes:
@@ -62,27 +62,27 @@ class Seal:
     guard: str
     changed: int
     generation: int
-    reach: int
+    newest_epoch_start: int
 
     def encode(self) -> str:
         """The seal as one line of text."""
-        numbers = (self.changed, self.generation, self.reach)
+        numbers = (self.changed, self.generation, self.newest_epoch_start)
         return " ".join((self.boot or "-", self.database, self.guard, *map(str, numbers)))
 
     @classmethod
-    def decode(cls, line: str) -> Seal:
+    def decode(cls, line: str) -> Fingerprint:
         """Read what `encode` wrote.
 
         Raises:
             ValueError: it did not write that.
         """
         boot, database, guard, *numbers = line.split(" ")
-        changed, generation, reach = map(int, numbers)
-        return cls("" if boot == "-" else boot, database, guard, changed, generation, reach)
+        changed, generation, newest_epoch_start = map(int, numbers)
+        return cls("" if boot == "-" else boot, database, guard, changed, generation, newest_epoch_start)
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class IntentRecord:
     """What the intent file says.
 
     Attributes:
@@ -93,35 +93,41 @@ class Intent:
         written: when the intent file's inode changed last; no part of its content.
     """
 
-    before: int = 0
+    previous_change: int = 0
     changed: int = 0
     generation: int = 0
-    reach: int = 0
+    newest_epoch_start: int = 0
     is_done: bool = False
     written: int = 0
 
     def encode(self) -> bytes:
         """The content of the file, always of one length."""
-        numbers = (self.before, self.changed, self.generation, self.reach, int(self.is_done))
+        numbers = (
+            self.previous_change,
+            self.changed,
+            self.generation,
+            self.newest_epoch_start,
+            int(self.is_done),
+        )
         return b" ".join(b"%0*d" % (_DIGITS, number) for number in numbers) + b"\n"
 
     @classmethod
-    def decode(cls, content: bytes, written: int) -> Intent:
+    def decode(cls, content: bytes, written: int) -> IntentRecord:
         """Read the file; a damaged one says nothing that fits a database, an empty one that there is none."""
         parts = content.split()
         if not content:
             return cls(written=written)
         if len(content) != _LENGTH or len(parts) != 5 or not all(part.isdigit() for part in parts):
             return cls(generation=-1, is_done=True, written=written)
-        before, changed, generation, reach, done = map(int, parts)
-        return cls(before, changed, generation, reach, bool(done), written)
+        previous_change, changed, generation, newest_epoch_start, done = map(int, parts)
+        return cls(previous_change, changed, generation, newest_epoch_start, bool(done), written)
 
 
-_LENGTH: Final = len(Intent().encode())
+_LENGTH: Final = len(IntentRecord().encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class GuardState:
     """What there is.
 
     Attributes:
@@ -130,37 +136,37 @@ class Look:
         is_settled: whoever looks has seen a change of his own through since he opened it.
     """
 
-    seal: Seal
-    intent: Intent
-    is_settled: bool = True
+    fingerprint: Fingerprint
+    intent: IntentRecord
+    has_committed: bool = True
 
-    def doubt(self, recorded: Seal | None) -> str | None:
+    def reason_for_doubt(self, recorded: Fingerprint | None) -> str | None:
         """Say why a database with this record in it may not be the newest; None: it is."""
-        seal, intent = self.seal, self.intent
+        fingerprint, intent = self.fingerprint, self.intent
         interrupted = (
             not intent.is_done
-            and intent.before == (0 if recorded is None else recorded.changed)
+            and intent.previous_change == (0 if recorded is None else recorded.changed)
             and intent.generation > (0 if recorded is None else recorded.generation)
-            and intent.changed == seal.changed
-            and 0 <= intent.written - intent.changed <= _AT_ONCE
+            and intent.changed == fingerprint.changed
+            and 0 <= intent.written - intent.changed <= _INTENT_DELAY
         )
         if recorded is None:
             new = interrupted or intent.generation == 0
             return None if new else "the database is gone, a new one is in its place"
-        if seal.boot != recorded.boot:
+        if fingerprint.boot != recorded.boot:
             return "the machine was started anew"
-        if not seal.boot and not self.is_settled:
+        if not fingerprint.boot and not self.has_committed:
             return "the machine may have been started anew, its system does not tell"
-        if (seal.database, seal.guard) != (recorded.database, recorded.guard):
+        if (fingerprint.database, fingerprint.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
-        if interrupted or (seal == recorded and intent.changed == seal.changed):
+        if interrupted or (fingerprint == recorded and intent.changed == fingerprint.changed):
             return None
-        if seal.generation > recorded.generation:
+        if fingerprint.generation > recorded.generation:
             return "the database is older than its guard file: it was restored"
         return "the guard file was restored, or changed by somebody else"
 
 
-class Guard:
+class RollbackGuard:
     """The guard file of one database, held by one thread of one process at a time.
 
     Args:
@@ -177,32 +183,32 @@ class Guard:
         self._lock = threading.RLock()
         self._descriptor: int | None = None
         self._intent_descriptor: int | None = None
-        self._pending: Intent | None = None
-        self._is_settled = False
+        self._pending_intent: IntentRecord | None = None
+        self._has_committed = False
         _guards.add(self)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Hold the guard file's lock: what is seen and committed in the block belongs together.
 
         Raises:
             StoreUnavailable: somebody else held it too long, or it is not a file of this user's own.
         """
-        deadline = time.monotonic() + PATIENCE
-        if not self._lock.acquire(timeout=PATIENCE):
+        deadline = time.monotonic() + TIMEOUT
+        if not self._lock.acquire(timeout=TIMEOUT):
             raise self._busy()
         try:
             try:
-                self._descriptor = self._locked(deadline)
-                self._intent_descriptor = self._opened_intent()
+                self._descriptor = self._lock_guard_file(deadline)
+                self._intent_descriptor = self._open_intent_file()
                 yield
             finally:
-                self._pending = None
-                self._give_up(unlock=True)
+                self._pending_intent = None
+                self._close_files(unlock=True)
         finally:
             self._lock.release()
 
-    def look(self) -> Look:
+    def inspect(self) -> GuardState:
         """Return what there is; while held.
 
         Raises:
@@ -213,19 +219,25 @@ class Guard:
             assert self._intent_descriptor is not None
             guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
             written = os.fstat(self._intent_descriptor).st_ctime_ns
-            intent = Intent.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
+            intent = IntentRecord.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
             raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
-        numbers = (guard.st_ctime_ns, intent.generation, intent.reach)
-        return Look(Seal(boot, _place(database), _place(guard), *numbers), intent, self._is_settled)
+        numbers = (guard.st_ctime_ns, intent.generation, intent.newest_epoch_start)
+        return GuardState(
+            Fingerprint(boot, _device_and_inode(database), _device_and_inode(guard), *numbers),
+            intent,
+            self._has_committed,
+        )
 
-    def touch(self, found: Look, recorded: Seal | None, generation: int, reach: int) -> Seal:
+    def touch(
+        self, state: GuardState, recorded: Fingerprint | None, generation: int, newest_epoch_start: int
+    ) -> Fingerprint:
         """Touch the guard file, and return what there is from now on; while held, just before the commit.
 
         Args:
-            found: what `look` has returned.
+            found: what `inspect` has returned.
             recorded: the database's record that is replaced.
             generation: number of changes of the database.
             reach: begin of the newest epoch that was used, unix time.
@@ -233,56 +245,60 @@ class Guard:
         Raises:
             StoreUnavailable: it cannot be written.
         """
-        before = 0 if recorded is None else recorded.changed
+        previous_change = 0 if recorded is None else recorded.changed
         # In doubt it counts as done from the start: whoever is killed now must leave the doubt behind.
-        in_doubt = found.doubt(recorded) is not None
+        in_doubt = state.reason_for_doubt(recorded) is not None
         try:
             assert self._descriptor is not None
             os.utime(self._descriptor)
             changed = os.fstat(self._descriptor).st_ctime_ns
         except OSError as error:
-            raise self._failed(error) from error
-        self._pending = Intent(before, changed, generation, reach, in_doubt)
-        self._write(self._pending)
-        return replace(found.seal, changed=changed, generation=generation, reach=reach)
+            raise self._unavailable(error) from error
+        self._pending_intent = IntentRecord(
+            previous_change, changed, generation, newest_epoch_start, in_doubt
+        )
+        self._write(self._pending_intent)
+        return replace(
+            state.fingerprint, changed=changed, generation=generation, newest_epoch_start=newest_epoch_start
+        )
 
-    def settle(self) -> None:
+    def confirm(self) -> None:
         """Say that what was about to be committed is; while held.
 
         Raises:
             StoreUnavailable: it cannot be said; then nobody may get anything of it.
         """
-        if self._pending is not None:
-            self._write(replace(self._pending, is_done=True))
-            self._is_settled = True
+        if self._pending_intent is not None:
+            self._write(replace(self._pending_intent, is_done=True))
+            self._has_committed = True
 
-    def _write(self, intent: Intent) -> None:
+    def _write(self, intent: IntentRecord) -> None:
         content = intent.encode()
         try:
             assert self._intent_descriptor is not None
             written = os.pwrite(self._intent_descriptor, content, 0)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         if written != len(content):
             raise StoreUnavailable(f"{self._name}: {self._intent_path}: expected to write it whole")
 
-    def _opened_intent(self) -> int:
+    def _open_intent_file(self) -> int:
         """The intent file, opened, and made when it is missing."""
         descriptor = None
         try:
             if not self._intent_path.exists():
-                make_private(self._intent_path, self._name)
+                ensure_private_file(self._intent_path, self._name)
             descriptor = os.open(self._intent_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             self._check_private(self._intent_path, os.fstat(descriptor))
             opened, descriptor = descriptor, None
             return opened
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         finally:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def _give_up(self, *, unlock: bool) -> None:
+    def _close_files(self, *, unlock: bool) -> None:
         """Close both files."""
         intent, self._intent_descriptor = self._intent_descriptor, None
         descriptor, self._descriptor = self._descriptor, None
@@ -293,7 +309,7 @@ class Guard:
         elif descriptor is not None:
             os.close(descriptor)
 
-    def _locked(self, deadline: float) -> int:
+    def _lock_guard_file(self, deadline: float) -> int:
         """The guard file, opened and locked, once it is sure that others lock the same one."""
         while True:
             descriptor = None
@@ -308,32 +324,32 @@ class Guard:
             except BlockingIOError:
                 pass  # somebody else's turn
             except FileNotFoundError:
-                make_private(self._path, self._name)
+                ensure_private_file(self._path, self._name)
             except OSError as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
             finally:
                 _release(descriptor)
             if time.monotonic() > deadline:
                 raise self._busy()
-            time.sleep(_TURN)
+            time.sleep(_RETRY_SECONDS)
 
     def _check_private(self, path: Path, opened: os.stat_result) -> None:
         """Refuse a file that others may read or write; looked at closely when it is not as it was before."""
         private = (opened.st_dev, opened.st_ino, opened.st_mode, opened.st_uid)
         if self._private.get(path) != private:
-            make_private(path, self._name)
+            ensure_private_file(path, self._name)
             self._private[path] = private
 
     def _busy(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {PATIENCE:.0f} s")
+        return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {TIMEOUT:.0f} s")
 
-    def _failed(self, error: OSError) -> StoreUnavailable:
+    def _unavailable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
 
-    def _leave_to_parent(self, held: set[Guard]) -> None:
+    def _discard_inherited(self, held: set[RollbackGuard]) -> None:
         """Close what a thread of the parent was using: its lock would last as long as this process."""
         if self not in held:
-            self._give_up(unlock=False)
+            self._close_files(unlock=False)
             self._lock = threading.RLock()
 
 
@@ -345,8 +361,8 @@ def _release(descriptor: int | None) -> None:
         os.close(descriptor)
 
 
-def _place(found: os.stat_result) -> str:
-    return f"{found.st_dev}:{found.st_ino}"
+def _device_and_inode(file: os.stat_result) -> str:
+    return f"{file.st_dev}:{file.st_ino}"
 
 
 def _boot() -> str:
@@ -361,12 +377,12 @@ def _boot() -> str:
         os.close(descriptor)
 
 
-_guards: weakref.WeakSet[Guard] = weakref.WeakSet()
-_forking: list[Guard] = []
+_guards: weakref.WeakSet[RollbackGuard] = weakref.WeakSet()
+_forking: list[RollbackGuard] = []
 
 
 def _before_fork() -> None:
-    deadline = time.monotonic() + _FORK_PATIENCE
+    deadline = time.monotonic() + _FORK_TIMEOUT
     for guard in list(_guards):
         if guard._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             _forking.append(guard)
@@ -380,7 +396,7 @@ def _in_parent() -> None:
 def _in_child() -> None:
     held = set(_forking)
     for guard in list(_guards):
-        guard._leave_to_parent(held)
+        guard._discard_inherited(held)
     _in_parent()
 
 
