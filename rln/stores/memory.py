@@ -1,6 +1,6 @@
-"""Stores that live and die with the process: for tests, demonstrations, and services that never restart.
+"""Stores that last as long as the process: for tests, demonstrations, and services that never restart.
 
-Both are safe to use from several threads, and useless across processes.
+They are safe to use from several threads; processes cannot share them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 
 class MemoryNullifierLog(NullifierLog):
-    """A `NullifierLog` in memory. After a restart every message of the running epoch is new to it."""
+    """A `NullifierLog` in memory. After a restart it knows no message of the current epoch."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class MemoryNullifierLog(NullifierLog):
         self._forgotten = 0
 
     def __len__(self) -> int:
-        """Return the number of shares that are remembered."""
+        """Return the number of shares in the log."""
         with self._lock:
             return sum(map(len, self._shares.values()))
 
@@ -46,7 +46,7 @@ class MemoryNullifierLog(NullifierLog):
         return f"MemoryNullifierLog({len(self)} shares)"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return the shares that are known; see `NullifierLog`."""
+        """Return the shares that the log holds; see `NullifierLog`."""
         with self._lock:
             return [
                 self._refusal(epoch) or self._shares.get(epoch.external_nullifier, {}).get(nullifier)
@@ -54,7 +54,7 @@ class MemoryNullifierLog(NullifierLog):
             ]
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         with self._lock:
             return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
@@ -78,14 +78,14 @@ class MemoryNullifierLog(NullifierLog):
                 del self._shares[key]
 
     def close(self) -> None:
-        """Do nothing: the memory stays while the log does."""
+        """Do nothing: the shares stay as long as this object."""
 
     def _refusal(self, epoch: Epoch) -> StoreUnavailable | None:
         return epoch_forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
 
 
 class MemoryMark:
-    """A high-water mark that lives with the process."""
+    """A high-water mark that lasts as long as the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -100,12 +100,12 @@ class MemoryMark:
 
 @dataclass(slots=True)
 class _EpochUse:
-    """What one member did in one epoch.
+    """What one member used in one epoch.
 
     Attributes:
-        used: ids given out; the next one is this.
-        bound: the x that each id goes with, None where it is not known yet.
-        messages: by their x.
+        next_id: the next id to give out; all below it are given out.
+        x_of_id: the x that each id belongs to; None while it is not known.
+        message_of_x: the kept messages.
     """
 
     next_id: int = 0
@@ -116,8 +116,8 @@ class _EpochUse:
 class MemoryMessageIds(MessageIdAllocator):
     """A `MessageIdAllocator` in memory.
 
-    After a restart it starts at 0 again: a member who goes on sending in the
-    same epoch then loses his secret. Use it where the identity does not outlive the process.
+    After a restart it starts at 0 again: a member who goes on sending in the same epoch then publishes their
+    secret. Use it only for an identity that does not outlive the process.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class MemoryMessageIds(MessageIdAllocator):
         self._members: dict[tuple[int, bytes], dict[int, _EpochUse]] = {}
 
     def introduce(self, commitment: int) -> None:
-        """Do nothing: this allocator believes that every identity is new; see `MessageIdAllocator`."""
+        """Do nothing: this allocator treats every identity as new; see `MessageIdAllocator`."""
         nonzero(commitment, "commitment")
 
     def reserve(
@@ -133,7 +133,7 @@ class MemoryMessageIds(MessageIdAllocator):
     ) -> range:
         """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
 
-        It remembers the newest epoch of each member and the one before it, and refuses older ones.
+        It keeps the newest epoch of each member and the one before it, and refuses older ones.
         """
         check_reservation(commitment, limit, count, x)
         with self._lock:
@@ -173,4 +173,4 @@ class MemoryMessageIds(MessageIdAllocator):
             return spent.message_of_x.get(x)
 
     def close(self) -> None:
-        """Do nothing: the memory stays while the allocator does."""
+        """Do nothing: the ids stay as long as this object."""

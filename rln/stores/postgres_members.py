@@ -1,11 +1,11 @@
-"""PostgresRegistry: the members of a group in a PostgreSQL database, for machines at once.
+"""PostgresRegistry: the members of a group in a PostgreSQL database, for several machines at once.
 
-A change locks the one row of `rln_registry`, which excludes every other change, and reads what was committed
-before. Readers see one state for all that they ask at a time, and wait for nobody.
+A change locks the one row of `rln_registry`, which excludes every other change, and then reads what was
+committed before. A reader sees one state for all questions of one call, and never waits for a change.
 
-A commit returns after the server's disk has it, whatever the server's own setting is; a server that runs
-without `fsync` or `full_page_writes` is refused. Nothing of this module
-is imported before a `postgresql://` URI is opened; it needs the extra `postgres`.
+A commit returns after it is on the server's disk, whatever the server's default is. A server that runs
+without `fsync` or `full_page_writes` is refused. This module is imported only when a `postgresql://` URI is
+opened; it needs the extra `postgres`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 TIMEOUT: Final = 10
-"""Seconds that one waits for a connection, for another one's change, and for an answer."""
+"""Seconds to wait for a connection, for another process's change, and for an answer."""
 
 _STATEMENT_FACTOR: Final = 1.1
 _SILENCE_FACTOR: Final = 1.2
-"""Parts of it for a statement and for an answer: who waits for a lock hears so, and not that it took long."""
+"""Factors on TIMEOUT for a statement and for an answer. Both are larger than 1, so that the error of a
+statement that waits for a lock names the lock and not the time.
+"""
 
 _NAME: Final = "members"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
@@ -46,37 +48,40 @@ _TABLES_EXIST: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry'"
     " AND pg_catalog.pg_table_is_visible(oid))"
 )
-"""Not by `to_regclass`, which may answer from a cache of before the lock."""
+"""Not by `to_regclass`, which may answer from a cache that is older than the lock."""
 
 _CREATION_LOCK: Final = "SELECT pg_advisory_xact_lock(7813182)"
-"""Taken by whoever makes the tables; any number would do."""
+"""Taken before the tables are created; the number is arbitrary."""
 
 _DURABLE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
-"""Settings that must be on. The last one is ours to set; `off` forgets commits, `local` standbys."""
+"""Settings that must be on. We set the last one ourselves; `off` loses commits in a crash, `local` does not
+wait for standbys.
+"""
 
 
 class _Connection(psycopg.Connection[Row]):
-    """A connection that a server cannot hold for longer than the patience, whatever state it is in.
+    """A connection on which no server can block a caller much longer than TIMEOUT, whatever its state.
 
-    Timeouts of the server end what is slow, those of the kernel what is unreachable. A server that is stopped
-    acknowledges bytes and says nothing: so who waits looks at the clock himself, without another thread.
+    The server's timeouts end slow statements, the kernel's timeouts end unreachable connections. A server
+    process that is stopped still acknowledges bytes but never answers, so the waiting thread also checks the
+    time itself.
     """
 
     def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:
-        """Run an operation of psycopg's; as `psycopg.Connection.wait`.
+        """Run an operation of psycopg; as `psycopg.Connection.wait`.
 
         Raises:
-            OperationalError: nothing came for too long. The connection is closed then.
+            OperationalError: nothing arrived for too long; the connection is now closed.
         """
         return super().wait(self._bounded(gen), *arguments, **options)
 
     def _bounded(self, gen: PQGen[_T]) -> PQGen[_T]:
-        """Pass on what an operation waits for, and end it when that does not come."""
+        """Forward an operation's waits, and end the operation when nothing arrives for too long."""
         try:
             awaited = next(gen)
             heard = time.monotonic()
             while True:
-                ready = yield awaited  # is NONE several times a second
+                ready = yield awaited  # NONE several times a second
                 if ready:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > TIMEOUT * _SILENCE_FACTOR:
@@ -93,14 +98,14 @@ class PostgresRegistry(SqlRegistry):
     """A `MemberRegistry` in a database. Safe to use from several threads, and across a fork.
 
     Args:
-        uri: `postgresql://user:password@host:port/database`, with libpq's options behind a question mark. The
-            tables are made when they are missing, in the first schema of the search path.
-        depth: of the membership tree, 1 to 32; that of the tables if they are there.
-        limit_bits: limits are 1 to 2^limit_bits; that of the tables if they are there.
+        uri: `postgresql://user:password@host:port/database`, with libpq's options after a question mark.
+            Missing tables are created in the first schema of the search path.
+        depth: of the membership tree, 1 to 32; existing tables must have the same.
+        limit_bits: limits are 1 to 2^limit_bits; existing tables must have the same.
 
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
-        StoreUnavailable: here and below, the server cannot be reached, has failed, or takes too long.
+        StoreUnavailable: here and in every method, the server cannot be reached, fails, or takes too long.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
@@ -113,11 +118,11 @@ class PostgresRegistry(SqlRegistry):
 
     @classmethod
     def existing(cls, uri: str) -> Self:
-        """Open the registry that a database holds, whatever its depth and limit.
+        """Open the registry in a database with its own depth and limit.
 
         Raises:
             ParameterError: not such a URI.
-            StoreUnavailable: the server cannot be reached, or there is no registry.
+            StoreUnavailable: the server cannot be reached, or the database has no registry.
         """
         opened = cls.__new__(cls)
         opened._parse_uri(uri)
@@ -131,14 +136,14 @@ class PostgresRegistry(SqlRegistry):
         return cls(uri, *found[0])
 
     def _parse_uri(self, uri: str) -> None:
-        """Take the URI apart; connections come when they are needed."""
+        """Parse the URI. Connections are opened when they are needed."""
         try:
             found = conninfo.conninfo_to_dict(uri)
         except psycopg.Error:
-            # The original repeats what it did not understand, which may be a part of a password.
+            # psycopg's error repeats what it did not understand, which may be part of a password.
             raise ParameterError("store: expected a postgresql:// URI, got something else") from None
         if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
-            # Nor may a message of the server's name what was cut off from a password.
+            # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._uri = uri
         self._secret = str(found.get("password") or "")
@@ -159,7 +164,7 @@ class PostgresRegistry(SqlRegistry):
         self._connections = {}
 
     def _start(self) -> None:
-        """Begin without connections: in a new process those of the parent are not ours."""
+        """Start without connections: in a new process, the parent's connections must not be used."""
         self._pid = os.getpid()
         self._locks = {"reader": threading.Lock(), "writer": threading.Lock()}
         self._connections = {}
@@ -188,11 +193,11 @@ class PostgresRegistry(SqlRegistry):
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[_Connection]:
-        """One transaction on this process's connection of a kind."""
+        """Run one transaction on this process's reader or writer connection."""
         if self._closed:
             raise StoreUnavailable(f"{_NAME}: used after it was closed")
         if os.getpid() != self._pid:
-            # Connections of the parent stay open here, unused: to close one would end the parent's session.
+            # The parent's connections stay open here, unused: closing one would end the parent's session.
             _abandoned.append(self._connections)
             self._start()
         with self._locks[kind]:
@@ -205,8 +210,8 @@ class PostgresRegistry(SqlRegistry):
                 with connection.transaction():
                     yield connection
             except psycopg.Error as error:
-                # After a failure nobody knows what the connection is in the middle of, or whether the other
-                # one still leads to a server.
+                # After a failure the state of this connection is unknown, and the other one may not lead to a
+                # server either.
                 self._discard(kind)
                 self._suspects.update(self._locks.keys() - {kind})
                 raise self._unavailable(error) from None
@@ -246,10 +251,10 @@ class PostgresRegistry(SqlRegistry):
         return connection
 
     def _check_settings(self, connection: _Connection) -> None:
-        """Read back what makes a commit last.
+        """Read back the settings that make a commit durable.
 
         Raises:
-            StoreUnavailable: a crash of the server's machine could undo commits, or damage what was there.
+            StoreUnavailable: a crash of the server's machine could undo commits, or damage older data.
         """
         for name in _DURABLE_SETTINGS:
             found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
@@ -257,7 +262,7 @@ class PostgresRegistry(SqlRegistry):
                 raise StoreUnavailable(f"{_NAME}: {self._server_name}: {name}: expected on, got {found}")
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
-        """Say what the server said, in one line and without the password."""
+        """Return the server's error in one line and without the password."""
         said = " ".join(str(error).split())
         if self._secret:
             said = said.replace(self._secret, "***")
@@ -286,5 +291,5 @@ class _PostgresTransaction(SqlTransaction):
 
 
 def _with_psycopg_placeholders(statement: str) -> bytes:
-    """Write placeholders as psycopg has them. Statements are our own constants; values never go into them."""
+    """Replace the placeholders by psycopg's. Statements are constants of ours and never contain values."""
     return statement.replace("?", "%s").encode()

@@ -1,4 +1,4 @@
-"""Refusals: what stores of every kind refuse in the same words."""
+"""Refusals: checks and errors that all stores share, so that they use the same words."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch
 
 LATEST_TIME: Final = 1 << 62
-"""Unix time that no store goes beyond: SQLite's integers have 63 bits."""
+"""The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
 MAX_MESSAGE_BYTES: Final = 1 << 16
-"""Bytes of a message that an allocator keeps; a record of 2,000 public values fits."""
+"""Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 
 
 def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
-    """Say that a log has dropped an epoch."""
+    """Make the error for an epoch that the log has dropped."""
     return StoreUnavailable(
         f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
         f"{before} is forgotten; has the clock gone back?"
@@ -25,7 +25,7 @@ def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
 
 
 def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
-    """Say that a log knows nothing of what an epoch saw before the log was there."""
+    """Make the error for an epoch that was already open when the log was created."""
     return StoreUnavailable(
         f"nullifier log: epoch {epoch.index} was open at {since}, when this log was made; what was accepted "
         "before is not in it"
@@ -33,7 +33,7 @@ def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
 
 
 def check_before(before: int) -> int:
-    """Return the argument of `forget`, whole seconds of unix time.
+    """Check the argument of `forget` and return it: whole seconds of unix time.
 
     Raises:
         ParameterError: anything else.
@@ -67,22 +67,22 @@ def check_message(message: bytes) -> None:
 
 
 def epoch_too_old(index: int, newest: int) -> StoreUnavailable:
-    """Say that an allocator gives out no more ids of an old epoch."""
+    """Make the error for an old epoch, for which no more ids are given out."""
     return StoreUnavailable(
         f"message ids: epoch {index} is over, {newest} was used; has the clock gone back?"
     )
 
 
 def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
-    """Say that too few ids are left in an epoch."""
+    """Make the error for an epoch that has too few ids left."""
     return RateLimitReached(f"message ids: {limit} messages in epoch {index} are the limit, {used} are used")
 
 
 def ids_not_reserved(index: int) -> StoreUnavailable:
-    """Say that a message came with ids that nobody reserved."""
+    """Make the error for a message with ids that were not reserved."""
     return StoreUnavailable(f"message ids: expected ids that were reserved in epoch {index}, got others")
 
 
 def id_used_for_other_message(index: int) -> StoreUnavailable:
-    """Say that an id already goes with another message: to send both would publish the secret."""
+    """Make the error for an id that belongs to another message: sending both would publish the secret."""
     return StoreUnavailable(f"message ids: an id of epoch {index} goes with another message already")

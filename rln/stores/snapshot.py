@@ -1,19 +1,19 @@
-"""Snapshot: a file with the tree of a group, which opens in a moment.
+"""Snapshot: a file with the tree of a group, which opens without building the tree.
 
     8 bytes   rln-tree
     u8        format
     u8        depth
     6 bytes   0
-    u64       number of the step that the tree is of
+    u64       number of the step that the tree belongs to
     u64       number of leaves
     32 bytes  SHA-256 of everything else
     nodes     of each level, leaves first: 32 bytes each, those above the leaves
 
-Numbers are little-endian. The file is mapped, and its pages are the tree's pages until a change copies one.
-It is written aside and renamed, and never changed afterwards.
+Numbers are little-endian. The file is memory-mapped; the tree uses its pages until a change copies one. It is
+written to a temporary file, renamed, and never changed afterwards.
 
-A snapshot is a short cut and no truth: the root of its tree must be the one that the registry has for that
-step. It holds no commitments, limits or secrets; leaves and nodes are what everybody may know.
+A snapshot saves time and proves nothing: the root of its tree must be the registry's root at that step. It
+contains no commitments, limits or secrets; leaves and nodes are public.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ _OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
-    """Write a picture of a group's tree, whole or not at all.
+    """Write a snapshot of a group's tree, completely or not at all.
 
     Args:
-        picture: as `rln.Group.snapshot` gives it.
-        path: of the file; one that is there is replaced.
+        snapshot: from `rln.Group.picture`.
+        path: of the file; an existing file is replaced.
 
     Raises:
-        StoreUnavailable: it was not written; what stood there before still does.
+        StoreUnavailable: the file was not written, and the file that was there before is unchanged.
     """
     tree = snapshot.tree
     header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), snapshot.number, tree.next_index)
@@ -59,17 +59,17 @@ def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
 
 
 def read_snapshot(path: Path) -> TreeSnapshot:
-    """Map a snapshot.
+    """Map a snapshot into memory.
 
     Args:
-        path: of the file: a regular one, of this user or of root, that nobody else may write.
+        path: of a regular file that belongs to this user or to root and that no other user may write.
 
     Returns:
-        The picture, whose nodes are views of the mapping.
+        The snapshot; its nodes are views of the mapping.
 
     Raises:
         EncodingError: another kind of file, or a damaged one.
-        StoreUnavailable: no such file, or one that others may write.
+        StoreUnavailable: no such file, or one that other users may write.
     """
     data = memoryview(_map_file(path))
     start = _HEADER.size + _DIGEST
@@ -91,7 +91,7 @@ def read_snapshot(path: Path) -> TreeSnapshot:
 
 
 def is_snapshot(path: Path) -> bool:
-    """Tell whether a file begins as a snapshot does, whatever follows.
+    """Tell whether a file starts like a snapshot; the rest is not checked.
 
     Raises:
         OSError: it cannot be read.

@@ -1,13 +1,14 @@
-"""Members: the statements of a member registry in SQL, once for every database.
+"""The SQL of a member registry, the same for every database.
 
-    rln_registry   one row: depth and bits of limits that it belongs to
-    rln_step       number, root, time, and how the registry stands after it (see `rln.group.events.Head`)
+    rln_registry   one row: depth and limit bits of the registry
+    rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
     rln_event      what happened at which index, in the order of numbers; rows are added and never changed
-    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it stands)
-    rln_slashing   commitment, when it was noted, when it is due, and the step that did it (0: to be done)
+    rln_member     index, commitment, limit, first step, and first step without the leaf (0: the leaf is
+    there) rln_slashing   commitment, when it was noted, when it is due, and the step that removed it (0:
+    still due)
 
-A row in `rln_slashing` with step 0 is the outbox of a slashing: it stands there before the leaf goes, and who
-comes next after a crash finds it. One commitment cannot stand twice: (commitment, left) is unique.
+A row in `rln_slashing` with step 0 is written before the leaf is removed, so that after a crash the next
+process finds it. A commitment cannot have two leaves: (commitment, gone) is unique.
 
 Numbers are field elements in 32 little-endian bytes, or integers of 64 bits. Statements use `?`.
 """
@@ -43,7 +44,7 @@ TABLES: Final = (
     " step BIGINT NOT NULL)",
     "CREATE INDEX rln_slashing_step ON rln_slashing (step)",
 )
-"""To be formatted with the types of an integer key and of bytes."""
+"""Templates: each database fills in its types of an integer key and of bytes."""
 
 _INSERT_EVENTS: Final = "INSERT INTO rln_event (number, change, place) VALUES (?, ?, ?)"
 _INSERT_MEMBERS: Final = (
@@ -74,7 +75,7 @@ _REGISTRATIONS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
 _REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
-# CROSS JOIN, since SQLite then keeps to the order in which tables are named, and never walks all members.
+# CROSS JOIN makes SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
     " FROM rln_slashing s CROSS JOIN rln_member m WHERE m.commitment = s.commitment"
@@ -95,23 +96,23 @@ class SqlTransaction(Protocol):
     """One transaction of a database."""
 
     duplicate_error: type[Exception]
-    """What the database raises when a row would break uniqueness."""
+    """The error of the database for a row that breaks uniqueness."""
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return all rows."""
 
     def run(self, statement: str, *values: object) -> int:
-        """Run a statement and return how many rows it has changed."""
+        """Run a statement and return the number of rows that it changed."""
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Run a statement for each row."""
 
 
 class SqlReader(RegistryReader):
-    """The questions, within one transaction.
+    """The questions to a registry, within one transaction.
 
     Args:
-        session: the transaction.
+        transaction: the questions are asked in it.
         depth, limit_bits: of the registry.
     """
 
@@ -131,13 +132,13 @@ class SqlReader(RegistryReader):
         return self._limit_bits
 
     def head(self) -> Head:
-        """Return how the registry stands; here and below as `RegistryReader` says."""
+        """Return the head of the registry; this and the methods below are as in `RegistryReader`."""
         number, root, *rest = self._transaction.rows(_HEAD)[0]
         return Head(number, field_element(root, "root"), *rest)
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
-        # The step before says which number the first event has.
+        # The step before the first one says which number the first event has.
         rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
         check_numbers(rows, max(0, number), "step")
         before = rows.pop(0)[3] if rows and number >= 0 else 0
@@ -161,11 +162,11 @@ class SqlReader(RegistryReader):
         return steps
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by then."""
+        """Return the newest step made by a unix time."""
         return int(self._transaction.rows(_STEP_AT, at)[0][0] or 0)
 
     def root_changes_after(self, after: int) -> RootChanges:
-        """Return roots and slashings that follow a step."""
+        """Return the roots and slashings that follow a step."""
         roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
         slashings = self._transaction.rows(_SLASHINGS, max(0, after))
@@ -184,22 +185,22 @@ class SqlReader(RegistryReader):
         )
 
     def registration_at(self, index: int) -> Registration | None:
-        """Return the registration that got an index."""
+        """Return the registration at an index."""
         rows = self._transaction.rows(_REGISTRATION_AT, index)
         return registration_of(rows[0]) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
-        """Return how a commitment was slashed."""
+        """Return the slashing of a commitment, or None."""
         rows = self._transaction.rows(_SLASHING, scalar.encode(commitment, "commitment"))
         return next(slashings_of(rows), None)
 
     def count(self) -> int:
-        """Return how many members there are."""
+        """Return the number of members."""
         return self.head().members - int(self._transaction.rows(_PENDING_MEMBERS)[0][0])
 
 
 class SqlChange(SqlReader, RegistryChange):
-    """Questions and changes within one exclusive transaction."""
+    """The questions and changes within one exclusive transaction."""
 
     def append(self, step: Step) -> None:
         """Append the next step."""
@@ -210,7 +211,8 @@ class SqlChange(SqlReader, RegistryChange):
         after = next_head(head, step, removed, self._depth, self._limit_bits)
         packed, size = events.commitments, scalar.SIZE
         commitments = [packed[i : i + size] for i in range(size * removals, size * len(events), size)]
-        # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
+        # A conflict here is one of event numbers; only a change from outside can cause it, so it stays an
+        # error of the database.
         self._transaction.run_many(
             _INSERT_EVENTS,
             zip(range(head.events + 1, after.events + 1), events.changes, events.indices, strict=True),
@@ -227,7 +229,7 @@ class SqlChange(SqlReader, RegistryChange):
                 ),
             )
         except self._transaction.duplicate_error:
-            # The original is no news, and names the commitment.
+            # The database's error adds nothing, and names the commitment.
             raise registered() from None
         if additions and self._transaction.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
             raise slashed()
@@ -240,16 +242,16 @@ class SqlChange(SqlReader, RegistryChange):
         self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
 
     def create(self) -> None:
-        """Write what an empty registry has in its tables."""
+        """Write the rows of an empty registry."""
         first = first_step(self._depth)
         self._transaction.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
         self._write(Head(0, first.root, first.at, 0, 0, 0))
 
     def check(self, name: str) -> None:
-        """Look whether the tables belong to this depth and bound.
+        """Check that the tables have this depth and limit.
 
         Raises:
-            ParameterError: they belong to others.
+            ParameterError: they have another depth or limit.
         """
         found = self._transaction.rows(REGISTRY)
         if found != [(self._depth, self._limit_bits)]:
@@ -272,7 +274,7 @@ class SqlChange(SqlReader, RegistryChange):
         )
 
     def _remove(self, number: int, events: Events, place: int) -> bool:
-        """Take a member out and return whether his leaf stood."""
+        """Remove a member and return whether the leaf was there."""
         kind, index, commitment = events.changes[place], events.indices[place], events.commitment(place)
         stands = self._transaction.run(_REMOVE_MEMBER, number, index, commitment) == 1
         if kind == Change.SLASHED:
@@ -287,7 +289,7 @@ class SqlChange(SqlReader, RegistryChange):
 
 
 class SqlRegistry(MemberRegistry):
-    """A registry in tables. An adapter gives the transactions.
+    """A registry in SQL tables. A subclass provides the transactions.
 
     Args:
         depth: of the membership tree, 1 to 32.
@@ -303,11 +305,11 @@ class SqlRegistry(MemberRegistry):
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[SqlTransaction]:
-        """A transaction that sees one state of everything."""
+        """Open a transaction that sees one state of all tables."""
 
     @abstractmethod
     def _changing(self) -> AbstractContextManager[SqlTransaction]:
-        """A transaction that excludes every other one of its kind."""
+        """Open a transaction that excludes every other change."""
 
     @property
     def depth(self) -> int:
@@ -320,7 +322,7 @@ class SqlRegistry(MemberRegistry):
         return self._limit_bits
 
     def head(self) -> Head:
-        """Return how the registry stands; here and below as `MemberRegistry` says."""
+        """Return the head of the registry; this and the methods below are as in `MemberRegistry`."""
         with self._reader() as reader:
             return reader.head()
 
@@ -330,12 +332,12 @@ class SqlRegistry(MemberRegistry):
             return reader.steps_after(number, most)
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by then."""
+        """Return the newest step made by a unix time."""
         with self._reader() as reader:
             return reader.step_at(at)
 
     def root_changes_after(self, after: int) -> RootChanges:
-        """Return roots and slashings that follow a step."""
+        """Return the roots and slashings that follow a step."""
         with self._reader() as reader:
             return reader.root_changes_after(after)
 
@@ -345,17 +347,17 @@ class SqlRegistry(MemberRegistry):
             return reader.registrations(commitment)
 
     def registration_at(self, index: int) -> Registration | None:
-        """Return the registration that got an index."""
+        """Return the registration at an index."""
         with self._reader() as reader:
             return reader.registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
-        """Return how a commitment was slashed."""
+        """Return the slashing of a commitment, or None."""
         with self._reader() as reader:
             return reader.slashing(commitment)
 
     def count(self) -> int:
-        """Return how many members there are."""
+        """Return the number of members."""
         with self._reader() as reader:
             return reader.count()
 

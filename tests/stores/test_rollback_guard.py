@@ -50,7 +50,7 @@ def test_the_newest_state_and_an_interrupted_commit_are_beyond_doubt() -> None:
         (intent(DONE, changed=TOUCH + 1), "the guard file was restored"),
         (fingerprint(DONE, generation=9), "the database is older"),
         (fingerprint(DONE, generation=7), "the guard file was restored"),
-        (fingerprint(DONE, newest_epoch_start=660), "the guard file was restored"),
+        (fingerprint(DONE, newest_start=660), "the guard file was restored"),
         (fingerprint(INTERRUPTED, boot="b008"), "the machine was started anew"),
         (fingerprint(INTERRUPTED, database="1:4"), "was copied"),
         (fingerprint(INTERRUPTED, guard="1:4"), "was copied"),
@@ -69,7 +69,7 @@ def test_everything_else_is_in_doubt(state: GuardState, why: str) -> None:
 
 def test_a_database_without_a_record_is_new_or_lost() -> None:
     fresh = GuardState(
-        dataclasses.replace(RECORDED, generation=0, newest_epoch_start=0), IntentRecord(written=TOUCH + 10)
+        dataclasses.replace(RECORDED, generation=0, newest_start=0), IntentRecord(written=TOUCH + 10)
     )
     first = GuardState(
         dataclasses.replace(RECORDED, generation=1), IntentRecord(0, TOUCH, 1, 600, False, TOUCH + 10)
@@ -81,7 +81,7 @@ def test_a_database_without_a_record_is_new_or_lost() -> None:
 
 
 def test_records_come_back_as_they_were() -> None:
-    for one in (RECORDED, dataclasses.replace(RECORDED, boot="", newest_epoch_start=2**100)):
+    for one in (RECORDED, dataclasses.replace(RECORDED, boot="", newest_start=2**100)):
         assert Fingerprint.decode(one.encode()) == one
     for other in (NEXT, DONE.intent, IntentRecord()):
         assert IntentRecord.decode(other.encode(), other.written) == other

@@ -1,7 +1,7 @@
-"""Entry: a share as a key and a value, and the commands on it.
+"""Entry: a share as a key and a value in Redis, and the commands for it.
 
 key      rln: ‖ application ‖ external nullifier ‖ nullifier, base64url of 6, 15 and 32 bytes: 75 bytes,
-         without braces, so the slot in a cluster comes from the nullifier
+         without braces, so that in a cluster the nullifier determines the slot
 value    x ‖ y ‖ attempt, 32, 32 and 12 bytes
 """
 
@@ -17,7 +17,7 @@ from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 
 ATTEMPT_BYTES: Final = 12
-"""Bytes that tell one attempt to insert from another."""
+"""Bytes of the random attempt id, which tells one attempt to insert from another."""
 
 _VALUE_BYTES: Final = 64 + ATTEMPT_BYTES
 _KEY_BYTES: Final = 75
@@ -25,7 +25,7 @@ _KNOWN_EPOCHS: Final = 256
 
 
 class EntryCommand(NamedTuple):
-    """One command on one key, for an epoch that opened at some unix time."""
+    """One command on one key, with its epoch and the unix time from which on the epoch was open."""
 
     epoch: Epoch
     opened: float
@@ -34,14 +34,14 @@ class EntryCommand(NamedTuple):
 
 
 Reply = bytes | StoreUnavailable | None
-"""The value that was there, nothing, or why nobody can tell."""
+"""The value of the key, None if there is none, or the error that says why this is unknown."""
 
 
 class CommandBuilder:
-    """Makes the commands for shares.
+    """Builds the commands for shares.
 
     Args:
-        clock: of the verifiers; says how long entries live and when epochs opened.
+        clock: of the verifiers; determines how long entries live and when epochs open.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -51,7 +51,7 @@ class CommandBuilder:
         self._epochs: dict[Epoch, tuple[float, bytes]] = {}
 
     def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> EntryCommand:
-        """Ask to insert a share, or for the one that is there."""
+        """Build the command that inserts a share or returns the existing one."""
         opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(share.nullifier or 0, "nullifier"))
         packed = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
@@ -66,13 +66,13 @@ class CommandBuilder:
         return EntryCommand(epoch, opened, key, packed)
 
     def get(self, epoch: Epoch, nullifier: int) -> EntryCommand:
-        """Ask for the share that is there."""
+        """Build the command that returns the share of a nullifier."""
         opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(nullifier, "nullifier"))
         return EntryCommand(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY_BYTES, key))
 
     def _opened_and_prefix(self, epoch: Epoch) -> tuple[float, bytes]:
-        """When an epoch opened, and how its keys begin."""
+        """Return the unix time from which on an epoch is open, and the start of its keys."""
         known = self._epochs.get(epoch)
         if known is None:
             external = scalar.encode(epoch.external_nullifier, "external nullifier")
@@ -86,7 +86,7 @@ class CommandBuilder:
 
 
 def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
-    """Return the share that a reply is."""
+    """Decode the share in a reply; pass on None and errors."""
     if not isinstance(reply, bytes):
         return reply
     if len(reply) != _VALUE_BYTES:
@@ -100,17 +100,17 @@ def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
 
 
 def existing_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
-    """Return the share of somebody else that a reply is; None: this attempt has inserted its own."""
+    """Decode the existing share in a reply to an insertion; None: this attempt inserted its own share."""
     if reply is None or (isinstance(reply, bytes) and reply[64:] == attempt):
         return None
     return share_of(reply, nullifier)
 
 
 def application_name(identifier: bytes) -> bytes:
-    """Return how keys name an rln identifier, 8 bytes."""
+    """Return the name of an rln identifier in keys, 8 bytes."""
     return base64(blake2b(identifier, digest_size=6).digest())
 
 
 def base64(value: bytes) -> bytes:
-    """Write bytes in the alphabet for URLs, without padding."""
+    """Encode bytes in the base64 alphabet for URLs, without padding."""
     return urlsafe_b64encode(value).rstrip(b"=")

@@ -1,18 +1,19 @@
-"""RedisNullifierLog: the shares of accepted messages in Redis or Valkey, for machines at once.
+"""RedisNullifierLog: the shares of accepted messages in Redis or Valkey, for several machines at once.
 
     SET key value NX GET EX retention
 
-One command inserts a share or returns the one that is there, on one key, without a script. The attempt is
-random, and the same whenever the command is sent again after a lost reply: a value that comes back with it is
-our own. Entries go when their time is over, and for no other reason.
+One command on one key, without a script, inserts a share or returns the existing one. The attempt id is
+random, and stays the same when the command is sent again after a lost reply: a reply with our attempt id is
+our own share. Only time removes an entry.
 
-Replication is asynchronous: a replica that is promoted may lack entries. A worker notices by what the server
-says of itself (`rln.stores.redis.server_info`) and refuses, until the next epoch, what was open by then. So
-nothing is accepted twice once a worker has seen the change. While an old primary still answers, cut off,
-workers that see only that one go on with it: each such lost primary can cost, for each member and epoch, his
-limit once more. With `?min_replicas=1`, where `min-replicas-to-write` is 1 and each decision waits for a
-replica, a primary without replicas accepts nothing, and that number is 0. Where a primary has several
-replicas, name so many that fewer would be cut off with it.
+Replication is asynchronous: a promoted replica may lack entries. A worker notices the promotion by what the
+server reports about itself (`rln.stores.redis.server_info`) and refuses, until the next epoch, the epochs
+that were open at that time. So after a worker has noticed the change, it accepts nothing twice. One gap
+remains: an old primary that is cut off but still answers. Workers that can reach only this primary keep using
+it, so in that epoch each lost primary can let every member use their limit once more. `?min_replicas=1`
+closes the gap: the server must have `min-replicas-to-write 1`, each decision waits for a replica, and a
+primary without replicas accepts nothing. If a primary has several replicas, set the number higher than the
+count of replicas that could be cut off together with the primary.
 """
 
 from __future__ import annotations
@@ -55,15 +56,15 @@ def open_redis_log(
     """Open the log of a URI; see `rln.stores.open_log`.
 
     Args:
-        uri: of scheme redis, rediss, redis+sentinel, or redis+cluster. Option `min_replicas`: so many
-            replicas must have an entry before it counts.
+        uri: of scheme redis, rediss, redis+sentinel, or redis+cluster. Option `min_replicas`: the number of
+            replicas that must have an entry before it counts.
         clock: of the verifiers.
-        new: as there.
-        look: as for `RedisNullifierLog`.
+        new: as for `rln.stores.open_log`.
+        read_only: as for `RedisNullifierLog`.
 
     Raises:
         ParameterError: not such a URI.
-        StoreUnavailable: it cannot be reached, or its settings could lose shares.
+        StoreUnavailable: the log cannot be reached, or its settings could lose shares.
     """
     uri.refuse_options(("min_replicas",))
     text = uri.options.get("min_replicas", "0")
@@ -79,15 +80,15 @@ class RedisNullifierLog(NullifierLog):
     """A `NullifierLog` on servers. Safe to use from several threads, and across a fork.
 
     Args:
-        servers: who knows the primaries.
-        login: how to present oneself to them.
+        topology: tells which servers are the primaries.
+        connection: how to connect to them.
         clock: of the verifiers.
-        new: nothing was accepted in a running epoch before, here or elsewhere; see `rln.stores.open_log`.
-        min_replicas: so many replicas must have an entry before it counts.
-        look: write nothing at all, for operators; claims are refused.
+        new: no message was accepted in an open epoch before, here or elsewhere; see `rln.stores.open_log`.
+        min_replicas: the number of replicas that must have an entry before it counts.
+        read_only: write nothing at all, and refuse every claim; for operators.
 
     Raises:
-        StoreUnavailable: a primary cannot be reached, or is not fit for use.
+        StoreUnavailable: a primary cannot be reached, or a check of it failed.
     """
 
     def __init__(
@@ -117,14 +118,14 @@ class RedisNullifierLog(NullifierLog):
         return f"RedisNullifierLog({self._router!r})"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return the shares that are known; see `NullifierLog`."""
+        """Return the shares that the log holds; see `NullifierLog`."""
         replies = self._router.execute(
             [self._commands.get(epoch, nullifier) for epoch, nullifier in keys], write=False
         )
         return [share_of(reply, nullifier) for reply, (_, nullifier) in zip(replies, keys, strict=True)]
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         if self._read_only:
             return [StoreUnavailable("nullifier log: opened to be looked at, it takes nothing")] * len(claims)
@@ -139,26 +140,27 @@ class RedisNullifierLog(NullifierLog):
     def forget(self, before: int) -> None:
         """Refuse the epochs that ended at unix time `before` or earlier; see `NullifierLog`.
 
-        The servers drop entries by themselves, when their time is over. They are told, so that other
-        processes refuse these epochs too; one that cannot be told now will be when it is examined next.
+        The servers drop entries on their own when their time is over. They record `before`, so that other
+        processes refuse these epochs too. A server that cannot be reached now records it at its next
+        examination.
         """
         self._bounds.forget(check_before(before))
         self._router.announce_forgotten()
 
     def describe(self) -> list[ServerDescription]:
-        """Return what each primary says of itself now, for operators.
+        """Return what each primary reports about itself now, for operators.
 
         Raises:
-            StoreUnavailable: one cannot be asked.
+            StoreUnavailable: a primary cannot be asked.
         """
         return self._router.describe()
 
     def close(self) -> None:
-        """Close the connections; a second time does nothing."""
+        """Close the connections; a second call does nothing."""
         self._router.close()
 
     def _insert_singles(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
-        """Claims of one share each, on any nullifiers: one pipeline."""
+        """Insert claims of one share each, on any nullifiers, in one pipeline."""
         attempts = entropy.draw(ATTEMPT_BYTES * len(part))
         commands, wanted = [], []
         for number, (epoch, new) in enumerate(part):
@@ -175,10 +177,11 @@ class RedisNullifierLog(NullifierLog):
         return taken
 
     def _insert_several(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
-        """Claims of several shares, all on different nullifiers: a pipeline for each share.
+        """Insert claims of several shares, all on different nullifiers, in one pipeline for each share.
 
-        Everybody inserts the shares of a claim in the order of their nullifiers and stops at the first that
-        is taken. So of two claims with the same nullifiers the one that is first at the smallest gets all.
+        Every worker inserts the shares of a claim in the order of their nullifiers and stops at the first
+        that exists. So of two claims with the same nullifiers, the one that is first at the smallest gets
+        all.
         """
         in_progress = [_MultiShareClaim(epoch, new) for epoch, new in part]
         while active := [claim for claim in in_progress if claim.is_inserting]:
@@ -201,7 +204,7 @@ _Checked = tuple[Epoch, dict[int, Share]]
 
 
 class _MultiShareClaim:
-    """A claim of several shares on its way into the log."""
+    """A claim of several shares while it is inserted."""
 
     def __init__(self, epoch: Epoch, new: dict[int, Share]) -> None:
         self.epoch = epoch
@@ -213,30 +216,30 @@ class _MultiShareClaim:
 
     @property
     def is_inserting(self) -> bool:
-        """Whether there are shares to insert, and none was taken."""
+        """Whether shares remain to be inserted and none of the claim existed."""
         return bool(self.remaining) and not self.found and self.error is None
 
     def take_reply(self, reply: Reply) -> None:
-        """Take the answer for the first of the shares that are to do."""
+        """Record the reply for the first of the remaining shares."""
         nullifier = self.remaining.pop(0)
         self.take_existing(nullifier, existing_share(reply, nullifier, self.attempt))
 
     def take_existing(self, nullifier: int, there: Share | StoreUnavailable | None) -> None:
-        """Take what is there under one of the nullifiers."""
+        """Record what exists under one of the nullifiers."""
         if isinstance(there, Share):
             self.found[nullifier] = there
         elif there is not None:
             self.error = there
 
     def result(self) -> Taken | StoreUnavailable:
-        """What was taken, in the order of the claim."""
+        """Return the shares that existed, in the order of the claim."""
         return self.error or tuple(self.found[nullifier] for nullifier in self.new if nullifier in self.found)
 
 
 def _conflict_free_parts(checked: list[_Checked]) -> Iterator[list[_Checked]]:
-    """Cut a batch where a claim of several shares meets another one on the same nullifier.
+    """Split a batch where a claim of several shares shares a nullifier with another claim.
 
-    What is in one wave has one order on the server, whatever the number of pipelines that it takes.
+    The claims of one part have one order on the server, whatever the number of their pipelines.
     """
     part: list[_Checked] = []
     several: set[tuple[Epoch, int]] = set()

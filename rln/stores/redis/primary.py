@@ -1,8 +1,8 @@
-"""Primary: a server that has entries, and how far they can be believed.
+"""Primary: a server that holds entries, and the checks that decide whether its replies count.
 
-Every pipeline ends with questions on the same connection: the record of its generation, its role and its
-counts, its time. What came before them is believed when the answers are those that the primary was examined
-with. Settings are examined every few seconds.
+Every pipeline ends with questions on the same connection: the generation record, the role, the replication id
+and the count of evicted keys, and the time. The replies before them count only if the answers are the same as
+when the primary was examined. The server's settings are examined every few seconds.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from rln.stores.redis.server_info import (
 from rln.stores.redis.topology import SLOTS, PrimaryLocation
 
 EXAMINED_EVERY: Final = 5.0
-"""Seconds between two examinations of settings, and between two questions for the primaries."""
+"""Seconds between two examinations of a primary, and between two questions for the list of primaries."""
 
 _ROUNDS: Final = 5
 _STATUS: Final = pack(b"INFO", b"stats", b"replication")
@@ -52,12 +52,12 @@ _DESCRIPTION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ExaminedState:
-    """What a primary is believed for.
+    """What a primary reported when it was examined; its replies count while it reports the same.
 
     Attributes:
-        record: its record, as it stands there; None: there is none, and we only look.
-        heard: its role and counts.
-        closed: epochs that were open by this unix time are refused.
+        record: its generation record, as stored; None: there is none, and the log is read-only.
+        status: its role, replication id and count of evicted keys.
+        complete_after: unix time; epochs that were open by then are refused.
     """
 
     record: bytes | None
@@ -66,49 +66,52 @@ class ExaminedState:
 
 
 class RefusalBounds:
-    """What a log refuses on all of its primaries; only a bound beyond a server's time goes back."""
+    """The unix times up to which a log refuses epochs, on all of its primaries.
+
+    They only rise, except that a bound later than a server's time is dropped.
+    """
 
     def __init__(self) -> None:
         self.restart()
         self.forgotten = 0
-        """Epochs that ended by this unix time are forgotten."""
+        """Unix time; epochs that ended by then are forgotten."""
         self.complete_after = -math.inf
-        """Epochs that were open by this unix time are refused, since clocks were apart."""
+        """Unix time; epochs that were open by then are refused, since clocks differed."""
 
     def restart(self) -> None:
-        """Begin in a forked child: another thread of the parent may have held the lock."""
+        """Replace the lock in a forked child: another thread of the parent may have held it."""
         self._lock = threading.Lock()
 
     def forget(self, before: int) -> None:
-        """Raise the first."""
+        """Raise `forgotten`."""
         with self._lock:
             self.forgotten = max(before, self.forgotten)
 
     def merge_forgotten(self, known: int, now: int) -> None:
-        """Take over the first from a server, and drop what is beyond the server's time.
+        """Raise `forgotten` to a server's value; first drop our own if it is later than the server's time.
 
-        That comes from a clock that was ahead for a moment, and would refuse everybody until then.
+        Such a value comes from a clock that was ahead for a moment, and would refuse all epochs until then.
         """
         with self._lock:
             self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
 
     def refuse_until(self, moment: float) -> None:
-        """Raise the second."""
+        """Raise `complete_after`."""
         with self._lock:
             self.complete_after = max(moment, self.complete_after)
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What all primaries of a log are examined for.
+    """The settings of a log, with which all its primaries are examined.
 
     Attributes:
         application: names the application in keys.
         clock: of the verifiers.
-        bounds: of the log; what is forgotten other processes learn through the servers.
-        replicas: so many must have an entry before it counts.
-        login: how to present oneself.
-        look: write nothing, no record either; then nothing may be decided.
+        bounds: of the log; the servers pass `forgotten` on to other processes.
+        replicas: the number of replicas that must have an entry before it counts.
+        connection: how to connect.
+        read_only: write nothing, not even a generation record; every claim is refused.
     """
 
     application: bytes
@@ -135,9 +138,9 @@ class Primary:
         self._record_key = b"rln:generation:" + tag + settings.application
         self._horizon_key = b"rln:forgotten:" + tag + settings.application
         self._tail = [pack(b"GET", self._record_key), _STATUS, _TIME]
-        # WAIT is promised for what its own connection wrote, so there is such a write before it; ahead of it
-        # in the stream to the replicas is whatever an earlier attempt wrote on another connection. The server
-        # gives up before we do: half of our patience, in milliseconds.
+        # WAIT covers what its own connection wrote, so a write on this connection precedes it. In the stream
+        # to the replicas, an earlier attempt's writes on another connection precede this write. The server
+        # gives up before we do: after half of our timeout, in milliseconds.
         self._wait = [
             pack(b"SET", b"rln:written:" + tag + settings.application, b"", b"EX", 60),
             pack(b"WAIT", settings.replicas, max(int(settings.connection.timeout * 500), 1)),
@@ -146,7 +149,7 @@ class Primary:
         self._state: ExaminedState | None = None
         self._complete_after = -math.inf
         self._last_confirmed: tuple[bytes | None, float] | None = None
-        """The record that was believed last, and when that was, by the server's time."""
+        """The last record whose replies counted, and the server's time of those replies."""
         self._examine_at = 0.0
         self._retry_at = 0.0
         self._reason = ""
@@ -156,18 +159,19 @@ class Primary:
 
     @property
     def name(self) -> str:
-        """Host and port, as messages have them."""
+        """Host and port, for messages."""
         return self._server.name
 
     def examined_state(self, new: bool = False) -> ExaminedState:
-        """Return what it is believed for; examine it first, when that was not done lately.
+        """Return the state of the last examination; examine the primary first if that was too long ago.
 
         Args:
-            new: an application without a record has never accepted anything.
+            new: if the application has no record, it has never accepted anything.
 
         Raises:
-            StoreUnavailable: it is not fit for use. For a moment nobody asks it again then, so that not
-                everybody waits in turn for a server that is gone.
+            StoreUnavailable: a check failed. For a quarter of the timeout the same error is raised without
+                asking again, so that callers do not wait one after the other for a server that does not
+                answer.
         """
         state = self._state
         if state is not None and time.monotonic() < self._examine_at:
@@ -189,11 +193,11 @@ class Primary:
             return self._state
 
     def require_examination(self) -> None:
-        """Examine it before the next decision."""
+        """Examine the primary again before the next decision."""
         self._examine_at = 0.0
 
     def begin(self, commands: Sequence[bytes], write: bool) -> Session:
-        """Send commands and the questions after them; whoever begins ends it, with `end`.
+        """Send commands and the questions after them. The caller must call `end` with the session.
 
         Raises:
             RedisError, OSError: `FAULTS`.
@@ -209,17 +213,17 @@ class Primary:
         return session
 
     def end(self, session: Session, state: ExaminedState, before: float, write: bool) -> list[Any]:
-        """Return the replies to the commands, when the answers after them are the ones of `state`.
+        """Return the replies to the commands if the answers after them match `state`.
 
         Args:
             session: from `begin`.
-            trust: what the primary was believed for when it was sent.
-            before: our time by then.
+            state: the state of the primary when the commands were sent.
+            before: our time before they were sent.
             write: as for `begin`.
 
         Raises:
-            StoreUnavailable: another server, another generation, entries lost, clocks apart, or too few
-                replicas; then none of the replies counts.
+            StoreUnavailable: another server, another generation, lost entries, a clock that differs, or too
+                few replicas; then none of the replies counts.
             RedisError, OSError: `FAULTS`.
         """
         try:
@@ -249,7 +253,7 @@ class Primary:
         return replies
 
     def describe(self) -> ServerDescription:
-        """Ask it what an operator may want to know; nothing of it is remembered.
+        """Ask the primary what an operator may want to know; nothing is kept.
 
         Raises:
             StoreUnavailable: it cannot be asked.
@@ -269,14 +273,14 @@ class Primary:
         )
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._server.close()
 
     def _compare_clocks(self, reply: Sequence[bytes], before: float) -> None:
-        """Refuse a server whose clock differs, and from then on what was open by then.
+        """Refuse a server whose clock differs, and from now on all epochs that were open at this time.
 
-        If it was the server's clock that ran ahead, entries have expired early. If ours did, then the earlier
-        of the two is right, and little is refused without need.
+        If the server's clock ran ahead, entries have expired too early. If ours ran ahead, the earlier of the
+        two times is right, so few epochs are refused without need.
         """
         after = self._settings.clock.now()
         wrong = clock_difference(reply, before, after, self._settings.tolerance)
@@ -286,7 +290,7 @@ class Primary:
             raise StoreUnavailable(wrong)
 
     def _examine_with_retry(self, new: bool) -> ExaminedState:
-        """Examine it, twice where a connection broke: the next one may be sound."""
+        """Examine the primary, a second time if a connection broke: the next connection may work."""
         try:
             return self._examine(new)
         except TimeoutError:
@@ -308,11 +312,10 @@ class Primary:
         raise StoreUnavailable("others keep changing its record")
 
     def _adopt_or_begin_record(self, session: Session, new: bool) -> ExaminedState | None:
-        """Take over the record, or begin a new one; None when somebody else was faster.
+        """Adopt the record, or begin a new one; None: another process changed it at the same time.
 
-        Who only looks believes it for what he would after that, and leaves what is there.
-
-        Between WATCH and EXEC nobody has changed the record, emptied the server, or begun a generation.
+        A read-only log derives the same state and writes nothing. WATCH and EXEC make sure that meanwhile no
+        process changed the record, emptied the server, or began a generation.
         """
         watch = pack(b"WATCH", self._record_key, self._horizon_key)
         questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _STATUS, _TIME]
@@ -344,7 +347,7 @@ class Primary:
         if not self._settings.read_only:
             text = record.encode()
         if self._last_confirmed is not None and self._last_confirmed[0] != text:
-            # Whatever the new record says: entries were lost after we believed the old one.
+            # Whatever the new record says, entries were lost after replies with the old one counted.
             self._complete_after = max(
                 self._complete_after, self._last_confirmed[1] + self._settings.tolerance
             )
@@ -356,10 +359,10 @@ class Primary:
 
 
 def _hash_tag(location: PrimaryLocation) -> int:
-    """The first number whose slot, as a hash tag, belongs to the primary."""
+    """Return the smallest number whose slot, as a hash tag, belongs to the primary."""
     return next(tag for tag in count() if location.owns(crc_hqx(b"%d" % tag, 0) % SLOTS))
 
 
 def error_text(error: Exception) -> str:
-    """Say what a server, or the way to it, answered instead of a reply."""
+    """Return the text of an error of a server or of the connection to it."""
     return str(error) if isinstance(error, ResponseError) else f"{type(error).__name__}: {error}"

@@ -1,6 +1,6 @@
-"""Primaries: all that there are now, asked many things at once, and again where an answer is lost.
+"""Routing: sends commands to the primaries that own their keys, and sends them again if a reply is lost.
 
-Where a primary cannot be reached or believed, only what belongs to it is without an answer.
+If a primary cannot be reached or a check fails, only the commands on its own keys stay without an answer.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from rln.stores.refusals import epoch_forgotten
 
 _ATTEMPTS: Final = 3
 _CHUNK: Final = 512
-"""Commands in a pipeline."""
+"""Commands in one pipeline, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SlotMap:
-    """Which primary has which slot; `slots` is None where one has all."""
+    """The primary of each slot; `slots` is None if one primary has all."""
 
     primaries: tuple[Primary, ...]
     slots: tuple[Primary | None, ...] | None
@@ -41,8 +41,8 @@ class PrimaryRouter:
     """The primaries of a log. Safe to use from several threads.
 
     Args:
-        servers: who knows them.
-        terms: what they are examined for.
+        topology: tells which servers are the primaries.
+        settings: of the log.
     """
 
     def __init__(self, topology: Topology, settings: LogSettings) -> None:
@@ -52,7 +52,7 @@ class PrimaryRouter:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew in a forked child: the connections are the parent's, and locks may be held for good."""
+        """Start again in a forked child: the connections are the parent's, and its locks may be held."""
         self._settings.bounds.restart()
         self._lock = threading.Lock()
         self._map = _SlotMap((), None)
@@ -62,19 +62,22 @@ class PrimaryRouter:
         return ", ".join(primary.name for primary in self._map.primaries)
 
     def examine(self, new: bool) -> None:
-        """Examine all of them.
+        """Examine all primaries.
 
         Args:
             new: see `Primary.examined_state`.
 
         Raises:
-            StoreUnavailable: one cannot be reached, or is not fit for use.
+            StoreUnavailable: a primary cannot be reached, or a check failed.
         """
         for primary in self.current_map().primaries:
             primary.examined_state(new)
 
     def announce_forgotten(self) -> None:
-        """Examine all that were known lately, so that they learn what is forgotten; failures wait."""
+        """Examine all known primaries, so that they record what is forgotten. Failures are ignored.
+
+        A primary that fails records it at its next examination.
+        """
         for primary in self._map.primaries:
             primary.require_examination()
             try:
@@ -83,25 +86,25 @@ class PrimaryRouter:
                 continue
 
     def describe(self) -> list[ServerDescription]:
-        """Ask all of them what an operator may want to know.
+        """Ask all primaries what an operator may want to know.
 
         Raises:
-            StoreUnavailable: one cannot be asked.
+            StoreUnavailable: a primary cannot be asked.
         """
         return [primary.describe() for primary in self.current_map().primaries]
 
     def close(self) -> None:
-        """Close the connections; a second time does nothing."""
+        """Close the connections; a second call does nothing."""
         self._closed = True
         for primary in self._map.primaries:
             primary.close()
 
     def execute(self, commands: list[EntryCommand], *, write: bool) -> list[Reply]:
-        """Ask, and ask again with the same bytes where an answer is lost or not believed.
+        """Send commands, and send the same bytes again if a reply is lost or does not count.
 
         Args:
-            asks: any number; those on one key are done in order.
-            write: they insert, so replicas may have to have it.
+            commands: any number; those on one key are executed in order.
+            write: the commands insert, so replicas must have the entries if `min_replicas` is set.
         """
         results: list[Reply] = [None] * len(commands)
         for start in range(0, len(commands), _CHUNK):
@@ -116,7 +119,7 @@ class PrimaryRouter:
     def _attempt(
         self, commands: list[EntryCommand], pending: list[int], results: list[Reply], write: bool
     ) -> list[int]:
-        """Ask once; set what was found, an error included, and return what is worth another attempt."""
+        """Send the pending commands once, set their results, and return those worth another attempt."""
         try:
             groups = self._group_by_primary(commands, pending)
         except StoreUnavailable as error:
@@ -159,7 +162,7 @@ class PrimaryRouter:
         primary: Primary,
         state: ExaminedState,
     ) -> list[int]:
-        """Those whose epochs the primary is believed for; the others get their refusal."""
+        """Return the commands whose epochs the primary may decide; set the refusals of the others."""
         admitted = []
         horizon = self._settings.bounds.forgotten
         for i in indices:
@@ -201,7 +204,7 @@ class PrimaryRouter:
         return list(groups.items())
 
     def current_map(self) -> _SlotMap:
-        """The primaries, asked for when that was not done lately or when something failed."""
+        """Return the primaries and their slots; ask again if that was too long ago or something failed."""
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
         if time.monotonic() < self._map_until:

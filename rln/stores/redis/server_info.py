@@ -1,18 +1,18 @@
-"""State: what a primary says of itself, and whether that is what it said when its entries began to count.
+"""What a primary reports about itself, and whether it is still what it was when its entries began to count.
 
-Each primary keeps a record for each application: a random generation, the server's time since when everything
-accepted is there, and what the server was by then, namely its replication id, its count of evicted keys, and
-in a cluster its slots. A server that lost entries differs in one of these:
+Each primary stores a generation record for each application: a random generation, the server's time from
+which on every accepted share is there, and what the server was at that time: its replication id, its count of
+evicted keys, and in a cluster the digest of its slots. A server that lost entries differs in one of these:
 
-    emptied                      the record is gone
-    started again                another replication id
-    a replica that was promoted  another replication id
-    out of memory                evicted keys
-    slots from somewhere else    another shape
+    emptied                      the record is missing
+    restarted                    another replication id
+    a promoted replica           another replication id
+    out of memory                another count of evicted keys
+    slots from another primary   another digest of slots
 
-Whoever finds a difference writes a new record, with the server's time. Whoever meets another record than the
-one that he knows takes it over. Both refuse the epochs that were open by its time: nobody knows what was
-accepted in them. Those that opened later are complete.
+A worker that finds a difference writes a new record, with the server's time. A worker that finds another
+record than the one that it knows adopts it. Both refuse the epochs that were open by the time in the record,
+because shares that were accepted in them may be missing. Epochs that opened later are complete.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ OLDEST_VERSION: Final = (7, 0)
 MAX_CLOCK_DIFFERENCE: Final = 30.0
 """Seconds by which a server's clock may be ahead or behind, whatever the skew.
 
-It says when entries expire. While it stays within 30 seconds on both sides it cannot jump by more than 60,
-which is the margin of `Clock.retention`, so no entry expires while its epoch is acceptable.
+The server's clock determines when entries expire. While it stays within 30 seconds on both sides it cannot
+jump by more than 60 seconds, which is the margin of `Clock.retention`. So no entry expires while its epoch is
+acceptable.
 """
 
 _ROUNDING: Final = 0.001
@@ -52,10 +53,10 @@ class GenerationRecord:
 
     Attributes:
         generation: random, 16 hexadecimal digits.
-        since: the server's unix time in microseconds; 0: nothing was ever accepted before.
-        replication: its replication id.
-        evicted: how many keys it had evicted.
-        shape: in a cluster a digest of its slots.
+        since: the server's unix time in microseconds; 0: nothing was accepted before.
+        replication_id: of the server.
+        evicted_keys: count of the keys that the server had evicted.
+        slots_digest: in a cluster a digest of its slots.
     """
 
     generation: bytes
@@ -72,7 +73,7 @@ class GenerationRecord:
 
     @classmethod
     def decode(cls, text: bytes | None) -> GenerationRecord | None:
-        """Read a record, or None when there is none or it is not one."""
+        """Decode a record; None: there is none, or it is not a record."""
         parts = (text or b"").split(b" ")
         if len(parts) != 5 or not parts[1].isdigit():
             return None
@@ -80,7 +81,7 @@ class GenerationRecord:
         return record if record.encode() == text else None
 
     def encode(self) -> bytes:
-        """Write it."""
+        """Encode the record."""
         return b"%b %d %b %b %b" % (
             self.generation,
             self.since,
@@ -100,7 +101,7 @@ class GenerationRecord:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """The part of `INFO stats replication_id` that a record is about."""
+    """The part of `INFO stats replication` that a record is about."""
 
     role: bytes
     replication_id: bytes
@@ -108,10 +109,10 @@ class ServerStatus:
 
     @classmethod
     def of(cls, info: bytes) -> ServerStatus:
-        """Read it.
+        """Read the reply to INFO.
 
         Raises:
-            StoreUnavailable: something is missing.
+            StoreUnavailable: a field is missing.
         """
         found = dict(_STATUS_FIELDS.findall(info))
         if len(found) != 3:
@@ -121,20 +122,20 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ServerDescription:
-    """What an operator may want to know of a primary; nothing is decided by it.
+    """What an operator may want to know about a primary; no decision depends on it.
 
     Attributes:
         name: host and port.
         role: master, or what it has become.
-        version: which server it is.
+        version: kind and version of the server.
         appendonly: whether it keeps an append-only file.
-        appendfsync: how often the file is synced; None where the server does not show its configuration.
+        appendfsync: how often the file is synced; None if the server does not show its configuration.
         eviction: its `maxmemory-policy`.
         least_replicas: its `min-replicas-to-write`; None as above.
-        replicas: how many are connected.
-        ahead: seconds, by which its clock is ahead of ours at least; negative: behind; 0 where the way to it
-            explains the difference.
-        keys: in its whole database, ours and others.
+        replicas: number of connected replicas.
+        ahead: seconds by which its clock is ahead of ours, at least; negative: behind; 0 if the time on the
+            way explains the difference.
+        keys: in its whole database, including those of other programs.
         memory: bytes that it has allocated.
     """
 
@@ -152,7 +153,7 @@ class ServerDescription:
 
     @classmethod
     def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> ServerDescription:
-        """Read it.
+        """Read the replies to INFO and CONFIG GET.
 
         Args:
             name: of the primary.
@@ -164,7 +165,7 @@ class ServerDescription:
         fields, settings = _read_info(info), _read_config(config)
         kind = "valkey" if b"valkey_version" in fields else "redis"
         least = settings.get(b"min-replicas-to-write")
-        # DBSIZE would say the same, and needs one more permission.
+        # DBSIZE would return the same, but needs one more permission.
         keys = re.match(rb"keys=(\d+)", fields.get(b"db%d" % database, b""))
         return cls(
             name,
@@ -182,17 +183,17 @@ class ServerDescription:
 
 
 def microseconds(reply: Sequence[bytes]) -> int:
-    """Read the reply to `TIME`."""
+    """Return the unix time in a reply to `TIME`, in microseconds."""
     return int(reply[0]) * 1_000_000 + int(reply[1])
 
 
 def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerance: float) -> str | None:
-    """Say by how much a server's clock is wrong, or None when it is within what is tolerated.
+    """Return by how much a server's clock differs, as text; None: it is within the tolerance.
 
     Args:
         reply: to `TIME`.
         before, after: our time before the question and after the answer.
-        tolerated: seconds.
+        tolerance: seconds.
     """
     seconds = microseconds(reply) / 1e6
     difference = max(before - seconds, seconds - after)
@@ -204,18 +205,18 @@ def clock_difference(reply: Sequence[bytes], before: float, after: float, tolera
 def check_settings(info: bytes, config: Any, replicas: int) -> None:
     """Refuse a server whose settings could lose entries.
 
-    An append-only file is required, synced always or every second. A server that starts again has another
-    replication id, so what an unsynced second has lost is never accepted twice; what the file keeps is the
-    evidence. A server that does not show its configuration is judged by INFO, which says all but how
-    often the file is synced.
+    An append-only file is required, synced always or every second. A server that restarts has another
+    replication id, so nothing that an unsynced second has lost is accepted twice; the file keeps the shares
+    as evidence. If a server does not show its configuration, INFO is used, which shows everything except how
+    often the file is synced and `min-replicas-to-write`.
 
     Args:
         info: the sections server, memory and persistence.
         config: the reply to `CONFIG GET`, names and values in turn, or an error.
-        replicas: `min-replicas-to-write` must be that many at least.
+        replicas: the least value of `min-replicas-to-write`.
 
     Raises:
-        StoreUnavailable: which setting, what was expected, and what it is.
+        StoreUnavailable: names the setting, the expected value, and the value that it has.
     """
     fields = _read_info(info)
     version = fields.get(b"redis_version", b"")
@@ -246,12 +247,12 @@ def _read_info(info: bytes) -> dict[bytes, bytes]:
 
 
 def _read_config(config: Any) -> dict[bytes, bytes]:
-    """Read the reply to `CONFIG GET`; an error shows nothing."""
+    """Return the settings in a reply to `CONFIG GET`; none if it is an error."""
     return dict(zip(config[::2], config[1::2], strict=True)) if isinstance(config, list) else {}
 
 
 def refuse_errors(replies: Sequence[Any]) -> None:
-    """Refuse replies when one is an error.
+    """Raise the first error among replies.
 
     Raises:
         StoreUnavailable: with the server's words.

@@ -1,7 +1,7 @@
-"""Servers: which primaries there are now, and which of them a key belongs to.
+"""Topology: which servers are the primaries now, and which slots each of them owns.
 
-Three kinds of URI, one answer: a list of primaries. A single server is one; Sentinel names one; a cluster
-has several, each with its slots. Nobody who cannot be asked is guessed: no answer is an error.
+Each kind of URI gives a list of primaries. A single server is one; Sentinel names one; a cluster has several,
+each with its slots. Nothing is guessed: if no server answers, that is an error.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ SlotRanges = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class PrimaryLocation:
-    """A primary, as those say who know.
+    """A primary, as the topology reports it.
 
     Attributes:
         address: where it listens.
-        ranges: its slots, first and last of each range; empty: all keys are its own.
-        shape: in a cluster a digest of who it is, of its slots and of the configuration epoch in which it got
-            them, which rises whenever a slot comes from somewhere else; otherwise empty.
+        slot_ranges: first and last slot of each range that it owns; empty: it owns all keys.
+        slots_digest: in a cluster a digest of its node id, of its slots, and of the configuration epoch in
+            which it got them, which rises whenever a slot comes from another primary; otherwise `-`.
     """
 
     address: Address
@@ -41,18 +41,18 @@ class PrimaryLocation:
     slots_digest: bytes = b"-"
 
     def owns(self, slot: int) -> bool:
-        """Tell whether a slot is its own."""
+        """Tell whether the primary owns a slot."""
         return not self.slot_ranges or any(first <= slot <= last for first, last in self.slot_ranges)
 
 
 class Topology(Protocol):
-    """Whoever knows the primaries."""
+    """Tells which servers are the primaries."""
 
     def locations(self) -> tuple[PrimaryLocation, ...]:
         """Return the primaries as they are now.
 
         Raises:
-            StoreUnavailable: nobody knows.
+            StoreUnavailable: no server knows them.
         """
 
 
@@ -69,7 +69,7 @@ class SingleTopology:
 
 @dataclass(frozen=True, slots=True)
 class SentinelTopology:
-    """A server that Sentinels watch, and replace when it is gone."""
+    """A primary that Sentinels watch, and replace if it fails."""
 
     sentinels: tuple[Address, ...]
     service: str
@@ -78,7 +78,7 @@ class SentinelTopology:
     def locations(self) -> tuple[PrimaryLocation, ...]:
         """Ask the Sentinels, one after the other, which server is the primary.
 
-        Without an answer the primary of before is no answer: it may be on the wrong side of a split.
+        If none answers, the previous primary is not used: it may be on the wrong side of a network split.
         """
         connection = ConnectionSettings(None, None, 0, False, self.timeout)
         return _first_answer(
@@ -121,7 +121,7 @@ def _first_answer(
 
 
 def _read_sentinel_master(reply: list[bytes], asked: Address) -> tuple[PrimaryLocation, ...]:
-    """Read `SENTINEL MASTER`: names and values in turn."""
+    """Read the reply to `SENTINEL MASTER`: names and values in turn."""
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
     flags = fields[b"flags"].decode()
     if flags != "master":
@@ -130,7 +130,7 @@ def _read_sentinel_master(reply: list[bytes], asked: Address) -> tuple[PrimaryLo
 
 
 def _read_cluster_nodes(table: bytes, asked: Address) -> tuple[PrimaryLocation, ...]:
-    """Read `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots."""
+    """Read the reply to `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots."""
     found = []
     for line in table.decode().splitlines():
         name, address, flags, _, _, _, epoch, _, *held = line.split()
@@ -140,7 +140,7 @@ def _read_cluster_nodes(table: bytes, asked: Address) -> tuple[PrimaryLocation, 
         host, _, port = address.split(",")[0].split("@")[0].rpartition(":")
         slot_ranges = tuple((int(first), int(last or first)) for first, _, last in spans)
         slots_digest = blake2b(f"{name} {epoch} {slot_ranges}".encode(), digest_size=8).hexdigest().encode()
-        # A node to which no other has spoken does not know its own address.
+        # A node that no other node has contacted does not know its own address.
         found.append(PrimaryLocation((host or asked[0], int(port)), slot_ranges, slots_digest))
     if not found:
         raise ValueError("the cluster has no primary with slots")
@@ -148,15 +148,15 @@ def _read_cluster_nodes(table: bytes, asked: Address) -> tuple[PrimaryLocation, 
 
 
 def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionSettings]:
-    """Read a URI.
+    """Parse a URI.
 
     Args:
-        where: of scheme redis, rediss, redis+sentinel, or redis+cluster.
-        patience: seconds.
+        uri: of scheme redis, rediss, redis+sentinel, or redis+cluster.
+        timeout: seconds.
 
     Raises:
-        ParameterError: no host, a port or database that is no number, no service of Sentinel. The message
-            does not repeat the URI, which may hold a password.
+        ParameterError: no host, a port or database that is no number, or no Sentinel service. The message
+            does not repeat the URI, which may contain a password.
     """
     authority, _, path = uri.location.partition("/")
     credentials, mark, hosts = authority.rpartition("@")

@@ -1,15 +1,15 @@
-"""Database: one SQLite file, opened so that what was committed stays, and refused when it is unsure.
+"""Database: one SQLite file, opened so that every commit lasts, and refused when it is unsure.
 
-WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, since SQLite
-answers a setting that it did not take with the old value and no error.
+WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, because
+SQLite answers a setting that it did not take with the old value and no error.
 
-Connections belong to one process. SQLite's idea of which locks a process holds is inherited by a fork, the
-locks are not: whoever opens the file beside an inherited connection holds none, and loses what he commits
-when the parent closes and removes the log. So nothing is in the middle of its use when a process forks, and
-the child closes, unused, what it inherited, before it opens its own.
+Connections belong to one process. A fork inherits SQLite's record of which locks the process holds, but not
+the locks. A process that opens the file beside an inherited connection holds no lock, and loses its commits
+when the parent closes and removes the WAL. So a fork waits until no connection is in use, and the child
+closes the inherited connections, unused, before it opens its own.
 
-After an error of the disk nobody knows what is in the page cache and not on the disk. The connections are
-given up; the next one writes everything from the log to the file and asks the disk for it before it is used.
+After a disk error it is unknown which pages are in the page cache but not on the disk. The connections are
+closed. The next connection writes the whole WAL to the file and syncs it before it is used.
 """
 
 from __future__ import annotations
@@ -29,46 +29,47 @@ from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
 
 TIMEOUT: Final = 10.0
-"""Seconds that one waits for another process's transaction."""
+"""Seconds to wait for another process's transaction."""
 
 _RETRY_SECONDS: Final = (0.0002, 0.002)
-"""Seconds between two attempts to write, at least and at most. SQLite itself waits longer and longer, up to a
-tenth of a second, and who has waited longest is then the last to come in."""
+"""Least and greatest pause in seconds between two attempts to write. SQLite itself waits longer each time, up
+to a tenth of a second, so the process that has waited longest would get in last.
+"""
 
 FULL: Final = 2
-"""`PRAGMA synchronous`, as SQLite reads it back."""
+"""`PRAGMA synchronous` as SQLite reads it back."""
 
 _WAL_BYTES: Final = 4 << 20
-"""Bytes of the log at which its pages are written to the file."""
+"""Bytes of the WAL at which its pages are written to the file."""
 
 _FORK_TIMEOUT: Final = 1.0
-"""Seconds that a fork waits for other threads to end their use of a file."""
+"""Seconds that a fork waits for other threads to finish their use of a file."""
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections that cannot be closed, kept so that nothing tries again."""
 
 _forked_in_use: set[Path] = set()
-"""Files that this process must not open: it was forked in the middle of their use."""
+"""Files that this process must not open, because it was forked while they were in use."""
 
 
 class _ConnectionSlot:
-    """A place for one connection, which one thread uses at a time.
+    """Holds one connection, which one thread uses at a time.
 
     Attributes:
-        lock: held while it is used.
+        lock: held while the connection is used.
         connection: None while there is none.
-        errors: of the disk, that had been seen when it was opened.
+        disk_errors: number of disk errors that had been seen when it was opened.
     """
 
     __slots__ = ("connection", "disk_errors", "lock")
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # the thread that forks may be the one that uses it
+        self.lock = threading.RLock()  # reentrant: the thread that forks may be the one that uses it
         self.connection: sqlite3.Connection | None = None
         self.disk_errors = 0
 
     def clear(self) -> None:
-        """Close the connection, if there is one; what cannot even be closed is kept aside."""
+        """Close the connection, if any; keep it if it cannot be closed."""
         connection, self.connection = self.connection, None
         try:
             if connection is not None:
@@ -79,22 +80,22 @@ class _ConnectionSlot:
 
 
 class Database:
-    """A file with tables, for threads and processes at once.
+    """A file with tables, shared by threads and processes.
 
-    No block of one is entered within a block of its own; nor within a block of another, unless nobody ever
-    does it the other way round.
+    Within a block of this database, do not enter another block of it. Enter blocks of two databases in the
+    same order everywhere, or they can deadlock.
 
     Args:
-        path: of the file; it is made when it is missing, with mode 0600.
-        name: what messages call the store.
-        application_id: says in the file's header what it is, 1 to 2^31 - 1.
-        form: says which tables it has, 1 or more; a file of another form is refused.
-        page: bytes of a page when the file is made. A commit writes whole pages: small ones suit tables that
+        path: of the file; created with mode 0600 if it does not exist.
+        name: of the store in messages.
+        application_id: the kind of file, in its header, 1 to 2^31 - 1.
+        schema_version: the version of its tables, 1 or more; a file with another version is refused.
+        page_size: bytes of a page of a new file. A commit writes whole pages: small pages suit tables that
             get single small rows in no order.
-        create: makes the tables, once, in the transaction in which the file becomes one of ours.
+        create: creates the tables, once, in the transaction that turns a new file into one of ours.
 
     Raises:
-        StoreUnavailable: the file cannot be used, is not ours, or has another form.
+        StoreUnavailable: the file cannot be used, is of another kind, or has another schema version.
     """
 
     def __init__(
@@ -126,11 +127,11 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: committed at the end of the block, rolled back after an exception.
+        """Run the block in one write transaction: commit at its end, roll back after an exception.
 
         Raises:
-            StoreUnavailable: SQLite or the disk failed; after a failed commit what was written may be there
-                or not.
+            StoreUnavailable: SQLite or the disk failed. After a failed commit, the changes may be there or
+                not.
         """
         with self.autocommitting() as connection:
             _execute_when_free(connection, "BEGIN IMMEDIATE", ())
@@ -144,13 +145,13 @@ class Database:
 
     @contextmanager
     def autocommitting(self) -> Iterator[sqlite3.Connection]:
-        """The writing connection outside a transaction: each statement is one of its own.
+        """Give the writing connection without a transaction: each statement commits on its own.
 
-        A statement that returns rows is committed when all of them were fetched. Nothing waits here for
-        others who write.
+        A statement that returns rows commits when all of them have been fetched. Nothing here waits for other
+        writers.
 
         Raises:
-            StoreUnavailable: as `writing`.
+            StoreUnavailable: as for `writing`.
         """
         slot = self._writer
         with slot.lock:
@@ -160,13 +161,10 @@ class Database:
                 raise self._unavailable(error) from error
 
     def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
-        """Run one statement, which writes and returns nothing, as a transaction of its own.
-
-        Returns:
-            The number of rows that it has changed.
+        """Run one statement, which returns no rows, as its own transaction; return how many rows it changed.
 
         Raises:
-            StoreUnavailable: as `writing`.
+            StoreUnavailable: as for `writing`.
         """
         slot = self._writer
         with slot.lock:
@@ -177,7 +175,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the file for all statements of the block, which write nothing.
+        """Give a connection whose statements all see one state of the file; they must not write.
 
         Raises:
             StoreUnavailable: SQLite or the disk failed.
@@ -196,7 +194,7 @@ class Database:
                 raise self._unavailable(error) from error
 
     def close(self) -> None:
-        """Close the connections of this process; a second time does nothing."""
+        """Close the connections of this process; a second call does nothing."""
         self._closed = True
         for slot in (self._writer, self._reader):
             with slot.lock:
@@ -206,7 +204,7 @@ class Database:
         return f"Database({str(self.path)!r})"
 
     def _connection_of(self, slot: _ConnectionSlot) -> sqlite3.Connection:
-        """The connection of a slot whose lock is held, opened when there is none to be trusted."""
+        """Return the connection of a slot whose lock is held; open one if needed, or after a disk error."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
         if os.getpid() != _process:
@@ -218,19 +216,19 @@ class Database:
             slot.connection = self._open()
             slot.disk_errors = disk_errors
             if slot is self._writer:
-                slot.connection.execute("PRAGMA busy_timeout=0")  # we wait for our turn ourselves
+                slot.connection.execute("PRAGMA busy_timeout=0")  # `_execute_when_free` waits instead
         else:
             self._check_file()
         return slot.connection
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
-        """What an error is called outside; one of the disk puts all connections in doubt."""
+        """Make the error for callers; after a disk error, no open connection is used again."""
         if isinstance(error, sqlite3.Error) and not _is_transient(error):
             self._disk_errors += 1
         return StoreUnavailable(f"{self._name}: {self.path}: {error}")
 
     def _check_file(self) -> None:
-        """Refuse when the file was removed or another is in its place: others would use that one."""
+        """Refuse a file that was removed or replaced: other processes would use the new one."""
         found = os.stat(self.path)
         if self._file_id is None:
             self._file_id = found.st_dev, found.st_ino
@@ -256,10 +254,10 @@ class Database:
         return connection
 
     def _flush(self, connection: sqlite3.Connection) -> None:
-        """See to it that what the connection shows is on the disk, and not in the page cache alone.
+        """Make sure that what the connection shows is on the disk, and not only in the page cache.
 
-        A writer may have died between its write and its fsync: then it is not, and nobody has noticed. Where
-        the disk has reported an error, everything must be written anew.
+        A writer may have died between its write and its fsync; then nobody knows that the data is not on the
+        disk. After a disk error, everything must be written again.
         """
         disk_errors = self._disk_errors
         in_doubt = disk_errors != self._flushed_errors
@@ -271,7 +269,7 @@ class Database:
         self._flushed_errors = max(disk_errors, self._flushed_errors)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA page_size={self._page_size}")  # counts for a new file alone
+        connection.execute(f"PRAGMA page_size={self._page_size}")  # applies to a new file only
         mode = self._switch_to_wal(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // self._page_size}").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
@@ -306,7 +304,7 @@ class Database:
             )
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> object:
-        """Switch to WAL; SQLite does not wait for others at this step, so we do."""
+        """Switch to WAL. SQLite does not wait for other processes at this step, so wait here."""
         deadline = time.monotonic() + TIMEOUT
         while True:
             try:
@@ -328,7 +326,7 @@ class Database:
         return self._writer, self._reader
 
     def _discard_inherited(self, held: set[_ConnectionSlot]) -> None:
-        """Close what was inherited: at rest, it writes nothing while the parent has its own open."""
+        """Close the inherited connections. They are not in use, so this writes nothing."""
         for slot in self._slots():
             connection = slot.connection
             if connection is not None and (slot not in held or connection.in_transaction):
@@ -337,13 +335,13 @@ class Database:
                 slot.connection = None
             slot.clear()
             if slot not in held:
-                slot.lock = threading.RLock()  # its holder is no thread of this process
+                slot.lock = threading.RLock()  # the thread that held it does not exist in this process
 
 
 def _execute_when_free(
     connection: sqlite3.Connection, statement: str, values: tuple[object, ...]
 ) -> sqlite3.Cursor:
-    """Execute the first statement of a transaction once nobody else writes."""
+    """Execute the first statement of a transaction as soon as no other process writes."""
     deadline = None
     while True:
         try:
@@ -359,7 +357,7 @@ def _execute_when_free(
 
 
 def _is_transient(error: sqlite3.Error) -> bool:
-    """Tell whether the file is sound: somebody else held it too long, or a statement was wrong."""
+    """Tell whether an error leaves the file sound: it was locked for too long, or the statement was wrong."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)) or (
         code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

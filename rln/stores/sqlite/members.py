@@ -18,20 +18,21 @@ _SCHEMA_VERSION: Final = 1
 _NAME: Final = "members"
 _CACHE_KIBIBYTES: Final = 128 << 10
 """Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
-index, and pages that do not fit are written and read again for each."""
+index, and a page that does not fit is written and read again for each of them.
+"""
 
 
 class SqliteRegistry(SqlRegistry):
     """A `MemberRegistry` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: of the file, made when it is missing.
-        depth: of the membership tree, 1 to 32; that of the file if it is there.
-        limit_bits: limits are 1 to 2^limit_bits; that of the file if it is there.
+        path: of the file; created if it does not exist.
+        depth: of the membership tree, 1 to 32; an existing file must have the same.
+        limit_bits: limits are 1 to 2^limit_bits; an existing file must have the same.
 
     Raises:
         ParameterError: an argument outside its range, or a file of another depth or limit.
-        StoreUnavailable: here and below, the file cannot be used, or the disk failed.
+        StoreUnavailable: here and in every method, the file cannot be used, or the disk failed.
     """
 
     def __init__(self, path: Path, depth: int, limit_bits: int = 16) -> None:
@@ -52,7 +53,7 @@ class SqliteRegistry(SqlRegistry):
 
     @classmethod
     def existing(cls, path: Path) -> Self:
-        """Open the registry that a file holds, whatever its depth and limit.
+        """Open the registry in a file with its own depth and limit.
 
         Raises:
             StoreUnavailable: no such file, or no registry in it.

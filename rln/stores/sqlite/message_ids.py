@@ -1,23 +1,24 @@
-"""SqliteMessageIds: a client's message ids in a file, so that no restart, crash or copy gives one out twice.
+"""SqliteMessageIds: a member's message ids in a file, so that no id is given out twice.
 
-The file knows, for every identity and rln identifier, which ids of which absolute epoch were reserved, for
-which x, and the message that went out with them. It keeps the newest epoch and the one before it; what is
-older is refused, so a clock that goes back gives nothing out again.
+No restart, crash or copy gives out an id twice. For every identity and rln identifier, the file records which
+ids of which absolute epoch were reserved, for which x, and the message that was sent with them. It keeps the
+newest epoch and the one before it, and refuses older ones, so a clock that goes back gives out nothing again.
 
-The order of a reservation: lock, look at the guard file (`rln.stores.sqlite.rollback_guard`), insert, touch
-the guard file, commit with the disk's word for it, say that it is done, return. If the guard file says that
-the database may not be the newest, nobody knows which ids of the running epoch are spent. Then the rest of
-the epoch is burnt: everything up to the end of the epoch that was asked for is refused from there on, for
-every identity in the file. That is so after a copy, and after a restart of the machine, too.
+A reservation does these steps in this order: lock, inspect the guard file
+(`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
+return. If the guard file shows that the database may not be the newest, it is unknown which ids of the
+current epoch are spent. Then the rest of the epoch is refused: everything up to the end of the requested
+epoch, for every identity in the file. This also happens after a copy and after a restart of the machine.
 
-An identity that the file has never met is in the same doubt, it may have been used from another file: its
-first epoch is lost, unless `introduce` says that the identity is new.
+An identity that the file does not know is in the same doubt, because it may have been used from another file:
+its first epoch is refused, unless `introduce` says that the identity is new.
 
-The end of what is burnt comes from a clock that may have been slow. When the machine's clock is set forward
-later, the end moves with it, and stays there: so it is behind the doubt by the right clock, too, and every
-epoch that was running then is burnt. Nothing tells of a clock that stays slow.
+The end of a refusal comes from a clock that may have been slow. If the machine's clock is set forward later,
+the end moves forward by the same time, and stays there. So by the right clock, too, the end is after the
+doubt, and every epoch that was current at that time is refused. A clock that stays slow is not noticed.
 
-One identity belongs to one file. Copies of a file that are both used notice nothing after their first epoch.
+One identity belongs to one file. Two copies of a file that are both used notice nothing after their first
+epoch.
 """
 
 from __future__ import annotations
@@ -50,36 +51,37 @@ _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
 _SCHEMA_VERSION: Final = 1
 
 _TABLES: Final = (
-    # One row: the seal of the last change, and the end of what is burnt for everybody.
+    # One row: the fingerprint of the last change, and the end of the refusal for all identities.
     "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL, "
     "clock INTEGER)",
-    # The end of what is burnt for an identity.
+    # The end of the refusal for an identity.
     "CREATE TABLE identities (commitment BLOB PRIMARY KEY, burnt BLOB NOT NULL, clock INTEGER) WITHOUT ROWID",
-    # Owner: commitment and rln identifier, one behind the other. Ids: `first` and those up to `stop`.
+    # Owner: commitment and rln identifier, one after the other. Ids: from `first` up to, not including,
+    # `stop`.
     "CREATE TABLE reservations (owner BLOB, epoch BLOB, first INTEGER, stop INTEGER NOT NULL, x BLOB, "
     "message BLOB, PRIMARY KEY (owner, epoch, first)) WITHOUT ROWID",
 )
 
 
 _CLOCK_TOLERANCE: Final = 1_000_000_000
-"""Nanoseconds by which a clock may go forward without having been set."""
+"""Nanoseconds by which the clock may go forward without having been set."""
 
 
 @dataclass(frozen=True, slots=True)
 class _RefusalEnd:
-    """The end of what is burnt: epochs that begin before it are not used.
+    """The end of a refusal: epochs that begin before it are refused.
 
     Attributes:
-        end: unix time, by the clock as it was then; 0: nothing is burnt.
-        clock: that clock's offset, see `rln.protocol.epoch.clock_offset`; None: a later doubt has covered
-            what a slow clock left open.
+        time: unix time, by the clock at that time; 0: nothing is refused.
+        clock_offset: of that clock, see `rln.protocol.epoch.clock_offset`; None: a later refusal for all
+            identities covers the epochs that a slow clock left open.
     """
 
     time: int
     clock_offset: int | None
 
     def adjusted(self, clock_offset: int) -> _RefusalEnd:
-        """The same by a clock of this offset; one that was set back moves nothing."""
+        """Return the same end by a clock with this offset; a clock that was set back changes nothing."""
         if (
             self.clock_offset is None
             or self.time == 0
@@ -98,10 +100,10 @@ class _TransactionState:
 
     Attributes:
         connection: in the transaction.
-        found: what database and guard file look like.
-        recorded: what they looked like at the last change; None: there was none.
-        burnt: for everybody.
-        clock: offset of the clock now.
+        guard_state: of the database and the guard file now.
+        recorded: their fingerprint at the last change; None: there was no change.
+        refusal_end: for all identities.
+        clock_offset: of the clock now.
     """
 
     connection: sqlite3.Connection
@@ -112,12 +114,12 @@ class _TransactionState:
 
     @property
     def reason_for_doubt(self) -> str | None:
-        """Why the database may not be the newest."""
+        """Why the database may not be the newest; None: it is the newest."""
         return self.guard_state.reason_for_doubt(self.recorded)
 
     @property
     def generation(self) -> int:
-        """Changes up to now, by whoever counts more."""
+        """The number of changes so far: the larger of the two recorded counts."""
         return max(
             0 if self.recorded is None else self.recorded.generation,
             self.guard_state.fingerprint.generation,
@@ -125,22 +127,22 @@ class _TransactionState:
         )
 
     @property
-    def newest_epoch_start(self) -> int:
-        """Begin of the newest epoch that anybody knows of."""
+    def newest_start(self) -> int:
+        """The start of the newest epoch in either record, unix time."""
         return max(
-            0 if self.recorded is None else self.recorded.newest_epoch_start,
-            self.guard_state.fingerprint.newest_epoch_start,
+            0 if self.recorded is None else self.recorded.newest_start,
+            self.guard_state.fingerprint.newest_start,
         )
 
 
 class SqliteMessageIds(MessageIdAllocator):
-    """A `MessageIdAllocator` in a file, for threads and processes at once.
+    """A `MessageIdAllocator` in a file, shared by threads and processes.
 
     Args:
-        path: of the file; it and its guard file are made when they are missing, with mode 0600.
+        path: of the file; it and its guard files are created with mode 0600 if they do not exist.
 
     Raises:
-        StoreUnavailable: the file cannot be used, or its place cannot be relied upon.
+        StoreUnavailable: the file cannot be used, or its file system is not reliable.
     """
 
     def __init__(self, path: Path) -> None:
@@ -156,12 +158,12 @@ class SqliteMessageIds(MessageIdAllocator):
     def introduce(self, commitment: int) -> None:
         """Say that an identity is new; see `MessageIdAllocator`.
 
-        Of one that was met before it changes nothing: what is burnt stays burnt.
+        This changes nothing for an identity that the file knows: refused epochs stay refused.
         """
         nonzero(commitment, "commitment")
         with self._changing() as state:
             if _add_identity(state.connection, commitment, _NO_REFUSAL) and state.reason_for_doubt is None:
-                # In doubt the old seal stays, so that the next reservation finds the doubt.
+                # In doubt, the old fingerprint stays, so that the next reservation finds the doubt.
                 self._record_change(state, state.refusal_end, 0)
 
     def reserve(
@@ -170,7 +172,7 @@ class SqliteMessageIds(MessageIdAllocator):
         """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
 
         Raises:
-            StoreUnavailable: also for the rest of an epoch that was burnt; the message says until when.
+            StoreUnavailable: also for the rest of a refused epoch; the message says until when.
         """
         check_reservation(commitment, limit, count, x)
         with self._changing() as state:
@@ -178,10 +180,11 @@ class SqliteMessageIds(MessageIdAllocator):
             refusal: StoreUnavailable | RateLimitReached | None = None
             if state.reason_for_doubt is not None:
                 refusal_end = _RefusalEnd(
-                    max(state.refusal_end.time, epoch.end, state.newest_epoch_start + 1), state.clock_offset
+                    max(state.refusal_end.time, epoch.end, state.newest_start + 1), state.clock_offset
                 )
                 refusal = _epoch_refused(epoch, refusal_end.time, state.reason_for_doubt)
-                # Every epoch that is running now is burnt with this, and by this clock from here on.
+                # This refusal covers every epoch that is current now, for all identities, and follows the
+                # clock, so their own ends need not follow it any more.
                 state.connection.execute("UPDATE identities SET clock = NULL")
             if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
                 refusal = refusal or _epoch_refused(epoch, epoch.end, "this identity was not here before")
@@ -195,18 +198,18 @@ class SqliteMessageIds(MessageIdAllocator):
                         raise
                     refusal = error
             self._record_change(state, refusal_end, epoch.start)
-        # What is refused here had to be committed first.
+        # Raised after the commit, because the refusal itself must be recorded.
         if refusal is not None:
             raise refusal
         return ids
 
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
-        """Remember the message of reserved ids; see `MessageIdAllocator`."""
+        """Keep the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
         check_message(message)
         with self._changing() as state:
             if state.reason_for_doubt is not None:
-                # Only a reservation burns: this epoch may be older than the one that is running.
+                # Only a reservation sets the end of a refusal: this epoch may be older than the current one.
                 raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.reason_for_doubt}")
             _check_not_refused(commitment, epoch, state)
             key = (_owner(commitment, epoch), _sortable(epoch.index))
@@ -227,7 +230,7 @@ class SqliteMessageIds(MessageIdAllocator):
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`.
 
-        A message that went out may go out again, so this is answered in doubt, too.
+        A message that was sent may be sent again, so this also answers in doubt.
         """
         with self._database.reading() as connection:
             row = connection.execute(
@@ -238,7 +241,7 @@ class SqliteMessageIds(MessageIdAllocator):
         return None if row is None else bytes(row[0])
 
     def close(self) -> None:
-        """Close the file; a second time does nothing."""
+        """Close the file; a second call does nothing."""
         self._database.close()
 
     def __repr__(self) -> str:
@@ -246,7 +249,7 @@ class SqliteMessageIds(MessageIdAllocator):
 
     @contextmanager
     def _changing(self) -> Iterator[_TransactionState]:
-        """One transaction with nobody else at the files, committed at the end of the block."""
+        """Run the block in one transaction while no other process uses the files; commit at its end."""
         with self._guard.locked():
             with self._database.writing() as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
@@ -264,15 +267,15 @@ class SqliteMessageIds(MessageIdAllocator):
             self._guard.confirm()
 
     def _record_change(self, state: _TransactionState, refusal_end: _RefusalEnd, begin: int) -> None:
-        """Touch the guard file and record it, the last step before a commit.
+        """Touch the guard file and record its fingerprint, as the last step before a commit.
 
         Args:
             state: what the transaction has found.
-            burnt: for everybody from now on.
-            begin: of the epoch of this change, unix time; 0 for one without.
+            refusal_end: for all identities from now on.
+            begin: start of this change's epoch, unix time; 0 if it has no epoch.
         """
         fingerprint = self._guard.touch(
-            state.guard_state, state.recorded, state.generation + 1, max(state.newest_epoch_start, begin)
+            state.guard_state, state.recorded, state.generation + 1, max(state.newest_start, begin)
         )
         row = (fingerprint.encode(), _sortable(refusal_end.time), refusal_end.clock_offset)
         state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?, ?)", row)
@@ -284,7 +287,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _sortable(number: int) -> bytes:
-    """A whole number below 2^128 such that the database orders as numbers are: SQLite's own have 63 bits."""
+    """Encode a whole number below 2^128 so that SQLite sorts it by value: its integers have only 63 bits."""
     return number.to_bytes(16, "big")
 
 
@@ -293,13 +296,13 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
 
 
 def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: _RefusalEnd) -> bool:
-    """Remember an identity; False: it was there."""
+    """Add an identity; False: it was there before."""
     row = (scalar.encode(commitment), _sortable(refusal_end.time), refusal_end.clock_offset)
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
 
 def _identity_refusal_end(state: _TransactionState, commitment: int) -> _RefusalEnd:
-    """What is burnt for an identity."""
+    """Return the end of the refusal for an identity."""
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
@@ -307,7 +310,7 @@ def _identity_refusal_end(state: _TransactionState, commitment: int) -> _Refusal
 
 
 def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
-    """Move the end of what is burnt for an identity where the clock was set forward; False: it was not."""
+    """Move an identity's end of refusal if the clock was set forward; False: it was not."""
     own = _identity_refusal_end(state, commitment)
     adjusted = own.adjusted(state.clock_offset)
     if adjusted != own:
@@ -330,7 +333,7 @@ def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
 
 
 def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) -> None:
-    """Refuse what is burnt for everybody, or for the identity."""
+    """Check that an epoch is not refused, for all identities or for this one."""
     ends = (state.refusal_end, _identity_refusal_end(state, commitment))
     until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
     if epoch.start < until:
@@ -340,7 +343,7 @@ def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) 
 def _insert_reservation(
     connection: sqlite3.Connection, commitment: int, epoch: Epoch, limit: int, count: int, x: int | None
 ) -> range:
-    """Reserve in a transaction that knows of no doubt."""
+    """Reserve ids; the caller has checked that the database is not in doubt and the epoch not refused."""
     owner, index = _owner(commitment, epoch), _sortable(epoch.index)
     row = connection.execute(
         "SELECT epoch FROM reservations WHERE owner = ? ORDER BY epoch DESC LIMIT 1", (owner,)
