@@ -132,7 +132,7 @@ class AsyncNullifierLog:
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
-            raise ParameterError("nullifier log: expected the event loop of its first use, got another")
+            raise ParameterError("nullifier log: used on a second event loop; open one log for each loop")
         return loop
 
     async def _run_on(self, worker: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
@@ -176,6 +176,8 @@ class AsyncNullifierLog:
         try:
             return self._log.insert_or_get_many(claims)
         except BaseException as error:  # noqa: BLE001 - a future would not even take some of them
-            doubt = StoreUnavailable(f"nullifier log: {type(error).__name__}: nobody knows what was inserted")
+            doubt = StoreUnavailable(
+                f"nullifier log: {type(error).__name__}: it is unknown what was inserted"
+            )
             doubt.__cause__ = error
             return [doubt] * len(claims)

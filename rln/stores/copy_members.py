@@ -38,17 +38,17 @@ def copy_members(
             but if its commit failed, it may have everything.
     """
     if source is target:
-        raise ParameterError("target: expected another registry than the source")
+        raise ParameterError("target: expected a registry other than the source, got the source")
     wanted, got = (source.depth, source.limit_bits), (target.depth, target.limit_bits)
     if got != wanted:
         raise ParameterError(
-            f"target: expected depth {wanted[0]} and {wanted[1]} bits of limit, got {got[0]} and {got[1]}"
+            f"target: expected depth {wanted[0]} and limit_bits {wanted[1]}, got {got[0]} and {got[1]}"
         )
     # The source stays locked until the target has committed.
     with ExitStack() as held, target.change() as change:
         number = change.head().number
         if number:
-            raise ParameterError(f"target: expected an empty registry, got one that is at step {number}")
+            raise ParameterError(f"target: expected an empty registry, got one at step {number}")
         if source.head().number:
             _append_steps(change, source, progress)
             last = held.enter_context(source.change())
@@ -56,7 +56,9 @@ def copy_members(
             for slashing in last.root_changes_after(last.head().number).slashings:
                 _note_slashing(change, slashing)
             if change.head() != last.head():
-                raise IntegrityAlarm(f"source: its steps lead to {change.head()}, and it is at {last.head()}")
+                raise IntegrityAlarm(
+                    f"source: expected steps that lead to {last.head()}, got {change.head()}"
+                )
         return change.head()
 
 
@@ -70,7 +72,9 @@ def _append_steps(change: RegistryChange, source: RegistryReader, progress: Prog
                     _note_slashing(change, source.slashing(commitment))
                 change.append(step)
             except (MembershipError, ParameterError) as error:
-                raise IntegrityAlarm(f"source: step {step.number} does not follow: {error}") from error
+                raise IntegrityAlarm(
+                    f"source: step {step.number} does not continue the steps before it: {error}"
+                ) from error
         progress(min(1.0, change.head().events / total))
 
 
@@ -87,5 +91,5 @@ def _slashed(step: Step) -> list[int]:
 def _note_slashing(change: RegistryChange, slashing: Slashing | None) -> None:
     """Note a slashing with its original times. Between note and step nothing happens to the member."""
     if slashing is None:
-        raise ParameterError("a member was slashed, and nobody noted it")
+        raise ParameterError("a member was slashed without a note of it")
     change.note(slashing.commitment, slashing.noted, slashing.due)

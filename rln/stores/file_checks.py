@@ -44,9 +44,11 @@ def check_local_file_system(path: Path, name: str) -> None:
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path.parent}: {error.strerror}") from error
     if kind in _REMOTE:
-        raise StoreUnavailable(f"{name}: expected a local file system for {path}, got {kind}")
+        raise StoreUnavailable(
+            f"{name}: expected a local file system for {path}, got {kind}; choose another directory"
+        )
     if kind in _VOLATILE:
-        warnings.warn(f"{name}: {path} is on {kind}: it is gone after a restart", stacklevel=3)
+        warnings.warn(f"{name}: {path} is on {kind}: a restart of the machine deletes it", stacklevel=3)
 
 
 def ensure_private_file(path: Path, name: str) -> None:
@@ -65,17 +67,21 @@ def ensure_private_file(path: Path, name: str) -> None:
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path}: {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise StoreUnavailable(f"{name}: {path}: expected a regular file, got something else")
+        raise StoreUnavailable(
+            f"{name}: {path}: expected a regular file, got a directory, a link or a device"
+        )
     if found.st_uid != os.geteuid():
-        raise StoreUnavailable(f"{name}: {path}: expected a file of this user, got another's")
+        raise StoreUnavailable(
+            f"{name}: {path}: expected a file of user {os.geteuid()}, got one of user {found.st_uid}"
+        )
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise StoreUnavailable(
-            f"{name}: {path}: expected mode 0600, got {stat.S_IMODE(found.st_mode):04o}: others may read it"
+            f"{name}: {path}: expected mode 0600, got {stat.S_IMODE(found.st_mode):04o}; run chmod 600 on it"
         )
 
 
 def _file_system(directory: Path) -> str:
-    """Return the type of the file system of a directory, or an empty string if the system does not tell."""
+    """Return the type of the file system of a directory, or an empty string if it is unknown."""
     device = os.stat(directory).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     if not _MOUNTS.exists():

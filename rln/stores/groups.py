@@ -53,8 +53,8 @@ def open_group(
     """
     if now is None and StoreUri.parse(uri, MEMBERS).scheme != "memory":
         raise ParameterError(
-            "group: expected `now`, a clock: a registry that others read keeps the time of each step, and a "
-            "window in seconds would drop at once what has none"
+            "group: expected `now`, a clock: a stored registry records the time of each step, and without it "
+            "a window in seconds drops every replaced root at once; pass `clock.now`"
         )
     registry = open_members(uri, depth, limit_bits)
     try:
@@ -135,11 +135,13 @@ def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
         picture = read_snapshot(path)
         newest = registry.head().number
         if picture.tree.depth != registry.depth:
-            raise EncodingError(f"snapshot: {path}: it has depth {picture.tree.depth}, not {registry.depth}")
+            raise EncodingError(
+                f"snapshot: {path}: expected depth {registry.depth}, got {picture.tree.depth}"
+            )
         if picture.number > newest:
-            raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
+            raise EncodingError(f"snapshot: {path}: expected step {newest} or earlier, got {picture.number}")
         if registry.root_changes_after(picture.number - 1).roots[0][1] != picture.tree.root:
-            raise EncodingError(f"snapshot: {path}: step {picture.number} of the registry has another root")
+            raise EncodingError(f"snapshot: {path}: its root is not the root of step {picture.number}")
     except (EncodingError, StoreUnavailable) as error:
         _warn(error)
         return None

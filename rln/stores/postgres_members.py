@@ -87,7 +87,7 @@ class _Connection(psycopg.Connection[Row]):
                 elif time.monotonic() - heard > TIMEOUT * _SILENCE_FACTOR:
                     gen.close()
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"nothing for {TIMEOUT * _SILENCE_FACTOR:.1f} seconds")
+                    raise psycopg.OperationalError(f"no answer for {TIMEOUT * _SILENCE_FACTOR:.1f} seconds")
                 awaited = gen.send(ready)
         except StopIteration as end:
             value: _T = end.value
@@ -132,7 +132,9 @@ class PostgresRegistry(SqlRegistry):
         finally:
             opened.close()
         if not found:
-            raise StoreUnavailable(f"{_NAME}: {opened._server_name}: expected a registry, got none")
+            raise StoreUnavailable(
+                f"{_NAME}: {opened._server_name}: expected a registry, got none; check the URI"
+            )
         return cls(uri, *found[0])
 
     def _parse_uri(self, uri: str) -> None:
@@ -141,7 +143,9 @@ class PostgresRegistry(SqlRegistry):
             found = conninfo.conninfo_to_dict(uri)
         except psycopg.Error:
             # psycopg's error repeats what it did not understand, which may be part of a password.
-            raise ParameterError("store: expected a postgresql:// URI, got something else") from None
+            raise ParameterError(
+                "store: expected postgresql:// and options as name=value, special characters quoted"
+            ) from None
         if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
             # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
@@ -259,7 +263,9 @@ class PostgresRegistry(SqlRegistry):
         for name in _DURABLE_SETTINGS:
             found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
             if found != "on":
-                raise StoreUnavailable(f"{_NAME}: {self._server_name}: {name}: expected on, got {found}")
+                raise StoreUnavailable(
+                    f"{_NAME}: {self._server_name}: {name}: expected on, got {found}; set it on the server"
+                )
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
         """Return the server's error in one line and without the password."""

@@ -19,16 +19,16 @@ MAX_MESSAGE_BYTES: Final = 1 << 16
 def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
     """Make the error for an epoch that the log has dropped."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
-        f"{before} is forgotten; has the clock gone back?"
+        f"nullifier log: epoch {epoch.index} ended at {epoch.end} and is forgotten, like all epochs "
+        f"up to {before}; if it is the current epoch, the clock has gone back"
     )
 
 
 def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
     """Make the error for an epoch that was already open when the log was created."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was made; what was accepted "
-        "before is not in it"
+        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was created, so shares that "
+        "were accepted in it may be missing; it is refused, and later epochs are accepted"
     )
 
 
@@ -69,20 +69,28 @@ def check_message(message: bytes) -> None:
 def epoch_too_old(index: int, newest: int) -> StoreUnavailable:
     """Make the error for an old epoch, for which no more ids are given out."""
     return StoreUnavailable(
-        f"message ids: epoch {index} is over, {newest} was used; has the clock gone back?"
+        f"message ids: expected epoch {newest - 1} or later, got {index}; has the clock gone back?"
     )
 
 
 def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
     """Make the error for an epoch that has too few ids left."""
-    return RateLimitReached(f"message ids: {limit} messages in epoch {index} are the limit, {used} are used")
+    return RateLimitReached(
+        f"message ids: {used} of {limit} messages in epoch {index} are used, too few are left; "
+        "wait for the next epoch"
+    )
 
 
 def ids_not_reserved(index: int) -> StoreUnavailable:
     """Make the error for a message with ids that were not reserved."""
-    return StoreUnavailable(f"message ids: expected ids that were reserved in epoch {index}, got others")
+    return StoreUnavailable(
+        f"message ids: expected ids that were reserved in epoch {index}, got ids that were not"
+    )
 
 
 def id_used_for_other_message(index: int) -> StoreUnavailable:
     """Make the error for an id that belongs to another message: sending both would publish the secret."""
-    return StoreUnavailable(f"message ids: an id of epoch {index} goes with another message already")
+    return StoreUnavailable(
+        f"message ids: an id of epoch {index} already belongs to another message; to send both would publish "
+        "the identity secret"
+    )

@@ -75,14 +75,19 @@ def read_snapshot(path: Path) -> TreeSnapshot:
     start = _HEADER.size + _DIGEST
     magic, form, depth, padding, number, next_index = _HEADER.unpack_from(data)
     if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
-        raise EncodingError(f"snapshot: {path}: expected a snapshot of format {_FORMAT}, got another file")
+        raise EncodingError(
+            f"snapshot: {path}: expected the header of format {_FORMAT}, got {bytes(data[:16]).hex()}"
+        )
     if not 1 <= depth <= MAX_DEPTH or next_index > 1 << depth:
-        raise EncodingError(f"snapshot: {path}: expected a tree, got depth {depth} and {next_index} leaves")
+        raise EncodingError(f"snapshot: {path}: a tree cannot have depth {depth} and {next_index} leaves")
     sizes = [NODE_BYTES * width for width in TreeState.widths(depth, next_index)]
     if len(data) != start + sum(sizes):
         raise EncodingError(f"snapshot: {path}: expected {start + sum(sizes)} bytes, got {len(data)}")
-    if _digest(data[: _HEADER.size], data[start:]) != data[_HEADER.size : start]:
-        raise EncodingError(f"snapshot: {path}: expected another digest: it is damaged")
+    got, expected = _digest(data[: _HEADER.size], data[start:]), bytes(data[_HEADER.size : start])
+    if got != expected:
+        raise EncodingError(
+            f"snapshot: {path}: expected digest {expected.hex()[:16]}…, got {got.hex()[:16]}…: it is damaged"
+        )
     levels = []
     for size in sizes:
         levels.append(data[start : start + size])
@@ -106,15 +111,15 @@ def _map_file(path: Path) -> mmap.mmap:
         try:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user")
+                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user or of root")
             if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise StoreUnavailable(f"snapshot: {path}: others may write it")
+                raise StoreUnavailable(f"snapshot: {path}: other users may write it; run chmod go-w on it")
             if found.st_size < _HEADER.size + _DIGEST:
-                raise EncodingError(f"snapshot: {path}: expected a snapshot, got {found.st_size} bytes")
+                raise EncodingError(f"snapshot: {path}: expected 64 bytes or more, got {found.st_size}")
             try:
                 return mmap.mmap(file, found.st_size, prot=mmap.PROT_READ)
             except ValueError as error:
-                raise StoreUnavailable(f"snapshot: {path}: it has become shorter") from error
+                raise StoreUnavailable(f"snapshot: {path}: it became shorter while it was opened") from error
         finally:
             os.close(file)
     except OSError as error:

@@ -157,7 +157,7 @@ class SqlReader(RegistryReader):
                 columns = events_of(done + 1, events[done - before : end - before])
                 steps.append(Step(step, field_element(root, "root"), at, columns))
             except (TypeError, ValueError, OverflowError) as error:
-                raise IntegrityAlarm(f"registry: step {step}: something in it cannot be") from error
+                raise IntegrityAlarm(f"registry: step {step} has invalid data: {error}") from error
             done = end
         return steps
 
@@ -257,7 +257,7 @@ class SqlChange(SqlReader, RegistryChange):
         if found != [(self._depth, self._limit_bits)]:
             depth, limit_bits = found[0] if found else (None, None)
             raise ParameterError(
-                f"{name}: expected a registry of depth {self._depth} and {self._limit_bits} bits of limit, "
+                f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, "
                 f"got {depth} and {limit_bits}"
             )
 

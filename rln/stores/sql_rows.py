@@ -18,7 +18,10 @@ Row = tuple[Any, ...]
 def check_numbers(rows: Sequence[Row], first: int, what: str) -> None:
     """Check that the numbers of rows, their first column, are consecutive from `first`."""
     if rows and (rows[0][0], rows[-1][0]) != (first, first + len(rows) - 1):
-        raise IntegrityAlarm(f"registry: {what}s from {first} on: one is missing")
+        raise IntegrityAlarm(
+            f"registry: expected {what}s {first} to {first + len(rows) - 1}, "
+            f"got {rows[0][0]} to {rows[-1][0]}"
+        )
 
 
 def field_element(data: Any, name: str) -> int:
@@ -26,7 +29,7 @@ def field_element(data: Any, name: str) -> int:
     try:
         return scalar.decode(bytes(data), name)
     except (TypeError, ValueError) as error:
-        raise IntegrityAlarm(f"registry: expected a field element as {name}, got something else") from error
+        raise IntegrityAlarm(f"registry: {name}: expected a field element in 32 bytes: {error}") from error
 
 
 def registration_of(row: Row) -> Registration:

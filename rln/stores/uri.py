@@ -57,8 +57,8 @@ class StoreUri:
         if not mark or scheme not in expected:
             known = ", ".join(f"{name}://" for name in expected)
             # Repeat what precedes `://` only if it can be a scheme, and not if it can be part of a password.
-            got = f"{scheme}://" if mark and _SCHEME.fullmatch(scheme) else "something else"
-            raise ParameterError(f"store: expected one of {known}, got {got}")
+            got = f", got {scheme}://" if mark and _SCHEME.fullmatch(scheme) else ""
+            raise ParameterError(f"store: expected one of {known}{got}")
         location, _, query = rest.partition("?")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
@@ -82,7 +82,7 @@ class StoreUri:
         host, _, name = self.location.partition("/")
         name = unquote(name)
         if host or not name or name == ":memory:":
-            raise ParameterError("store: expected sqlite:///path, or sqlite:////path for an absolute one")
+            raise ParameterError("store: expected sqlite:///path, or sqlite:////path for an absolute path")
         return Path(name)
 
     def refuse_options(self, known: tuple[str, ...] = ()) -> None:
@@ -93,5 +93,7 @@ class StoreUri:
         """
         for name in self.options:
             if name not in known:
-                expected = f"expected options {', '.join(known)}" if known else "expected no options"
-                raise ParameterError(f"store: {self.scheme}: {expected}, got another")
+                expected = ", ".join(known) or "none"
+                raise ParameterError(
+                    f"store: {self.scheme}: unknown option; expected {expected}; quote ? in a password as %3F"
+                )

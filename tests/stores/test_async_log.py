@@ -161,7 +161,7 @@ def test_one_event_loop_only() -> None:
 
 def test_a_log_that_breaks_leaves_nobody_waiting() -> None:
     async def story(shared: AsyncNullifierLog) -> None:
-        with pytest.raises(StoreUnavailable, match="nobody knows"):
+        with pytest.raises(StoreUnavailable, match="it is unknown what was inserted"):
             await shared.insert_or_get(NOW, [Share(1, 2, 3)])
 
     run(BrokenLog(), story)

@@ -242,11 +242,11 @@ LIES = {
         f"UPDATE rln_member SET commitment = x'{'05' * 31}00' WHERE place = 1",
         "not give its root",
     ),
-    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "cannot be"),
+    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "invalid data"),
     "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "fit no tree"),
     "a member": ("DELETE FROM rln_member WHERE place = 1", "expected events"),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),
-    "a step": ("DELETE FROM rln_step WHERE number = 2", "one is missing"),
+    "a step": ("DELETE FROM rln_step WHERE number = 2", "expected steps "),
 }
 
 

@@ -464,7 +464,7 @@ def test_no_id_is_spent_on_two_messages(
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is gone after a restart")
+        warnings.filterwarnings("ignore", message=".*a restart of the machine deletes it")
         for seed in range(lives):
             place = ground / str(seed)
             place.mkdir()

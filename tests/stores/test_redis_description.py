@@ -100,7 +100,7 @@ def test_who_only_looks_writes_nothing(uri: str) -> None:
                 assert "was open at" in str(answer)
             (taken,) = log.insert_or_get_many([(now, [Share(1, 2, 3)])])
             assert isinstance(taken, StoreUnavailable)
-            assert "opened to be looked at" in str(taken)
+            assert "opened read-only" in str(taken)
             log.forget(now.end)
         if not expected:
             assert client.dbsize() == 0

@@ -78,7 +78,7 @@ def test_b2_a_log_that_was_not_there_refuses_what_it_cannot_know(tmp_path: Path)
     mark = SqliteMark(path)  # makes the file, and must not make the log look old
     for _ in range(2):
         with closing(opened(path, world, new=False)) as log:
-            with pytest.raises(rln.StoreUnavailable, match="when this log was made"):
+            with pytest.raises(rln.StoreUnavailable, match="when this log was created"):
                 world.verifier(log=log).submit(message, b"now")
             assert len(log) == 0
     world.time += PERIOD  # in the next epoch, which was not open yet
@@ -146,7 +146,7 @@ def fill(log: SqliteNullifierLog, epoch: Epoch) -> list[int]:
     raise AssertionError("the disk is never full")
 
 
-@pytest.mark.filterwarnings("ignore:.*is gone after a restart")
+@pytest.mark.filterwarnings("ignore:.*a restart of the machine deletes it")
 def test_b3_a_full_disk_serves_nobody_and_loses_nothing(tmp_path: Path) -> None:
     world = World()
     now = world.clock.current()
@@ -294,7 +294,7 @@ def test_f6_a_network_file_system_is_refused(
 
 def test_f6_a_file_system_in_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "_file_system", lambda directory: "tmpfs")
-    with pytest.warns(UserWarning, match="is on tmpfs: it is gone after a restart"):
+    with pytest.warns(UserWarning, match="is on tmpfs: a restart of the machine deletes it"):
         opened(tmp_path / "log.db", World()).close()
 
 

@@ -259,7 +259,7 @@ def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: Non
         assert spend(log, later, range(20), x=2) == 0
         sentinels.stop()
         # Nobody says who it is now; the one of before may be cut off from all the others.
-        with pytest.raises(StoreUnavailable, match="nobody says where the primary is"):
+        with pytest.raises(StoreUnavailable, match="no server names the primary"):
             log.peek(later, 3)
 
 

@@ -90,11 +90,16 @@ def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
     if not isinstance(reply, bytes):
         return reply
     if len(reply) != _VALUE_BYTES:
-        return StoreUnavailable(f"nullifier log: expected an entry of {_VALUE_BYTES} bytes, got {len(reply)}")
+        return StoreUnavailable(
+            f"nullifier log: expected an entry of {_VALUE_BYTES} bytes, got {len(reply)}; "
+            "check for other writers of rln:*"
+        )
     try:
         return Share(scalar.decode(reply[:32], "x"), scalar.decode(reply[32:64], "y"), nullifier)
     except InputError as error:
-        failure = StoreUnavailable(f"nullifier log: an entry is none of ours: {error}")
+        failure = StoreUnavailable(
+            f"nullifier log: an entry is not a share: {error}; check for other writers of rln:*"
+        )
         failure.__cause__ = error
         return failure
 

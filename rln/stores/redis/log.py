@@ -69,7 +69,7 @@ def open_redis_log(
     uri.refuse_options(("min_replicas",))
     text = uri.options.get("min_replicas", "0")
     if not text.isdecimal() or int(text) > _MAX_REPLICAS:
-        raise ParameterError(f"store: min_replicas: expected a number up to {_MAX_REPLICAS}")
+        raise ParameterError(f"store: min_replicas: expected a number from 0 to {_MAX_REPLICAS}")
     topology, connection = parse_topology(uri, TIMEOUT)
     return RedisNullifierLog(
         topology, connection, clock, new=new, min_replicas=int(text), read_only=read_only
@@ -128,7 +128,7 @@ class RedisNullifierLog(NullifierLog):
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         if self._read_only:
-            return [StoreUnavailable("nullifier log: opened to be looked at, it takes nothing")] * len(claims)
+            return [StoreUnavailable("nullifier log: opened read-only, so it refuses claims")] * len(claims)
         taken: list[Taken | StoreUnavailable] = []
         for part in _conflict_free_parts(checked):
             if all(len(new) == 1 for _, new in part):

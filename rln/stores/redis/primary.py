@@ -237,7 +237,10 @@ class Primary:
         try:
             refuse_errors((record, info, clock))
             if record != state.record or ServerStatus.of(info) != state.status:
-                raise StoreUnavailable("it is not the server that it was")
+                raise StoreUnavailable(
+                    "its generation, role, replication id or count of evicted keys has changed; the next "
+                    "call examines it again"
+                )
             self._compare_clocks(clock, before)
             self._last_confirmed = record, microseconds(clock) / 1e6
             if write and self._settings.replicas:
@@ -245,7 +248,8 @@ class Primary:
                 refuse_errors((written, acknowledged))
                 if acknowledged < self._settings.replicas:
                     raise StoreUnavailable(
-                        f"expected {self._settings.replicas} replicas to have it, got {acknowledged}"
+                        f"expected {self._settings.replicas} replicas to have the entries, "
+                        f"got {acknowledged}; check the replicas"
                     )
         except StoreUnavailable as error:
             self.require_examination()
@@ -309,7 +313,9 @@ class Primary:
                 state = self._adopt_or_begin_record(session, new)
                 if state is not None:
                     return state
-        raise StoreUnavailable("others keep changing its record")
+        raise StoreUnavailable(
+            f"other workers changed its generation record {_ROUNDS} times in a row; try again"
+        )
 
     def _adopt_or_begin_record(self, session: Session, new: bool) -> ExaminedState | None:
         """Adopt the record, or begin a new one; None: another process changed it at the same time.
@@ -324,7 +330,7 @@ class Primary:
         _, text, horizon, info, clock = replies
         status = ServerStatus.of(info)
         if status.role != b"master":
-            raise StoreUnavailable(f"role: expected master, got {status.role.decode()}")
+            raise StoreUnavailable(f"role: expected master, got {status.role.decode()}; check the address")
         writes = []
         record = GenerationRecord.decode(text)
         if record is None or not record.matches(status, self.location.slots_digest):

@@ -144,7 +144,7 @@ class Session:
             # The socket's timeout does not end a reply that arrives bit by bit, so the whole pipeline has a
             # limit.
             if self._unread and not self._unread % 64 and time.monotonic() > deadline:
-                raise TimeoutError("Timeout reading a pipeline of replies")
+                raise TimeoutError(f"a pipeline of replies took more than {2 * self._timeout:.1f} seconds")
         return replies
 
     def ask(self, *commands: bytes) -> list[Any]:

@@ -131,7 +131,9 @@ class PrimaryRouter:
         for primary, indices in groups:
             try:
                 if primary is None:
-                    raise StoreUnavailable("nullifier log: nobody has the slot of this nullifier")
+                    raise StoreUnavailable(
+                        "nullifier log: no primary owns the slot of this nullifier; check the cluster's slots"
+                    )
                 state = primary.examined_state()
                 indices = self._admit(commands, indices, results, primary, state)
                 before = self._settings.clock.now()
@@ -172,8 +174,8 @@ class PrimaryRouter:
             elif opened <= state.complete_after:
                 results[i] = StoreUnavailable(
                     f"nullifier log: {primary.name}: epoch {epoch.index} was open at "
-                    f"{state.complete_after:.0f}, and what was accepted until then may be missing; "
-                    "later epochs are served"
+                    f"{state.complete_after:.0f}, so shares that were accepted in it may be missing; it is "
+                    "refused, and later epochs are accepted"
                 )
             else:
                 admitted.append(i)

@@ -116,7 +116,10 @@ class ServerStatus:
         """
         found = dict(_STATUS_FIELDS.findall(info))
         if len(found) != 3:
-            raise StoreUnavailable("INFO: expected role, master_replid and evicted_keys, got less")
+            raise StoreUnavailable(
+                "INFO: expected role, master_replid and evicted_keys, "
+                f"got {b', '.join(found).decode() or 'none of them'}"
+            )
         return cls(found[b"role"], found[b"master_replid"], found[b"evicted_keys"])
 
 
@@ -199,7 +202,10 @@ def clock_difference(reply: Sequence[bytes], before: float, after: float, tolera
     difference = max(before - seconds, seconds - after)
     if difference <= tolerance + _ROUNDING:
         return None
-    return f"TIME: expected our time within {tolerance} seconds, it differs by {difference:.3f}"
+    return (
+        f"TIME: expected our time within {tolerance} seconds, got a difference of {difference:.3f} seconds; "
+        "check both clocks"
+    )
 
 
 def check_settings(info: bytes, config: Any, replicas: int) -> None:
@@ -222,7 +228,8 @@ def check_settings(info: bytes, config: Any, replicas: int) -> None:
     version = fields.get(b"redis_version", b"")
     if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST_VERSION:
         raise StoreUnavailable(
-            f"version: expected {OLDEST_VERSION[0]} or later, got {version.decode() or 'none'}"
+            f"version: expected {OLDEST_VERSION[0]} or later, got {version.decode() or 'none'}; "
+            "update the server"
         )
     shown = isinstance(config, list)
     settings = _read_config(config)
@@ -233,13 +240,16 @@ def check_settings(info: bytes, config: Any, replicas: int) -> None:
         if settings.get(name) not in values:
             raise StoreUnavailable(
                 f"{name.decode()}: expected {b' or '.join(values).decode()}, "
-                f"got {settings.get(name, b'nothing').decode()}"
+                f"got {settings.get(name, b'nothing').decode()}; change the server's configuration"
             )
     if fields.get(b"aof_last_write_status", b"ok") != b"ok":
-        raise StoreUnavailable("the server cannot write its append-only file")
+        raise StoreUnavailable("the server cannot write its append-only file; check its disk")
     least = settings.get(b"min-replicas-to-write", b"0")
     if int(least) < replicas:
-        raise StoreUnavailable(f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}")
+        raise StoreUnavailable(
+            f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}; "
+            "change the server's configuration, and allow CONFIG GET"
+        )
 
 
 def _read_info(info: bytes) -> dict[bytes, bytes]:

@@ -117,7 +117,7 @@ def _first_answer(
             reasons.append(f"{server.name}: {error}")
         finally:
             server.close()
-    raise StoreUnavailable(f"nullifier log: nobody says where the primary is: {'; '.join(reasons)}")
+    raise StoreUnavailable(f"nullifier log: no server names the primary: {'; '.join(reasons)}")
 
 
 def _read_sentinel_master(reply: list[bytes], asked: Address) -> tuple[PrimaryLocation, ...]:
@@ -125,7 +125,7 @@ def _read_sentinel_master(reply: list[bytes], asked: Address) -> tuple[PrimaryLo
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
     flags = fields[b"flags"].decode()
     if flags != "master":
-        raise ValueError(f"the primary is {flags}")
+        raise ValueError(f"expected a primary with flags master, got {flags}")
     return (PrimaryLocation((fields[b"ip"].decode(), int(fields[b"port"]))),)
 
 
@@ -168,7 +168,10 @@ def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionS
     if uri.scheme == "redis+sentinel" and not service:
         service, database = database, ""
     if database and (uri.scheme == "redis+cluster" or not database.isdecimal()):
-        raise ParameterError(f"store: {uri.scheme}: expected the number of a database, or nothing")
+        expected = "nothing" if uri.scheme == "redis+cluster" else "a number or nothing"
+        raise ParameterError(
+            f"store: {uri.scheme}: database: expected {expected}; quote / in a password as %2F"
+        )
     connection = ConnectionSettings(
         unquote(username) or None if mark else None,
         unquote(password) or None if mark else None,
@@ -192,7 +195,9 @@ def _address(text: str, port: int) -> Address:
     except ValueError:
         host, found = None, None
     if not host:
-        raise ParameterError("store: expected host:port for each server of the URI")
+        raise ParameterError(
+            "store: expected host:port for each server; quote / and @ in a password as %2F and %40"
+        )
     return unquote(host), found or port
 
 

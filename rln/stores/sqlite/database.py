@@ -208,7 +208,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
         if os.getpid() != _process:
-            raise StoreUnavailable(f"{self._name}: {self.path}: forked behind Python's back")
+            raise self._error("this process was forked outside Python; fork with os.fork or multiprocessing")
         if slot.connection is not None and slot.disk_errors != self._disk_errors:
             slot.clear()
         if slot.connection is None:
@@ -221,11 +221,14 @@ class Database:
             self._check_file()
         return slot.connection
 
+    def _error(self, text: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name}: {self.path}: {text}")
+
     def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Make the error for callers; after a disk error, no open connection is used again."""
         if isinstance(error, sqlite3.Error) and not _is_transient(error):
             self._disk_errors += 1
-        return StoreUnavailable(f"{self._name}: {self.path}: {error}")
+        return self._error(str(error))
 
     def _check_file(self) -> None:
         """Refuse a file that was removed or replaced: other processes would use the new one."""
@@ -233,11 +236,11 @@ class Database:
         if self._file_id is None:
             self._file_id = found.st_dev, found.st_ino
         elif self._file_id != (found.st_dev, found.st_ino):
-            raise StoreUnavailable(f"{self._name}: {self.path}: expected the file of before, got another")
+            raise self._error("the file was replaced by another one; close this store and open it again")
 
     def _open(self) -> sqlite3.Connection:
         if self.path in _forked_in_use:
-            raise StoreUnavailable(f"{self._name}: {self.path}: this process was forked while it was in use")
+            raise self._error("this process was forked while the file was in use; start a new process")
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
             ensure_private_file(self.path, self._name)
@@ -265,7 +268,7 @@ class Database:
             f"PRAGMA wal_checkpoint({'TRUNCATE' if in_doubt else 'PASSIVE'})"
         ).fetchone()
         if in_doubt and busy:
-            raise StoreUnavailable(f"{self._name}: {self.path}: still in doubt after a disk error")
+            raise self._error("the file must be synced after a disk error, but is in use; try again")
         self._flushed_errors = max(disk_errors, self._flushed_errors)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
@@ -275,16 +278,15 @@ class Database:
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if (mode, synchronous) != ("wal", FULL):
-            raise StoreUnavailable(
-                f"{self._name}: {self.path}: expected journal mode wal and synchronous {FULL}, "
-                f"got {mode} and {synchronous}"
+            raise self._error(
+                f"expected journal mode wal and synchronous {FULL}, got {mode} and {synchronous}"
             )
         if self._header(connection) == (0, 0):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._header(connection) == (0, 0):
                     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                        raise StoreUnavailable(f"{self._name}: {self.path}: expected our file, got another's")
+                        raise self._error("expected a file of this library or an empty one; check the path")
                     self._create(connection)
                     connection.execute(f"PRAGMA application_id={self._application_id}")
                     connection.execute(f"PRAGMA user_version={self._schema_version}")
@@ -295,12 +297,11 @@ class Database:
                 raise
         found, schema_version = self._header(connection)
         if found != self._application_id:
-            raise StoreUnavailable(
-                f"{self._name}: {self.path}: expected a file of kind {self._application_id}, got {found}"
-            )
+            raise self._error(f"expected a file of kind {self._application_id}, got {found}; check the path")
         if schema_version != self._schema_version:
-            raise StoreUnavailable(
-                f"{self._name}: {self.path}: expected form {self._schema_version}, got {schema_version}"
+            raise self._error(
+                f"expected schema version {self._schema_version}, got {schema_version}; another "
+                "version of this library wrote the file"
             )
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> object:

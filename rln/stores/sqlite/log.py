@@ -257,7 +257,10 @@ class SqliteNullifierLog(NullifierLog):
             if connection.execute(_INSERT, (*row, number, epoch.end)).rowcount == 0:
                 found = connection.execute(_GET, (number, row[0])).fetchone()
                 if found is None:
-                    raise StoreUnavailable(f"nullifier log: expected epoch {epoch.index}, it is gone")
+                    raise StoreUnavailable(
+                        f"nullifier log: expected a row for epoch {epoch.index}, got none; check for other "
+                        "programs that write the file"
+                    )
                 taken.append(_decode(found, share.nullifier or 0))
         if len(shares) > 1:
             if taken:

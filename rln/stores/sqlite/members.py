@@ -64,7 +64,7 @@ class SqliteRegistry(SqlRegistry):
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error
         if found is None:
-            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none")
+            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none; check the path")
         return cls(path, *found)
 
     def __repr__(self) -> str:

@@ -63,6 +63,9 @@ _TABLES: Final = (
 )
 
 
+_UNKNOWN_IDENTITY: Final = (
+    "this file has never seen the identity (if it is new, call `introduce` before its first message)"
+)
 _CLOCK_TOLERANCE: Final = 1_000_000_000
 """Nanoseconds by which the clock may go forward without having been set."""
 
@@ -187,7 +190,7 @@ class SqliteMessageIds(MessageIdAllocator):
                 # clock, so their own ends need not follow it any more.
                 state.connection.execute("UPDATE identities SET clock = NULL")
             if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
-                refusal = refusal or _epoch_refused(epoch, epoch.end, "this identity was not here before")
+                refusal = refusal or _epoch_refused(epoch, epoch.end, _UNKNOWN_IDENTITY)
             adjusted = _adjust_identity(state, commitment) or refusal_end != state.refusal_end
             if refusal is None:
                 try:
@@ -210,7 +213,7 @@ class SqliteMessageIds(MessageIdAllocator):
         with self._changing() as state:
             if state.reason_for_doubt is not None:
                 # Only a reservation sets the end of a refusal: this epoch may be older than the current one.
-                raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.reason_for_doubt}")
+                raise StoreUnavailable(f"{_NAME}: do not send the message: {state.reason_for_doubt}")
             _check_not_refused(commitment, epoch, state)
             key = (_owner(commitment, epoch), _sortable(epoch.index))
             row = state.connection.execute(
@@ -327,8 +330,8 @@ def _read_refusal_end(row: Sequence[Any]) -> _RefusalEnd:
 
 def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"{_NAME}: {why}; nobody knows what is spent in epoch {epoch.index}, so its rest is burnt: ids are "
-        f"given out again from unix time {until} on, {until - epoch.start} seconds after the epoch's begin"
+        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are spent, so its rest is refused: "
+        f"ids are given out again from unix time {until} on, {until - epoch.start} seconds after its start"
     )
 
 
@@ -337,7 +340,7 @@ def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) 
     ends = (state.refusal_end, _identity_refusal_end(state, commitment))
     until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
     if epoch.start < until:
-        raise _epoch_refused(epoch, until, "there was a doubt before")
+        raise _epoch_refused(epoch, until, "an earlier call was in doubt")
 
 
 def _insert_reservation(

@@ -147,18 +147,18 @@ class GuardState:
         )
         if recorded is None:
             new = interrupted or intent.generation == 0
-            return None if new else "the database is gone, a new one is in its place"
+            return None if new else "the database was deleted, and a new one is in its place"
         if fingerprint.boot != recorded.boot:
-            return "the machine was started anew"
+            return "the machine was restarted"
         if not fingerprint.boot and not self.has_committed:
-            return "the machine may have been started anew, its system does not tell"
+            return "the machine may have been restarted; its system does not tell"
         if (fingerprint.database, fingerprint.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
         if interrupted or (fingerprint == recorded and intent.changed == fingerprint.changed):
             return None
         if fingerprint.generation > recorded.generation:
-            return "the database is older than its guard file: it was restored"
-        return "the guard file was restored, or changed by somebody else"
+            return "the database is older than its guard file, so it was restored"
+        return "the guard file was restored, or changed by another program"
 
 
 class RollbackGuard:
@@ -220,7 +220,7 @@ class RollbackGuard:
         except OSError as error:
             raise self._unavailable(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
-            raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
+            raise StoreUnavailable(f"{self._name}: {self._database}: expected no second hard link; remove it")
         numbers = (guard.st_ctime_ns, intent.generation, intent.newest_start)
         identities = (_device_and_inode(database), _device_and_inode(guard))
         return GuardState(Fingerprint(boot, *identities, *numbers), intent, self._has_committed)
@@ -270,7 +270,9 @@ class RollbackGuard:
         except OSError as error:
             raise self._unavailable(error) from error
         if written != len(content):
-            raise StoreUnavailable(f"{self._name}: {self._intent_path}: expected to write it whole")
+            raise StoreUnavailable(
+                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; check the disk"
+            )
 
     def _open_intent_file(self) -> int:
         """Open the intent file; create it if it does not exist."""
@@ -331,7 +333,9 @@ class RollbackGuard:
             self._private[path] = private
 
     def _busy(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {TIMEOUT:.0f} s")
+        return StoreUnavailable(
+            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; try again"
+        )
 
     def _unavailable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
