@@ -1,4 +1,4 @@
-"""A nullifier log on an event loop: the same answers, and nobody waits for the disk."""
+"""A nullifier log on an event loop gives the same answers, and never blocks the loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = epoch(10)
 
 
 class SlowLog(MemoryNullifierLog):
-    """Waits in every insertion until it may go on; keeps how many claims came together."""
+    """Blocks in every insertion until it may go on; records how many claims came together."""
 
     def __init__(self) -> None:
         super().__init__()

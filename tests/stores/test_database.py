@@ -1,4 +1,4 @@
-"""One SQLite file: whose it is, what it promises, and what threads, forks and broken disks may do to it."""
+"""One SQLite file: its kind, its promises, and what threads, forks and broken disks may do to it."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_a_child_and_its_parent_both_keep_what_they_commit(path: Path) -> None:
         finally:
             os._exit(code)
     os.read(to_parent[0], 1)
-    numbers.close()  # the last connection of the parent: it must not take the log away
+    numbers.close()  # the last connection of the parent: closing it must not remove the WAL
     os.write(to_child[1], b"x")
     assert os.waitpid(child, 0)[1] == 0
     for end in (*to_child, *to_parent):

@@ -1,4 +1,4 @@
-"""A registry that is there is opened without its depth being known; one that is not is never made."""
+"""An existing registry is opened without knowing its depth; a missing one is never created."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The contract of a message-id allocator, for every adapter."""
+"""The contract of a message-id allocator, which every adapter keeps."""
 
 from __future__ import annotations
 

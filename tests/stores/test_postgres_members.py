@@ -1,4 +1,4 @@
-"""What only a registry on a server can meet: no server, a server that goes away, passwords, others' locks."""
+"""What only a registry on a server can meet: no server, a server that stops, passwords, foreign locks."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_somebody_who_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.
     with one.change():
         with pytest.raises(StoreUnavailable, match="LockNotAvailable"):
             group.register(5, 5)
-        assert len(group) == 0  # who only reads does not wait
+        assert len(group) == 0  # a reader does not wait
     assert group.register(5, 5).index == 0
     one.close()
     other.close()

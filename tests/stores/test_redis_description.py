@@ -1,4 +1,4 @@
-"""What the primaries of a log say of themselves, for operators, and no more than their least user may ask."""
+"""What the primaries of a log report about themselves, with no more permissions than the log needs."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_log_that_is_closed_describes_nothing(uri: str) -> None:
 
 
 def test_who_only_looks_writes_nothing(uri: str) -> None:
-    """Neither where there is nothing nor where a record does not fit; and he says what a verifier would."""
+    """Whether there is no record or one that does not match, the answers are those of a verifier."""
     client, now = RedisServer.at(uri), CLOCK.current()
     where = StoreUri.parse(uri, ("redis", "redis+cluster"))
     client.flushall()

@@ -1,4 +1,4 @@
-"""The log on Redis beyond the contract: its entries, whom it believes, what it refuses."""
+"""The log on Redis beyond the contract: its entries, its checks of a server, its refusals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Moment:
-    """The machine's time, moved."""
+    """The machine's time, shifted."""
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -60,7 +60,7 @@ def clock(application: str = "example.com", **more: object) -> EpochClock:
 
 
 def epochs(of: EpochClock) -> tuple[Epoch, Epoch]:
-    """The one that it is, and one that opens later however the skew is taken."""
+    """The current epoch, and one that opens later whatever the skew is."""
     now = of.current()
     return now, of.epoch(now.index + 4)
 
@@ -215,7 +215,7 @@ def test_a_record_that_is_none_is_a_difference(server: RedisServer, text: bytes)
 
 
 def test_who_meets_another_record_takes_it_over_and_serves_what_opened_after_it(server: RedisServer) -> None:
-    """One worker noticed in time; another that comes a whole epoch later need not refuse the new one."""
+    """One worker noticed in time; a worker that comes a whole epoch later need not refuse the new epoch."""
     own = clock()
     now, later = epochs(own)
     first, second = opened(server, own, new=True), opened(server, own)
@@ -252,7 +252,7 @@ def test_racing_workers_agree_on_one_record(server: RedisServer) -> None:
 def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the record and the write of another one."""
+    """Another worker writes a record between our read and our write."""
     begin, faster = GenerationRecord.begin, []
 
     def begin_later(*arguments: Any) -> GenerationRecord:
@@ -326,7 +326,7 @@ def test_settings_that_are_not_shown_are_read_from_info(server: RedisServer) -> 
 
 
 def test_the_least_that_a_user_of_the_server_may_do(server: RedisServer) -> None:
-    """As docs/stores.md lists it."""
+    """The user has the access list of docs/stores.md."""
     page = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
     listed = re.search(r"`(~rln:\* [^`]+)`", page)
     assert listed is not None
@@ -400,10 +400,11 @@ def test_decisions_that_wait_for_replicas_need_a_server_that_does(server: RedisS
 @pytest.mark.parametrize(
     "uri",
     [
-        "redis://", "redis:///0", "redis://host:port", "redis://host:99999", "redis://host/zero", "redis://host/-1",
-        "redis+sentinel://host:26379", "redis+sentinel://host:26379/", "redis+sentinel://host,/service",
-        "redis+cluster://host:7000/1", "redis+cluster://", "redis://host?min_replicas=-1",
-        "redis://host?min_replicas=65", "redis://host?min_replicas=", "redis://host?timeout=1",
+        "redis://", "redis:///0", "redis://host:port", "redis://host:99999", "redis://host/zero",
+        "redis://host/-1", "redis+sentinel://host:26379", "redis+sentinel://host:26379/",
+        "redis+sentinel://host,/service", "redis+cluster://host:7000/1", "redis+cluster://",
+        "redis://host?min_replicas=-1", "redis://host?min_replicas=65", "redis://host?min_replicas=",
+        "redis://host?timeout=1",
     ],
 )  # fmt: skip
 def test_a_uri_that_says_too_little_or_too_much_is_refused(uri: str) -> None:
@@ -468,7 +469,7 @@ def test_a_server_whose_clock_differs_is_refused(server: RedisServer, skew: floa
 
 
 def test_after_clocks_were_apart_what_was_open_is_refused_until_the_next_epoch(server: RedisServer) -> None:
-    """The server's may have run ahead, and entries have expired."""
+    """The server's clock may have run ahead, so that entries have expired."""
     moment = Moment()
     own = clock(skew=5, now=moment)
     now, later = epochs(own)
@@ -526,7 +527,7 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     log, now = opened(server, new=True), clock().current()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
     before = {client["id"] for client in server.client.client_list()}
-    with log._router._lock:  # another thread is at work while one forks
+    with log._router._lock:  # another thread works during the fork
         log._router._map_until = 0.0
         child = os.fork()
         if child == 0:

@@ -1,4 +1,4 @@
-"""Sessions on a connection: what is under way when one ends belongs to nobody."""
+"""Sessions on a connection: replies that are on the way when a session ends have no reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guard file: what is the newest state, what an interrupted commit; everything else is in doubt."""
+"""The guard file recognizes the newest state and an interrupted commit; everything else is in doubt."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_looked_at_is_refused(ids: SqliteMessageIds, monkeypatch:
 
 
 class Holder:
-    """A thread that holds the guard file until it is told to end."""
+    """A thread that holds the guard file's lock until it is told to end."""
 
     def __init__(self, ids: SqliteMessageIds) -> None:
         holds, self._let_go = threading.Event(), threading.Event()
@@ -223,14 +223,14 @@ def test_a_system_that_does_not_tell_its_boot(
 def test_a_forked_child_does_not_hold_its_parents_lock(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forked while another thread holds the guard file, longer than a fork waits."""
+    """A fork while another thread holds the guard file for longer than a fork waits."""
     monkeypatch.setattr(rollback_guard, "_FORK_TIMEOUT", 0.05)
     holder = Holder(ids)
     end_read, end_write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(end_write)
-        os.read(end_read, 1)  # lives on until the parent is through
+        os.read(end_read, 1)  # lives until the parent is finished
         os._exit(0 if ids._guard._descriptor is None and ids._guard._lock.acquire(timeout=1) else 1)
     descriptor = os.open(tmp_path / "ids.db-guard", os.O_RDWR)
     with pytest.raises(BlockingIOError):
@@ -245,7 +245,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
 
 
 def test_files_of_a_process_that_ended(tmp_path: Path) -> None:
-    """A second close does nothing, a use after it is refused, another file is refused."""
+    """A second close does nothing; use after it is refused; another kind of file is refused."""
     ids = SqliteMessageIds(tmp_path / "ids.db")
     assert "ids.db" in repr(ids)
     for _ in range(2):

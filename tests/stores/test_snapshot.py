@@ -1,4 +1,4 @@
-"""Snapshots of a group's tree: whole, of this registry, or not used at all."""
+"""Snapshots of a group's tree: complete, of this registry, or not used at all."""
 
 from __future__ import annotations
 

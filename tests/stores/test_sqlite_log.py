@@ -1,4 +1,4 @@
-"""The nullifier log in a file, and its high-water mark: what outlives a process and what others see of it."""
+"""The nullifier log in a file, and its high-water mark: what lasts, and what other processes see."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_purge_that_was_cut_short_is_ended_by_the_next(
 
 
 def test_numbers_of_epochs_are_never_used_again(log: SqliteNullifierLog) -> None:
-    """A share that is on its way to a forgotten epoch must not land in another."""
+    """A share for a forgotten epoch must not get into another epoch."""
     log.insert_or_get(epoch(10), [FIRST])
     log.forget(epoch(10).end)
     log.insert_or_get(epoch(11), [FIRST])
@@ -103,7 +103,7 @@ def test_numbers_of_epochs_are_never_used_again(log: SqliteNullifierLog) -> None
 def test_a_number_that_was_taken_back_is_not_remembered(
     path: Path, log: SqliteNullifierLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed transaction gives its epoch's number back, and another process gives it to another epoch."""
+    """A failed transaction returns its epoch's number, and another process gives it to another epoch."""
     claim = log._claim
 
     def failing(*arguments: object) -> object:
@@ -149,7 +149,7 @@ def test_a_log_that_was_not_there_refuses_what_was_open_then(path: Path) -> None
     with closing(SqliteNullifierLog(path, CLOCK)) as log:
         assert CLOCK.opened(following) > NOW >= CLOCK.opened(now)
         assert log.insert_or_get(following, [FIRST]) == ()
-    # Whoever opens it later is bound by the time at which it was made, not by his own, nor by `new`.
+    # A later opening keeps the time at which the log was created, whatever its own clock and `new` say.
     for new in (False, True):
         after = EpochClock("example.com", 60, now=lambda: NOW + 100)
         with closing(SqliteNullifierLog(path, after, new=new)) as log:

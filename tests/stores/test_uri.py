@@ -1,4 +1,4 @@
-"""URIs: which store they name, and what of them is never repeated."""
+"""URIs: which store they name, and which parts are never repeated."""
 
 from itertools import product
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_options_stand_once_and_are_known() -> None:
 
 
 def told(error: BaseException | None) -> str:
-    """All that a traceback would show of an error's messages."""
+    """All messages of an error that a traceback would show."""
     texts = []
     while error is not None:
         texts.append(str(error))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""A file is there completely or not at all."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_only_a_regular_file_is_replaced(tmp_path):
-    """Not a device either: `--out /dev/null` of an administrator must leave the device there."""
+    """Not a device either: an administrator's `--out /dev/null` must not replace the device."""
     target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
     target.write_bytes(b"before")
     link.symlink_to(target)
@@ -72,7 +72,7 @@ def test_no_place_for_a_file(tmp_path, name, kind):
 
 @contextmanager
 def somebody() -> Iterator[None]:
-    """Everything is open to root, so root becomes somebody else for a while."""
+    """Root may do everything, so root becomes another user for a while."""
     if os.geteuid() != 0:
         yield
         return
