@@ -132,20 +132,18 @@ def close_group(group: Group, snapshot: Path | None = None) -> None:
 def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
     """Return the tree in a snapshot, or None with a warning if it does not fit this registry."""
     try:
-        picture = read_snapshot(path)
+        loaded = read_snapshot(path)
         newest = registry.head().number
-        if picture.tree.depth != registry.depth:
-            raise EncodingError(
-                f"snapshot: {path}: expected depth {registry.depth}, got {picture.tree.depth}"
-            )
-        if picture.number > newest:
-            raise EncodingError(f"snapshot: {path}: expected step {newest} or earlier, got {picture.number}")
-        if registry.root_changes_after(picture.number - 1).roots[0][1] != picture.tree.root:
-            raise EncodingError(f"snapshot: {path}: its root is not the root of step {picture.number}")
+        if loaded.tree.depth != registry.depth:
+            raise EncodingError(f"snapshot: {path}: expected depth {registry.depth}, got {loaded.tree.depth}")
+        if loaded.number > newest:
+            raise EncodingError(f"snapshot: {path}: expected step {newest} or earlier, got {loaded.number}")
+        if registry.root_changes_after(loaded.number - 1).roots[0][1] != loaded.tree.root:
+            raise EncodingError(f"snapshot: {path}: its root is not the root of step {loaded.number}")
     except (EncodingError, StoreUnavailable) as error:
         _warn(error)
         return None
-    return picture
+    return loaded
 
 
 def _warn(error: Exception) -> None:

@@ -276,16 +276,16 @@ class SqlChange(SqlReader, RegistryChange):
     def _remove(self, number: int, events: Events, place: int) -> bool:
         """Remove a member and return whether the leaf was there."""
         kind, index, commitment = events.changes[place], events.indices[place], events.commitment(place)
-        stands = self._transaction.run(_REMOVE_MEMBER, number, index, commitment) == 1
+        was_there = self._transaction.run(_REMOVE_MEMBER, number, index, commitment) == 1
         if kind == Change.SLASHED:
             rows = self._transaction.rows(_REGISTRATION_AT, index)
             known = bool(rows) and bytes(rows[0][1]) == commitment
             fits = known and self._transaction.run(_COMPLETE_SLASHING, number, commitment) == 1
         else:
-            fits = stands and not self._transaction.rows(_SLASHING, commitment)
+            fits = was_there and not self._transaction.rows(_SLASHING, commitment)
         if not fits:
             raise not_there(events.first + place)
-        return stands
+        return was_there
 
 
 class SqlRegistry(MemberRegistry):

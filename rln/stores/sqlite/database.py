@@ -259,7 +259,7 @@ class Database:
     def _flush(self, connection: sqlite3.Connection) -> None:
         """Make sure that what the connection shows is on the disk, and not only in the page cache.
 
-        A writer may have died between its write and its fsync; then nobody knows that the data is not on the
+        A writer may have died between its write and its fsync; then nothing shows that the data is not on the
         disk. After a disk error, everything must be written again.
         """
         disk_errors = self._disk_errors

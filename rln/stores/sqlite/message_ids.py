@@ -1,8 +1,9 @@
 """SqliteMessageIds: a member's message ids in a file, so that no id is given out twice.
 
-No restart, crash or copy gives out an id twice. For every identity and rln identifier, the file records which
-ids of which absolute epoch were reserved, for which x, and the message that was sent with them. It keeps the
-newest epoch and the one before it, and refuses older ones, so a clock that goes back gives out nothing again.
+This also holds after a restart, a crash or a copy. For every identity and rln identifier, the file records
+which ids of which absolute epoch were reserved, for which x, and the message that was sent with them. It
+keeps the newest epoch and the one before it, and refuses older ones, so no id is given out again when a clock
+goes back.
 
 A reservation does these steps in this order: lock, inspect the guard file
 (`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
