@@ -235,7 +235,7 @@ def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_pa
         script.left = ["after"]
         (unsure,) = log.insert_or_get_many(claims(now, [3]))
         assert isinstance(unsure, StoreUnavailable)
-        assert "expected 1 replicas to have it, got 0" in str(unsure)
+        assert "expected 1 replicas to have the entries, got 0" in str(unsure)
         link.fault = "forward"
         rested()
         until(lambda: spend(log, now, [time.monotonic_ns()]) == 1, "acknowledgements again")
