@@ -37,7 +37,7 @@ from rln.lowlevel import entropy
 from rln.protocol import proof_record
 from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
-from rln.stores.file_checks import check_place
+from rln.stores.file_checks import check_local_file_system
 from rln.stores.refusals import check_before
 from rln.verifying.ports import AuditTrail
 
@@ -189,7 +189,7 @@ class AuditFiles(AuditTrail):
                 f"audit: {directory}: expected a directory that only this user owns and may write to; "
                 "change its owner or mode"
             )
-        check_place(self._directory / f"any{SUFFIX}", _NAME)
+        check_local_file_system(self._directory / f"any{SUFFIX}", _NAME)
 
     def __repr__(self) -> str:
         return f"AuditFiles({str(self._directory)!r})"

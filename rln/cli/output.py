@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rln.atomic_files import check_place, write_file
+from rln.atomic_files import check_writable, write_file
 from rln.cli.report import UnusableFile, naming
 from rln.errors import ParameterError
 from rln.protocol.statement import SECRET
@@ -20,7 +20,7 @@ def check_output(path: Path) -> None:
         UnusableFile: not a place for a file, or it holds an identity secret, which nothing replaces.
     """
     with naming(path):
-        check_place(path)
+        check_writable(path)
         if not path.exists():
             return
         with path.open("rb") as file:

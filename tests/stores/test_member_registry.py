@@ -1,4 +1,4 @@
-"""The contract of a member registry: every adapter keeps it, in the same words."""
+"""The contract of a member registry, which every adapter keeps with the same words."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def slash(registry: MemberRegistry, number: int, event: Event, at: int = 0) -> N
 
 
 def everything(registry: MemberRegistry) -> tuple[object, ...]:
-    """All that can be asked."""
+    """The answers to all questions."""
     commitments = range(1, 12)
     return (
         registry.head(),

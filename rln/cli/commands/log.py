@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 import typer
 from rich.console import RenderableType
 
-from rln.atomic_files import check_place, write_file
+from rln.atomic_files import check_writable, write_file
 from rln.audit.files import SUFFIX, AuditedEpoch
 from rln.audit.violators import Violators
 from rln.base import canonical_json as document
@@ -29,7 +29,7 @@ from rln.stores import LOGS, open_log
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
-    from rln.stores.redis.server_info import Description
+    from rln.stores.redis.server_info import ServerDescription
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -178,7 +178,7 @@ def merge(
         if evidence is not None:
             with naming(evidence):
                 evidence.mkdir(mode=0o700, exist_ok=True)
-                check_place(evidence / "any")
+                check_writable(evidence / "any")
         counts: Counter[int] = Counter()
         with Bar("reading", hidden=as_json).running() as progress:
             reading = _Reading(audited, progress)
@@ -306,7 +306,7 @@ def _looked_at(uri: str, clock: EpochClock) -> NullifierLog:
         return _existing(uri, clock)
     from rln.stores.redis.log import open_redis_log
 
-    return open_redis_log(where, clock, look=True)
+    return open_redis_log(where, clock, read_only=True)
 
 
 def _count(log: NullifierLog) -> int | None:
@@ -315,10 +315,10 @@ def _count(log: NullifierLog) -> int | None:
 
 @runtime_checkable
 class _OnServers(Protocol):
-    def describe(self) -> list[Description]: ...
+    def describe(self) -> list[ServerDescription]: ...
 
 
-def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
+def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = ()) -> Report:
     """Which of the acceptable epochs a log serves, what it holds where it can tell, and on which servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
@@ -340,7 +340,7 @@ def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description]
     return Report(data, together(_listed(servers), epochs_told) if servers else epochs_told)
 
 
-def _listed(servers: Iterable[Description]) -> str | RenderableType:
+def _listed(servers: Iterable[ServerDescription]) -> str | RenderableType:
     """The servers for people, a row each, with the names that their settings have."""
     return rows(
         "primaries; keys are those of the whole database",

@@ -44,7 +44,7 @@ def test_a_registry_moves_to_a_server_and_back(uri: str, tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "back.db").stat().st_mode) == 0o600
     # Twice is refused, and changes nothing.
     again = run_json("group", "copy", uri, server, status=2)
-    assert again["message"] == "target: expected an empty registry, got one that is at step 3"
+    assert again["message"] == "target: expected an empty registry, got one at step 3"
     assert run_json("group", "list", server) == said["list"]
 
 
@@ -54,7 +54,7 @@ def test_copies_that_cannot_be(uri: str, tmp_path: Path) -> None:
     for source, target, words in (
         (uri, "memory://", "memory:// is gone when a command has ended"),
         (uri, uri, "expected an empty registry"),
-        (uri, other, "expected a registry of depth 6 and 4 bits of limit, got 7 and 4"),
+        (uri, other, "expected a registry of depth 6 and limit_bits 4, got 7 and 4"),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
         (uri, "redis://127.0.0.1", "store: expected"),
     ):
