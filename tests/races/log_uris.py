@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.effort import RELEASE
-from tests.support.redis_server import empty_cluster, empty_server, empty_watched
+from tests.support.redis_server import empty_cluster, empty_sentinel, empty_server
 
 Place = Callable[[Path], str]
 """Takes a directory of its own, which is there and empty."""
@@ -25,7 +25,7 @@ def redis(folder: Path) -> str:
 
 
 def sentinel(folder: Path) -> str:
-    return empty_watched()
+    return empty_sentinel()
 
 
 def cluster(folder: Path) -> str:

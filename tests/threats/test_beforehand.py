@@ -17,7 +17,7 @@ import rln
 from rln.errors import EntropyError, InputError, KeyFileError, ParameterError, Reason
 from rln.lowlevel import entropy, groth16
 from rln.proving.proof_builder import SlotToken
-from tests.support.process_memory import found, stopped
+from tests.support.process_memory import PausedProcess, find_in_memory
 from tests.threats.full_world import R, Stage, plus, times, word
 
 PATIENCE = 120  # seconds
@@ -223,8 +223,8 @@ def test_e9_a_closed_prover_leaves_no_secret_in_memory() -> None:
     secret = rln.Identity.from_seed(b"beforehand").secret().reveal()
     looks = {"plain": word(secret), "Montgomery": word(secret * 2**256 % R)}
     looks["Montgomery + r"] = word(secret * 2**256 % R + R)
-    child = stopped(MEMBER)
+    child = PausedProcess(MEMBER)
     with child as pid:
-        assert found(pid, looks), "the search must find what is there"
-        assert child.go_on() == "ready closed"
-        assert found(pid, looks) == set()
+        assert find_in_memory(pid, looks), "the search must find what is there"
+        assert child.resume() == "ready closed"
+        assert find_in_memory(pid, looks) == set()

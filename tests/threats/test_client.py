@@ -29,7 +29,7 @@ from rln.errors import InputError, RlnError
 from rln.protocol.statement import Statement
 from tests.conftest import lacking
 from tests.native import ctime
-from tests.support.process_memory import found, stopped
+from tests.support.process_memory import PausedProcess, find_in_memory
 from tests.support.small_world import World
 from tests.threats.full_world import R, word
 
@@ -276,11 +276,11 @@ def test_e9_a_closed_identity_is_not_in_memory(arguments: tuple[str, ...]) -> No
             f"Montgomery {i}": word(number * 2**256 % R),
             f"Montgomery {i} + r": word(number * 2**256 % R + R),
         }
-    child = stopped(MEMBER, *arguments)
+    child = PausedProcess(MEMBER, *arguments)
     with child as pid:
-        assert found(pid, looks) & {"plain 0", "Montgomery 0"}, "the search must find what is there"
-        assert child.go_on() == "ready closed"
-        assert found(pid, looks) == set()
+        assert find_in_memory(pid, looks) & {"plain 0", "Montgomery 0"}, "the search must find what is there"
+        assert child.resume() == "ready closed"
+        assert find_in_memory(pid, looks) == set()
 
 
 def test_e9_pages_of_a_secret_are_locked_and_kept_out_of_dumps() -> None:

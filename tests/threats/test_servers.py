@@ -29,7 +29,7 @@ from tests.support.redis_server import (
     empty_cluster,
     empty_server,
     redis_server,
-    redis_watched,
+    redis_under_sentinels,
     until,
 )
 from tests.support.small_world import World
@@ -130,7 +130,7 @@ def test_f4_an_empty_replica_that_is_promoted_accepts_nothing_in_that_epoch(
         assert spend(log, now, range(20)) == 20
         first.stop()
         second.client.replicaof(HOST, first.port)  # too late: it never gets anything
-        second.follow_nobody()
+        second.become_primary()
         switch.port = second.port
         assert second.client.dbsize() == 0
         assert spend(log, now, range(20), x=2) == 0
@@ -156,7 +156,7 @@ def test_f4_what_a_stale_replica_lacks_is_not_accepted_again_by_who_has_seen_the
             link.cut()
             assert spend(loyal, now, ids[10:20]) == 10
             until(lambda: second.client.info("replication")["master_link_status"] == "down", "the cut")
-            second.follow_nobody()
+            second.become_primary()
             assert second.client.dbsize() == 11, "it lacks ten of the twenty"
             ways[1].port = second.port
             # In the epoch of the change: none by the one who has seen it.
@@ -193,10 +193,10 @@ def test_f4_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
         until(lambda: spend(loyal, now, [time.monotonic_ns()]) == 1, "acknowledgements")
         assert spend(loyal, now, ids[:10]) == 10
         link.fault = "before"
-        link.part()  # the primary goes on as if its replica were there and silent
+        link.cut_clients()  # the primary goes on as if its replica were there and silent
         assert spend(loyal, now, ids[10:]) == 0
         assert spend(loyal, later, ids) == 0
-        second.follow_nobody()
+        second.become_primary()
         ways[1].port = second.port
         assert spend(informed, now, ids, x=2) == 0
         third = RedisServer(tmp_path / "third", **strict)
@@ -244,7 +244,7 @@ def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_pa
 
 def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: None) -> None:
     now, later, _ = epochs()
-    with redis_watched(tmp_path, count=3) as (sentinels, first, second):
+    with redis_under_sentinels(tmp_path, count=3) as (sentinels, first, second):
         log = open_log(sentinels.uri, own_clock(), new=True)
         assert spend(log, now, range(20)) == 20
         first.stop()

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import rln
 from rln.protocol.epoch import rln_identifier
-from tests.support.joined_signal import taken_apart
+from tests.support.joined_signal import split_joined_signal
 
 parts = st.lists(st.binary(max_size=12), max_size=5)
 domains = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=8)
@@ -13,7 +13,7 @@ domains = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1
 
 @given(domains, parts)
 def test_c8_a_joined_signal_can_be_taken_apart(domain: str, signal: list[bytes]) -> None:
-    assert taken_apart(rln.join_signal(domain, signal)) == (domain, signal)
+    assert split_joined_signal(rln.join_signal(domain, signal)) == (domain, signal)
 
 
 @given(domains, parts, domains, parts)

@@ -3,7 +3,7 @@
 import pytest
 
 import rln
-from tests.support.process_memory import found, stopped
+from tests.support.process_memory import PausedProcess, find_in_memory
 from tests.threats.full_world import R, word
 
 
@@ -33,13 +33,13 @@ sys.stdin.readline()
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_d8_nothing_of_the_toxic_waste_is_left_in_memory(threads: str) -> None:
-    with stopped(SET_UP, threads) as pid:
-        assert found(pid, needles(toxic())) == set()
+    with PausedProcess(SET_UP, threads) as pid:
+        assert find_in_memory(pid, needles(toxic())) == set()
 
 
 def test_d8_the_search_finds_what_is_there() -> None:
-    with stopped(SET_UP, "1", "keep") as pid:
-        assert found(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
+    with PausedProcess(SET_UP, "1", "keep") as pid:
+        assert find_in_memory(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
 
 
 def needles(numbers: list[int]) -> dict[str, bytes]:
