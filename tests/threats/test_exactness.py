@@ -16,7 +16,7 @@ from rln.stores import open_log
 from tests.races.hammer import stub_hammer
 from tests.races.log_uris import LOGS, SHARED
 from tests.races.stub_proofs import StubKey, members
-from tests.races.traffic import End
+from tests.races.traffic import Result
 from tests.races.workers import in_processes
 from tests.support.killed_child import killed
 
@@ -49,8 +49,8 @@ class Passing(NullifierLog):
 
 @pytest.mark.parametrize("place", LOGS)
 def test_f1_four_workers_accept_exactly_the_limit(place: str, tmp_path: Path) -> None:
-    ends, _ = stub_hammer(1, (1, 2, 7) * 10).strike(LOGS[place](tmp_path))
-    assert all(ends[end] for end in End)
+    results, _ = stub_hammer(1, (1, 2, 7) * 10).run(LOGS[place](tmp_path))
+    assert all(results[end] for end in Result)
 
 
 @pytest.mark.parametrize("place", SHARED)
