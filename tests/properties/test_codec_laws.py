@@ -1,4 +1,4 @@
-"""What is written is read back, what is read was written so, and nothing else is read."""
+"""Round trips of all formats: reading gives back what was written, and other bytes are refused."""
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ G2 = curve.decompress(
 
 
 def bundle(coordinates: tuple[int, int, int, int], flags: tuple[bool, bool, bool]) -> bytes:
-    """128 bytes of the form of a proof; its points need not lie on the curve."""
+    """Return 128 bytes in the form of a proof; its points need not be on the curve."""
     data = bytearray(packed(list(coordinates)))
     for last, flag in zip((31, 95, 127), flags, strict=True):
         data[last] |= 0x80 * flag
@@ -41,7 +41,7 @@ PROOFS = st.builds(RlnProof, BUNDLES, SCALARS, SCALARS, SCALARS, NONZERO, SCALAR
 
 @st.composite
 def multi_proofs(draw: st.DrawFn) -> MultiRlnProof:
-    """Some slots used, at least one; the unused ones are zero."""
+    """Draw a proof with at least one used slot; the unused slots are zero."""
     used = draw(st.lists(st.booleans(), min_size=1, max_size=6).filter(any))
     names = draw(st.lists(NONZERO, min_size=len(used), max_size=len(used), unique=True))
     ys = [draw(SCALARS) if flag else 0 for flag in used]
@@ -105,7 +105,9 @@ def test_a_message_of_several_slots_comes_back_from_its_public_values(proof: Mul
 
 @EXAMPLES
 @given(proof=PROOFS, data=st.data())
-def test_any_changed_byte_gives_another_message_or_none(proof: RlnProof, data: st.DataObject) -> None:
+def test_a_message_with_a_changed_byte_is_another_message_or_refused(
+    proof: RlnProof, data: st.DataObject
+) -> None:
     changed = bytearray(proof.encode())
     changed[data.draw(st.integers(0, 287))] ^= data.draw(st.integers(1, 255))
     try:

@@ -1,4 +1,4 @@
-"""Many hashes at once are the hashes one by one, however they are batched and shared between threads."""
+"""Hashing many inputs at once gives the same hashes as one by one, for any batch size and threads."""
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +41,6 @@ def test_the_order_and_number_of_inputs_count(data: st.DataObject, arity: int) -
     found = poseidon_hash(row)
     assert found == poseidon_hash(list(row))
     if arity < 8:
-        assert poseidon_hash([*row, 0]) != found  # each width has its own parameters: 0 is no padding
+        assert poseidon_hash([*row, 0]) != found  # each width has its own parameters, so 0 is not padding
     if row != row[::-1]:
         assert poseidon_hash(row[::-1]) != found
