@@ -29,7 +29,7 @@ def test_all_is_what_is_imported() -> None:
     assert all(hasattr(rln, name) for name in rln.__all__)
 
 
-def test_there_is_nothing_else() -> None:
+def test_the_module_has_nothing_else() -> None:
     docstring, *rest = TREE.body
     assert isinstance(docstring, ast.Expr)
     for node in rest:

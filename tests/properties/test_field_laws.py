@@ -111,7 +111,7 @@ def test_everything_but_zero_has_an_inverse(name: FieldName, data: st.DataObject
 @every_field
 @EXAMPLES
 @given(data=st.data())
-def test_many_at_once_are_each_alone(name: FieldName, data: st.DataObject) -> None:
+def test_many_at_once_equal_one_at_a_time(name: FieldName, data: st.DataObject) -> None:
     """Zeros among the elements of a batch inversion matter most: a zero must not change its neighbours."""
     f = Field(name)
     size = data.draw(st.integers(0, 9))

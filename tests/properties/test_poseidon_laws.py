@@ -14,7 +14,7 @@ arities = pytest.mark.parametrize("arity", range(1, 9))
 @arities
 @settings(max_examples=15)
 @given(data=st.data())
-def test_many_are_one_by_one(arity: int, data: st.DataObject) -> None:
+def test_many_hashes_at_once_equal_one_at_a_time(arity: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.lists(SCALARS, min_size=arity, max_size=arity), max_size=19))
     alone = [poseidon_hash(row) for row in rows]
     together = b"".join(map(packed, rows))

@@ -218,7 +218,7 @@ def test_a_forked_child_has_no_token() -> None:
 
 
 @KINDS
-def test_an_encoded_first_step_comes_back(kind: str) -> None:
+def test_an_encoded_first_step_is_read_back(kind: str) -> None:
     w = single_setup()
     data = w.partial(kind, w.witness()).encode()
     wires = w.circuit.wires

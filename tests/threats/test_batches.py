@@ -141,7 +141,7 @@ def test_d11_any_subset_may_be_bad(
 
 @pytest.mark.parametrize("point", INFINITE)
 @pytest.mark.parametrize("place", range(5))
-def test_d11_infinity_in_every_place(
+def test_d11_infinity_is_refused_at_every_position(
     key: rln.ProvingKey, proofs: list[rln.RlnProof], point: str, place: int
 ) -> None:
     """One point at infinity must not change the other points of the same batch inversion."""
@@ -163,7 +163,9 @@ def test_d11_repeated_proofs_get_the_same_answer(key: rln.ProvingKey, proofs: li
     assert answers(key, batch, 2) == [proof is not bad for proof in batch]
 
 
-def test_d11_a_verdict_for_each_message_as_alone(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
+def test_d11_each_message_gets_the_verdict_that_it_gets_alone(
+    key: rln.ProvingKey, proofs: list[rln.RlnProof]
+) -> None:
     """The verifier gets messages with everything that can be wrong with a message."""
     full_world = FullWorld(key)
     member = full_world.join(limit=8)

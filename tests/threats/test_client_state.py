@@ -227,7 +227,7 @@ def test_e2_no_id_goes_with_a_second_x_across_a_restart(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("tokens", [0, 2])
-def test_e2_a_transport_that_fails_and_changes_bodies(folder: Path, tokens: int) -> None:
+def test_e2_a_transport_that_fails_and_changes_bodies_uses_no_id_twice(folder: Path, tokens: int) -> None:
     """The client asks `again` first; its transport repeats messages, loses answers and adds a new date."""
     world, chance = World(), random.Random(1)
     member = world.join(limit=12)
@@ -341,7 +341,7 @@ def test_e3_two_processes_share_one_file(folder: Path, inherited: bool) -> None:
     before.close()
 
 
-def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
+def test_e3_a_locked_guard_file_is_refused_after_a_wait(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     introduced(folder)

@@ -76,7 +76,7 @@ def test_c3_scalars_end_at_r_and_not_at_q(
             field.evaluate("fp", "neg", word(value))
 
 
-def test_c3_the_last_scalar_is_one() -> None:
+def test_c3_r_minus_1_is_a_scalar() -> None:
     assert field.evaluate("fr", "neg", word(R - 1)) == word(1)
     assert field.evaluate("fp", "neg", word(P - 1)) == word(1)
     hashes.poseidon([word(R - 1)])

@@ -56,7 +56,7 @@ def test_d7_damaged_files_are_refused_or_loaded_within_bounds(files: Path, form:
 
 
 @pytest.mark.parametrize("form", ["arkzkey", "zkey", "graph", "r1cs"])
-def test_d7_large_files_with_wrong_counts(files: Path, form: str) -> None:
+def test_d7_large_files_with_wrong_counts_are_refused(files: Path, form: str) -> None:
     found = run_hostile(form, files / f"large.{form}", "count", "60")
     assert found["wrong"] == []
     assert found["failed"] == 0

@@ -53,7 +53,7 @@ def bad_verifying_keys(key: rln.VerifyingKey) -> Iterator[tuple[str, bool, bytes
     yield "public_inputs", False, patched(data, 448, struct.pack("<Q", 5))[:-64]
 
 
-def test_d4_twelve_bad_keys(full_world, sample_proof: rln.RlnProof) -> None:  # type: ignore[no-untyped-def]
+def test_d4_twelve_bad_keys_are_refused(full_world, sample_proof: rln.RlnProof) -> None:  # type: ignore[no-untyped-def]
     bad_keys = list(bad_verifying_keys(full_world.key.verifying_key))
     assert len(bad_keys) == 12
     for name, everywhere, data in bad_keys:

@@ -702,7 +702,7 @@ def test_b7_a_proof_stays_valid_while_a_thousand_members_register(full_world: Fu
     assert proof.root not in full_world.group.roots
 
 
-def test_b7_a_thousand_members_at_once_are_one_root(full_world: FullWorld) -> None:
+def test_b7_a_thousand_members_at_once_make_one_root(full_world: FullWorld) -> None:
     full_world.group = rln.Group(20, 16, rln.WindowSize(count=2))
     member = full_world.join()
     proof = full_world.prover(member).prove(b"patient")

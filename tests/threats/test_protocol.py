@@ -207,7 +207,7 @@ def test_a7_both_ends_of_the_range_are_limits(full_world: FullWorld, limit: int)
 
 @given(st.one_of(st.integers(), st.integers(-3, 70000), st.floats(), st.booleans()))
 @settings(max_examples=200)
-def test_a7_the_registry_takes_whole_numbers_of_its_range_alone(limit: object) -> None:
+def test_a7_the_registry_accepts_only_whole_numbers_of_its_range(limit: object) -> None:
     group = rln.Group(4, 16)
     good = type(limit) is int and 1 <= limit <= 65536
     if good:
