@@ -237,7 +237,7 @@ def test_c7_a_buffer_that_another_thread_changes_is_refused(
         for _ in range(200):
             with pytest.raises(EncodingError, match="bytearray"):
                 key.verifying_key.verify(sample_proof.public_inputs, shared)  # type: ignore[arg-type]
-            # what was copied is what is checked and what is verified
+            # the copy is both checked and verified
             copy = bytes(shared)
             assert accepted(key.verifying_key, words(sample_proof.public_inputs), copy) == (
                 copy == sample_proof.proof
