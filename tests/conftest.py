@@ -1,11 +1,11 @@
-"""What all tests share.
+"""Fixtures and settings that all tests share; tests/README.md explains the folders.
 
 Environment:
-    RLN_ZEROKIT_DIR  a directory with zerokit's keys and graphs (tree_depth_20/graph.bin and so on); tests
-                     that need it skip with a reason when it is unset
-    RLN_REQUIRE      a list such as `zerokit,node,valgrind`: what must be there, so that its skips become
-                     failures
-    CI               when set, hypothesis draws the same examples in every run
+    RLN_ZEROKIT_DIR  a directory with zerokit's keys and graphs (tree_depth_20/graph.bin and so on). If it is
+                     unset, the tests that need it are skipped with a reason.
+    RLN_REQUIRE      a list such as `zerokit,node,valgrind`. If one of these is missing, the tests that need
+                     it fail; without the entry they are skipped.
+    CI               If it is set, hypothesis draws the same examples in every run.
 """
 
 import os
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INTEROP = ROOT / "tests" / "interop"
 REQUIRED = {name.strip() for name in os.environ.get("RLN_REQUIRE", "").split(",") if name.strip()}
 
-# Nothing of the tests stays in the user's cache; those that are about the cache name a directory.
+# Tests write nothing to the user's cache. Tests of the cache set their own directory.
 os.environ["RLN_CACHE_DIR"] = ""
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,7 +28,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
 def lacking(requirement: str, reason: str) -> None:
-    """Skip, or fail when RLN_REQUIRE lists the requirement."""
+    """Skip the test, or fail if RLN_REQUIRE lists the requirement."""
     if requirement in REQUIRED:
         pytest.fail(f"RLN_REQUIRE lists {requirement}: {reason}", pytrace=False)
     pytest.skip(reason)
@@ -48,7 +48,7 @@ def zerokit_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The node binary; tests/interop/node_modules is there (`npm ci` in tests/interop makes it)."""
+    """The node binary. tests/interop/node_modules must exist (run `npm ci` in tests/interop)."""
     found = shutil.which("node")
     if found is None:
         lacking("node", "node is not installed")
@@ -58,9 +58,9 @@ def node() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what works with other people's programs and files; put the longest file first.
+    """Mark the tests that need other projects' programs or files, and run the slowest files first.
 
-    Several workers then end at about the same time.
+    With the slowest files first, several workers end at about the same time.
     """
     items.sort(key=lambda item: "native" not in item.path.parts)
     for item in items:
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many interop tests ran, for a green run without them proves less."""
+    """Print how many interop tests ran, because a green run without them shows less."""
     ran, skipped = 0, 0
     for report in terminalreporter.getreports("skipped"):
         skipped += "interop" in report.keywords

@@ -1,4 +1,4 @@
-"""The extension exports what rln.h declares, and its own entry, and nothing else."""
+"""The extension exports exactly the functions that rln.h declares and its own entry."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ def test_the_header_declares_something() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads ELF symbols")
 @pytest.mark.skipif(shutil.which("nm") is None, reason="nm is not installed")
-def test_exported_symbols_are_the_header() -> None:
+def test_the_exported_symbols_are_those_of_the_header() -> None:
     listing = subprocess.run(
         ["nm", "-D", "--defined-only", str(_native.__file__)], capture_output=True, text=True, check=True
     ).stdout

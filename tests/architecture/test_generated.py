@@ -1,4 +1,4 @@
-"""What native/gen writes is what stands in the tree."""
+"""The generated headers in the tree are what native/gen writes."""
 
 import ast
 import subprocess

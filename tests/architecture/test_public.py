@@ -1,4 +1,4 @@
-"""rln/__init__.py is a sorted __all__ and imports, nothing else."""
+"""rln/__init__.py has a sorted __all__ and imports, and nothing else."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ TREE = ast.parse(Path(str(rln.__file__)).read_text())
 
 
 def order(name: str) -> tuple[int, str]:
-    """CONSTANTS, then Classes, then functions, as ruff sorts them."""
+    """Return the key of the order of ruff: CONSTANTS, then Classes, then functions."""
     return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
 
 
@@ -29,7 +29,7 @@ def test_all_is_what_is_imported() -> None:
     assert all(hasattr(rln, name) for name in rln.__all__)
 
 
-def test_there_is_nothing_else() -> None:
+def test_the_module_has_nothing_else() -> None:
     docstring, *rest = TREE.body
     assert isinstance(docstring, ast.Expr)
     for node in rest:

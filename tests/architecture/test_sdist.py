@@ -1,4 +1,4 @@
-"""The source distribution holds the project, the wheel holds what a user needs."""
+"""The source distribution contains the whole project, and the wheel what a user needs."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ LEFT_OUT = {".gitignore"}
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project without anything that was made from it."""
+    """A copy of the project without build products."""
     target = tmp_path_factory.mktemp("clone") / "rln"
     for path in project_files():
         (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def test_the_sdist_holds_the_whole_project(sdist: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_of_the_sdist_is_one_for_all_versions(sdist: Path, tmp_path: Path) -> None:
+def test_the_wheel_of_the_sdist_works_for_all_python_versions(sdist: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet",
          "--wheel-dir", str(tmp_path), str(sdist)],
@@ -80,7 +80,7 @@ def test_the_build_refuses_in_one_line(pretend: str, words: str) -> None:
 
 
 def test_importing_the_library_is_light() -> None:
-    """Neither what the extras bring nor what only tests use; the command says what it lacks."""
+    """It imports no extras and no packages of the tests; the command names the package that it needs."""
     heavy = {"typer", "rich", "numpy", "galois", "sympy", "py_ecc", "cffi.api", "pycparser", "asyncio"}
     code = f"import sys, rln; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

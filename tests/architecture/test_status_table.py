@@ -1,4 +1,4 @@
-"""Every status of the C core has an exception of ours, and the table holds nothing else."""
+"""Every status of the C core has an exception, and the table has no other entries."""
 
 from rln import errors
 from rln._native import ffi, lib

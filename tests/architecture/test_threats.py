@@ -1,4 +1,4 @@
-"""docs/threats.md, tests/threats and the guarding code belong together."""
+"""Each row of docs/threats.md has its tests in tests/threats and links the code that guards it."""
 
 import re
 from pathlib import Path
@@ -20,13 +20,13 @@ LINES = {found[1]: found[0] for found in ROW.finditer(PAGE.read_text())}
 
 
 def linked(row: str) -> list[Path]:
-    """The files that exist behind the links of a row."""
+    """Return the linked files of a row that exist."""
     paths = [(PAGE.parent / link).resolve() for link in LINK.findall(LINES[row])]
     return [path for path in paths if path.is_file()]
 
 
 def attacks(row: str, path: Path) -> bool:
-    """Whether a test file holds a test of the row."""
+    """Return whether a test file has a test of the row."""
     return re.search(rf"^(async )?def test_{row.lower()}_", path.read_text(), re.MULTILINE) is not None
 
 
@@ -52,7 +52,7 @@ def test_a_row_links_the_code_that_guards_it(row: str) -> None:
     assert [path for path in linked(row) if any(folder in path.parents for folder in CODE)]
 
 
-def test_every_citation_leads_somewhere() -> None:
+def test_every_citation_names_an_existing_row_or_section() -> None:
     sections = set(SECTION.findall(SPECIFICATION.read_text()))
     rows = set(LINES) | set(SECTION.findall(PAGE.read_text()))
     lost = []

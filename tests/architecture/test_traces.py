@@ -1,4 +1,4 @@
-"""Files hold no traces of one machine: no absolute paths, no hosts of package registries."""
+"""No file has traces of one machine: absolute paths or hosts of package registries."""
 
 import re
 from pathlib import Path

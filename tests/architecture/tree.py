@@ -1,4 +1,4 @@
-"""The files of the project, as a clone has them."""
+"""The files of the project, as in a clone."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ MADE |= {".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".benchma
 
 
 def project_files() -> list[Path]:
-    """Paths relative to the root: those that git knows or would take, or all that nothing has made."""
+    """Return paths relative to the root: the files that git has or would add, or all but build products."""
     if shutil.which("git") and (ROOT / ".git").exists():
         command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

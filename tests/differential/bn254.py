@@ -1,4 +1,4 @@
-"""py_ecc's BN254 in our bytes.
+"""Conversions between py_ecc's BN254 and our bytes.
 
 py_ecc's FQ12 is Fp[w] / (w^12 - 18 w^6 + 82), which is our tower with u = w^6 - 9 and v = w^2.
 """
@@ -22,7 +22,7 @@ def decode(data: bytes) -> list[int]:
 
 
 def fq12(values: list[int]) -> FQ12:
-    """12 coordinates in our order as an element of theirs; fewer are the lower ones."""
+    """Make py_ecc's element of up to 12 coordinates in our order; the missing higher ones are zero."""
     coefficients = [0] * 12
     padded = values + [0] * (12 - len(values))
     for k, power in enumerate(ORDER):
@@ -33,13 +33,13 @@ def fq12(values: list[int]) -> FQ12:
 
 
 def coordinates(value: FQ12) -> list[int]:
-    """The way back: 12 coordinates in our order."""
+    """Return the 12 coordinates of py_ecc's element in our order."""
     c = [int(x) for x in value.coeffs]
     return [x % P for power in ORDER for x in (c[power] + 9 * c[power + 6], c[power + 6])]
 
 
 def point(values: list[int]) -> bytes:
-    """An affine point: its coordinates, and the flag 0x80 when y is the larger of y and -y, c1 first."""
+    """Encode an affine point: its coordinates, and the flag 0x80 if y > -y, where c1 is compared first."""
     data = bytearray(encode(values))
     y = values[len(values) // 2 :][::-1]
     data[-1] |= 0x80 if y > [-value % P for value in y] else 0
@@ -51,7 +51,7 @@ def infinity(size: int) -> bytes:
 
 
 def g1(scalar: int) -> bytes:
-    """scalar times the generator, 64 bytes."""
+    """Return scalar times the generator of G1, 64 bytes."""
     if scalar % R == 0:
         return infinity(64)
     x, y = curve.normalize(curve.multiply(curve.G1, scalar % R))
@@ -59,7 +59,7 @@ def g1(scalar: int) -> bytes:
 
 
 def g2(scalar: int) -> bytes:
-    """scalar times the generator, 128 bytes."""
+    """Return scalar times the generator of G2, 128 bytes."""
     if scalar % R == 0:
         return infinity(128)
     x, y = curve.normalize(curve.multiply(curve.G2, scalar % R))

@@ -1,8 +1,8 @@
-"""Straight-line C run on symbols: the arithmetic headers as they are written, with values from any ring.
+"""An interpreter of straight-line C: it runs the text of the arithmetic headers on values of any ring.
 
 A function here is a sequence of calls, copies and declarations, such as `fp2_mul(&t, &a->c0, b);`. Memory is
-a dictionary from places ("r.c0.c1") to values. Functions with an entry in `primitives` are not entered: they
-compute on values; all others are read from the header's text. Operands may share places with results.
+a dictionary from places ("r.c0.c1") to values. Functions in `primitives` compute on values directly; all
+others are read from the header's text. Operands may share places with results.
 """
 
 import re
@@ -21,7 +21,7 @@ Primitive = Callable[..., Any]
 
 
 class Headers:
-    """The functions of some headers, and what the functions below them do."""
+    """The functions of some headers, and the primitives that they call."""
 
     def __init__(self, names: list[str], primitives: dict[str, Primitive]) -> None:
         self.primitives = primitives

@@ -1,4 +1,4 @@
-"""Points of BN254: the same questions to us and to py_ecc."""
+"""Points of BN254, compared with py_ecc."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ R = bn128.curve_order
 INFINITY_FLAG, LARGER_FLAG = 0x40, 0x80
 
 Point = Any
-"""A point as py_ecc has it: a pair of field elements, None for infinity."""
+"""A point in py_ecc's form: a pair of field elements, None for infinity."""
 
 GENERATORS = {1: bn128.G1, 2: bn128.G2}
 
 
 def coordinates(element: Any) -> list[int]:
-    """The integers of an element of Fp or Fp2."""
+    """Return the integers of an element of Fp or Fp2."""
     return [int(c) for c in element.coeffs] if hasattr(element, "coeffs") else [int(element)]
 
 
 def is_larger(element: Any) -> bool:
-    """Is y larger than -y; the highest coefficient that is not zero decides."""
+    """Return whether y is larger than -y; the highest coefficient that is not zero decides."""
     return next((c > P - c for c in reversed(coordinates(element)) if c), False)
 
 
@@ -48,7 +48,7 @@ def negative(point: Point) -> Point:
 
 
 def samples(group: int, count: int, seed: int) -> list[Point]:
-    """Multiples of the generator."""
+    """Return multiples of the generator."""
     rng = random.Random(seed)
     return [bn128.multiply(GENERATORS[group], rng.randrange(1, R)) for _ in range(count)]
 
@@ -57,7 +57,7 @@ groups = pytest.mark.parametrize("group", [1, 2])
 
 
 @groups
-def test_sums_equal_the_oracle_s_with_infinity_in_every_position(group: int) -> None:
+def test_sums_equal_py_eccs_with_infinity_in_every_position(group: int) -> None:
     a, b = samples(group, 2, seed=1)
     points = [None, a, b, negative(a), bn128.add(a, b), bn128.double(a)]
     for p in points:
@@ -67,7 +67,7 @@ def test_sums_equal_the_oracle_s_with_infinity_in_every_position(group: int) -> 
 
 
 @groups
-def test_compressed_forms_equal_the_oracle_s(group: int) -> None:
+def test_compressed_forms_equal_py_eccs(group: int) -> None:
     for point in [None, GENERATORS[group], *samples(group, 4, seed=2)]:
         for p in (point, negative(point)):
             full, short = pack(p, group), pack(p, group, compressed=True)
@@ -78,8 +78,8 @@ def test_compressed_forms_equal_the_oracle_s(group: int) -> None:
 @groups
 @pytest.mark.parametrize("count", [0, 1, 2, 9, 40])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_sums_of_multiples_equal_the_oracle_s(group: int, count: int, threads: int) -> None:
-    """With the scalars 0, 1 and r - 1, and infinity, repeated and opposite points among the operands."""
+def test_sums_of_multiples_equal_py_eccs(group: int, count: int, threads: int) -> None:
+    """The operands include the scalars 0, 1 and r - 1, infinity, repeated and opposite points."""
     rng = random.Random(count)
     base = samples(group, 3, seed=3)
     points = [rng.choice([None, *base, negative(base[0]), negative(base[1])]) for _ in range(count)]
@@ -105,7 +105,7 @@ def test_the_order_of_the_group_is_r(group: int) -> None:
 
 
 @groups
-def test_forms_that_are_not_the_one_are_refused(group: int) -> None:
+def test_non_canonical_forms_are_refused(group: int) -> None:
     full = pack(GENERATORS[group], group)
     zero = bytes(64 * group)
     for flags in (LARGER_FLAG, INFINITY_FLAG, LARGER_FLAG | INFINITY_FLAG):

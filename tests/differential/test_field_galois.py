@@ -1,4 +1,4 @@
-"""Both prime fields and the line of the shares, asked of galois."""
+"""Both prime fields and the line of the shares, compared with galois."""
 
 import galois
 import pytest
@@ -11,7 +11,7 @@ from rln.protocol.identity import Identity
 from rln.protocol.recovery import recover_secret
 from tests.support.field_elements import SCALARS, P, R, elements, packed, unpacked
 
-# A primitive element is given, for finding one would factor the modulus less 1.
+# A primitive element is given, because galois would have to factor the modulus less 1 to find one.
 FIELDS = {
     "fr": galois.GF(R, primitive_element=5, verify=False),
     "fp": galois.GF(P, primitive_element=3, verify=False),

@@ -1,7 +1,7 @@
 """Proofs of ours and of zerokit's ceremony, verified with py_ecc's pairing.
 
-Keys and proofs are read by vectors/oracle, which shares no code with the library: bytes are part of the
-question.
+vectors/oracle, which shares no code with the library, reads keys and proofs. So the tests cover their bytes
+too.
 """
 
 import json
@@ -31,7 +31,7 @@ def point2(point: Any) -> Any:
 
 
 def holds(key: bytes, inputs: tuple[int, ...], proof: bytes) -> bool:
-    """e(-A, B) e(alpha, beta) e(IC, gamma) e(C, delta) = 1, with py_ecc's group law and pairing."""
+    """Return whether e(-A, B) e(alpha, beta) e(IC, gamma) e(C, delta) = 1, computed with py_ecc."""
     alpha, beta, gamma, delta, ic = read_key(key)
     a, b, c = read_proof(proof)
     total = point1(ic[0])

@@ -1,4 +1,4 @@
-"""The pairing's value against py_ecc's, bit for bit, and its laws; once for each engine."""
+"""The pairing's values, equal to py_ecc's bit for bit, and its laws; once for each engine."""
 
 from collections.abc import Iterator
 
@@ -60,7 +60,7 @@ def test_infinity_gives_one() -> None:
 
 
 def twist_point() -> bytes:
-    """A point of the twist, found by its small x; it is outside the subgroup."""
+    """Return a point of the twist with a small x; it is outside the subgroup."""
     for x in range(1, 100):
         square = py_ecc.FQ2([x, 1]) ** 3 + py_ecc.b2
         real, imaginary = (int(c) for c in square.coeffs)

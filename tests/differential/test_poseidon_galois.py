@@ -1,4 +1,4 @@
-"""Poseidon as its paper writes it, matrices over galois, against the optimised form of the C core."""
+"""Poseidon as its paper defines it, with galois, compared with the optimised form in the C core."""
 
 import galois
 import numpy as np
@@ -14,7 +14,7 @@ FR = galois.GF(R, primitive_element=5, verify=False)
 
 
 def dense(inputs: list[int]) -> int:
-    """Every round: add constants, S-box, matrix."""
+    """Compute every round: add constants, S-box, matrix."""
     width = len(inputs) + 1
     full, partial, constants, entries = hashes.poseidon_parameters(width)
     matrix = FR(list(entries)).reshape(width, width)

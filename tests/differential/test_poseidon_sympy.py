@@ -1,9 +1,8 @@
-"""The direct form of native/gen/poseidon.py is Poseidon as its paper writes it: an identity of polynomials.
+"""The direct form of native/gen/poseidon.py equals Poseidon as its paper defines it, as polynomials.
 
-The S-box stays unknown: each of its outputs is a free symbol. Then both forms are linear over Fr in these
-symbols and the inputs. Where an S-box meets the same form in both, up to the scale that the direct form has,
-it gives the same output up to the fifth power of that scale, whatever it is; so equal forms at the end mean
-that both are the same map, for every input.
+Each output of an S-box is a free symbol. So both forms are linear over Fr in these symbols and the inputs. If
+an S-box gets the same linear form in both, up to the scale of the direct form, its outputs are the same up to
+the fifth power of that scale. So equal forms at the end mean that both are the same map, for every input.
 """
 
 import importlib
@@ -37,7 +36,7 @@ def times(matrix: list[list[int]], vector: list[Form]) -> list[Form]:
 
 
 class SBoxes:
-    """Symbols for what leaves the S-boxes, in the order in which both forms meet them."""
+    """Symbols for the outputs of the S-boxes, in the order in which both forms use them."""
 
     def __init__(self, gen: ModuleType, width: int) -> None:
         self.modulus, self.count = gen.R, width * gen.FULL + gen.PARTIAL[width]
@@ -52,7 +51,7 @@ class SBoxes:
         return self.met[-1] ** 5 if self.met[-1].is_ground else self.outputs[len(self.met) - 1]
 
     def direct(self, form: Form, number: int) -> Form:
-        """Meet S-box `number` again, with a multiple of its form."""
+        """Apply S-box `number` again, to a multiple of its form."""
         meant = self.met[number]
         leading = meant.monoms()[0]
         scale = int(form[leading]) * pow(int(meant[leading]), -1, self.modulus)
@@ -62,7 +61,7 @@ class SBoxes:
 
 
 def dense(gen: ModuleType, width: int, boxes: SBoxes) -> Form:
-    """The hash, round by round."""
+    """Compute the hash round by round."""
     constants, matrix = gen.dense(width)
     first, partial = gen.FULL // 2, gen.PARTIAL[width]
     state: list[Form] = [0, *boxes.inputs]

@@ -1,4 +1,4 @@
-"""Identities, shares and recovery against vectors/oracle, RLN in plain integers."""
+"""Identities, shares and recovery, compared with vectors/oracle, which is RLN in plain integers."""
 
 import pytest
 from hypothesis import given, settings

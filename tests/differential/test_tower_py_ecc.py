@@ -1,4 +1,4 @@
-"""Fp2, Fp6 and Fp12 against py_ecc's Fp12, on elements whose limbs are mostly at an edge."""
+"""Fp2, Fp6 and Fp12, compared with py_ecc's Fp12, on elements whose limbs are mostly at an edge."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""The formulas of the tower and of the pairing are identities: the headers' text, run on symbols."""
+"""The formulas of the tower and of the pairing are identities: the text of the headers is run on symbols."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ inverted: list[Any] = []
 
 
 def invert(value: Any) -> Any:
-    """Stand in for 1/value; the proof then shows that r a = (1/value) value."""
+    """Return a symbol for 1/value; the test then shows that r a = (1/value) value."""
     inverted.append(value)
     return INVERSE
 
@@ -44,7 +44,7 @@ TOWER = Headers(["fp6.h", "fp12.h"], FP2)
 
 
 def product(a: Vector, b: Vector, period: int) -> Vector:
-    """The schoolbook product of polynomials whose variable's power `period` is xi."""
+    """Return the schoolbook product of polynomials in a variable whose power `period` is xi."""
     r = [RING(0)] * period
     for i, x in enumerate(a):
         for j, y in enumerate(b):
@@ -134,7 +134,7 @@ def test_cyclotomic_square_is_the_square_where_the_condition_holds() -> None:
 
 
 def test_fp2_square_and_karatsuba() -> None:
-    """fp2_sqr as it stands; fp2_mul's cross term."""
+    """This checks fp2_sqr as it is written, and the cross term of fp2_mul."""
     a0, a1, b0, b1 = A[0], A[1], B[0], B[1]
     fp = {
         "fp_add": lambda a, b: a + b,
@@ -157,7 +157,7 @@ EQUATION = TX**3 + CURVE_B * TZ**3 - TY**2 * TZ
 
 
 def is_zero(value: Any) -> bool:
-    """Whether the value is zero for every point of the curve."""
+    """Return whether the value is zero for every point of the curve."""
     return bool(value.rem([EQUATION]) == 0)
 
 

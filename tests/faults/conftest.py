@@ -1,4 +1,4 @@
-"""One nursery for all tests of faults, and a place that forgets nothing slowly."""
+"""One fork server for all tests of faults, and a directory in memory."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.strace import Nursery, need_strace
-from tests.faults.strace import nursery as opened
+from tests.faults.strace import ForkServer, need_strace, run_fork_server
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
+def fork_server() -> Iterator[ForkServer]:
     need_strace()
-    with opened() as found:
-        yield found
+    with run_fork_server() as server:
+        yield server
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory where there is one: what the disk keeps is simulated, or does not matter."""
+def fast_directory(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory where the system has one: the tests simulate the disk, or do not need one."""
     memory = Path("/dev/shm")
     made = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else tmp_path))
     yield made

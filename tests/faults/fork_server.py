@@ -1,11 +1,12 @@
-"""Nursery: a process that has imported everything, and forks a child for each story.
+"""A process that has imported everything, and forks a child for each run of a scenario.
 
-Commands on its input, one a line, and what it answers:
+It reads commands, one on each line, and answers each with one line:
 
-    start STORY PART DIRECTORY    a child that waits; its process id
-    go                            the child may begin; its wait status when it has ended
+    start SCENARIO PART DIRECTORY   fork a child that waits; answer its process id
+    go                              let the child begin; answer its wait status when it has ended
 
-What the child says goes to DIRECTORY.said, its errors to DIRECTORY.errors.
+PART is `plan` or `second_plan`. The child reports its steps in DIRECTORY.output and writes errors to
+DIRECTORY.errors.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ import sys
 import traceback
 from pathlib import Path
 
-from tests.faults.scenario import say
-from tests.faults.scenarios import STORIES
+from tests.faults.scenario import report
+from tests.faults.scenarios import SCENARIOS
 
 
-def live(name: str, part: str, directory: Path, ready: int, gate: int) -> None:
-    """Be the child, and never return."""
+def run_child(name: str, part: str, directory: Path, ready: int, gate: int) -> None:
+    """Run a scenario in the child, then end the process."""
     code = 1
     try:
-        for target, ending in ((1, ".said"), (2, ".errors")):
+        for target, ending in ((1, ".output"), (2, ".errors")):
             opened = os.open(f"{directory}{ending}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(opened, target)
             os.close(opened)
-        story = STORIES[name]()
+        scenario = SCENARIOS[name]()
         os.write(ready, b"x")
         os.read(gate, 1)
-        story.run(directory, say, story.plan if part == "plan" else story.later)
+        scenario.run(directory, report, scenario.plan if part == "plan" else scenario.second_plan)
         code = 0
-    except BaseException:  # noqa: BLE001 - whatever it is, it is told, and the child ends here
+    except BaseException:  # noqa: BLE001 - the child writes any error down and ends here
         traceback.print_exc()
         sys.stderr.flush()
     finally:
@@ -49,7 +50,7 @@ def main() -> None:
             child = os.fork()
             if child == 0:
                 os.close(gate)
-                live(words[1], words[2], Path(words[3]), ready, inner)
+                run_child(words[1], words[2], Path(words[3]), ready, inner)
             os.close(ready)
             os.read(waiting, 1)
             os.close(waiting)

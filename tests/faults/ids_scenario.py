@@ -1,8 +1,8 @@
-"""The story of a client's message ids.
+"""The scenario of a client's message ids. Its steps:
 
-introduce         the identity is new
-reserve E n x     n ids of epoch E for x
-keep E x          the message that goes out with them
+introduce         introduce a new identity
+reserve E n x     reserve n ids of epoch E for x
+keep E x          keep the message that is sent with them
 reopen            close and open again
 """
 
@@ -16,7 +16,7 @@ from rln.base import scalar
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from tests.faults.scenario import Story, Told
+from tests.faults.scenario import Progress, Scenario
 
 FIRST = 1_700_000_000 // 60
 COMMITMENT, LIMIT = 1234567, 100
@@ -30,12 +30,12 @@ def message(x: int) -> bytes:
     return f"message {x} ".encode() * 40
 
 
-class IdsStory(Story):
+class IdsScenario(Scenario):
     plan = (
         "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13", "reopen",
         "reserve 0 1 14", "reserve 1 1 21", "keep 1 21", "reserve 1 1 22",
     )  # fmt: skip
-    later = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
+    second_plan = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
 
     def open(self, directory: Path) -> None:
         self._directory = directory
@@ -65,18 +65,18 @@ class IdsStory(Story):
     def close(self) -> None:
         self._ids.close()
 
-    def check(self, directory: Path, told: Told) -> None:
+    def check(self, directory: Path, progress: Progress) -> None:
         path = directory / "ids.db"
         ids = SqliteMessageIds(path)
         try:
-            rows = self._rows(path, told)
-            for step in told.done + told.unsure:
+            rows = self._rows(path, progress)
+            for step in progress.done + progress.unsure:
                 verb, *words = step.split()
-                if verb == "keep" and int(words[0]) >= self._oldest(told):
+                if verb == "keep" and int(words[0]) >= self._oldest(progress):
                     number, x = map(int, words)
                     found = ids.recall(COMMITMENT, epoch(number), x)
-                    assert found == message(x) or (found is None and step in told.unsure), f"{step}: lost"
-            # Either the rest of an epoch is burnt, or the next id is one that nobody was given.
+                    assert found == message(x) or (found is None and step in progress.unsure), f"{step}: lost"
+            # Either the rest of an epoch is burnt, or the next id is one that was never given out.
             for number in {FIRST, *(index for index, _, _ in rows)}:
                 with suppress(StoreUnavailable):
                     given = ids.reserve(COMMITMENT, epoch(number - FIRST), LIMIT, 1, 99)
@@ -88,13 +88,16 @@ class IdsStory(Story):
         finally:
             ids.close()
 
-    def _oldest(self, told: Told) -> int:
-        """The oldest epoch that is remembered for sure: the one before the newest."""
-        steps = [step.split() for step in told.done + told.unsure]
+    def _oldest(self, progress: Progress) -> int:
+        """Return the oldest epoch that is surely remembered: the one before the newest."""
+        steps = [step.split() for step in progress.done + progress.unsure]
         return max((int(words[1]) for words in steps if words[0] == "reserve"), default=1) - 1
 
-    def _rows(self, path: Path, told: Told) -> list[tuple[int, int, int]]:
-        """Epoch, stop and x of what the file says was reserved: all that was promised, in ranges apart."""
+    def _rows(self, path: Path, progress: Progress) -> list[tuple[int, int, int]]:
+        """Return epoch, stop and x of each reservation in the file.
+
+        Check that the ranges do not overlap and hold every acknowledged reservation.
+        """
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute("SELECT epoch, first, stop, x FROM reservations ORDER BY 1, 2")
             listed = [(int.from_bytes(e, "big"), i, stop, scalar.decode(x)) for e, i, stop, x in found]
@@ -103,8 +106,13 @@ class IdsStory(Story):
             assert first == (before[1] if before[0] == number else 0), "reservations overlap, or have a gap"
             before = number, stop
         rows = [(number, stop, x) for number, _, stop, x in listed]
-        there = {f"reserve {number - FIRST} {stop - first} {x}" for number, first, stop, x in listed}
-        done = {s for s in told.done if s.startswith("reserve") and int(s.split()[1]) >= self._oldest(told)}
-        assert done <= there, f"promised and lost: {done - there}"
-        assert there <= {*told.done, *told.unsure}, f"nobody asked for {there - {*told.done, *told.unsure}}"
+        stored = {f"reserve {number - FIRST} {stop - first} {x}" for number, first, stop, x in listed}
+        done = {
+            s
+            for s in progress.done
+            if s.startswith("reserve") and int(s.split()[1]) >= self._oldest(progress)
+        }
+        asked = {*progress.done, *progress.unsure}
+        assert done <= stored, f"acknowledged and lost: {done - stored}"
+        assert stored <= asked, f"stored and never asked for: {stored - asked}"
         return rows

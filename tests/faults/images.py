@@ -1,4 +1,4 @@
-"""Images: what a disk may show after a crash, each made of what was synced and some of what was not."""
+"""Images: the files that a disk may hold after a crash: all synced data and some of the unsynced data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.faults.recording import Disk, Name, Recording, Write, apply_write
-from tests.faults.scenario import Told
+from tests.faults.scenario import Progress
 
 SECTOR, PAGE = 512, 4096
 
@@ -16,7 +16,7 @@ Chosen = tuple[list[Write], list[Name]]
 
 
 def _pieces(write: Write, size: int) -> list[Write]:
-    """A write cut where the disk may cut it: at multiples of a size in the file."""
+    """Cut a write where a disk may cut it: at the multiples of a size in the file."""
     if write.size is not None or not write.data:
         return [write]
     cuts = [0, *range(size - write.offset % size, len(write.data), size)]
@@ -31,7 +31,7 @@ def _some(things: list[Write], chance: random.Random, share: float) -> list[Writ
 
 
 def _names(disk: Disk, chance: random.Random) -> list[Name]:
-    """A beginning of the changes of names: they do not overtake each other."""
+    """Choose the first few changes of names: a later change never happens without the earlier ones."""
     return disk.pending_names[: chance.randint(0, len(disk.pending_names))]
 
 
@@ -56,7 +56,7 @@ def _subset(disk: Disk, chance: random.Random) -> Chosen:
 
 
 def _shuffled(disk: Disk, chance: random.Random) -> Chosen:
-    """In another order: of two writes to one place the older one may stand there at last."""
+    """Apply the writes in another order, so that of two writes to one place the older one may win."""
     writes = _some(disk.pending_writes, chance, 0.8)
     chance.shuffle(writes)
     return writes, disk.pending_names
@@ -78,7 +78,7 @@ def _last_torn(disk: Disk, chance: random.Random) -> Chosen:
 
 
 def _sized(disk: Disk, chance: random.Random) -> Chosen:
-    """Files have grown to their sizes, and what was written there is zeros."""
+    """Let files grow to their new sizes, with zeros in place of some of the data."""
     grown = [
         Write(write.file, write.offset + len(write.data) - 1, b"\0")
         for write in disk.pending_writes
@@ -106,17 +106,17 @@ class Image:
     """The files after a crash.
 
     Attributes:
-        where: which operation came last, and what happened to the unsynced ones.
-        files: by name.
-        told: what the story had said by then.
+        where: the last operation before the crash, and the pattern of damage.
+        files: content by name.
+        progress: what the scenario had reported by then.
     """
 
     where: str
     files: dict[str, bytes]
-    told: Told
+    progress: Progress
 
     def write(self, directory: Path) -> None:
-        """Put the files, and nothing else, into a directory."""
+        """Replace the content of a directory with these files."""
         for path in sorted(directory.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         for name, data in self.files.items():
@@ -126,25 +126,27 @@ class Image:
             path.write_bytes(data)
 
 
-def images(recording: Recording, chance: random.Random, rounds: int, before: Told) -> Iterator[Image]:
-    """Every prefix of a recording with every pattern of damage, several times over.
+def images(recording: Recording, chance: random.Random, rounds: int, before: Progress) -> Iterator[Image]:
+    """Yield a crash after each operation of a recording, with each pattern of damage.
 
     Args:
-        recording: of a story.
+        recording: of a scenario.
         chance: decides what is lost.
-        rounds: times that each pattern is drawn; those without chance come once.
-        before: what an earlier story had said.
+        rounds: how often each random pattern is drawn; the other patterns come once.
+        before: the progress of an earlier scenario in the same directory.
     """
     for number, disk in enumerate(recording.states()):
-        now = Told.of(disk.lines)
+        now = Progress.of(disk.lines)
         done = (*before.done, *now.done)
-        told = Told(done, tuple(s for s in (*before.unsure, *now.unsure) if s not in done))
+        progress = Progress(done, tuple(s for s in (*before.unsure, *now.unsure) if s not in done))
         for name, pattern in PATTERNS.items():
             unsynced = disk.pending_writes or disk.pending_names
             if not unsynced and name != "all":
-                continue  # nothing to damage
+                continue  # there is nothing to damage
             for _ in range(1 if name in ("all", "none") else rounds):
-                yield Image(f"after operation {number}, {name}", _image(disk, *pattern(disk, chance)), told)
+                yield Image(
+                    f"after operation {number}, {name}", _image(disk, *pattern(disk, chance)), progress
+                )
 
 
 def _image(disk: Disk, writes: list[Write], changes: list[Name]) -> dict[str, bytes]:

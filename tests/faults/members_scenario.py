@@ -1,8 +1,8 @@
-"""The story of a group whose members are in a file. Members are called by their secrets, small numbers.
+"""The scenario of a group whose members are in a file. Its steps name members by small secrets:
 
-register S,T      members join, in one step
-remove S          a member leaves
-slash S           a member is slashed; of two within a second the second leaf goes later
+register S,T      register members in one step
+remove S          remove a member
+slash S           slash a member; if two are slashed within a second, the second leaf is removed later
 reopen            close and open again
 """
 
@@ -16,8 +16,9 @@ import pytest
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, StoreUnavailable
+from rln.group.events import Registration
 from rln.stores.sqlite.members import SqliteRegistry
-from tests.faults.scenario import Story, Told
+from tests.faults.scenario import Progress, Scenario
 
 DEPTH, LIMIT_BITS, LIMIT = 5, 4, 7
 NOW = 1_700_000_000.0
@@ -35,7 +36,7 @@ def secrets(step: str) -> list[int]:
 
 @cache
 def root(steps: tuple[str, ...]) -> int:
-    """The root after these steps, by a group in memory."""
+    """Return the root after these steps, computed by a group in memory."""
     group = rln.Group(DEPTH, LIMIT_BITS)
     for step in steps:
         carry_out(group, step)
@@ -52,12 +53,12 @@ def carry_out(group: rln.Group, step: str) -> None:
         group.slash(named[0])
 
 
-class MembersStory(Story):
+class MembersScenario(Scenario):
     plan = (
         "register 1", "register 2,3,4,5", "remove 2", "slash 3", "register 6", "slash 4", "reopen", "slash 1",
         "register 7,8", "register 9",
     )  # fmt: skip
-    later = ("register 10", "slash 6", "register 11,12", "reopen", "remove 11")
+    second_plan = ("register 10", "slash 6", "register 11,12", "reopen", "remove 11")
 
     def open(self, directory: Path) -> None:
         self._directory = directory
@@ -71,18 +72,18 @@ class MembersStory(Story):
         try:
             carry_out(self._group, step)
         except NotAMember as error:
-            raise StoreUnavailable("he was refused before") from error
+            raise StoreUnavailable("the registration was refused before") from error
 
     def close(self) -> None:
         self._registry.close()
 
-    def check(self, directory: Path, told: Told) -> None:
+    def check(self, directory: Path, progress: Progress) -> None:
         registry, group = opened(directory, LATER)
         try:
             group.follow()
-            steps = tuple(step for step in self.plan + self.later if self._happened(registry, step))
-            assert {*steps} >= {step for step in told.done if step not in ("open", "reopen")}, "lost"
-            assert {*steps} <= {*told.done, *told.unsure}, "nobody asked for it"
+            steps = tuple(step for step in self.plan + self.second_plan if self._happened(registry, step))
+            assert {*steps} >= {step for step in progress.done if step not in ("open", "reopen")}, "lost"
+            assert {*steps} <= {*progress.done, *progress.unsure}, "never tried, but found"
             assert group.root == root(steps), f"another root than after {steps}"
             for secret in range(1, 13):
                 if group.is_member(commitment(secret)) or registry.is_slashed(commitment(secret)):
@@ -94,7 +95,9 @@ class MembersStory(Story):
             registry.close()
         registry, group = opened(directory, LATER)
         try:
-            assert group.root == root((*steps, "register 99")), "the registry was built again to another root"
+            assert group.root == root((*steps, "register 99")), (
+                "the registry gives another root after it is opened again"
+            )
         finally:
             registry.close()
 
@@ -102,18 +105,18 @@ class MembersStory(Story):
         if step == "reopen":
             return False
         verb, named = step.split()[0], secrets(step)
-        there = [happened(registry, verb, commitment(secret)) for secret in named]
-        assert there in ([True] * len(there), [False] * len(there)), f"{step}: happened in parts"
-        return there[0]
+        found = [happened(registry, verb, commitment(secret)) for secret in named]
+        assert found in ([True] * len(found), [False] * len(found)), f"{step}: only a part of it happened"
+        return found[0]
 
 
-def happened(registry: SqliteRegistry, verb: str, who: int) -> bool:
+def happened(registry: SqliteRegistry, verb: str, member: int) -> bool:
     if verb == "register":
-        return registry.was_member(who)
+        return registry.was_member(member)
     if verb == "slash":
-        return registry.is_slashed(who)
-    registrations: Sequence[rln.ports.Registration] = registry.registrations(who)
-    return bool(registrations) and registrations[0].removed_in is not None and not registry.is_slashed(who)
+        return registry.is_slashed(member)
+    registrations: Sequence[Registration] = registry.registrations(member)
+    return bool(registrations) and registrations[0].removed_in is not None and not registry.is_slashed(member)
 
 
 def opened(directory: Path, now: float) -> tuple[SqliteRegistry, rln.Group]:

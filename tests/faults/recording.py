@@ -1,8 +1,8 @@
-"""Recording: what a story wrote, operation by operation, read from strace's log.
+"""Recording: what a scenario wrote, operation by operation, read from strace's log.
 
-What the disk has is known only for what was synced: the contents of a file by fsync or fdatasync of it, names
-by that of their directory. Everything else may be on the disk or not, in any order and in parts; names alone
-come in the order in which they changed, as the journals of file systems have it.
+Only synced data is surely on the disk: the contents of a file after fsync or fdatasync of the file, and names
+after fsync of their directory. All other data may be on the disk or not, in any order and in parts. Names
+change in order, because file systems write them to a journal.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHARED_MEMORY = "-shm"
 
 @dataclass(frozen=True)
 class Write:
-    """Bytes to a place in a file, or its new size."""
+    """Bytes written at an offset of a file, or a new size of the file."""
 
     file: int
     offset: int
@@ -36,7 +36,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Name:
-    """A name that stands for a file from now on, or for none."""
+    """A name that now means another file, or no file."""
 
     name: str
     file: int | None
@@ -44,12 +44,12 @@ class Name:
 
 @dataclass
 class Disk:
-    """What is there for sure, and what may be.
+    """What is surely on the disk, and what may be.
 
     Attributes:
-        names, contents: what was synced: name to file, file to bytes.
-        pending_names, pending_writes: what was not.
-        lines: what the story has said by now.
+        names, contents: synced data: file by name, bytes by file.
+        pending_names, pending_writes: unsynced changes, in order.
+        lines: what the scenario has reported so far.
     """
 
     names: dict[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Disk:
 
 
 def apply_write(content: bytearray, write: Write) -> None:
-    """Do one write to the bytes of its file; a gap before it is zeros."""
+    """Apply one write to the bytes of its file; a gap before it is filled with zeros."""
     if write.size is not None:
         del content[write.size :]
         content.extend(bytes(write.size - len(content)))
@@ -71,12 +71,12 @@ def apply_write(content: bytearray, write: Write) -> None:
 
 
 class Recording:
-    """A story's operations on the files of one directory.
+    """A scenario's operations on the files of one directory.
 
     Args:
         trace: strace's log.
-        directory: where the story's files are.
-        before: what was there when it began, by name.
+        directory: of the scenario's files.
+        before: content of the files at the start, by name.
     """
 
     def __init__(self, trace: str, directory: Path, before: dict[str, bytes]) -> None:
@@ -85,7 +85,7 @@ class Recording:
         self._before = before
 
     def states(self) -> Iterator[Disk]:
-        """The disk before the first operation and after each; one object that changes."""
+        """Yield the disk before the first operation and after each one; it is one object that changes."""
         disk = Disk()
         for number, (name, data) in enumerate(self._before.items()):
             disk.names[name] = number
@@ -104,14 +104,14 @@ class Recording:
             if result < 0:
                 continue
             matches = _TEXT.findall(text)
-            assert not any(cut for _, cut in matches), "strace has cut a text"
+            assert not any(cut for _, cut in matches), "strace has truncated a string"
             texts = [bytes.fromhex(match.replace("\\x", "")) for match, _ in matches]
             numbers = _TEXT.sub("", text)
             if self._follow(disk, call, numbers, texts, result):
                 yield disk
 
     def _follow(self, disk: Disk, call: str, rest: str, texts: list[bytes], result: int) -> bool:
-        """Do what a call did; return whether it changed what the disk may have, or what was said."""
+        """Apply a system call; return whether it changed the disk or the report."""
         if call == "openat":
             return self._follow_open(disk, texts[0].decode(), rest, result)
         if call in ("unlink", "unlinkat"):
@@ -187,7 +187,7 @@ class Recording:
         return True
 
     def _sync(self, disk: Disk, file: int | None) -> None:
-        """What was written to a file is there for sure; or, of a directory, all names are."""
+        """Make the pending writes of a file permanent, or, for a directory (None), all pending names."""
         if file is None:
             for change in disk.pending_names:
                 if change.file is None:
@@ -205,7 +205,7 @@ class Recording:
 
 
 def files_in(directory: Path) -> dict[str, bytes]:
-    """What is in a directory, without shared memory, which no crash leaves."""
+    """Return the contents of a directory by name, without SQLite's shared memory, which a crash removes."""
     return {
         str(path.relative_to(directory)): path.read_bytes()
         for path in sorted(directory.rglob("*"))

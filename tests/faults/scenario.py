@@ -1,8 +1,8 @@
-"""Story: what a store does in a test of faults, told line by line, so that a reader knows what was promised.
+"""Scenarios: what a store does in a test of faults, with a report that says what it acknowledged.
 
-A story is a plan of named steps. Before a step it says `> step`; afterwards `< step` when the store has
-promised it, or `! step` when it was refused with StoreUnavailable. Whatever stops the story, the last `>`
-without an answer is the step in flight.
+A scenario is a list of named steps. It reports `> step` before each step, then `< step` if the store
+acknowledged it, or `! step` if the store refused it with StoreUnavailable. If a fault stops the scenario, the
+step whose `>` has no answer was in flight.
 """
 
 from __future__ import annotations
@@ -17,44 +17,44 @@ from rln.errors import StoreUnavailable
 
 
 @dataclass(frozen=True)
-class Told:
-    """What became of the steps.
+class Progress:
+    """How far a scenario came.
 
     Attributes:
-        done: promised.
-        unsure: refused, or in flight: may have happened or not.
+        done: steps that were acknowledged.
+        unsure: steps that were refused or in flight; each may have happened or not.
     """
 
     done: tuple[str, ...]
     unsure: tuple[str, ...]
 
     @classmethod
-    def of(cls, lines: Sequence[str]) -> Told:
-        """Read the lines that were said."""
+    def of(cls, lines: Sequence[str]) -> Progress:
+        """Read the lines of a report."""
         begun = [line[2:] for line in lines if line.startswith("> ")]
         done = [line[2:] for line in lines if line.startswith("< ")]
         return cls(tuple(done), tuple(step for step in begun if step not in done))
 
 
-class Story(ABC):
+class Scenario(ABC):
     """One store in use."""
 
     plan: tuple[str, ...]
-    """The steps, all different."""
+    """The steps; no two are the same."""
 
-    later: tuple[str, ...]
-    """The steps of a second process, which begins with what a crash left."""
+    second_plan: tuple[str, ...]
+    """The steps of a second process, which starts with the files that a crash left."""
 
     @abstractmethod
     def open(self, directory: Path) -> None:
-        """Open the store: the step before all others, and again after each refusal of it."""
+        """Open the store. This is the first step, and is tried again after each refusal."""
 
     @abstractmethod
     def do(self, step: str) -> None:
         """Do one step.
 
         Raises:
-            StoreUnavailable: refused.
+            StoreUnavailable: the store refused the step.
             AssertionError: the store gave an answer that it must never give.
         """
 
@@ -63,37 +63,40 @@ class Story(ABC):
         """Close the store."""
 
     @abstractmethod
-    def check(self, directory: Path, told: Told) -> None:
-        """Open what is there with the real adapter: all that was promised, and nothing that nobody tried.
+    def check(self, directory: Path, progress: Progress) -> None:
+        """Open the files with the real adapter: it must hold all acknowledged steps and no untried one.
 
         Raises:
-            AssertionError, StoreUnavailable: that is not so, or it does not work any more.
+            AssertionError, StoreUnavailable: a step is missing or was not tried, or the store does not work.
         """
 
-    def run(self, directory: Path, say: Callable[[str], None], steps: Sequence[str]) -> None:
-        """Do the steps, and say so; the store is opened before the first, and again as long as it refuses."""
+    def run(self, directory: Path, report: Callable[[str], None], steps: Sequence[str]) -> None:
+        """Do the steps and report them.
+
+        Open the store before the first step; if it refuses, skip the step and try again before the next.
+        """
         opened = False
         for step in steps:
             if not opened:
-                say("> open")
+                report("> open")
                 try:
                     self.open(directory)
                 except StoreUnavailable:
-                    say("! open")
+                    report("! open")
                     continue
                 opened = True
-                say("< open")
-            say(f"> {step}")
+                report("< open")
+            report(f"> {step}")
             try:
                 self.do(step)
             except StoreUnavailable:
-                say(f"! {step}")
+                report(f"! {step}")
             else:
-                say(f"< {step}")
+                report(f"< {step}")
         if opened:
             self.close()
 
 
-def say(line: str) -> None:
-    """Tell the reader at once, by one system call that no store makes."""
+def report(line: str) -> None:
+    """Write one line at once, with a system call that no store uses."""
     os.writev(1, [line.encode(), b"\n"])

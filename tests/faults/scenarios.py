@@ -1,10 +1,10 @@
-"""The stories by name."""
+"""The scenarios by name."""
 
 from __future__ import annotations
 
-from tests.faults.ids_scenario import IdsStory
-from tests.faults.log_scenario import LogStory
-from tests.faults.members_scenario import MembersStory
-from tests.faults.scenario import Story
+from tests.faults.ids_scenario import IdsScenario
+from tests.faults.log_scenario import LogScenario
+from tests.faults.members_scenario import MembersScenario
+from tests.faults.scenario import Scenario
 
-STORIES: dict[str, type[Story]] = {"log": LogStory, "ids": IdsStory, "members": MembersStory}
+SCENARIOS: dict[str, type[Scenario]] = {"log": LogScenario, "ids": IdsScenario, "members": MembersScenario}

@@ -1,6 +1,6 @@
-"""strace: a story under its eyes, with system calls that fail, kill, or are only written down.
+"""Scenarios under strace, which records system calls, makes them fail, or kills the process at them.
 
-It is attached when everything is imported, so that it counts the calls of the store and no others.
+strace is attached after all imports, so it counts the calls of the store and no others.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import ROOT, lacking
-from tests.faults.scenario import Told
+from tests.faults.scenario import Progress
 
 FAULTY = ("fdatasync,fsync", "pread64", "pwrite64", "ftruncate", "unlink", "openat")
-"""System calls that every store makes and that fail in turn; which of the first two is SQLite's choice."""
+"""System calls of every store that fail in turn. SQLite chooses one of the first two."""
 
 
 def need_strace() -> None:
-    """Skip where nobody may be traced."""
+    """Skip the test if strace is missing or may not trace."""
     if shutil.which("strace") is None:
         lacking("strace", "strace is not installed")
     tried = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, text=True)
@@ -33,13 +33,13 @@ def need_strace() -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """How a story went.
+    """The result of a scenario.
 
     Attributes:
-        status: of its process, as `os.waitpid` has it.
-        lines: what it said.
+        status: of its process, as `os.waitpid` returns it.
+        lines: its report.
         trace: what strace wrote.
-        errors: what it wrote as it broke.
+        errors: what it wrote to stderr.
     """
 
     status: int
@@ -48,9 +48,9 @@ class Run:
     errors: str
 
     @property
-    def told(self) -> Told:
-        """What became of the steps."""
-        return Told.of(self.lines)
+    def progress(self) -> Progress:
+        """How far the scenario came."""
+        return Progress.of(self.lines)
 
     @property
     def was_killed(self) -> bool:
@@ -58,30 +58,30 @@ class Run:
         return os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == 9
 
     def check_ending(self, *, kills: bool = False) -> None:
-        """Refuse a story that ended by an exception: it means a wrong answer, or a wrong error."""
+        """Fail if the scenario ended with an exception, which means a wrong answer or a wrong error."""
         assert self.status == 0 or (kills and self.was_killed), self.errors
 
 
-class Nursery:
-    """Runs stories; see `tests.faults.fork_server`."""
+class ForkServer:
+    """Runs scenarios; see `tests.faults.fork_server`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, story: str, directory: Path, *options: str, part: str = "plan") -> Run:
-        """Run a story under strace, in a directory which may hold what another one left."""
-        for ending in (".said", ".errors", ".trace"):
+    def run(self, scenario: str, directory: Path, *options: str, part: str = "plan") -> Run:
+        """Run a scenario under strace, in a directory that may hold files of an earlier run."""
+        for ending in (".output", ".errors", ".trace"):
             Path(f"{directory}{ending}").unlink(missing_ok=True)
-        pid = self._ask(f"start {story} {part} {directory}")
+        pid = self._ask(f"start {scenario} {part} {directory}")
         tracer = self._attach(pid, directory, options) if options else None
         status = self._ask("go")
         if tracer is not None:
             tracer.wait(30)
-        said, errors, trace = (
+        output, errors, trace = (
             Path(f"{directory}{ending}").read_text() if Path(f"{directory}{ending}").exists() else ""
-            for ending in (".said", ".errors", ".trace")
+            for ending in (".output", ".errors", ".trace")
         )
-        return Run(status, tuple(said.splitlines()), trace, errors)
+        return Run(status, tuple(output.splitlines()), trace, errors)
 
     def _attach(self, pid: int, directory: Path, options: tuple[str, ...]) -> subprocess.Popen[str]:
         command = ["strace", "-o", f"{directory}.trace", *options, "-p", str(pid)]
@@ -99,14 +99,14 @@ class Nursery:
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
-    """A nursery, and its end."""
+def run_fork_server() -> Iterator[ForkServer]:
+    """Run a fork server, and end it with the block."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", "tests.faults.fork_server"],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        yield Nursery(process)
+        yield ForkServer(process)
     finally:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.close()
@@ -115,5 +115,5 @@ def nursery() -> Iterator[Nursery]:
 
 
 def count(trace: str, call: str) -> int:
-    """How often it was called."""
+    """Return how often a trace has the call; names of several calls are separated by commas."""
     return len(re.findall(rf"^(?:{call.replace(',', '|')})\(", trace, re.M))

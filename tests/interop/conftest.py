@@ -1,4 +1,4 @@
-"""One statement, one key, and the command line that all interop tests share."""
+"""The keys, the command line and the input file that the interop tests share."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.interop import peers
 
 
 class Command:
-    """Runs `rln` in process; asserts the exit status."""
+    """Runs the command `rln ... --json` in this process and checks its exit status."""
 
     def __call__(self, *arguments: str | Path, status: int = 0) -> Any:
         result: Result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
@@ -23,7 +23,7 @@ class Command:
 
 @pytest.fixture(scope="session")
 def command() -> Command:
-    """`rln ... --json`."""
+    """A function that runs `rln ... --json` and returns the parsed output."""
     return Command()
 
 
@@ -35,7 +35,7 @@ def ceremony(zerokit_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def ceremony_key(ceremony: Path) -> rln.ProvingKey:
-    """The ceremony key, imported."""
+    """The imported ceremony key."""
     return rln.ProvingKey.load(ceremony / "rln_final.arkzkey", graph=ceremony / "graph.bin")
 
 
@@ -47,7 +47,7 @@ def own_key() -> rln.ProvingKey:
 
 @pytest.fixture
 def input_file(tmp_path: Path) -> Path:
-    """The golden statement as witness.json."""
+    """The statement of `peers.statement` in a file witness.json."""
     path = tmp_path / "witness.json"
     path.write_text(json.dumps(peers.statement()))
     return path

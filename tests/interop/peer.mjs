@@ -1,4 +1,4 @@
-// Runs the packaged peers. One JSON object in on standard input, {"peer", "requests": [...]}; a JSON list of answers out.
+// Runs the packaged peers. Reads one JSON object {"peer", "requests": [...]} on standard input; writes a JSON list of answers.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -52,4 +52,4 @@ async function circomlibjs(requests) {
 const request = JSON.parse(readFileSync(0, "utf8"));
 const answers = await { zerokit, snarkjs, circomlibjs }[request.peer](request.requests, request);
 process.stdout.write(JSON.stringify(answers));
-process.exit(0); // worker threads of the peers would keep the process alive
+process.exit(0); // otherwise worker threads of the peers keep the process alive

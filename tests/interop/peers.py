@@ -1,4 +1,4 @@
-"""How the tests ask the packaged peers, and the one statement that they all prove."""
+"""Requests to the packaged peers, and the one statement that the tests prove."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ LIMIT, MESSAGE_ID, INDEX = 100, 1, 3
 
 
 def ask(node: Path, peer: str, requests: list[dict[str, Any]], **settings: str) -> list[Any]:
-    """The peer's answers, one for each request."""
+    """Send requests to a peer and return its answers, one for each request."""
     question = json.dumps({"peer": peer, "requests": requests, **settings})
     done = subprocess.run(
         [node, "peer.mjs"], cwd=HERE, input=question, capture_output=True, text=True, timeout=300
@@ -35,7 +35,7 @@ def snarkjs_command(node: Path, *arguments: str | Path) -> subprocess.CompletedP
 
 
 def statement(message_id: int = MESSAGE_ID, signal: bytes = SIGNAL) -> dict[str, Any]:
-    """The golden input of zerokit's own tests as a circom input: decimal strings."""
+    """Return the golden input of zerokit's own tests as a circom input, in decimal strings."""
     tree = MerkleTree(20)
     commitment = rln.poseidon_hash([SECRET])
     tree.set(INDEX, rln.poseidon_hash([commitment, LIMIT]))
@@ -55,19 +55,19 @@ def statement(message_id: int = MESSAGE_ID, signal: bytes = SIGNAL) -> dict[str,
 
 
 def witness_of(key: rln.ProvingKey, inputs: dict[str, Any]) -> Witness:
-    """The full assignment for a circom input."""
+    """Return the full assignment for a circom input."""
     values = {name: value if isinstance(value, list) else [value] for name, value in inputs.items()}
     return key.witness({name: tuple(map(int, value)) for name, value in values.items()})
 
 
 def assignment(witness: Witness) -> list[str]:
-    """All wires, in decimal."""
+    """Return the values of all wires, in decimal."""
     read = witness.read(0, witness.size)
     return [str(int.from_bytes(read[i : i + 32], "little")) for i in range(0, len(read), 32)]
 
 
 def serialised(inputs: dict[str, Any]) -> bytes:
-    """The statement as zerokit 0.9 writes a witness (zerokit-spec 7.3)."""
+    """Return the statement as zerokit 0.9 writes a witness (zerokit-spec 7.3)."""
 
     def number(text: str) -> bytes:
         return int(text).to_bytes(32, "little")
@@ -86,5 +86,5 @@ def serialised(inputs: dict[str, Any]) -> bytes:
 
 
 def framed(proof: bytes, signal: bytes) -> bytes:
-    """What zerokit 0.9 verifies: the 288 bytes, the signal's length, the signal."""
+    """Return what zerokit 0.9 verifies: the 288 bytes of the message, the signal's length, the signal."""
     return proof + len(signal).to_bytes(8, "little") + signal

@@ -1,4 +1,4 @@
-"""Poseidon equals circomlibjs, both its optimised and its reference implementation, at every arity."""
+"""Poseidon equals the optimised and the reference implementation of circomlibjs, at every arity."""
 
 import rln
 from rln.base.scalar import ORDER

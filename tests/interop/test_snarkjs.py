@@ -1,4 +1,4 @@
-"""snarkjs and we accept each other's proofs, on the ceremony key and on a key of our own."""
+"""snarkjs and this library accept each other's proofs, with the ceremony key and with a key of our own."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_we_accept_the_proof_that_snarkjs_makes_with_the_ceremony_key(
     assert answer["accepted"] is False
 
 
-def test_a_key_of_our_own_serves_snarkjs_both_ways(node, own_key, command, input_file, tmp_path):
+def test_snarkjs_proves_and_verifies_with_a_key_of_our_own(node, own_key, command, input_file, tmp_path):
     names = (
         "own.rlnkey",
         "own.zkey",
@@ -90,13 +90,13 @@ def test_a_key_of_our_own_serves_snarkjs_both_ways(node, own_key, command, input
     assert command("verify", "--vk", vk, "--proof", their_proof, "--public", their_public)["accepted"] is True
 
 
-def test_our_exported_key_comes_back_the_same(own_key):
+def test_an_exported_key_is_the_same_after_import(own_key):
     again = rln.ProvingKey.from_zkey(own_key.to_zkey(), rln.circuit.rln(depth=20), name="own.zkey")
     assert again.to_arkzkey() == own_key.to_arkzkey()
     assert again.verifying_key == own_key.verifying_key
 
 
-def test_zkey_and_arkzkey_of_the_ceremony_are_one_key(ceremony: Path, ceremony_key: rln.ProvingKey):
+def test_zkey_and_arkzkey_of_the_ceremony_are_the_same_key(ceremony: Path, ceremony_key: rln.ProvingKey):
     graph = (ceremony / "graph.bin").read_bytes()
     zkey = rln.ProvingKey.from_zkey((ceremony / "rln_final.zkey").read_bytes(), graph, name="rln_final.zkey")
     assert zkey.to_arkzkey() == (ceremony / "rln_final.arkzkey").read_bytes()

@@ -1,4 +1,4 @@
-"""zerokit's own WebAssembly build (0.2.1, the wire form `zerokit-0.9`) and we accept each other."""
+"""zerokit's WebAssembly build (0.2.1, wire form `zerokit-0.9`) and we accept each other's proofs."""
 
 import pytest
 
@@ -12,7 +12,7 @@ ZKEY = "rln_final.zkey"
 
 @pytest.fixture(scope="module")
 def wires(ceremony_key):
-    """The full assignments of the golden statement and of the same message id with a second signal."""
+    """The full assignments of the golden statement and of a second signal on the same message id."""
     signals = (peers.SIGNAL, b"second signal")
     return [peers.witness_of(ceremony_key, peers.statement(signal=signal)) for signal in signals]
 
@@ -26,7 +26,7 @@ def root_bytes(value: int) -> str:
     return value.to_bytes(32, "little").hex()
 
 
-def test_zerokit_accepts_our_proof_and_only_as_it_is(node, ceremony, our_proof):
+def test_zerokit_accepts_our_proof_and_refuses_changed_ones(node, ceremony, our_proof):
     message = our_proof.encode("zerokit-0.9")
     flipped = bytearray(message)
     flipped[31] ^= 0x80
@@ -60,7 +60,7 @@ def test_we_accept_zerokits_proofs_and_both_recover_the_secret(node, ceremony, c
     assert int.from_bytes(bytes.fromhex(theirs), "little") == peers.SECRET
 
 
-def test_seeded_identities_are_zerokits(node, ceremony):
+def test_seeded_identities_equal_zerokits(node, ceremony):
     seeds = [b"", b"A seed phrase example", bytes(range(10)), *(i.to_bytes(2, "big") for i in range(40))]
     requests = [{"call": call, "seed": seed.hex()} for seed in seeds for call in ("seeded", "extended")]
     answers = peers.ask(node, "zerokit", requests, key=str(ceremony / ZKEY))
@@ -74,7 +74,7 @@ def test_seeded_identities_are_zerokits(node, ceremony):
             assert numbers[-2:] == [identity.secret().reveal(), identity.commitment]
 
 
-def test_hashes_are_zerokits(node, ceremony):
+def test_hashes_equal_zerokits(node, ceremony):
     messages = [b"", b"hey hey", bytes(200), "Grüße".encode()]
     requests = [{"call": "hash", "message": message.hex()} for message in messages]
     answers = peers.ask(node, "zerokit", requests, key=str(ceremony / ZKEY))
@@ -83,7 +83,7 @@ def test_hashes_are_zerokits(node, ceremony):
     ]
 
 
-def test_a_proof_by_zerokit_goes_through_our_verifier(node, ceremony, ceremony_key):
+def test_our_verifier_accepts_a_proof_by_zerokit(node, ceremony, ceremony_key):
     clock = rln.EpochClock("interop.example", 3600, now=lambda: 1_800_000_000.0)
     inputs = {**peers.statement(), "externalNullifier": str(clock.current().external_nullifier)}
     numbers = peers.assignment(peers.witness_of(ceremony_key, inputs))

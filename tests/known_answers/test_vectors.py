@@ -1,4 +1,4 @@
-"""Every case of vectors/*.json, put to the library: to its Python floors, and to the C core alone."""
+"""Every case of vectors/*.json, checked against the library and against the C core alone."""
 
 import copy
 import json
@@ -26,7 +26,7 @@ CASES = [
 ]
 
 
-def test_every_noun_has_its_file() -> None:
+def test_every_noun_has_a_file() -> None:
     assert set(FILES) == set(vectors.CHECKERS)
 
 
@@ -104,7 +104,7 @@ def test_one_batch_of_all_proofs_gives_each_its_own_answer(key: VerifyingKeyHand
     assert named["refused"] == {groth16.REFUSED}
     kinds = [frozenset(statuses) for statuses in named.values()]
     assert all(len(statuses) == 1 for statuses in kinds)
-    assert len(set(kinds)) == len(named) == 4  # valid, refused, range, point: each its own status
+    assert len(set(kinds)) == len(named) == 4  # valid, refused, range and point have different statuses
 
 
 # ---- the files -------------------------------------------------------------------------------------
@@ -137,21 +137,21 @@ def _first(file: VectorFile, result: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_a_case_with_another_output_is_missed(file: VectorFile) -> None:
+def test_a_case_with_another_output_counts_as_a_miss(file: VectorFile) -> None:
     case = _first(file, "valid")
     case["output"] = {"another": "answer"}
     assert vectors.check_case(file.noun, file.content, case) == "another answer"
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_an_accepted_input_that_should_be_refused_is_missed(file: VectorFile) -> None:
+def test_an_accepted_input_that_should_be_refused_counts_as_a_miss(file: VectorFile) -> None:
     for error in vectors.KINDS:
         case = {**_first(file, "valid"), "result": "invalid", "error": error}
         assert vectors.check_case(file.noun, file.content, case) == "accepted"
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_a_refusal_of_another_kind_is_missed(file: VectorFile) -> None:
+def test_a_refusal_of_another_kind_counts_as_a_miss(file: VectorFile) -> None:
     case = _first(file, "invalid")
     own = vectors.KINDS[case["error"]]
     for error in vectors.KINDS.keys() - {case["error"]}:
@@ -160,7 +160,7 @@ def test_a_refusal_of_another_kind_is_missed(file: VectorFile) -> None:
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_an_input_of_another_noun_is_no_case(file: VectorFile) -> None:
+def test_an_input_of_another_noun_is_refused(file: VectorFile) -> None:
     with pytest.raises(vectors.UnusableFile, match="not a case of"):
         vectors.check_case(file.noun, file.content, {**_first(file, "valid"), "input": {"a": 3}})
 
@@ -198,7 +198,7 @@ GOOD = {"id": "a", "input": {"inputs": []}, "result": "invalid", "error": "param
         ("poseidon", {"cases": [{**GOOD, "error": []}]}, EncodingError, "case 0: error: expected a string"),
     ],
 )
-def test_a_file_of_another_form_is_unusable(
+def test_a_file_of_another_form_is_refused(
     tmp_path: Path, noun: str, document: object, error: type[RlnError], message: str
 ) -> None:
     with pytest.raises(error, match=f"{noun}.json: {message}"):
@@ -234,7 +234,7 @@ def test_the_command_names_each_miss(tmp_path: Path) -> None:
     assert "and 2 more" in done.output
 
 
-def test_the_command_refuses_what_it_cannot_read(tmp_path: Path) -> None:
+def test_the_command_refuses_files_that_it_cannot_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "field.json", FOLDER / "README.md"):
         done = _check(path)
         assert done.exit_code == 2

@@ -1,7 +1,7 @@
 """Golden values of zerokit that need none of its files.
 
-Poseidon's parameters, seeded generation from digest to element, a tree of Keccak hashes, slashing through
-Python, the bytes of proof values. Hashes of single inputs, Poseidon trees and shares stand in tests/unit.
+They are Poseidon's parameters, seeded generation from digest to element, a tree of Keccak hashes, slashing in
+Python, and the bytes of proof values. tests/unit has hashes of single inputs, Poseidon trees and shares.
 """
 
 import hashlib
@@ -148,7 +148,7 @@ def test_values_of_the_example_are_written_as_zerokit_writes_them() -> None:
     tree = MerkleTree(20)
     tree.set(3, rate_commitment(Identity.from_secret(MEMBER).commitment, 100))
     signal, y = next(iter(SHARES.items()))
-    # the points are not looked at when a message is written
+    # Writing a message does not check its points.
     proof = RlnProof(bytes(128), y, tree.root, NULLIFIER, hash_to_field(signal), EXTERNAL)
     later = hashlib.sha256(b"\0" + proof.encode("zerokit-0.9")[128:])  # as in zerokit 2.0 behind its tag 0
     assert later.hexdigest() == "96e0196e19a35763f7bf49e8e80cf88c2a4dfe5e7c0b4698eccefd2cee0783ae"

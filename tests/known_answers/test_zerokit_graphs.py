@@ -1,4 +1,4 @@
-"""Zerokit's own witness graphs, and the hash of the witness that zerokit's golden input has."""
+"""zerokit's own witness graphs, and the hash of the witness for zerokit's golden input."""
 
 import hashlib
 import time
@@ -24,7 +24,7 @@ def word(value: int) -> bytes:
 
 
 def empty_path(depth: int) -> bytes:
-    """Roots of the empty trees of height 0 .. depth - 1: the path of the only leaf."""
+    """Return the roots of empty trees of height 0 .. depth - 1, which are the path of the only leaf."""
     siblings = [bytes(32)]
     while len(siblings) < depth:
         siblings.append(hashes.poseidon([siblings[-1], siblings[-1]]))
@@ -35,8 +35,8 @@ def external_nullifier() -> bytes:
     return hashes.poseidon([hashes.hash_to_field(text) for text in (b"test-epoch", b"test-rln-identifier")])
 
 
-def place(graph: Graph, given: dict[str, bytes]) -> bytes:
-    """Put every named input into its slots; all names must be given."""
+def fill_slots(graph: Graph, given: dict[str, bytes]) -> bytes:
+    """Put every named input into its slots; every name of the graph must be given."""
     slots = bytearray(32 * graph.input_size)
     assert given.keys() == graph.inputs.keys()
     for name, value in given.items():
@@ -71,12 +71,12 @@ def test_a_shipped_graph_loads_with_its_shape(
 def test_the_golden_witness_has_its_hash(zerokit_dir: Path) -> None:
     graph = Graph.load((zerokit_dir / "tree_depth_20" / "graph.bin").read_bytes())
     given = golden_inputs(20)
-    witness = Witness(graph, place(graph, given))
+    witness = Witness(graph, fill_slots(graph, given))
     assert hashlib.sha256(witness.read(0, witness.size)).hexdigest() == GOLDEN
 
     alice = identity.from_secret(given["identitySecret"])
     slot = graph.inputs["identitySecret"][0]
-    hidden = Witness(graph, place(graph, given | {"identitySecret": bytes(32)}), alice, slot)
+    hidden = Witness(graph, fill_slots(graph, given | {"identitySecret": bytes(32)}), alice, slot)
     assert hidden.read(0, hidden.size) == witness.read(0, witness.size)
 
 
@@ -85,7 +85,7 @@ def test_the_public_wires_are_what_the_relation_says(zerokit_dir: Path) -> None:
     for directory, depth in (("tree_depth_20", 20), ("tree_depth_10", 10)):
         graph = Graph.load((zerokit_dir / directory / "graph.bin").read_bytes())
         given = golden_inputs(depth)
-        witness = Witness(graph, place(graph, given))
+        witness = Witness(graph, fill_slots(graph, given))
         alice = identity.from_secret(given["identitySecret"])
         y, nullifier = identity.share(alice, given["x"], given["externalNullifier"], given["messageId"])
         leaf = hashes.poseidon([identity.commitment(alice), given["userMessageLimit"]])
@@ -99,7 +99,7 @@ def test_the_multi_graph_answers_only_for_selected_ids(zerokit_dir: Path) -> Non
         "messageId": b"".join(map(word, (1, 2, 3, 4))),
         "selectorUsed": b"".join(map(word, (1, 0, 1, 0))),
     }
-    witness = Witness(graph, place(graph, given))
+    witness = Witness(graph, fill_slots(graph, given))
     alice = identity.from_secret(given["identitySecret"])
     nothing = (bytes(32), bytes(32))
     shares = [
@@ -115,7 +115,7 @@ def test_the_multi_graph_answers_only_for_selected_ids(zerokit_dir: Path) -> Non
 
 def test_the_depth_20_graph_takes_about_a_millisecond(zerokit_dir: Path) -> None:
     graph = Graph.load((zerokit_dir / "tree_depth_20" / "graph.bin").read_bytes())
-    inputs = place(graph, golden_inputs(20))
+    inputs = fill_slots(graph, golden_inputs(20))
     best = 1.0
     for _ in range(20):
         start = time.process_time()

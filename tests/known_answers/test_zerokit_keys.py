@@ -1,4 +1,4 @@
-"""Zerokit's own keys: the golden proofs byte for byte, and one key in two formats."""
+"""zerokit's own keys: its golden proofs byte for byte, and one key in two formats."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from rln.lowlevel.keys import KeyInfo, ProvingKeyHandle, VerifyingKeyHandle
 from rln.lowlevel.partial import Partial
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Graph, Witness
-from tests.known_answers.test_zerokit_graphs import golden_inputs, place, word
+from tests.known_answers.test_zerokit_graphs import fill_slots, golden_inputs, word
 
 ROOT = Path(__file__).resolve().parents[2]
 D20, D20_MULTI = "tree_depth_20", "tree_depth_20/multi_message_id/max_out_4"
@@ -66,7 +66,7 @@ def key(zerokit_dir: Path) -> ProvingKeyHandle:
 @pytest.fixture(scope="module")
 def witness(zerokit_dir: Path) -> Witness:
     graph = Graph.load((zerokit_dir / D20 / "graph.bin").read_bytes())
-    return Witness(graph, place(graph, golden_inputs(20)))
+    return Witness(graph, fill_slots(graph, golden_inputs(20)))
 
 
 def test_the_quotient_has_its_hash(key: ProvingKeyHandle, witness: Witness) -> None:
@@ -80,7 +80,7 @@ def test_the_quotient_has_its_hash(key: ProvingKeyHandle, witness: Witness) -> N
 @pytest.mark.parametrize(
     ("blinding", "proof"), [((0, 0), PROOF_UNBLINDED), ((123456789, 987654321), PROOF_BLINDED)]
 )
-def test_a_proof_with_fixed_blinding_is_zerokits(
+def test_a_proof_with_fixed_blinding_equals_zerokits(
     key: ProvingKeyHandle, witness: Witness, blinding: tuple[int, int], proof: bytes, threads: int
 ) -> None:
     assert groth16.prove(key, witness, blinding, threads) == proof
@@ -100,7 +100,7 @@ def test_tables_steps_and_tokens_keep_zerokits_proof(
     assert (len(known) - 1, sum(known) - 1) == (5843, 5338)
     golden = golden_inputs(20)
     blinding = 123456789, 987654321
-    zero, one, other = (Witness(graph, place(graph, golden | {"x": word(x)})) for x in (0, 1, 2))
+    zero, one, other = (Witness(graph, fill_slots(graph, golden | {"x": word(x)})) for x in (0, 1, 2))
     with tables.Tables(key, room) as opened:
         assert groth16.prove(key, witness, blinding, 2, opened) == PROOF_BLINDED
         first = Partial.new(key, opened, other, known, threads=2)
@@ -112,13 +112,13 @@ def test_tables_steps_and_tokens_keep_zerokits_proof(
         assert token.publish(golden["x"]) == PROOF_BLINDED
 
 
-def test_a_multi_proof_with_fixed_blinding_is_zerokits(zerokit_dir: Path) -> None:
+def test_a_multi_proof_with_fixed_blinding_equals_zerokits(zerokit_dir: Path) -> None:
     graph = Graph.load((zerokit_dir / D20_MULTI / "graph.bin").read_bytes())
     given = golden_inputs(20) | {
         "messageId": b"".join(map(word, (0, 1, 2, 3))),
         "selectorUsed": b"".join(map(word, (1, 1, 0, 0))),
     }
-    witness = Witness(graph, place(graph, given))
+    witness = Witness(graph, fill_slots(graph, given))
     key = ProvingKeyHandle.load("ark", key_file(zerokit_dir, D20_MULTI), threads=None)
     proof = groth16.prove(key, witness, (5, 7), threads=None)
     assert proof == PROOF_MULTI
@@ -126,7 +126,7 @@ def test_a_multi_proof_with_fixed_blinding_is_zerokits(zerokit_dir: Path) -> Non
 
 
 def test_the_proof_that_snarkjs_made_verifies(key: ProvingKeyHandle) -> None:
-    """The numbers stand in vectors/proof.json, packed there by the oracle."""
+    """The oracle wrote the numbers to vectors/proof.json."""
     vectors = json.loads((ROOT / "vectors" / "proof.json").read_text())
     [given] = [case["input"] for case in vectors["cases"] if case["id"] == "upstream"]
     proof, inputs = bytes.fromhex(given["proof"]), bytes.fromhex("".join(given["inputs"]))
@@ -140,7 +140,7 @@ def test_the_proof_that_snarkjs_made_verifies(key: ProvingKeyHandle) -> None:
 
 
 @pytest.mark.parametrize(("directory", "info"), SHAPES)
-def test_an_arkzkey_loads_with_its_numbers_and_comes_back_byte_for_byte(
+def test_an_arkzkey_loads_with_its_sizes_and_is_written_byte_for_byte(
     zerokit_dir: Path, directory: str, info: KeyInfo
 ) -> None:
     data = key_file(zerokit_dir, directory)
@@ -159,7 +159,7 @@ def test_zkey_and_arkzkey_are_the_same_key(zerokit_dir: Path, key: ProvingKeyHan
     assert other.encode("zkey") == ours
     sections = split(ours)
     for number, data in split(original).items():
-        if number not in (4, 10):  # the order of entries is free, contributions are not kept
+        if number not in (4, 10):  # entries may come in any order; contributions are not kept
             assert sections[number] == data, number
     entries = [sorted(s[4][i : i + 44] for i in range(4, len(s[4]), 44)) for s in (split(original), sections)]
     assert entries[0] == entries[1]
@@ -179,7 +179,7 @@ def split(zkey: bytes) -> dict[int, bytes]:
 def test_one_point_changed_anywhere_is_noticed(
     zerokit_dir: Path, key: ProvingKeyHandle, witness: Witness
 ) -> None:
-    """Threats D5: B by the pairings of check, the other queries by the proof that no longer verifies."""
+    """Threats D5: the pairings of `check` find a change in B; for the others, a proof does not verify."""
     data = key_file(zerokit_dir, D20)
     verifying_key = key.verifying_key()
     inputs = witness.read(1, 5)
@@ -209,7 +209,7 @@ def test_the_verifying_key_alone_is_the_same(key: ProvingKeyHandle) -> None:
         assert VerifyingKeyHandle.decode(data, compressed).encode(compressed) == data
 
 
-def test_every_cut_at_an_edge_of_a_part_is_refused(zerokit_dir: Path) -> None:
+def test_a_file_cut_at_the_edge_of_any_part_is_refused(zerokit_dir: Path) -> None:
     data = key_file(zerokit_dir, D20)
     edges = [0, 64, 192, 320, 448, 840, 904, 968, 374992, 749016, 1497056, 2021352, 2394992, 2395000, 2395008]
     edges += [2395016, 2395024, 2395032, 2395040, 2827928, 3405776]
@@ -251,8 +251,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def test_counts_that_lie_cost_neither_memory_nor_time(zerokit_dir: Path) -> None:
-    """Threats D7: at most twice the file and 64 MiB, below 2 s of processor time."""
+def test_wrong_counts_cost_neither_memory_nor_time(zerokit_dir: Path) -> None:
+    """Threats D7: a load needs at most twice its file and 64 MiB, and less than 2 s of processor time."""
     path = zerokit_dir / D20 / "rln_final.arkzkey"
     counts = [448, 968, 374992, 749016, 1497056, 2021352, 2394992, 2395000, 2395008, 2395016, 2395024]
     counts += [2395032, 2395040, 2395048, 2827928, 3405776]

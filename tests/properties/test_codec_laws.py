@@ -1,4 +1,4 @@
-"""What is written is read back, what is read was written so, and nothing else is read."""
+"""Round trips of all formats: reading gives back what was written, and other bytes are refused."""
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ G2 = curve.decompress(
 
 
 def bundle(coordinates: tuple[int, int, int, int], flags: tuple[bool, bool, bool]) -> bytes:
-    """128 bytes of the form of a proof; its points need not lie on the curve."""
+    """Return 128 bytes in the form of a proof; its points need not be on the curve."""
     data = bytearray(packed(list(coordinates)))
     for last, flag in zip((31, 95, 127), flags, strict=True):
         data[last] |= 0x80 * flag
@@ -41,7 +41,7 @@ PROOFS = st.builds(RlnProof, BUNDLES, SCALARS, SCALARS, SCALARS, NONZERO, SCALAR
 
 @st.composite
 def multi_proofs(draw: st.DrawFn) -> MultiRlnProof:
-    """Some slots used, at least one; the unused ones are zero."""
+    """Draw a proof with at least one used slot; the unused slots are zero."""
     used = draw(st.lists(st.booleans(), min_size=1, max_size=6).filter(any))
     names = draw(st.lists(NONZERO, min_size=len(used), max_size=len(used), unique=True))
     ys = [draw(SCALARS) if flag else 0 for flag in used]
@@ -56,7 +56,7 @@ def multi_proofs(draw: st.DrawFn) -> MultiRlnProof:
 
 @EXAMPLES
 @given(value=SCALARS)
-def test_a_scalar_comes_back_from_bytes_and_from_text(value: int) -> None:
+def test_a_scalar_is_read_back_from_bytes_and_from_text(value: int) -> None:
     assert scalar.decode(scalar.encode(value)) == value
     assert scalar.parse(str(value)) == value
 
@@ -88,7 +88,7 @@ def test_text_is_a_scalar_in_its_one_spelling_or_refused(text: str) -> None:
 
 @EXAMPLES
 @given(proof=PROOFS)
-def test_a_message_comes_back(proof: RlnProof) -> None:
+def test_a_message_is_read_back(proof: RlnProof) -> None:
     data = proof.encode("zerokit-0.9")
     assert len(data) == 288
     assert RlnProof.decode(data, "zerokit-0.9") == proof
@@ -97,7 +97,7 @@ def test_a_message_comes_back(proof: RlnProof) -> None:
 
 @EXAMPLES
 @given(proof=multi_proofs())
-def test_a_message_of_several_slots_comes_back_from_its_public_values(proof: MultiRlnProof) -> None:
+def test_a_message_of_several_slots_is_read_back_from_its_public_values(proof: MultiRlnProof) -> None:
     assert len(proof.public_inputs) == 3 * len(proof.selector_used) + 3
     assert from_public_inputs(proof.proof, proof.public_inputs) == proof
     assert len(proof.shares) == sum(proof.selector_used)
@@ -105,7 +105,9 @@ def test_a_message_of_several_slots_comes_back_from_its_public_values(proof: Mul
 
 @EXAMPLES
 @given(proof=PROOFS, data=st.data())
-def test_any_changed_byte_gives_another_message_or_none(proof: RlnProof, data: st.DataObject) -> None:
+def test_a_message_with_a_changed_byte_is_another_message_or_refused(
+    proof: RlnProof, data: st.DataObject
+) -> None:
     changed = bytearray(proof.encode())
     changed[data.draw(st.integers(0, 287))] ^= data.draw(st.integers(1, 255))
     try:
@@ -132,7 +134,7 @@ def test_a_message_has_one_length(proof: RlnProof, data: st.DataObject) -> None:
 
 @settings(max_examples=20)
 @given(a=NONZERO, b=NONZERO, c=NONZERO)
-def test_a_snarkjs_proof_comes_back(a: int, b: int, c: int) -> None:
+def test_a_snarkjs_proof_is_read_back(a: int, b: int, c: int) -> None:
     points = curve.msm(G1, packed([a])) + curve.msm(G2, packed([b]), group=2) + curve.msm(G1, packed([c]))
     proof = groth16.compress(points)
     assert groth16.decompress(proof) == points
@@ -141,7 +143,7 @@ def test_a_snarkjs_proof_comes_back(a: int, b: int, c: int) -> None:
 
 @EXAMPLES
 @given(values=st.lists(SCALARS, max_size=8))
-def test_snarkjs_public_values_come_back(values: list[int]) -> None:
+def test_snarkjs_public_values_are_read_back(values: list[int]) -> None:
     assert snarkjs.read_public(snarkjs.write_public(values)) == tuple(values)
 
 
@@ -150,14 +152,14 @@ NAMES = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, 
 
 @EXAMPLES
 @given(inputs=st.dictionaries(NAMES, SCALARS | st.lists(SCALARS, max_size=4), max_size=4))
-def test_snarkjs_inputs_come_back(inputs: dict[str, int | list[int]]) -> None:
+def test_snarkjs_inputs_are_read_back(inputs: dict[str, int | list[int]]) -> None:
     expected = {name: (value,) if isinstance(value, int) else tuple(value) for name, value in inputs.items()}
     assert snarkjs.read_witness(snarkjs.write_witness(inputs)) == expected
 
 
 @EXAMPLES
 @given(wires=st.lists(SCALARS, max_size=8))
-def test_a_wtns_file_comes_back(wires: list[int]) -> None:
+def test_a_wtns_file_is_read_back(wires: list[int]) -> None:
     assignment = packed([1, *wires])
     data = wtns.write(assignment)
     assert wtns.read(data) == assignment
@@ -169,7 +171,7 @@ def test_a_wtns_file_comes_back(wires: list[int]) -> None:
 
 @EXAMPLES
 @given(leaf=SCALARS, path=st.lists(st.tuples(SCALARS, st.integers(0, 1)), min_size=1, max_size=8))
-def test_a_path_comes_back_from_its_siblings_and_bits(leaf: int, path: list[tuple[int, int]]) -> None:
+def test_a_path_is_read_back_from_its_siblings_and_bits(leaf: int, path: list[tuple[int, int]]) -> None:
     siblings, bits = zip(*path, strict=True)
     proof = MerkleProof.from_path(leaf, siblings, bits)
     assert (proof.siblings, proof.bits, proof.depth) == (siblings, bits, len(path))
@@ -183,7 +185,7 @@ def test_a_path_comes_back_from_its_siblings_and_bits(leaf: int, path: list[tupl
 
 @settings(max_examples=20)
 @given(k=SCALARS, group=st.sampled_from([1, 2]))
-def test_a_point_comes_back_from_its_compressed_form(k: int, group: int) -> None:
+def test_a_point_is_read_back_from_its_compressed_form(k: int, group: int) -> None:
     point = curve.msm(G1 if group == 1 else G2, packed([k]), group=group)
     assert curve.decompress(curve.compress(point, group), group) == point
 

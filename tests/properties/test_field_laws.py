@@ -17,7 +17,7 @@ every_field = pytest.mark.parametrize("name", DEGREES)
 
 
 def one_of(name: FieldName) -> st.SearchStrategy[bytes]:
-    """An element of the field; in the tower often one of a smaller field, or a multiple of a root."""
+    """Draw an element of the field; in the tower often of a smaller field, or a multiple of a root."""
     coordinate = elements(MODULI[name])
     sparse = st.just(0) | coordinate
     size = DEGREES[name]
@@ -26,7 +26,7 @@ def one_of(name: FieldName) -> st.SearchStrategy[bytes]:
 
 
 class Field:
-    """Bytes in, bytes out, by the names that laws are written in."""
+    """The operations of a field on bytes, with short names for the laws."""
 
     def __init__(self, name: FieldName) -> None:
         self.name = name
@@ -111,8 +111,8 @@ def test_everything_but_zero_has_an_inverse(name: FieldName, data: st.DataObject
 @every_field
 @EXAMPLES
 @given(data=st.data())
-def test_many_at_once_are_each_alone(name: FieldName, data: st.DataObject) -> None:
-    """Zeros among the inverses of a batch above all: one must not spoil its neighbours."""
+def test_many_at_once_equal_one_at_a_time(name: FieldName, data: st.DataObject) -> None:
+    """Zeros among the elements of a batch inversion matter most: a zero must not change its neighbours."""
     f = Field(name)
     size = data.draw(st.integers(0, 9))
     zeros = st.just(f.zero)

@@ -1,4 +1,4 @@
-"""Laws of the two groups and of the transform, over scalars at the edges of limbs and of r."""
+"""Laws of the two groups and of the transform, for scalars at the edges of limbs and of r."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def le(*numbers: int) -> bytes:
 
 
 def times(k: int, group: int) -> bytes:
-    """K times the generator."""
+    """Multiply the generator by k."""
     return curve.msm(GENERATOR[group], le(k), group)
 
 
@@ -77,7 +77,7 @@ def test_compression_round_trips(group: int, k: int) -> None:
 @settings(max_examples=15)
 @given(group_numbers, st.lists(st.tuples(scalars, scalars), min_size=33, max_size=80))
 def test_a_long_sum_is_one_multiple(group: int, terms: list[tuple[int, int]]) -> None:
-    """Long enough for buckets; points repeat, cancel and vanish as the scalars do."""
+    """The sum is long enough for buckets; points repeat, cancel or are infinity, as the scalars say."""
     points = b"".join(times(a, group) for a, _ in terms)
     factors = le(*(b for _, b in terms))
     expected = times(sum(a * b for a, b in terms) % R, group)
@@ -117,6 +117,6 @@ def test_the_transform_multiplies_polynomials(log_n: int, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("count", [0, 3, 6])
-def test_a_transform_of_no_power_of_two_is_refused(count: int) -> None:
+def test_a_transform_whose_size_is_no_power_of_two_is_refused(count: int) -> None:
     with pytest.raises(errors.ParameterError, match="a"):
         field.ntt(bytes(32 * count))

@@ -1,4 +1,4 @@
-"""Many hashes at once are the hashes one by one, however they are batched and shared between threads."""
+"""Hashing many inputs at once gives the same hashes as one by one, for any batch size and threads."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,7 @@ arities = pytest.mark.parametrize("arity", range(1, 9))
 @arities
 @settings(max_examples=15)
 @given(data=st.data())
-def test_many_are_one_by_one(arity: int, data: st.DataObject) -> None:
+def test_many_hashes_at_once_equal_one_at_a_time(arity: int, data: st.DataObject) -> None:
     rows = data.draw(st.lists(st.lists(SCALARS, min_size=arity, max_size=arity), max_size=19))
     alone = [poseidon_hash(row) for row in rows]
     together = b"".join(map(packed, rows))
@@ -41,6 +41,6 @@ def test_the_order_and_number_of_inputs_count(data: st.DataObject, arity: int) -
     found = poseidon_hash(row)
     assert found == poseidon_hash(list(row))
     if arity < 8:
-        assert poseidon_hash([*row, 0]) != found  # each width has its own parameters: 0 is no padding
+        assert poseidon_hash([*row, 0]) != found  # each width has its own parameters, so 0 is not padding
     if row != row[::-1]:
         assert poseidon_hash(row[::-1]) != found

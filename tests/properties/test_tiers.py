@@ -1,4 +1,4 @@
-"""All ways to make a proof make the same bytes: whole, with tables, in two steps, from a token."""
+"""All ways to make a proof give the same bytes: whole, with tables, in two steps, from a token."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def buffer(size: int) -> mmap.mmap:
     return mmap.mmap(-1, max(size, 1))
 
 
-def built(key: ProvingKeyHandle, c: Matrix | None, threads: int = 1) -> tuple[Tables, mmap.mmap]:
+def build_tables(key: ProvingKeyHandle, c: Matrix | None, threads: int = 1) -> tuple[Tables, mmap.mmap]:
     room = buffer(tables.size(key, c is not None))
     tables.build(key, c, room, threads)
     return Tables(key, room), room
 
 
 @dataclass(frozen=True)
-class World:
+class CircuitSetup:
     circuit: Circuit
     graph: Graph
     key: ProvingKeyHandle
@@ -78,30 +78,30 @@ class World:
 
 
 @cache
-def world(make: Callable[[int], Circuit]) -> World:
+def circuit_setup(make: Callable[[int], Circuit]) -> CircuitSetup:
     circuit = make(DEPTH)
     a, b, c = circuit.matrices()
     key = keys.setup(a, b, c, circuit.wires, circuit.public_inputs)
-    opened = {"none": None, "plain": built(key, None)[0], "folded": built(key, c)[0]}
-    return World(circuit, Graph.load(circuit.graph), key, opened)
+    opened = {"none": None, "plain": build_tables(key, None)[0], "folded": build_tables(key, c)[0]}
+    return CircuitSetup(circuit, Graph.load(circuit.graph), key, opened)
 
 
-def single() -> World:
-    return world(relation.rln)
+def single_setup() -> CircuitSetup:
+    return circuit_setup(relation.rln)
 
 
 @THREADS
 @KINDS
 @CIRCUITS
 def test_tables_change_no_byte(make: Callable[[int], Circuit], kind: str, threads: int) -> None:
-    w = world(make)
+    w = circuit_setup(make)
     proof = groth16.prove(w.key, w.witness(), BLINDING, threads, w.tables[kind])
     assert proof == w.proof()
     assert groth16.verify(w.key.verifying_key(), w.witness().read(1, w.circuit.public_inputs), proof)
 
 
 def test_fresh_blinding_gives_different_proofs_that_verify() -> None:
-    w = single()
+    w = single_setup()
     inputs = w.witness().read(1, w.circuit.public_inputs)
     prepared = w.partial("folded", w.witness())
     made = [
@@ -118,27 +118,27 @@ def test_fresh_blinding_gives_different_proofs_that_verify() -> None:
 @KINDS
 @CIRCUITS
 def test_a_proof_in_two_steps_is_the_same(make: Callable[[int], Circuit], kind: str, threads: int) -> None:
-    w = world(make)
+    w = circuit_setup(make)
     prepared = w.partial(kind, w.witness(x=1, message_id=50, epoch=8), threads)
     assert prepared.finish(w.witness(), BLINDING, threads) == w.proof()
 
 
 @KINDS
 def test_an_updated_first_step_is_the_same(kind: str) -> None:
-    w = single()
+    w = single_setup()
     before = w.partial(kind, w.witness(sibling=2))
     after = before.update(w.witness(x=1))
     assert after.finish(w.witness(), BLINDING) == w.proof()
     assert after.encode() == w.partial(kind, w.witness()).encode()
     assert after.update(w.witness()).finish(w.witness(), BLINDING) == w.proof()
-    # the one it came from still is what it was
+    # The first step that was updated has not changed.
     moved = w.witness(sibling=2)
     assert before.finish(moved, BLINDING) == groth16.prove(w.key, moved, BLINDING)
 
 
 @KINDS
 def test_another_value_of_a_known_wire_is_refused(kind: str) -> None:
-    w = single()
+    w = single_setup()
     prepared = w.partial(kind, w.witness(sibling=2))
     with pytest.raises(errors.ParameterError, match=r"known wire\[2\]"):  # the root
         prepared.finish(w.witness(), BLINDING)
@@ -151,7 +151,7 @@ def test_another_value_of_a_known_wire_is_refused(kind: str) -> None:
 @KINDS
 @CIRCUITS
 def test_a_token_makes_the_same_proof(make: Callable[[int], Circuit], kind: str, threads: int) -> None:
-    w = world(make)
+    w = circuit_setup(make)
     token = Token.new(w.partial(kind, w.witness(x=1)), w.witness(0), w.witness(1), threads, BLINDING)
     assert token.publish(packed([55])) == w.proof()
 
@@ -159,23 +159,23 @@ def test_a_token_makes_the_same_proof(make: Callable[[int], Circuit], kind: str,
 @settings(max_examples=10)
 @given(SCALARS.filter(bool))
 def test_a_token_serves_every_x(x: int) -> None:
-    w = single()
+    w = single_setup()
     prepared = w.partial("folded", w.witness())
     token = Token.new(prepared, w.witness(0), w.witness(1), blinding=BLINDING)
     assert token.publish(packed([x])) == groth16.prove(w.key, w.witness(x), BLINDING)
 
 
-def test_a_token_outlives_what_it_came_from() -> None:
-    w = single()
+def test_a_token_works_after_its_key_and_tables_are_closed() -> None:
+    w = single_setup()
     circuit = w.circuit
     key = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
-    opened, _ = built(key, circuit.matrices()[2])
+    opened, _ = build_tables(key, circuit.matrices()[2])
     prepared = Partial.new(key, opened, w.witness(), w.known())
     token = Token.new(prepared, w.witness(0), w.witness(1), blinding=BLINDING)
     expected = groth16.prove(key, w.witness(), BLINDING)
     opened.close()
     key.close()
-    assert prepared.finish(w.witness(), BLINDING) == expected  # keeps what it needs
+    assert prepared.finish(w.witness(), BLINDING) == expected  # it keeps what it needs
     prepared.close()
     assert token.publish(packed([55])) == expected
 
@@ -190,7 +190,7 @@ def test_a_token_outlives_what_it_came_from() -> None:
     ],
 )
 def test_a_token_is_spent_by_any_use(x: bytes, error: type[Exception] | None) -> None:
-    w = single()
+    w = single_setup()
     token = Token.new(w.partial("folded", w.witness()), w.witness(0), w.witness(1))
     if error is None:
         token.publish(x)
@@ -203,7 +203,7 @@ def test_a_token_is_spent_by_any_use(x: bytes, error: type[Exception] | None) ->
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_forked_child_has_no_token() -> None:
-    w = single()
+    w = single_setup()
     token = Token.new(w.partial("folded", w.witness()), w.witness(0), w.witness(1), blinding=BLINDING)
     child = os.fork()
     if child == 0:
@@ -218,8 +218,8 @@ def test_a_forked_child_has_no_token() -> None:
 
 
 @KINDS
-def test_an_encoded_first_step_comes_back(kind: str) -> None:
-    w = single()
+def test_an_encoded_first_step_is_read_back(kind: str) -> None:
+    w = single_setup()
     data = w.partial(kind, w.witness()).encode()
     wires = w.circuit.wires
     assert len(data) == 8 + (wires - 1) + 160
@@ -231,7 +231,7 @@ def test_an_encoded_first_step_comes_back(kind: str) -> None:
 
 
 def test_an_encoding_of_other_values_is_refused() -> None:
-    w = single()
+    w = single_setup()
     data = w.partial("folded", w.witness()).encode()
     with pytest.raises(errors.PointError, match="partial_pi_a"):
         Partial.decode(w.key, None, w.witness(sibling=2), data)
@@ -252,7 +252,7 @@ def test_an_encoding_of_other_values_is_refused() -> None:
 
 @pytest.mark.parametrize("at", [0, 1])
 def test_marks_are_zero_or_one_and_the_constant_is_known(at: int) -> None:
-    w = single()
+    w = single_setup()
     marks = bytearray(w.known())
     marks[at] = 2 * at
     with pytest.raises(errors.ParameterError, match=rf"known\[{at}\]"):
@@ -263,7 +263,7 @@ def test_marks_are_zero_or_one_and_the_constant_is_known(at: int) -> None:
 
 @pytest.mark.parametrize("mark", [0, 1])
 def test_nothing_or_everything_may_be_known(mark: int) -> None:
-    w = single()
+    w = single_setup()
     marks = b"\1" + bytes([mark]) * (w.circuit.wires - 1)
     for kind in w.tables:
         prepared = Partial.new(w.key, w.tables[kind], w.witness(), marks)
@@ -271,7 +271,7 @@ def test_nothing_or_everything_may_be_known(mark: int) -> None:
 
 
 def test_wires_that_no_open_input_reaches_are_known() -> None:
-    w = single()
+    w = single_setup()
     n = w.circuit.wires
     assert w.graph.known([]) == b"\1" * n
     known = w.known()
@@ -288,10 +288,10 @@ def test_wires_that_no_open_input_reaches_are_known() -> None:
 
 
 def test_tables_of_another_key_are_refused() -> None:
-    w = single()
+    w = single_setup()
     circuit = w.circuit
     other = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs)
-    _, room = built(w.key, None)
+    _, room = build_tables(w.key, None)
     with pytest.raises(errors.ParameterError, match="key"):
         Tables(other, room)
     with pytest.raises(errors.ParameterError, match="tables"):
@@ -299,12 +299,12 @@ def test_tables_of_another_key_are_refused() -> None:
     with pytest.raises(errors.ParameterError, match="tables"):
         Partial.new(other, w.tables["plain"], w.witness(), w.known())
     with pytest.raises(errors.EncodingError):
-        Tables(world(relation.rln_multi).key, room)
+        Tables(circuit_setup(relation.rln_multi).key, room)
 
 
 def test_damaged_tables_are_refused() -> None:
-    w = single()
-    _, room = built(w.key, None)
+    w = single_setup()
+    _, room = build_tables(w.key, None)
     whole = memoryview(room)
     for cut in (whole[:-1], whole[:127], whole[:0]):
         with pytest.raises(errors.EncodingError):
@@ -320,7 +320,7 @@ def test_damaged_tables_are_refused() -> None:
 
 
 def test_a_failed_build_leaves_no_tables() -> None:
-    w = single()
+    w = single_setup()
     c = w.circuit.matrices()[2]
     with pytest.raises(errors.EncodingError):
         tables.build(w.key, c, buffer(tables.size(w.key, True) + 1))
@@ -333,8 +333,8 @@ def test_a_failed_build_leaves_no_tables() -> None:
         assert room[:128] == bytes(128)
 
 
-def test_building_tells_its_progress_and_any_number_of_threads_build_the_same() -> None:
-    w = single()
+def test_building_reports_its_progress_and_gives_the_same_tables_on_any_number_of_threads() -> None:
+    w = single_setup()
     c = w.circuit.matrices()[2]
     parts: list[float] = []
     rooms = []
@@ -351,8 +351,8 @@ def test_building_tells_its_progress_and_any_number_of_threads_build_the_same() 
 
 
 @st.composite
-def systems(draw: st.DrawFn) -> tuple[list[Matrix], list[int], int]:
-    """Constraints with everything everywhere, public wires and the constant in C too, and an assignment."""
+def constraint_systems(draw: st.DrawFn) -> tuple[list[Matrix], list[int], int]:
+    """Draw constraints with any wire in any matrix (also public wires in C), and an assignment."""
     wires = [1, *draw(st.lists(SCALARS, min_size=1, max_size=6))]
     public = draw(st.integers(0, len(wires) - 1))
     row = st.dictionaries(st.integers(0, len(wires) - 1), SCALARS, max_size=3)
@@ -366,21 +366,21 @@ def systems(draw: st.DrawFn) -> tuple[list[Matrix], list[int], int]:
 
 
 @settings(max_examples=30)
-@given(systems(), st.data())
+@given(constraint_systems(), st.data())
 def test_every_circuit_has_the_same_bytes_in_all_tiers(
     system: tuple[list[Matrix], list[int], int], data: st.DataObject
 ) -> None:
     (a, b, c), wires, public = system
     try:
         key = keys.setup(a, b, c, len(wires), public)
-    except errors.KeyFileError:  # a point of the verifying key is infinity: nobody has such a circuit
+    except errors.KeyFileError:  # a point of the verifying key is infinity, which no real circuit has
         return
     witness = Witness.from_wires(packed(wires))
     expected = groth16.prove(key, witness, BLINDING)
     marks = bytes([1, *(data.draw(st.integers(0, 1)) for _ in wires[1:])])
     changed = [v if i == 0 or data.draw(st.booleans()) else data.draw(SCALARS) for i, v in enumerate(wires)]
     for matrix in (None, c):
-        opened, _ = built(key, matrix)
+        opened, _ = build_tables(key, matrix)
         assert groth16.prove(key, witness, BLINDING, tables=opened) == expected
         prepared = Partial.new(key, opened, Witness.from_wires(packed(changed)), marks)
         assert prepared.update(witness).finish(witness, BLINDING) == expected

@@ -1,4 +1,4 @@
-"""Any sequence of changes gives the tree that a rebuild from its leaves gives."""
+"""After any sequence of changes a tree equals a tree that is rebuilt from its leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEPTH = 9
 CAPACITY = 1 << DEPTH
 
 leaf = st.sampled_from([0, 1, scalar.ORDER - 1, 2**64 - 1]) | st.integers(0, scalar.ORDER - 1)
-# pages are 128 nodes: indices crowd around their borders and around the ends of the tree
+# A page has 128 nodes, so many indices are near the borders of pages and near the ends of the tree.
 index = st.sampled_from([0, 1, 127, 128, 255, 256, CAPACITY - 1]) | st.integers(0, CAPACITY - 1)
 cache: dict[tuple[int, int], int] = {}
 

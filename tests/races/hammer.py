@@ -1,7 +1,7 @@
-"""A hammer: one epoch of traffic, and workers who judge all of it on one log at the same time.
+"""A hammer: a stress test in which several workers verify one epoch of traffic on one log at the same time.
 
-Every attempt is made by two or three of the four workers, each in an order of his own: by three of them
-singly and in batches, by the last one in many tasks of an event loop.
+Two or three of the four workers submit every attempt, each worker in its own order. Three workers submit
+attempts one by one and in batches; the last worker submits them in many tasks of an event loop.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from collections.abc import Sequence
 import rln
 from rln.ports import NullifierLog
 from rln.stores import open_log
-from tests.races.stub_proofs import StubKey, StubMaker, members
-from tests.races.traffic import Answer, Attempt, End, Traffic, check, mix, send, send_together
+from tests.races.stub_proofs import StubKey, StubProofMaker, members
+from tests.races.traffic import Answer, Attempt, Result, Traffic, check, mix, send, send_together
 from tests.races.workers import in_processes, in_threads
 
 WORKERS = 4
 
 
 class Hammer:
-    """Traffic, and four workers.
+    """Traffic, and four workers that verify it.
 
     Args:
         key: of the proofs.
-        roots: that they are for.
-        traffic: in the clock's current epoch.
+        roots: of the proofs.
+        traffic: attempts in the clock's current epoch.
         clock: of the workers.
-        seed: of every choice.
+        seed: of every random choice.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Hammer:
         self.key, self.roots, self.clock = key, roots, clock
         self.traffic = traffic
         self.commitments = {rln.Identity.from_secret(secret).commitment for secret in set(traffic.secrets)}
-        self.shifts = shifts(len(self.traffic.attempts), random.Random(seed))
+        self.assignments = assignments(len(self.traffic.attempts), random.Random(seed))
 
-    def strike(self, uri: str) -> tuple[Counter[End], float]:
-        """Let all workers loose on one log; return how often each end came, and attempts a second."""
+    def run(self, uri: str) -> tuple[Counter[Result], float]:
+        """Run all workers on one log; return the number of each result, and the attempts a second."""
         first = open_log(uri, self.clock, new=True)
         start = time.perf_counter()
         if uri == "memory://":
@@ -51,12 +51,12 @@ class Hammer:
             first.close()
             answers = in_processes(WORKERS, lambda number: self.work(open_log(uri, self.clock), number))
         seconds = time.perf_counter() - start
-        everything = [answer for worker in answers for answer in worker]
-        partly = not uri.startswith(("memory:", "sqlite:"))
-        return check(self.traffic, everything, partly=partly), len(everything) / seconds
+        all_answers = [answer for worker in answers for answer in worker]
+        partial_inserts = not uri.startswith(("memory:", "sqlite:"))
+        return check(self.traffic, all_answers, partial_inserts=partial_inserts), len(all_answers) / seconds
 
     def work(self, log: NullifierLog, number: int) -> list[Answer]:
-        """What one worker does."""
+        """Do the work of one worker and return its answers."""
         verifier = rln.Verifier(
             self.key,
             roots=self.roots,
@@ -65,14 +65,14 @@ class Hammer:
             was_member=self.commitments.__contains__,
             threads=1,
         )
-        attempts, numbers = self.traffic.attempts, self.shifts[number]
+        attempts, numbers = self.traffic.attempts, self.assignments[number]
         if number == WORKERS - 1:
             return asyncio.run(send_together(verifier, attempts, numbers))
         return send(verifier, attempts, numbers, random.Random(number))
 
 
-def shifts(attempts: int, draw: random.Random) -> list[list[int]]:
-    """For each worker the numbers of his attempts, in his order."""
+def assignments(attempts: int, draw: random.Random) -> list[list[int]]:
+    """Return for each worker the numbers of its attempts, in its order."""
     made: list[list[int]] = [[] for _ in range(WORKERS)]
     for attempt in range(attempts):
         for worker in draw.sample(range(WORKERS), draw.choice((2, 3))):
@@ -83,14 +83,14 @@ def shifts(attempts: int, draw: random.Random) -> list[list[int]]:
 
 
 def stub_hammer(number: int, limits: Sequence[int]) -> Hammer:
-    """A hammer with stub proofs of members with these limits.
+    """Make a hammer with stub proofs of members with these limits.
 
     Args:
-        number: of the application, and seed of every choice.
-        limits: of the members.
+        number: of the application; also the seed of every random choice.
+        limits: user message limits of the members.
     """
     key, clock = StubKey(), rln.EpochClock(f"hammer-{number}.example", 3600, past_gap=1)
-    traffic = mix(StubMaker(key, limits, clock.current()), random.Random(number))
+    traffic = mix(StubProofMaker(key, limits, clock.current()), random.Random(number))
     return Hammer(key, [17], traffic, clock, number)
 
 
@@ -98,9 +98,9 @@ SLOTS = 3
 
 
 def several_hammer(number: int, count: int) -> Hammer:
-    """A hammer with messages of two ids: groups of two or three of them, each of which meets all others.
+    """Make a hammer with messages of two ids, in groups of two or three that all share ids with each other.
 
-    So one of a group is valid, whatever the order in which a log looks at its shares.
+    So exactly one message of a group is valid, in whatever order the log looks at its shares.
     """
     key, clock = StubKey(SLOTS), rln.EpochClock(f"several-{number}.example", 3600, past_gap=1)
     epoch, draw, traffic = clock.current(), random.Random(number), Traffic()
@@ -111,7 +111,7 @@ def several_hammer(number: int, count: int) -> Hammer:
             for ids in group:
                 signal = b"%d %d" % ids
                 proof = member.message(key, epoch, ids, signal)
-                other = key.again(proof, draw.randrange(1 << 64))
+                other = key.another_proof(proof, draw.randrange(1 << 64))
                 slot = len(traffic.secrets)
                 traffic.attempts += [Attempt(slot, proof, signal), Attempt(slot, other, signal)]
             traffic.secrets.append(member.secret)

@@ -1,6 +1,6 @@
-"""Victims: processes that say a line for everything they do, until they are killed and replaced.
+"""Processes that report a line for everything they do, until they are killed and replaced.
 
-A line is written at once and whole, or not at all: what a victim said, it did.
+A line is written whole or not at all, after the work: a process has done what it reported.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 """Writes a line to the parent."""
 
 PATIENCE = 60.0
-"""Seconds that the parent waits for a line from somebody."""
+"""Seconds that the parent waits for a line from any process."""
 
 
-class Victim:
-    """A process that works for ever.
+class KilledProcess:
+    """A process that works until it is killed; another one then replaces it.
 
     Args:
-        work: what it does; gets the way to say a line, and how many of its kind were killed before it.
+        work: gets the function that reports a line, and the number of processes that were killed before.
     """
 
-    def __init__(self, work: Callable[[Say, int], None]) -> None:
+    def __init__(self, work: Callable[[Report, int], None]) -> None:
         self._work = work
         self.killed = 0
         self._start()
@@ -37,12 +37,12 @@ class Victim:
         self._rest = b""
         self._child = os.fork()
         if self._child == 0:
-            _live(self._work, write, self.killed)
+            _run_child(self._work, write, self.killed)
         os.close(write)
         os.set_blocking(self.read, False)
 
     def lines(self) -> list[str]:
-        """The lines that it has said since the last time, as far as they are whole."""
+        """Return the whole lines that the process has reported since the last call."""
         found = self._rest
         while True:
             try:
@@ -59,19 +59,19 @@ class Victim:
         return lines
 
     def kill(self) -> list[str]:
-        """End it at once, start another one, and return the last lines."""
+        """Kill the process, start another one, and return the last lines."""
         os.kill(self._child, signal.SIGKILL)
         _, status = os.waitpid(self._child, 0)
         last = self.lines()
-        assert os.WTERMSIG(status) == signal.SIGKILL, "it had ended by itself"
-        assert not self._rest, "half a line"
+        assert os.WTERMSIG(status) == signal.SIGKILL, "the process had already ended"
+        assert not self._rest, "the last line is incomplete"
         os.close(self.read)
         self.killed += 1
         self._start()
         return last
 
     def end(self) -> list[str]:
-        """End it for good, and return the last lines."""
+        """Kill the process without a replacement, and return the last lines."""
         os.kill(self._child, signal.SIGKILL)
         os.waitpid(self._child, 0)
         last = self.lines()
@@ -79,30 +79,30 @@ class Victim:
         return last
 
 
-def _live(work: Callable[[Say, int], None], write: int, killed: int) -> NoReturn:
+def _run_child(work: Callable[[Report, int], None], write: int, killed: int) -> NoReturn:
     parent = os.getppid()
     os.set_blocking(write, True)
 
-    def say(line: str) -> None:
-        if os.getppid() != parent:  # nobody listens any more
+    def report(line: str) -> None:
+        if os.getppid() != parent:  # the parent has ended
             os._exit(0)
         os.write(write, line.encode() + b"\n")
 
     try:
         signal.alarm(600)
-        work(say, killed)
+        work(report, killed)
     except BaseException:  # noqa: BLE001 - the parent raises it
-        say("failed " + traceback.format_exc()[-3000:].replace("\n", "\\n"))
+        report("failed " + traceback.format_exc()[-3000:].replace("\n", "\\n"))
     finally:
         os._exit(1)
 
 
-def wait(victims: Sequence[Victim]) -> None:
-    """Until one of them has said something."""
-    ready, _, _ = select.select([victim.read for victim in victims], [], [], PATIENCE)
-    assert ready, "nobody says anything"
+def wait_for_lines(processes: Sequence[KilledProcess]) -> None:
+    """Wait until one of the processes has reported something."""
+    ready, _, _ = select.select([process.read for process in processes], [], [], PATIENCE)
+    assert ready, f"no process reports anything within {PATIENCE} seconds"
 
 
-def idle(seconds: float) -> None:
-    """Let the victims come to some other point of their work."""
+def pause(seconds: float) -> None:
+    """Let the processes come to another point of their work."""
     time.sleep(seconds)

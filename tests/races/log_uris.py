@@ -1,4 +1,4 @@
-"""Places for a nullifier log, by name: each gives the URI of a fresh, empty one."""
+"""Stores of a nullifier log by name: each makes an empty log and returns its URI."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.effort import RELEASE
-from tests.support.redis_server import empty_cluster, empty_server, empty_watched
+from tests.support.redis_server import empty_cluster, empty_sentinel, empty_server
 
-Place = Callable[[Path], str]
-"""Takes a directory of its own, which is there and empty."""
+MakeUri = Callable[[Path], str]
+"""Takes an empty directory, and returns the URI of an empty log."""
 
 
 def memory(folder: Path) -> str:
@@ -25,21 +25,21 @@ def redis(folder: Path) -> str:
 
 
 def sentinel(folder: Path) -> str:
-    return empty_watched()
+    return empty_sentinel()
 
 
 def cluster(folder: Path) -> str:
     return empty_cluster()
 
 
-SHARED: dict[str, Place] = {"sqlite": sqlite, "redis": redis}
-"""Those that several processes can use at once."""
+SHARED: dict[str, MakeUri] = {"sqlite": sqlite, "redis": redis}
+"""Stores that several processes can use at the same time."""
 
 if RELEASE:
     SHARED |= {"sentinel": sentinel, "cluster": cluster}
 
-LOGS: dict[str, Place] = {"memory": memory, **SHARED}
-"""All of them."""
+LOGS: dict[str, MakeUri] = {"memory": memory, **SHARED}
+"""All stores."""
 
-WHOLE = ("memory", "sqlite")
-"""Those that keep nothing of a message with several ids when one of them was taken."""
+ATOMIC_LOGS = ("memory", "sqlite")
+"""Stores that insert either all shares of a message with several ids or none."""

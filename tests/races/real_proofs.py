@@ -1,4 +1,4 @@
-"""Real proofs with a small key, made beforehand, for members whose secrets are known."""
+"""Real proofs with a small key, for members whose secrets are known."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
 from tests.threats.full_world import R, key_points, plus, times
 
 
-class RealMaker:
-    """Makes proofs of eight numbered members in one epoch; see `Maker`."""
+class RealProofMaker:
+    """Makes proofs of eight numbered members in one epoch; see `ProofMaker`."""
 
     limits = (16, 16, 1, 16, 7, 16, 16, 16)
 
@@ -29,26 +29,26 @@ class RealMaker:
         for identity, limit in zip(self._identities, self.limits, strict=True):
             self._group.register(identity.commitment, limit)
         self.root = self._group.root
-        self._spenders = [self._builder(identity) for identity in self._identities]
+        self._builders = [self._builder(identity) for identity in self._identities]
 
     def _builder(self, identity: rln.Identity) -> ProofBuilder:
         member = self._group.membership(identity.commitment)
         return ProofBuilder(identity, member, self.key, self._group.proof(member.index), True, 1)
 
     def prove(self, member: int, message_id: int, signal: bytes) -> rln.RlnProof:
-        builder = self._spenders[member]
+        builder = self._builders[member]
         return _single(builder.prove((message_id,), builder.path(), hash_signal(signal), self.epoch))
 
-    def again(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
-        """(A / t, t B + t s delta, C + s A) of the same statement."""
+    def another_proof(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
+        """Return (A / t, t B + t s delta, C + s A), another proof of the same statement."""
         points, t, s = groth16.decompress(proof.proof), salt % R or 1, salt**2 % R
         a, b, c = points[:64], points[64:192], points[192:]
         delta = key_points(self.key.verifying_key)["delta"]
         other = times(a, pow(t, -1, R)) + plus(times(b, t), times(delta, t * s)) + plus(c, times(a, s))
         return replace(proof, proof=groth16.compress(other))
 
-    def beyond(self, member: int, signal: bytes) -> rln.RlnProof:
-        """With the proof of an id that he has."""
+    def over_limit(self, member: int, signal: bytes) -> rln.RlnProof:
+        """Combine the share of the id at the limit with the proof of an id below it."""
         true = self.prove(member, 0, signal)
         share = self._identities[member].share(true.x, self.epoch.external_nullifier, self.limits[member])
         return replace(true, y=share.y, nullifier=share.nullifier or 0)

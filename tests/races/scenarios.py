@@ -1,7 +1,7 @@
-"""Scenes: what two or three workers do at once, and a model of what may become of it.
+"""Scenarios: what two or three workers do at the same time, and a model of the allowed outcomes.
 
-The model is a dict and a set: it serves messages one at a time. What the verifiers answer in any interleaving
-must be what the model answers in one of the serial orders.
+The model serves messages one at a time, with a dict as its log. In any interleaving the verifiers must answer
+what the model answers in one of the serial orders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rln.errors import InputError, InvalidProof, StoreUnavailable
 from rln.group.root_window import RootHistory, WindowSize
 from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.proof import AnyProof, from_public_inputs
-from tests.races.scheduler import Turns, Word, merges, step
+from tests.races.scheduler import Schedule, Scheduler, interleavings, step
 from tests.races.stub_proofs import StubKey, members
 
 ROOT = 17
@@ -31,11 +31,12 @@ class Send:
     """A message.
 
     Attributes:
-        signal: what it says.
-        ids: that it spends.
-        member: whose it is.
-        salt: tells proofs of one statement apart.
-        forged: "" for a true proof, "same" for a false one of true values, "other" for a share off the line.
+        signal: of the message.
+        ids: message ids that it spends.
+        member: number of the sender.
+        salt: a different salt makes another proof of the same statement.
+        forged: "" for a true proof, "same" for a false proof of true values, "other" for a share off the
+            line.
     """
 
     signal: bytes
@@ -47,37 +48,37 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that are submitted at once."""
+    """Messages that are submitted in one call."""
 
     sends: tuple[Send, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The log is told that the epoch is over."""
+    """An operation: the log forgets the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slash:
-    """All roots of before are retired."""
+    """An operation: all roots so far are retired, as after a slashing."""
 
 
 Operation = Send | Batch | Forget | Slash
 Programs = tuple[tuple[Operation, ...], ...]
 Outcome = tuple[tuple[str, ...], ...]
-"""For each program a word for each message: valid, duplicate, violation 0 (of member 0), a refusal."""
+"""For each program and each message: valid, duplicate, violation 0 (of member 0), or a reason of refusal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """Programs that run at once, after what was submitted before."""
+class Scenario:
+    """Programs that run at the same time, after the messages in `before` were submitted."""
 
     programs: Programs
     before: tuple[Send, ...] = ()
 
     @property
     def slots(self) -> int | None:
-        """Of the relation: None for one id."""
+        """Message ids in a proof of the circuit; None for the circuit with one id."""
         sends = [one for program in (*self.programs, self.before) for one in sent(program)]
         return None if all(len(one.ids) == 1 for one in sends) else SLOTS
 
@@ -87,14 +88,14 @@ class Scene:
 
 @dataclass(slots=True)
 class _Model:
-    """One verifier without haste.
+    """A verifier that serves one operation at a time.
 
     Attributes:
-        stays: shares are inserted one by one in this order of ids, up to the first that is taken, and stay;
-            empty: all of a message's shares or none.
+        insert_order: ids in the order in which shares are inserted, one by one, up to the first that is
+            taken; the inserted shares remain. Empty: all shares of a message are inserted, or none.
     """
 
-    registrations: tuple[int, ...]
+    insert_order: tuple[int, ...]
     log: dict[tuple[int, int], bytes] = field(default_factory=dict)
     forgotten: bool = False
     retired: bool = False
@@ -118,7 +119,7 @@ class _Model:
         if one.forged:
             return "bad proof"
         taken = [signal for signal in known if signal is not None]
-        for message_id in one.ids if not taken else [i for i in self.registrations if i in one.ids]:
+        for message_id in one.ids if not taken else [i for i in self.insert_order if i in one.ids]:
             if (one.member, message_id) in self.log:
                 break
             self.log[one.member, message_id] = one.signal
@@ -128,25 +129,27 @@ class _Model:
 
 
 @cache
-def serial_outcomes(scene: Scene, whole: bool = False, partly: bool = False) -> frozenset[Outcome]:
-    """What may become of a scene: the model's outcomes in all orders of single operations.
+def serial_outcomes(
+    scenario: Scenario, whole: bool = False, partial_inserts: bool = False
+) -> frozenset[Outcome]:
+    """Return the allowed outcomes: those of the model in all orders of single operations.
 
     Args:
-        scene: the programs.
-        whole: nothing comes between the messages of a batch.
-        partly: what was new of a refused message may stay in the log, as the contract allows.
+        scenario: the programs.
+        whole: no operation comes between the messages of a batch.
+        partial_inserts: new shares of a refused message may remain in the log, as the contract allows.
     """
     outcomes = set()
-    for order in merges([len(program if whole else _flat(program)) for program in scene.programs]):
-        for registrations in (*permutations(range(SLOTS)), ()) if partly else ((),):
-            model = _Model(registrations)
-            for one in scene.before:
+    for order in interleavings([len(program if whole else _flat(program)) for program in scenario.programs]):
+        for insert_order in (*permutations(range(SLOTS)), ()) if partial_inserts else ((),):
+            model = _Model(insert_order)
+            for one in scenario.before:
                 model.serve(one)
-            left = [iter(program if whole else _flat(program)) for program in scene.programs]
-            ends: list[list[str]] = [[] for _ in scene.programs]
+            left = [iter(program if whole else _flat(program)) for program in scenario.programs]
+            results: list[list[str]] = [[] for _ in scenario.programs]
             for number in order:
-                ends[number] += filter(None, map(model.serve, _flat([next(left[number])])))
-            outcomes.add(tuple(map(tuple, ends)))
+                results[number] += filter(None, map(model.serve, _flat([next(left[number])])))
+            outcomes.add(tuple(map(tuple, results)))
     return frozenset(outcomes)
 
 
@@ -155,18 +158,18 @@ def _flat(program: Sequence[Operation]) -> list[Operation]:
 
 
 def sent(program: Sequence[Operation]) -> list[Send]:
-    """All messages of a program, in order."""
+    """Return all messages of a program, in order."""
     return [one for one in _flat(program) if isinstance(one, Send)]
 
 
-# ---- the real thing ---------------------------------------------------------------------------------
+# ---- the verifiers ----------------------------------------------------------------------------------
 
-# Has this thread's program verified, so that its next look at the roots is the second one?
+# Whether this thread's program has verified, so that its next look at the roots is the second one.
 _second_look = threading.local()
 
 
 class SteppedKey(StubKey):
-    """A stub that waits for its turn before it verifies."""
+    """A stub key that waits for its turn before it verifies."""
 
     def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
         step()
@@ -184,12 +187,12 @@ class SteppedKey(StubKey):
 
 
 class SteppedRoots:
-    """Roots; the look after the verification is a turn of its own, the one before it is not."""
+    """Roots. The look after the verification waits for a turn, the look before it does not."""
 
     def __init__(self) -> None:
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
+    def reset(self) -> None:
         self.history = RootHistory([ROOT], WindowSize(count=16))
 
     def retire(self) -> None:
@@ -232,32 +235,32 @@ _PLAIN = {slots: StubKey(slots) for slots in (None, SLOTS)}
 _FORGER = {slots: StubKey(slots, secret=b"forger") for slots in (None, SLOTS)}
 
 
-class Arena:
-    """Workers with a verifier each, who share a log and the roots.
+class ScenarioRunner:
+    """Workers with a verifier each, which share a log and the roots.
 
     Args:
         open_log: opens a new log on a clock.
-        renew: a new log for each scene; otherwise each has members of its own in the same one.
-        partly: whether the log may keep shares of refused messages.
-        workers: how many.
+        fresh_log: whether each run has a new log; otherwise each run has its own members in the same log.
+        partial_inserts: whether the log may keep shares of refused messages.
+        workers: number of workers.
     """
 
     def __init__(
         self,
         open_log: Callable[[rln.EpochClock], NullifierLog],
-        renew: bool = True,
-        partly: bool = False,
+        fresh_log: bool = True,
+        partial_inserts: bool = False,
         workers: int = 2,
     ) -> None:
-        self.partly = partly
-        self.clock = rln.EpochClock("scenes.example", 3600, past_gap=2)
-        # One that has ended: a server lets nobody forget what is to come.
+        self.partial_inserts = partial_inserts
+        self.clock = rln.EpochClock("scenarios.example", 3600, past_gap=2)
+        # The epoch has ended, because a server refuses to forget an epoch that has not.
         self.epoch = self.clock.epoch(self.clock.current().index - 1)
-        self._open, self.renews = open_log, renew
+        self._open, self.has_fresh_logs = open_log, fresh_log
         self.log = SteppedLog(open_log(self.clock))
-        self._roots, self._turns = SteppedRoots(), Turns(workers)
+        self._roots, self._scheduler = SteppedRoots(), Scheduler(workers)
         self._members = members([LIMIT, LIMIT], ROOT)
-        self._played, self._forgot = 0, False
+        self._runs, self._forgot = 0, False
         self._made: dict[tuple[Send, int | None], tuple[AnyProof, bytes]] = {}
         self._verifiers = {
             slots: [self._verifier(SteppedKey(slots)) for _ in range(workers)] for slots in (None, SLOTS)
@@ -267,36 +270,36 @@ class Arena:
         return rln.Verifier(key, roots=self._roots, log=self.log, clock=self.clock, threads=1)
 
     def close(self) -> None:
-        self._turns.close()
+        self._scheduler.close()
         self.log.close()
 
-    def play(self, scene: Scene, word: Word) -> tuple[Outcome, list[int]]:
-        """Run a scene in the order of a word; return what became of it, and whose turns were taken."""
-        if self.renews or self._forgot:
+    def run(self, scenario: Scenario, schedule: Schedule) -> tuple[Outcome, list[int]]:
+        """Run a scenario in the order of a schedule; return the outcome and who took the turns."""
+        if self.has_fresh_logs or self._forgot:
             self.log.close()
             self.log.inner = self._open(self.clock)
-        if not self.renews:
+        if not self.has_fresh_logs:
             self._made.clear()
-            self._members = members([LIMIT, LIMIT], ROOT, 2 * self._played)
-        self._played += 1
+            self._members = members([LIMIT, LIMIT], ROOT, 2 * self._runs)
+        self._runs += 1
         self._forgot = False
-        self._roots.renew()
+        self._roots.reset()
         _second_look.due = False
-        slots = scene.slots
-        for one in scene.before:
+        slots = scenario.slots
+        for one in scenario.before:
             self._serve(self._verifiers[slots][0], one, slots)
         programs = [
             partial(self._run, verifier, program, slots)
-            for verifier, program in zip(self._verifiers[slots], scene.programs, strict=False)
+            for verifier, program in zip(self._verifiers[slots], scenario.programs, strict=False)
         ]
-        ends, taken = self._turns.run(programs, word)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return tuple(ends), taken  # type: ignore[arg-type]
+        results, taken = self._scheduler.run(programs, schedule)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return tuple(results), taken  # type: ignore[arg-type]
 
-    def winner(self, member: int, message_id: int) -> int | None:
-        """The x that the log has for a slot of the last scene."""
+    def logged_x(self, member: int, message_id: int) -> int | None:
+        """Return the x that the log holds for a message id of the last run."""
         share = self._members[member].identity.share(1, self.epoch.external_nullifier, message_id)
         known = self.log.inner.peek(self.epoch, share.nullifier or 0)
         return None if known is None else known.x
@@ -304,13 +307,13 @@ class Arena:
     def _run(
         self, verifier: rln.Verifier, program: Sequence[Operation], slots: int | None
     ) -> tuple[str, ...]:
-        ends: list[str] = []
+        results: list[str] = []
         for number, one in enumerate(program):
             _second_look.due = False
             if number:
                 step()
-            ends += self._serve(verifier, one, slots)
-        return tuple(ends)
+            results += self._serve(verifier, one, slots)
+        return tuple(results)
 
     def _serve(self, verifier: rln.Verifier, one: Operation, slots: int | None) -> list[str]:
         if isinstance(one, Forget):
@@ -322,8 +325,8 @@ class Arena:
             return []
         if isinstance(one, Batch):
             return [
-                self._name(end)
-                for end in verifier.outcomes([self._message(each, slots) for each in one.sends])
+                self._name(result)
+                for result in verifier.outcomes([self._message(each, slots) for each in one.sends])
             ]
         try:
             return [self._name(verifier.submit(*self._message(one, slots)))]
@@ -343,8 +346,8 @@ class Arena:
         prover = _FORGER[slots] if one.forged else key
         return from_public_inputs(prover.prove(values, one.salt), tuple(values))
 
-    def _name(self, end: rln.Verdict | Exception) -> str:
-        match end:
+    def _name(self, result: rln.Verdict | Exception) -> str:
+        match result:
             case rln.Valid():
                 return "valid"
             case rln.Duplicate():
@@ -356,4 +359,4 @@ class Arena:
                 return reason.value
             case StoreUnavailable():
                 return "unavailable"
-        raise end
+        raise result

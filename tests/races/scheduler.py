@@ -1,7 +1,7 @@
-"""Turns: threads of which one runs at a time, and a word that says which.
+"""A scheduler: threads that run one at a time, and a schedule that says which one.
 
-A program runs until it is about to do its next step, which it announces by `step()`, and then waits for its
-turn. So a word such as 0110… decides everything about the order in which programs see the world.
+A program runs until its next step, which it announces with `step()`, and then waits for its turn. So a
+schedule such as 0110… fixes the whole order in which the programs act.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
-WitnessGraph = Callable[[], object]
-Word = Sequence[int]
+Program = Callable[[], object]
+Schedule = Sequence[int]
 
 _current = threading.local()
 
 
 def step() -> None:
-    """Wait for this program's next turn; outside a program do nothing."""
+    """Wait for this program's next turn. Outside a program, do nothing."""
     worker: _Worker | None = getattr(_current, "worker", None)
     if worker is not None:
         worker.pause()
@@ -27,12 +27,12 @@ def step() -> None:
 class _Worker:
     def __init__(self) -> None:
         self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self.program: WitnessGraph | None = None
+        self.program: Program | None = None
         self.result: object = None
         self.running = False
         threading.Thread(target=self._run, daemon=True).start()
 
-    def begin(self, program: WitnessGraph) -> None:
+    def begin(self, program: Program) -> None:
         self.program, self.running = program, True
 
     def turn(self) -> None:
@@ -51,7 +51,7 @@ class _Worker:
                 return
             try:
                 self.result = self.program()
-            except BaseException as error:  # noqa: BLE001 - the result, to be judged by the test
+            except BaseException as error:  # noqa: BLE001 - the error is the result; the test checks it
                 self.result = error
             self.running = False
             self._back.release()
@@ -61,28 +61,28 @@ class _Worker:
         self._go.release()
 
 
-class Turns:
-    """So many threads; give them back with `close`."""
+class Scheduler:
+    """A number of threads; `close` ends them."""
 
     def __init__(self, count: int) -> None:
         self._workers = [_Worker() for _ in range(count)]
 
-    def run(self, programs: Sequence[WitnessGraph], word: Word) -> tuple[list[object], list[int]]:
-        """Run programs in the order of a word.
+    def run(self, programs: Sequence[Program], schedule: Schedule) -> tuple[list[object], list[int]]:
+        """Run programs in the order of a schedule.
 
         Args:
             programs: at most as many as there are threads.
-            word: numbers of programs, one for each turn; a turn of one that has ended is passed over, and
-                what is left at the end of the word runs to its end, in order.
+            schedule: numbers of programs, one for each turn. Turns of a program that has ended are skipped;
+                programs that are not finished after the last turn run to their end, in order.
 
         Returns:
-            What each returned, or the exception that it raised; and whose turns really were taken.
+            The result of each program, or the exception that it raised; and which programs took the turns.
         """
         workers = self._workers[: len(programs)]
         for worker, program in zip(workers, programs, strict=True):
             worker.begin(program)
         taken = []
-        for number in word:
+        for number in schedule:
             if workers[number].running:
                 workers[number].turn()
                 taken.append(number)
@@ -97,25 +97,25 @@ class Turns:
             worker.end()
 
 
-def words(first: int, second: int) -> Iterator[Word]:
-    """All words with so many turns of program 0 and of program 1."""
+def all_schedules(first: int, second: int) -> Iterator[Schedule]:
+    """Yield all schedules with `first` turns of program 0 and `second` turns of program 1."""
     for places in combinations(range(first + second), first):
         yield [0 if place in places else 1 for place in range(first + second)]
 
 
-def some_word(turns: Sequence[int], draw: random.Random) -> Word:
-    """Any of the words with so many turns of each program, all equally likely."""
-    word = [number for number, count in enumerate(turns) for _ in range(count)]
-    draw.shuffle(word)
-    return word
+def random_schedule(turns: Sequence[int], draw: random.Random) -> Schedule:
+    """Draw one of the schedules with this many turns of each program, all equally likely."""
+    schedule = [number for number, count in enumerate(turns) for _ in range(count)]
+    draw.shuffle(schedule)
+    return schedule
 
 
-def merges(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """All orders of so many operations of each program that keep each program's own order."""
+def interleavings(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield all orders of this many operations of each program that keep the order within each program."""
     if not any(lengths):
         yield ()
     for number, length in enumerate(lengths):
         if length:
             rest = [left - (place == number) for place, left in enumerate(lengths)]
-            for tail in merges(rest):
+            for tail in interleavings(rest):
                 yield (number, *tail)

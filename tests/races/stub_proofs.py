@@ -1,8 +1,8 @@
-"""A stub proof: a keyed hash over the public values in place of the pairing equation, 100 times as fast.
+"""Stub proofs: a keyed hash over the public values in place of the pairing equation, 100 times as fast.
 
-It stands behind the same door, the verifying key. Whoever has the key can make proofs, as many for the same
-statement as he likes; whoever has not, can neither make one nor change one. Shares are true RLN shares, so
-recovered secrets are those of the members.
+A stub key has the interface of a verifying key. With its secret you can make any number of proofs of the same
+statement; without it you can neither make nor change a proof. The shares are real RLN shares, so recovered
+secrets are those of the members.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _REST = bytes(128 - 2 * _HALF)
 
 
 class StubKey(rln.VerifyingKey):
-    """A verifying key that makes proofs, too.
+    """A verifying key that also makes proofs.
 
     Args:
-        slots: how many ids a message can have; None is the relation with one.
-        secret: who has it can prove.
+        slots: message ids in a proof; None for the circuit with one id.
+        secret: proofs of a key with the same slots and secret are valid.
     """
 
     def __init__(self, slots: int | None = None, secret: bytes = b"stub") -> None:
@@ -46,7 +46,7 @@ class StubKey(rln.VerifyingKey):
             raise KeyFileError("stub: expected another number of public values")
 
     def prove(self, values: Sequence[int], salt: int = 0) -> bytes:
-        """The 128 bytes for these values; those of another salt are another proof of the same statement."""
+        """Return the 128 bytes for these values; another salt gives another proof of the same statement."""
         salted = salt.to_bytes(_SALT, "little")
         tag = blake2b(salted + self._pack(values), key=self._secret, digest_size=_TAG).digest()
         return tag.ljust(_HALF, b"\0") + salted.ljust(_HALF, b"\0") + _REST
@@ -61,8 +61,8 @@ class StubKey(rln.VerifyingKey):
         refused = InvalidProof("proof: the equation does not hold")
         return [None if self.verify(one.public_inputs, one.proof) else refused for one in proofs]
 
-    def again(self, proof: AnyProof, salt: int) -> AnyProof:
-        """Another proof of a proven statement, as anybody can make of a Groth16 proof."""
+    def another_proof(self, proof: AnyProof, salt: int) -> AnyProof:
+        """Make another proof of a proven statement, as anybody can with a Groth16 proof."""
         assert self.verify(proof.public_inputs, proof.proof)
         return from_public_inputs(self.prove(proof.public_inputs, salt), proof.public_inputs)
 
@@ -74,7 +74,7 @@ class StubMember:
     Args:
         secret: a field element other than 0.
         limit: messages an epoch.
-        root: that his proofs are for; nobody looks whether it is a tree's.
+        root: of the proofs; it need not be the root of a tree.
     """
 
     secret: int
@@ -88,13 +88,13 @@ class StubMember:
     def message(
         self, key: StubKey, epoch: rln.Epoch, ids: Sequence[int], signal: bytes, salt: int = 0
     ) -> AnyProof:
-        """A proof for the signal that spends these ids; as with the circuit, each is below the limit."""
+        """Make a proof for the signal that spends these ids, each below the limit as in the circuit."""
         assert all(0 <= i < self.limit for i in ids)
         values = self.values(epoch, ids, signal, key.public_inputs)
         return from_public_inputs(key.prove(values, salt), values)
 
     def values(self, epoch: rln.Epoch, ids: Sequence[int], signal: bytes, count: int = 5) -> tuple[int, ...]:
-        """The public values in the order of the verifying key; `count` says of which relation."""
+        """Return the public values in the order of the verifying key; `count` is how many the circuit has."""
         x, external_nullifier = hash_signal(signal), epoch.external_nullifier
         shares = [self.identity.share(x, external_nullifier, i) for i in ids]
         ys, nullifiers = [share.y for share in shares], [share.nullifier or 0 for share in shares]
@@ -107,7 +107,7 @@ class StubMember:
 
 
 def members(limits: Sequence[int], root: int = 17, first: int = 0) -> list[StubMember]:
-    """Members with these limits and secrets of their own, which follow from their numbers."""
+    """Make members with these limits; the secret of each follows from its number, which starts at `first`."""
     seeds = [blake2b(b"member %d" % number).digest() for number in range(first, first + len(limits))]
     return [
         StubMember(int.from_bytes(seed, "little") % scalar.ORDER, limit, root)
@@ -115,14 +115,14 @@ def members(limits: Sequence[int], root: int = 17, first: int = 0) -> list[StubM
     ]
 
 
-class StubMaker:
-    """Makes proofs of numbered members in one epoch; see `Maker`.
+class StubProofMaker:
+    """Makes proofs of numbered members in one epoch; see `ProofMaker`.
 
     Args:
-        key: that proves.
+        key: makes the proofs.
         limits: of the members.
         epoch: of the proofs.
-        first: number of the first one's secret.
+        first: number of the first member.
     """
 
     def __init__(self, key: StubKey, limits: Sequence[int], epoch: rln.Epoch, first: int = 0) -> None:
@@ -134,10 +134,10 @@ class StubMaker:
     def prove(self, member: int, message_id: int, signal: bytes) -> rln.RlnProof:
         return self._single(self._members[member].message(self._key, self._epoch, (message_id,), signal))
 
-    def again(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
-        return self._single(self._key.again(proof, salt))
+    def another_proof(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
+        return self._single(self._key.another_proof(proof, salt))
 
-    def beyond(self, member: int, signal: bytes) -> rln.RlnProof:
+    def over_limit(self, member: int, signal: bytes) -> rln.RlnProof:
         values = self._members[member].values(self._epoch, (self.limits[member],), signal)
         return rln.RlnProof(StubKey(secret=b"another").prove(values), *values)
 

@@ -1,6 +1,6 @@
-"""The hammer: four workers and the same messages; accepted is min(limit, distinct ids), exactly.
+"""The hammer: four workers submit the same messages; exactly min(limit, distinct ids) are accepted.
 
-Proofs are stubs, since the races are those of the log; a smaller part has real ones.
+Most proofs are stubs, because the races are in the log; a smaller test has real proofs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pytest
 
 from tests.races.hammer import Hammer, several_hammer, stub_hammer
 from tests.races.log_uris import LOGS
-from tests.races.real_proofs import RealMaker
-from tests.races.traffic import End, mix
+from tests.races.real_proofs import RealProofMaker
+from tests.races.traffic import Result, mix
 from tests.support.effort import effort
 
 MEMBERS = 200
@@ -28,61 +28,63 @@ hammer = lru_cache(maxsize=1)(stub_hammer)
 
 @pytest.fixture(scope="module")
 def real_hammer() -> Hammer:
-    maker = RealMaker()
+    maker = RealProofMaker()
     return Hammer(maker.key.verifying_key, [maker.root], mix(maker, random.Random(1)), maker.clock, 1)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", LOGS)
+@pytest.mark.parametrize("store", LOGS)
 def test_accepted_is_exactly_the_limit(
-    place: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    store: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    total, rates = Counter[End](), []
+    total, rates = Counter[Result](), []
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        ends, rate = hammer(number, LIMITS * MEMBERS).strike(LOGS[place](folder))
-        total += ends
+        results, rate = hammer(number, LIMITS * MEMBERS).run(LOGS[store](folder))
+        total += results
         rates.append(rate)
-    report(place, total, rates, record_property)
+    report(store, total, rates, record_property)
     assert sum(total.values()) >= 100_000 * ROUNDS
-    assert all(total[end] > 100 for end in End)
+    assert all(total[result] > 100 for result in Result)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", LOGS)
+@pytest.mark.parametrize("store", LOGS)
 def test_accepted_is_exactly_the_limit_with_real_proofs(
-    place: str, real_hammer: Hammer, tmp_path: Path, record_property: Callable[[str, object], None]
+    store: str, real_hammer: Hammer, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    ends, rate = real_hammer.strike(LOGS[place](tmp_path))
-    report(f"{place}, real proofs", ends, [rate], record_property)
-    assert sum(ends.values()) >= 700
-    assert all(ends[end] for end in End)
+    results, rate = real_hammer.run(LOGS[store](tmp_path))
+    report(f"{store}, real proofs", results, [rate], record_property)
+    assert sum(results.values()) >= 700
+    assert all(results[result] for result in Result)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", LOGS)
+@pytest.mark.parametrize("store", LOGS)
 def test_of_messages_that_share_ids_exactly_one_is_accepted(
-    place: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    store: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    total, rates = Counter[End](), []
+    total, rates = Counter[Result](), []
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        ends, rate = several_hammer(number, 20).strike(LOGS[place](folder))
-        total += ends
+        results, rate = several_hammer(number, 20).run(LOGS[store](folder))
+        total += results
         rates.append(rate)
-    report(f"{place}, two ids each", total, rates, record_property)
-    assert total[End.VALID] == 660 * ROUNDS
-    assert all(total[end] > 100 for end in (End.DUPLICATE, End.VIOLATION))
+    report(f"{store}, two ids each", total, rates, record_property)
+    assert total[Result.VALID] == 660 * ROUNDS
+    assert all(total[result] > 100 for result in (Result.DUPLICATE, Result.VIOLATION))
 
 
 def report(
-    what: str, ends: Counter[End], rates: Sequence[float], record: Callable[[str, object], None]
+    what: str, results: Counter[Result], rates: Sequence[float], record: Callable[[str, object], None]
 ) -> None:
-    """Say what was measured; pytest shows it with -rP."""
+    """Print what was measured; pytest shows it with -rP."""
     rate = sorted(rates)[len(rates) // 2]
-    record("attempts", sum(ends.values()))
+    record("attempts", sum(results.values()))
     record("attempts_per_second", round(rate))
-    counted = ", ".join(f"{ends[end]} {end.name.lower().replace('_', ' ')}" for end in End if ends[end])
-    print(f"{what}: {sum(ends.values())} attempts, {rate:.0f} a second: {counted}")
+    counted = ", ".join(
+        f"{results[result]} {result.name.lower().replace('_', ' ')}" for result in Result if results[result]
+    )
+    print(f"{what}: {sum(results.values())} attempts, {rate:.0f} a second: {counted}")

@@ -1,8 +1,8 @@
-"""Kill -9: workers and a client are killed at any moment, and nothing is served twice, no id goes with two x.
+"""Kill -9: when workers and a client die at any moment, no message is served twice and no id has two x.
 
-Two workers judge the same messages on one log, a client proves with the message ids of a file. One of the
-three is killed and replaced again and again. What a process has said before it died counts; what it did in
-its last moment, nobody knows, and only one message for each kill may be like that.
+Two workers verify the same messages on one log, and a client proves with message ids from a file. Again and
+again one of the three is killed and replaced. What a process reported before it died counts. What it did
+after its last report is unknown: at most one message for each kill.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import rln
 from rln.ports import NullifierLog
 from rln.protocol import proof_record as record
 from rln.stores import open_log, open_message_ids
-from tests.races.killed_processes import Say, Victim, idle, wait
+from tests.races.killed_processes import KilledProcess, Report, pause, wait_for_lines
 from tests.races.log_uris import SHARED
-from tests.races.stub_proofs import StubKey, StubMaker
-from tests.races.traffic import GENUINE, Answer, End, check, end_of, mix
+from tests.races.stub_proofs import StubKey, StubProofMaker
+from tests.races.traffic import GENUINE, Answer, Result, check, mix, result_of
 from tests.support.effort import effort
 from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
 
@@ -36,7 +36,7 @@ PERIOD = 60
 
 
 class Shared:
-    """A number that all processes see."""
+    """A number in memory that all processes share."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 8)
@@ -54,62 +54,64 @@ class Shared:
 
 
 class Service:
-    """Two workers, a log, and for each kill the messages of another member.
+    """Two workers, a log, and a batch of messages of other members for each kill.
 
     Args:
         uri: of the log, which is made here.
-        kills: how many will come.
+        kills: number of kills.
     """
 
     def __init__(self, uri: str, kills: int) -> None:
-        self.uri, self.window = uri, Shared()
+        self.uri, self.current_batch = uri, Shared()
         self.clock = rln.EpochClock("kills.example", 3600, past_gap=1)
         epoch = self.clock.current()
         self.key = StubKey()
-        self.windows = [
-            mix(StubMaker(self.key, LIMITS, epoch, 2 * number), random.Random(number))
+        self.batches = [
+            mix(StubProofMaker(self.key, LIMITS, epoch, 2 * number), random.Random(number))
             for number in range(kills)
         ]
         self.answers: list[list[Answer]] = [[] for _ in range(kills)]
         self.log = open_log(uri, self.clock, new=True)
-        self.verifier = self.judge(self.log)
+        self.verifier = self.make_verifier(self.log)
         self.epoch = epoch
 
-    def judge(self, log: NullifierLog) -> rln.Verifier:
+    def make_verifier(self, log: NullifierLog) -> rln.Verifier:
         return rln.Verifier(self.key, roots=[ROOT], log=log, clock=self.clock, threads=1)
 
-    def work(self, say: Say, seed: int) -> None:
-        """Submit the messages of the window, and those of the next one as soon as it is the turn."""
-        verifier, draw = self.judge(open_log(self.uri, self.clock)), random.Random(seed)
+    def work(self, report: Report, seed: int) -> None:
+        """Submit the messages of the current batch again and again; change to the next batch at once."""
+        verifier, draw = self.make_verifier(open_log(self.uri, self.clock)), random.Random(seed)
         while True:
-            window = self.window.value
-            attempts = self.windows[window].attempts
+            batch = self.current_batch.value
+            attempts = self.batches[batch].attempts
             for number in draw.sample(range(len(attempts)), len(attempts)):
-                end, secret = end_of(verifier.submit(attempts[number].proof, attempts[number].signal))
-                say(f"{window} {number} {end.value} {secret}")
-                if self.window.value != window:
+                result, secret = result_of(verifier.submit(attempts[number].proof, attempts[number].signal))
+                report(f"{batch} {number} {result.value} {secret}")
+                if self.current_batch.value != batch:
                     break
 
-    def hear(self, lines: list[str]) -> int:
-        """Note answers; return how many of them are about the window of now."""
+    def receive(self, lines: list[str]) -> int:
+        """Note answers; return how many of them are about the current batch."""
         split = [line.split() for line in lines]
-        for window, number, end, secret in split:
-            self.answers[int(window)].append((int(number), End(end), int(secret)))
-        return sum(int(window) == self.window.value for window, *_ in split)
+        for batch, number, result, secret in split:
+            self.answers[int(batch)].append((int(number), Result(result), int(secret)))
+        return sum(int(batch) == self.current_batch.value for batch, *_ in split)
 
-    def replay(self, window: int) -> None:
-        """Submit everything of a window once more, whatever was said of it."""
-        attempts = self.windows[window].attempts
-        seen = {number for number, *_ in self.answers[window]}
+    def replay(self, batch: int) -> None:
+        """Submit all messages of a batch again, with or without an earlier answer."""
+        attempts = self.batches[batch].attempts
+        seen = {number for number, *_ in self.answers[batch]}
         verdicts = self.verifier.submit_many([(one.proof, one.signal) for one in attempts])
-        ends = [(number, *end_of(verdict)) for number, verdict in enumerate(verdicts)]
-        assert not [end for end in ends if end[0] in seen and end[1] is End.VALID], "an answer was forgotten"
-        self.answers[window] += ends
+        results = [(number, *result_of(verdict)) for number, verdict in enumerate(verdicts)]
+        assert not [result for result in results if result[0] in seen and result[1] is Result.VALID], (
+            "an answer was forgotten"
+        )
+        self.answers[batch] += results
 
-    def check(self, window: int) -> int:
-        """Compare the answers with what must be; return how many ids were spent without an answer."""
-        traffic, answers = self.windows[window], self.answers[window]
-        served = {traffic.attempts[number].slot for number, end, _ in answers if end is End.VALID}
+    def check(self, batch: int) -> int:
+        """Check the answers; return how many ids were spent without an answer."""
+        traffic, answers = self.batches[batch], self.answers[batch]
+        served = {traffic.attempts[number].slot for number, result, _ in answers if result is Result.VALID}
         lost = {}
         for one in traffic.attempts:
             if one.kind == GENUINE and one.slot not in served and one.slot not in lost:
@@ -123,8 +125,8 @@ class Service:
 # ---- the client -------------------------------------------------------------------------------------
 
 
-class StubSpender:
-    """Makes stub proofs where `rln.proving.proof_builder.ProofBuilder` makes real ones."""
+class StubProofBuilder:
+    """Makes stub proofs in place of `rln.proving.proof_builder.ProofBuilder`."""
 
     def __init__(self, identity: rln.Identity, root: int) -> None:
         self._identity, self._root, self._key = identity, root, StubKey()
@@ -139,9 +141,9 @@ class StubSpender:
 
 
 class Client:
-    """A member who proves, with a file for his message ids; when he must wait, he turns the clock on.
+    """A member who proves, with message ids in a file, and sets the clock forward when they must wait.
 
-    His proofs are stubs, made between `reserve` and `keep` as real ones are.
+    The proofs are stubs, made between `reserve` and `keep` as real proofs are.
     """
 
     def __init__(self, file: Path) -> None:
@@ -158,7 +160,7 @@ class Client:
         self.proofs = self.repeats = 0
         self.key = small_key()
 
-    def work(self, say: Say, seed: int) -> None:
+    def work(self, report: Report, seed: int) -> None:
         prover = rln.Prover(
             self.identity,
             self.group.membership(self.identity.commitment),
@@ -167,9 +169,9 @@ class Client:
             clock=self.clock,
             path=self.group.proof,
         )
-        prover._builder = StubSpender(self.identity, self.group.root)  # type: ignore[assignment]
+        prover._builder = StubProofBuilder(self.identity, self.group.root)  # type: ignore[assignment]
         messages = 1 << LIMIT_BITS
-        for number in count():  # after a kill the same messages once more, each twice
+        for number in count():  # after a kill: the same messages again, each twice
             if number and number % (2 * messages) == 0:
                 self.seconds.value += PERIOD
             signal = b"%d %d" % (self.seconds.value, number // 2 % messages)
@@ -180,9 +182,9 @@ class Client:
                 continue
             assert isinstance(proof, rln.RlnProof)
             digest = hashlib.sha256(record.encode(proof)).hexdigest()
-            say(f"{proof.nullifier:x} {proof.x:x} {digest}")
+            report(f"{proof.nullifier:x} {proof.x:x} {digest}")
 
-    def hear(self, lines: list[str]) -> None:
+    def receive(self, lines: list[str]) -> None:
         for line in lines:
             nullifier, x, digest = line.split()
             self.repeats += nullifier in self.sent
@@ -194,61 +196,61 @@ class Client:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", SHARED)
+@pytest.mark.parametrize("store", SHARED)
 def test_nothing_is_served_twice_when_workers_and_client_are_killed(
-    place: str, tmp_path: Path, record_property: Callable[[str, object], None]
+    store: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     totals: dict[str, int] = {}
     for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        found = kill_and_check(SHARED[place](folder), folder / "ids.db", random.Random(number))
+        found = kill_and_check(SHARED[store](folder), folder / "ids.db", random.Random(number))
         totals = {name: totals.get(name, 0) + times for name, times in found.items()}
     for name, times in totals.items():
         record_property(name, times)
-    print(f"{place}:", ", ".join(f"{times} {name}" for name, times in totals.items()))
+    print(f"{store}:", ", ".join(f"{times} {name}" for name, times in totals.items()))
     assert totals["kills"] == KILLS * ROUNDS
     assert totals["unanswered"] <= totals["kills"]
 
 
 def kill_and_check(uri: str, file: Path, draw: random.Random) -> dict[str, int]:
-    """One round of kills; returns what happened how often."""
+    """Run one round of kills; return how often each thing happened."""
     service, client = Service(uri, KILLS), Client(file)
-    workers = [Victim(service.work), Victim(service.work)]
-    prover = Victim(client.work)
+    workers = [KilledProcess(service.work), KilledProcess(service.work)]
+    prover = KilledProcess(client.work)
     unanswered = 0
     try:
-        for window in range(KILLS):
-            for victim in (*workers, prover):  # the one that is new has begun
-                while not (lines := victim.lines()):
-                    wait([victim])
-                client.hear(lines) if victim is prover else service.hear(lines)
-            service.window.value = window
+        for batch in range(KILLS):
+            for process in (*workers, prover):  # wait until the new process has begun
+                while not (lines := process.lines()):
+                    wait_for_lines([process])
+                client.receive(lines) if process is prover else service.receive(lines)
+            service.current_batch.value = batch
             heard, wanted = 0, draw.randint(1, 40)
             while heard < wanted:
-                wait([*workers, prover])
-                heard += sum(service.hear(worker.lines()) for worker in workers)
-                client.hear(prover.lines())
-            idle(draw.uniform(0, 0.004))
-            victim = draw.choice([*workers, prover])
-            last = victim.kill()
-            client.hear(last) if victim is prover else service.hear(last)
-            service.replay(window)
+                wait_for_lines([*workers, prover])
+                heard += sum(service.receive(worker.lines()) for worker in workers)
+                client.receive(prover.lines())
+            pause(draw.uniform(0, 0.004))
+            process = draw.choice([*workers, prover])
+            last = process.kill()
+            client.receive(last) if process is prover else service.receive(last)
+            service.replay(batch)
     finally:
         for worker in workers:
-            service.hear(worker.end())
-        client.hear(prover.end())
-    for window in range(KILLS):
-        unanswered += service.check(window)
-    again = service.judge(open_log(uri, service.clock))
-    for traffic in service.windows:
-        verdicts = again.submit_many([(one.proof, one.signal) for one in traffic.attempts])
+            service.receive(worker.end())
+        client.receive(prover.end())
+    for batch in range(KILLS):
+        unanswered += service.check(batch)
+    verifier = service.make_verifier(open_log(uri, service.clock))
+    for traffic in service.batches:
+        verdicts = verifier.submit_many([(one.proof, one.signal) for one in traffic.attempts])
         assert rln.Valid() not in verdicts, "it was served before"
     assert_sound(uri, file)
     return {
         "kills": KILLS,
         "answers": sum(map(len, service.answers)),
-        "served": sum(end is End.VALID for answers in service.answers for _, end, _ in answers),
+        "served": sum(result is Result.VALID for answers in service.answers for _, result, _ in answers),
         "unanswered": unanswered,
         "proofs": client.proofs,
         "repeats": client.repeats,
@@ -256,7 +258,7 @@ def kill_and_check(uri: str, file: Path, draw: random.Random) -> dict[str, int]:
 
 
 def assert_sound(uri: str, file: Path) -> None:
-    """SQLite finds no fault with the files."""
+    """Check the files with SQLite's integrity check."""
     log = [Path(uri.removeprefix("sqlite:///"))] if uri.startswith("sqlite:") else []
     for path in [*log, file]:
         connection = sqlite3.connect(path)

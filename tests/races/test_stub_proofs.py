@@ -1,4 +1,4 @@
-"""The stub refuses what the equation would refuse, and accepts what it would accept."""
+"""A stub key accepts and refuses what the pairing equation would accept and refuse."""
 
 import pytest
 
@@ -21,11 +21,11 @@ def test_proofs_and_other_proofs_of_the_same_statement_are_accepted(
     key: StubKey, ids: tuple[int, ...]
 ) -> None:
     proof = members([3])[0].message(key, EPOCH, ids, b"a")
-    other = key.again(proof, 5)
+    other = key.another_proof(proof, 5)
     assert other.proof != proof.proof and other.public_inputs == proof.public_inputs
     assert key.verify_many([proof, other]) == [None, None]
-    judge = verifier(key)
-    assert [judge.submit(other, b"a"), judge.submit(proof, b"a")] == [rln.Valid(), rln.Duplicate()]
+    service = verifier(key)
+    assert [service.submit(other, b"a"), service.submit(proof, b"a")] == [rln.Valid(), rln.Duplicate()]
 
 
 @pytest.mark.parametrize("bit", range(0, 1024, 7))
@@ -46,9 +46,9 @@ def test_a_changed_public_value_is_refused(place: int) -> None:
 
 
 def test_two_messages_on_one_id_give_the_known_secret() -> None:
-    member, judge = members([3])[0], verifier(KEY)
-    judge.submit(member.message(KEY, EPOCH, (1,), b"a"), b"a")
-    verdict = judge.submit(member.message(KEY, EPOCH, (1,), b"b"), b"b")
+    member, service = members([3])[0], verifier(KEY)
+    service.submit(member.message(KEY, EPOCH, (1,), b"a"), b"a")
+    verdict = service.submit(member.message(KEY, EPOCH, (1,), b"b"), b"b")
     assert isinstance(verdict, rln.RateLimitViolation)
     assert verdict.identity_secret.reveal() == member.secret
 
@@ -60,6 +60,6 @@ def test_a_forged_proof_has_the_reason_of_a_forged_proof() -> None:
     assert verifier(KEY).submit(forged, b"a") == rln.Invalid(Reason.BAD_PROOF)
 
 
-def test_a_key_for_another_relation_is_none() -> None:
+def test_a_key_for_another_relation_is_refused() -> None:
     with pytest.raises(KeyFileError):
         KEY.check_rln(12)

@@ -1,8 +1,8 @@
-"""Traffic: what members and forgers send, mixed, and what must exactly become of it whoever comes first.
+"""Traffic: what members and forgers send, and the exact results that it must have in any order.
 
-A slot is one message id of one member in one epoch. Some slots get a second message: a planted pair, of which
-the one that comes first is valid. Everything is sent several times, some of it as other proofs of the same
-statement; some is forged.
+A slot is one message id of one member in one epoch. Some slots get two messages, of which the first to arrive
+is valid. Every message is sent several times, partly with other proofs of the same statement. Some attempts
+are forged.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from rln.errors import Reason
 from rln.protocol.proof import AnyProof
 
 GENUINE, OTHER_VALUES, SAME_VALUES, OTHER_SIGNAL = range(4)
-"""Of an attempt: proven; a false proof of values that nobody proved; a false proof of a statement that is
-proven elsewhere, which may be called a copy of it, but never be served; a proof that comes with another
-signal."""
+"""Kinds of attempts: a true proof; a false proof of values that were never proven; a false proof of a
+statement that another attempt proves, which may count as a copy but is never served; a true proof with
+another signal."""
 
 
-class End(Enum):
-    """What became of an attempt."""
+class Result(Enum):
+    """The result of an attempt."""
 
     VALID = "V"
     DUPLICATE = "D"
     VIOLATION = "R"
-    BAD_PROOF = "P"  # or points that are none
+    BAD_PROOF = "P"  # or malformed
     WRONG_SIGNAL = "S"
 
 
 _REFUSED = {
-    Reason.BAD_PROOF: End.BAD_PROOF,
-    Reason.MALFORMED: End.BAD_PROOF,
-    Reason.WRONG_SIGNAL: End.WRONG_SIGNAL,
+    Reason.BAD_PROOF: Result.BAD_PROOF,
+    Reason.MALFORMED: Result.BAD_PROOF,
+    Reason.WRONG_SIGNAL: Result.WRONG_SIGNAL,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One thing that is sent.
+    """One message that is sent.
 
     Attributes:
-        slot: number of the member's message id among all slots; -1 where nobody proved. Messages with several
-            ids that all meet one another are one slot.
-        proof, signal: what is sent.
-        kind: GENUINE and so on.
+        slot: number of the member's message id among all slots; -1 if no proof exists for it. Messages with
+            several ids that all share ids with each other are one slot.
+        proof, signal: the message.
+        kind: one of the kinds above.
     """
 
     slot: int
@@ -60,29 +60,29 @@ class Attempt:
     kind: int = GENUINE
 
 
-Answer = tuple[int, End, int]
-"""Number of the attempt, its end, and the secret that was recovered or 0."""
+Answer = tuple[int, Result, int]
+"""Number of the attempt, its result, and the recovered secret or 0."""
 
 
-class Maker(Protocol):
+class ProofMaker(Protocol):
     """Makes proofs of numbered members in one epoch."""
 
     @property
     def limits(self) -> Sequence[int]:
-        """Of the members."""
+        """User message limits of the members."""
 
     @property
     def secrets(self) -> Sequence[int]:
-        """Of the members."""
+        """Identity secrets of the members."""
 
     def prove(self, member: int, message_id: int, signal: bytes) -> rln.RlnProof:
-        """A true proof; the id is below the limit."""
+        """Make a true proof; the id is below the limit."""
 
-    def again(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
-        """Another true proof of the same statement."""
+    def another_proof(self, proof: rln.RlnProof, salt: int) -> rln.RlnProof:
+        """Make another true proof of the same statement."""
 
-    def beyond(self, member: int, signal: bytes) -> rln.RlnProof:
-        """What a member can send for an id at his limit: his share, without a proof."""
+    def over_limit(self, member: int, signal: bytes) -> rln.RlnProof:
+        """Make what a member can send for an id at their limit: the right share with a false proof."""
 
 
 @dataclass(slots=True)
@@ -90,16 +90,16 @@ class Traffic:
     """Attempts of all members in one epoch, and the secrets behind the slots.
 
     Attributes:
-        attempts: in no order.
-        secrets: of each slot's member.
+        attempts: in any order.
+        secrets: for each slot the secret of its member.
     """
 
     attempts: list[Attempt] = field(default_factory=list)
     secrets: list[int] = field(default_factory=list)
 
 
-def mix(maker: Maker, draw: random.Random) -> Traffic:
-    """3 × limit attempts of each member."""
+def mix(maker: ProofMaker, draw: random.Random) -> Traffic:
+    """Make 3 × limit attempts of each member."""
     traffic = Traffic()
     for member, (limit, secret) in enumerate(zip(maker.limits, maker.secrets, strict=True)):
         distinct = limit if member % 2 else draw.randint(1, limit)
@@ -120,23 +120,23 @@ def mix(maker: Maker, draw: random.Random) -> Traffic:
     return traffic
 
 
-def _first(maker: Maker, member: int, slot: int, message_id: int) -> Attempt:
+def _first(maker: ProofMaker, member: int, slot: int, message_id: int) -> Attempt:
     signal = b"first %d %d" % (member, message_id)
     return Attempt(slot, maker.prove(member, message_id, signal), signal)
 
 
-def _more(proven: Attempt, member: int, maker: Maker, draw: random.Random) -> Attempt:
-    """A copy of what a member proved, or a forgery made from it."""
+def _more(proven: Attempt, member: int, maker: ProofMaker, draw: random.Random) -> Attempt:
+    """Make a copy of a proven message, or a forgery from it."""
     proof, choice = proven.proof, draw.randrange(9)
     assert isinstance(proof, rln.RlnProof)
     if choice <= 1:
         return proven
     if choice <= 4:
-        return replace(proven, proof=maker.again(proof, draw.randrange(1, 1 << 64)))
+        return replace(proven, proof=maker.another_proof(proof, draw.randrange(1, 1 << 64)))
     if choice == 5:  # a share off the line, to poison the slot
         return replace(proven, proof=replace(proof, y=(proof.y + 1) % ORDER), kind=OTHER_VALUES)
     if choice == 6:
-        return replace(proven, slot=-1, proof=maker.beyond(member, proven.signal), kind=OTHER_VALUES)
+        return replace(proven, slot=-1, proof=maker.over_limit(member, proven.signal), kind=OTHER_VALUES)
     if choice == 7:
         broken = bytes([*proof.proof[:8], proof.proof[8] ^ 1, *proof.proof[9:]])
         return replace(proven, proof=replace(proof, proof=broken), kind=SAME_VALUES)
@@ -146,7 +146,7 @@ def _more(proven: Attempt, member: int, maker: Maker, draw: random.Random) -> At
 def send(
     verifier: rln.Verifier, attempts: Sequence[Attempt], numbers: Sequence[int], draw: random.Random
 ) -> list[Answer]:
-    """Submit the numbered attempts in order, one by one and in batches, and say what became of each."""
+    """Submit the numbered attempts in order, one by one and in batches, and return their results."""
     answers: list[Answer] = []
     at = 0
     while at < len(numbers):
@@ -154,33 +154,37 @@ def send(
         at += len(taken)
         messages = [(attempts[number].proof, attempts[number].signal) for number in taken]
         verdicts = [verifier.submit(*messages[0])] if len(taken) == 1 else verifier.submit_many(messages)
-        answers += [(number, *end_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)]
+        answers += [(number, *result_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)]
     return answers
 
 
 async def send_together(
     verifier: rln.Verifier, attempts: Sequence[Attempt], numbers: Sequence[int]
 ) -> list[Answer]:
-    """As `send`, by 200 tasks at a time of one event loop."""
+    """Submit the numbered attempts as `send` does, in 200 tasks at a time of one event loop."""
     answers: list[Answer] = []
-    async with rln.AsyncVerifier(verifier) as judge:
+    async with rln.AsyncVerifier(verifier) as async_verifier:
         for start in range(0, len(numbers), 200):
             taken = numbers[start : start + 200]
-            tasks = [judge.submit(attempts[number].proof, attempts[number].signal) for number in taken]
+            tasks = [
+                async_verifier.submit(attempts[number].proof, attempts[number].signal) for number in taken
+            ]
             verdicts = await asyncio.gather(*tasks)
-            answers += [(number, *end_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)]
+            answers += [
+                (number, *result_of(verdict)) for number, verdict in zip(taken, verdicts, strict=True)
+            ]
     return answers
 
 
-def end_of(verdict: rln.Verdict) -> tuple[End, int]:
-    """The end that a verdict means, and the secret that it brings or 0."""
+def result_of(verdict: rln.Verdict) -> tuple[Result, int]:
+    """Return the result that a verdict means, and the recovered secret or 0."""
     match verdict:
         case rln.Valid():
-            return End.VALID, 0
+            return Result.VALID, 0
         case rln.Duplicate():
-            return End.DUPLICATE, 0
+            return Result.DUPLICATE, 0
         case rln.RateLimitViolation(identity_secret=secret):
-            return End.VIOLATION, secret.reveal()
+            return Result.VIOLATION, secret.reveal()
         case rln.Invalid(reason=reason):
             return _REFUSED[reason], 0
 
@@ -190,24 +194,25 @@ def check(
     answers: Sequence[Answer],
     lost: Mapping[int, int] | None = None,
     *,
-    partly: bool = False,
-) -> Counter[End]:
-    """Compare with what must have become of every attempt; return how often each end came.
+    partial_inserts: bool = False,
+) -> Counter[Result]:
+    """Check the result of every attempt; return the number of each result.
 
-    Of a slot's genuine attempts exactly one is valid, those with its x are duplicates, all others violations
-    that recover the member's secret. Every slot's first attempt must be among the answers; a member's valid
-    ones are then as many as the different ids that he spends, which are never more than his limit.
+    Of the genuine attempts of a slot exactly one is valid. Attempts with the same x are duplicates, and all
+    others are violations that recover the member's secret. The answers must cover every slot. So a member has
+    as many valid attempts as different ids that they spend, which are never more than the limit.
 
     Args:
         traffic: with the attempts.
         answers: of all workers, in any order.
         lost: x of slots that were spent by a message whose sender got no answer.
-        partly: the log inserts the shares of a message one by one. A copy may then meet the first of them
-            and be called a copy, before the message itself meets another one and is a violation.
+        partial_inserts: whether the log inserts the shares of a message one by one. Then a copy may meet the
+            first share and count as a duplicate, although the message itself meets a later share of another
+            message and is a violation.
     """
     served: dict[int, int] = {}
-    for number, end, _ in answers:
-        if end is End.VALID:
+    for number, result, _ in answers:
+        if result is Result.VALID:
             attempt = traffic.attempts[number]
             assert attempt.kind == GENUINE, "a forged proof was served"
             assert attempt.slot not in served, "a message id was served twice"
@@ -217,22 +222,22 @@ def check(
     assert sorted(spent) == list(range(len(traffic.secrets))), "a message id was never spent"
     overspent = {
         (traffic.attempts[number].slot, traffic.attempts[number].proof.x)
-        for number, end, _ in answers
-        if end is End.VIOLATION
+        for number, result, _ in answers
+        if result is Result.VIOLATION
     }
-    for number, end, secret in answers:
+    for number, result, secret in answers:
         attempt = traffic.attempts[number]
         if attempt.kind == OTHER_VALUES:
-            assert end is End.BAD_PROOF, "another end"
+            assert result is Result.BAD_PROOF, "wrong result"
         elif attempt.kind == OTHER_SIGNAL:
-            assert end is End.WRONG_SIGNAL, "another end"
+            assert result is Result.WRONG_SIGNAL, "wrong result"
         elif attempt.kind == SAME_VALUES:
-            assert end in (End.BAD_PROOF, End.DUPLICATE), "another end"
+            assert result in (Result.BAD_PROOF, Result.DUPLICATE), "wrong result"
         elif attempt.proof.x == spent[attempt.slot]:
-            assert end in (End.VALID, End.DUPLICATE), "another end"
-        elif partly and end is End.DUPLICATE and len(attempt.proof.shares) > 1:
-            assert (attempt.slot, attempt.proof.x) in overspent, "another end"
+            assert result in (Result.VALID, Result.DUPLICATE), "wrong result"
+        elif partial_inserts and result is Result.DUPLICATE and len(attempt.proof.shares) > 1:
+            assert (attempt.slot, attempt.proof.x) in overspent, "wrong result"
         else:
-            assert end is End.VIOLATION, "another end"
-            assert secret == traffic.secrets[attempt.slot], "another secret than the planted one"
-    return Counter(end for _, end, _ in answers)
+            assert result is Result.VIOLATION, "wrong result"
+            assert secret == traffic.secrets[attempt.slot], "another secret than the member's"
+    return Counter(result for _, result, _ in answers)

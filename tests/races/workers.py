@@ -1,4 +1,4 @@
-"""A crew: functions that run at the same time, in processes or threads that start together."""
+"""Workers: functions that run at the same time, in processes or threads that start together."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 PATIENCE = 600
-"""Seconds after which a process of a crew ends itself, whatever becomes of the test."""
+"""Seconds after which a worker process ends itself, even if the test has stopped waiting."""
 
 
 def in_processes(count: int, work: Callable[[int], Result]) -> list[Result]:
-    """What work(0) .. work(count - 1) return in forked processes; results are pickled."""
+    """Run work(0) .. work(count - 1) in forked processes and return the results, which are pickled."""
     start = multiprocessing.get_context("fork").Barrier(count)
     pipes = []
     for number in range(count):
@@ -63,7 +63,7 @@ def _in_child(work: Callable[[], object], write: int) -> None:
 
 
 def in_threads(count: int, work: Callable[[int], Result]) -> list[Result]:
-    """As `in_processes`, in threads of this one."""
+    """Run work(0) .. work(count - 1) in threads of this process and return their results."""
     start = threading.Barrier(count)
 
     def run(number: int) -> Result:

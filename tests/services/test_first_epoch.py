@@ -1,4 +1,4 @@
-"""The whole story: register, prove, verify, overspend, recover, slash, and the old root refused."""
+"""Whole stories of one epoch: register, prove, verify, overspend, recover, slash, refuse the old root."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_from_registration_to_slashing():
     with pytest.raises(rln.AlreadyAMember):
         world.group.register(mallory.commitment, 1)
 
-    # everybody else goes on against the new root, and the next epoch starts at zero
+    # The other members continue with the new root, and the next epoch starts at id 0.
     assert verifier.submit(world.prover(bob).prove(b"hi"), b"hi") == rln.Valid()
     assert verifier.submit(honest.prove(b"two"), b"two") == rln.Valid()
     with pytest.raises(RateLimitReached):
@@ -46,7 +46,7 @@ def test_from_registration_to_slashing():
 
 
 def test_multi_and_single_proofs_slash_each_other():
-    """A member of one group who proves for both kinds of circuit has one set of message ids."""
+    """A member who proves for both kinds of circuit has one set of message ids."""
     single, multi = World(), World(small_multi_key())
     mallory = single.join(limit=4)
     multi.group.register(mallory.commitment, 4)

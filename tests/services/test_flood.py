@@ -1,4 +1,4 @@
-"""A flood through the whole of an AsyncVerifier: short here, a minute long with RLN_EFFORT=release."""
+"""A flood of invalid messages at an AsyncVerifier: a second long, or a minute with RLN_EFFORT=release."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.support.effort import RELEASE
 
 @pytest.mark.parametrize("own_sources", [False, True])
 def test_honest_messages_are_served_during_a_flood(own_sources):
-    """Threats F8. In CI fewer messages come than there are places, so a slow machine changes nothing."""
+    """Threats F8. In CI fewer messages come than the queue has places, so a slow machine changes nothing."""
     seconds, rate, ratio = (60.0, 50.0, 20) if RELEASE else (0.9, 50.0, 20)
     idle, flood = run(seconds, rate, ratio, own_sources)
     count = int(seconds * rate)

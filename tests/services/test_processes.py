@@ -1,4 +1,4 @@
-"""Forks and threads: a child draws its own numbers; public objects stand eight threads."""
+"""Forks and threads: a child draws its own random numbers; eight threads can share the public objects."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ PATIENCE = 120  # seconds
 
 
 def in_child(work: Callable[[], bytes]) -> bytes:
-    """What `work` returns in a forked child; the child must end by itself, with status 0."""
+    """Run `work` in a forked child and return its result; the child must end with status 0."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -35,7 +35,7 @@ def in_child(work: Callable[[], bytes]) -> bytes:
 
 
 def at_once(work: Callable[[int], None], rounds: int = 1) -> None:
-    """Run work(0) .. work(7) on threads that start together; the first error is raised here."""
+    """Run work(0) .. work(7) on threads that start together; raise the first error."""
     start = threading.Barrier(THREADS)
 
     def run(number: int) -> None:
@@ -51,7 +51,7 @@ def at_once(work: Callable[[int], None], rounds: int = 1) -> None:
 # ---- fork -------------------------------------------------------------------------------------------
 
 
-def test_a_fork_after_proving_on_two_threads_proves_with_other_numbers() -> None:
+def test_a_child_forked_after_proving_on_two_threads_proves_with_other_random_numbers() -> None:
     world = World()
     member = world.join(limit=16)
     prover = world.prover(member, threads=2)
@@ -67,7 +67,7 @@ def test_a_fork_after_proving_on_two_threads_proves_with_other_numbers() -> None
 
     theirs = rln.RlnProof.decode(in_child(child))
     mine = prover.prove(b"same")
-    # one statement, since counter and clock were copied too; what differs is the blinding
+    # Both prove one statement, because counter and clock were copied too. Only the blinding differs.
     assert mine.public_inputs == theirs.public_inputs
     for point in (slice(0, 32), slice(32, 96), slice(96, 128)):
         assert mine.proof[point] != theirs.proof[point]
@@ -89,8 +89,8 @@ def test_a_child_makes_its_own_identities_and_keys() -> None:
     assert first[32:] != second[32:]
 
 
-def test_a_fork_in_the_midst_of_other_threads_work_leaves_a_child_that_works() -> None:
-    """The parent's workers are gone in the child, and whatever they were at must not hold it up."""
+def test_a_child_works_that_was_forked_while_other_threads_worked() -> None:
+    """The child does not have the parent's threads, and must not wait for what they were doing."""
     key = small_key()
     stop = threading.Event()
     packed = b"".join(i.to_bytes(32, "little") for i in range(2000))
@@ -139,7 +139,7 @@ def test_eight_threads_register_in_one_group() -> None:
     assert again.root == group.root
 
 
-def test_of_eight_threads_one_registers_and_one_slashes() -> None:
+def test_only_one_of_eight_threads_registers_and_one_slashes() -> None:
     group = rln.Group(8, LIMIT_BITS)
     group.register(5, 1)
     identity = rln.Identity.generate()
@@ -180,7 +180,7 @@ def test_eight_threads_write_to_one_tree() -> None:
 
 
 def test_eight_threads_share_a_prover_and_a_verifier() -> None:
-    """No id goes out twice, nothing is refused, one of eight submissions of a message is the first."""
+    """No id is used twice, no message is refused, and one of eight submissions of a message is valid."""
     world = World()
     member = world.join(limit=16)
     prover, verifier = world.prover(member, threads=2), world.verifier()
@@ -207,7 +207,7 @@ def test_eight_threads_share_a_prover_and_a_verifier() -> None:
 
 
 def test_eight_threads_submit_batches_of_two_messages_on_one_id() -> None:
-    """Each of the two comes eight times: one is valid, its copies are duplicates, the other one slashes."""
+    """Each message comes eight times: one is valid, its copies are duplicates, the other is a violation."""
     world = World()
     member = world.join(limit=1)
     pair = [(world.prover(member).prove(signal), signal) for signal in (b"one", b"two")]
@@ -273,7 +273,7 @@ def test_eight_threads_ask_one_clock() -> None:
 
 
 def test_eight_threads_use_an_identity_that_one_of_them_closes() -> None:
-    """A share comes out right or not at all."""
+    """A share is right, or an error says that the identity is closed."""
     for _ in range(20):
         identity = rln.Identity.from_secret(987654321)
         expected, commitment = identity.share(3, 4, 5), identity.commitment
@@ -293,7 +293,7 @@ def test_eight_threads_use_an_identity_that_one_of_them_closes() -> None:
         at_once(use)
 
 
-def test_eight_threads_use_a_key_that_is_dropped_meanwhile() -> None:
+def test_eight_threads_use_a_key_while_its_last_reference_is_dropped() -> None:
     world = World()
     member = world.join(limit=16)
     data = world.key.encode()

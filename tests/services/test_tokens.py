@@ -1,4 +1,4 @@
-"""A busy group over several epochs: members with tokens, joins, a slashing, an async relay."""
+"""A busy group over several epochs: members with tokens, new members, a slashing, an async relay."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ PATIENCE = 60  # seconds
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _poll_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "POLL", 0.01)
 
 
@@ -29,7 +29,7 @@ def until_ready(prover: rln.Prover, count: int) -> None:
 
 
 def test_members_with_tokens_over_several_epochs():
-    """Everybody sends his whole budget each epoch, from two threads, while others join and the root moves."""
+    """Members use their whole limit in each epoch, from two threads, while new members change the root."""
     world = World(window=rln.WindowSize(count=64))
     members = [world.join(LIMIT) for _ in range(SENDERS)]
     provers = [world.prover(member, tokens=4) for member in members]
@@ -62,7 +62,7 @@ def test_members_with_tokens_over_several_epochs():
         prover.close()
 
 
-def test_a_slashed_member_has_tokens_that_nobody_accepts():
+def test_the_tokens_of_a_slashed_member_are_useless():
     world = World()
     alice, mallory = world.join(4), world.join(4)
     honest, cheat = world.prover(alice, tokens=2), world.prover(mallory, tokens=2)
@@ -88,22 +88,24 @@ def test_an_async_relay_serves_members_with_tokens():
     provers = [world.prover(member, tokens=3) for member in members]
     verifier = world.verifier(was_member=world.group.was_member)
 
-    async def send(judge: rln.AsyncVerifier, number: int) -> list[rln.Verdict]:
+    async def send(async_verifier: rln.AsyncVerifier, number: int) -> list[rln.Verdict]:
         verdicts = []
         for n in range(LIMIT):
             signal = bytes([number, n])
             proof = await asyncio.to_thread(provers[number].prove, signal)
-            first, copy = await asyncio.gather(judge.submit(proof, signal), judge.submit(proof, signal))
+            first, copy = await asyncio.gather(
+                async_verifier.submit(proof, signal), async_verifier.submit(proof, signal)
+            )
             assert copy == rln.Duplicate()
             verdicts.append(first)
         return verdicts
 
-    async def story() -> None:
-        async with rln.AsyncVerifier(verifier, queue=4 * SENDERS, batch=4) as judge:
-            answers = await asyncio.gather(*(send(judge, number) for number in range(SENDERS)))
+    async def relay() -> None:
+        async with rln.AsyncVerifier(verifier, queue=4 * SENDERS, batch=4) as async_verifier:
+            answers = await asyncio.gather(*(send(async_verifier, number) for number in range(SENDERS)))
         assert answers == [[rln.Valid()] * LIMIT] * SENDERS
 
-    asyncio.run(story())
+    asyncio.run(relay())
     assert len(world.log) == LIMIT * SENDERS
     for prover in provers:
         prover.close()

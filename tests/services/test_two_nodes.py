@@ -1,4 +1,4 @@
-"""Two nodes with logs of their own: who spends his limit at each is found by their audit files, and goes."""
+"""Two nodes with separate logs: their audit files reveal a member who uses the whole limit at each node."""
 
 import pytest
 
@@ -31,8 +31,8 @@ class Node:
 
 
 @pytest.fixture
-def scene(tmp_path):
-    """A registrar who publishes, two nodes, and a member's mirror that follows."""
+def setting(tmp_path):
+    """A registrar that publishes bulletins, two nodes, and a member's mirror that follows the bulletins."""
     world = World()
     registry = open_members(f"sqlite:///{tmp_path}/members.db", DEPTH, LIMIT_BITS)
     group = rln.Group(DEPTH, LIMIT_BITS, registry=registry, now=lambda: world.time)
@@ -55,14 +55,14 @@ def scene(tmp_path):
     registry.close()
 
 
-def test_a_violator_of_two_nodes_is_found_slashed_and_gone(scene):
-    world, group, nodes, mirror, publish, folder = scene
+def test_a_violator_at_two_nodes_is_found_and_slashed(setting):
+    world, group, nodes, mirror, publish, folder = setting
     alice, mallory, bob = (rln.Identity.generate() for _ in range(3))
     group.register_many([(alice.commitment, 2), (mallory.commitment, 1), (bob.commitment, 1)])
     publish()
 
     def prover(identity, limit, path=None):
-        """Nobody asks the registrar for a path: it comes from the mirror."""
+        """Make a prover whose path comes from the mirror; no request to the registrar is needed."""
         member = mirror.membership(identity.commitment, limit)
         return rln.Prover(identity, member, world.key, ids=MemoryMessageIds(), clock=world.clock, path=path)
 

@@ -17,7 +17,7 @@ from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.sqlite.log import SqliteNullifierLog
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.postgres_server import empty_database
-from tests.support.redis_server import empty_cluster, empty_server, empty_watched
+from tests.support.redis_server import empty_cluster, empty_sentinel, empty_server
 
 Request = pytest.FixtureRequest
 
@@ -40,7 +40,7 @@ def redis_log(request: Request, tmp_path: Path) -> NullifierLog:
 
 
 def sentinel_log(request: Request, tmp_path: Path) -> NullifierLog:
-    return open_log(empty_watched(), clock(), new=True)
+    return open_log(empty_sentinel(), clock(), new=True)
 
 
 def cluster_log(request: Request, tmp_path: Path) -> NullifierLog:

@@ -218,7 +218,7 @@ def test_a_server_that_becomes_a_replica_is_left_at_once(tmp_path: Path, attenti
         switch = Switch(first.port)
         log = worker(switch, new=True)
         assert spend(log, now, range(10)) == 10
-        second.follow_nobody()
+        second.become_primary()
         first.follow(second.port)
         assert spend(log, now, range(20), x=2) == 0
         rested()

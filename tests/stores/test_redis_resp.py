@@ -59,7 +59,7 @@ def test_replies_that_come_in_drops_end_with_our_patience(port: int) -> None:
     with Proxy(port) as proxy:
         server = opened(proxy.port, patience=0.2)
         server.open().close()
-        proxy.fault = "ooze"
+        proxy.fault = "slow_drip"
         started = time.monotonic()
         with pytest.raises(TimeoutError, match="pipeline of replies"), server.session() as session:
             session.ask(*[pack(b"ECHO", b"x")] * 4000)

@@ -292,7 +292,7 @@ def test_a_replaced_primary_that_still_answers_costs_one_more_a_slot_and_none_wh
                     link.fault = "before"
                     (link.part if crew.seed // TOGETHER % 2 else link.cut)()
                     time.sleep(crew.draw.random() * SPACE / 2)
-                    second.follow_nobody()
+                    second.become_primary()
                     promoted.set()
                 promoted.wait(10)
                 for i in range(crew.loyal, WORKERS):

@@ -1,6 +1,6 @@
-"""How much work the tests of faults and races do: a share of a CI run, or a campaign of their own.
+"""How much work the tests of faults and races do: a small share in each run, or a long campaign.
 
-RLN_EFFORT=release asks for the campaign; anything else is CI.
+RLN_EFFORT=release asks for the campaign; any other value asks for the small share.
 """
 
 import os
@@ -9,5 +9,5 @@ RELEASE = os.environ.get("RLN_EFFORT") == "release"
 
 
 def effort(ci: int, release: int) -> int:
-    """The number of rounds."""
+    """Return the number of rounds: `ci` in an ordinary run, `release` in a campaign."""
     return release if RELEASE else ci

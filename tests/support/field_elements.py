@@ -1,21 +1,21 @@
 """Field elements for hypothesis to draw.
 
-Limbs are often edges, so that carries, borrows and the last subtraction happen; and an element is drawn
-either by its value or by its Montgomery form value * 2^256, which is what the C core computes with.
+Limbs are often at an edge, so that carries, borrows and the last subtraction happen. An element is drawn by
+its value or by its Montgomery form value * 2^256, which is what the C core computes with.
 """
 
 from hypothesis import strategies as st
 
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-"""Order of the groups: hashes, secrets, exponents."""
+"""Order of the groups G1 and G2: the modulus of hashes, secrets and exponents."""
 P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
-"""The coordinates' field."""
+"""Modulus of the coordinates of points."""
 
 _TOP = 2**64 - 1
 
 
 def elements(modulus: int) -> st.SearchStrategy[int]:
-    """Integers below R or P."""
+    """Return a strategy for integers below the modulus, which is R or P."""
     own = [modulus >> 64 * i & _TOP for i in range(4)]
     edges = sorted({0, 1, 2, 2**63, _TOP - 1, _TOP, *own, *(limb - 1 for limb in own)})
     limb = st.sampled_from(edges) | st.integers(0, _TOP)
@@ -33,10 +33,10 @@ COORDINATES = elements(P)
 
 
 def packed(values: list[int]) -> bytes:
-    """Elements side by side, 32 bytes each."""
+    """Write elements one after the other, 32 bytes each, little-endian."""
     return b"".join(value.to_bytes(32, "little") for value in values)
 
 
 def unpacked(data: bytes) -> list[int]:
-    """The way back."""
+    """Read what `packed` wrote."""
     return [int.from_bytes(data[i : i + 32], "little") for i in range(0, len(data), 32)]

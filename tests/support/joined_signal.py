@@ -1,8 +1,8 @@
-"""Joined signals, read back: the way back from `rln.join_signal`, written from its docstring."""
+"""The inverse of `rln.join_signal`, written from its docstring."""
 
 
-def taken_apart(joined: bytes) -> tuple[str, list[bytes]]:
-    """The domain and the parts; that there is a way back makes the joining injective."""
+def split_joined_signal(joined: bytes) -> tuple[str, list[bytes]]:
+    """Return the domain and the parts. Since this inverse exists, `rln.join_signal` is injective."""
 
     def prefixed(at: int) -> tuple[bytes, int]:
         start = at + 8

@@ -1,4 +1,4 @@
-"""A child: one thing done in a forked process of its own."""
+"""One piece of work in a forked process of its own, which may be killed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import traceback
 from collections.abc import Callable
 
 PATIENCE = 60
-"""Seconds after which a child ends itself, whatever becomes of the test."""
+"""Seconds after which a child ends itself, even if the test has stopped waiting."""
 
 
 def exit_code(work: Callable[[], object]) -> int:
-    """How the child ended: 0, 1 after an exception, which it prints, or minus the signal that killed it."""
+    """Run the work in a child.
+
+    Returns:
+        0, or 1 after an exception, which the child prints, or minus the number of the signal that killed it.
+    """
     child = os.fork()
     if child == 0:
         code = 1
@@ -20,7 +24,7 @@ def exit_code(work: Callable[[], object]) -> int:
             signal.alarm(PATIENCE)
             work()
             code = 0
-        except BaseException:  # noqa: BLE001 - nothing may go on as a second run of the tests
+        except BaseException:  # noqa: BLE001 - the child must not continue as a second run of the tests
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -28,7 +32,7 @@ def exit_code(work: Callable[[], object]) -> int:
 
 
 def killed(work: Callable[[], object]) -> bool:
-    """Tell whether the child was killed by SIGKILL; it may end well, but not in another way."""
+    """Return whether SIGKILL ended the child. A child that ends in another way must end with status 0."""
     code = exit_code(work)
     assert code in (0, -signal.SIGKILL), f"the child ended with {code}"
     return code != 0

@@ -1,6 +1,6 @@
-"""A real PostgreSQL server on loopback, one for a run; every caller gets an empty database of his own.
+"""A real PostgreSQL server on loopback, one for each run; every caller gets an empty database.
 
-It ends with the run, and also when the process that started it dies.
+The server ends with the run, and also when the process that started it dies.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _numbers = itertools.count()
 
 
 class PostgresServer:
-    """A server with a cluster of its own. The registry refuses one that does not sync, so it does.
+    """A server with a database cluster of its own, and with fsync, because the registry refuses it without.
 
-    The server refuses to run as root, so then it runs as the user `postgres`.
+    PostgreSQL refuses to run as root; if you are root, it runs as the user `postgres`.
     """
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class PostgresServer:
                 time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop it at once, as after a crash."""
+        """Stop the server at once, without a checkpoint, as a crash does."""
         if self._process is not None:
             self._call("pg_ctl", "-D", str(self.data), "-m", "immediate", "-w", "stop")
             self._process.wait()
@@ -85,7 +85,7 @@ class PostgresServer:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stop all its processes for a while; the kernel still takes what is sent to them."""
+        """Suspend all processes of the server; the kernel still accepts what is sent to them."""
         assert self._process is not None
         found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True)
         pids = [self._process.pid, *map(int, found.stdout.split())]
@@ -115,7 +115,7 @@ class PostgresServer:
 
     def _as_user(self, name: str, *words: str) -> list[str]:
         command = [str(self._programs / name), *words]
-        # setpriv execs the program and can have it killed when its parent dies; runuser would stand between.
+        # setpriv becomes the program, and has it killed when its parent dies; runuser would remain between.
         death = ["setpriv", "--pdeathsig", "KILL"]
         if self._user is not None:
             death += ["--reuid", "postgres", "--regid", "postgres", "--clear-groups"]
@@ -123,7 +123,7 @@ class PostgresServer:
 
 
 def _programs() -> Path:
-    """The directory of the newest PostgreSQL."""
+    """Return the directory with the programs of the newest PostgreSQL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
@@ -135,7 +135,7 @@ def _programs() -> Path:
 
 @cache
 def server() -> PostgresServer:
-    """The server of this run."""
+    """Start the server of this run, once, and return it."""
     made = PostgresServer()
     atexit.register(made.remove)
     made.start()
@@ -143,5 +143,5 @@ def server() -> PostgresServer:
 
 
 def empty_database() -> str:
-    """The URI of an empty database of the run's server."""
+    """Make an empty database on the server of this run and return its URI."""
     return server().empty_database()

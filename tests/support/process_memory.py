@@ -1,4 +1,4 @@
-"""What stands in the memory of another process: a child that stops, and a search."""
+"""The memory of another process: a child that pauses, and a search through its memory."""
 
 import signal
 import subprocess
@@ -6,8 +6,15 @@ import sys
 from pathlib import Path
 
 
-class stopped:
-    """A child that runs a program up to its "ready" and waits there; its pid."""
+class PausedProcess:
+    """A child that runs a program up to its line "ready" and then waits for input.
+
+    As a context manager it gives the child's process id, and kills the child at the end.
+
+    Args:
+        program: source text. It prints a line that starts with "ready" and then reads a line, once or more.
+        arguments: of the program.
+    """
 
     def __init__(self, program: str, *arguments: str) -> None:
         command = [sys.executable, "-c", program, *arguments]
@@ -16,29 +23,30 @@ class stopped:
         )
 
     def __enter__(self) -> int:
-        self.next()
+        self.wait_until_ready()
         return self.process.pid
 
-    def next(self) -> str:
-        """Let it run up to its next line, and return that."""
+    def wait_until_ready(self) -> str:
+        """Wait for the next line "ready", and return it."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode().strip()
         assert line.startswith("ready"), line
         return line
 
-    def go_on(self) -> str:
+    def resume(self) -> str:
+        """Let the child continue up to its next line "ready", and return that line."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"\n")
         self.process.stdin.flush()
-        return self.next()
+        return self.wait_until_ready()
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
 
 
-def found(pid: int, looks: dict[str, bytes]) -> set[str]:
-    """Which of the needles stand somewhere in the writable memory of a process."""
+def find_in_memory(pid: int, needles: dict[str, bytes]) -> set[str]:
+    """Return the names of the needles that are somewhere in the writable memory of a process."""
     names = set()
     with Path(f"/proc/{pid}/maps").open() as maps, Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
         for line in maps:
@@ -51,5 +59,5 @@ def found(pid: int, looks: dict[str, bytes]) -> set[str]:
                 data = memory.read(end - start)
             except OSError:
                 continue
-            names |= {name for name, needle in looks.items() if needle in data}
+            names |= {name for name, needle in needles.items() if needle in data}
     return names

@@ -1,15 +1,15 @@
 """A TCP proxy on loopback that does to a connection what networks do.
 
-A fault is asked for whenever a client sends something:
+Whenever a client sends something, the proxy asks which fault to apply:
 
     forward     pass everything on
     before      close both sides; the server gets nothing
-    after       pass it on, wait for the server's answer, and close both sides without giving it out
+    after       pass it on, wait for the server's answer, and close both sides without returning it
     late        close the client's side, and pass it on a moment later
-    blackhole   take it and never answer
+    blackhole   accept it and never answer
     delay       pass it on a moment later
-    drip        give the answer out in small pieces
-    ooze        the same, with a moment between two pieces
+    drip        return the answer in small pieces
+    slow_drip   the same, with a pause between two pieces
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from types import TracebackType
 HOST = "127.0.0.1"
 FAULTS = ("forward", "before", "after", "late", "blackhole", "delay", "drip")
 MOMENT = 0.02
+"""Seconds of the faults `late` and `delay`."""
+
 _SIZE = 1 << 18
 _PIECE = 7
 _PAUSE = 0.001
@@ -33,7 +35,7 @@ class Proxy:
 
     Args:
         target: the port to connect to.
-        choose: names the fault for the next thing that a client sends.
+        choose: returns the fault for the next thing that a client sends; `self.fault` without it.
     """
 
     def __init__(self, target: int, choose: Callable[[], str] | None = None) -> None:
@@ -42,7 +44,7 @@ class Proxy:
         self.seen: list[str] = []
         self._choose = choose or (lambda: self.fault)
         self._open: set[socket.socket] = set()
-        self._lines: set[_Line] = set()
+        self._connections: set[_Connection] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server((HOST, 0))
         self.port = int(self._listener.getsockname()[1])
@@ -64,13 +66,13 @@ class Proxy:
         for side in open_now:
             self._shut(side)
 
-    def part(self) -> None:
-        """Close the clients' sides alone: the server goes on as if they were there and silent."""
+    def cut_clients(self) -> None:
+        """Close only the clients' sides. The server sees silent connections that are still open."""
         with self._lock:
-            lines = list(self._lines)
-        for line in lines:
-            line.parted = True
-            self._shut(line.client)
+            found = list(self._connections)
+        for connection in found:
+            connection.clients_cut = True
+            self._shut(connection.client)
 
     def _accept(self) -> None:
         while True:
@@ -89,11 +91,11 @@ class Proxy:
         for side in (client, server):
             side.settimeout(None)
             side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line = _Line(client, server)
+        connection = _Connection(client, server)
         with self._lock:
             self._open |= {client, server}
-            self._lines.add(line)
-        threading.Thread(target=self._answers, args=(line,), daemon=True).start()
+            self._connections.add(connection)
+        threading.Thread(target=self._forward_answers, args=(connection,), daemon=True).start()
         try:
             while data := client.recv(_SIZE):
                 fault = self._choose()
@@ -106,44 +108,46 @@ class Proxy:
                     if fault == "late":
                         self._shut(client)
                     time.sleep(MOMENT)
-                line.fault = fault
+                connection.fault = fault
                 server.sendall(data)
                 if fault == "late":
                     server.settimeout(1)
-                    line.answered.wait(1)
+                    connection.answered.wait(1)
                     break
         except OSError:
             pass
-        self._end(line)
+        self._end(connection)
 
-    def _answers(self, line: _Line) -> None:
+    def _forward_answers(self, connection: _Connection) -> None:
         try:
-            while data := line.server.recv(_SIZE):
-                line.answered.set()
-                if line.fault == "after":
+            while data := connection.server.recv(_SIZE):
+                connection.answered.set()
+                if connection.fault == "after":
                     break
                 try:
-                    self._give(line, data)
+                    self._send_answer(connection, data)
                 except OSError:
-                    if not line.parted:
+                    if not connection.clients_cut:
                         break
         except OSError:
             pass
-        self._end(line)
+        self._end(connection)
 
     @staticmethod
-    def _give(line: _Line, data: bytes) -> None:
-        if line.parted:
+    def _send_answer(connection: _Connection, data: bytes) -> None:
+        if connection.clients_cut:
             return
-        if line.fault not in ("drip", "ooze"):
-            line.client.sendall(data)
+        if connection.fault not in ("drip", "slow_drip"):
+            connection.client.sendall(data)
             return
         for start in range(0, len(data), _PIECE):
-            line.client.sendall(data[start : start + _PIECE])
-            time.sleep(_PAUSE if line.fault == "ooze" else 0)
+            connection.client.sendall(data[start : start + _PIECE])
+            time.sleep(_PAUSE if connection.fault == "slow_drip" else 0)
 
-    def _end(self, line: _Line) -> None:
-        for side in (line.client,) if line.parted else (line.client, line.server):
+    def _end(self, connection: _Connection) -> None:
+        for side in (
+            (connection.client,) if connection.clients_cut else (connection.client, connection.server)
+        ):
             self._shut(side)
             with self._lock:
                 self._open.discard(side)
@@ -157,12 +161,12 @@ class Proxy:
         side.close()
 
 
-class _Line:
+class _Connection:
     """One connection through the proxy."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client = client
         self.server = server
         self.fault = "forward"
-        self.parted = False
+        self.clients_cut = False
         self.answered = threading.Event()

@@ -1,7 +1,7 @@
-"""Real Redis servers on loopback: one, one with a replica, under Sentinels, in a cluster.
+"""Real Redis servers on loopback: one server, one with a replica, under Sentinels, in a cluster.
 
-Everything started here ends with its block; what is shared by a whole run ends with the run, and all of it
-when the process that started it dies.
+A server ends with its `with` block. Servers that a whole run shares (`empty_server`, `empty_sentinel`,
+`empty_cluster`) end with the run. All of them end when the process that started them dies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -32,14 +33,14 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
 
 
 def until(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait for something that only asking can tell."""
+    """Ask again and again until the condition holds; fail after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -57,68 +58,88 @@ def _die_with_parent() -> None:
 
 
 class RedisServer:
-    """A redis-server of its own, with an append-only file unless other settings are given."""
+    """A redis-server, with an append-only file unless other settings are given.
 
-    def __init__(self, directory: Path, *, port: int | None = None, **settings: object) -> None:
+    Args:
+        directory: of its files.
+        port: to listen on; a free one by default.
+        settings: of redis.conf, with _ in place of -.
+    """
+
+    def __init__(self, directory: Path, *, port: int | None = None, **settings: Any) -> None:
         self.port = port or free_port()
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **settings}
+        self._settings: dict[str, Any] = {
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            **settings,
+        }
         self.client = redis.Redis(HOST, self.port, socket_timeout=5, protocol=2)
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
     def at(uri: str) -> redis.Redis:
-        """A client of the server of a URI."""
+        """Return a client of the server of a URI."""
         return redis.Redis(HOST, int(uri.rpartition(":")[2]), socket_timeout=5, protocol=2)
 
     @property
     def uri(self) -> str:
         return f"redis://{HOST}:{self.port}"
 
-    def start(self, **settings: object) -> None:
+    def start(self, **settings: Any) -> None:
         self._settings |= settings
         words = [
             word
             for name, value in self._settings.items()
             for word in (f"--{name.replace('_', '-')}", *(str(value).split() or [""]))
         ]
-        place = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.directory)]
-        self._process = spawn("redis-server", *place, "--repl-diskless-sync-delay", "0", *words)
+        where = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.directory)]
+        self._process = spawn("redis-server", *where, "--repl-diskless-sync-delay", "0", *words)
         until(self.client.ping, f"redis-server on {self.port}")
+
+    def command(self, *words: str | int) -> Any:
+        """Send a command and return the reply."""
+        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
 
     def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
 
     def stop(self) -> None:
-        """Kill it, also when it stands still."""
+        """Kill the server, also when it is suspended."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
         self.client.connection_pool.disconnect()
 
-    def restart(self, **settings: object) -> None:
+    def restart(self, **settings: Any) -> None:
         self.stop()
         self.start(**settings)
 
-    def set(self, **settings: object) -> None:
+    def set(self, **settings: Any) -> None:
+        """Change settings of the running server."""
         for name, value in settings.items():
             self.client.config_set(name.replace("_", "-"), str(value))
 
     def follow(self, port: int) -> None:
-        """Become the replica of the server on a port, and wait until it is."""
+        """Become the replica of the server on a port, and wait until the replication runs."""
         self.client.replicaof(HOST, port)
-        until(lambda: self.client.info("replication")["master_link_status"] == "up", "replica")
+        until(self.is_replicating, "replica")
 
-    def follow_nobody(self) -> None:
-        """Become a primary."""
-        self.client.execute_command("REPLICAOF", "NO", "ONE")
+    def is_replicating(self) -> bool:
+        """Return whether the connection to the primary works."""
+        return bool(self.client.info("replication")["master_link_status"] == "up")
+
+    def become_primary(self) -> None:
+        """Stop being a replica."""
+        self.command("REPLICAOF", "NO", "ONE")
 
 
 def spawn(name: str, *words: str) -> subprocess.Popen[bytes]:
-    """Start a program that may be missing."""
+    """Start a program; skip the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
         lacking("redis", f"{name} is not installed")
@@ -131,8 +152,8 @@ def spawn(name: str, *words: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def redis_server(directory: Path, **settings: object) -> Iterator[RedisServer]:
-    """One server."""
+def redis_server(directory: Path, **settings: Any) -> Iterator[RedisServer]:
+    """Run one server."""
     server = RedisServer(directory / "redis", **settings)
     try:
         server.start()
@@ -142,8 +163,8 @@ def redis_server(directory: Path, **settings: object) -> Iterator[RedisServer]:
 
 
 @contextmanager
-def redis_pair(directory: Path, **settings: object) -> Iterator[tuple[RedisServer, RedisServer]]:
-    """A primary and its replica."""
+def redis_pair(directory: Path, **settings: Any) -> Iterator[tuple[RedisServer, RedisServer]]:
+    """Run a primary and its replica."""
     with redis_server(directory / "first", **settings) as first:
         with redis_server(directory / "second", **settings) as second:
             second.follow(first.port)
@@ -175,9 +196,10 @@ class Sentinels:
             )
             self._processes.append(spawn("redis-sentinel", str(settings)))
         for port in self.ports:
-            until(lambda port=port: self._knows(port), f"redis-sentinel on {port}")
+            until(partial(self._is_ready, port), f"redis-sentinel on {port}")
 
-    def _knows(self, port: int) -> bool:
+    def _is_ready(self, port: int) -> bool:
+        """Return whether a Sentinel knows the primary, a replica and all other Sentinels."""
         state = self.ask(port)
         return (
             state[b"flags"] == b"master"
@@ -186,11 +208,12 @@ class Sentinels:
         )
 
     def ask(self, port: int | None = None) -> dict[bytes, bytes]:
+        """Return what a Sentinel says about the primary, by the name of the field."""
         with redis.Redis(HOST, port or self.ports[0], socket_timeout=2, protocol=2) as client:
-            reply = client.connection_pool.get_connection()
-            reply.send_command("SENTINEL", "MASTER", "rln")
-            fields = reply.read_response()
-            client.connection_pool.release(reply)
+            connection = client.connection_pool.get_connection()
+            connection.send_command("SENTINEL", "MASTER", "rln")
+            fields = connection.read_response()
+            client.connection_pool.release(connection)
         return dict(zip(fields[::2], fields[1::2], strict=True))
 
     def stop(self) -> None:
@@ -200,8 +223,10 @@ class Sentinels:
 
 
 @contextmanager
-def redis_watched(directory: Path, count: int = 1) -> Iterator[tuple[Sentinels, RedisServer, RedisServer]]:
-    """A primary and its replica under Sentinels."""
+def redis_under_sentinels(
+    directory: Path, count: int = 1
+) -> Iterator[tuple[Sentinels, RedisServer, RedisServer]]:
+    """Run a primary and its replica under Sentinels."""
     with redis_pair(directory) as (first, second):
         sentinels = Sentinels(directory / "sentinels", first.port, count)
         try:
@@ -215,7 +240,7 @@ class RedisCluster:
     """Primaries that share the slots evenly, and replicas of the first of them."""
 
     def __init__(self, directory: Path, primaries: int = 3, replicas: int = 0) -> None:
-        settings = {
+        settings: dict[str, Any] = {
             "cluster-enabled": "yes",
             "cluster-node-timeout": 500,
             "cluster-require-full-coverage": "no",
@@ -234,23 +259,23 @@ class RedisCluster:
         for node in self.nodes:
             node.start()
         for i, node in enumerate(self.nodes):
-            run = node.client.execute_command
-            run("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+            node.command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
             if i < self._primaries:
                 first, last = SLOTS * i // self._primaries, SLOTS * (i + 1) // self._primaries - 1
-                run("CLUSTER", "ADDSLOTSRANGE", first, last)
+                node.command("CLUSTER", "ADDSLOTSRANGE", first, last)
             if i:
                 first_node = self.nodes[0]
                 bus = first_node._settings["cluster-port"]
-                run("CLUSTER", "MEET", HOST, first_node.port, bus)
-        until(lambda: all(self._complete(node) for node in self.nodes), "cluster")
-        primary = self.nodes[0].client.execute_command("CLUSTER", "MYID")
+                node.command("CLUSTER", "MEET", HOST, first_node.port, bus)
+        until(lambda: all(self._is_complete(node) for node in self.nodes), "cluster")
+        primary = self.nodes[0].command("CLUSTER", "MYID")
         for node in self.nodes[self._primaries :]:
-            node.client.execute_command("CLUSTER", "REPLICATE", primary)
-            until(lambda node=node: node.client.info("replication")["master_link_status"] == "up", "replica")
+            node.command("CLUSTER", "REPLICATE", primary)
+            until(node.is_replicating, "replica")
 
-    def _complete(self, node: RedisServer) -> bool:
-        said = node.client.execute_command("CLUSTER", "INFO")
+    def _is_complete(self, node: RedisServer) -> bool:
+        """Return whether a node knows all nodes and an owner of each slot."""
+        said = node.command("CLUSTER", "INFO")
         fields = said if isinstance(said, dict) else dict(
             line.split(":") for line in said.decode().split("\r\n") if line
         )  # fmt: skip
@@ -265,7 +290,7 @@ class RedisCluster:
 
 @contextmanager
 def redis_cluster(directory: Path, primaries: int = 3, replicas: int = 0) -> Iterator[RedisCluster]:
-    """A cluster."""
+    """Run a cluster."""
     cluster = RedisCluster(directory, primaries, replicas)
     try:
         cluster.start()
@@ -274,7 +299,7 @@ def redis_cluster(directory: Path, primaries: int = 3, replicas: int = 0) -> Ite
         cluster.stop()
 
 
-# ---- shared by a run: emptied before each use ----------------------------------------------------------
+# ---- shared by a run, and emptied before each use ------------------------------------------------------
 
 
 @cache
@@ -292,9 +317,9 @@ def _shared_server() -> RedisServer:
 
 
 @cache
-def _shared_watched() -> tuple[Sentinels, RedisServer]:
+def _shared_sentinels() -> tuple[Sentinels, RedisServer]:
     stack, directory = _run()
-    sentinels, first, _ = stack.enter_context(redis_watched(directory / "watched"))
+    sentinels, first, _ = stack.enter_context(redis_under_sentinels(directory / "watched"))
     return sentinels, first
 
 
@@ -305,21 +330,21 @@ def _shared_cluster() -> RedisCluster:
 
 
 def empty_server() -> str:
-    """The URI of one server, empty now."""
+    """Empty the server of this run and return its URI."""
     server = _shared_server()
     server.client.flushall()
     return server.uri
 
 
-def empty_watched() -> str:
-    """The URI of a primary under a Sentinel, empty now."""
-    sentinels, first = _shared_watched()
+def empty_sentinel() -> str:
+    """Empty the primary under a Sentinel of this run and return the Sentinel's URI."""
+    sentinels, first = _shared_sentinels()
     first.client.flushall()
     return sentinels.uri
 
 
 def empty_cluster() -> str:
-    """The URI of a cluster of three, empty now."""
+    """Empty the cluster of three primaries of this run and return its URI."""
     cluster = _shared_cluster()
     for node in cluster.nodes:
         node.client.flushall()

@@ -1,4 +1,4 @@
-"""A registrar for tests of those who believe him: it makes bulletins of a tree of its own."""
+"""A registrar for the tests of mirrors and bulletins."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from tests.support.small_world import DEPTH, LIMIT_BITS
 
 
 class Registrar:
-    """Makes bulletins of a tree of its own."""
+    """Publishes a bulletin for each change of its own tree."""
 
     def __init__(self, depth: int = DEPTH) -> None:
         self.tree = MerkleTree(depth)
         self.step = 0
 
     def change(self, leaves: Sequence[int] = (), gone: Sequence[int] = ()) -> Bulletin:
-        """One step."""
+        """Append leaves, clear the leaves at the indices in `gone`, and return the bulletin of that step."""
         before, start = self.tree.root, self.tree.next_index
         packed = b"".join(leaf.to_bytes(32, "little") for leaf in leaves)
         self.tree.override_range(start, leaves, gone)

@@ -1,7 +1,8 @@
-"""A small world for tests: one small key of each kind, a clock that stands still, a group, a log."""
+"""A small world for tests: one small key of each kind, a clock with a fixed time, a group, a log."""
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import rln
 from rln.ports import Claim, Taken
@@ -14,18 +15,18 @@ START = 1_700_000_010.0
 
 @cache
 def small_key() -> rln.ProvingKey:
-    """A fresh key for RLN(3, 4)."""
+    """Return a key for RLN(3, 4), made once in each process."""
     return rln.setup(rln.circuit.rln(DEPTH, LIMIT_BITS), threads=1)
 
 
 @cache
 def small_multi_key() -> rln.ProvingKey:
-    """A fresh key for three slots."""
+    """Return a key for RLN(3, 4) with three message ids in a proof, made once in each process."""
     return rln.setup(rln.circuit.rln_multi(DEPTH, LIMIT_BITS, SLOTS), threads=1)
 
 
 class CountingLog(MemoryNullifierLog):
-    """A log that knows how often it was asked to remember something."""
+    """A log that counts the claims that it was asked to insert."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +38,15 @@ class CountingLog(MemoryNullifierLog):
 
 
 class World:
-    """One application, from its first second on."""
+    """One application: its clock, group and log, and the provers and verifiers of tests.
+
+    Set `time` to move the clock.
+
+    Args:
+        key: of the application; a small one for one message id by default.
+        window: of the group's roots.
+        log: of the verifiers.
+    """
 
     def __init__(
         self,
@@ -52,19 +61,17 @@ class World:
         self.log = MemoryNullifierLog() if log is None else log
 
     def join(self, limit: int = 2) -> rln.Identity:
-        """A new member."""
+        """Register a new member with this user message limit."""
         identity = rln.Identity.generate()
         self.group.register(identity.commitment, limit)
         return identity
 
-    def prover(
-        self, identity: rln.Identity, ids: MemoryMessageIds | None = None, **more: object
-    ) -> rln.Prover:
-        """A prover with a counter of its own, unless one is given."""
+    def prover(self, identity: rln.Identity, ids: MemoryMessageIds | None = None, **more: Any) -> rln.Prover:
+        """Make a prover, with new message ids unless `ids` is given; `more` are arguments of `rln.Prover`."""
         arguments = {"ids": ids or MemoryMessageIds(), "clock": self.clock, "path": self.group.proof, **more}
         return rln.Prover(identity, self.group.membership(identity.commitment), self.key, **arguments)
 
-    def verifier(self, **more: object) -> rln.Verifier:
-        """A verifier on the shared log."""
+    def verifier(self, **more: Any) -> rln.Verifier:
+        """Make a verifier on the shared log; `more` are arguments of `rln.Verifier`."""
         arguments = {"roots": self.group.roots, "log": self.log, "clock": self.clock, **more}
         return rln.Verifier(self.key.verifying_key, **arguments)

@@ -1,4 +1,4 @@
-"""A client with one file of message ids in a folder, and one identity that it has met."""
+"""A client with a file of message ids in a folder, and one identity that is introduced there."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def opened(folder: Path) -> SqliteMessageIds:
 
 
 def spent(folder: Path, index: int, count: int) -> list[int]:
-    """Reserve so many ids in an epoch, one by one, and close the file."""
+    """Reserve `count` ids in an epoch, one by one, and return them; open and close the file."""
     ids = opened(folder)
     try:
         return [ids.reserve(ME, epoch(index), 1000)[0] for _ in range(count)]

@@ -1,4 +1,4 @@
-"""The small world of the tests at full size, numbers that several tests need, and two bare verifiers."""
+"""The small world of the tests at full size, shared numbers, and two direct ways to verify."""
 
 import rln
 from rln.base.scalar import ORDER
@@ -14,7 +14,7 @@ INFINITY_1, INFINITY_2 = bytes(63) + b"\x40", bytes(127) + b"\x40"
 NAMES = ("y", "root", "nullifier", "x", "external_nullifier")
 
 
-class Stage(World):
+class FullWorld(World):
     """One application with RLN(20, 16)."""
 
     def __init__(self, key: rln.ProvingKey) -> None:
@@ -35,7 +35,7 @@ def patched(data: bytes, place: int, new: bytes) -> bytes:
 
 
 def times(point: bytes, scalar: int) -> bytes:
-    """A multiple of a point of either group."""
+    """Multiply a point of either group by a scalar."""
     return curve.msm(point, word(scalar % R), 1 if len(point) == 64 else 2)
 
 
@@ -48,7 +48,7 @@ def negated(point: bytes) -> bytes:
 
 
 def key_points(key: rln.VerifyingKey) -> dict[str, bytes]:
-    """The points of a verifying key by name, uncompressed."""
+    """Return the points of a verifying key by name, uncompressed."""
     data = key.encode(compressed=False)
     places = {"alpha": (0, 64), "beta": (64, 192), "gamma": (192, 320), "delta": (320, 448)}
     constants = {f"ic{i}": (456 + 64 * i, 520 + 64 * i) for i in range(key.public_inputs + 1)}
@@ -56,7 +56,7 @@ def key_points(key: rln.VerifyingKey) -> dict[str, bytes]:
 
 
 def verify_in_c(key: rln.VerifyingKey, inputs: bytes, proof: bytes) -> int:
-    """The status of the C entry, without any Python before it."""
+    """Call the C function without any check in Python, and return its status."""
     ok = ffi.new("int *", 7)
     status = lib.rln_proof_verify(key._handle.pointer, inputs, len(inputs), proof, len(proof), ok, ffi.NULL)
     if status == lib.RLN_OK:
@@ -67,7 +67,7 @@ def verify_in_c(key: rln.VerifyingKey, inputs: bytes, proof: bytes) -> int:
 
 
 def verdict(key: rln.VerifyingKey, values: tuple[int, ...], proof: bytes) -> type[Exception] | bool:
-    """What becomes of a proof: the class of the error, or whether the equation holds."""
+    """Verify a proof; return whether the equation holds, or the class of the error."""
     try:
         return groth16.verify(key._handle, words(values), proof)
     except InputError as error:

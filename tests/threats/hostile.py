@@ -1,10 +1,10 @@
-"""Feed one loader with damaged files, and say what became of each.
+"""Feed one loader with damaged files, and report the results.
 
     python -m tests.threats.hostile FORMAT FILE KIND SEED [MOST]
 
-runs in a process of its own: every load has so much more address space as twice its file and 64 MiB, and its
-processor time is measured, which a busy machine does not stretch. One line of JSON comes out: how many were
-tried, loaded and refused, the slowest (seconds), and the first things that went wrong.
+This runs in a process of its own. Each load may use additional address space of twice its file and 64 MiB.
+The measured time is processor time, because other programs do not change it. The output is one line of JSON:
+how many files were tried, loaded and refused, the longest time in seconds, and the first failures.
 """
 
 import json
@@ -29,14 +29,14 @@ BYTES = (0, 1, 0x40, 0x7F, 0x80, 0xFF)
 
 
 def load_graph(data: bytes) -> None:
-    """Load it, and when that works run it too: it is as hostile as its loader let it be."""
+    """Load a graph, and run it if it loads: a loaded graph may still be hostile."""
     graph = Graph.load(data)
     if graph.input_size < 1 << 16:
         Witness(graph, bytes(31) + b"\x00" + bytes(32 * (graph.input_size - 1))).close()
 
 
 def load_own_rehashed(data: bytes) -> None:
-    """The key file with the damage behind its digest: key and graph are changed, and the digest is right."""
+    """Load a key file whose key and graph are damaged and whose digest is right."""
     header = 21 + int.from_bytes(data[17:21], "little")
     body = data[header:]
     end = 8 + int.from_bytes(body[:8], "little")
@@ -60,14 +60,14 @@ LOADERS: dict[str, Callable[[bytes], object]] = {
 
 
 def cut(data: bytes, draw: random.Random) -> Iterator[bytes]:
-    """Truncations: every length to 64, a hundred others, and the last few."""
+    """Yield truncated files: every length below 64, a hundred other lengths, and the longest ones."""
     lengths = {*range(min(64, len(data))), *(max(len(data) - n, 0) for n in range(1, 20))}
     lengths |= {draw.randrange(len(data)) for _ in range(100)}
     yield from (data[:length] for length in sorted(lengths))
 
 
 def count(data: bytes, draw: random.Random) -> Iterator[bytes]:
-    """Numbers that lie, written over the head of the file, over the tail and anywhere."""
+    """Yield files with a wrong count at the head of the file, at its end, or elsewhere."""
     places = [*range(0, 128, 4), *range(448, 512, 8), *(len(data) - n for n in range(4, 100, 8))]
     places += [draw.randrange(len(data)) for _ in range(60)]
     for place in (place for place in places if 0 <= place < len(data)):
@@ -77,7 +77,7 @@ def count(data: bytes, draw: random.Random) -> Iterator[bytes]:
 
 
 def mutate(data: bytes, draw: random.Random) -> Iterator[bytes]:
-    """Three hundred files with some bytes changed, a piece removed, doubled or put in."""
+    """Yield three hundred files with some bytes changed, or a piece removed, doubled or inserted."""
     for _ in range(300):
         bad = bytearray(data)
         for _ in range(draw.choice((1, 1, 2, 8))):
@@ -99,7 +99,7 @@ KINDS = {"cut": cut, "count": count, "mutate": mutate}
 
 
 def address_space() -> int:
-    """Bytes of address space in use."""
+    """Return the bytes of address space in use."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
@@ -108,7 +108,7 @@ def limit(size: int) -> None:
 
 
 def attempt(load: Callable[[bytes], object], data: bytes) -> tuple[str, float, str]:
-    """What became of one file, the seconds it took, and what is wrong with that."""
+    """Load one file; return the result, the seconds, and what is wrong, or ""."""
     limit(address_space() + 2 * len(data) + ROOM)
     start = time.process_time()
     try:
@@ -118,7 +118,7 @@ def attempt(load: Callable[[bytes], object], data: bytes) -> tuple[str, float, s
         end, wrong = "refused", ""
         if len(str(error)) > 500:
             wrong = "a message of more than 500 characters"
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+    except Exception as error:  # noqa: BLE001 - every error is reported
         end, wrong = "failed", f"{type(error).__name__}: {error}"[:300]
     finally:
         limit(resource.RLIM_INFINITY)

@@ -1,4 +1,4 @@
-"""Threats D10, D11: a batch answers for each of its proofs what the proof alone would get."""
+"""Threats D10, D11: a batch gives each of its proofs the same answer as a verification of it alone."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import rln
 from rln.errors import EntropyError, InputError, InvalidProof, Reason
 from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import lib
-from tests.threats.full_world import G1, R, Stage, plus, times
+from tests.threats.full_world import G1, FullWorld, R, plus, times
 
 COUNT = 12
 INFINITE = {"A": (0, 32), "B": (32, 64), "C": (96, 32)}
@@ -20,20 +20,20 @@ INFINITE = {"A": (0, 32), "B": (32, 64), "C": (96, 32)}
 
 @pytest.fixture(scope="module")
 def proofs(key: rln.ProvingKey) -> list[rln.RlnProof]:
-    """Good proofs of one member, a message id each."""
-    stage = Stage(key)
-    prover = stage.prover(stage.join(limit=COUNT))
+    """Valid proofs of one member, each with its own message id."""
+    full_world = FullWorld(key)
+    prover = full_world.prover(full_world.join(limit=COUNT))
     return [prover.prove(bytes([number])) for number in range(COUNT)]
 
 
 def moved(proof: rln.RlnProof, by: int) -> rln.RlnProof:
-    """by * generator added to C."""
+    """Add by * generator to C."""
     points = groth16.decompress(proof.proof)
     return replace(proof, proof=groth16.compress(points[:192] + plus(points[192:], times(G1, by))))
 
 
 def answers(key: rln.ProvingKey, batch: list[rln.RlnProof], threads: int = 1) -> list[bool]:
-    """Which proofs hold; every refusal is one of the equation."""
+    """Return which proofs hold; every refusal must come from the equation."""
     found = key.verifying_key.verify_many(batch, threads)
     assert all(answer is None or type(answer) is InvalidProof for answer in found)
     return [answer is None for answer in found]
@@ -44,7 +44,7 @@ def raw(key: rln.ProvingKey, inputs: bytes, proofs: bytes) -> list[int]:
 
 
 def single(key: rln.ProvingKey, values: tuple[int, ...], proof: bytes) -> int:
-    """What the proof alone gets, in the words of the batch."""
+    """Verify one proof alone; return the status that a batch uses."""
     try:
         inputs = b"".join(value.to_bytes(32, "little") for value in values)
         good = groth16.verify(key.verifying_key._handle, inputs, proof)
@@ -75,7 +75,7 @@ def test_d10_sets_that_cancel_are_refused(key: rln.ProvingKey, proofs: list[rln.
     assert answers(key, batch + proofs[k:]) == [False] * k + [True] * (COUNT - k)
 
 
-def test_d10_one_is_a_batch_too(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
+def test_d10_a_batch_may_have_one_proof_or_none(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
     assert answers(key, []) == []
     assert answers(key, proofs[:1]) == [True]
     assert answers(key, [moved(proofs[0], 1)]) == [False]
@@ -141,10 +141,10 @@ def test_d11_any_subset_may_be_bad(
 
 @pytest.mark.parametrize("point", INFINITE)
 @pytest.mark.parametrize("place", range(5))
-def test_d11_infinity_in_every_place(
+def test_d11_infinity_is_refused_at_every_position(
     key: rln.ProvingKey, proofs: list[rln.RlnProof], point: str, place: int
 ) -> None:
-    """One point at infinity must not spoil what is inverted together with it."""
+    """One point at infinity must not change the other points of the same batch inversion."""
     start, size = INFINITE[point]
     infinite = proofs[place].proof[:start] + bytes(size - 1) + b"\x40" + proofs[place].proof[start + size :]
     with pytest.raises(rln.PointError):
@@ -155,7 +155,7 @@ def test_d11_infinity_in_every_place(
     assert raw(key, inputs, b"".join(batch)) == expected
 
 
-def test_d11_items_that_come_again(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
+def test_d11_repeated_proofs_get_the_same_answer(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
     good, bad = proofs[0], moved(proofs[0], 5)
     assert answers(key, [good] * 9) == [True] * 9
     assert answers(key, [bad] * 9) == [False] * 9
@@ -163,13 +163,15 @@ def test_d11_items_that_come_again(key: rln.ProvingKey, proofs: list[rln.RlnProo
     assert answers(key, batch, 2) == [proof is not bad for proof in batch]
 
 
-def test_d11_a_verdict_for_each_message_as_alone(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
-    """Through the verifier, with everything that can be wrong with a message."""
-    stage = Stage(key)
-    member = stage.join(limit=8)
-    prover = stage.prover(member)
+def test_d11_each_message_gets_the_verdict_that_it_gets_alone(
+    key: rln.ProvingKey, proofs: list[rln.RlnProof]
+) -> None:
+    """The verifier gets messages with everything that can be wrong with a message."""
+    full_world = FullWorld(key)
+    member = full_world.join(limit=8)
+    prover = full_world.prover(member)
     good = [(prover.prove(signal), signal) for signal in (b"a", b"b", b"c", b"d")]
-    overspent = stage.prover(member).prove(b"e")
+    overspent = full_world.prover(member).prove(b"e")
     off_curve = next(
         changed
         for n in range(1, 50)
@@ -190,8 +192,8 @@ def test_d11_a_verdict_for_each_message_as_alone(key: rln.ProvingKey, proofs: li
         (replace(good[3][0], y=good[3][0].y ^ 1), b"d"),
         good[3],
     ]
-    at_once = stage.verifier(log=type(stage.log)(), threads=2).submit_many(messages)
-    in_order = stage.verifier(log=type(stage.log)())
+    at_once = full_world.verifier(log=type(full_world.log)(), threads=2).submit_many(messages)
+    in_order = full_world.verifier(log=type(full_world.log)())
     alone = [in_order.submit(*message) for message in messages]
     assert list(map(outcome, at_once)) == list(map(outcome, alone)) == [
         rln.Valid, Reason.BAD_PROOF, Reason.WRONG_SIGNAL, rln.Valid, Reason.UNKNOWN_ROOT, Reason.WRONG_EPOCH,
@@ -204,7 +206,7 @@ def outcome(verdict: rln.Verdict) -> object:
 
 
 def test_d11_what_cannot_be_decoded_is_refused_alone(key: rln.ProvingKey, proofs: list[rln.RlnProof]) -> None:
-    """Random damage, and the oracle of single verifications."""
+    """Proofs with random damage are compared with single verifications."""
     draw = random.Random(11)
     for _ in range(15):
         batch = []

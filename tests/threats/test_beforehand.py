@@ -1,4 +1,4 @@
-"""Threats A8, D6, D9, D10, D11, E8, E9 where proofs are made beforehand and judged together."""
+"""Threats A8, D6, D9, D10, D11, E8, E9 for proofs that are prepared beforehand and verified in batches."""
 
 import asyncio
 import copy
@@ -17,8 +17,8 @@ import rln
 from rln.errors import EntropyError, InputError, KeyFileError, ParameterError, Reason
 from rln.lowlevel import entropy, groth16
 from rln.proving.proof_builder import SlotToken
-from tests.support.process_memory import found, stopped
-from tests.threats.full_world import R, Stage, plus, times, word
+from tests.support.process_memory import PausedProcess, find_in_memory
+from tests.threats.full_world import FullWorld, R, plus, times, word
 
 PATIENCE = 120  # seconds
 
@@ -31,21 +31,21 @@ def ready(prover: rln.Prover, count: int) -> None:
 
 
 @pytest.fixture
-def prover(stage: Stage) -> Iterator[rln.Prover]:
-    """With two tokens ready."""
-    with stage.prover(stage.join(limit=8), tokens=2) as made:
+def prover(full_world: FullWorld) -> Iterator[rln.Prover]:
+    """A prover with two tokens ready."""
+    with full_world.prover(full_world.join(limit=8), tokens=2) as made:
         ready(made, 2)
         yield made
 
 
-def token_of(prover: rln.Prover, stage: Stage) -> SlotToken:
-    taken = prover._queue.take(stage.clock.current(), stage.group.proof(0))  # type: ignore[union-attr]
+def token_of(prover: rln.Prover, full_world: FullWorld) -> SlotToken:
+    taken = prover._queue.take(full_world.clock.current(), full_world.group.proof(0))  # type: ignore[union-attr]
     assert isinstance(taken, SlotToken)
     return taken
 
 
-def test_a8_a_token_gives_no_share_at_zero(prover: rln.Prover, stage: Stage) -> None:
-    token = token_of(prover, stage)
+def test_a8_a_token_gives_no_share_at_zero(prover: rln.Prover, full_world: FullWorld) -> None:
+    token = token_of(prover, full_world)
     with pytest.raises(ParameterError):
         token.publish(0)
     with pytest.raises(ParameterError):
@@ -69,7 +69,7 @@ def tables(key: rln.ProvingKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_d6_tables_that_were_changed_are_not_used(key: rln.ProvingKey, tables: Path) -> None:
-    """A proof made with other points could say too much, and without a self-check it would leave."""
+    """A proof with other points could reveal too much, and without a self-check it would be sent."""
     honest = tables.read_bytes()
     for place in (0, 7, 40, 127, 128, 128 + 64, 5000, len(honest) // 2, len(honest) - 1):
         tables.write_bytes(honest[:place] + bytes([honest[place] ^ 1]) + honest[place + 1 :])
@@ -89,11 +89,11 @@ def test_d6_tables_that_were_changed_are_not_used(key: rln.ProvingKey, tables: P
 # ---- D9: blinding ----------------------------------------------------------------------------------
 
 
-def test_d9_no_two_proofs_share_a_point(prover: rln.Prover, stage: Stage) -> None:
-    """Also of one witness: from a token, from what is prepared, and whole."""
+def test_d9_no_two_proofs_share_a_point(prover: rln.Prover, full_world: FullWorld) -> None:
+    """This holds for one witness too: proven from a token, from a prepared proof, and whole."""
     proofs = [prover.prove(bytes([n])).proof for n in range(6)]
     builder = prover._builder
-    path, epoch = stage.group.proof(0), stage.clock.current()
+    path, epoch = full_world.group.proof(0), full_world.clock.current()
     proofs += [builder.prove((7,), path, 5, epoch).proof for _ in range(3)]
     for _ in range(3):
         proofs.append(builder.publish(builder.token(7, path, epoch), 5).proof)
@@ -102,16 +102,16 @@ def test_d9_no_two_proofs_share_a_point(prover: rln.Prover, stage: Stage) -> Non
 
 
 def test_d9_no_token_without_random_numbers(
-    prover: rln.Prover, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    prover: rln.Prover, full_world: FullWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, epoch = stage.group.proof(0), stage.clock.current()
+    path, epoch = full_world.group.proof(0), full_world.clock.current()
     monkeypatch.setattr(entropy, "fill", lambda out: None)
     with pytest.raises(EntropyError):
         prover._builder.token(7, path, epoch)
 
 
-def test_d9_a_forked_child_has_none_of_its_parents_tokens(prover: rln.Prover, stage: Stage) -> None:
-    """Not even in memory: two messages from one token give its blinding away, and the secret."""
+def test_d9_a_forked_child_has_none_of_its_parents_tokens(prover: rln.Prover, full_world: FullWorld) -> None:
+    """They are not in its memory either: two messages from one token reveal its blinding, and the secret."""
     tokens = list(prover._queue._slots.values())  # type: ignore[union-attr]
     member = prover._builder._identity
     child = os.fork()
@@ -123,26 +123,26 @@ def test_d9_a_forked_child_has_none_of_its_parents_tokens(prover: rln.Prover, st
                 assert isinstance(token, SlotToken)
                 share = member.share(5, token.external_nullifier, token.message_id)
                 values = (share.y, token.root, share.nullifier or 0, 5, token.external_nullifier)
-                with suppress(InputError):  # it finds zeros, which are no proof
-                    assert not stage.key.verifying_key.verify(values, token.publish(5))
+                with suppress(InputError):  # the child finds zeros, which are not a proof
+                    assert not full_world.key.verifying_key.verify(values, token.publish(5))
             status = 0
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     proof = prover.prove(b"x")
-    assert stage.verifier().submit(proof, b"x") == rln.Valid()
+    assert full_world.verifier().submit(proof, b"x") == rln.Valid()
 
 
-def test_d9_a_proof_from_a_token_is_verified_before_it_leaves(
+def test_d9_a_proof_from_a_token_is_verified_before_it_is_returned(
     prover: rln.Prover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = SlotToken.publish
 
-    def spoilt(token: SlotToken, x: int) -> bytes:
+    def damaged(token: SlotToken, x: int) -> bytes:
         points = groth16.decompress(honest(token, x))
         return groth16.compress(points[:192] + times(points[192:], 2))
 
-    monkeypatch.setattr(SlotToken, "publish", spoilt)
+    monkeypatch.setattr(SlotToken, "publish", damaged)
     with pytest.raises(KeyFileError, match="not released"):
         prover.prove(b"x")
 
@@ -150,17 +150,17 @@ def test_d9_a_proof_from_a_token_is_verified_before_it_leaves(
 # ---- D10, D11: asyncio -----------------------------------------------------------------------------
 
 
-def judged(verifier: rln.Verifier, messages: list[tuple[rln.RlnProof, bytes]]) -> list[object]:
-    async def story() -> list[object]:
-        async with rln.AsyncVerifier(verifier, window=0.05) as judge:
-            calls = [judge.submit(*message) for message in messages]
+def verdicts_of(verifier: rln.Verifier, messages: list[tuple[rln.RlnProof, bytes]]) -> list[object]:
+    async def submit_all() -> list[object]:
+        async with rln.AsyncVerifier(verifier, window=0.05) as async_verifier:
+            calls = [async_verifier.submit(*message) for message in messages]
             return await asyncio.gather(*calls, return_exceptions=True)
 
-    return asyncio.run(story())
+    return asyncio.run(submit_all())
 
 
-def test_d10_tasks_whose_proofs_cancel_are_both_refused(stage: Stage) -> None:
-    prover = stage.prover(stage.join())
+def test_d10_tasks_whose_proofs_cancel_are_both_refused(full_world: FullWorld) -> None:
+    prover = full_world.prover(full_world.join())
     shift = times(word(1) + word(2), 987654321)
     forged = []
     for number, move in enumerate((shift, times(shift, R - 1))):
@@ -168,18 +168,18 @@ def test_d10_tasks_whose_proofs_cancel_are_both_refused(stage: Stage) -> None:
         points = groth16.decompress(proof.proof)
         data = groth16.compress(points[:192] + plus(points[192:], move))
         forged.append((dataclasses.replace(proof, proof=data), bytes([number])))
-    answers = judged(stage.verifier(), forged)
+    answers = verdicts_of(full_world.verifier(), forged)
     assert [getattr(answer, "reason", None) for answer in answers] == [Reason.BAD_PROOF] * 2
-    assert len(stage.log) == 0
+    assert len(full_world.log) == 0
 
 
 @pytest.mark.parametrize("bad", [0, 3, 6])
-def test_d11_one_bad_proof_among_tasks_harms_no_other(stage: Stage, bad: int) -> None:
-    prover = stage.prover(stage.join(limit=7))
+def test_d11_one_bad_proof_among_tasks_changes_no_other_verdict(full_world: FullWorld, bad: int) -> None:
+    prover = full_world.prover(full_world.join(limit=7))
     messages = [(prover.prove(bytes([n])), bytes([n])) for n in range(7)]
-    spoilt = dataclasses.replace(messages[bad][0], proof=messages[bad - 1][0].proof)
-    messages[bad] = (spoilt, messages[bad][1])
-    answers = judged(stage.verifier(), messages)
+    damaged = dataclasses.replace(messages[bad][0], proof=messages[bad - 1][0].proof)
+    messages[bad] = (damaged, messages[bad][1])
+    answers = verdicts_of(full_world.verifier(), messages)
     assert isinstance(answers.pop(bad), rln.Invalid)
     assert answers == [rln.Valid()] * 6
 
@@ -189,9 +189,9 @@ def test_d11_one_bad_proof_among_tasks_harms_no_other(stage: Stage, bad: int) ->
 
 @pytest.mark.parametrize("attempt", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_e8_provers_and_tokens_are_neither_copied_nor_serialised(
-    prover: rln.Prover, stage: Stage, attempt: Callable[[object], object]
+    prover: rln.Prover, full_world: FullWorld, attempt: Callable[[object], object]
 ) -> None:
-    token = token_of(prover, stage)
+    token = token_of(prover, full_world)
     for thing in (prover, token, token._token, prover._builder._prepared.partial):  # type: ignore[union-attr]
         with pytest.raises(TypeError, match="copied or pickled"):
             attempt(thing)
@@ -219,12 +219,12 @@ sys.stdin.readline()
 
 
 def test_e9_a_closed_prover_leaves_no_secret_in_memory() -> None:
-    """It is still referred to, as programs do."""
+    """The prover object still exists, as it does in programs."""
     secret = rln.Identity.from_seed(b"beforehand").secret().reveal()
-    looks = {"plain": word(secret), "Montgomery": word(secret * 2**256 % R)}
-    looks["Montgomery + r"] = word(secret * 2**256 % R + R)
-    child = stopped(MEMBER)
+    needles = {"plain": word(secret), "Montgomery": word(secret * 2**256 % R)}
+    needles["Montgomery + r"] = word(secret * 2**256 % R + R)
+    child = PausedProcess(MEMBER)
     with child as pid:
-        assert found(pid, looks), "the search must find what is there"
-        assert child.go_on() == "ready closed"
-        assert found(pid, looks) == set()
+        assert find_in_memory(pid, needles), "the search must find what is there"
+        assert child.resume() == "ready closed"
+        assert find_in_memory(pid, needles) == set()

@@ -1,4 +1,4 @@
-"""Threats E8, E9, E10: a member's secret is not shown, not left behind, not timed."""
+"""Threats E8, E9, E10: no output shows a member's secret, no memory keeps it, no timing depends on it."""
 
 import copy
 import dataclasses
@@ -29,7 +29,7 @@ from rln.errors import InputError, RlnError
 from rln.protocol.statement import Statement
 from tests.conftest import lacking
 from tests.native import ctime
-from tests.support.process_memory import found, stopped
+from tests.support.process_memory import PausedProcess, find_in_memory
 from tests.support.small_world import World
 from tests.threats.full_world import R, word
 
@@ -37,7 +37,7 @@ SECRET = rln.Identity.from_seed(b"a secret of the tests").secret().reveal()
 
 
 def forms(secret: int) -> list[bytes]:
-    """What a secret looks like, written down in any way that people have."""
+    """Return all common representations of a secret."""
     montgomery = secret * 2**256 % R
     raw = [word(secret), word(secret)[::-1], word(montgomery), word(montgomery + R)]
     texts = [
@@ -51,19 +51,19 @@ def forms(secret: int) -> list[bytes]:
     return raw + [text.encode() for text in texts]
 
 
-def holders(stage: World) -> list[object]:
-    """All that holds the secret, or held it."""
+def holders(full_world: World) -> list[object]:
+    """Return all objects that hold the secret, or held it."""
     identity = rln.Identity.from_secret(SECRET)
-    stage.group.register(identity.commitment, 4)
-    prover = stage.prover(identity)
-    first, second = prover.prove(b"one"), stage.prover(identity).prove(b"two")
-    verifier = stage.verifier()
+    full_world.group.register(identity.commitment, 4)
+    prover = full_world.prover(identity)
+    first, second = prover.prove(b"one"), full_world.prover(identity).prove(b"two")
+    verifier = full_world.verifier()
     verifier.submit(first, b"one")
     violation = verifier.submit(second, b"two")
     assert isinstance(violation, rln.RateLimitViolation)
     assert violation.identity_secret.reveal() == SECRET
-    statement = Statement.spend(stage.key.parameters, 4, (0,), stage.group.proof(0), 7, 8)
-    witness = stage.key.witness(statement.inputs(), identity)
+    statement = Statement.spend(full_world.key.parameters, 4, (0,), full_world.group.proof(0), 7, 8)
+    witness = full_world.key.witness(statement.inputs(), identity)
     return [
         identity,
         identity.secret(),
@@ -77,7 +77,7 @@ def holders(stage: World) -> list[object]:
 
 
 def routes(thing: object) -> Iterator[tuple[str, Callable[[], object]]]:
-    """The ways by which a thing becomes text or bytes, most of them without anybody wanting it."""
+    """Yield the ways in which an object becomes text or bytes, most of them by accident."""
     yield "repr", lambda: repr(thing)
     yield "str", lambda: str(thing)
     yield "format", lambda: f"{thing} {thing!r} {thing!a}"
@@ -137,7 +137,7 @@ def shelved(thing: object) -> object:
 
 
 def copied(made: object) -> object:
-    """A verdict may be copied: what it holds is then the same hidden thing, not a second one."""
+    """Show a copy. A verdict may be copied: the copy holds the same hidden secret, not a second one."""
     return repr(made)
 
 
@@ -168,7 +168,7 @@ def warned(thing: object) -> str:
 
 
 def mistreated(thing: object) -> list[str]:
-    """What errors say when the thing goes where it does not belong."""
+    """Return the texts of the errors that a wrong use of the object raises."""
     said = []
     for attempt in (
         lambda: rln.poseidon_hash([thing]),  # type: ignore[list-item]
@@ -184,9 +184,9 @@ def mistreated(thing: object) -> list[str]:
         try:
             attempt()
         except (RlnError, AttributeError, TypeError) as error:
-            told = traceback.TracebackException.from_exception(error, capture_locals=True)
+            shown = traceback.TracebackException.from_exception(error, capture_locals=True)
             said += [repr(error), repr(error.args), str(error.__cause__), str(error.__context__)]
-            inside = [line for line in told.format() if "rln/" in line and "tests/" not in line]
+            inside = [line for line in shown.format() if "rln/" in line and "tests/" not in line]
             said += inside
     return said
 
@@ -264,27 +264,29 @@ sys.stdin.readline()
 
 @pytest.mark.parametrize("arguments", [("1",), ("2",), ("2", "extended")])
 def test_e9_a_closed_identity_is_not_in_memory(arguments: tuple[str, ...]) -> None:
-    """After proofs, on one thread and on two; core dumps, swap and forks get what memory holds, at most."""
+    """Proofs ran on one thread and on two. Core dumps, swap and forks contain at most what memory holds."""
     known = rln.Identity.from_seed(b"abc" * 7, extended="extended" in arguments)
     numbers = [known.secret().reveal()]
     if "extended" in arguments:
         numbers += known.secret().reveal_extended()
-    looks = {}
+    needles = {}
     for i, number in enumerate(numbers):
-        looks |= {f"plain {i}": word(number), f"big-endian {i}": word(number)[::-1]}
-        looks |= {
+        needles |= {f"plain {i}": word(number), f"big-endian {i}": word(number)[::-1]}
+        needles |= {
             f"Montgomery {i}": word(number * 2**256 % R),
             f"Montgomery {i} + r": word(number * 2**256 % R + R),
         }
-    child = stopped(MEMBER, *arguments)
+    child = PausedProcess(MEMBER, *arguments)
     with child as pid:
-        assert found(pid, looks) & {"plain 0", "Montgomery 0"}, "the search must find what is there"
-        assert child.go_on() == "ready closed"
-        assert found(pid, looks) == set()
+        assert find_in_memory(pid, needles) & {"plain 0", "Montgomery 0"}, (
+            "the search must find what is there"
+        )
+        assert child.resume() == "ready closed"
+        assert find_in_memory(pid, needles) == set()
 
 
 def test_e9_pages_of_a_secret_are_locked_and_kept_out_of_dumps() -> None:
-    """VmLck grows with an identity, and its pages carry the kernel's marks for both."""
+    """The pages of an identity carry the kernel's flags for locked and not dumped."""
     before = marks()
     kept = [rln.Identity.generate() for _ in range(3)]
     after = marks()
@@ -297,7 +299,7 @@ def test_e9_pages_of_a_secret_are_locked_and_kept_out_of_dumps() -> None:
 
 
 def marks() -> dict[str, int]:
-    """Bytes of this process's memory that are marked as not dumped (dd) and locked (lo)."""
+    """Return the bytes of this process's memory that are marked as not dumped (dd) and locked (lo)."""
     sizes, size = {"dd": 0, "lo": 0}, 0
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if line.startswith("Size:"):
@@ -320,8 +322,8 @@ def valgrind() -> None:
 @pytest.mark.usefixtures("valgrind")
 @pytest.mark.parametrize("level", [None, "-O2", "-Os"])
 @pytest.mark.parametrize("engine", ctime.engines())
-def test_e10_nothing_that_is_called_constant_depends_on_a_secret(engine: str, level: str | None) -> None:
-    """As released, and where CI is set at other levels too (a build takes long)."""
+def test_e10_no_function_called_constant_depends_on_a_secret(engine: str, level: str | None) -> None:
+    """The release level is tested always, other levels only if CI is set, because a build takes long."""
     if level and not os.environ.get("CI"):
         pytest.skip("other optimisation levels are for CI")
     done = ctime.check(ctime.build(level, engine))
@@ -330,14 +332,14 @@ def test_e10_nothing_that_is_called_constant_depends_on_a_secret(engine: str, le
 
 @pytest.mark.usefixtures("valgrind")
 @pytest.mark.parametrize("leak", ["branch", "table"])
-def test_e10_a_planted_leak_is_noticed(leak: str) -> None:
+def test_e10_a_planted_leak_is_found(leak: str) -> None:
     done = ctime.check(ctime.build(), leak)
     assert done.returncode == ctime.LEAK, done.stdout + done.stderr
     assert f"leak_by_{leak}" in done.stderr
 
 
-def test_e10_what_is_not_constant_is_listed() -> None:
-    """Every function of rln.h is run by ctime.c, or stands in the list with a reason; no name is stale."""
+def test_e10_functions_that_are_not_constant_are_listed() -> None:
+    """ctime.c runs every function of rln.h, or the list gives a reason; the list has no unknown name."""
     header = (ctime.run.CORE / "include" / "rln.h").read_text()
     functions = set(re.findall(r"\b(rln_\w+)\(", re.sub(r"/\*.*?\*/", "", header, flags=re.S)))
     lines = [line for line in ctime.LISTED.read_text().splitlines() if line and not line.startswith("#")]

@@ -1,6 +1,6 @@
 """Threat E4: a client's state that was copied, restored or moved, and a clock that was set back.
 
-By the programs that people use, on real files.
+The tests use common programs on real files.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def run(*command: str | Path) -> None:
     subprocess.run(list(map(str, command)), check=True, capture_output=True)
 
 
-def overwritten(source: Path, target: Path, *names: str) -> None:
-    """Into the inodes that are there, as an editor or `dd` does."""
+def overwrite(source: Path, target: Path, *names: str) -> None:
+    """Write into the existing inodes, as an editor or `dd` does."""
     for path in source.iterdir():
         if not names or path.name in names:
             with (target / path.name).open("r+b" if (target / path.name).exists() else "wb") as file:
@@ -42,53 +42,53 @@ def overwritten(source: Path, target: Path, *names: str) -> None:
                 file.truncate()
 
 
-def replaced(copy: Path, state: Path) -> None:
+def replace(copy: Path, state: Path) -> None:
     shutil.rmtree(state)
     run("cp", "-a", copy, state)
 
 
-def unpacked(copy: Path, state: Path) -> None:
+def unpack(copy: Path, state: Path) -> None:
     run("tar", "-C", copy, "-cf", copy.parent / "backup.tar", ".")
     shutil.rmtree(state)
     state.mkdir()
     run("tar", "-C", state, "-xpf", copy.parent / "backup.tar")
 
 
-def unpacked_over(copy: Path, state: Path) -> None:
+def unpack_over(copy: Path, state: Path) -> None:
     run("tar", "-C", copy, "-cf", copy.parent / "backup.tar", ".")
     run("tar", "-C", state, "-xpf", copy.parent / "backup.tar")
 
 
-def renamed(copy: Path, state: Path) -> None:
+def rename_copy(copy: Path, state: Path) -> None:
     shutil.rmtree(state)
     shutil.copytree(copy, copy.with_name("again"))
     copy.with_name("again").rename(state)
 
 
-def dated(copy: Path, state: Path) -> None:
-    """In place, with the times of modification set back by hand."""
-    overwritten(copy, state)
+def overwrite_with_times(copy: Path, state: Path) -> None:
+    """Write into the existing inodes, and set the modification times back."""
+    overwrite(copy, state)
     for path in copy.iterdir():
         found = path.stat()
         os.utime(state / path.name, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 RESTORES: dict[str, Callable[[Path, Path], None]] = {
-    "replaced by cp -a": replaced,
-    "unpacked by tar": unpacked,
-    "unpacked by tar over it": unpacked_over,
+    "replaced by cp -a": replace,
+    "unpacked by tar": unpack,
+    "unpacked by tar over it": unpack_over,
     "overwritten by cp": lambda copy, state: run("cp", *copy.iterdir(), state),
     "overwritten by cp -a": lambda copy, state: run("cp", "-a", *copy.iterdir(), state),
-    "overwritten in place": lambda copy, state: overwritten(copy, state),
-    "overwritten in place, times too": dated,
-    "a renamed copy": renamed,
+    "overwritten in place": lambda copy, state: overwrite(copy, state),
+    "overwritten in place, times too": overwrite_with_times,
+    "a renamed copy": rename_copy,
     "the database alone": lambda copy, state: run("cp", "-a", copy / "ids.db", state),
-    "the database alone, in place": lambda copy, state: overwritten(copy, state, "ids.db"),
+    "the database alone, in place": lambda copy, state: overwrite(copy, state, "ids.db"),
     "the guard file alone": lambda copy, state: run("cp", "-a", copy / "ids.db-guard", state),
-    "the guard file alone, in place": lambda copy, state: overwritten(copy, state, "ids.db-guard"),
+    "the guard file alone, in place": lambda copy, state: overwrite(copy, state, "ids.db-guard"),
     "the intent file alone": lambda copy, state: run("cp", "-a", copy / "ids.db-intent", state),
-    "all but the guard file": lambda copy, state: overwritten(copy, state, "ids.db", "ids.db-intent"),
-    "all but the database": lambda copy, state: overwritten(copy, state, "ids.db-guard", "ids.db-intent"),
+    "all but the guard file": lambda copy, state: overwrite(copy, state, "ids.db", "ids.db-intent"),
+    "all but the database": lambda copy, state: overwrite(copy, state, "ids.db-guard", "ids.db-intent"),
     "the intent file lost": lambda copy, state: (state / "ids.db-intent").unlink(),
     "the intent file emptied": lambda copy, state: os.truncate(state / "ids.db-intent", 0),
     "the intent file damaged": lambda copy, state: (state / "ids.db-intent").write_text("0 0\n") and None,
@@ -123,8 +123,10 @@ def test_e4_a_restored_state_waits_for_the_next_epoch(folder: Path, restore: Cal
 
 
 @pytest.mark.parametrize("restore", RESTORES.values(), ids=RESTORES)
-def test_e4_restored_under_an_open_file(folder: Path, restore: Callable[..., None]) -> None:
-    """Whoever has it open refuses or counts on, until he is started again."""
+def test_e4_a_file_restored_while_it_is_open_gives_no_id_twice(
+    folder: Path, restore: Callable[..., None]
+) -> None:
+    """A process that has the file open refuses or continues to count, until it is started again."""
     introduced(folder)
     used = {(10, number) for number in spent(folder, 10, 3)}
     run("cp", "-a", folder, folder.with_name("copy"))
@@ -162,15 +164,15 @@ def test_e4_a_directory_that_was_moved_is_no_copy(folder: Path) -> None:
 
 
 def test_e4_a_second_name_of_a_file_is_refused(folder: Path) -> None:
-    """Under it another process would keep another write-ahead log."""
+    """Under the second name another process would write another write-ahead log."""
     introduced(folder)
     os.link(folder / "ids.db", folder / "other.db")
     with pytest.raises(StoreUnavailable, match="expected no second hard link"):
         spent(folder, 10, 1)
 
 
-def test_e4_a_restored_database_knows_no_newer_epoch_but_its_guard_file_does(folder: Path) -> None:
-    """Restored, and the clock set back at the same time."""
+def test_e4_the_guard_file_knows_a_newer_epoch_than_a_restored_database(folder: Path) -> None:
+    """The database is restored, and the clock is set back at the same time."""
     introduced(folder)
     spent(folder, 10, 1)
     run("cp", "-a", folder, folder.with_name("copy"))
@@ -184,7 +186,7 @@ def test_e4_a_restored_database_knows_no_newer_epoch_but_its_guard_file_does(fol
 
 @pytest.fixture
 def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
-    """Starts the machine anew, by another boot id."""
+    """A function that simulates a restart of the machine with another boot id."""
     path = tmp_path / "boot_id"
     path.write_text("first\n")
     monkeypatch.setattr(guard_module, "_BOOT", str(path))
@@ -194,7 +196,7 @@ def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int
 def test_e4_after_a_restart_of_the_machine_the_rest_of_the_epoch_is_burnt(
     folder: Path, boot: Callable[[str], int]
 ) -> None:
-    """A disk that was put back whole shows its old times; but a machine must boot from it."""
+    """A disk that was restored as a whole shows its old times; but the machine must boot from it."""
     introduced(folder)
     assert spent(folder, 10, 2) == [0, 1]
     boot("second\n")
@@ -206,7 +208,7 @@ def test_e4_after_a_restart_of_the_machine_the_rest_of_the_epoch_is_burnt(
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Sets the machine's clock forward by so many seconds in all, or back."""
+    """A function that moves the machine's clock by a number of seconds from its first time."""
     begin = epoch_module.clock_offset()
 
     def set_forward(seconds: int) -> None:
@@ -217,15 +219,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_e4_a_doubt_settled_by_a_slow_clock_is_a_doubt_again(
+def test_e4_a_doubt_resolved_by_a_slow_clock_returns(
     folder: Path, boot: Callable[[str], int], clock: Callable[[int], None], restarted: bool
 ) -> None:
-    """Everything is put back to epoch 10, and the clock is an epoch behind until the doubt is settled."""
+    """All files are restored to epoch 10, and the clock is one epoch slow until the doubt is resolved."""
     introduced(folder)
     spent(folder, 10, 3)
     run("cp", "-a", folder, folder.with_name("copy"))
     assert spent(folder, 11, 2) == [0, 1]
-    replaced(folder.with_name("copy"), folder)
+    replace(folder.with_name("copy"), folder)
     if restarted:
         boot("second\n")
     with pytest.raises(StoreUnavailable, match="from unix time 660 on"):
@@ -240,7 +242,7 @@ def test_e4_a_doubt_settled_by_a_slow_clock_is_a_doubt_again(
     assert spent(folder, 12, 2) == [0, 1]
 
 
-def test_e4_an_identity_first_met_by_a_slow_clock_waits_by_the_right_one(
+def test_e4_an_identity_first_used_with_a_slow_clock_waits_by_the_right_clock(
     folder: Path, clock: Callable[[int], None]
 ) -> None:
     ids = opened(folder)
@@ -260,7 +262,7 @@ def test_e4_an_identity_first_met_by_a_slow_clock_waits_by_the_right_one(
     ids.close()
 
 
-def test_e4_a_clock_that_is_only_corrected_a_little_or_set_back_costs_no_epoch(
+def test_e4_a_clock_that_is_slightly_corrected_or_set_back_costs_no_epoch(
     folder: Path, boot: Callable[[str], int], clock: Callable[[int], None]
 ) -> None:
     introduced(folder)
@@ -272,10 +274,10 @@ def test_e4_a_clock_that_is_only_corrected_a_little_or_set_back_costs_no_epoch(
         assert spent(folder, 11, 1) == [max(0, -seconds // 500)]
 
 
-def test_e4_a_restart_forgets_how_the_clock_of_the_last_one_was(
+def test_e4_a_restart_of_the_machine_forgets_the_earlier_clock(
     folder: Path, boot: Callable[[str], int], clock: Callable[[int], None]
 ) -> None:
-    """The time of the machine's start is another one after each start, whatever its clock shows."""
+    """Each start of the machine has another start time, whatever its clock shows."""
     ids = opened(folder)
     for member in (ME, 8):
         with pytest.raises(StoreUnavailable, match="from unix time 660 on"):
@@ -290,7 +292,7 @@ def test_e4_a_restart_forgets_how_the_clock_of_the_last_one_was(
 
 
 def test_e4_a_system_without_a_boot_id_is_in_doubt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At each opening, and not at each reservation; what is introduced first is in no doubt."""
+    """The doubt comes with each opening, not with each reservation; a new identity is not in doubt."""
     monkeypatch.setattr(guard_module, "_boot", str)
     first = opened(introduced(folder))
     for index in (10, 11):
@@ -313,8 +315,8 @@ def test_e4_a_system_without_a_boot_id_is_in_doubt(folder: Path, monkeypatch: py
         ids.close()
 
 
-def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> None:
-    """Found by one identity in one application, it burns what others have begun."""
+def test_e4_a_doubt_concerns_all_identities(folder: Path, boot: Callable[[str], int]) -> None:
+    """A doubt of one identity in one application burns the epochs of the other identities."""
     day = Epoch.of(0, 86400, rln_identifier("example.org", 86400))
     ids = opened(introduced(folder))
     ids.introduce(8)
@@ -329,7 +331,7 @@ def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> N
     ids.close()
 
 
-def test_e4_in_doubt_no_message_leaves_and_old_ones_may_go_out_again(
+def test_e4_in_doubt_no_message_is_sent_but_old_ones_may_be_sent_again(
     folder: Path, boot: Callable[[str], int]
 ) -> None:
     now = epoch(10)
@@ -348,8 +350,8 @@ def test_e4_in_doubt_no_message_leaves_and_old_ones_may_go_out_again(
     ids.close()
 
 
-def test_e4_only_a_reservation_settles_a_doubt(folder: Path, boot: Callable[[str], int]) -> None:
-    """Neither a message of the epoch before nor a new identity makes the state look sound."""
+def test_e4_only_a_reservation_resolves_a_doubt(folder: Path, boot: Callable[[str], int]) -> None:
+    """A message of the previous epoch or a new identity does not end the doubt."""
     ids = opened(introduced(folder))
     late = ids.reserve(ME, epoch(10), 9)
     assert ids.reserve(ME, epoch(11), 9) == range(1)
@@ -364,7 +366,7 @@ def test_e4_only_a_reservation_settles_a_doubt(folder: Path, boot: Callable[[str
     ids.close()
 
 
-def test_e4_an_identity_that_was_never_met_waits_for_an_epoch(folder: Path) -> None:
+def test_e4_an_identity_that_was_never_introduced_waits_for_an_epoch(folder: Path) -> None:
     ids = opened(folder)
     for attempt in range(3):
         why = "this file has never seen the identity" if attempt == 0 else "an earlier call was in doubt"
@@ -380,7 +382,7 @@ def test_e4_an_identity_that_was_never_met_waits_for_an_epoch(folder: Path) -> N
     ids.close()
 
 
-def test_e4_a_clock_set_back_gives_no_id_again(folder: Path) -> None:
+def test_e4_a_clock_that_is_set_back_gives_no_id_twice(folder: Path) -> None:
     introduced(folder)
     assert spent(folder, 10, 2) == [0, 1]
     assert spent(folder, 11, 1) == [0]

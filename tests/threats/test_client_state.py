@@ -1,6 +1,6 @@
-"""Threats B10, E1 to E3, E5 to E7: the client's memory of message ids, where he most likely loses his secret.
+"""Threats B10, E1 to E3, E5 to E7: the client's state of message ids, where a secret is lost most easily.
 
-Kills and failures of the disk are put into a forked child by strace, at one system call after the other.
+strace kills a forked child, or makes its disk fail, at one system call after the other.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import pytest
 
 import rln
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
-from rln.stores import file_checks as place
-from rln.stores import open_message_ids
+from rln.stores import file_checks, open_message_ids
 from rln.stores.sqlite import rollback_guard as guard_module
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking
@@ -39,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def tell(descriptor: int, line: str) -> None:
+def report(descriptor: int, line: str) -> None:
     os.write(descriptor, f"{line}\n".encode())
 
 
@@ -51,22 +50,22 @@ def strace() -> None:
     need_strace()
 
 
-def child(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple[list[str], str, int]:
+def run_traced(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple[list[str], str, int]:
     """Run `work` in a forked child under strace.
 
     Returns:
-        What it told line by line, what strace wrote, and its status as `waitpid` has it.
+        The lines that it reported, what strace wrote, and its status as `waitpid` returns it.
     """
     go_read, go_write = os.pipe()
-    told_read, told_write = os.pipe()
+    lines_read, lines_write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.read(go_read, 1)
-            work(lambda line: tell(told_write, line))
+            work(lambda line: report(lines_write, line))
         finally:
             os._exit(0)
-    os.close(told_write)
+    os.close(lines_write)
     tracer = subprocess.Popen(["strace", "-p", str(pid), *options], stderr=subprocess.PIPE, text=True)
     try:
         assert tracer.stderr is not None
@@ -74,8 +73,8 @@ def child(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple
         if "attached" not in attached:
             lacking("strace", f"strace may not attach: {attached.strip()}")
         os.write(go_write, b"x")
-        with os.fdopen(told_read) as pipe:
-            told = pipe.read().splitlines()
+        with os.fdopen(lines_read) as pipe:
+            lines = pipe.read().splitlines()
         trace = tracer.stderr.read()
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -85,11 +84,11 @@ def child(work: Callable[[Callable[[str], None]], None], *options: str) -> tuple
         tracer.stderr.close()
         for descriptor in (go_read, go_write):
             os.close(descriptor)
-    return told, trace, status
+    return lines, trace, status
 
 
-def calls(trace: str) -> dict[str, int]:
-    """How often each system call was made."""
+def count_calls(trace: str) -> dict[str, int]:
+    """Return how often a trace has each system call."""
     counted: dict[str, int] = {}
     for line in trace.splitlines():
         name, bracket, _ = line.partition("(")
@@ -99,22 +98,22 @@ def calls(trace: str) -> dict[str, int]:
 
 
 class Sender:
-    """A child's work: opens the file, sends messages, tells of each id when the library has given it."""
+    """The work of a child: open the file, send messages, and report each id that the library gave out."""
 
     def __init__(self, folder: Path, index: int, messages: int = 1) -> None:
         self.folder, self.index, self.messages = folder, index, messages
 
-    def __call__(self, tell: Callable[[str], None]) -> None:
+    def __call__(self, report: Callable[[str], None]) -> None:
         ids = opened(self.folder)
         for number in range(self.messages):
             now, x = epoch(self.index), 1000 * self.index + number + 1
             try:
                 reserved = ids.reserve(ME, now, 100, x=x)
-                tell(f"reserved {self.index} {reserved[0]}")
+                report(f"reserved {self.index} {reserved[0]}")
                 ids.keep(ME, now, reserved, x, b"%d" % x)
-                tell(f"sent {self.index} {reserved[0]} {x}")
+                report(f"sent {self.index} {reserved[0]} {x}")
             except StoreUnavailable as error:
-                tell(f"refused {error}")
+                report(f"refused {error}")
                 self.index += 1
         ids.close()
 
@@ -123,7 +122,7 @@ class Sender:
 
 
 def test_b10_one_identity_in_two_groups_of_an_application_has_one_counter(folder: Path) -> None:
-    """The external nullifier knows no group: two counters would give one slot to two messages."""
+    """The external nullifier does not contain the group: two counters would use one id for two messages."""
     world, other = World(), World()
     member = world.join(limit=4)
     other.group.register(member.commitment, 3)
@@ -144,23 +143,23 @@ def test_b10_one_identity_in_two_groups_of_an_application_has_one_counter(folder
 
 @pytest.mark.usefixtures("strace")
 def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path) -> None:
-    """At every call between the opening of the file and its closing; each third one in CI."""
+    """The kill comes at every call from the opening of the file to its closing; at each third in CI."""
     introduced(folder)
     ids = opened(folder)
     ids.reserve(ME, epoch(10), 100)
     ids.close()
-    told, trace, status = child(Sender(folder, 10), "-e", "trace=all")
-    assert (told, status) == (["reserved 10 1", "sent 10 1 10001"], 0)
+    lines, trace, status = run_traced(Sender(folder, 10), "-e", "trace=all")
+    assert (lines, status) == (["reserved 10 1", "sent 10 1 10001"], 0)
     used = {(10, 0), (10, 1)}
-    points = [(name, n) for name, count in calls(trace).items() for n in range(1, count + 1)]
+    points = [(name, n) for name, count in count_calls(trace).items() for n in range(1, count + 1)]
     assert {"fdatasync", "pwrite64", "flock", "fcntl"} <= {name for name, _ in points}
     assert len(points) > 150
     index, kills, burnt = 11, 0, []
     for name, n in points[:: effort(3, 1)]:
-        told, _, status = child(Sender(folder, index), "-e", f"inject={name}:signal=SIGKILL:when={n}")
+        lines, _, status = run_traced(Sender(folder, index), "-e", f"inject={name}:signal=SIGKILL:when={n}")
         kills += status == signal.SIGKILL
         ids = opened(folder)
-        for line in told:
+        for line in lines:
             kind, *numbers = line.split()
             if kind == "reserved":
                 key = (int(numbers[0]), int(numbers[1]))
@@ -168,7 +167,7 @@ def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path)
                 used.add(key)
             if kind == "sent":
                 assert ids.recall(ME, epoch(index), int(numbers[2])) == numbers[2].encode()
-        # Whoever comes after the crash gets another id; or, seldom, is told to wait for the next epoch.
+        # After the crash the client gets another id, or, rarely, must wait for the next epoch.
         try:
             key = (index, ids.reserve(ME, epoch(index), 100, x=9)[0])
             assert key not in used, (name, n)
@@ -181,13 +180,13 @@ def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path)
         ids.close()
         index += 2
     assert kills > len(points[:: effort(3, 1)]) * 0.8
-    assert len(burnt) <= 6, "only between the touch of the guard file and what is said of it"
+    assert len(burnt) <= 6, "only between the touch of the guard file and the record of it"
 
 
 def test_e1_the_id_is_on_the_disk_before_a_proof_exists(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A prover that dies while it proves leaves a burnt id behind."""
+    """If a prover dies while it proves, its id is burnt."""
     world = World()
     member = world.join(limit=4)
     ids = opened(folder)
@@ -228,8 +227,8 @@ def test_e2_no_id_goes_with_a_second_x_across_a_restart(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("tokens", [0, 2])
-def test_e2_a_transport_that_fails_and_changes_bodies(folder: Path, tokens: int) -> None:
-    """A client that asks `again` first; the library under it repeats, loses answers, stamps a new date."""
+def test_e2_a_transport_that_fails_and_changes_bodies_uses_no_id_twice(folder: Path, tokens: int) -> None:
+    """The client asks `again` first; its transport repeats messages, loses answers and adds a new date."""
     world, chance = World(), random.Random(1)
     member = world.join(limit=12)
     verifier = world.verifier()
@@ -262,7 +261,7 @@ def test_e2_a_transport_that_fails_and_changes_bodies(folder: Path, tokens: int)
     assert len(sent) == len(wire) > 3
 
 
-def test_e2_a_message_that_could_not_be_kept_does_not_leave(
+def test_e2_a_message_that_could_not_be_kept_is_not_sent(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World()
@@ -287,15 +286,15 @@ def refused(*_: object) -> None:
 # ---- E3 ---------------------------------------------------------------------------------------------
 
 
-def forked(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
-    """A child that runs `work`; its pid, and where to read what it tells."""
+def start_child(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
+    """Run `work` in a child; return its process id and the descriptor of its report."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             os.close(read)
-            work(lambda line: tell(write, line))
+            work(lambda line: report(write, line))
             status = 0
         finally:
             os._exit(status)
@@ -303,31 +302,31 @@ def forked(work: Callable[[Callable[[str], None]], None]) -> tuple[int, int]:
     return pid, read
 
 
-def joined(children: list[tuple[int, int]]) -> list[str]:
-    told = []
+def collect_lines(children: list[tuple[int, int]]) -> list[str]:
+    lines = []
     for pid, read in children:
         with os.fdopen(read) as pipe:
-            told += pipe.read().splitlines()
+            lines += pipe.read().splitlines()
         assert os.waitpid(pid, 0)[1] == 0
-    return told
+    return lines
 
 
 @pytest.mark.parametrize("inherited", [False, True])
 def test_e3_two_processes_share_one_file(folder: Path, inherited: bool) -> None:
-    """Each with two threads; with files of their own, and with one that was open before the fork."""
+    """Each process has two threads, and opens the file itself or inherits it open."""
     introduced(folder)
     limit = effort(100, 2000)
     before = opened(folder)
     first = before.reserve(ME, epoch(10), limit)[0]
 
-    def work(tell: Callable[[str], None]) -> None:
+    def work(report: Callable[[str], None]) -> None:
         ids = before if inherited else opened(folder)
 
         def send() -> None:
             with contextlib.suppress(RateLimitReached):
                 while True:
                     taken = ids.reserve(ME, epoch(10), limit, x=os.getpid())
-                    tell(str(taken[0]))
+                    report(str(taken[0]))
 
         threads = [threading.Thread(target=send) for _ in range(2)]
         for thread in threads:
@@ -335,36 +334,36 @@ def test_e3_two_processes_share_one_file(folder: Path, inherited: bool) -> None:
         for thread in threads:
             thread.join()
 
-    told = [int(line) for line in joined([forked(work) for _ in range(2)])]
-    assert sorted([first, *told]) == list(range(limit))
+    ids = [int(line) for line in collect_lines([start_child(work) for _ in range(2)])]
+    assert sorted([first, *ids]) == list(range(limit))
     with pytest.raises(RateLimitReached):
         before.reserve(ME, epoch(10), limit)
     before.close()
 
 
-def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
+def test_e3_a_locked_guard_file_is_refused_after_a_wait(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     introduced(folder)
     monkeypatch.setattr(guard_module, "TIMEOUT", 0.2)
-    let_go_read, let_go_write = os.pipe()
+    release_read, release_write = os.pipe()
 
-    def work(tell: Callable[[str], None]) -> None:
+    def work(report: Callable[[str], None]) -> None:
         ids = opened(folder)
         with ids._guard.locked():
-            tell("held")
-            os.read(let_go_read, 1)
+            report("held")
+            os.read(release_read, 1)
 
-    pid, told = forked(work)
-    assert os.read(told, 5) == b"held\n"
+    pid, output = start_child(work)
+    assert os.read(output, 5) == b"held\n"
     ids = opened(folder)
     with pytest.raises(StoreUnavailable, match="locked by another thread or process"):
         ids.reserve(ME, epoch(10), 5)
-    os.write(let_go_write, b"x")
+    os.write(release_write, b"x")
     assert os.waitpid(pid, 0)[1] == 0
     assert ids.reserve(ME, epoch(10), 5) == range(1)
     ids.close()
-    for descriptor in (let_go_read, let_go_write, told):
+    for descriptor in (release_read, release_write, output):
         os.close(descriptor)
 
 
@@ -372,9 +371,9 @@ def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
 
 
 def test_e5_the_counter_follows_the_absolute_epoch_of_each_proof(folder: Path) -> None:
-    """The schedule on which a sliding window of 600 s gives ids 1 and 2 of one epoch out twice.
+    """With this schedule a sliding window of 600 s would give out ids 1 and 2 of one epoch twice.
 
-    Everything is closed and opened again between two messages.
+    All objects are closed and opened again between two messages.
     """
     world = World()
     world.clock = rln.EpochClock("story.example", 600, skew=5, now=lambda: world.time)
@@ -403,17 +402,17 @@ def test_e5_the_counter_follows_the_absolute_epoch_of_each_proof(folder: Path) -
 
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_e6_after_an_error_of_the_disk_the_id_is_burnt(folder: Path, error: str) -> None:
-    """Each call that writes fails once; each second one in CI. The process lives on, opens the file anew."""
+def test_e6_after_a_disk_error_the_id_is_burnt(folder: Path, error: str) -> None:
+    """Each writing call fails once; each second one in CI. The process continues and reopens the file."""
     introduced(folder)
-    told, trace, _ = child(Sender(folder, 10, 2), "-e", "trace=fdatasync,pwrite64,ftruncate")
-    assert [line.split()[0] for line in told] == ["reserved", "sent"] * 2
-    points = [(name, n) for name, count in calls(trace).items() for n in range(1, count + 1)]
+    lines, trace, _ = run_traced(Sender(folder, 10, 2), "-e", "trace=fdatasync,pwrite64,ftruncate")
+    assert [line.split()[0] for line in lines] == ["reserved", "sent"] * 2
+    points = [(name, n) for name, count in count_calls(trace).items() for n in range(1, count + 1)]
     assert {"fdatasync", "pwrite64"} <= {name for name, _ in points}
     used, refusals, index = {(10, 0), (10, 1)}, 0, 20
     for name, n in points[:: effort(2, 1)]:
-        told, _, _ = child(Sender(folder, index, 4), "-e", f"inject={name}:error={error}:when={n}")
-        for line in told:
+        lines, _, _ = run_traced(Sender(folder, index, 4), "-e", f"inject={name}:error={error}:when={n}")
+        for line in lines:
             kind, *words = line.split()
             if kind == "reserved":
                 key = (int(words[0]), int(words[1]))
@@ -432,8 +431,8 @@ def test_e6_after_an_error_of_the_disk_the_id_is_burnt(folder: Path, error: str)
     assert refusals > 3
 
 
-def test_e6_the_file_is_opened_anew(folder: Path) -> None:
-    """A commit whose fsync failed: nobody retries on the same descriptor, and nobody gets its id."""
+def test_e6_the_file_is_opened_again(folder: Path) -> None:
+    """After a commit whose fsync failed, the descriptor is not used again, and its id is not given out."""
     ids = opened(introduced(folder))
     assert ids.reserve(ME, epoch(10), 9) == range(1)
     before = ids._database._writer.connection
@@ -455,7 +454,7 @@ def test_e6_the_file_is_opened_anew(folder: Path) -> None:
     ids._database._writer.connection = Failing()  # type: ignore[assignment]
     with pytest.raises(StoreUnavailable, match="disk I/O error"):
         ids.reserve(ME, epoch(10), 9)
-    assert ids.reserve(ME, epoch(10), 9).start in (1, 2), "nobody got what failed"
+    assert ids.reserve(ME, epoch(10), 9).start in (1, 2), "the id of the failed commit was given out"
     assert ids._database._writer.connection is not before
     assert ids.reserve(ME, epoch(11), 9) == range(1)
     ids.close()
@@ -464,7 +463,7 @@ def test_e6_the_file_is_opened_anew(folder: Path) -> None:
 # ---- E7 ---------------------------------------------------------------------------------------------
 
 
-def test_e7_the_files_are_their_owners_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_e7_only_the_owner_may_read_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     before = os.umask(0)
     try:
@@ -491,7 +490,7 @@ def test_e7_a_file_that_others_may_read_or_write_is_refused(folder: Path, name: 
 
 
 @pytest.mark.parametrize("name", ["ids.db", "ids.db-guard", "ids.db-intent"])
-def test_e7_a_link_or_a_directory_is_no_file(folder: Path, name: str) -> None:
+def test_e7_a_link_or_a_directory_is_refused(folder: Path, name: str) -> None:
     introduced(folder)
     (folder / name).rename(folder / "target")
     (folder / name).symlink_to(folder / "target")
@@ -510,23 +509,23 @@ def test_e7_a_network_file_system_is_refused(
     device = folder.stat().st_dev
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 0 {os.major(device)}:{os.minor(device)} / / rw - {kind} server:/ rw\n")
-    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    monkeypatch.setattr(file_checks, "_MOUNTS", mounts)
     with pytest.raises(StoreUnavailable, match=f"expected a local file system for .*, got {kind}"):
         opened(folder)
 
 
-def test_e7_a_file_system_in_memory_is_warned_of(
+def test_e7_a_file_system_in_memory_raises_a_warning(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = folder.stat().st_dev
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 0 {os.major(device)}:{os.minor(device)} / / rw - tmpfs none rw\n")
-    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    monkeypatch.setattr(file_checks, "_MOUNTS", mounts)
     with pytest.warns(UserWarning, match="is on tmpfs: a restart of the machine deletes it"):
         opened(folder).close()
 
 
 @pytest.mark.parametrize("uri", ["sqlite:///:memory:", "sqlite://", "sqlite:///", "redis://localhost/0"])
-def test_e7_only_files_are_taken(uri: str) -> None:
+def test_e7_only_files_are_accepted(uri: str) -> None:
     with pytest.raises(ParameterError):
         open_message_ids(uri)

@@ -1,4 +1,4 @@
-"""Threats D12: Poseidon's constants, from their seed and from other people's programs."""
+"""Threats D12: Poseidon's constants, compared with their seed and with other programs."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_d12_the_optimised_form_equals_the_dense_one(arity: int) -> None:
 
 
 @pytest.mark.parametrize("arity", range(1, 9))
-def test_d12_another_program_hashes_alike(arity: int) -> None:
+def test_d12_another_program_gives_the_same_hashes(arity: int) -> None:
     peer = pytest.importorskip("light_poseidon_python", reason="light-poseidon is not installed (extra dev)")
     hasher = peer.Hasher(arity)
     for inputs in (list(range(1, arity + 1)), [2**60 + 7 * i for i in range(arity)]):
@@ -43,8 +43,8 @@ def test_d12_another_program_hashes_alike(arity: int) -> None:
         assert rln.poseidon_hash(inputs) == (int(answer, 16) if isinstance(answer, str) else answer)
 
 
-def test_d12_the_published_vectors_hold() -> None:
-    """Most come from circomlibjs and zerokit; tests/known_answers walks all of them."""
+def test_d12_the_hashes_match_the_published_vectors() -> None:
+    """Most vectors come from circomlibjs and zerokit; tests/known_answers checks all of them."""
     cases = json.loads((VECTORS / "poseidon.json").read_text())["cases"]
     hashes = [case for case in cases if case["result"] == "valid" and isinstance(case["output"], str)]
     assert len(hashes) >= 8

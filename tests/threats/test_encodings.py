@@ -1,4 +1,4 @@
-"""Threats C1, C2, C3, C7: one encoding for each number and each point, and only bytes go in."""
+"""Threats C1, C2, C3, C7: each number and each point has one encoding, and only bytes are accepted."""
 
 import json
 import threading
@@ -23,25 +23,25 @@ WIRE = ("root", "external_nullifier", "x", "y", "nullifier")  # after 128 bytes 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("k", [1, 2, 3, 4, None])
 def test_c1_a_value_plus_k_r_is_refused(
-    key: rln.ProvingKey, told: rln.RlnProof, name: str, k: int | None
+    key: rln.ProvingKey, sample_proof: rln.RlnProof, name: str, k: int | None
 ) -> None:
-    """None: the largest k whose alias 256 bits hold."""
-    value = getattr(told, name)
+    """k = None means the largest k for which value + k r fits in 256 bits."""
+    value = getattr(sample_proof, name)
     alias = value + R * (k or (2**256 - 1 - value) // R)
     place = NAMES.index(name)
-    inputs = patched(words(told.public_inputs), 32 * place, word(alias))
+    inputs = patched(words(sample_proof.public_inputs), 32 * place, word(alias))
     verifying = key.verifying_key
-    assert verify_in_c(verifying, inputs, told.proof) == lib.RLN_ERR_RANGE
+    assert verify_in_c(verifying, inputs, sample_proof.proof) == lib.RLN_ERR_RANGE
     with pytest.raises(FieldRangeError, match=rf"inputs\[{place}\]"):
-        groth16.verify(verifying._handle, inputs, told.proof)
-    assert groth16.verify_many(verifying._handle, inputs, told.proof) == [lib.RLN_ERR_RANGE]
-    values = list(told.public_inputs)
+        groth16.verify(verifying._handle, inputs, sample_proof.proof)
+    assert groth16.verify_many(verifying._handle, inputs, sample_proof.proof) == [lib.RLN_ERR_RANGE]
+    values = list(sample_proof.public_inputs)
     values[place] = alias
     with pytest.raises(FieldRangeError, match=f"public value {place}"):
-        verifying.verify(values, told.proof)
+        verifying.verify(values, sample_proof.proof)
     with pytest.raises(FieldRangeError, match=name):
-        rln.RlnProof(told.proof, *values)
-    message = patched(told.encode(), 128 + 32 * WIRE.index(name), word(alias))
+        rln.RlnProof(sample_proof.proof, *values)
+    message = patched(sample_proof.encode(), 128 + 32 * WIRE.index(name), word(alias))
     with pytest.raises(FieldRangeError, match=name):
         rln.RlnProof.decode(message)
     with pytest.raises(FieldRangeError, match=rf"\[{place}\]"):
@@ -49,12 +49,14 @@ def test_c1_a_value_plus_k_r_is_refused(
 
 
 @pytest.mark.parametrize("value", [R, R + 1, P - 1, P, P + 1, 2**254 - 1, 2**255, 2**256 - 1])
-def test_c3_scalars_end_at_r_and_not_at_q(key: rln.ProvingKey, told: rln.RlnProof, value: int) -> None:
-    """The two moduli agree in 127 bits, and whoever takes the larger one lets aliases in."""
+def test_c3_scalars_end_at_r_and_not_at_q(
+    key: rln.ProvingKey, sample_proof: rln.RlnProof, value: int
+) -> None:
+    """The two moduli agree in 127 bits; a check against the larger one would accept aliases."""
     assert (R, P - R) == (ORDER, 147946756881789318990833708069417712966)
     for place in range(5):
-        inputs = patched(words(told.public_inputs), 32 * place, word(value))
-        assert verify_in_c(key.verifying_key, inputs, told.proof) == lib.RLN_ERR_RANGE
+        inputs = patched(words(sample_proof.public_inputs), 32 * place, word(value))
+        assert verify_in_c(key.verifying_key, inputs, sample_proof.proof) == lib.RLN_ERR_RANGE
     for refuse in (
         lambda: hashes.poseidon([word(value)]),
         lambda: identity.from_secret(word(value)),
@@ -74,7 +76,7 @@ def test_c3_scalars_end_at_r_and_not_at_q(key: rln.ProvingKey, told: rln.RlnProo
             field.evaluate("fp", "neg", word(value))
 
 
-def test_c3_the_last_scalar_is_one() -> None:
+def test_c3_r_minus_1_is_a_scalar() -> None:
     assert field.evaluate("fr", "neg", word(R - 1)) == word(1)
     assert field.evaluate("fp", "neg", word(P - 1)) == word(1)
     hashes.poseidon([word(R - 1)])
@@ -119,8 +121,8 @@ def test_c2_infinity_has_one_form() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
-def test_c2_coordinates_plus_k_q_are_refused(told: rln.RlnProof, k: int) -> None:
-    points = groth16.decompress(told.proof)
+def test_c2_coordinates_plus_k_q_are_refused(sample_proof: rln.RlnProof, k: int) -> None:
+    points = groth16.decompress(sample_proof.proof)
     for place in range(0, 256, 32):
         end = place + 31
         last = place in (32, 160, 224)  # its two top bits are flags
@@ -130,24 +132,26 @@ def test_c2_coordinates_plus_k_q_are_refused(told: rln.RlnProof, k: int) -> None
             with pytest.raises(FieldRangeError):
                 groth16.compress(patched(points, place, word(number | flags)))
     for place, flagged in ((0, True), (32, False), (64, True), (96, True)):
-        last_byte = told.proof[place + 31]
-        plain = told.proof[place : place + 31] + bytes([last_byte & 0x3F if flagged else last_byte])
+        last_byte = sample_proof.proof[place + 31]
+        plain = sample_proof.proof[place : place + 31] + bytes([last_byte & 0x3F if flagged else last_byte])
         number = int.from_bytes(plain, "little") + k * P
         if number < 2 ** (254 if flagged else 256):
-            bad = patched(told.proof, place, word(number | ((last_byte >> 6) << 254 if flagged else 0)))
+            bad = patched(
+                sample_proof.proof, place, word(number | ((last_byte >> 6) << 254 if flagged else 0))
+            )
             with pytest.raises(FieldRangeError):
                 groth16.decompress(bad)
             with pytest.raises(FieldRangeError):
-                rln.RlnProof(bad, *told.public_inputs)
+                rln.RlnProof(bad, *sample_proof.public_inputs)
 
 
-def test_c2_every_flag_of_every_point_matters(key: rln.ProvingKey, told: rln.RlnProof) -> None:
+def test_c2_every_flag_of_every_point_matters(key: rln.ProvingKey, sample_proof: rln.RlnProof) -> None:
     for place in (31, 95, 127):
         for flags in (0, 0x40, 0x80, 0xC0):
-            byte = told.proof[place] & 0x3F | flags
-            if byte != told.proof[place]:
-                bad = patched(told.proof, place, bytes([byte]))
-                assert not accepted(key.verifying_key, words(told.public_inputs), bad)
+            byte = sample_proof.proof[place] & 0x3F | flags
+            if byte != sample_proof.proof[place]:
+                bad = patched(sample_proof.proof, place, bytes([byte]))
+                assert not accepted(key.verifying_key, words(sample_proof.public_inputs), bad)
 
 
 def accepted(key: rln.VerifyingKey, inputs: bytes, proof: bytes) -> bool:
@@ -157,17 +161,17 @@ def accepted(key: rln.VerifyingKey, inputs: bytes, proof: bytes) -> bool:
         return False
 
 
-def test_c2_all_2304_single_bit_flips_are_refused(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    verifying, inputs = key.verifying_key, words(told.public_inputs)
-    assert accepted(verifying, inputs, told.proof)
+def test_c2_all_2304_single_bit_flips_are_refused(key: rln.ProvingKey, sample_proof: rln.RlnProof) -> None:
+    verifying, inputs = key.verifying_key, words(sample_proof.public_inputs)
+    assert accepted(verifying, inputs, sample_proof.proof)
     flipped = 0
-    for data in (told.proof, inputs):
+    for data in (sample_proof.proof, inputs):
         for bit in range(8 * len(data)):
             bad = patched(data, bit // 8, bytes([data[bit // 8] ^ 1 << bit % 8]))
             good = (
                 accepted(verifying, inputs, bad)
-                if data is told.proof
-                else accepted(verifying, bad, told.proof)
+                if data is sample_proof.proof
+                else accepted(verifying, bad, sample_proof.proof)
             )
             assert not good, bit
             flipped += 1
@@ -178,45 +182,49 @@ def test_c2_all_2304_single_bit_flips_are_refused(key: rln.ProvingKey, told: rln
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview, list, str, None])
-def test_c7_only_bytes_go_in(key: rln.ProvingKey, told: rln.RlnProof, kind: type | None) -> None:
+def test_c7_only_bytes_are_accepted(
+    key: rln.ProvingKey, sample_proof: rln.RlnProof, kind: type | None
+) -> None:
     def other(data: bytes) -> object:
         if kind is None:
             return None
         return data.decode("latin-1") if kind is str else kind(data)
 
     verifying = key.verifying_key
-    inputs = words(told.public_inputs)
-    stage_signal = other(b"told")
+    inputs = words(sample_proof.public_inputs)
+    signal = other(b"sample")
     for attempt in (
-        lambda: rln.RlnProof.decode(other(told.encode())),
-        lambda: rln.RlnProof(other(told.proof), *told.public_inputs),
-        lambda: verifying.verify(told.public_inputs, other(told.proof)),
-        lambda: groth16.verify(verifying._handle, other(inputs), told.proof),
-        lambda: groth16.verify(verifying._handle, inputs, other(told.proof)),
-        lambda: groth16.verify_many(verifying._handle, other(inputs), told.proof),
-        lambda: groth16.decompress(other(told.proof)),
+        lambda: rln.RlnProof.decode(other(sample_proof.encode())),
+        lambda: rln.RlnProof(other(sample_proof.proof), *sample_proof.public_inputs),
+        lambda: verifying.verify(sample_proof.public_inputs, other(sample_proof.proof)),
+        lambda: groth16.verify(verifying._handle, other(inputs), sample_proof.proof),
+        lambda: groth16.verify(verifying._handle, inputs, other(sample_proof.proof)),
+        lambda: groth16.verify_many(verifying._handle, other(inputs), sample_proof.proof),
+        lambda: groth16.decompress(other(sample_proof.proof)),
         lambda: rln.VerifyingKey.decode(other(verifying.encode())),
         lambda: rln.VerifyingKey.from_json(other(verifying.to_json())),
         lambda: rln.ProvingKey.decode(other(key.encode())),
         lambda: rln.ProvingKey.from_arkzkey(other(key.to_arkzkey()), key.graph_data, name="x"),
         lambda: rln.ProvingKey.from_arkzkey(key.to_arkzkey(), other(key.graph_data), name="x"),
         lambda: rln.ProvingKey.from_zkey(other(key.to_zkey()), key.graph_data, name="x"),
-        lambda: rln.hash_signal(stage_signal),
-        lambda: rln.hash_to_field(stage_signal),
-        lambda: rln.join_signal("domain", [stage_signal]),
-        lambda: rln.Identity.from_seed(stage_signal),
+        lambda: rln.hash_signal(signal),
+        lambda: rln.hash_to_field(signal),
+        lambda: rln.join_signal("domain", [signal]),
+        lambda: rln.Identity.from_seed(signal),
         lambda: Graph.load(other(key.graph_data)),
         lambda: Witness.from_wires(other(word(1))),
         lambda: hashes.keccak256(other(b"x")),
         lambda: hashes.poseidon_many(other(word(1)), 1),
-        lambda: snarkjs.read_proof(other(snarkjs.write_proof(told.proof))),
+        lambda: snarkjs.read_proof(other(snarkjs.write_proof(sample_proof.proof))),
     ):
         with pytest.raises(EncodingError):
             attempt()
 
 
-def test_c7_a_buffer_that_another_thread_flips_never_gets_in(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    shared = bytearray(told.proof)
+def test_c7_a_buffer_that_another_thread_changes_is_refused(
+    key: rln.ProvingKey, sample_proof: rln.RlnProof
+) -> None:
+    shared = bytearray(sample_proof.proof)
     stop = threading.Event()
 
     def flip() -> None:
@@ -228,10 +236,12 @@ def test_c7_a_buffer_that_another_thread_flips_never_gets_in(key: rln.ProvingKey
     try:
         for _ in range(200):
             with pytest.raises(EncodingError, match="bytearray"):
-                key.verifying_key.verify(told.public_inputs, shared)  # type: ignore[arg-type]
-            # what was copied is what is checked and what is verified
+                key.verifying_key.verify(sample_proof.public_inputs, shared)  # type: ignore[arg-type]
+            # the copy is both checked and verified
             copy = bytes(shared)
-            assert accepted(key.verifying_key, words(told.public_inputs), copy) == (copy == told.proof)
+            assert accepted(key.verifying_key, words(sample_proof.public_inputs), copy) == (
+                copy == sample_proof.proof
+            )
     finally:
         stop.set()
         flipper.join()

@@ -1,4 +1,4 @@
-"""Exactly once, whoever races and whoever dies: rows F1 and F2. Campaigns of both are in tests/races."""
+"""Threats F1, F2: exactly once, in races and after crashes. tests/races has long campaigns of both."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rln.stores import open_log
 from tests.races.hammer import stub_hammer
 from tests.races.log_uris import LOGS, SHARED
 from tests.races.stub_proofs import StubKey, members
-from tests.races.traffic import End
+from tests.races.traffic import Result
 from tests.races.workers import in_processes
 from tests.support.killed_child import killed
 
 CLOCK = rln.EpochClock("exactness.example", 3600, past_gap=1)
 
 
-class Passing(NullifierLog):
-    """Passes everything on to another log."""
+class ForwardingLog(NullifierLog):
+    """A log that forwards every call to another log."""
 
     def __init__(self, inner: NullifierLog) -> None:
         self._inner = inner
@@ -47,24 +47,24 @@ class Passing(NullifierLog):
 # ---- F1 ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("place", LOGS)
-def test_f1_four_workers_accept_exactly_the_limit(place: str, tmp_path: Path) -> None:
-    ends, _ = stub_hammer(1, (1, 2, 7) * 10).strike(LOGS[place](tmp_path))
-    assert all(ends[end] for end in End)
+@pytest.mark.parametrize("store", LOGS)
+def test_f1_four_workers_accept_exactly_the_limit(store: str, tmp_path: Path) -> None:
+    results, _ = stub_hammer(1, (1, 2, 7) * 10).run(LOGS[store](tmp_path))
+    assert all(results[result] for result in Result)
 
 
-@pytest.mark.parametrize("place", SHARED)
-def test_f1_of_four_messages_on_one_id_that_all_passed_the_look_one_is_served(
-    place: str, tmp_path: Path
+@pytest.mark.parametrize("store", SHARED)
+def test_f1_of_four_messages_on_one_id_that_all_found_it_free_one_is_served(
+    store: str, tmp_path: Path
 ) -> None:
-    """All four have seen that nobody was there before any of them inserts."""
+    """All four see that the id is free before any of them inserts."""
     key, member, epoch = StubKey(), members([1])[0], CLOCK.current()
-    uri = LOGS[place](tmp_path)
+    uri = LOGS[store](tmp_path)
     open_log(uri, CLOCK, new=True).close()
     all_have_looked = multiprocessing.get_context("fork").Barrier(4)
 
-    class Waiting(Passing):
-        """Inserts once all four have looked."""
+    class Waiting(ForwardingLog):
+        """A log that inserts only after all four have looked."""
 
         def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | rln.StoreUnavailable]:
             all_have_looked.wait(60)
@@ -87,8 +87,8 @@ def test_f1_of_four_messages_on_one_id_that_all_passed_the_look_one_is_served(
 BEFORE, AFTER, ANSWERED = "before the insert", "between insert and answer", "after the answer"
 
 
-class Deadly(Passing):
-    """Kills its process at one moment, as a power cut of the machine would."""
+class KilledLog(ForwardingLog):
+    """A log that kills its process at one moment, as a power failure would."""
 
     def __init__(self, inner: NullifierLog, moment: str) -> None:
         super().__init__(inner)
@@ -109,19 +109,19 @@ class Deadly(Passing):
 @pytest.mark.parametrize(
     ("moment", "calls"), [(BEFORE, 1), (AFTER, 0), (ANSWERED, 1)], ids=[BEFORE, AFTER, ANSWERED]
 )
-@pytest.mark.parametrize("place", SHARED)
+@pytest.mark.parametrize("store", SHARED)
 def test_f2_whenever_a_worker_dies_the_backend_is_called_at_most_once(
-    place: str, moment: str, calls: int, many: bool, tmp_path: Path
+    store: str, moment: str, calls: int, many: bool, tmp_path: Path
 ) -> None:
-    """A retry of a slot that was spent without an answer is a copy: at most once, not exactly once."""
-    key, uri, served = StubKey(), LOGS[place](tmp_path), tmp_path / "served"
+    """A retry after a lost answer is a duplicate: a message is served at most once, not exactly once."""
+    key, uri, served = StubKey(), LOGS[store](tmp_path), tmp_path / "served"
     open_log(uri, CLOCK, new=True).close()
     served.touch()
     message = members([1])[0].message(key, CLOCK.current(), (0,), b"a"), b"a"
     other = members([1, 1])[1].message(key, CLOCK.current(), (0,), b"b"), b"b"
 
     def serve(moment: str) -> rln.Verdict:
-        verifier = rln.Verifier(key, roots=[17], log=Deadly(open_log(uri, CLOCK), moment), clock=CLOCK)
+        verifier = rln.Verifier(key, roots=[17], log=KilledLog(open_log(uri, CLOCK), moment), clock=CLOCK)
         verdict = verifier.submit_many([message, other])[0] if many else verifier.submit(*message)
         if isinstance(verdict, rln.Valid):  # the backend
             with served.open("a") as file:

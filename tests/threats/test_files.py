@@ -19,7 +19,7 @@ import rln
 from rln.ports import Claim, Taken
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from rln.stores import file_checks as place
+from rln.stores import file_checks
 from rln.stores.sqlite import database
 from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from tests.support.effort import RELEASE, effort
@@ -32,7 +32,7 @@ SINGLE = effort(200, 2000)
 
 
 def share(nullifier: int) -> Share:
-    """A share with all its bytes in use, as those of proofs have."""
+    """Make a share that uses all its bytes, as the shares of proofs do."""
     spread = pow(5, nullifier + 1, rln.base.scalar.ORDER)
     return Share(spread, pow(7, nullifier + 1, rln.base.scalar.ORDER), spread)
 
@@ -55,12 +55,12 @@ def test_b2_a_clock_a_day_back_after_a_purge_accepts_no_replay(tmp_path: Path) -
         assert verifier.submit(old, b"before") == rln.Valid()
         world.time += DAY
         assert verifier.submit(prover.prove(b"after"), b"after") == rln.Valid()
-        assert len(log) == 1, "the epoch of the first message is gone"
+        assert len(log) == 1, "the epoch of the first message is forgotten"
         world.time -= DAY
         with pytest.raises(rln.StoreUnavailable, match="gone back"):
             verifier.submit(old, b"before")
     mark.close()
-    # In another process too, with the mark and without it.
+    # The same in another process, with the mark and without it.
     again = SqliteMark(path)
     marked = rln.EpochClock("story.example", PERIOD, skew=5, mark=again, now=lambda: world.time)
     for clock, reason in ((marked, "clock: it was"), (world.clock, "is forgotten")):
@@ -71,26 +71,26 @@ def test_b2_a_clock_a_day_back_after_a_purge_accepts_no_replay(tmp_path: Path) -
     again.close()
 
 
-def test_b2_a_log_that_was_not_there_refuses_what_it_cannot_know(tmp_path: Path) -> None:
+def test_b2_a_log_that_was_missing_refuses_the_current_epoch(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "log.db"
     prover = world.prover(world.join())
     message = prover.prove(b"now")
-    mark = SqliteMark(path)  # makes the file, and must not make the log look old
+    mark = SqliteMark(path)  # creates the file, but the log must still count as new
     for _ in range(2):
         with closing(opened(path, world, new=False)) as log:
             with pytest.raises(rln.StoreUnavailable, match="when this log was created"):
                 world.verifier(log=log).submit(message, b"now")
             assert len(log) == 0
-    world.time += PERIOD  # in the next epoch, which was not open yet
+    world.time += PERIOD  # to the next epoch, which began after the log was made
     with closing(opened(path, world, new=False)) as log:
         assert world.verifier(log=log).submit(prover.prove(b"then"), b"then") == rln.Valid()
     mark.close()
 
 
-# ---- B3: nothing but time makes it forget -----------------------------------------------------------
+# ---- B3: only time makes the log forget -------------------------------------------------------------
 
 
-def test_b3_future_epochs_and_bad_proofs_do_not_push_out_a_live_one(tmp_path: Path) -> None:
+def test_b3_future_epochs_and_bad_proofs_do_not_displace_a_current_share(tmp_path: Path) -> None:
     world = World()
     proof = world.prover(world.join()).prove(b"live")
     with closing(opened(tmp_path / "log.db", world)) as log:
@@ -106,7 +106,7 @@ def test_b3_future_epochs_and_bad_proofs_do_not_push_out_a_live_one(tmp_path: Pa
         assert verifier.submit(proof, b"live") == rln.Duplicate()
 
 
-def test_b3_the_log_itself_has_no_bound_but_time(tmp_path: Path) -> None:
+def test_b3_the_log_drops_nothing_however_many_epochs_it_holds(tmp_path: Path) -> None:
     world = World()
     live = world.clock.current()
     with closing(opened(tmp_path / "log.db", world)) as log:
@@ -120,11 +120,11 @@ def test_b3_the_log_itself_has_no_bound_but_time(tmp_path: Path) -> None:
 
 @contextmanager
 def small_disk(directory: Path) -> Iterator[None]:
-    """A file system of 2 MiB, where mounting is allowed."""
+    """Mount a file system of 2 MiB; skip the test if mounting is not allowed."""
     directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(directory)]
     if subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here; the limit of file sizes is tried instead")
+        pytest.skip("mounting is not allowed; another test limits the file size instead")
     try:
         yield
     finally:
@@ -132,7 +132,7 @@ def small_disk(directory: Path) -> Iterator[None]:
 
 
 def fill(log: SqliteNullifierLog, epoch: Epoch) -> list[int]:
-    """Insert until nothing helps any more; return the shares that were accepted."""
+    """Insert until three inserts in a row are refused; return the numbers of the accepted shares."""
     accepted, refused = [], 0
     for number in range(100_000):
         try:
@@ -143,11 +143,11 @@ def fill(log: SqliteNullifierLog, epoch: Epoch) -> list[int]:
             refused += 1
             if refused == 3:
                 return accepted
-    raise AssertionError("the disk is never full")
+    raise AssertionError("the disk did not become full")
 
 
 @pytest.mark.filterwarnings("ignore:.*a restart of the machine deletes it")
-def test_b3_a_full_disk_serves_nobody_and_loses_nothing(tmp_path: Path) -> None:
+def test_b3_a_log_on_a_full_disk_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
     world = World()
     now = world.clock.current()
     proof = world.prover(world.join()).prove(b"full")
@@ -170,7 +170,7 @@ def test_b3_a_full_disk_serves_nobody_and_loses_nothing(tmp_path: Path) -> None:
             assert world.verifier(log=log).submit(proof, b"full") == rln.Valid()
 
 
-def test_b3_a_file_that_may_not_grow_serves_nobody_and_loses_nothing(tmp_path: Path) -> None:
+def test_b3_a_log_whose_file_may_not_grow_accepts_nothing_and_loses_nothing(tmp_path: Path) -> None:
     world = World()
     now, path, said = world.clock.current(), tmp_path / "log.db", tmp_path / "said"
     opened(path, world).close()
@@ -194,8 +194,8 @@ def test_b3_a_file_that_may_not_grow_serves_nobody_and_loses_nothing(tmp_path: P
 # ---- F2: a crash between the log and the answer -----------------------------------------------------
 
 
-class DeadlyLog(SqliteNullifierLog):
-    """Its process is killed when it has inserted, before anybody is told."""
+class KilledAfterInsert(SqliteNullifierLog):
+    """A log that kills its process after the insert, before it returns the answer."""
 
     def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
         super().insert_or_get(epoch, shares)
@@ -209,7 +209,9 @@ class DeadlyLog(SqliteNullifierLog):
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_f2_killed_before_the_answer_a_message_is_served_at_most_once(tmp_path: Path, at_once: bool) -> None:
+def test_f2_a_message_is_served_at_most_once_if_the_process_dies_before_the_answer(
+    tmp_path: Path, at_once: bool
+) -> None:
     world, path, served = World(), tmp_path / "log.db", tmp_path / "served"
     prover = world.prover(world.join(limit=4))
     messages = [(prover.prove(signal), signal) for signal in (b"one", b"two", b"three")]
@@ -224,17 +226,17 @@ def test_f2_killed_before_the_answer_a_message_is_served_at_most_once(tmp_path: 
 
     assert exit_code(lambda: serve(SqliteNullifierLog, 0)) == 0
     for number in (1, 2):
-        assert killed(lambda number=number: serve(DeadlyLog, number))
+        assert killed(lambda number=number: serve(KilledAfterInsert, number))
     for _ in range(2):
         for number in range(3):
             assert exit_code(lambda number=number: serve(SqliteNullifierLog, number)) == 0
-    assert served.read_text() == "0\n", "the slots of the other two are spent, and nobody was served twice"
+    assert served.read_text() == "0\n", "the ids of the other two are spent, and no message was served twice"
 
 
 # ---- F6: settings, forks, file systems --------------------------------------------------------------
 
 
-def test_f6_settings_are_those_that_were_asked_for(tmp_path: Path) -> None:
+def test_f6_the_settings_of_a_connection_are_the_requested_ones(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "log.db"
     with closing(opened(path, world)) as log:
         for use in (log._database.writing, log._database.reading):
@@ -247,17 +249,19 @@ def test_f6_settings_are_those_that_were_asked_for(tmp_path: Path) -> None:
     ("setting", "answer"),
     [("PRAGMA journal_mode=wal", "delete"), ("PRAGMA synchronous", 1), ("PRAGMA synchronous", 0)],
 )
-def test_f6_settings_that_were_not_taken_are_noticed(
+def test_f6_settings_that_did_not_take_effect_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, answer: object
 ) -> None:
-    class Deaf(sqlite3.Connection):
+    class IgnoresSetting(sqlite3.Connection):
         def execute(self, statement: str, *values: object) -> sqlite3.Cursor:
             if statement == setting:
                 return super().execute("SELECT ?", (answer,))
             return super().execute(statement, *values)
 
     connect = sqlite3.connect
-    monkeypatch.setattr(database.sqlite3, "connect", lambda *a, **more: connect(*a, **more, factory=Deaf))
+    monkeypatch.setattr(
+        database.sqlite3, "connect", lambda *a, **more: connect(*a, **more, factory=IgnoresSetting)
+    )
     with pytest.raises(rln.StoreUnavailable, match="expected journal mode wal and synchronous 2, got"):
         opened(tmp_path / "log.db", World())
 
@@ -286,14 +290,14 @@ def test_f6_a_forked_worker_has_connections_of_its_own(tmp_path: Path) -> None:
 def test_f6_a_network_file_system_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(place, "_file_system", lambda directory: kind)
+    monkeypatch.setattr(file_checks, "_file_system", lambda directory: kind)
     with pytest.raises(rln.StoreUnavailable, match=f"expected a local file system for .*, got {kind}"):
         opened(tmp_path / "log.db", World())
     assert not list(tmp_path.iterdir())
 
 
-def test_f6_a_file_system_in_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "_file_system", lambda directory: "tmpfs")
+def test_f6_a_file_system_in_memory_raises_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_checks, "_file_system", lambda directory: "tmpfs")
     with pytest.warns(UserWarning, match="is on tmpfs: a restart of the machine deletes it"):
         opened(tmp_path / "log.db", World()).close()
 
@@ -301,7 +305,7 @@ def test_f6_a_file_system_in_memory_is_warned_of(tmp_path: Path, monkeypatch: py
 # ---- F7: growth -------------------------------------------------------------------------------------
 
 
-def test_f7_a_row_is_small_and_a_purge_gives_its_room_back(tmp_path: Path) -> None:
+def test_f7_a_row_is_small_and_a_purge_frees_its_space(tmp_path: Path) -> None:
     world, path = World(), tmp_path / "log.db"
     rows, now = effort(20_000, 1_000_000), world.clock.current()
     following = world.clock.epoch(now.index + 1)
@@ -310,7 +314,7 @@ def test_f7_a_row_is_small_and_a_purge_gives_its_room_back(tmp_path: Path) -> No
         singles = [share(number) for number in range(rows, rows + SINGLE)]
         took = sorted(timed(lambda one=one: log.insert_or_get(now, [one])) for one in singles)
         rows += SINGLE
-        size = sizes(log, path)
+        size = file_size(log, path)
         print(
             f"{rows} rows: {size / rows:.1f} bytes a row; single inserts: median "
             f"{took[SINGLE // 2] * 1e6:.0f} µs, p99 {took[SINGLE * 99 // 100] * 1e6:.0f} µs"
@@ -322,7 +326,7 @@ def test_f7_a_row_is_small_and_a_purge_gives_its_room_back(tmp_path: Path) -> No
         print(f"purge: {rows / (time.perf_counter() - begin):.0f} rows/s")
         if not RELEASE:
             insert_many(log, following, rows)
-            assert sizes(log, path) <= 1.05 * size
+            assert file_size(log, path) <= 1.05 * size
 
 
 def insert_many(log: SqliteNullifierLog, epoch: Epoch, rows: int) -> None:
@@ -331,8 +335,8 @@ def insert_many(log: SqliteNullifierLog, epoch: Epoch, rows: int) -> None:
         assert log.insert_or_get_many(claims) == [()] * len(claims)
 
 
-def sizes(log: SqliteNullifierLog, path: Path) -> int:
-    """Bytes of the file when everything is in it."""
+def file_size(log: SqliteNullifierLog, path: Path) -> int:
+    """Return the bytes of the file after a checkpoint, when the write-ahead log is empty."""
     with log._database.autocommitting() as connection:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     return path.stat().st_size
@@ -344,8 +348,8 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def test_f7_a_purge_holds_up_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forgetting ends soon; what it leaves goes with what is inserted later, twice as many each time."""
+def test_f7_a_purge_delays_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`forget` deletes a few rows; each later insert deletes twice as many old rows as it adds."""
     world = World()
     now = world.clock.current()
     following = world.clock.epoch(now.index + 1)
@@ -364,8 +368,8 @@ def test_f7_a_purge_holds_up_no_verdict(tmp_path: Path, monkeypatch: pytest.Monk
     assert left == [80, 70, 60, 50, 40, 30, 20, 10, 0, 0]
 
 
-def test_f7_others_are_not_held_up_by_a_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two of its small transactions anybody may write; what it drops is refused from the first on."""
+def test_f7_a_purge_does_not_delay_other_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others can write between its small transactions; the dropped epoch is refused from the first one on."""
     world = World()
     now = world.clock.current()
     following = world.clock.epoch(now.index + 1)
@@ -379,7 +383,7 @@ def test_f7_others_are_not_held_up_by_a_purge(tmp_path: Path, monkeypatch: pytes
         writing, steps = log._database.writing, []
 
         @contextmanager
-        def watched() -> Iterator[sqlite3.Connection]:
+        def watched_writing() -> Iterator[sqlite3.Connection]:
             with writing() as connection:
                 yield connection
             steps.append(len(other))
@@ -389,6 +393,6 @@ def test_f7_others_are_not_held_up_by_a_purge(tmp_path: Path, monkeypatch: pytes
             with pytest.raises(rln.StoreUnavailable, match="is forgotten"):
                 other.peek(now, share(94).nullifier or 0)
 
-        monkeypatch.setattr(log._database, "writing", watched)
+        monkeypatch.setattr(log._database, "writing", watched_writing)
         log.forget(now.end)
     assert steps == [95 - min(10 * step, 95) + step for step in range(11)]

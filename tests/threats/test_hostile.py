@@ -1,4 +1,4 @@
-"""Threats D7: hostile key and graph files take little memory and little time, and are refused in words."""
+"""Threats D7: hostile key and graph files need little memory and time, and are refused with a clear error."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ ENOUGH = {"own-rehashed": "60"}
 
 @pytest.fixture(scope="module")
 def files(key: rln.ProvingKey, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One good file of each form, small; and the large ones of RLN(20, 16)."""
+    """One small good file of each format, and the large files of RLN(20, 16)."""
     directory = tmp_path_factory.mktemp("hostile")
     circuits = {"small": rln.circuit.rln(DEPTH, LIMIT_BITS), "large": rln.circuit.rln()}
     for size, made in (("small", small_key()), ("large", key)):
@@ -36,7 +36,7 @@ def files(key: rln.ProvingKey, tmp_path_factory: pytest.TempPathFactory) -> Path
     return directory
 
 
-def fed(form: str, path: Path, kind: str, most: str) -> dict[str, object]:
+def run_hostile(form: str, path: Path, kind: str, most: str) -> dict[str, object]:
     command = [sys.executable, "-m", "tests.threats.hostile", form, str(path), kind, "1", most]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, f"the loader ended its process: {done.returncode} {done.stderr[-2000:]}"
@@ -47,15 +47,17 @@ def fed(form: str, path: Path, kind: str, most: str) -> dict[str, object]:
 @pytest.mark.parametrize("form", hostile.LOADERS)
 @pytest.mark.parametrize("kind", hostile.KINDS)
 def test_d7_damaged_files_are_refused_or_loaded_within_bounds(files: Path, form: str, kind: str) -> None:
-    found = fed(form, files / f"small.{form}", kind, ENOUGH.get(form, "120" if kind == "count" else "300"))
+    found = run_hostile(
+        form, files / f"small.{form}", kind, ENOUGH.get(form, "120" if kind == "count" else "300")
+    )
     assert found["wrong"] == []
     assert found["failed"] == 0
     assert found["refused"] > 0
 
 
 @pytest.mark.parametrize("form", ["arkzkey", "zkey", "graph", "r1cs"])
-def test_d7_large_files_with_numbers_that_lie(files: Path, form: str) -> None:
-    found = fed(form, files / f"large.{form}", "count", "60")
+def test_d7_large_files_with_wrong_counts_are_refused(files: Path, form: str) -> None:
+    found = run_hostile(form, files / f"large.{form}", "count", "60")
     assert found["wrong"] == []
     assert found["failed"] == 0
     assert found["refused"] > 0

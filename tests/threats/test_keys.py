@@ -1,4 +1,4 @@
-"""Threats D4, D5, D6: keys and key files that lie."""
+"""Threats D4, D5, D6: bad keys and changed key files."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ G2 = curve_generator_2()
 
 
 def bad_verifying_keys(key: rln.VerifyingKey) -> Iterator[tuple[str, bool, bytes]]:
-    """Name of the part, whether it is unsound for any circuit, the key: uncompressed."""
+    """Yield the name of the bad part, whether it is unsound for any circuit, and the key, uncompressed."""
     points, data = key_points(key), key.encode(compressed=False)
     yield "alpha", True, patched(data, 0, INFINITY_1)
     yield "beta", True, patched(data, 64, INFINITY_2)
@@ -53,8 +53,8 @@ def bad_verifying_keys(key: rln.VerifyingKey) -> Iterator[tuple[str, bool, bytes
     yield "public_inputs", False, patched(data, 448, struct.pack("<Q", 5))[:-64]
 
 
-def test_d4_twelve_bad_keys(stage, told: rln.RlnProof) -> None:  # type: ignore[no-untyped-def]
-    bad_keys = list(bad_verifying_keys(stage.key.verifying_key))
+def test_d4_twelve_bad_keys_are_refused(full_world, sample_proof: rln.RlnProof) -> None:  # type: ignore[no-untyped-def]
+    bad_keys = list(bad_verifying_keys(full_world.key.verifying_key))
     assert len(bad_keys) == 12
     for name, everywhere, data in bad_keys:
         if everywhere:
@@ -66,11 +66,11 @@ def test_d4_twelve_bad_keys(stage, told: rln.RlnProof) -> None:  # type: ignore[
             bad.check_rln(5)
         if name != "public_inputs":
             with pytest.raises(KeyFileError, match=name):
-                rln.Verifier(bad, roots=stage.group.roots, log=stage.log, clock=stage.clock)
+                rln.Verifier(bad, roots=full_world.group.roots, log=full_world.log, clock=full_world.clock)
 
 
 def test_d4_a_proving_key_with_a_bad_verifying_key_is_refused(key: rln.ProvingKey) -> None:
-    """On import of either form, and in our own file with a digest that is right."""
+    """The test imports both formats, and loads our own key file with a right digest."""
     ark = key.to_arkzkey()
     for name, everywhere, data in bad_verifying_keys(key.verifying_key):
         if name == "public_inputs":
@@ -88,14 +88,14 @@ def test_d4_a_proving_key_with_a_bad_verifying_key_is_refused(key: rln.ProvingKe
 
 
 def test_d4_the_forged_triple_never_reaches_the_pairing(
-    key: rln.ProvingKey, told: rln.RlnProof, monkeypatch: pytest.MonkeyPatch
+    key: rln.ProvingKey, sample_proof: rln.RlnProof, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With delta = gamma, (alpha, beta, -IC(x)) would hold for every x: such a key does not come to be."""
+    """With delta = gamma, (alpha, beta, -IC(x)) would hold for every x; such a key is refused."""
     points = key_points(key.verifying_key)
     values = (1, 2, 3, 4, 5)
     ic = plus(points["ic0"], curve.msm(b"".join(points[f"ic{i}"] for i in range(1, 6)), words(values)))
     forged = groth16.compress(points["alpha"] + points["beta"] + negated(ic))
-    # it is a forgery indeed: e(IC, gamma) e(-IC, gamma) = 1
+    # This would be a forgery: e(IC, gamma) e(-IC, gamma) = 1.
     product = ecc.FQ12.one()
     for point in (ic, negated(ic)):
         value = curve.pairing(point, points["gamma"])
@@ -133,7 +133,7 @@ QUERIES = {"a_query": 64, "b_g1_query": 64, "b_g2_query": 128, "h_query": 64, "l
 
 
 def query_places(ark: bytes) -> dict[str, tuple[int, int]]:
-    """Where each query of an arkzkey starts, and how many points it has."""
+    """Return the offset of each query of an arkzkey, and the number of its points."""
     ic = struct.unpack_from("<Q", ark, 448)[0]
     position, found = 456 + 64 * ic + 128, {}
     for name, size in QUERIES.items():
@@ -144,7 +144,7 @@ def query_places(ark: bytes) -> dict[str, tuple[int, int]]:
 
 
 def spoiled(ark: bytes, other: bytes, draw: random.Random) -> Iterator[tuple[str, bytes]]:
-    """In each query a point doubled, at infinity, of another key, and two of them exchanged."""
+    """Yield keys with one point of a query doubled, at infinity or of another key, or two swapped."""
     for name, (start, count) in query_places(ark).items():
         size = QUERIES[name]
 
@@ -169,7 +169,7 @@ def spoiled(ark: bytes, other: bytes, draw: random.Random) -> Iterator[tuple[str
         )
 
 
-def test_d5_one_wrong_point_in_any_query_is_caught_on_import(key: rln.ProvingKey) -> None:
+def test_d5_one_wrong_point_in_any_query_is_refused_on_import(key: rln.ProvingKey) -> None:
     other = rln.setup(rln.circuit.rln()).to_arkzkey()
     for number, (what, bad) in enumerate(spoiled(key.to_arkzkey(), other, random.Random(5))):
         with pytest.raises(KeyFileError):
@@ -180,8 +180,8 @@ def test_d5_one_wrong_point_in_any_query_is_caught_on_import(key: rln.ProvingKey
                 assert rln.ProvingKey.from_zkey(zkey, rln.circuit.rln(), name="x") is None, what
 
 
-def test_d5_a_wrong_point_of_a_wire_that_is_a_bit_is_caught_too(key: rln.ProvingKey) -> None:
-    """A bit is zero in half of all statements, where its points do not matter."""
+def test_d5_a_wrong_point_of_a_wire_that_is_a_bit_is_refused(key: rln.ProvingKey) -> None:
+    """A bit is zero in half of all statements; these do not use its points."""
     start, _ = query_places(key.to_arkzkey())["a_query"]
     ark, circuit = key.to_arkzkey(), rln.circuit.rln()
     bits = [a[0][0] for a, _, c in circuit.r1cs.rows() if not c and len(a) == 1]
@@ -202,10 +202,10 @@ def test_d5_a_key_with_another_circuits_graph_is_refused(key: rln.ProvingKey) ->
 # ---- D6 --------------------------------------------------------------------------------------------
 
 
-def test_d6_what_was_hashed_is_what_is_parsed(
+def test_d6_the_bytes_that_were_hashed_are_the_bytes_that_are_parsed(
     key: rln.ProvingKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is replaced right after its digest was compared; the key that loads is the first one."""
+    """The file is replaced right after its digest was compared; still the first key loads."""
     path, other = tmp_path / "key", rln.setup(rln.circuit.rln(2, 2))
     key.save(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -238,9 +238,7 @@ def test_d6_a_file_that_was_changed_is_refused(key: rln.ProvingKey, tmp_path: Pa
         path.write_bytes(patched(data, place, bytes([data[place] ^ 1])))
         with pytest.raises(KeyFileError, match="SHA-256"):
             rln.ProvingKey.load(path, sha256=digest)
-        if (
-            not 21 <= place < header_end
-        ):  # the header says what the body is; without a pin it can say anything
+        if not 21 <= place < header_end:  # without a pin a changed header may be another valid header
             with pytest.raises((EncodingError, ParameterError)):
                 rln.ProvingKey.load(path)
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Threats C5, C6: as many values as there are, as many bytes as a thing has, in C and in Python."""
+"""Threats C5, C6: a wrong number of values and a wrong number of bytes are refused, in C and in Python."""
 
 import itertools
 import re
@@ -20,20 +20,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # ---- C5 --------------------------------------------------------------------------------------------
 
 
-def test_c5_there_are_exactly_five_values(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    values = [*told.public_inputs, 1, 2, 3, 4, 5]
+def test_c5_only_five_public_values_are_accepted(key: rln.ProvingKey, sample_proof: rln.RlnProof) -> None:
+    values = [*sample_proof.public_inputs, 1, 2, 3, 4, 5]
     for n in range(11):
         for shape in (values[:n], tuple(values[:n])):
             if n == 5:
-                assert key.verifying_key.verify(shape, told.proof)
+                assert key.verifying_key.verify(shape, sample_proof.proof)
                 continue
             with pytest.raises(EncodingError, match=f"expected 5, got {n}"):
-                key.verifying_key.verify(shape, told.proof)
+                key.verifying_key.verify(shape, sample_proof.proof)
         if n != 5:
             with pytest.raises(EncodingError):
-                groth16.verify(key.verifying_key._handle, words(tuple(values[:n])), told.proof)
-            assert verify_in_c(key.verifying_key, words(tuple(values[:n])), told.proof) == lib.RLN_ERR_LENGTH
-            assert not (n in (4, 6) and is_proof(told.proof, tuple(values[:n])))
+                groth16.verify(key.verifying_key._handle, words(tuple(values[:n])), sample_proof.proof)
+            assert (
+                verify_in_c(key.verifying_key, words(tuple(values[:n])), sample_proof.proof)
+                == lib.RLN_ERR_LENGTH
+            )
+            assert not (n in (4, 6) and is_proof(sample_proof.proof, tuple(values[:n])))
 
 
 def is_proof(proof: bytes, values: tuple[int, ...]) -> bool:
@@ -43,14 +46,16 @@ def is_proof(proof: bytes, values: tuple[int, ...]) -> bool:
         return False
 
 
-def test_c5_of_120_orders_one_is_right(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    assert len(set(told.public_inputs)) == 5
+def test_c5_only_one_of_the_120_orders_of_the_values_is_valid(
+    key: rln.ProvingKey, sample_proof: rln.RlnProof
+) -> None:
+    assert len(set(sample_proof.public_inputs)) == 5
     good = [
         order
-        for order in itertools.permutations(told.public_inputs)
-        if key.verifying_key.verify(order, told.proof)
+        for order in itertools.permutations(sample_proof.public_inputs)
+        if key.verifying_key.verify(order, sample_proof.proof)
     ]
-    assert good == [told.public_inputs]
+    assert good == [sample_proof.public_inputs]
 
 
 # ---- C6 --------------------------------------------------------------------------------------------
@@ -59,13 +64,13 @@ def test_c5_of_120_orders_one_is_right(key: rln.ProvingKey, told: rln.RlnProof) 
 OUT, IN = "out", "in"
 
 
-def c_calls(key: rln.ProvingKey, told: rln.RlnProof) -> dict[str, list[object]]:
-    """For each C function with buffers the right arguments; (IN, bytes) and (OUT, n) take two places."""
+def c_calls(key: rln.ProvingKey, sample_proof: rln.RlnProof) -> dict[str, list[object]]:
+    """Return right arguments for each C function with buffers; (IN, bytes) and (OUT, n) are two arguments."""
     secret = identity.from_secret(word(77))
     compressed, plain = key.verifying_key.encode(), key.verifying_key.encode(compressed=False)
     graph = Graph.load(key.graph_data)
     verifying = key.verifying_key._handle
-    points = groth16.decompress(told.proof)
+    points = groth16.decompress(sample_proof.proof)
     wires = Witness.from_wires(word(1) + word(2))
     fault, null = ffi.new("rln_fault *"), ffi.NULL
     slot = lambda kind: ffi.new(f"rln_{kind} **")  # noqa: E731
@@ -77,7 +82,7 @@ def c_calls(key: rln.ProvingKey, told: rln.RlnProof) -> dict[str, list[object]]:
         "rln_point_add": [1, (OUT, 64), (IN, G1), (IN, G1), fault],
         "rln_point_msm": [1, (OUT, 64), (IN, G1), one, null, fault],
         "rln_point_compress": [2, (OUT, 64), (IN, b), fault],
-        "rln_point_decompress": [2, (OUT, 128), (IN, told.proof[32:96]), fault],
+        "rln_point_decompress": [2, (OUT, 128), (IN, sample_proof.proof[32:96]), fault],
         "rln_pairing": [(OUT, 384), (IN, G1), (IN, b), fault],
         "rln_keccak256": [(OUT, 32), None],
         "rln_hash_to_field": [(OUT, 32), None, 0],
@@ -93,23 +98,24 @@ def c_calls(key: rln.ProvingKey, told: rln.RlnProof) -> dict[str, list[object]]:
         "rln_witness_read": [wires.pointer, 0, (OUT, 64)],
         "rln_verifying_key_decode": [(IN, compressed), 1, slot("verifying_key"), fault],
         "rln_verifying_key_encode": [verifying.pointer, 0, (OUT, len(plain))],
-        "rln_proof_decompress": [(IN, told.proof), (OUT, 256), fault],
+        "rln_proof_decompress": [(IN, sample_proof.proof), (OUT, 256), fault],
         "rln_proof_compress": [(IN, points), (OUT, 128), fault],
         "rln_proof_verify": [
-            verifying.pointer, (IN, words(told.public_inputs)), (IN, told.proof), ffi.new("int *"), fault,
+            verifying.pointer, (IN, words(sample_proof.public_inputs)), (IN, sample_proof.proof),
+            ffi.new("int *"), fault,
         ],
     }  # fmt: skip
 
 
 LENGTHS_THAT_ALSO_WORK = {
-    # one length alone cannot be wrong: any number of bytes is a message; fewer wires are wires too
+    # One length alone cannot be wrong: a message has any number of bytes, and reading fewer wires is allowed.
     "rln_witness_read": {0, 32, 64},
 }
 
 
-def test_c6_every_wrong_length_is_refused_in_c(key: rln.ProvingKey, told: rln.RlnProof) -> None:
-    """Buffers are exactly as long as their length says, so a sanitizer sees the first byte too many."""
-    for name, arguments in c_calls(key, told).items():
+def test_c6_every_wrong_length_is_refused_in_c(key: rln.ProvingKey, sample_proof: rln.RlnProof) -> None:
+    """Each buffer is exactly as long as its length says, so a sanitizer finds the first byte too many."""
+    for name, arguments in c_calls(key, sample_proof).items():
         buffers = [i for i, argument in enumerate(arguments) if isinstance(argument, tuple)]
         right = call(name, arguments, None, 0)
         assert right in (lib.RLN_OK, lib.RLN_ERR_RECOVERY, lib.RLN_ERR_WITNESS), (name, right)
@@ -131,7 +137,7 @@ def test_c6_every_wrong_length_is_refused_in_c(key: rln.ProvingKey, told: rln.Rl
 
 
 def call(name: str, arguments: list[object], place: int | None, n: int) -> int:
-    """Call it with the right arguments but for the buffer at `place`, which gets n bytes."""
+    """Call it with right arguments, except that the buffer at `place` gets n bytes."""
     flat: list[object] = []
     outputs = []
     for i, argument in enumerate(arguments):
@@ -164,16 +170,18 @@ def call(name: str, arguments: list[object], place: int | None, n: int) -> int:
 
 
 @pytest.mark.parametrize("n", [*range(301)])
-def test_c6_every_wrong_length_is_refused_in_python(key: rln.ProvingKey, told: rln.RlnProof, n: int) -> None:
-    data = (told.encode() * 2)[:n]
+def test_c6_every_wrong_length_is_refused_in_python(
+    key: rln.ProvingKey, sample_proof: rln.RlnProof, n: int
+) -> None:
+    data = (sample_proof.encode() * 2)[:n]
     verifying = key.verifying_key
     attempts = [
         (288, lambda: rln.RlnProof.decode(data)),
-        (128, lambda: rln.RlnProof(data, *told.public_inputs)),
-        (128, lambda: verifying.verify(told.public_inputs, data)),
+        (128, lambda: rln.RlnProof(data, *sample_proof.public_inputs)),
+        (128, lambda: verifying.verify(sample_proof.public_inputs, data)),
         (128, lambda: groth16.decompress(data)),
         (256, lambda: groth16.compress(data)),
-        (160, lambda: groth16.verify(verifying._handle, data, told.proof)),
+        (160, lambda: groth16.verify(verifying._handle, data, sample_proof.proof)),
         (32, lambda: rln.base.scalar.decode(data)),
         (32, lambda: identity.from_secret(data)),
         (64, lambda: curve.compress(data)),

@@ -1,4 +1,4 @@
-"""Threats A and B: members, slashing, and the roots that count, on registries that last."""
+"""Threats A, B, F: members, slashing and acceptable roots, on registries in files and databases."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from tests.support.effort import effort
 from tests.support.killed_child import killed
 from tests.support.postgres_server import PostgresServer
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
-from tests.threats.full_world import Stage
+from tests.threats.full_world import FullWorld
 from tests.unit.cli.terminal import run
 
 
-class Town(World):
+class RegistryWorld(World):
     """The small world, with its members in a registry."""
 
     def __init__(self, registry: MemberRegistry) -> None:
@@ -48,19 +48,19 @@ class Town(World):
         self.group = self.opened()
 
     def opened(self) -> rln.Group:
-        """A group as after a restart, or in another process."""
+        """Open another group on the registry, as after a restart or in another process."""
         window = rln.WindowSize(seconds=600, now=self.clock.now)
         return rln.Group(DEPTH, LIMIT_BITS, window, registry=self.registry, now=self.clock.now)
 
-    def bare_roots(self) -> RegistryRoots:
-        """What a process has that only verifies."""
+    def verifier_roots(self) -> RegistryRoots:
+        """Return the roots of a process that only verifies."""
         return RegistryRoots(self.registry, rln.WindowSize(seconds=600, now=self.clock.now), self.clock.now)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryWorld]:
     registry = open_members(REGISTRIES[request.param](tmp_path), DEPTH, LIMIT_BITS)
-    yield Town(registry)
+    yield RegistryWorld(registry)
     registry.close()
 
 
@@ -69,117 +69,119 @@ def slashed_events(registry: MemberRegistry, commitment: int) -> int:
     return sum(event.change is Change.SLASHED and event.commitment == commitment for event in events)
 
 
-# ---- A9, A10: one place for a commitment, and nobody brings a leaf
+# ---- A9, A10: one index for a commitment, and no leaf from outside
 
 
 @pytest.mark.parametrize("limits", [(1, 15), (4, 4)])
-def test_a9_a_secret_stands_once_whatever_the_limits(town: Town, limits: tuple[int, int]) -> None:
+def test_a9_a_commitment_is_registered_once_with_any_limit(
+    world: RegistryWorld, limits: tuple[int, int]
+) -> None:
     twice = rln.Identity.generate()
-    town.group.register(twice.commitment, limits[0])
-    for group in (town.group, town.opened()):
+    world.group.register(twice.commitment, limits[0])
+    for group in (world.group, world.opened()):
         with pytest.raises(AlreadyAMember, match="registered already"):
             group.register(twice.commitment, limits[1])
         with pytest.raises(AlreadyAMember, match="registered already"):
             group.register_many([(5, 1), (twice.commitment, limits[1])])
-    assert town.group.membership(twice.commitment).limit == limits[0]
-    assert len(town.group) == 1
+    assert world.group.membership(twice.commitment).limit == limits[0]
+    assert len(world.group) == 1
 
 
-def test_a9_slashing_takes_both_stays_of_a_secret(town: Town) -> None:
-    twice = town.join(limit=1)
-    first = town.prover(twice, path=lambda index: old).prove
-    old = town.group.proof(0)
-    town.group.remove(0)
-    town.group.register(twice.commitment, 15)
-    new = town.group.proof(1)
-    town.group.slash(twice)
+def test_a9_slashing_removes_both_registrations_of_a_secret(world: RegistryWorld) -> None:
+    twice = world.join(limit=1)
+    first = world.prover(twice, path=lambda index: old).prove
+    old = world.group.proof(0)
+    world.group.remove(0)
+    world.group.register(twice.commitment, 15)
+    new = world.group.proof(1)
+    world.group.slash(twice)
     proofs = [
         first(b"old"),
         rln.Prover(
             twice,
             rln.Membership(1, 15, twice.commitment),
-            town.key,
+            world.key,
             ids=rln.stores.memory.MemoryMessageIds(),
-            clock=town.clock,
+            clock=world.clock,
             path=lambda index: new,
         ).prove(b"new"),
     ]
-    for roots in (town.group.roots, town.opened().roots, town.bare_roots()):
-        verifier = town.verifier(roots=roots)
+    for roots in (world.group.roots, world.opened().roots, world.verifier_roots()):
+        verifier = world.verifier(roots=roots)
         assert verifier.submit(proofs[0], b"old").reason is Reason.UNKNOWN_ROOT
         assert verifier.submit(proofs[1], b"new").reason is Reason.UNKNOWN_ROOT
-    tree = rln.MerkleTree.from_state(town.group.picture().tree)
+    tree = rln.MerkleTree.from_state(world.group.picture().tree)
     assert [tree.get(index) for index in range(2)] == [0, 0]
 
 
-def test_a10_nobody_can_supply_a_leaf() -> None:
+def test_a10_no_method_takes_a_leaf() -> None:
     for kind in (rln.Group, MemberRegistry, RegistryChange, MemoryRegistry):
         for name, method in inspect.getmembers(kind, inspect.isfunction):
             assert not {"leaf", "leaves", "rate_commitment"} & set(inspect.signature(method).parameters), name
 
 
-def test_a10_a_squatter_has_a_place_and_nothing_else(town: Town) -> None:
-    """Who asks for registrations must ask for the secret, too; here the place is taken and can be freed."""
+def test_a10_a_squatter_takes_an_index_and_nothing_else(world: RegistryWorld) -> None:
+    """The squatter registers the owner's commitment but cannot prove; the registrar can free the index."""
     owner, squatter = rln.Identity.generate(), rln.Identity.generate()
-    town.group.register(owner.commitment, 1)  # by the squatter, for somebody else's commitment
+    world.group.register(owner.commitment, 1)  # the squatter asked for this
     with pytest.raises(ParameterError):
         rln.Prover(
             squatter,
-            town.group.membership(owner.commitment),
-            town.key,
+            world.group.membership(owner.commitment),
+            world.key,
             ids=rln.stores.memory.MemoryMessageIds(),
-            clock=town.clock,
+            clock=world.clock,
         )
     with pytest.raises(AlreadyAMember):
-        town.group.register(owner.commitment, 4)
-    town.group.remove(town.group.membership(owner.commitment).index)
-    assert town.group.register(owner.commitment, 4).limit == 4
-    proof = town.prover(owner).prove(b"mine")
-    assert town.verifier().submit(proof, b"mine") == rln.Valid()
+        world.group.register(owner.commitment, 4)
+    world.group.remove(world.group.membership(owner.commitment).index)
+    assert world.group.register(owner.commitment, 4).limit == 4
+    proof = world.prover(owner).prove(b"mine")
+    assert world.verifier().submit(proof, b"mine") == rln.Valid()
 
 
 # ---- A11: a slashed secret is public
 
 
-def test_a11_a_slashed_secret_proves_for_no_root_of_the_window(town: Town) -> None:
-    mallory, honest = town.join(), town.join()
-    index = town.group.membership(mallory.commitment).index
-    old = town.group.proof(index)
-    thief = town.prover(mallory, path=lambda index: old)
-    bare = town.bare_roots()
+def test_a11_a_slashed_secret_proves_for_no_root_of_the_window(world: RegistryWorld) -> None:
+    mallory, honest = world.join(), world.join()
+    index = world.group.membership(mallory.commitment).index
+    old = world.group.proof(index)
+    thief = world.prover(mallory, path=lambda index: old)
+    verifier_side = world.verifier_roots()
     proof = thief.prove(b"before")
-    assert town.verifier(roots=bare).submit(proof, b"before") == rln.Valid()
-    town.group.slash(mallory.secret())
+    assert world.verifier(roots=verifier_side).submit(proof, b"before") == rln.Valid()
+    world.group.slash(mallory.secret())
     stolen = thief.prove(b"stolen")
-    assert town.verifier().submit(stolen, b"stolen").reason is Reason.UNKNOWN_ROOT
-    town.time += 0.1  # by then, everybody else knows
-    for roots in (town.opened().roots, bare, town.bare_roots()):
-        assert town.verifier(roots=roots).submit(stolen, b"stolen").reason is Reason.UNKNOWN_ROOT
+    assert world.verifier().submit(stolen, b"stolen").reason is Reason.UNKNOWN_ROOT
+    world.time += 0.1  # then all other processes know it
+    for roots in (world.opened().roots, verifier_side, world.verifier_roots()):
+        assert world.verifier(roots=roots).submit(stolen, b"stolen").reason is Reason.UNKNOWN_ROOT
     with pytest.raises(NotAMember):
-        town.group.proof(index)
-    fresh = town.prover(honest).prove(b"honest")
-    assert town.verifier(roots=bare).submit(fresh, b"honest") == rln.Valid()
+        world.group.proof(index)
+    fresh = world.prover(honest).prove(b"honest")
+    assert world.verifier(roots=verifier_side).submit(fresh, b"honest") == rln.Valid()
 
 
-def test_a11_roots_from_before_he_joined_stay_acceptable(town: Town) -> None:
-    honest = town.join()
-    before = town.prover(honest).prove(b"early")
-    mallory = town.join()
-    town.group.slash(mallory)
-    for roots in (town.group.roots, town.opened().roots):
+def test_a11_roots_from_before_the_slashed_member_joined_stay_acceptable(world: RegistryWorld) -> None:
+    honest = world.join()
+    before = world.prover(honest).prove(b"early")
+    mallory = world.join()
+    world.group.slash(mallory)
+    for roots in (world.group.roots, world.opened().roots):
         assert before.root in roots
-    assert town.verifier().submit(before, b"early") == rln.Valid()
+    assert world.verifier().submit(before, b"early") == rln.Valid()
 
 
-def test_a11_a_flood_of_self_slashes_makes_two_roots_at_most(stage: Stage) -> None:
-    """One honest member, and a hundred who slash themselves within a second."""
-    window = rln.WindowSize(seconds=600, now=stage.clock.now)
-    stage.group = group = rln.Group(20, 16, window, now=stage.clock.now)
+def test_a11_a_flood_of_self_slashes_makes_two_roots_at_most(full_world: FullWorld) -> None:
+    """There are one honest member, and a hundred members who slash themselves within a second."""
+    window = rln.WindowSize(seconds=600, now=full_world.clock.now)
+    full_world.group = group = rln.Group(20, 16, window, now=full_world.clock.now)
     flood = [rln.Identity.from_secret(7_000 + n) for n in range(100)]
-    honest = stage.join(limit=10)
+    honest = full_world.join(limit=10)
     group.register_many([(identity.commitment, 1) for identity in flood])
-    verifier = stage.verifier()
-    prover = stage.prover(honest)
+    verifier = full_world.verifier()
+    prover = full_world.prover(honest)
     seen = {group.root}
     paths = [group.proof(n + 1) for n in range(100)]
     thieves = []
@@ -189,17 +191,17 @@ def test_a11_a_flood_of_self_slashes_makes_two_roots_at_most(stage: Stage) -> No
         seen.add(group.root)
         if n == 0:
             in_flight = prover.prove(b"in flight")
-        stage.time += 0.0098
+        full_world.time += 0.0098
     assert len(seen) == 2
     assert verifier.submit(in_flight, b"in flight") == rln.Valid()
     during = group.root
-    # One of those who wait still proves: that is the bound, one interval.
+    # A member whose removal waits can still prove: the bound is one interval.
     waiting = group.proof(100)
     assert waiting.root == during
-    stage.time += 0.03  # a second after the first one: whoever reads the roots makes the other root
+    full_world.time += 0.03  # a second after the first removal: reading the roots removes the others
     assert during not in group.roots
     seen.add(group.root)
-    assert len(seen) == 3  # the one of before, and two new ones
+    assert len(seen) == 3  # the first root and two new ones
     for path in (*paths, waiting):
         assert path.root not in group.roots
     for n in (1, 50, 99):
@@ -210,9 +212,9 @@ def test_a11_a_flood_of_self_slashes_makes_two_roots_at_most(stage: Stage) -> No
     thief = rln.Prover(
         flood[99],
         rln.Membership(100, 1, flood[99].commitment),
-        stage.key,
+        full_world.key,
         ids=rln.stores.memory.MemoryMessageIds(),
-        clock=stage.clock,
+        clock=full_world.clock,
         path=lambda index: waiting,
     )
     stolen = thief.prove(b"stolen")
@@ -222,10 +224,10 @@ def test_a11_a_flood_of_self_slashes_makes_two_roots_at_most(stage: Stage) -> No
     assert len(group) == 1
 
 
-def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(town: Town) -> None:
-    """Also when those who slash themselves have left before, and when other changes come in between."""
+def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(world: RegistryWorld) -> None:
+    """This holds too if members were removed before they are slashed, and with other changes in between."""
     registry = MemoryRegistry(8, LIMIT_BITS)
-    group = rln.Group(8, LIMIT_BITS, registry=registry, now=town.clock.now)
+    group = rln.Group(8, LIMIT_BITS, registry=registry, now=world.clock.now)
     flood = [rln.Identity.from_secret(7_000 + n) for n in range(60)]
     group.register_many([(identity.commitment, 1) for identity in flood])
     for n, identity in enumerate(flood):
@@ -234,8 +236,8 @@ def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(town: Town) -> None
         group.slash(identity)
         if n % 7 == 0:
             group.register(10 + n, 1)
-        town.time += 0.1
-    town.time += 1
+        world.time += 0.1
+    world.time += 1
     group.follow()
     times = sorted(
         {step.at for step in registry.steps_after(0) if any(e.change is Change.SLASHED for e in step.events)}
@@ -248,115 +250,117 @@ def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(town: Town) -> None
 
 @pytest.mark.parametrize("ahead", [-3.0, 0.0, 3.0])
 @pytest.mark.parametrize("stored", ["well", "a day ahead"])
-def test_a11_a_flood_at_two_registrars_whose_clocks_differ(town: Town, ahead: float, stored: str) -> None:
-    """The other's times say nothing here, nor do those that a wrong clock once left in the registry."""
+def test_a11_a_flood_at_two_registrars_whose_clocks_differ(
+    world: RegistryWorld, ahead: float, stored: str
+) -> None:
+    """A registrar ignores the other's times, and times that a wrong clock once wrote to the registry."""
     flood = [rln.Identity.from_secret(7_000 + n) for n in range(6)]
-    registry = town.registry
+    registry = world.registry
     day = 86_400.0 if stored == "a day ahead" else 0.0
-    ahead_once = rln.Group(DEPTH, LIMIT_BITS, registry=registry, now=lambda: town.time + day)
+    ahead_once = rln.Group(DEPTH, LIMIT_BITS, registry=registry, now=lambda: world.time + day)
     ahead_once.register_many([(identity.commitment, 1) for identity in flood])
-    town.time += 60
-    clocks = [town.clock.now, lambda: town.time + ahead]
+    world.time += 60
+    clocks = [world.clock.now, lambda: world.time + ahead]
     window = rln.WindowSize(count=64)
-    offices = [rln.Group(DEPTH, LIMIT_BITS, window, registry=registry, now=now) for now in clocks]
+    registrars = [rln.Group(DEPTH, LIMIT_BITS, window, registry=registry, now=now) for now in clocks]
     roots = {registry.head().root}
     for n, identity in enumerate(flood[:4]):
-        town.time += 0.01
-        assert len(offices[n % 2].slash(identity)) == 1
-        for office in offices:
-            roots.add(office.root)
-    assert len(roots) <= 3  # the one of before, and two new ones
-    town.time += 1.2
-    for office in offices:
-        office.follow()
-        roots.add(office.root)
+        world.time += 0.01
+        assert len(registrars[n % 2].slash(identity)) == 1
+        for registrar in registrars:
+            roots.add(registrar.root)
+    assert len(roots) <= 3  # the first root and two new ones
+    world.time += 1.2
+    for registrar in registrars:
+        registrar.follow()
+        roots.add(registrar.root)
     assert all(registry.slashing(one.commitment).step is not None for one in flood[:4])  # type: ignore[union-attr]
     assert len(roots) <= 3
-    # In quiet times it is at once again, whoever does it.
-    for office, identity in zip(offices, flood[4:], strict=True):
-        town.time += 10
-        office.slash(identity)
+    # Without a flood, each registrar removes a slashed member at once.
+    for registrar, identity in zip(registrars, flood[4:], strict=True):
+        world.time += 10
+        registrar.slash(identity)
         assert registry.slashing(identity.commitment).step is not None  # type: ignore[union-attr]
-        assert [other.root for other in offices] == [registry.head().root] * 2
+        assert [other.root for other in registrars] == [registry.head().root] * 2
 
 
-def test_a11_a_clock_that_goes_back_delays_no_removal(town: Town) -> None:
-    one, two, three = town.join(), town.join(), town.join()
-    town.group.slash(one)
-    town.group.slash(two)
-    held = town.group.root
-    assert held in town.group.roots
-    town.time -= 30
-    group = rln.Group(DEPTH, LIMIT_BITS, registry=town.registry, now=lambda: town.time)
+def test_a11_a_clock_that_goes_back_delays_no_removal(world: RegistryWorld) -> None:
+    one, two, three = world.join(), world.join(), world.join()
+    world.group.slash(one)
+    world.group.slash(two)
+    held = world.group.root
+    assert held in world.group.roots
+    world.time -= 30
+    group = rln.Group(DEPTH, LIMIT_BITS, registry=world.registry, now=lambda: world.time)
     assert held not in group.roots
-    group.slash(three)  # within an interval of the removal that this group has just made
-    town.time += 1
+    group.slash(three)  # within one interval after the removal by this group
+    world.time += 1
     with pytest.raises(NotAMember):
         group.proof(2)
 
 
-def test_a11_two_slash_commands_leave_no_removal_waiting(town: Town, tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path / 'office.db'}"
+def test_a11_two_slash_commands_leave_no_removal_waiting(world: RegistryWorld, tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path / 'registrar.db'}"
     run("group", "create", uri, "--depth", DEPTH, "--limit-bits", LIMIT_BITS)
     vk = tmp_path / "vk.json"
-    vk.write_bytes(town.key.verifying_key.to_json())
+    vk.write_bytes(world.key.verifying_key.to_json())
     registry = open_members(uri, DEPTH, LIMIT_BITS)
-    cheats = [town.join(limit=1) for _ in range(2)]
+    cheats = [world.join(limit=1) for _ in range(2)]
     for cheat in cheats:
         run("group", "register", uri, "--commitment", cheat.commitment, "--limit", 1)
     held = registry.head().root
     for number, cheat in enumerate(cheats):
-        pair = [town.prover(cheat).prove(signal) for signal in (b"one", b"two")]
+        pair = [world.prover(cheat).prove(signal) for signal in (b"one", b"two")]
         evidence = tmp_path / f"{number}.json"
-        evidence.write_bytes(rln.Evidence(*pair, town.key.verifying_key.digest).encode())
+        evidence.write_bytes(rln.Evidence(*pair, world.key.verifying_key.digest).encode())
         run("group", "slash", uri, "--evidence", evidence, "--vk", vk)
     assert [registry.slashing(cheat.commitment).step for cheat in cheats] == [3, 4]  # type: ignore[union-attr]
     assert registry.head().members == 0
-    late = registry.head().at / 1000 + 3600  # nobody has looked after it since
-    bare = RegistryRoots(registry, rln.WindowSize(count=64), lambda: late)
-    assert registry.head().root in bare
-    assert held not in bare
+    late = registry.head().at / 1000 + 3600  # no registrar has run since
+    verifier_side = RegistryRoots(registry, rln.WindowSize(count=64), lambda: late)
+    assert registry.head().root in verifier_side
+    assert held not in verifier_side
     registry.close()
 
 
-def test_a11_an_overdue_removal_makes_roots_unavailable_not_unknown(town: Town) -> None:
-    one, two, honest = town.join(), town.join(), town.join()
-    bare = town.bare_roots()
-    town.group.slash(one)
-    proof = town.prover(honest).prove(b"honest")
-    town.group.slash(two)  # waits for its step, and whoever would make it goes away
-    town.time += 0.9
-    assert proof.root in bare
-    town.time += 0.2
-    for roots in (bare, town.bare_roots()):
+def test_a11_an_overdue_removal_makes_roots_unavailable_not_unknown(world: RegistryWorld) -> None:
+    one, two, honest = world.join(), world.join(), world.join()
+    verifier_side = world.verifier_roots()
+    world.group.slash(one)
+    proof = world.prover(honest).prove(b"honest")
+    world.group.slash(two)  # the removal waits, and the registrar stops
+    world.time += 0.9
+    assert proof.root in verifier_side
+    world.time += 0.2
+    for roots in (verifier_side, world.verifier_roots()):
         with pytest.raises(StoreUnavailable, match="removal of a slashed member is overdue"):
-            town.verifier(roots=roots).submit(proof, b"honest")
-    town.opened().follow()
-    fresh = town.prover(honest).prove(b"honest")
-    for roots in (bare, town.bare_roots()):
-        assert town.verifier(roots=roots).submit(proof, b"honest").reason is Reason.UNKNOWN_ROOT
+            world.verifier(roots=roots).submit(proof, b"honest")
+    world.opened().follow()
+    fresh = world.prover(honest).prove(b"honest")
+    for roots in (verifier_side, world.verifier_roots()):
+        assert world.verifier(roots=roots).submit(proof, b"honest").reason is Reason.UNKNOWN_ROOT
         assert fresh.root in roots
-    # Who had left stands in no newest root: then only older ones are refused, and at once.
-    gone, third = town.join(), town.join()
-    held = town.group.root
-    town.group.remove(town.group.membership(gone.commitment).index)
-    without = town.group.root
-    town.time += 5
-    town.group.slash(third)
-    town.group.slash(gone)
-    town.time += 0.5
-    assert town.group.root in bare
-    town.time += 1.5
-    assert fresh.root in bare
-    assert not {held, without} & set(bare)
+    # A member who was removed before is in no newest root: only older roots are refused, and at once.
+    gone, third = world.join(), world.join()
+    held = world.group.root
+    world.group.remove(world.group.membership(gone.commitment).index)
+    without = world.group.root
+    world.time += 5
+    world.group.slash(third)
+    world.group.slash(gone)
+    world.time += 0.5
+    assert world.group.root in verifier_side
+    world.time += 1.5
+    assert fresh.root in verifier_side
+    assert not {held, without} & set(verifier_side)
 
 
 # ---- A12: slashing races, and slashing that crashes
 
 
-def test_a12_two_workers_that_detect_at_once_slash_once(town: Town) -> None:
-    mallory = town.join()
-    groups = [town.opened() for _ in range(4)]
+def test_a12_workers_that_find_a_violation_at_the_same_time_slash_once(world: RegistryWorld) -> None:
+    mallory = world.join()
+    groups = [world.opened() for _ in range(4)]
     removed: list[rln.Membership] = []
     threads = [
         threading.Thread(target=lambda group=group: removed.extend(group.slash(mallory))) for group in groups
@@ -366,8 +370,8 @@ def test_a12_two_workers_that_detect_at_once_slash_once(town: Town) -> None:
     for thread in threads:
         thread.join()
     assert [member.commitment for member in removed] == [mallory.commitment]
-    assert slashed_events(town.registry, mallory.commitment) == 1
-    assert town.registry.head().number == 2
+    assert slashed_events(world.registry, mallory.commitment) == 1
+    assert world.registry.head().number == 2
 
 
 def die() -> None:
@@ -378,7 +382,11 @@ NOW = 1_700_000_000.0
 
 
 def check_after_crash(uri: str, mallory: rln.Identity, others: int, time: float) -> bool:
-    """A restart finishes what was begun, and another slashing changes nothing; tell whether it was begun."""
+    """Check that a restart finishes the slashing and a second slashing changes nothing.
+
+    Returns:
+        Whether the slashing was stored before the crash.
+    """
     registry = open_members(uri, 8, LIMIT_BITS)
     group = rln.Group(8, LIMIT_BITS, rln.WindowSize(count=100), registry=registry, now=lambda: time)
     begun = registry.is_slashed(mallory.commitment)
@@ -406,7 +414,7 @@ def check_after_crash(uri: str, mallory: rln.Identity, others: int, time: float)
 def test_a12_a_slashing_killed_at_any_statement_resumes(
     kind: str, slashed_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every statement, BEGIN and COMMIT of SQLite included; and the end, where only memory is behind."""
+    """The kill comes at every statement, with BEGIN and COMMIT of SQLite, and not at all at the end."""
     uri = REGISTRIES[kind](tmp_path)
     registry = open_members(uri, 8, LIMIT_BITS)
     time, left = [NOW], [0]
@@ -453,7 +461,7 @@ def test_a12_a_slashing_killed_at_any_statement_resumes(
     assert outcomes.count(False) >= 5
 
 
-def test_a12_slashing_and_kill_minus_nine_in_a_loop(tmp_path: Path) -> None:
+def test_a12_a_slashing_killed_at_random_moments_resumes(tmp_path: Path) -> None:
     uri = REGISTRIES["sqlite"](tmp_path)
     registry = open_members(uri, 8, LIMIT_BITS)
     time = [NOW]
@@ -475,7 +483,7 @@ def test_a12_slashing_and_kill_minus_nine_in_a_loop(tmp_path: Path) -> None:
             signal.pause()
         os.read(reading, 1)
         if number % 5 == 4:
-            os.read(reading, 1)  # this one is done, and must stay so
+            os.read(reading, 1)  # this slashing is finished, and must stay so
         else:
             threading.Event().wait(draw.random() * 0.008)
         os.kill(child, signal.SIGKILL)
@@ -488,7 +496,7 @@ def test_a12_slashing_and_kill_minus_nine_in_a_loop(tmp_path: Path) -> None:
     assert begun >= rounds // 5
 
 
-def test_a12_the_note_is_in_the_file_before_the_leaf_is_gone(tmp_path: Path) -> None:
+def test_a12_the_slashing_is_in_the_file_before_the_leaf_is_removed(tmp_path: Path) -> None:
     uri = REGISTRIES["sqlite"](tmp_path)
     time = [NOW]
     registry = open_members(uri, 8, LIMIT_BITS)
@@ -519,15 +527,15 @@ def test_a12_the_note_is_in_the_file_before_the_leaf_is_gone(tmp_path: Path) -> 
 
 
 class Indices(RuleBasedStateMachine):
-    """Members come and go, groups restart; no index ever means two commitments."""
+    """Members are registered and removed, groups restart; an index never belongs to two commitments."""
 
     @initialize()
-    def begin(self) -> None:
+    def start(self) -> None:
         self.time = NOW
         self.registry = MemoryRegistry(6, LIMIT_BITS)
         self.group = self.opened()
         self.owner: dict[int, int] = {}
-        self.standing: dict[int, tuple[int, int]] = {}
+        self.members: dict[int, tuple[int, int]] = {}
         self.slashed: set[int] = set()
         self.paths: list[tuple[int, rln.MerkleProof]] = []
 
@@ -535,34 +543,34 @@ class Indices(RuleBasedStateMachine):
         window = rln.WindowSize(count=100)
         return rln.Group(6, LIMIT_BITS, window, registry=self.registry, now=lambda: self.time)
 
-    def who(self, number: int) -> rln.Identity:
+    def identity(self, number: int) -> rln.Identity:
         return rln.Identity.from_secret(500 + number)
 
     @rule(number=integers(0, 9), limit=integers(1, 16))
     def join(self, number: int, limit: int) -> None:
-        commitment = self.who(number).commitment
-        if number in self.slashed or number in self.standing:
+        commitment = self.identity(number).commitment
+        if number in self.slashed or number in self.members:
             with pytest.raises(AlreadyAMember):
                 self.group.register(commitment, limit)
         elif len(self.owner) < 64:
             member = self.group.register(commitment, limit)
             assert member.index not in self.owner
             self.owner[member.index] = commitment
-            self.standing[number] = (member.index, limit)
+            self.members[number] = (member.index, limit)
             self.paths.append((number, self.group.proof(member.index)))
 
-    @precondition(lambda self: self.standing)
+    @precondition(lambda self: self.members)
     @rule(data=integers(0, 100))
     def leave(self, data: int) -> None:
-        number = sorted(self.standing)[data % len(self.standing)]
-        self.group.remove(self.standing.pop(number)[0])
+        number = sorted(self.members)[data % len(self.members)]
+        self.group.remove(self.members.pop(number)[0])
 
     @rule(number=integers(0, 9))
     def slash(self, number: int) -> None:
-        if self.who(number).commitment in self.owner.values():
-            removed = self.group.slash(self.who(number))
-            assert len(removed) == (number in self.standing)
-            self.standing.pop(number, None)
+        if self.identity(number).commitment in self.owner.values():
+            removed = self.group.slash(self.identity(number))
+            assert len(removed) == (number in self.members)
+            self.members.pop(number, None)
             self.slashed.add(number)
 
     @rule(seconds=sampled_from([0.05, 1.0]))
@@ -580,9 +588,9 @@ class Indices(RuleBasedStateMachine):
             assert registration is not None
             assert registration.commitment == commitment
         assert self.registry.head().next_index == len(self.owner)
-        assert len(self.group) == len(self.standing)
-        for number, (index, limit) in self.standing.items():
-            assert self.group.proof(index).leaf == rate_commitment(self.who(number).commitment, limit)
+        assert len(self.group) == len(self.members)
+        for number, (index, limit) in self.members.items():
+            assert self.group.proof(index).leaf == rate_commitment(self.identity(number).commitment, limit)
 
     @invariant()
     def an_old_path_leads_to_its_owner_or_nowhere(self) -> None:
@@ -621,7 +629,7 @@ def test_f6_a_postgres_without_fsync_is_refused() -> None:
         server.stop()
         server.start(fsync="off")
         for ask in (lambda: registry.head(), lambda: group.register(6, 1)):
-            for _ in range(2):  # the first finds the connection gone, or the setting
+            for _ in range(2):  # the first call finds a closed connection, or the setting
                 with pytest.raises(StoreUnavailable) as refused:
                     ask()
             assert "fsync: expected on, got off" in str(refused.value)
@@ -630,11 +638,11 @@ def test_f6_a_postgres_without_fsync_is_refused() -> None:
         server.remove()
 
 
-# ---- F8: a database that takes questions and gives no answer
+# ---- F8: a database that accepts queries and does not answer
 
 
 def test_f8_a_postgres_that_hangs_is_unavailable_within_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped, its kernel still acknowledges: for those who are connected, and for those who come."""
+    """The server is suspended, but its kernel still acknowledges old and new connections."""
     monkeypatch.setattr(postgres_members, "TIMEOUT", 1)
     server = PostgresServer()
     try:
@@ -647,7 +655,7 @@ def test_f8_a_postgres_that_hangs_is_unavailable_within_patience(monkeypatch: py
                 begun = time.monotonic()
                 with pytest.raises(StoreUnavailable, match="^members: "):
                     ask()
-                assert time.monotonic() - begun < 8  # psycopg connects for two seconds at least
+                assert time.monotonic() - begun < 8  # psycopg tries to connect for at least two seconds
         assert group.register(7, 1).index == 1
         assert [group.is_member(commitment) for commitment in (5, 6, 7)] == [True, False, True]
         with registry._reading() as session, pytest.raises(psycopg.errors.QueryCanceled):  # type: ignore[attr-defined]
@@ -661,43 +669,45 @@ def test_f8_a_postgres_that_hangs_is_unavailable_within_patience(monkeypatch: py
 # ---- B6, B7, B8: the window
 
 
-def test_b6_after_a_restart_the_same_roots_are_known_and_no_others(town: Town) -> None:
-    honest = town.join(limit=8)
-    prover = town.prover(honest)
+def test_b6_after_a_restart_exactly_the_same_roots_are_acceptable(world: RegistryWorld) -> None:
+    honest = world.join(limit=8)
+    prover = world.prover(honest)
     early = prover.prove(b"early")
-    town.join()
-    town.time += 5
-    town.group = town.opened()
-    for roots in (town.group.roots, town.bare_roots()):
+    world.join()
+    world.time += 5
+    world.group = world.opened()
+    for roots in (world.group.roots, world.verifier_roots()):
         assert early.root in roots
         for nothing in (0, early.root + 1, rln.Group(DEPTH + 1, LIMIT_BITS).root, None):
             assert nothing not in roots
-    assert town.verifier().submit(early, b"early") == rln.Valid()
-    town.time += 601
-    for roots in (town.group.roots, town.opened().roots, town.bare_roots()):
+    assert world.verifier().submit(early, b"early") == rln.Valid()
+    world.time += 601
+    for roots in (world.group.roots, world.opened().roots, world.verifier_roots()):
         assert early.root not in roots
-        assert list(roots) == [town.group.root]
+        assert list(roots) == [world.group.root]
 
 
-def test_b7_a_thousand_members_between_proving_and_verifying(stage: Stage) -> None:
-    stage.group = rln.Group(20, 16, rln.WindowSize(seconds=30, now=stage.clock.now), now=stage.clock.now)
-    member = stage.join()
-    proof = stage.prover(member).prove(b"patient")
+def test_b7_a_proof_stays_valid_while_a_thousand_members_register(full_world: FullWorld) -> None:
+    full_world.group = rln.Group(
+        20, 16, rln.WindowSize(seconds=30, now=full_world.clock.now), now=full_world.clock.now
+    )
+    member = full_world.join()
+    proof = full_world.prover(member).prove(b"patient")
     for number in range(1000):
-        stage.group.register(10_000 + number, 1)
-        stage.time += 0.029
-    assert len(stage.group.roots) == 1002
-    assert stage.verifier().submit(proof, b"patient") == rln.Valid()
-    stage.time += 2
-    assert proof.root not in stage.group.roots
+        full_world.group.register(10_000 + number, 1)
+        full_world.time += 0.029
+    assert len(full_world.group.roots) == 1002
+    assert full_world.verifier().submit(proof, b"patient") == rln.Valid()
+    full_world.time += 2
+    assert proof.root not in full_world.group.roots
 
 
-def test_b7_a_thousand_members_at_once_are_one_root(stage: Stage) -> None:
-    stage.group = rln.Group(20, 16, rln.WindowSize(count=2))
-    member = stage.join()
-    proof = stage.prover(member).prove(b"patient")
-    stage.group.register_many([(10_000 + number, 1) for number in range(1000)])
-    assert stage.verifier().submit(proof, b"patient") == rln.Valid()
+def test_b7_a_thousand_members_at_once_make_one_root(full_world: FullWorld) -> None:
+    full_world.group = rln.Group(20, 16, rln.WindowSize(count=2))
+    member = full_world.join()
+    proof = full_world.prover(member).prove(b"patient")
+    full_world.group.register_many([(10_000 + number, 1) for number in range(1000)])
+    assert full_world.verifier().submit(proof, b"patient") == rln.Valid()
 
 
 def test_b7_a_registrar_needs_a_clock(tmp_path: Path) -> None:
@@ -708,33 +718,33 @@ def test_b7_a_registrar_needs_a_clock(tmp_path: Path) -> None:
     assert len(open_group("memory://", DEPTH, LIMIT_BITS).roots) == 1
 
 
-def test_b7_the_default_window_of_a_lasting_group_is_in_time(tmp_path: Path) -> None:
+def test_b7_the_default_window_of_a_stored_group_is_in_seconds(tmp_path: Path) -> None:
     moment = [NOW]
     uri = f"sqlite:///{tmp_path / 'members.db'}"
     group = open_group(uri, 8, LIMIT_BITS, now=lambda: moment[0])
     held = group.root
-    for number in range(100):  # more than 64
+    for number in range(100):  # more than the 64 roots of a window by count
         group.register(1000 + number, 1)
         moment[0] += 0.5
     last = group.root
     others = rln.WindowSize(seconds=60, now=lambda: moment[0])
     again = open_group(uri, 8, LIMIT_BITS, now=lambda: moment[0])
-    bare = RegistryRoots(group.registry, others, lambda: moment[0])
-    for roots in (group.roots, again.roots, bare):
+    verifier_side = RegistryRoots(group.registry, others, lambda: moment[0])
+    for roots in (group.roots, again.roots, verifier_side):
         assert held in roots
         assert len(roots) == 101
     moment[0] += 11
-    for roots in (group.roots, again.roots, bare):
+    for roots in (group.roots, again.roots, verifier_side):
         assert held not in roots
     moment[0] += 60
-    for roots in (group.roots, again.roots, bare):
+    for roots in (group.roots, again.roots, verifier_side):
         assert list(roots) == [last]
     close_group(again)
     close_group(group)
 
 
-def test_b8_every_path_that_is_given_out_leads_to_a_root_that_existed(tmp_path: Path) -> None:
-    """Two groups on one registry change it, in threads; every path is of one state."""
+def test_b8_every_path_leads_to_a_root_that_existed(tmp_path: Path) -> None:
+    """Two groups change one registry, in threads; every path belongs to one state of it."""
     registries = [open_members(REGISTRIES["sqlite"](tmp_path), 8, LIMIT_BITS) for _ in range(2)]
     groups = [
         rln.Group(8, LIMIT_BITS, rln.WindowSize(count=1000), registry=registry) for registry in registries

@@ -1,4 +1,4 @@
-"""Threats A: what the protocol means."""
+"""Threats A3, A5 to A8, A14: the rules of the protocol itself."""
 
 from contextlib import closing
 
@@ -12,7 +12,7 @@ from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
 from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
-from tests.threats.full_world import Stage
+from tests.threats.full_world import FullWorld
 from tests.unit.circuit import evaluator
 from tests.unit.circuit.test_relation import bits_can_be_chosen
 
@@ -24,7 +24,7 @@ nonzero = scalars.filter(bool)
 
 
 def on_line(first: rln.Share, second: rln.Share) -> tuple[int, int]:
-    """Secret and slope in plain integers, by the formulas of the row."""
+    """Compute secret and slope in plain integers, with the formulas of the row."""
     inverse = pow(second.x - first.x, -1, ORDER)
     secret = (first.y * second.x - second.y * first.x) * inverse % ORDER
     return secret, (first.y - second.y) * pow(first.x - second.x, -1, ORDER) % ORDER
@@ -49,7 +49,9 @@ def test_a3_two_shares_of_a_slot_recover_the_secret(
 
 
 @given(nonzero, nonzero, nonzero, nonzero)
-def test_a3_a_line_that_is_not_the_nullifiers_is_refused(secret: int, x1: int, x2: int, shift: int) -> None:
+def test_a3_a_line_that_does_not_match_the_nullifier_is_refused(
+    secret: int, x1: int, x2: int, shift: int
+) -> None:
     identity = rln.Identity.from_secret(secret)
     first, second = identity.share(x1, 5, 0), identity.share(x2, 5, 0)
     moved = rln.Share(second.x, (second.y + shift) % ORDER, second.nullifier)
@@ -57,25 +59,27 @@ def test_a3_a_line_that_is_not_the_nullifiers_is_refused(secret: int, x1: int, x
         rln.recover_secret(first, moved)
 
 
-def test_a3_a_second_message_on_one_slot_is_not_served_and_costs_every_leaf(stage: Stage) -> None:
-    mallory, bob = stage.join(limit=1), stage.join()
-    verifier = stage.verifier(was_member=stage.group.was_member)
-    first, second = (stage.prover(mallory).prove(signal) for signal in (b"one", b"two"))
+def test_a3_a_second_message_on_one_id_is_not_served_and_gets_the_sender_slashed(
+    full_world: FullWorld,
+) -> None:
+    mallory, bob = full_world.join(limit=1), full_world.join()
+    verifier = full_world.verifier(was_member=full_world.group.was_member)
+    first, second = (full_world.prover(mallory).prove(signal) for signal in (b"one", b"two"))
     assert verifier.submit(first, b"one") == rln.Valid()
     verdict = verifier.submit(second, b"two")
     assert isinstance(verdict, rln.RateLimitViolation)
     assert verdict.identity_secret.reveal() == mallory.secret().reveal()
-    assert len(stage.log) == 1
-    stage.group.slash(verdict.identity_secret)
-    assert not stage.group.is_member(mallory.commitment)
-    assert rln.MerkleTree.from_state(stage.group.picture().tree).get(0) == 0
-    assert stage.group.is_member(bob.commitment)
+    assert len(full_world.log) == 1
+    full_world.group.slash(verdict.identity_secret)
+    assert not full_world.group.is_member(mallory.commitment)
+    assert rln.MerkleTree.from_state(full_world.group.picture().tree).get(0) == 0
+    assert full_world.group.is_member(bob.commitment)
 
 
-def test_a3_a_recovered_secret_of_nobody_is_an_alarm(stage: Stage) -> None:
-    mallory = stage.join(limit=1)
-    verifier = stage.verifier(was_member=lambda commitment: False)
-    first, second = (stage.prover(mallory).prove(signal) for signal in (b"one", b"two"))
+def test_a3_a_recovered_secret_that_was_never_registered_is_an_alarm(full_world: FullWorld) -> None:
+    mallory = full_world.join(limit=1)
+    verifier = full_world.verifier(was_member=lambda commitment: False)
+    first, second = (full_world.prover(mallory).prove(signal) for signal in (b"one", b"two"))
     assert verifier.submit(first, b"one") == rln.Valid()
     with pytest.raises(rln.IntegrityAlarm, match="never registered"):
         verifier.submit(second, b"two")
@@ -95,7 +99,7 @@ def test_a5_shares_of_two_honest_members_recover_nothing(
     assert first.nullifier != second.nullifier
     with pytest.raises(RecoveryError, match="different nullifiers|same x"):
         rln.recover_secret(first, second)
-    # and when somebody lies about the nullifier, the line gives him away
+    # A false nullifier is found too, because the line does not match it.
     with pytest.raises(RecoveryError):
         rln.recover_secret(first, rln.Share(second.x, second.y, first.nullifier))
 
@@ -106,53 +110,53 @@ LIMIT = 100
 BAD_IDS = [LIMIT, LIMIT + 1, ORDER - 1, 65536, 65535, -1 % ORDER - 65535]
 
 
-def inputs_with(stage: Stage, message_id: int) -> tuple[rln.Identity, dict[str, tuple[int, ...]]]:
-    """An honest statement, then its message id changed behind the back of every check in Python."""
-    member = stage.join(limit=LIMIT)
-    path = stage.group.proof(0)
-    statement = Statement.spend(stage.key.parameters, LIMIT, (LIMIT - 1,), path, 7, 8)
+def inputs_with(full_world: FullWorld, message_id: int) -> tuple[rln.Identity, dict[str, tuple[int, ...]]]:
+    """Make an honest statement, then change its message id after all checks in Python."""
+    member = full_world.join(limit=LIMIT)
+    path = full_world.group.proof(0)
+    statement = Statement.spend(full_world.key.parameters, LIMIT, (LIMIT - 1,), path, 7, 8)
     return member, {**statement.inputs(), "messageId": (message_id,)}
 
 
 @pytest.mark.parametrize("message_id", BAD_IDS)
-def test_a6_an_id_at_the_limit_has_no_satisfying_witness(stage: Stage, message_id: int) -> None:
+def test_a6_an_id_at_the_limit_has_no_satisfying_witness(full_world: FullWorld, message_id: int) -> None:
     circuit = rln.circuit.rln()
-    member, inputs = inputs_with(stage, message_id)
+    member, inputs = inputs_with(full_world, message_id)
     with pytest.raises(ParameterError, match="^messageId: expected 0 to 99"):
-        Statement.spend(stage.key.parameters, LIMIT, (message_id,), stage.group.proof(0), 7, 8)
+        Statement.spend(full_world.key.parameters, LIMIT, (message_id,), full_world.group.proof(0), 7, 8)
     given_inputs = {name: list(values) for name, values in inputs.items()}
     given_inputs["identitySecret"] = [member.secret().reveal()]
     witness = evaluator.evaluate(evaluator.load(circuit.graph), given_inputs)
     broken = {circuit.labels[index] for index in failures(circuit.r1cs, witness)}
     assert broken
     assert broken <= {"messageId", "limit"}
-    # no choice of the bits saves it, so this is about every witness with this id, not about the honest one
+    # No choice of the bits satisfies the constraints, so no witness with this id exists.
     assert not all(bits_can_be_chosen(circuit, witness, label) for label in ("messageId", "limit"))
-    with closing(stage.key.witness(inputs, member)) as forced:
-        values = stage.key.public_values(forced)
-        assert not stage.key.verifying_key.verify(values, stage.key.prove(forced))
+    with closing(full_world.key.witness(inputs, member)) as forced:
+        values = full_world.key.public_values(forced)
+        assert not full_world.key.verifying_key.verify(values, full_world.key.prove(forced))
 
 
-def test_a6_the_last_id_below_the_limit_is_provable(stage: Stage) -> None:
+def test_a6_the_last_id_below_the_limit_is_provable(full_world: FullWorld) -> None:
     circuit = rln.circuit.rln()
-    member, inputs = inputs_with(stage, LIMIT - 1)
-    with closing(stage.key.witness(inputs, member)) as witness:
+    member, inputs = inputs_with(full_world, LIMIT - 1)
+    with closing(full_world.key.witness(inputs, member)) as witness:
         data = witness.read(0, witness.size)
         wires = [int.from_bytes(data[i : i + 32], "little") for i in range(0, len(data), 32)]
         assert explain(circuit, wires) is None
-        values = stage.key.public_values(witness)
-        assert stage.key.verifying_key.verify(values, stage.key.prove(witness))
+        values = full_world.key.public_values(witness)
+        assert full_world.key.verifying_key.verify(values, full_world.key.prove(witness))
 
 
 @pytest.mark.parametrize("message_id", BAD_IDS[:4])
 def test_a6_the_prover_refuses_before_it_proves(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, message_id: int
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, message_id: int
 ) -> None:
-    class Liar(MemoryMessageIds):
+    class LyingMessageIds(MemoryMessageIds):
         def reserve(self, *_: object, **__: object) -> tuple[int, ...]:  # type: ignore[override]
             return (message_id,)
 
-    prover = stage.prover(stage.join(limit=LIMIT), ids=Liar())
+    prover = full_world.prover(full_world.join(limit=LIMIT), ids=LyingMessageIds())
     monkeypatch.setattr(rln.ProvingKey, "witness", forbidden)
     monkeypatch.setattr(rln.ProvingKey, "prove", forbidden)
     with pytest.raises((ParameterError, FieldRangeError), match="messageId"):
@@ -169,39 +173,41 @@ def forbidden(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     "limit", [0, 65537, 70000, 2**17, ORDER - 1, ORDER, -1, True, False, 1.0, "1", None, b"\x01"]
 )
-def test_a7_a_limit_outside_1_to_65536_is_refused(stage: Stage, limit: object) -> None:
-    member = stage.join()
-    root = stage.group.root
+def test_a7_a_limit_outside_1_to_65536_is_refused(full_world: FullWorld, limit: object) -> None:
+    member = full_world.join()
+    root = full_world.group.root
     with pytest.raises(ParameterError):
-        stage.group.register(12345, limit)  # type: ignore[arg-type]
+        full_world.group.register(12345, limit)  # type: ignore[arg-type]
     with pytest.raises(ParameterError):
-        stage.group.register_many([(54321, 1), (12345, limit)])  # type: ignore[list-item]
-    assert (stage.group.root, len(stage.group)) == (root, 1)
-    path = stage.group.proof(0)
+        full_world.group.register_many([(54321, 1), (12345, limit)])  # type: ignore[list-item]
+    assert (full_world.group.root, len(full_world.group)) == (root, 1)
+    path = full_world.group.proof(0)
     with pytest.raises(ParameterError, match="^userMessageLimit: expected"):
-        Statement.spend(stage.key.parameters, limit, (0,), path, 7, 8)  # type: ignore[arg-type]
+        Statement.spend(full_world.key.parameters, limit, (0,), path, 7, 8)  # type: ignore[arg-type]
     with pytest.raises(ParameterError):
         rln.Prover(
             member,
             rln.Membership(0, limit, member.commitment),  # type: ignore[arg-type]
-            stage.key,
+            full_world.key,
             ids=MemoryMessageIds(),
-            clock=stage.clock,
+            clock=full_world.clock,
         )
 
 
 @pytest.mark.parametrize("limit", [1, 65536])
-def test_a7_both_ends_of_the_range_are_limits(stage: Stage, limit: int) -> None:
-    member = stage.join(limit)
-    path = stage.group.proof(0)
-    statement = Statement.spend(stage.key.parameters, limit, (limit - 1,), path, 7, 8)
-    with closing(stage.key.witness(statement.inputs(), member)) as witness:
-        assert stage.key.verifying_key.verify(stage.key.public_values(witness), stage.key.prove(witness))
+def test_a7_both_ends_of_the_range_are_limits(full_world: FullWorld, limit: int) -> None:
+    member = full_world.join(limit)
+    path = full_world.group.proof(0)
+    statement = Statement.spend(full_world.key.parameters, limit, (limit - 1,), path, 7, 8)
+    with closing(full_world.key.witness(statement.inputs(), member)) as witness:
+        assert full_world.key.verifying_key.verify(
+            full_world.key.public_values(witness), full_world.key.prove(witness)
+        )
 
 
 @given(st.one_of(st.integers(), st.integers(-3, 70000), st.floats(), st.booleans()))
 @settings(max_examples=200)
-def test_a7_the_registry_takes_whole_numbers_of_its_range_alone(limit: object) -> None:
+def test_a7_the_registry_accepts_only_whole_numbers_of_its_range(limit: object) -> None:
     group = rln.Group(4, 16)
     good = type(limit) is int and 1 <= limit <= 65536
     if good:
@@ -217,11 +223,11 @@ def test_a7_the_registry_takes_whole_numbers_of_its_range_alone(limit: object) -
 
 @pytest.mark.parametrize("stub", [0, ORDER, 2 * ORDER])
 def test_a8_a_hash_of_zero_stops_the_prover_before_the_secret(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, stub: int
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, stub: int
 ) -> None:
     ids = MemoryMessageIds()
-    member = stage.join(limit=1)
-    prover = stage.prover(member, ids=ids)
+    member = full_world.join(limit=1)
+    prover = full_world.prover(member, ids=ids)
     with monkeypatch.context() as patch:
         patch.setattr("rln.protocol.signal.hash_to_field", lambda _: stub)
         for method in ("witness", "prove"):
@@ -234,20 +240,22 @@ def test_a8_a_hash_of_zero_stops_the_prover_before_the_secret(
 
 @pytest.mark.parametrize("stub", [0, ORDER])
 def test_a8_a_hash_of_zero_is_refused_by_the_verifier(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, stub: int
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, stub: int
 ) -> None:
-    proof = stage.prover(stage.join()).prove(b"x")
-    verifier = stage.verifier()
+    proof = full_world.prover(full_world.join()).prove(b"x")
+    verifier = full_world.verifier()
     monkeypatch.setattr("rln.protocol.signal.hash_to_field", lambda _: stub)
     verdict = verifier.submit(proof, b"x")
     assert isinstance(verdict, rln.Invalid)
     assert verdict.reason in (Reason.WRONG_SIGNAL, Reason.MALFORMED)
     assert verifier.submit_many([(proof, b"x")]) == [verdict]
-    assert len(stage.log) == 0
+    assert len(full_world.log) == 0
 
 
-def test_a8_no_value_with_x_zero_exists(told: rln.RlnProof) -> None:
-    fields = [getattr(told, name) for name in ("proof", "y", "root", "nullifier", "x", "external_nullifier")]
+def test_a8_no_object_with_x_zero_can_be_made(sample_proof: rln.RlnProof) -> None:
+    fields = [
+        getattr(sample_proof, name) for name in ("proof", "y", "root", "nullifier", "x", "external_nullifier")
+    ]
     identity = rln.Identity.from_secret(5)
     for x, kind in ((0, ParameterError), (ORDER, FieldRangeError), (2 * ORDER, FieldRangeError)):
         with pytest.raises(kind):
@@ -256,7 +264,7 @@ def test_a8_no_value_with_x_zero_exists(told: rln.RlnProof) -> None:
             rln.Share(x, 1, 1)
         with pytest.raises(kind):
             identity.share(x, 1, 1)
-        message = bytearray(told.encode())
+        message = bytearray(sample_proof.encode())
         message[192:224] = x.to_bytes(32, "little")
         with pytest.raises(kind):
             rln.RlnProof.decode(bytes(message))
@@ -266,44 +274,46 @@ def test_a8_no_value_with_x_zero_exists(told: rln.RlnProof) -> None:
 
 
 @pytest.mark.parametrize("commitment", [0, ORDER, ORDER + 1, 2**256 - 1, -1, True, 1.0, None])
-def test_a14_a_commitment_that_is_zero_or_not_canonical_is_refused(stage: Stage, commitment: object) -> None:
+def test_a14_a_commitment_that_is_zero_or_not_canonical_is_refused(
+    full_world: FullWorld, commitment: object
+) -> None:
     for attempt in (
-        lambda: stage.group.register(commitment, 1),  # type: ignore[arg-type]
-        lambda: stage.group.register_many([(5, 1), (commitment, 1)]),  # type: ignore[list-item]
+        lambda: full_world.group.register(commitment, 1),  # type: ignore[arg-type]
+        lambda: full_world.group.register_many([(5, 1), (commitment, 1)]),  # type: ignore[list-item]
         lambda: rln.Membership(0, 1, commitment),  # type: ignore[arg-type]
     ):
         with pytest.raises((ParameterError, FieldRangeError), match="commitment"):
             attempt()
-    assert len(stage.group) == 0
+    assert len(full_world.group) == 0
 
 
-def test_a14_an_alias_of_a_registered_commitment_is_refused(stage: Stage) -> None:
-    member = stage.join()
+def test_a14_an_alias_of_a_registered_commitment_is_refused(full_world: FullWorld) -> None:
+    member = full_world.join()
     with pytest.raises(FieldRangeError):
-        stage.group.register(member.commitment + ORDER, 1)
+        full_world.group.register(member.commitment + ORDER, 1)
     with pytest.raises(rln.AlreadyAMember):
-        stage.group.register(member.commitment, 1)
+        full_world.group.register(member.commitment, 1)
 
 
-def test_a14_nobody_opens_the_empty_leaf(stage: Stage) -> None:
-    """The path of an empty leaf is no member's path, and a proof from it has another root."""
-    member, stranger = stage.join(), rln.Identity.generate()
-    empty = rln.MerkleTree.from_state(stage.group.picture().tree).proof(1)
+def test_a14_nothing_proves_membership_of_the_empty_leaf(full_world: FullWorld) -> None:
+    """A prover refuses the path of an empty leaf, and a proof with that path has another root."""
+    member, stranger = full_world.join(), rln.Identity.generate()
+    empty = rln.MerkleTree.from_state(full_world.group.picture().tree).proof(1)
     assert empty.leaf == 0
     with pytest.raises(ParameterError, match="path"):
         rln.Prover(
             stranger,
             rln.Membership(1, 1, stranger.commitment),
-            stage.key,
+            full_world.key,
             ids=MemoryMessageIds(),
-            clock=stage.clock,
+            clock=full_world.clock,
             path=empty,
         )
     with pytest.raises(rln.NotAMember):
-        stage.group.proof(1)
-    statement = Statement.spend(stage.key.parameters, 1, (0,), empty, 7, 8)
-    for who in (member, stranger):
-        with closing(stage.key.witness(statement.inputs(), who)) as witness:
-            assert stage.key.public_values(witness)[1] not in stage.group.roots
+        full_world.group.proof(1)
+    statement = Statement.spend(full_world.key.parameters, 1, (0,), empty, 7, 8)
+    for identity in (member, stranger):
+        with closing(full_world.key.witness(statement.inputs(), identity)) as witness:
+            assert full_world.key.public_values(witness)[1] not in full_world.group.roots
     with pytest.raises(ParameterError):
         rln.Identity.from_secret(0)

@@ -1,4 +1,4 @@
-"""Threats D3, D9: proofs that are seen again, and random numbers that are none."""
+"""Threats D3, D9: rerandomised proofs, and random sources that are not random."""
 
 import random
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
 from rln.stores.memory import MemoryMessageIds
-from tests.threats.full_world import R, Stage, key_points, negated, plus, times
+from tests.threats.full_world import FullWorld, R, key_points, negated, plus, times
 
 SOURCES: dict[str, Callable[[int], bytes]] = {
     "all zero": bytes,
@@ -25,7 +25,7 @@ every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOUR
 
 
 def break_entropy(monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]) -> None:
-    """Put a random source that is none into both doors."""
+    """Replace both functions that draw random bytes by the source."""
 
     def fill(out: object) -> None:
         ffi.memmove(out, source(len(out)), len(out))  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ def break_entropy(monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes
 
 
 def rerandomised(key: rln.VerifyingKey, proof: bytes, t: int, s: int) -> bytes:
-    """(A / t, t B + t s delta, C + s A): another proof of the same statement, made by anybody."""
+    """Return (A / t, t B + t s delta, C + s A), another proof of the same statement; anybody can make it."""
     points = groth16.decompress(proof)
     a, b, c = points[:64], points[64:192], points[192:]
     delta = key_points(key)["delta"]
@@ -47,12 +47,12 @@ def rerandomised(key: rln.VerifyingKey, proof: bytes, t: int, s: int) -> bytes:
     )
 
 
-def test_d3_of_100_rerandomised_proofs_one_is_valid_and_99_are_duplicates(stage: Stage) -> None:
-    proof = stage.prover(stage.join()).prove(b"x")
+def test_d3_of_100_rerandomised_proofs_one_is_valid_and_99_are_duplicates(full_world: FullWorld) -> None:
+    proof = full_world.prover(full_world.join()).prove(b"x")
     draw = random.Random(3)
     pairs = [(1, 0), (R - 1, 0), *((draw.randrange(1, R), draw.randrange(R)) for _ in range(98))]
     made = [
-        rln.RlnProof(rerandomised(stage.key.verifying_key, proof.proof, t, s), *proof.public_inputs)
+        rln.RlnProof(rerandomised(full_world.key.verifying_key, proof.proof, t, s), *proof.public_inputs)
         for t, s in pairs
     ]
     points = groth16.decompress(proof.proof)
@@ -61,12 +61,12 @@ def test_d3_of_100_rerandomised_proofs_one_is_valid_and_99_are_duplicates(stage:
     assert made[1].proof == opposite
     assert len({other.proof for other in made}) == 100
     for other in made:
-        assert stage.key.verifying_key.verify(other.public_inputs, other.proof)
-    one_by_one, at_once = stage.verifier(), stage.verifier(log=type(stage.log)())
+        assert full_world.key.verifying_key.verify(other.public_inputs, other.proof)
+    one_by_one, at_once = full_world.verifier(), full_world.verifier(log=type(full_world.log)())
     expected = [rln.Valid(), *[rln.Duplicate()] * 99]
     assert [one_by_one.submit(other, b"x") for other in made] == expected
     assert at_once.submit_many([(other, b"x") for other in made]) == expected
-    assert len(stage.log) == 1
+    assert len(full_world.log) == 1
 
 
 # ---- D9 ---------------------------------------------------------------------------------------------
@@ -74,9 +74,9 @@ def test_d3_of_100_rerandomised_proofs_one_is_valid_and_99_are_duplicates(stage:
 
 @every_source
 def test_d9_no_proof_without_random_numbers(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
 ) -> None:
-    prover = stage.prover(stage.join())
+    prover = full_world.prover(full_world.join())
     break_entropy(monkeypatch, source)
     with pytest.raises(EntropyError):
         prover.prove(b"x")
@@ -104,23 +104,25 @@ def test_d9_no_identity_without_random_numbers(
 
 @every_source
 def test_d9_no_batch_and_no_check_without_random_numbers(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, source: Callable[[int], bytes]
 ) -> None:
-    prover, verifier = stage.prover(stage.join()), stage.verifier()
+    prover, verifier = full_world.prover(full_world.join()), full_world.verifier()
     messages = [(prover.prove(signal), signal) for signal in (b"one", b"two")]
     break_entropy(monkeypatch, source)
     with pytest.raises(EntropyError):
         verifier.submit_many(messages)
-    assert len(stage.log) == 0
+    assert len(full_world.log) == 0
     with pytest.raises(EntropyError):
-        stage.key.check()
+        full_world.key.check()
 
 
-def test_d9_a_source_that_fails_stops_everything(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_d9_a_source_that_fails_stops_everything(
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_: object) -> bytes:
         raise EntropyError("entropy: the system gives none")
 
-    prover, verifier = stage.prover(stage.join()), stage.verifier()
+    prover, verifier = full_world.prover(full_world.join()), full_world.verifier()
     messages = [(prover.prove(b"x"), b"x")]
     monkeypatch.setattr(entropy, "draw", fail)
     monkeypatch.setattr(entropy, "fill", fail)
@@ -128,27 +130,27 @@ def test_d9_a_source_that_fails_stops_everything(stage: Stage, monkeypatch: pyte
         lambda: prover.prove(b"y"),
         lambda: verifier.submit_many(messages * 2),
         rln.Identity.generate,
-        stage.key.check,
+        full_world.key.check,
         lambda: rln.setup(rln.circuit.rln(1, 1)),
     ):
         with pytest.raises(EntropyError):
             attempt()
-    assert len(stage.log) == 0
+    assert len(full_world.log) == 0
 
 
-def test_d9_two_proofs_of_one_witness_share_no_point(stage: Stage) -> None:
-    member = stage.join()
-    statement = Statement.spend(stage.key.parameters, 2, (0,), stage.group.proof(0), 7, 8)
-    with closing(stage.key.witness(statement.inputs(), member)) as witness:
-        made = [stage.key.prove(witness) for _ in range(8)]
+def test_d9_two_proofs_of_one_witness_share_no_point(full_world: FullWorld) -> None:
+    member = full_world.join()
+    statement = Statement.spend(full_world.key.parameters, 2, (0,), full_world.group.proof(0), 7, 8)
+    with closing(full_world.key.witness(statement.inputs(), member)) as witness:
+        made = [full_world.key.prove(witness) for _ in range(8)]
     for start, end in ((0, 32), (32, 96), (96, 128)):
         assert len({proof[start:end] for proof in made}) == 8
 
 
 def test_d9_a_proof_that_does_not_verify_is_not_released(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    full_world: FullWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prover = stage.prover(stage.join(), ids=MemoryMessageIds())
+    prover = full_world.prover(full_world.join(), ids=MemoryMessageIds())
     good = prover.prove(b"x")
     monkeypatch.setattr(Partial, "finish", lambda *_, **__: good.proof)
     with pytest.raises(rln.KeyFileError, match="not released"):

@@ -1,4 +1,4 @@
-"""F3, F4, F5: a log on servers that lose replies, entries, or themselves."""
+"""Threats F3, F4, F5: a log on servers that lose replies or entries, or fail."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from tests.support.redis_server import (
     empty_cluster,
     empty_server,
     redis_server,
-    redis_watched,
+    redis_under_sentinels,
     until,
 )
 from tests.support.small_world import World
 
 
 @pytest.fixture
-def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that look for another primary before every decision."""
+def examine_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers look for another primary before every decision."""
     monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
     monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
 
 
 def world_now() -> World:
-    """The story at the machine's own time: servers compare theirs with it."""
+    """Make a world with the machine's time, because servers compare it with theirs."""
     world = World()
     world.clock = rln.EpochClock("story.example", 600, skew=5)
     return world
@@ -51,7 +51,7 @@ def world_now() -> World:
 
 @pytest.mark.parametrize("fault", ["after", "late"])
 def test_f3_a_lost_reply_is_not_a_replay(fault: str) -> None:
-    """With real proofs: valid, then a copy, then a second message on the id."""
+    """With real proofs: a valid message, a copy of it, and a second message on its id."""
     world, script = world_now(), Script()
     server = int(empty_server().rpartition(":")[2])
     with Proxy(server, script) as proxy:
@@ -61,7 +61,7 @@ def test_f3_a_lost_reply_is_not_a_replay(fault: str) -> None:
         other = world.prover(world.join(limit=1)).prove(b"other")
         assert verifier.submit(other, b"other") == rln.Valid()
         first = prover.prove(b"first")
-        script.left = ["forward", fault]  # a look, and then the insert
+        script.left = ["forward", fault]  # first a look, then the insert
         assert verifier.submit(first, b"first") == rln.Valid()
         assert script.left == []
         script.left = [fault]
@@ -73,7 +73,7 @@ def test_f3_a_lost_reply_is_not_a_replay(fault: str) -> None:
         assert isinstance(verifier.submit(cheat, b"third"), rln.RateLimitViolation)
 
 
-def test_f3_an_insert_that_nobody_heard_of_is_spent_and_serves_nobody() -> None:
+def test_f3_an_insert_whose_reply_was_lost_spends_the_id_and_serves_no_message() -> None:
     now, _, _ = epochs()
     server = int(empty_server().rpartition(":")[2])
     with Proxy(server) as proxy:
@@ -85,7 +85,7 @@ def test_f3_an_insert_that_nobody_heard_of_is_spent_and_serves_nobody() -> None:
         assert spend(log, now, range(20)) == 0
 
 
-def test_f4_an_emptied_server_is_noticed_by_the_same_pipeline(tmp_path: Path) -> None:
+def test_f4_an_emptied_server_is_noticed_in_the_same_pipeline(tmp_path: Path) -> None:
     now, later, _ = epochs()
     with redis_server(tmp_path) as server:
         log = worker(server.port, new=True)
@@ -99,8 +99,8 @@ def test_f4_an_emptied_server_is_noticed_by_the_same_pipeline(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kept", ["everything", "nothing", "an old dump"])
-def test_f4_a_server_that_started_again_is_refused_until_the_next_epoch(tmp_path: Path, kept: str) -> None:
-    """Whatever it kept: nobody can tell whether it is everything."""
+def test_f4_a_server_that_restarted_is_refused_until_the_next_epoch(tmp_path: Path, kept: str) -> None:
+    """It does not matter what it kept, because it may have lost a part."""
     now, later, _ = epochs()
     settings = {"appendfsync": "always" if kept == "everything" else "everysec"}
     with redis_server(tmp_path, **settings) as server:
@@ -114,14 +114,14 @@ def test_f4_a_server_that_started_again_is_refused_until_the_next_epoch(tmp_path
         server.set(appendonly="yes")
         rested()
         if kept != "nothing":
-            # It helps little to say that all is new where something is there.
+            # `new` does not help, because the server holds entries.
             assert spend(worker(server.port, new=True), now, range(20), x=2) == 0
         assert spend(log, now, range(20), x=2) == 0
         assert spend(log, later, range(20), x=2) == 20
 
 
 def test_f4_an_empty_replica_that_is_promoted_accepts_nothing_in_that_epoch(
-    tmp_path: Path, attentive: None
+    tmp_path: Path, examine_always: None
 ) -> None:
     now, later, _ = epochs()
     with redis_server(tmp_path / "first") as first, redis_server(tmp_path / "second") as second:
@@ -129,8 +129,8 @@ def test_f4_an_empty_replica_that_is_promoted_accepts_nothing_in_that_epoch(
         log = worker(switch, new=True)
         assert spend(log, now, range(20)) == 20
         first.stop()
-        second.client.replicaof(HOST, first.port)  # too late: it never gets anything
-        second.follow_nobody()
+        second.client.replicaof(HOST, first.port)  # too late: the replica never receives an entry
+        second.become_primary()
         switch.port = second.port
         assert second.client.dbsize() == 0
         assert spend(log, now, range(20), x=2) == 0
@@ -138,44 +138,44 @@ def test_f4_an_empty_replica_that_is_promoted_accepts_nothing_in_that_epoch(
         assert spend(log, later, range(20)) == 20
 
 
-def test_f4_what_a_stale_replica_lacks_is_not_accepted_again_by_who_has_seen_the_change(
-    tmp_path: Path, attentive: None
+def test_f4_a_worker_that_saw_the_change_accepts_nothing_that_a_stale_replica_lacks(
+    tmp_path: Path, examine_always: None
 ) -> None:
-    """While the old primary still answers, the over-use is what the log says: limit x lost primaries."""
+    """While the old primary still answers, the over-use is as documented: limit x lost primaries."""
     limit, members = 7, 5
     ids = range(limit * members)
     now, later, last = epochs()
     with redis_server(tmp_path / "first") as first, redis_server(tmp_path / "second") as second:
         with Proxy(first.port) as link:
             second.follow(link.port)
-            ways = [Switch(first.port), Switch(first.port)]
-            loyal, informed = worker(ways[0], new=True), worker(ways[1])
-            assert spend(loyal, now, ids[:10]) == 10
+            switches = [Switch(first.port), Switch(first.port)]
+            old_side, new_side = worker(switches[0], new=True), worker(switches[1])
+            assert spend(old_side, now, ids[:10]) == 10
             until(lambda: second.client.dbsize() == 11, "ten entries and the record")
             link.fault = "before"
             link.cut()
-            assert spend(loyal, now, ids[10:20]) == 10
+            assert spend(old_side, now, ids[10:20]) == 10
             until(lambda: second.client.info("replication")["master_link_status"] == "down", "the cut")
-            second.follow_nobody()
+            second.become_primary()
             assert second.client.dbsize() == 11, "it lacks ten of the twenty"
-            ways[1].port = second.port
-            # In the epoch of the change: none by the one who has seen it.
-            assert spend(informed, now, ids, x=2) == 0
-            assert spend(loyal, now, ids, x=3) == len(ids) - 20
-            # In an epoch that opens while both answer: once on each.
-            assert spend(loyal, later, ids) == len(ids)
-            overuse = spend(informed, later, ids, x=2)
+            switches[1].port = second.port
+            # In the epoch of the change, the worker that saw it accepts nothing.
+            assert spend(new_side, now, ids, x=2) == 0
+            assert spend(old_side, now, ids, x=3) == len(ids) - 20
+            # In an epoch that begins while both primaries answer, each accepts once.
+            assert spend(old_side, later, ids) == len(ids)
+            overuse = spend(new_side, later, ids, x=2)
             assert overuse == limit * members * 1
-            assert spend(loyal, later, ids, x=3) == spend(informed, later, ids, x=3) == 0
-            # Once everybody has seen it: exact again.
-            ways[0].port = second.port
-            assert spend(loyal, now, ids, x=4) == 0
-            assert spend(loyal, later, ids, x=4) == 0
-            assert spend(loyal, last, ids) + spend(informed, last, ids, x=2) == len(ids)
+            assert spend(old_side, later, ids, x=3) == spend(new_side, later, ids, x=3) == 0
+            # After all workers have seen the change, counting is exact again.
+            switches[0].port = second.port
+            assert spend(old_side, now, ids, x=4) == 0
+            assert spend(old_side, later, ids, x=4) == 0
+            assert spend(old_side, last, ids) + spend(new_side, last, ids, x=2) == len(ids)
 
 
-def test_f4_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
-    tmp_path: Path, attentive: None
+def test_f4_a_lost_primary_costs_nothing_if_a_replica_must_acknowledge(
+    tmp_path: Path, examine_always: None
 ) -> None:
     limit, members = 7, 5
     ids = range(limit * members)
@@ -187,18 +187,21 @@ def test_f4_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
         Proxy(first.port) as link,
     ):
         second.follow(link.port)
-        ways = [Switch(first.port), Switch(first.port)]
+        switches = [Switch(first.port), Switch(first.port)]
         until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
-        loyal, informed = worker(ways[0], new=True, min_replicas=1), worker(ways[1], min_replicas=1)
-        until(lambda: spend(loyal, now, [time.monotonic_ns()]) == 1, "acknowledgements")
-        assert spend(loyal, now, ids[:10]) == 10
+        old_side, new_side = (
+            worker(switches[0], new=True, min_replicas=1),
+            worker(switches[1], min_replicas=1),
+        )
+        until(lambda: spend(old_side, now, [time.monotonic_ns()]) == 1, "acknowledgements")
+        assert spend(old_side, now, ids[:10]) == 10
         link.fault = "before"
-        link.part()  # the primary goes on as if its replica were there and silent
-        assert spend(loyal, now, ids[10:]) == 0
-        assert spend(loyal, later, ids) == 0
-        second.follow_nobody()
-        ways[1].port = second.port
-        assert spend(informed, now, ids, x=2) == 0
+        link.cut_clients()  # for the primary the replica is still connected and silent
+        assert spend(old_side, now, ids[10:]) == 0
+        assert spend(old_side, later, ids) == 0
+        second.become_primary()
+        switches[1].port = second.port
+        assert spend(new_side, now, ids, x=2) == 0
         third = RedisServer(tmp_path / "third", **strict)
         try:
             third.start()
@@ -207,17 +210,17 @@ def test_f4_with_a_replica_that_must_have_it_a_lost_primary_costs_nothing(
                 lambda: second.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica"
             )
             rested()
-            assert spend(informed, now, ids, x=2) == 0
-            until(lambda: spend(informed, later, [time.monotonic_ns()]) == 1, "acknowledgements")
-            assert spend(informed, now, ids, x=2) == 0
-            assert spend(informed, later, ids, x=2) == len(ids)
-            assert spend(loyal, later, ids, x=3) + spend(loyal, last, ids) == 0
+            assert spend(new_side, now, ids, x=2) == 0
+            until(lambda: spend(new_side, later, [time.monotonic_ns()]) == 1, "acknowledgements")
+            assert spend(new_side, now, ids, x=2) == 0
+            assert spend(new_side, later, ids, x=2) == len(ids)
+            assert spend(old_side, later, ids, x=3) + spend(old_side, last, ids) == 0
         finally:
             third.stop()
 
 
-def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_path: Path) -> None:
-    """The write went through a connection that broke; the one that asks again has written nothing itself."""
+def test_f4_a_replica_that_hangs_does_not_count_on_any_connection(tmp_path: Path) -> None:
+    """The connection of the write broke; the connection that asks again has written nothing itself."""
     now, _, _ = epochs()
     strict = {"min_replicas_to_write": 1}
     script = Script()
@@ -231,7 +234,7 @@ def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_pa
         until(lambda: first.client.info("replication").get("min_slaves_good_slaves") == 1, "a good replica")
         log = worker(way.port, new=True, min_replicas=1)
         until(lambda: spend(log, now, [time.monotonic_ns()]) == 1, "acknowledgements")
-        link.fault = "blackhole"  # its acknowledgements are lost
+        link.fault = "blackhole"  # the acknowledgements of the replica are lost
         script.left = ["after"]
         (unsure,) = log.insert_or_get_many(claims(now, [3]))
         assert isinstance(unsure, StoreUnavailable)
@@ -242,9 +245,9 @@ def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_pa
         assert spend(log, now, [3], x=2) == 0
 
 
-def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: None) -> None:
+def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, examine_always: None) -> None:
     now, later, _ = epochs()
-    with redis_watched(tmp_path, count=3) as (sentinels, first, second):
+    with redis_under_sentinels(tmp_path, count=3) as (sentinels, first, second):
         log = open_log(sentinels.uri, own_clock(), new=True)
         assert spend(log, now, range(20)) == 20
         first.stop()
@@ -255,16 +258,16 @@ def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: Non
         assert spend(log, now, range(20), x=2) == 0
         assert spend(open_log(sentinels.uri, own_clock(), new=True), now, range(20), x=2) == 0
         assert spend(log, later, range(20)) == 20
-        first.start()  # as the primary that it believes it is, with all that it knew
+        first.start()  # it still acts as a primary, with all its entries
         assert spend(log, later, range(20), x=2) == 0
         sentinels.stop()
-        # Nobody says who it is now; the one of before may be cut off from all the others.
+        # No Sentinel names the primary; the last known one may be cut off from all other servers.
         with pytest.raises(StoreUnavailable, match="no server names the primary"):
             log.peek(later, 3)
 
 
 def test_f5_eviction_that_begins_while_it_runs(tmp_path: Path) -> None:
-    """Policy and memory are changed between two examinations, and entries are really evicted."""
+    """Policy and memory limit change between two examinations, and Redis evicts entries."""
     now, later, _ = epochs()
     with redis_server(tmp_path) as server:
         log = worker(server.port, new=True)
@@ -313,14 +316,14 @@ def test_f5_an_entry_outlives_every_moment_in_which_its_epoch_is_acceptable(
     client = RedisServer.at(uri)
     for number, epoch in enumerate(clock.acceptable()):
         assert spend(log, epoch, [number]) == 1
-        last = epoch.end + skew + gaps[0] * 60  # afterwards it is acceptable never again
+        last = epoch.end + skew + gaps[0] * 60  # after that time the epoch is never acceptable again
         (key,) = [key for key in client.keys("rln:*") if b"{" not in key]
         assert now + client.ttl(key) >= last + 59 - 1
         client.delete(key)
 
 
-def test_f5_a_horizon_beyond_the_servers_time_is_nobodys(tmp_path: Path) -> None:
-    """A verifier whose clock was a day ahead for a moment forgets what is to come: nobody follows it."""
+def test_f5_a_horizon_after_the_servers_time_is_ignored(tmp_path: Path) -> None:
+    """A verifier whose clock was a day ahead for a moment forgets future epochs; others ignore that."""
     now, _, _ = epochs()
     with redis_server(tmp_path) as server:
         log, other = worker(server.port, new=True), worker(server.port)
@@ -336,8 +339,8 @@ def test_f5_a_horizon_beyond_the_servers_time_is_nobodys(tmp_path: Path) -> None
         assert int(server.client.get(key.replace(b"generation", b"forgotten"))) == now.start - 60
 
 
-def test_f5_entries_of_one_epoch_spread_over_a_cluster_and_keep_apart() -> None:
-    """The slot comes from the nullifier; services with other names or periods have other keys."""
+def test_f5_entries_of_one_epoch_spread_over_a_cluster_and_stay_separate() -> None:
+    """The slot comes from the nullifier; services with another name or period have other keys."""
     uri = empty_cluster()
     clock = own_clock()
     log, now = open_log(uri, clock, new=True), clock.current()

@@ -1,14 +1,14 @@
-"""Threats D8: what made a key is gone when the key is there, and the key says who made it."""
+"""Threats D8: after a set-up its random numbers are not in memory, and the key says who made it."""
 
 import pytest
 
 import rln
-from tests.support.process_memory import found, stopped
+from tests.support.process_memory import PausedProcess, find_in_memory
 from tests.threats.full_world import R, word
 
 
 def toxic() -> list[int]:
-    """The five 64-byte numbers that the child's random source gives: byte i is a simple function of i."""
+    """Return the five 64-byte numbers of the child's random source; byte i is a simple function of i."""
     data = bytes((i * 73 + i // 7 * 19 + 5) & 0xFF for i in range(320))
     return [int.from_bytes(data[i : i + 64], "little") for i in range(0, 320, 64)]
 
@@ -19,7 +19,7 @@ from rln.lowlevel import entropy
 from rln.lowlevel._call import ffi
 kept = []
 def fill(out):
-    for i in range(len(out)):  # never a Python object with the whole
+    for i in range(len(out)):  # no Python object ever holds all bytes
         out[i] = (i * 73 + i // 7 * 19 + 5) & 0xFF
     if "keep" in sys.argv:
         kept.append(ffi.new("uint8_t[320]"))
@@ -33,17 +33,17 @@ sys.stdin.readline()
 
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_d8_nothing_of_the_toxic_waste_is_left_in_memory(threads: str) -> None:
-    with stopped(SET_UP, threads) as pid:
-        assert found(pid, needles(toxic())) == set()
+    with PausedProcess(SET_UP, threads) as pid:
+        assert find_in_memory(pid, needles(toxic())) == set()
 
 
-def test_d8_the_search_finds_what_is_there() -> None:
-    with stopped(SET_UP, "1", "keep") as pid:
-        assert found(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
+def test_d8_the_search_finds_numbers_that_are_kept() -> None:
+    with PausedProcess(SET_UP, "1", "keep") as pid:
+        assert find_in_memory(pid, needles(toxic())) >= {f"random bytes {i}" for i in range(5)}
 
 
 def needles(numbers: list[int]) -> dict[str, bytes]:
-    """What to look for: the random bytes, and the numbers mod r, plain and in Montgomery form (also + r)."""
+    """Return what to search for: the random bytes, and the numbers mod r, plain and in Montgomery form."""
     looks = {}
     for i, number in enumerate(numbers):
         scalar = number % R

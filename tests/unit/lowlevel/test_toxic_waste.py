@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process_memory import found
+from tests.support.process_memory import find_in_memory
 
 ROOT = Path(__file__).resolve().parents[3]
 R = 21888242871839275222246405745257275088548364400416034343698204186575808495617
@@ -57,7 +57,7 @@ def test_no_random_number_of_a_set_up_is_left_in_memory(threads: int) -> None:
             child.stdin.write(b"".join(value.to_bytes(64, "little") for value in values))
             child.stdin.flush()
             assert child.stdout.readline() == b"made\n"
-            seen = found(child.pid, looks)
+            seen = find_in_memory(child.pid, looks)
         except PermissionError:
             pytest.skip("the system lets nobody read another process's memory")
         finally:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.protocol import signal
-from tests.support.joined_signal import taken_apart
+from tests.support.joined_signal import split_joined_signal
 
 calls = st.tuples(
     st.text(st.characters(min_codepoint=1, max_codepoint=127), min_size=1, max_size=4),
@@ -49,7 +49,7 @@ def test_layout_of_a_joined_signal() -> None:
 
 @given(calls)
 def test_a_joined_signal_can_be_read_back(call: tuple[str, list[bytes]]) -> None:
-    assert taken_apart(signal.join_signal(*call)) == call
+    assert split_joined_signal(signal.join_signal(*call)) == call
 
 
 @given(calls, calls)
