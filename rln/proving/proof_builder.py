@@ -149,13 +149,24 @@ class ProofBuilder:
     # ---- proofs
 
     def prove(self, message_ids: Sequence[int], path: MerkleProof, x: int, epoch: Epoch) -> AnyProof:
-        """The proof that spends these ids, which nobody else may use: they are gone from here on.
+        """Return the proof that spends these message ids. No other call may use them, even if this one fails.
 
         Raises:
-            KeyFileError: key or graph computed something else than RLN; nothing leaves.
+            KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
             EntropyError: the random source failed.
         """
-        statement = self._statement(message_ids, path, x, epoch.external_nullifier)
+        return self.prove_statement(self._statement(message_ids, path, x, epoch.external_nullifier))
+
+    def prove_statement(self, statement: Statement) -> AnyProof:
+        """Return the proof of a statement about this member, as `prove` does.
+
+        Raises:
+            ParameterError: the limit or the path is not the member's.
+            KeyFileError, EntropyError: as `prove`.
+        """
+        if statement.limit != self.membership.limit:
+            raise ParameterError(f"limit: expected {self.membership.limit}, got {statement.limit}")
+        path = self._checked(statement.path)
         expected = statement.public_values(self._identity)
         with self._witness(statement) as witness:
             self._compare(witness, expected)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rln.base import canonical_json as document
+from rln.circuit.parameters import CircuitParameters
 from rln.cli import numbers
 from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import (
@@ -20,15 +23,17 @@ from rln.cli.keyfiles import (
 )
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
-from rln.errors import KeyFileError, ParameterError
+from rln.errors import ParameterError
 from rln.formats import snarkjs, wtns
 from rln.keys.proving_key import ProvingKey
-from rln.lowlevel.witness import Witness
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity
+from rln.protocol.membership import Membership
+from rln.protocol.proof import AnyProof
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.statement import SECRET, Statement
+from rln.proving.proof_builder import ProofBuilder
 
 KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
 PinOption = Annotated[
@@ -55,11 +60,14 @@ def witness(
         check_apart({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
         check_output(out)
         opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
-        made, values, _ = _witness(opened, input_file)
-        write_output(out, wtns.write(made.read(0, made.size)), 0o600)
+        member, statement = _read_statement(input_file, opened.parameters)
+        with member, naming(graph or key), closing(opened.witness(statement.inputs(), member)) as made:
+            values, size = opened.public_values(made), made.size
+            data = wtns.write(made.read(0, size))
+        write_output(out, data, 0o600)
         return Report(
-            {"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
-            f"{made.size} wires written to {out}",
+            {"file": str(out), "wires": size, "public": [str(value) for value in values]},
+            f"{size} wires written to {out}",
         )
 
     run(action, as_json)
@@ -85,16 +93,13 @@ def prove(
         check_output(proof)
         check_output(public)
         opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
-        made, values, expected = _witness(opened, input_file)
-        if values != expected:
-            raise KeyFileError(f"{graph or key}: the graph computes other public values than those of RLN")
-        points = opened.prove(made, threads)
-        if not opened.verifying_key.verify(values, points):
-            raise KeyFileError(f"{key}: the proof that the key made does not verify; nothing was written")
-        write_output(proof, snarkjs.write_proof(points))
-        write_output(public, snarkjs.write_public(values))
+        member, statement = _read_statement(input_file, opened.parameters)
+        with member, naming(graph or key):
+            made = _prove(opened, member, statement, threads)
+        write_output(proof, snarkjs.write_proof(made.proof))
+        write_output(public, snarkjs.write_public(made.public_inputs))
         return Report(
-            {"proof": str(proof), "public": [str(value) for value in values]},
+            {"proof": str(proof), "public": [str(value) for value in made.public_inputs]},
             f"proof written to {proof}, public values to {public}",
         )
 
@@ -165,15 +170,21 @@ def poseidon(
     run(action, as_json)
 
 
-def _witness(key: ProvingKey, path: Path) -> tuple[Witness, tuple[int, ...], tuple[int, ...]]:
-    """The assignment for a witness.json, its public values, and those that they must be."""
+def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity, Statement]:
+    """Read a witness.json: the member whose secret it holds, and what is to be proven about them."""
     with naming(path):
         inputs = snarkjs.read_witness(read_file(path, document.MAX_BYTES))
         secret = _take_secret(inputs)
-        statement = Statement.from_inputs(key.parameters, inputs)
-        with Identity.from_secret(secret) as member:
-            made = key.witness(statement.inputs(), member)
-            return made, key.public_values(made), statement.public_values(member)
+        statement = Statement.from_inputs(parameters, inputs)
+        return Identity.from_secret(secret), statement
+
+
+def _prove(key: ProvingKey, member: Identity, statement: Statement, threads: int | None) -> AnyProof:
+    """Prove a statement, whose path begins at the member's leaf."""
+    membership = Membership(statement.path.index, statement.limit, member.commitment)
+    path = replace(statement.path, leaf=membership.rate_commitment)
+    with closing(ProofBuilder(member, membership, key, path, True, threads)) as builder:
+        return builder.prove_statement(replace(statement, path=path))
 
 
 def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:

@@ -1,12 +1,16 @@
 """Proofs for ids that somebody else keeps count of."""
 
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
 import rln
 from rln.errors import KeyFileError, ParameterError
 from rln.lowlevel.witness import Witness
+from rln.protocol.statement import Statement
 from rln.proving.proof_builder import ProofBuilder, SlotToken
-from tests.support.small_world import World, small_key
+from tests.support.small_world import World, small_key, small_multi_key
 
 
 @pytest.fixture
@@ -32,6 +36,33 @@ def test_a_token_and_a_whole_proof_say_the_same(world, builder):
     proof = builder.publish(token, 12345)
     assert proof.public_inputs == whole.public_inputs
     assert world.key.verifying_key.verify(proof.public_inputs, proof.proof)
+
+
+def test_a_statement_is_proven_as_it_stands(world):
+    """Also one that leaves the first slot unused, which no count of message ids says."""
+    world = World(small_multi_key())
+    member = world.join(8)
+    membership, path = world.group.membership(member.commitment), world.group.proof(0)
+    spend = Statement.spend(world.key.parameters, 8, (4, 6), path, 12345, 678)
+    statement = replace(spend, message_ids=(9, 4, 6), selector_used=(False, True, True))
+    with closing(ProofBuilder(member, membership, world.key, None, True, 1)) as builder:
+        for wanted in (spend, statement):
+            proof = builder.prove_statement(wanted)
+            assert proof.public_inputs == wanted.public_values(member)
+            assert world.key.verifying_key.verify(proof.public_inputs, proof.proof)
+
+
+def test_a_statement_about_another_member_is_refused(world, builder):
+    def spend(limit: int, path: rln.MerkleProof) -> Statement:
+        return Statement.spend(world.key.parameters, limit, (0,), path, 5, 6)
+
+    path = builder.path()
+    with pytest.raises(ParameterError, match="limit: expected 8, got 7"):
+        builder.prove_statement(spend(7, path))
+    for other in (replace(path, leaf=0), replace(path, index=1)):
+        with pytest.raises(ParameterError, match="path: expected that of the member's leaf"):
+            builder.prove_statement(spend(8, other))
+    assert builder.prove_statement(spend(8, path)).root == world.group.root
 
 
 @pytest.mark.parametrize("x", [1, 2, rln.base.scalar.ORDER - 1, 1 << 200])

@@ -1,8 +1,10 @@
 """Proofs on the command line: witness, prove, verify, and the file that is named when one is unusable."""
 
+import hashlib
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,8 @@ from rln.circuit import Matrix
 from rln.formats import snarkjs, wtns
 from rln.lowlevel import groth16, keys
 from rln.lowlevel.witness import Witness
+from rln.protocol.statement import Statement
+from tests.support.small_world import small_multi_key
 from tests.unit.cli.terminal import SECRET, change, run, run_json
 
 
@@ -110,6 +114,37 @@ def test_unusable_witness_inputs(files, tmp_path, changes, words):
     assert str(path) in message
     assert not (tmp_path / "p.json").exists()
     assert not (tmp_path / "u.json").exists()
+
+
+def test_prove_with_several_slots(tmp_path):
+    """The slots that witness.json uses need not be the first ones."""
+    key, member = small_multi_key(), rln.Identity.from_secret(SECRET)
+    key.save(tmp_path / "key.rlnkey")
+    spend = Statement.spend(key.parameters, 5, (2, 4), rln.MerkleProof(0, 5, (1, 2, 3)), 1234, 5678)
+    statement = replace(spend, message_ids=(7, 2, 4), selector_used=(False, True, True))
+    inputs = {name: list(values) for name, values in statement.inputs().items()}
+    (tmp_path / "witness.json").write_bytes(snarkjs.write_witness({"identitySecret": SECRET, **inputs}))
+    names = ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
+    given = ("--key", tmp_path / "key.rlnkey", "--input", tmp_path / "witness.json")
+    data = run_json("prove", *given, *names)
+    assert data["public"] == [str(value) for value in statement.public_values(member)]
+    assert run_json("verify", "--vk", tmp_path / "key.rlnkey", *names) == {"accepted": True}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "result", "words"),
+    [
+        (rln.ProvingKey, "public_values", (1, 2, 3, 4, 5), "key.rlnkey: graph: "),
+        (rln.VerifyingKey, "verify", False, "key.rlnkey: key: "),
+    ],
+)
+def test_a_key_that_proves_something_else_is_named(files, tmp_path, monkeypatch, owner, name, result, words):
+    key, out = files / "key.rlnkey", ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
+    pin = ("--sha256", hashlib.sha256(key.read_bytes()).hexdigest())
+    monkeypatch.setattr(owner, name, lambda *_: result)
+    data = run_json("prove", "--key", key, *pin, "--input", files / "witness.json", *out, status=2)
+    assert (data["error"], words in data["message"]) == ("KeyFileError", True)
+    assert os.listdir(tmp_path) == []
 
 
 def test_prove_with_a_pinned_key(files, tmp_path):
