@@ -10,23 +10,22 @@ import typer
 
 from rln.circuit.parameters import CircuitParameters
 from rln.cli.keyfiles import (
-    OWN,
     GraphOption,
+    KeyContent,
+    KeyForm,
     LimitBitsOption,
     R1csOption,
-    kind_of,
-    names_verifying_key,
     open_proving_key,
     open_verifying_key,
 )
 from rln.cli.output import check_apart, check_output, write_output
-from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
+from rln.cli.report import AsJson, Bar, Report, naming, run
 from rln.errors import NativeError, ParameterError
 from rln.keys import proving_key as keys
 from rln.keys import table_cache as cache
 from rln.keys.constraint_matrix import own_circuit
 from rln.keys.proving_key import ProvingKey
-from rln.keys.verifying_key import VerifyingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -78,16 +77,14 @@ def info(
     """What a key file says about itself, without checking it."""
 
     def action() -> Report:
-        if names_verifying_key(file):
-            return _about_verifying(open_verifying_key(file), file)
-        path = Path(file)
-        data = read_file(path)
-        with naming(path):
-            if kind_of(path, data) == OWN:
-                return _about(ProvingKey.decode(data, check=False), path)
-        if graph is None:
-            return _about_verifying(open_verifying_key(file), file)
-        return _about(open_proving_key(path, graph, limit_bits=limit_bits), path)
+        if file in PACKAGED:
+            return _about_verifying(VerifyingKey.builtin(file), file)
+        content = KeyContent.read(Path(file))
+        if content.form is KeyForm.OWN:
+            return _about(content.unchecked(), content.path)
+        if content.form is KeyForm.JSON or graph is None:
+            return _about_verifying(content.verifying_key(), file)
+        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path)
 
     run(action, as_json)
 
@@ -103,15 +100,15 @@ def check(
     """Run every check: points, equations between the parts, lints, and proofs of random statements."""
 
     def action() -> Report:
-        path = Path(file)
-        if names_verifying_key(file):
-            key = open_verifying_key(file)
-            with naming(path):
+        content = None if file in PACKAGED else KeyContent.read(Path(file))
+        if content is None or content.form is KeyForm.JSON:
+            key = VerifyingKey.builtin(file) if content is None else content.verifying_key()
+            with naming(Path(file)):
                 key.check_rln(key.public_inputs)
             return Report({"sound": True, "public_inputs": key.public_inputs, "digest": key.digest}, "sound")
-        opened = open_proving_key(path, graph, sha256, limit_bits=limit_bits)
+        opened = content.proving_key(graph, sha256, limit_bits=limit_bits)
         if sha256 is not None:
-            with naming(path):
+            with naming(Path(file)):
                 opened.check()
         return Report({"sound": True, "digest": opened.digest}, "sound")
 
