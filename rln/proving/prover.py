@@ -18,7 +18,7 @@ from rln.errors import ParameterError
 from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
@@ -188,7 +188,7 @@ class Prover:
             StoreUnavailable: the allocator is unsure.
         """
         kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
-        return None if kept is None else record.decode(kept)
+        return None if kept is None else proof_record.decode(kept)
 
     def close(self) -> None:
         """Wipe what was computed beforehand, and prove no more; a second time does nothing."""
@@ -222,7 +222,7 @@ class Prover:
 
     def _kept(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
         """The proof, once the allocator has it: then it may leave, any number of times."""
-        self._ids.keep(self._membership.commitment, epoch, ids, proof.x, record.encode(proof))
+        self._ids.keep(self._membership.commitment, epoch, ids, proof.x, proof_record.encode(proof))
         return proof
 
     def _refill(self) -> None:

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rln import circuit as circuits
+from rln import circuit
 from rln.base import scalar
 from rln.cli.report import AsJson, Bar, Report, run
-from rln.keys import proving_key as keys
+from rln.keys import proving_key
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
@@ -84,7 +84,7 @@ def bench(
 
 def _figures(threads_each: int) -> list[_Figure]:
     """All of them, over a fresh key with its tables and one member."""
-    key = keys.setup(circuits.rln(depth=_DEPTH))
+    key = proving_key.setup(circuit.rln(depth=_DEPTH))
     key.build_tables()
     identity = Identity.generate()
     tree = MerkleTree(_DEPTH)

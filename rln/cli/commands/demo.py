@@ -13,11 +13,11 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from rln import circuit as circuits
+from rln import circuit
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import REFUSED, AsJson, Bar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
-from rln.keys import proving_key as keys
+from rln.keys.proving_key import ProvingKey, setup
 from rln.lowlevel import engine
 from rln.protocol.epoch import EpochClock
 from rln.protocol.identity import Identity
@@ -86,13 +86,13 @@ def demo(
 
 
 def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[int, int]:
-    circuit = story.step(
-        "build the circuit", lambda: circuits.rln(depth), lambda made: f"{made.constraints} constraints"
+    built = story.step(
+        "build the circuit", lambda: circuit.rln(depth), lambda made: f"{made.constraints} constraints"
     )
     with Bar("setup", quiet).running() as progress:
         key = story.step(
             "make a Groth16 key",
-            lambda: keys.setup(circuit, threads=threads, progress=progress),
+            lambda: setup(built, threads=threads, progress=progress),
             lambda made: str(made.provenance),
         )
     # The clock stands still, so that no epoch ends in the middle of the story.
@@ -178,7 +178,7 @@ class _Stage:
     """
 
     def __init__(
-        self, folder: Path, depth: int, key: keys.ProvingKey, clock: EpochClock, threads: int | None
+        self, folder: Path, depth: int, key: ProvingKey, clock: EpochClock, threads: int | None
     ) -> None:
         self.depth = depth
         self._folder = folder

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rln.atomic_files import write_new_file
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
 from rln.protocol.identity import Identity
 
@@ -57,7 +57,7 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
     with naming(path):
-        write_new_file(path, document.pretty(content))
+        write_new_file(path, canonical_json.pretty(content))
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

@@ -21,8 +21,7 @@ from rln.cli.keyfiles import (
 from rln.cli.output import check_apart, check_output, write_output
 from rln.cli.report import AsJson, Bar, Report, naming, run
 from rln.errors import NativeError, ParameterError
-from rln.keys import proving_key as keys
-from rln.keys import table_cache as cache
+from rln.keys import proving_key, table_cache
 from rln.keys.constraint_matrix import own_circuit
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import PACKAGED, VerifyingKey
@@ -60,7 +59,7 @@ def setup(
         circuit = own_circuit(CircuitParameters(depth, limit_bits, max_out))
         check_output(out)
         with Bar("setup", as_json).running() as progress:
-            key = keys.setup(circuit, threads=threads, progress=progress)
+            key = proving_key.setup(circuit, threads=threads, progress=progress)
         write_output(out, key.encode())
         return _about(key, out)
 
@@ -156,7 +155,7 @@ def tables(
         key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
         with Bar("tables", as_json).running() as progress:
             kept = key.build_tables(threads=threads, progress=progress)
-        place = cache.directory()
+        place = table_cache.directory()
         if not kept:
             where = "RLN_CACHE_DIR names none" if place is None else str(place)
             raise NativeError(f"tables: built, but there is no usable cache directory: {where}")

@@ -15,7 +15,7 @@ from rich.console import RenderableType
 from rln.atomic_files import check_place, write_file
 from rln.audit.files import SUFFIX, AuditedEpoch
 from rln.audit.violators import Violators
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
@@ -269,7 +269,7 @@ def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
     for file in files:
         with naming(file.path):
             for message in file.messages():
-                yield document.write(
+                yield canonical_json.write(
                     {
                         "epoch": file.epoch.index,
                         "period": file.epoch.period,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.circuit.parameters import CircuitParameters
 from rln.cli import numbers
 from rln.cli.commands.identity import write_secret
@@ -117,11 +117,11 @@ def verify(
     def action() -> Report:
         key = open_verifying_key(vk)
         with naming(public):
-            values = snarkjs.read_public(read_file(public, document.MAX_BYTES))
+            values = snarkjs.read_public(read_file(public, canonical_json.MAX_BYTES))
             if len(values) != key.public_inputs:
                 raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
         with naming(proof):
-            points = snarkjs.read_proof(read_file(proof, document.MAX_BYTES))
+            points = snarkjs.read_proof(read_file(proof, canonical_json.MAX_BYTES))
         if key.verify(values, points):
             return Report({"accepted": True}, "accepted")
         reason = "the proof does not hold for these public values"
@@ -173,7 +173,7 @@ def poseidon(
 def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity, Statement]:
     """Read a witness.json: the member whose secret it holds, and what is to be proven about them."""
     with naming(path):
-        inputs = snarkjs.read_witness(read_file(path, document.MAX_BYTES))
+        inputs = snarkjs.read_witness(read_file(path, canonical_json.MAX_BYTES))
         secret = _take_secret(inputs)
         statement = Statement.from_inputs(parameters, inputs)
         return Identity.from_secret(secret), statement

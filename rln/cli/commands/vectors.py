@@ -15,8 +15,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
 from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, naming, read_file, run
 from rln.errors import (
     EncodingError,
@@ -111,8 +110,8 @@ def read(path: Path) -> VectorFile:
         data = read_file(path, _SIZE_LIMIT)
         if path.stem not in CHECKERS:
             raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
-        content: Any = document.read(data, "vectors", _SIZE_LIMIT, depth=16)
-        cases = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
+        content: Any = canonical_json.read(data, "vectors", _SIZE_LIMIT, depth=16)
+        cases = canonical_json.items(content.get("cases") if isinstance(content, dict) else None, "cases")
         if not cases:
             raise UnusableFile("expected cases, got none")
         return VectorFile(path.stem, content, tuple(_case(case, f"case {i}") for i, case in enumerate(cases)))
@@ -123,8 +122,8 @@ def _case(value: object, name: str) -> Case:
     if result not in ("valid", "invalid"):
         raise UnusableFile(f"{name}: result: expected valid or invalid")
     answer = "output" if result == "valid" else "error"
-    known = document.fields(value, name, ("id", "input", "result", answer), ("why", "flags"))
-    if answer == "error" and document.text(known["error"], f"{name}: error") not in KINDS:
+    known = canonical_json.fields(value, name, ("id", "input", "result", answer), ("why", "flags"))
+    if answer == "error" and canonical_json.text(known["error"], f"{name}: error") not in KINDS:
         raise UnusableFile(f"{name}: error: expected one of {', '.join(KINDS)}")
     return known
 

@@ -13,7 +13,6 @@ from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
-from rln.proving import prover as prover_module
 from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_key, small_multi_key
 
@@ -265,7 +264,7 @@ def test_repr_shows_no_secret(world):
 
 
 def test_the_module_reads_no_clock():
-    assert not {"time", "datetime"} & set(vars(prover_module))
+    assert not {"time", "datetime"} & set(vars(rln.proving.prover))
 
 
 # ---- what is computed beforehand -------------------------------------------------------------------

@@ -16,8 +16,7 @@ import pytest
 
 import rln
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
-from rln.proving import proof_builder as spender_module
-from rln.proving import token_queue as module
+from rln.proving import proof_builder, token_queue
 from rln.proving.proof_builder import ProofBuilder, SlotToken
 from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_multi_key
@@ -62,7 +61,7 @@ class Gate:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL", 0.01)
+    monkeypatch.setattr(token_queue, "POLL", 0.01)
 
 
 @pytest.fixture
@@ -435,7 +434,7 @@ def test_the_process_may_end_at_any_time(tmp_path):
 
 
 def test_a_path_source_that_blocks_holds_up_nobody_who_leaves(world, ids, monkeypatch):
-    monkeypatch.setattr(module, "LEAVE", 0.01)
+    monkeypatch.setattr(token_queue, "LEAVE", 0.01)
     asked, answer = threading.Event(), threading.Event()
     member = world.join(4)
 
@@ -492,7 +491,7 @@ def test_an_id_whose_token_failed_is_still_there(world, ids, monkeypatch):
         raise rln.EntropyError("random: none")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spender_module.Token, "new", fail)
+        patch.setattr(proof_builder.Token, "new", fail)
         prover = world.prover(world.join(2), ids, tokens=2)
         until(lambda: ids.given)
         time.sleep(0.05)
