@@ -10,7 +10,7 @@ from typing import Annotated, Self
 import typer
 
 from rln.base.arguments import check_digest
-from rln.cli.report import naming, read_file
+from rln.cli.report import name_in_errors, read_file
 from rln.errors import ParameterError
 from rln.keys.key_file import is_key_file
 from rln.keys.proving_key import ProvingKey
@@ -58,7 +58,7 @@ class KeyContent:
             InputError: the file cannot be read, or is not a key file; the message names it.
         """
         data = read_file(path)
-        with naming(path):
+        with name_in_errors(path):
             return cls(path, _form_of(path, data), data)
 
     def verifying_key(self) -> VerifyingKey:
@@ -67,7 +67,7 @@ class KeyContent:
         Raises:
             InputError: the file is invalid; the message names it.
         """
-        with naming(self.path):
+        with name_in_errors(self.path):
             match self.form:
                 case KeyForm.JSON:
                     return VerifyingKey.from_json(self.data)
@@ -84,7 +84,7 @@ class KeyContent:
         Raises:
             InputError: the file is invalid; the message names it.
         """
-        with naming(self.path):
+        with name_in_errors(self.path):
             return ProvingKey.decode(self.data, check=False)
 
     def proving_key(
@@ -103,7 +103,7 @@ class KeyContent:
             InputError: a file is invalid; the message names it.
         """
         graph_data, r1cs_data = (None if path is None else read_file(path) for path in (graph, r1cs))
-        with naming(self.path):
+        with name_in_errors(self.path):
             if self.form is KeyForm.JSON:
                 raise ParameterError(_NO_PROVING_KEY)
             if sha256 is not None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rln.atomic_files import check_place, write_file
-from rln.cli.report import UnusableFile, naming
+from rln.cli.report import UnusableFile, name_in_errors
 from rln.errors import ParameterError
 from rln.protocol.statement import SECRET
 
-_LOOK = 1 << 20
+_SEARCHED = 1 << 20
 
 
 def check_output(path: Path) -> None:
@@ -19,12 +19,12 @@ def check_output(path: Path) -> None:
     Raises:
         UnusableFile: not a place for a file, or it holds an identity secret, which nothing replaces.
     """
-    with naming(path):
+    with name_in_errors(path):
         check_place(path)
         if not path.exists():
             return
         with path.open("rb") as file:
-            if f'"{SECRET}"'.encode() in file.read(_LOOK):
+            if f'"{SECRET}"'.encode() in file.read(_SEARCHED):
                 raise UnusableFile(f"holds an {SECRET}, which is never overwritten")
 
 
@@ -35,11 +35,11 @@ def write_output(path: Path, data: bytes, mode: int = 0o644) -> None:
         UnusableFile: as `check_output`.
     """
     check_output(path)
-    with naming(path):
+    with name_in_errors(path):
         write_file(path, data, mode)
 
 
-def check_apart(files: Mapping[str, Path | None]) -> None:
+def check_different(files: Mapping[str, Path | None]) -> None:
     """Refuse options that name one file twice.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rln.cli.output import check_output
-from rln.cli.report import Bar, UnusableFile, naming
+from rln.cli.report import ProgressBar, UnusableFile, name_in_errors
 from rln.errors import ParameterError, StoreUnavailable
 from rln.group.group import Group
 from rln.group.ports import MemberRegistry
@@ -34,7 +34,7 @@ def is_uri(name: str) -> bool:
     return "://" in name
 
 
-def check_kept(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
+def check_persistent(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
     """Read the URI of something that is there when the command has ended.
 
     Raises:
@@ -49,7 +49,7 @@ def check_kept(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
 @contextmanager
 def open_registry(uri: str) -> Iterator[MemberRegistry]:
     """A registry that is there, closed at the end."""
-    where = check_kept(uri)
+    where = check_persistent(uri)
     if where.scheme == "sqlite" and not where.path.exists():
         raise UnusableFile(f"{where.path}: No such file or directory")
     with closing(open_existing_members(uri)) as registry:
@@ -71,13 +71,13 @@ def open_tree(uri: str, quiet: bool, snapshot: Path | None = None) -> Iterator[G
     """
     if snapshot is not None:
         check_output(snapshot)
-        with naming(snapshot):
+        with name_in_errors(snapshot):
             if snapshot.exists() and not is_snapshot(snapshot):
                 raise UnusableFile("no snapshot, and never overwritten")
     with open_registry(uri) as registry:
         with warnings.catch_warnings(record=True) as unusable:
             warnings.simplefilter("always")
-            with Bar("opening", hidden=quiet).running() as progress:
+            with ProgressBar("opening", hidden=quiet).running() as progress:
                 # A command has ended when a removal would be due: each makes the step of its own.
                 opened = build_group(
                     registry, now=time.time, interval=0, snapshot=snapshot, progress=progress

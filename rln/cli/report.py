@@ -42,10 +42,10 @@ class Report:
     status: int = ACCEPTED
 
 
-_PART = 1 << 20
+_CHUNK = 1 << 20
 """Bytes that are read at once."""
 
-_MACHINE = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+_MACHINE_ERRORS = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
 
 
 class UnusableFile(InputError):
@@ -98,17 +98,17 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
         with path.open("rb") as file:
             data = bytearray()
             # In parts: to ask for the limit at once would take the memory for it at once.
-            while part := file.read(min(_PART, limit + 1 - len(data))):
+            while part := file.read(min(_CHUNK, limit + 1 - len(data))):
                 data += part
     except OSError as error:
-        raise _of_file(path, error) from error
+        raise _file_error(path, error) from error
     if len(data) > limit:
         raise UnusableFile(f"{path}: expected at most {limit} bytes, got more")
     return bytes(data)
 
 
 @contextmanager
-def naming(path: Path | str) -> Iterator[None]:
+def name_in_errors(path: Path | str) -> Iterator[None]:
     """Put the file's name before the message of an input error, and make one of what the system refuses."""
     try:
         yield
@@ -117,16 +117,16 @@ def naming(path: Path | str) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
-        raise _of_file(path, error) from error
+        raise _file_error(path, error) from error
 
 
-def _of_file(path: Path | str, error: OSError) -> RlnError:
-    kind = NativeError if error.errno in _MACHINE else UnusableFile
+def _file_error(path: Path | str, error: OSError) -> RlnError:
+    kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
     return kind(f"{path}: {error.strerror}")
 
 
 @dataclass(slots=True)
-class Bar:
+class ProgressBar:
     """A progress bar on a terminal's standard error, and nothing elsewhere."""
 
     label: str

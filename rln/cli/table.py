@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 
-def rows(title: str, headers: Sequence[str], lines: Iterable[Sequence[object]]) -> str | RenderableType:
+def format_table(
+    title: str, headers: Sequence[str], lines: Iterable[Sequence[object]]
+) -> str | RenderableType:
     """Return what a report may have as its text.
 
     Args:
@@ -30,7 +32,7 @@ def rows(title: str, headers: Sequence[str], lines: Iterable[Sequence[object]]) 
     return table if texts else title
 
 
-def together(*parts: str | RenderableType) -> str | RenderableType:
+def stack(*parts: str | RenderableType) -> str | RenderableType:
     """Put several of them below each other."""
     lines = [part for part in parts if isinstance(part, str)]
     return "\n".join(lines) if len(lines) == len(parts) else Group(*parts)

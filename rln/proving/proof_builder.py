@@ -136,15 +136,15 @@ class ProofBuilder:
             if partial_proof is None:
                 self._partial(checked, witness, self._threads)
             else:
-                tables, data = self._key.tables(), _unframed(partial_proof, codec)
-                self._keep(checked, tables, self._key.partial(witness, tables, self._threads, data))
+                tables, data = self._key.tables(), _without_tag(partial_proof, codec)
+                self._store(checked, tables, self._key.partial(witness, tables, self._threads, data))
         self._source = checked
 
     def partial_proof(self, codec: str) -> bytes:
         """What is prepared for the path of now, as zerokit writes it; see `Prover.partial_proof`."""
         path = self.path()
         with self._witness(self._statement((0,), path, 1, 0)) as witness:
-            return _tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
+            return _codec_tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
 
     # ---- proofs
 
@@ -169,9 +169,9 @@ class ProofBuilder:
         path = self._checked(statement.path)
         expected = statement.public_values(self._identity)
         with self._witness(statement) as witness:
-            self._compare(witness, expected)
+            self._check_public_values(witness, expected)
             proof = self._partial(path, witness, self._threads).finish(witness, threads=self._threads)
-        return self._released(proof, expected)
+        return self._checked_proof(proof, expected)
 
     def token(self, message_id: int, path: MerkleProof, epoch: Epoch) -> SlotToken:
         """What can be computed of a proof before its message is known, on one thread.
@@ -197,7 +197,7 @@ class ProofBuilder:
         with closing(token):
             share = self._identity.share(x, token.external_nullifier, token.message_id)
             expected = (share.y, token.root, share.nullifier or 0, x, token.external_nullifier)
-            return self._released(token.publish(x), expected)
+            return self._checked_proof(token.publish(x), expected)
 
     def close(self) -> None:
         """Wipe what is prepared, and prove no more."""
@@ -232,19 +232,19 @@ class ProofBuilder:
             return last.partial
         else:
             made = last.partial.update(witness, threads)
-        self._keep(path, tables, made)
+        self._store(path, tables, made)
         return made
 
-    def _keep(self, path: MerkleProof, tables: Tables | None, made: Partial) -> None:
+    def _store(self, path: MerkleProof, tables: Tables | None, made: Partial) -> None:
         self._prepared = _Prepared(path, tables, made)
         if self._closed:  # meanwhile, by another thread
             self._prepared = None
 
-    def _compare(self, witness: Witness, expected: tuple[int, ...]) -> None:
+    def _check_public_values(self, witness: Witness, expected: tuple[int, ...]) -> None:
         if self._key.public_values(witness) != expected:
             raise KeyFileError("graph: expected the public values of RLN, it computes others")
 
-    def _released(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
+    def _checked_proof(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
         if self._self_check and not self._verifies(proof, expected):
             raise KeyFileError("key: the proof that it made does not verify, so it was not released")
         return from_public_inputs(proof, expected)
@@ -256,14 +256,14 @@ class ProofBuilder:
             return False
 
 
-def _tag(codec: str) -> bytes:
+def _codec_tag(codec: str) -> bytes:
     if codec not in PARTIAL_CODECS:
         raise ParameterError(f"codec: expected one of {', '.join(PARTIAL_CODECS)}, got {str(codec)[:40]!r}")
     return PARTIAL_CODECS[codec]
 
 
-def _unframed(data: bytes, codec: str) -> bytes:
-    tag = _tag(codec)
+def _without_tag(data: bytes, codec: str) -> bytes:
+    tag = _codec_tag(codec)
     if not plain_bytes(data, "partial proof").startswith(tag):
         raise EncodingError(f"partial proof: expected the tag {tag.hex()} of {codec}, got another")
     return data[len(tag) :]

@@ -209,18 +209,18 @@ class Prover:
         if self._queue is None:
             member = self._membership
             reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
-            return self._kept(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
+            return self._remembered(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)
             if isinstance(taken, SlotToken):
                 spent = range(taken.message_id, taken.message_id + 1)
-                return self._kept(self._builder.publish(taken, x), epoch, spent)
+                return self._remembered(self._builder.publish(taken, x), epoch, spent)
             spent = range(taken, taken + 1)
-            return self._kept(self._builder.prove(spent, path, x, epoch), epoch, spent)
+            return self._remembered(self._builder.prove(spent, path, x, epoch), epoch, spent)
         finally:
             self._refill()
 
-    def _kept(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
+    def _remembered(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
         """The proof, once the allocator has it: then it may leave, any number of times."""
         self._ids.keep(self._membership.commitment, epoch, ids, proof.x, proof_record.encode(proof))
         return proof

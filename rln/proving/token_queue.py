@@ -32,10 +32,10 @@ from rln.proving.proof_builder import ProofBuilder, SlotToken
 POLL: Final = 1.0
 """Seconds after which an idle thread looks for a new epoch or path."""
 
-FORK: Final = 0.5
+FORK_WAIT: Final = 0.5
 """Seconds that a fork waits for the thread."""
 
-LEAVE: Final = 5.0
+STOP_WAIT: Final = 5.0
 """Seconds that who ends the thread waits for it: a source of paths or a clock may hold it up for ever."""
 
 
@@ -57,12 +57,12 @@ class TokenQueue:
         self._ids = ids
         self._clock = clock
         self._stopped = self._closed = False
-        self._start()
+        self._reset()
         _queues.add(self)
 
-    def _start(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._asking = threading.Lock()
+        self._query_lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._epoch: Epoch | None = None
@@ -85,7 +85,7 @@ class TokenQueue:
         with self._lock:
             if self._closed:
                 raise ParameterError("prover: used after it was closed")
-            self._turn(epoch)
+            self._enter_epoch(epoch)
             if self._epoch != epoch or not self._slots:
                 return self._reserve(epoch)
             slots = self._slots
@@ -103,7 +103,7 @@ class TokenQueue:
             if self._stopped:
                 return
             if self._thread is None:
-                target, arguments = _run, (weakref.ref(self), self._wake)
+                target, arguments = _run_thread, (weakref.ref(self), self._wake)
                 thread = threading.Thread(target=target, args=arguments, name="rln-tokens", daemon=True)
                 try:
                     thread.start()
@@ -121,10 +121,10 @@ class TokenQueue:
             self._stopped = True
             thread = self._thread
             for slot in self._slots:
-                self._put(slot, None)
+                self._set_token(slot, None)
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
-            thread.join(LEAVE)
+            thread.join(STOP_WAIT)
 
     def close(self) -> None:
         """Stop, and give nothing out any more."""
@@ -133,32 +133,32 @@ class TokenQueue:
 
     # ---- the thread's side
 
-    def _step(self) -> bool:
+    def _make_token(self) -> bool:
         """Make one token that is wanted; False when none is."""
-        with self._asking:
+        with self._query_lock:
             epoch, path = self._clock.current(), self._builder.path()
             with self._lock:
-                slots = self._slots_of(epoch)
-                wanted = None if slots is None else self._wanted(epoch, path)
+                slots = self._slots_to_fill(epoch)
+                wanted = None if slots is None else self._next_id(epoch, path)
         if slots is None or wanted is None:
             return False
         token = self._builder.token(wanted, path, epoch)
         with self._lock:
             # Meanwhile a caller may have taken the id, the epoch may be over, the queue closed.
             if self._slots is slots and wanted in slots and not self._stopped:
-                self._put(wanted, token)
+                self._set_token(wanted, token)
                 return True
         token.close()
         return True
 
     # ---- under the lock
 
-    def _slots_of(self, epoch: Epoch) -> dict[int, SlotToken | None] | None:
+    def _slots_to_fill(self, epoch: Epoch) -> dict[int, SlotToken | None] | None:
         """What the thread is to fill; None when there is nothing of this epoch to do."""
-        self._turn(epoch)
+        self._enter_epoch(epoch)
         return None if self._stopped or self._epoch != epoch else self._slots
 
-    def _wanted(self, epoch: Epoch, path: MerkleProof) -> int | None:
+    def _next_id(self, epoch: Epoch, path: MerkleProof) -> int | None:
         """An id that has no token for this path, reserved now if need be."""
         wanted = next((slot for slot, token in self._slots.items() if not _is_for(token, path)), None)
         if wanted is None and len(self._slots) < self._size and not self._exhausted:
@@ -170,14 +170,14 @@ class TokenQueue:
                 self._slots[wanted] = None
         return wanted
 
-    def _turn(self, epoch: Epoch) -> None:
+    def _enter_epoch(self, epoch: Epoch) -> None:
         """Wipe the tokens of an epoch that is over."""
         if self._epoch is None or epoch.index > self._epoch.index:
             for slot in self._slots:
-                self._put(slot, None)
+                self._set_token(slot, None)
             self._epoch, self._slots, self._exhausted = epoch, {}, False
 
-    def _put(self, slot: int, token: SlotToken | None) -> None:
+    def _set_token(self, slot: int, token: SlotToken | None) -> None:
         """Put a token, or none, where another one may be, which is wiped."""
         before, self._slots[slot] = self._slots[slot], token
         if before is not None:
@@ -192,7 +192,7 @@ def _is_for(token: SlotToken | None, path: MerkleProof) -> bool:
     return token is not None and token.path == path
 
 
-def _run(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> None:
+def _run_thread(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> None:
     """The thread: works for as long as somebody else holds the queue and it is open."""
     while True:
         queue = queue_of()
@@ -200,7 +200,7 @@ def _run(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> None:
             return
         wake.clear()
         try:
-            busy = queue._step()
+            busy = queue._make_token()
         except Exception:  # noqa: BLE001 - a caller who proves meets the same failure, and is told
             busy = False
         del queue
@@ -216,22 +216,22 @@ _queues: weakref.WeakSet[TokenQueue] = weakref.WeakSet()
 _forking = threading.local()
 
 
-def _hold() -> None:
+def _before_fork() -> None:
     _forking.held = []
     for queue in list(_queues):
-        if queue._asking.acquire(timeout=FORK):
-            _forking.held.append(queue._asking)
+        if queue._query_lock.acquire(timeout=FORK_WAIT):
+            _forking.held.append(queue._query_lock)
 
 
-def _let_go() -> None:
+def _after_fork_in_parent() -> None:
     for lock in _forking.held:
         lock.release()
     _forking.held = []
 
 
-def _leave_to_parent() -> None:
+def _after_fork_in_child() -> None:
     for queue in list(_queues):
-        queue._start()
+        queue._reset()
 
 
 def _stop_all() -> None:
@@ -239,5 +239,7 @@ def _stop_all() -> None:
         queue.stop()
 
 
-os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_leave_to_parent)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)
 atexit.register(_stop_all)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from rln import circuit
 from rln.cli.numbers import hexadecimal
-from rln.cli.report import REFUSED, AsJson, Bar, Report, run
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
 from rln.keys.proving_key import ProvingKey, setup
 from rln.lowlevel import engine
@@ -37,19 +37,19 @@ _MEMBERS = 1000
 
 
 @dataclass(slots=True)
-class _Story:
+class _StepPrinter:
     """Tells each step with its time, as it happens."""
 
     console: Console
     steps: list[dict[str, object]] = field(default_factory=list)
 
     def step(
-        self, what: str, action: Callable[[], _Made], say: Callable[[_Made], str] = lambda _: ""
+        self, what: str, action: Callable[[], _Made], describe: Callable[[_Made], str] = lambda _: ""
     ) -> _Made:
         start = time.perf_counter()
         made = action()
         milliseconds = (time.perf_counter() - start) * 1000
-        said = say(made)
+        said = describe(made)
         self.steps.append({"step": what, "result": said, "milliseconds": round(milliseconds, 3)})
         self.console.print(f"{milliseconds:8.1f} ms  {what:35} {said}", markup=False, soft_wrap=True)
         return made
@@ -63,14 +63,14 @@ def demo(
     """Tell the whole story with real times: register, prove, verify, overspend, restart, slash."""
 
     def action() -> Report:
-        story = _Story(Console(quiet=as_json, highlight=False))
-        story.console.print(
+        printer = _StepPrinter(Console(quiet=as_json, highlight=False))
+        printer.console.print(
             f"Rate-Limiting Nullifiers, RLN({depth}, 16), engine {engine.name()}\n", markup=False
         )
-        commitment, recovered = _tell(story, depth, threads, as_json)
+        commitment, recovered = _run_demo(printer, depth, threads, as_json)
         matches = commitment == recovered
         data = {
-            "steps": story.steps,
+            "steps": printer.steps,
             "spammer": str(commitment),
             "recovered": str(recovered),
             "matches": matches,
@@ -85,12 +85,12 @@ def demo(
     run(action, as_json)
 
 
-def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[int, int]:
-    built = story.step(
+def _run_demo(printer: _StepPrinter, depth: int, threads: int | None, quiet: bool) -> tuple[int, int]:
+    built = printer.step(
         "build the circuit", lambda: circuit.rln(depth), lambda made: f"{made.constraints} constraints"
     )
-    with Bar("setup", quiet).running() as progress:
-        key = story.step(
+    with ProgressBar("setup", quiet).running() as progress:
+        key = printer.step(
             "make a Groth16 key",
             lambda: setup(built, threads=threads, progress=progress),
             lambda made: str(made.provenance),
@@ -99,74 +99,76 @@ def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[
     now = time.time()
     clock = EpochClock("rln-demo.example", 60, now=lambda: now)
     with TemporaryDirectory(prefix="rln-demo-") as folder:
-        stage = _Stage(Path(folder), depth, key, clock, threads)
+        participants = _Participants(Path(folder), depth, key, clock, threads)
         try:
-            return _play(story, stage)
+            return _run_steps(printer, participants)
         finally:
-            stage.close()
+            participants.close()
 
 
-def _play(story: _Story, stage: _Stage) -> tuple[int, int]:
-    others = min(_MEMBERS, (1 << stage.depth) - 2)
-    story.step(
+def _run_steps(printer: _StepPrinter, participants: _Participants) -> tuple[int, int]:
+    others = min(_MEMBERS, (1 << participants.depth) - 2)
+    printer.step(
         f"register {others} members",
-        lambda: stage.group.register_many([(i + 1, _LIMIT) for i in range(others)]),
+        lambda: participants.group.register_many([(i + 1, _LIMIT) for i in range(others)]),
         lambda made: f"{len(made)} leaves",
     )
     alice, mallory = Identity.generate(), Identity.generate()
-    story.step(
+    printer.step(
         "Alice and Mallory join",
-        lambda: stage.group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
+        lambda: participants.group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
         lambda _: f"{_LIMIT} messages a minute each",
     )
-    first = stage.prover(alice)
-    hello = story.step(
+    first = participants.prover(alice)
+    hello = printer.step(
         "Alice proves", lambda: first.prove(b"hello"), lambda made: f"{len(made.encode())} bytes"
     )
-    stage.submit(story, "the provider verifies", hello, b"hello", Valid)
-    stage.submit(story, "somebody sends the same again", hello, b"hello", Duplicate)
-    stage.submit(story, "somebody changes the signal", hello, b"hell", Invalid)
+    participants.submit(printer, "the provider verifies", hello, b"hello", Valid)
+    participants.submit(printer, "somebody sends the same again", hello, b"hello", Duplicate)
+    participants.submit(printer, "somebody changes the signal", hello, b"hell", Invalid)
 
-    honest = stage.prover(mallory)
+    honest = participants.prover(mallory)
     signals = [b"buy"] * (_LIMIT - 1) + [b"buy now"]
     spam = [
-        (story.step(f"Mallory proves, message {i + 1}", partial(honest.prove, signal)), signal)
+        (printer.step(f"Mallory proves, message {i + 1}", partial(honest.prove, signal)), signal)
         for i, signal in enumerate(signals)
     ]
-    story.step(
+    printer.step(
         f"the provider verifies {_LIMIT} in one batch",
-        lambda: stage.verifier.submit_many(spam),
-        lambda made: ", ".join(_say(Valid)(verdict) for verdict in made),
+        lambda: participants.verifier.submit_many(spam),
+        lambda made: ", ".join(_expect(Valid)(verdict) for verdict in made),
     )
-    story.step("one more: her own prover refuses", lambda: _refusal(honest), lambda made: made)
+    printer.step("one more: her own prover refuses", lambda: _expect_refusal(honest), lambda made: made)
 
-    root = stage.group.root
-    story.step("provider and members start again", stage.restart, lambda made: f"{made} members, from files")
-    if stage.group.root != root:
+    root = participants.group.root
+    printer.step(
+        "provider and members start again", participants.restart, lambda made: f"{made} members, from files"
+    )
+    if participants.group.root != root:
         raise IntegrityAlarm("demo: expected the root of before the restart")
-    again = story.step(
+    again = printer.step(
         "Alice asks for what she sent",
-        lambda: stage.prover(alice).again(b"hello"),
+        lambda: participants.prover(alice).again(b"hello"),
         lambda made: "the same bytes" if made == hello else "OTHER BYTES",
     )
     if again != hello:
         raise IntegrityAlarm("demo: expected the message of before the restart")
-    stage.submit(story, "somebody sends it once more", hello, b"hello", Duplicate)
-    honest = stage.prover(mallory)
-    story.step("Mallory's prover still refuses", lambda: _refusal(honest), lambda made: made)
+    participants.submit(printer, "somebody sends it once more", hello, b"hello", Duplicate)
+    honest = participants.prover(mallory)
+    printer.step("Mallory's prover still refuses", lambda: _expect_refusal(honest), lambda made: made)
 
-    cheating = stage.prover(mallory, MemoryMessageIds())
-    over = story.step("she forgets her counter and proves", lambda: cheating.prove(b"buy cheap"))
-    caught = stage.submit(story, "the provider verifies", over, b"buy cheap", RateLimitViolation)
+    cheating = participants.prover(mallory, MemoryMessageIds())
+    over = printer.step("she forgets her counter and proves", lambda: cheating.prove(b"buy cheap"))
+    caught = participants.submit(printer, "the provider verifies", over, b"buy cheap", RateLimitViolation)
     if not isinstance(caught, RateLimitViolation):
         raise IntegrityAlarm("demo: expected a rate limit violation")
     secret = caught.identity_secret
-    story.step("slash", lambda: stage.group.slash(secret), lambda made: f"{len(made)} leaf removed")
-    stage.submit(story, "she tries once more", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
+    printer.step("slash", lambda: participants.group.slash(secret), lambda made: f"{len(made)} leaf removed")
+    participants.submit(printer, "she tries once more", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
     return mallory.commitment, secret.commitment
 
 
-class _Stage:
+class _Participants:
     """Provider and members with all that they remember, in files of a folder.
 
     Args:
@@ -223,7 +225,7 @@ class _Stage:
 
     def submit(
         self,
-        story: _Story,
+        printer: _StepPrinter,
         what: str,
         proof: AnyProof,
         signal: bytes,
@@ -231,10 +233,10 @@ class _Stage:
         reason: Reason | None = None,
     ) -> Verdict:
         """Judge a message as a step of the story, and insist on the verdict."""
-        return story.step(what, lambda: self.verifier.submit(proof, signal), _say(expected, reason))
+        return printer.step(what, lambda: self.verifier.submit(proof, signal), _expect(expected, reason))
 
 
-def _refusal(prover: Prover) -> str:
+def _expect_refusal(prover: Prover) -> str:
     try:
         prover.prove(b"buy more")
     except RateLimitReached:
@@ -242,7 +244,7 @@ def _refusal(prover: Prover) -> str:
     raise IntegrityAlarm("demo: expected the prover to keep the limit")
 
 
-_WORDS = {
+_VERDICT_NAMES = {
     Valid: "VALID",
     Duplicate: "DUPLICATE",
     RateLimitViolation: "RATE_LIMIT_VIOLATION",
@@ -250,11 +252,11 @@ _WORDS = {
 }
 
 
-def _say(expected: type[Verdict], reason: Reason | None = None) -> Callable[[Verdict], str]:
-    def say(verdict: Verdict) -> str:
+def _expect(expected: type[Verdict], reason: Reason | None = None) -> Callable[[Verdict], str]:
+    def describe(verdict: Verdict) -> str:
         if not isinstance(verdict, expected) or (reason and getattr(verdict, "reason", None) is not reason):
-            raise IntegrityAlarm(f"demo: expected {_WORDS[expected]}, got {verdict}")
-        words = _WORDS[type(verdict)]
+            raise IntegrityAlarm(f"demo: expected {_VERDICT_NAMES[expected]}, got {verdict}")
+        words = _VERDICT_NAMES[type(verdict)]
         return f"{words}, {verdict.reason.value}" if isinstance(verdict, Invalid) else words
 
-    return say
+    return describe

@@ -69,11 +69,11 @@ def self_test() -> dict[str, bool]:
         "poseidon": poseidon_hash([1, 2]) == _POSEIDON,
         "keccak": hash_to_field(b"hey hey") == _HASH,
         "identity": Identity.from_seed(b"A seed phrase example").commitment == _COMMITMENT,
-        "pairing": _holds(pairing),
+        "pairing": _passes(pairing),
     }
 
 
-def _holds(test: object) -> bool:
+def _passes(test: object) -> bool:
     try:
         return callable(test) and test() is True
     except RlnError:

@@ -10,7 +10,7 @@ import typer
 from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
-from rln.cli.report import AsJson, Report, naming, read_file, run
+from rln.cli.report import AsJson, Report, name_in_errors, read_file, run
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
@@ -34,7 +34,7 @@ def verify(
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(file):
+        with name_in_errors(file):
             evidence = Evidence.decode(read_file(file, MAX_BYTES))
             secret = evidence.check(key)
         if out is not None:

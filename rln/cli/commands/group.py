@@ -13,9 +13,9 @@ import typer
 from rln.cli import numbers
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.output import check_output, write_output
-from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tree
-from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
-from rln.cli.table import rows
+from rln.cli.registry import SnapshotOption, check_persistent, open_registry, open_tree
+from rln.cli.report import AsJson, ProgressBar, Report, UnusableFile, name_in_errors, read_file, run
+from rln.cli.table import format_table
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Registration, Step
 from rln.group.ports import RegistryReader
@@ -29,7 +29,7 @@ from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 
-_LIMIT = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
+_LIMIT_DIGITS = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
 _MEMBERS_LIMIT = 1 << 30
 """Bytes of a file of members, some ten million lines."""
 
@@ -54,7 +54,7 @@ def create(
     """Make a registry without members; one that is there with these parameters stays as it is."""
 
     def action() -> Report:
-        check_kept(uri)
+        check_persistent(uri)
         with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
@@ -78,11 +78,11 @@ def copy(
     """
 
     def action() -> Report:
-        check_kept(target)
+        check_persistent(target)
         with (
             open_registry(source) as old,
             closing(open_members(target, old.depth, old.limit_bits)) as new,
-            Bar("copying", hidden=as_json).running() as progress,
+            ProgressBar("copying", hidden=as_json).running() as progress,
         ):
             head = copy_members(old, new, progress)
         data = {"steps": head.number, "members": head.members, "root": str(head.root)}
@@ -112,10 +112,10 @@ def register(
     def action() -> Report:
         if (commitment is None) == (file is None):
             raise ParameterError("register: expected --commitment or --file")
-        with Bar("registering", hidden=as_json or file is None).running() as progress:
+        with ProgressBar("registering", hidden=as_json or file is None).running() as progress:
             if file is not None:
-                with naming(file):
-                    members = list(_members(read_file(file, _MEMBERS_LIMIT), limit))
+                with name_in_errors(file):
+                    members = list(_parse_members(read_file(file, _MEMBERS_LIMIT), limit))
             elif limit is None:
                 raise ParameterError("register: expected --limit beside --commitment")
             else:
@@ -144,7 +144,7 @@ def remove(
 
     def action() -> Report:
         with open_tree(uri, as_json, snapshot) as opened:
-            return _gone((opened.remove(index),), opened.root)
+            return _removal_report((opened.remove(index),), opened.root)
 
     run(action, as_json)
 
@@ -161,10 +161,10 @@ def slash(
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(evidence):
+        with name_in_errors(evidence):
             secret = Evidence.decode(read_file(evidence, MAX_BYTES)).check(key)
         with open_tree(uri, as_json, snapshot) as opened:
-            return _gone(opened.slash(secret), opened.root)
+            return _removal_report(opened.slash(secret), opened.root)
 
     run(action, as_json)
 
@@ -179,8 +179,8 @@ def list_members(
     def action() -> Report:
         with open_registry(uri) as registry:
             last = registry.head().number
-            members = _standing(registry, last)
-        text = rows(
+            members = _current_members(registry, last)
+        text = format_table(
             f"{len(members)} members at step {last}",
             ("index", "commitment", "limit", "since step"),
             [
@@ -215,7 +215,7 @@ def key(
     """Make the key that signs a group's bulletins; print the public key, which members pin."""
 
     def action() -> Report:
-        with naming(out):
+        with name_in_errors(out):
             public = RegistrarKey.new(out).public_key.hex()
         return Report({"public_key": public, "file": str(out)}, public)
 
@@ -236,13 +236,13 @@ def export(
     """Write a signed bulletin: what changed after a step, and from step 0 on the whole tree."""
 
     def action() -> Report:
-        with naming(key_file):
+        with name_in_errors(key_file):
             signer = RegistrarKey.load(key_file)
         if not out.is_dir():
             check_output(out)
-        bar = Bar("exporting", hidden=as_json)
+        bar = ProgressBar("exporting", hidden=as_json)
         with open_registry(uri) as registry, bar.running() as progress:
-            begin = _newest(out, signer, registry) if after is None and out.is_dir() else after or 0
+            begin = _last_published(out, signer, registry) if after is None and out.is_dir() else after or 0
             last = registry.head().number
             if begin == last and out.is_dir():
                 return Report({"file": None, "after": begin, "last": last}, "nothing new")
@@ -264,24 +264,24 @@ def export(
     run(action, as_json)
 
 
-def root_of_registry(uri: str, number: int | None) -> Report:
+def registry_root_report(uri: str, number: int | None) -> Report:
     """The report of a registry's root at a step, or at the newest one."""
     with open_registry(uri) as registry:
         head = registry.head()
-        step = _step(registry, head.number if number is None else number)
+        step = _step_at(registry, head.number if number is None else number)
     data = {"step": step.number, "root": str(step.root), "at": step.at / 1000}
     if number is None:
         data["members"] = head.members
     return Report(data, f"{numbers.hexadecimal(step.root)}\nstep {step.number}")
 
 
-def path_of_registry(uri: str, index: int, snapshot: Path | None, quiet: bool) -> Report:
+def registry_path_report(uri: str, index: int, snapshot: Path | None, quiet: bool) -> Report:
     """The report of a path, as the registry has it now."""
     with open_tree(uri, quiet, snapshot) as opened:
-        return told_path(opened.proof(index))
+        return path_report(opened.proof(index))
 
 
-def told_path(path: MerkleProof) -> Report:
+def path_report(path: MerkleProof) -> Report:
     """The report of a path, with the names that circuits have for its parts."""
     data = {
         "leaf": str(path.leaf),
@@ -297,7 +297,7 @@ def told_path(path: MerkleProof) -> Report:
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(path.root)}"]))
 
 
-def _gone(members: tuple[Membership, ...], root: int) -> Report:
+def _removal_report(members: tuple[Membership, ...], root: int) -> Report:
     data = {
         "removed": [{"index": member.index, "commitment": str(member.commitment)} for member in members],
         "root": str(root),
@@ -307,7 +307,7 @@ def _gone(members: tuple[Membership, ...], root: int) -> Report:
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
 
 
-def _standing(registry: RegistryReader, last: int) -> list[Registration]:
+def _current_members(registry: RegistryReader, last: int) -> list[Registration]:
     """The members at a step, without those who are slashed and whose leaves are still to go."""
     found: dict[int, Registration] = {}
     for step in steps_between(registry, 0, last):
@@ -320,7 +320,7 @@ def _standing(registry: RegistryReader, last: int) -> list[Registration]:
     return [registration for registration in found.values() if registration.commitment not in slashed]
 
 
-def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
+def _parse_members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
     """The members that a file names, one a line; empty lines count for nothing."""
     for number, line in enumerate(data.decode("ascii", errors="replace").splitlines(), 1):
         if not line.strip():
@@ -328,12 +328,12 @@ def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
         name, comma, own = (part.strip() for part in line.partition(","))
         if not comma and limit is None:
             raise ParameterError(f"line {number}: expected a comma and a limit, or --limit for all")
-        if comma and not _LIMIT.match(own):
+        if comma and not _LIMIT_DIGITS.match(own):
             raise UnusableFile(f"line {number}: limit: expected 1 to 10 canonical digits, got other text")
         yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
 
 
-def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:
+def _last_published(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:
     """The step where the bulletins of a directory end, when the registry still says the same of it.
 
     Raises:
@@ -345,9 +345,9 @@ def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int
     if not known:
         return 0
     _, name = max(known)
-    with naming(folder / name):
+    with name_in_errors(folder / name):
         newest = open_bulletin(read_bulletin(folder / name), signer.public_key)
-    if newest.last > registry.head().number or _step(registry, newest.last).root != newest.root:
+    if newest.last > registry.head().number or _step_at(registry, newest.last).root != newest.root:
         raise IntegrityAlarm(
             f"{folder / name}: expected the registry to have step {newest.last} with the same root: "
             "it has lost what was published"
@@ -355,7 +355,7 @@ def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int
     return newest.last
 
 
-def _step(registry: RegistryReader, number: int) -> Step:
+def _step_at(registry: RegistryReader, number: int) -> Step:
     """A step of a registry.
 
     Raises:

@@ -10,7 +10,7 @@ import typer
 
 from rln.atomic_files import write_new_file
 from rln.base import canonical_json
-from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
+from rln.cli.report import AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.protocol.identity import Identity
 
 app = typer.Typer(no_args_is_help=True)
@@ -56,7 +56,7 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
     if extended:
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
-    with naming(path):
+    with name_in_errors(path):
         write_new_file(path, canonical_json.pretty(content))
 
 

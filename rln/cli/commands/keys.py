@@ -18,8 +18,8 @@ from rln.cli.keyfiles import (
     open_proving_key,
     open_verifying_key,
 )
-from rln.cli.output import check_apart, check_output, write_output
-from rln.cli.report import AsJson, Bar, Report, naming, run
+from rln.cli.output import check_different, check_output, write_output
+from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, run
 from rln.errors import NativeError, ParameterError
 from rln.keys import proving_key, table_cache
 from rln.keys.constraint_matrix import own_circuit
@@ -58,7 +58,7 @@ def setup(
     def action() -> Report:
         circuit = own_circuit(CircuitParameters(depth, limit_bits, max_out))
         check_output(out)
-        with Bar("setup", as_json).running() as progress:
+        with ProgressBar("setup", as_json).running() as progress:
             key = proving_key.setup(circuit, threads=threads, progress=progress)
         write_output(out, key.encode())
         return _about(key, out)
@@ -102,12 +102,12 @@ def check(
         content = None if file in PACKAGED else KeyContent.read(Path(file))
         if content is None or content.form is KeyForm.JSON:
             key = VerifyingKey.builtin(file) if content is None else content.verifying_key()
-            with naming(Path(file)):
+            with name_in_errors(Path(file)):
                 key.check_rln(key.public_inputs)
             return Report({"sound": True, "public_inputs": key.public_inputs, "digest": key.digest}, "sound")
         opened = content.proving_key(graph, sha256, limit_bits=limit_bits)
         if sha256 is not None:
-            with naming(Path(file)):
+            with name_in_errors(Path(file)):
                 opened.check()
         return Report({"sound": True, "digest": opened.digest}, "sound")
 
@@ -130,7 +130,7 @@ def import_key(
     """Check a foreign key with its graph, and write both as one file of ours."""
 
     def action() -> Report:
-        check_apart({"--graph": graph, "--r1cs": r1cs, "--out": out})
+        check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out)
         key = open_proving_key(file, graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         write_output(out, key.encode())
@@ -153,7 +153,7 @@ def tables(
 
     def action() -> Report:
         key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
-        with Bar("tables", as_json).running() as progress:
+        with ProgressBar("tables", as_json).running() as progress:
             kept = key.build_tables(threads=threads, progress=progress)
         place = table_cache.directory()
         if not kept:
@@ -177,7 +177,7 @@ def export(
     """Write a key, or a part of it, in somebody else's format."""
 
     def action() -> Report:
-        check_apart({"FILE": file, "--graph": graph, "--out": out})
+        check_different({"FILE": file, "--graph": graph, "--out": out})
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:

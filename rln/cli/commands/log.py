@@ -19,9 +19,9 @@ from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
-from rln.cli.registry import check_kept
-from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
-from rln.cli.table import rows, together
+from rln.cli.registry import check_persistent
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
+from rln.cli.table import format_table, stack
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.protocol.proof import AnyProof
@@ -69,12 +69,12 @@ def create(
     """
 
     def action() -> Report:
-        path = _file(uri)
+        path = _sqlite_path(uri)
         if path is not None and path.exists():
             raise UnusableFile(f"{path}: File exists")
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
         with closing(open_log(uri, clock, new=True)) as log:
-            return _stated(log, clock)
+            return _log_report(log, clock)
 
     run(action, as_json)
 
@@ -96,8 +96,8 @@ def stats(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_looked_at(uri, clock)) as log:
-            return _stated(log, clock, log.describe() if isinstance(log, _OnServers) else ())
+        with closing(_open_read_only(uri, clock)) as log:
+            return _log_report(log, clock, log.describe() if isinstance(log, _ServerLog) else ())
 
     run(action, as_json)
 
@@ -116,11 +116,11 @@ def purge(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_existing(uri, clock)) as log:
+        with closing(_open_existing(uri, clock)) as log:
             horizon = clock.horizon()
-            before = _count(log)
+            before = _share_count(log)
             log.forget(horizon)
-            after = _count(log)
+            after = _share_count(log)
         dropped = None if before is None or after is None else max(before - after, 0)
         said = "" if dropped is None else f", {dropped} shares dropped"
         return Report(
@@ -139,12 +139,12 @@ def export(
     """Write the messages of audit files as lines of JSON."""
 
     def action() -> Report:
-        audited = _audited(files)
+        audited = _open_audit_files(files)
         if out is None:
-            for line in _lines(audited):
+            for line in _json_lines(audited):
                 typer.echo(line.decode())
             return Report({}, "")
-        lines = list(_lines(audited))
+        lines = list(_json_lines(audited))
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
         return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
 
@@ -169,31 +169,33 @@ def merge(
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        audited = _audited(files)
+        audited = _open_audit_files(files)
         for file in audited:
             if file.verifying_key != key.digest:
                 raise ParameterError(
                     f"{file.path}: expected verifying key {key.digest[:16]}…, got {file.verifying_key[:16]}…"
                 )
         if evidence is not None:
-            with naming(evidence):
+            with name_in_errors(evidence):
                 evidence.mkdir(mode=0o700, exist_ok=True)
                 check_place(evidence / "any")
         counts: Counter[int] = Counter()
-        with Bar("reading", hidden=as_json).running() as progress:
-            reading = _Reading(audited, progress)
+        with ProgressBar("reading", hidden=as_json).running() as progress:
+            reading = _AuditReader(audited, progress)
             violators = Violators(reading.messages, key)
             for violation in violators.find():
                 counts[violation.commitment] += 1
                 if evidence is not None and counts[violation.commitment] == 1:
-                    with naming(evidence):
-                        write_file(_place(evidence, violation.commitment), violation.evidence.encode(), 0o600)
-        return _merged(counts, evidence, reading, violators)
+                    with name_in_errors(evidence):
+                        write_file(
+                            _evidence_path(evidence, violation.commitment), violation.evidence.encode(), 0o600
+                        )
+        return _merge_report(counts, evidence, reading, violators)
 
     run(action, as_json)
 
 
-class _Reading:
+class _AuditReader:
     """Reads all files, any number of times; a damaged one up to the damage.
 
     Attributes:
@@ -222,14 +224,17 @@ class _Reading:
                 self.damaged[file.path] = str(error)
 
 
-def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, found: Violators) -> Report:
+def _merge_report(
+    counts: Counter[int], evidence: Path | None, reading: _AuditReader, found: Violators
+) -> Report:
     places = {
-        commitment: None if evidence is None else str(_place(evidence, commitment)) for commitment in counts
+        commitment: None if evidence is None else str(_evidence_path(evidence, commitment))
+        for commitment in counts
     }
     notes = [f"{path}: {reason}; read up to there" for path, reason in reading.damaged.items()]
     title = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
     title += f"; {found.refused} messages do not hold" if found.refused else ""
-    text = rows(
+    text = format_table(
         "\n".join([title, *notes]),
         ("commitment", "violations", "evidence"),
         [(hexadecimal(commitment), counts[commitment], places[commitment]) for commitment in counts],
@@ -248,11 +253,11 @@ def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, foun
     return Report(data, text, REFUSED if reading.damaged else 0)
 
 
-def _place(folder: Path, commitment: int) -> Path:
+def _evidence_path(folder: Path, commitment: int) -> Path:
     return folder / f"{hexadecimal(commitment)}.json"
 
 
-def _audited(paths: Iterable[Path]) -> list[AuditedEpoch]:
+def _open_audit_files(paths: Iterable[Path]) -> list[AuditedEpoch]:
     """The audit files that were named, those of directories included."""
     found = []
     for path in paths:
@@ -260,14 +265,14 @@ def _audited(paths: Iterable[Path]) -> list[AuditedEpoch]:
         if not inside:
             raise UnusableFile(f"{path}: no file in it whose name ends in {SUFFIX}")
         for file in inside:
-            with naming(file):
+            with name_in_errors(file):
                 found.append(AuditedEpoch.read(file))
     return found
 
 
-def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
+def _json_lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
     for file in files:
-        with naming(file.path):
+        with name_in_errors(file.path):
             for message in file.messages():
                 yield canonical_json.write(
                     {
@@ -285,40 +290,40 @@ def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
                 )
 
 
-def _file(uri: str) -> Path | None:
+def _sqlite_path(uri: str) -> Path | None:
     """The file of a log, where it has one."""
-    where = check_kept(uri, LOGS)
+    where = check_persistent(uri, LOGS)
     return where.path if where.scheme == "sqlite" else None
 
 
-def _existing(uri: str, clock: EpochClock) -> NullifierLog:
+def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
     """Open a log, and no file that is missing."""
-    path = _file(uri)
+    path = _sqlite_path(uri)
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
     return open_log(uri, clock)
 
 
-def _looked_at(uri: str, clock: EpochClock) -> NullifierLog:
+def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
     """The same for one that is only looked at: on servers nothing is written."""
-    where = check_kept(uri, LOGS)
+    where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
-        return _existing(uri, clock)
+        return _open_existing(uri, clock)
     from rln.stores.redis.log import open_redis_log
 
     return open_redis_log(where, clock, look=True)
 
 
-def _count(log: NullifierLog) -> int | None:
+def _share_count(log: NullifierLog) -> int | None:
     return len(log) if isinstance(log, Sized) else None
 
 
 @runtime_checkable
-class _OnServers(Protocol):
+class _ServerLog(Protocol):
     def describe(self) -> list[Description]: ...
 
 
-def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
+def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
     """Which of the acceptable epochs a log serves, what it holds where it can tell, and on which servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
@@ -326,7 +331,7 @@ def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description]
         epoch.index: str(answer) if isinstance(answer, StoreUnavailable) else "served"
         for epoch, answer in zip(epochs, answers, strict=True)
     }
-    shares = _count(log)
+    shares = _share_count(log)
     data = {
         "log": repr(log),
         "shares": shares,
@@ -336,13 +341,13 @@ def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[Description]
         "servers": [asdict(server) for server in servers],
     }
     title = repr(log) if shares is None else f"{log!r}: {shares} shares"
-    epochs_told = rows(title, ("epoch", "state"), states.items())
-    return Report(data, together(_listed(servers), epochs_told) if servers else epochs_told)
+    epochs_told = format_table(title, ("epoch", "state"), states.items())
+    return Report(data, stack(_server_table(servers), epochs_told) if servers else epochs_told)
 
 
-def _listed(servers: Iterable[Description]) -> str | RenderableType:
+def _server_table(servers: Iterable[Description]) -> str | RenderableType:
     """The servers for people, a row each, with the names that their settings have."""
-    return rows(
+    return format_table(
         "primaries; keys are those of the whole database",
         (
             "name",

@@ -18,13 +18,13 @@ from rln.cli.commands.group import (
     DepthOption,
     IndexOption,
     LimitBitsOption,
-    path_of_registry,
-    root_of_registry,
-    told_path,
+    path_report,
+    registry_path_report,
+    registry_root_report,
 )
 from rln.cli.output import check_output
 from rln.cli.registry import SnapshotOption, is_uri
-from rln.cli.report import REFUSED, AsJson, Bar, Report, naming, run
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, name_in_errors, run
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
@@ -63,11 +63,11 @@ def import_bulletins(
         pinned = _public_key(public_key)
         expected = None if expect_root is None else numbers.parse(expect_root, "--expect-root")
         check_output(into)
-        mirror = _mirror(into, depth, limit_bits, min_members)
+        mirror = _open_mirror(into, depth, limit_bits, min_members)
         applied = 0
-        with Bar("importing", hidden=as_json).running() as progress:
+        with ProgressBar("importing", hidden=as_json).running() as progress:
             for number, file in enumerate(files):
-                applied += _take(file, pinned, mirror)
+                applied += _apply_file(file, pinned, mirror)
                 progress((number + 1) / len(files))
         if expected is not None and mirror.root != expected:
             raise GroupRefused(
@@ -75,9 +75,9 @@ def import_bulletins(
                 f"got {numbers.hexadecimal(mirror.root)}; nothing was kept"
             )
         if applied:
-            with naming(into):
+            with name_in_errors(into):
                 save_mirror(into, mirror)
-        return _told(mirror, {"applied": applied, "file": str(into)}, min_members)
+        return _mirror_report(mirror, {"applied": applied, "file": str(into)}, min_members)
 
     run(action, as_json)
 
@@ -100,19 +100,19 @@ def follow(
 
     def action() -> Report:
         check_output(into)
-        mirror = _mirror(into, depth, limit_bits, MIN_MEMBERS)
-        board = BulletinFolder(directory, mirror, _public_key(public_key))
+        mirror = _open_mirror(into, depth, limit_bits, MIN_MEMBERS)
+        folder = BulletinFolder(directory, mirror, _public_key(public_key))
         applied = 0
-        with _ending() as ended:
+        with _stop_signals() as ended:
             while True:
-                applied += _look(board, directory, mirror, into, as_json)
+                applied += _apply_new(folder, directory, mirror, into, as_json)
                 if once or ended.wait(every):
                     break
-        refused = {str(path): reason for path, reason in sorted(board.refused.items())}
-        gap = board.newest if board.newest > mirror.step else None
-        more = {"applied": applied, "newest": board.newest, "refused": refused, "file": str(into)}
-        report = _told(mirror, more, 0)
-        text = report.text if gap is None else f"{report.text}\n{_gap(mirror, board)}"
+        refused = {str(path): reason for path, reason in sorted(folder.refused.items())}
+        gap = folder.newest if folder.newest > mirror.step else None
+        more = {"applied": applied, "newest": folder.newest, "refused": refused, "file": str(into)}
+        report = _mirror_report(mirror, more, 0)
+        text = report.text if gap is None else f"{report.text}\n{_gap(mirror, folder)}"
         return Report(report.data, text, REFUSED if once and (refused or gap) else 0)
 
     run(action, as_json)
@@ -129,11 +129,11 @@ def root(
 
     def action() -> Report:
         if is_uri(name):
-            return root_of_registry(name, step)
-        mirror = _load(Path(name), MIN_MEMBERS)
+            return registry_root_report(name, step)
+        mirror = _load_mirror(Path(name), MIN_MEMBERS)
         if step is not None and step != mirror.step:
             raise ParameterError(f"--step: expected {mirror.step}, where the mirror is, got {step}")
-        return _told(mirror, {}, 0)
+        return _mirror_report(mirror, {}, 0)
 
     run(action, as_json)
 
@@ -155,17 +155,17 @@ def path(
 
     def action() -> Report:
         if is_uri(name):
-            return path_of_registry(name, index, snapshot, as_json)
+            return registry_path_report(name, index, snapshot, as_json)
         if snapshot is not None:
             raise ParameterError("--snapshot: expected the URI of a registry, got the file of a mirror")
-        return told_path(_load(Path(name), min_members).proof(index))
+        return path_report(_load_mirror(Path(name), min_members).proof(index))
 
     run(action, as_json)
 
 
-def _take(file: Path, public_key: bytes, mirror: Mirror) -> bool:
+def _apply_file(file: Path, public_key: bytes, mirror: Mirror) -> bool:
     """Apply a bulletin, or pass over one that the mirror has taken before."""
-    with naming(file):
+    with name_in_errors(file):
         bulletin = open_bulletin(read_bulletin(file), public_key)
         try:
             if bulletin.last == mirror.step and bulletin.root != mirror.root:
@@ -178,32 +178,32 @@ def _take(file: Path, public_key: bytes, mirror: Mirror) -> bool:
     return True
 
 
-def _look(board: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
+def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
     """Look at a directory once, keep the mirror when it went on, and say what is new."""
-    before, refused, newest, applied = mirror.step, set(board.refused.items()), board.newest, 0
+    before, refused, newest, applied = mirror.step, set(folder.refused.items()), folder.newest, 0
     try:
-        with naming(directory):
-            applied = len(board.look())
+        with name_in_errors(directory):
+            applied = len(folder.look())
     finally:
         if mirror.step != before:
-            with naming(into):
+            with name_in_errors(into):
                 save_mirror(into, mirror)
             if not quiet:
                 typer.echo(f"step {mirror.step}  root {numbers.hexadecimal(mirror.root)}")
-    for file, reason in sorted(set(board.refused.items()) - refused):
+    for file, reason in sorted(set(folder.refused.items()) - refused):
         if not quiet:
             typer.echo(f"refused {file}: {reason}", err=True)
-    if board.newest > max(newest, mirror.step) and not quiet:
-        typer.echo(_gap(mirror, board), err=True)
+    if folder.newest > max(newest, mirror.step) and not quiet:
+        typer.echo(_gap(mirror, folder), err=True)
     return applied
 
 
-def _gap(mirror: Mirror, board: BulletinFolder) -> str:
-    return f"no bulletin continues from step {mirror.step}; others go to step {board.newest}"
+def _gap(mirror: Mirror, folder: BulletinFolder) -> str:
+    return f"no bulletin continues from step {mirror.step}; others go to step {folder.newest}"
 
 
 @contextmanager
-def _ending() -> Iterator[threading.Event]:
+def _stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set."""
     ended = threading.Event()
 
@@ -218,14 +218,14 @@ def _ending() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _mirror(file: Path, depth: int, limit_bits: int, min_members: int) -> Mirror:
+def _open_mirror(file: Path, depth: int, limit_bits: int, min_members: int) -> Mirror:
     if file.exists():
-        return _load(file, min_members)
+        return _load_mirror(file, min_members)
     return Mirror(depth, limit_bits, min_members=min_members)
 
 
-def _load(file: Path, min_members: int) -> Mirror:
-    with naming(file):
+def _load_mirror(file: Path, min_members: int) -> Mirror:
+    with name_in_errors(file):
         return load_mirror(file, min_members=min_members)
 
 
@@ -236,7 +236,7 @@ def _public_key(text: str) -> bytes:
         raise EncodingError(f"--public-key: expected 64 hexadecimal digits of a key: {error}") from error
 
 
-def _told(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
+def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
     """The report of where a mirror is; status 1 where it has too few members."""
     at = datetime.fromtimestamp(mirror.at / 1000, UTC).isoformat(timespec="seconds")
     data = {

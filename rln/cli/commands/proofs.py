@@ -21,8 +21,8 @@ from rln.cli.keyfiles import (
     open_proving_key,
     open_verifying_key,
 )
-from rln.cli.output import check_apart, check_output, write_output
-from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
+from rln.cli.output import check_different, check_output, write_output
+from rln.cli.report import REFUSED, AsJson, Report, name_in_errors, read_file, run
 from rln.errors import ParameterError
 from rln.formats import snarkjs, wtns
 from rln.keys.proving_key import ProvingKey
@@ -57,11 +57,15 @@ def witness(
     """Compute the assignment of all wires, for snarkjs to prove from."""
 
     def action() -> Report:
-        check_apart({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
+        check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
         check_output(out)
         opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
         member, statement = _read_statement(input_file, opened.parameters)
-        with member, naming(graph or key), closing(opened.witness(statement.inputs(), member)) as made:
+        with (
+            member,
+            name_in_errors(graph or key),
+            closing(opened.witness(statement.inputs(), member)) as made,
+        ):
             values, size = opened.public_values(made), made.size
             data = wtns.write(made.read(0, size))
         write_output(out, data, 0o600)
@@ -87,14 +91,14 @@ def prove(
     """Prove what witness.json says. The message id in it must never have been used in its epoch."""
 
     def action() -> Report:
-        check_apart(
+        check_different(
             {"--key": key, "--graph": graph, "--input": input_file, "--proof": proof, "--public": public}
         )
         check_output(proof)
         check_output(public)
         opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
         member, statement = _read_statement(input_file, opened.parameters)
-        with member, naming(graph or key):
+        with member, name_in_errors(graph or key):
             made = _prove(opened, member, statement, threads)
         write_output(proof, snarkjs.write_proof(made.proof))
         write_output(public, snarkjs.write_public(made.public_inputs))
@@ -116,11 +120,11 @@ def verify(
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(public):
+        with name_in_errors(public):
             values = snarkjs.read_public(read_file(public, canonical_json.MAX_BYTES))
             if len(values) != key.public_inputs:
                 raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
-        with naming(proof):
+        with name_in_errors(proof):
             points = snarkjs.read_proof(read_file(proof, canonical_json.MAX_BYTES))
         if key.verify(values, points):
             return Report({"accepted": True}, "accepted")
@@ -172,7 +176,7 @@ def poseidon(
 
 def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity, Statement]:
     """Read a witness.json: the member whose secret it holds, and what is to be proven about them."""
-    with naming(path):
+    with name_in_errors(path):
         inputs = snarkjs.read_witness(read_file(path, canonical_json.MAX_BYTES))
         secret = _take_secret(inputs)
         statement = Statement.from_inputs(parameters, inputs)

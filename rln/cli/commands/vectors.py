@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from rln.base import canonical_json, scalar
-from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, naming, read_file, run
+from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.errors import (
     EncodingError,
     FieldRangeError,
@@ -78,7 +78,7 @@ def check(
     def action() -> Report:
         results = [_check_file(path) for path in _files(paths or [Path("vectors")])]
         missed = sum(len(result["missed"]) for result in results)
-        lines = [_line(result) for result in results]
+        lines = [_result_line(result) for result in results]
         return Report({"missed": missed, "files": results}, "\n".join(lines), REFUSED if missed else 0)
 
     run(action, as_json)
@@ -106,7 +106,7 @@ def read(path: Path) -> VectorFile:
         UnusableFile: not a file of vectors, or of a noun that has no checker.
         EncodingError: not such a document.
     """
-    with naming(path):
+    with name_in_errors(path):
         data = read_file(path, _SIZE_LIMIT)
         if path.stem not in CHECKERS:
             raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
@@ -167,7 +167,7 @@ def _files(paths: list[Path]) -> list[Path]:
 def _check_file(path: Path) -> dict[str, Any]:
     file = read(path)
     missed = []
-    with naming(path):
+    with name_in_errors(path):
         for case in file.cases:
             got = check_case(file.noun, file.content, case)
             if got is not None:
@@ -175,7 +175,7 @@ def _check_file(path: Path) -> dict[str, Any]:
     return {"file": str(path), "cases": len(file.cases), "missed": missed}
 
 
-def _line(result: Mapping[str, Any]) -> str:
+def _result_line(result: Mapping[str, Any]) -> str:
     missed = result["missed"]
     state, met = ("MISS" if missed else "ok  "), result["cases"] - len(missed)
     shown = [f"       {miss['id']}: {miss['got']}" for miss in missed[:_SHOWN]]

@@ -434,7 +434,7 @@ def test_the_process_may_end_at_any_time(tmp_path):
 
 
 def test_a_path_source_that_blocks_holds_up_nobody_who_leaves(world, ids, monkeypatch):
-    monkeypatch.setattr(token_queue, "LEAVE", 0.01)
+    monkeypatch.setattr(token_queue, "STOP_WAIT", 0.01)
     asked, answer = threading.Event(), threading.Event()
     member = world.join(4)
 
