@@ -38,8 +38,8 @@ def test_a_token_and_a_whole_proof_say_the_same(world, builder):
     assert world.key.verifying_key.verify(proof.public_inputs, proof.proof)
 
 
-def test_a_statement_is_proven_as_it_stands(world):
-    """Also one that leaves the first slot unused, which no count of message ids says."""
+def test_a_statement_is_proven_with_its_own_slots(world):
+    """Even if it leaves the first slot unused; `prove` always uses the first slots."""
     world = World(small_multi_key())
     member = world.join(8)
     membership, path = world.group.membership(member.commitment), world.group.proof(0)
@@ -60,7 +60,7 @@ def test_a_statement_about_another_member_is_refused(world, builder):
     with pytest.raises(ParameterError, match="limit: expected 8, got 7"):
         builder.prove_statement(spend(7, path))
     for other in (replace(path, leaf=0), replace(path, index=1)):
-        with pytest.raises(ParameterError, match="path: expected that of the member's leaf"):
+        with pytest.raises(ParameterError, match="path: expected the path of the member's leaf"):
             builder.prove_statement(spend(8, other))
     assert builder.prove_statement(spend(8, path)).root == world.group.root
 
