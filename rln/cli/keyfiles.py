@@ -1,4 +1,4 @@
-"""Keys as the command line names them: by file (ours, `.zkey`, `.arkzkey`, JSON) or built-in name."""
+"""Keys as users name them: a file (in our format, `.zkey`, `.arkzkey` or JSON) or a built-in name."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ from rln.keys.key_file import is_key_file
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import PACKAGED, VerifyingKey, check_pin
 
-GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+GraphOption = Annotated[
+    Path | None, typer.Option("--graph", help="Witness graph; required for a .zkey or .arkzkey.")
+]
 R1csOption = Annotated[
-    Path | None, typer.Option("--r1cs", help="Constraints of a foreign key, for faster proofs.")
+    Path | None,
+    typer.Option("--r1cs", help="Constraints of a .zkey or .arkzkey; with them, proofs are faster."),
 ]
 LimitBitsOption = Annotated[
-    int, typer.Option("--limit-bits", help="Width of a foreign circuit's range check; zerokit's is 16.")
+    int, typer.Option("--limit-bits", help="Bits of the range check in the circuit of a .zkey or .arkzkey.")
 ]
-VkOption = Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")]
+VkOption = Annotated[
+    str, typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20.")
+]
 
 
 class KeyForm(enum.Enum):
-    """The format of a key file."""
+    """The format of a key file. `JSON` holds a verifying key alone, the others a proving key."""
 
     OWN = enum.auto()
     ZKEY = enum.auto()
     ARKZKEY = enum.auto()
     JSON = enum.auto()
-    """A verifying key alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyContent:
-    """A key file that was read once, so that all parts come from the same bytes. It may be a pipe.
+    """A key file, read once: everything that is decoded comes from the same bytes. The file may be a pipe.
 
     Attributes:
         path: the file, as the user named it.
@@ -52,17 +56,17 @@ class KeyContent:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a key file and find out its format; its keys are not decoded yet.
+        """Read a key file and detect its format. Nothing is decoded yet.
 
         Raises:
-            InputError: the file cannot be read, or is not a key file; the message names it.
+            InputError: the file cannot be read or is not a key file; the message names it.
         """
         data = read_file(path)
         with name_in_errors(path):
             return cls(path, _form_of(path, data), data)
 
     def verifying_key(self) -> VerifyingKey:
-        """Return the verifying key that the file is or contains; of a proving key, only this part is checked.
+        """Return the verifying key in the file; the checks of a whole proving key do not run.
 
         Raises:
             InputError: the file is invalid; the message names it.
@@ -79,7 +83,7 @@ class KeyContent:
                     return VerifyingKey.from_proving_key(self.data, "ark")
 
     def unchecked(self) -> ProvingKey:
-        """Return the proving key in a file of our format, without the checks of a key from elsewhere.
+        """Return the proving key in a file of our format, without running the checks.
 
         Raises:
             InputError: the file is invalid; the message names it.
@@ -105,15 +109,17 @@ class KeyContent:
         graph_data, r1cs_data = (None if path is None else read_file(path) for path in (graph, r1cs))
         with name_in_errors(self.path):
             if self.form is KeyForm.JSON:
-                raise ParameterError(_NO_PROVING_KEY)
+                raise ParameterError("expected a proving key, got the JSON of a verifying key")
             if sha256 is not None:
                 check_pin(self.data, check_digest(sha256, "sha256"), "key file")
             if self.form is KeyForm.OWN:
                 if graph is not None:
-                    raise ParameterError("graph: expected none, the key file holds its own")
+                    raise ParameterError("--graph: expected none; the key file contains its own")
                 return ProvingKey.decode(self.data, r1cs=r1cs_data, check=sha256 is None, threads=threads)
             if graph_data is None:
-                raise ParameterError("graph: expected the witness graph that belongs to a foreign key")
+                raise ParameterError(
+                    "--graph: expected the witness graph of this key; only files in our format contain one"
+                )
             read = ProvingKey.from_zkey if self.form is KeyForm.ZKEY else ProvingKey.from_arkzkey
             return read(
                 self.data,
@@ -125,11 +131,8 @@ class KeyContent:
             )
 
 
-_NO_PROVING_KEY = "expected our key file, a .zkey or an .arkzkey"
-
-
 def _form_of(path: Path, data: bytes) -> KeyForm:
-    """Tell the format by the first bytes; an `.arkzkey` begins with any bytes, so its name decides."""
+    """Return the format by the first bytes, or by the name of an `.arkzkey`, which has no magic number."""
     if is_key_file(data):
         return KeyForm.OWN
     if data[:4] == b"zkey":
@@ -138,7 +141,7 @@ def _form_of(path: Path, data: bytes) -> KeyForm:
         return KeyForm.ARKZKEY
     if path.suffix == ".json" or data.lstrip()[:1] == b"{":
         return KeyForm.JSON
-    raise ParameterError(_NO_PROVING_KEY)
+    raise ParameterError("expected a key file: in our format, a .zkey, an .arkzkey or JSON; got none of them")
 
 
 def open_proving_key(
@@ -158,7 +161,7 @@ def open_proving_key(
     """
     if str(path) in PACKAGED and not path.exists():
         raise ParameterError(
-            f"{path}: expected the file of a proving key; the package holds the verifying key"
+            f"{path}: expected the file of a proving key; the package contains only the verifying key"
         )
     content = KeyContent.read(path)
     return content.proving_key(graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits, name=name)

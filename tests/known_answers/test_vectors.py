@@ -139,8 +139,8 @@ def _first(file: VectorFile, result: str) -> dict[str, Any]:
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_a_case_with_another_output_is_missed(file: VectorFile) -> None:
     case = _first(file, "valid")
-    case["output"] = {"another": "answer"}
-    assert vectors.check_case(file.noun, file.content, case) == "another answer"
+    answer, case["output"] = case["output"], {"another": "answer"}
+    assert vectors.check_case(file.noun, file.content, case) == f"output {str(answer)[:100]}"
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)

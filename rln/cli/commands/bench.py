@@ -1,4 +1,4 @@
-"""`rln bench`: what this machine does, in a minute. Figures beside other libraries are in benchmarks/."""
+"""`rln bench`: measure this machine in a minute. `benchmarks/` compares with other libraries."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ class _Measurement:
     """One thing to measure.
 
     Attributes:
-        what: its name.
-        work: does it once.
-        rounds: how often it is measured.
-        units: how many of it one round is.
+        name: printed in the table.
+        work: what is timed.
+        rounds: how often it is timed.
+        units: the time of one round is divided by this number.
     """
 
-    what: str
+    name: str
     work: Callable[[], object]
     rounds: int
     units: int = 1
 
     def median(self) -> float:
-        """Seconds for one unit."""
+        """Return the median time of one unit, in seconds."""
         self.work()
         times = []
         for _ in range(self.rounds):
@@ -59,10 +59,10 @@ class _Measurement:
 
 
 def bench(
-    threads_each: Annotated[int, typer.Option("--threads", min=1, help="For each figure.")] = 1,
+    threads_each: Annotated[int, typer.Option("--threads", min=1, help="Threads for each measurement.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Measure this machine: proofs on every tier, verification, hashes, the tree."""
+    """Measure this machine: full, prepared and token proofs, verification, hashes, the tree."""
 
     def action() -> Report:
         conditions = {"engine": engine.name(), "threads": threads_each, "processors": threads.available()}
@@ -70,20 +70,20 @@ def bench(
         with ProgressBar("measuring", hidden=as_json).running() as progress:
             measurements = _measurements(threads_each)
             for number, measurement in enumerate(measurements):
-                medians[measurement.what] = measurement.median()
+                medians[measurement.name] = measurement.median()
                 progress((number + 1) / len(measurements))
         table = Table(
-            "what", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
+            "operation", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
         )
-        for what, seconds in medians.items():
-            table.add_row(what, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
+        for name, seconds in medians.items():
+            table.add_row(name, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
         return Report({**conditions, "seconds": medians}, table)
 
     run(action, as_json)
 
 
 def _measurements(threads_each: int) -> list[_Measurement]:
-    """All of them, over a fresh key with its tables and one member."""
+    """Return all measurements; they share a fresh key with its tables, and one member."""
     key = proving_key.setup(circuit.rln(depth=_DEPTH))
     key.build_tables()
     identity = Identity.generate()

@@ -1,4 +1,4 @@
-"""`rln demo`: the story on one screen: a key, members, messages, a restart, one too many, a slashing."""
+"""`rln demo`: on one screen, a key, members, messages, a restart, a message above the limit, a slashing."""
 
 from __future__ import annotations
 
@@ -38,20 +38,22 @@ _MEMBERS = 1000
 
 @dataclass(slots=True)
 class _StepPrinter:
-    """Tells each step with its time, as it happens."""
+    """Runs the steps of the demo, and prints each one with its time."""
 
     console: Console
     steps: list[dict[str, object]] = field(default_factory=list)
 
     def step(
-        self, what: str, action: Callable[[], _Made], describe: Callable[[_Made], str] = lambda _: ""
+        self, name: str, action: Callable[[], _Made], describe: Callable[[_Made], str] = lambda _: ""
     ) -> _Made:
+        """Run one step and print its time, its name and what `describe` says of the result."""
         start = time.perf_counter()
         made = action()
         milliseconds = (time.perf_counter() - start) * 1000
-        said = describe(made)
-        self.steps.append({"step": what, "result": said, "milliseconds": round(milliseconds, 3)})
-        self.console.print(f"{milliseconds:8.1f} ms  {what:35} {said}", markup=False, soft_wrap=True)
+        result = describe(made)
+        self.steps.append({"step": name, "result": result, "milliseconds": round(milliseconds, 3)})
+        line = f"{milliseconds:8.1f} ms  {name:38}  {result}"
+        self.console.print(line.rstrip(), markup=False, soft_wrap=True)
         return made
 
 
@@ -60,7 +62,7 @@ def demo(
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story with real times: register, prove, verify, overspend, restart, slash."""
+    """Run the whole story on one screen, with times: register, prove, verify, restart, overspend, slash."""
 
     def action() -> Report:
         printer = _StepPrinter(Console(quiet=as_json, highlight=False))
@@ -76,8 +78,8 @@ def demo(
             "matches": matches,
         }
         text = (
-            f"\nspammer's commitment    {hexadecimal(commitment)}\n"
-            f"of the recovered secret {hexadecimal(recovered)}\n"
+            f"\nMallory's commitment     {hexadecimal(commitment)}\n"
+            f"of the recovered secret  {hexadecimal(recovered)}\n"
             f"{'they match' if matches else 'THEY DIFFER'}"
         )
         return Report(data, text, 0 if matches else REFUSED)
@@ -95,7 +97,7 @@ def _run_demo(printer: _StepPrinter, depth: int, threads: int | None, quiet: boo
             lambda: setup(built, threads=threads, progress=progress),
             lambda made: str(made.provenance),
         )
-    # The clock stands still, so that no epoch ends in the middle of the story.
+    # The clock is stopped, so that no epoch ends during the demo.
     now = time.time()
     clock = EpochClock("rln-demo.example", 60, now=lambda: now)
     with TemporaryDirectory(prefix="rln-demo-") as folder:
@@ -124,7 +126,7 @@ def _run_steps(printer: _StepPrinter, participants: _Participants) -> tuple[int,
         "Alice proves", lambda: first.prove(b"hello"), lambda made: f"{len(made.encode())} bytes"
     )
     participants.submit(printer, "the provider verifies", hello, b"hello", Valid)
-    participants.submit(printer, "somebody sends the same again", hello, b"hello", Duplicate)
+    participants.submit(printer, "somebody sends the same message again", hello, b"hello", Duplicate)
     participants.submit(printer, "somebody changes the signal", hello, b"hell", Invalid)
 
     honest = participants.prover(mallory)
@@ -134,49 +136,53 @@ def _run_steps(printer: _StepPrinter, participants: _Participants) -> tuple[int,
         for i, signal in enumerate(signals)
     ]
     printer.step(
-        f"the provider verifies {_LIMIT} in one batch",
+        f"the provider verifies {_LIMIT} in a batch",
         lambda: participants.verifier.submit_many(spam),
         lambda made: ", ".join(_expect(Valid)(verdict) for verdict in made),
     )
-    printer.step("one more: her own prover refuses", lambda: _expect_refusal(honest), lambda made: made)
+    printer.step("Mallory's prover refuses one more", lambda: _expect_refusal(honest), lambda made: made)
 
     root = participants.group.root
     printer.step(
-        "provider and members start again", participants.restart, lambda made: f"{made} members, from files"
+        "provider and members restart", participants.restart, lambda made: f"{made} members, read from files"
     )
     if participants.group.root != root:
-        raise IntegrityAlarm("demo: expected the root of before the restart")
+        raise IntegrityAlarm("demo: expected the same root as before the restart, got another root")
     again = printer.step(
-        "Alice asks for what she sent",
+        "Alice asks for the message sent before",
         lambda: participants.prover(alice).again(b"hello"),
-        lambda made: "the same bytes" if made == hello else "OTHER BYTES",
+        lambda made: "the same bytes" if made == hello else "DIFFERENT BYTES",
     )
     if again != hello:
-        raise IntegrityAlarm("demo: expected the message of before the restart")
-    participants.submit(printer, "somebody sends it once more", hello, b"hello", Duplicate)
+        raise IntegrityAlarm("demo: expected the same message as before the restart, got another message")
+    participants.submit(printer, "somebody sends that message again", hello, b"hello", Duplicate)
     honest = participants.prover(mallory)
     printer.step("Mallory's prover still refuses", lambda: _expect_refusal(honest), lambda made: made)
 
     cheating = participants.prover(mallory, MemoryMessageIds())
-    over = printer.step("she forgets her counter and proves", lambda: cheating.prove(b"buy cheap"))
+    over = printer.step("Mallory deletes the counter and proves", lambda: cheating.prove(b"buy cheap"))
     caught = participants.submit(printer, "the provider verifies", over, b"buy cheap", RateLimitViolation)
     if not isinstance(caught, RateLimitViolation):
-        raise IntegrityAlarm("demo: expected a rate limit violation")
+        raise IntegrityAlarm(f"demo: expected a rate limit violation, got {caught}")
     secret = caught.identity_secret
-    printer.step("slash", lambda: participants.group.slash(secret), lambda made: f"{len(made)} leaf removed")
-    participants.submit(printer, "she tries once more", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
+    printer.step(
+        "the provider slashes Mallory",
+        lambda: participants.group.slash(secret),
+        lambda made: f"{len(made)} leaf removed",
+    )
+    participants.submit(printer, "Mallory sends it again", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
     return mallory.commitment, secret.commitment
 
 
 class _Participants:
-    """Provider and members with all that they remember, in files of a folder.
+    """The provider and the members, with their stores in files of one folder.
 
     Args:
         folder: for the files.
         depth: of the membership tree.
-        key: for all members.
-        clock: of everybody.
-        threads: for a proof.
+        key: the proving key of all members.
+        clock: shared by the provider and all members.
+        threads: for one proof; None is one for each processor.
     """
 
     def __init__(
@@ -204,19 +210,19 @@ class _Participants:
         )
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         close_group(self.group)
         self._log.close()
         self._ids.close()
 
     def restart(self) -> int:
-        """Forget everything that is not in a file; the number of members afterwards."""
+        """Close everything, open it again from the files, and return the number of members."""
         self.close()
         self._open(new=False)
         return len(self.group)
 
     def prover(self, identity: Identity, ids: MessageIdAllocator | None = None) -> Prover:
-        """A prover with the counter in the file, or with one that remembers nothing."""
+        """Make a prover whose message ids come from the file, unless `ids` is given."""
         self._ids.introduce(identity.commitment)
         member = self.group.membership(identity.commitment)
         return Prover(
@@ -226,14 +232,14 @@ class _Participants:
     def submit(
         self,
         printer: _StepPrinter,
-        what: str,
+        name: str,
         proof: AnyProof,
         signal: bytes,
         expected: type[Verdict],
         reason: Reason | None = None,
     ) -> Verdict:
-        """Judge a message as a step of the story, and insist on the verdict."""
-        return printer.step(what, lambda: self.verifier.submit(proof, signal), _expect(expected, reason))
+        """Submit a message as a step of the demo; any other verdict than the expected one is an error."""
+        return printer.step(name, lambda: self.verifier.submit(proof, signal), _expect(expected, reason))
 
 
 def _expect_refusal(prover: Prover) -> str:
@@ -241,7 +247,7 @@ def _expect_refusal(prover: Prover) -> str:
         prover.prove(b"buy more")
     except RateLimitReached:
         return "RATE LIMIT REACHED"
-    raise IntegrityAlarm("demo: expected the prover to keep the limit")
+    raise IntegrityAlarm("demo: expected the prover to refuse, got a proof above the limit")
 
 
 _VERDICT_NAMES = {

@@ -1,4 +1,4 @@
-"""`rln evidence`: whether two messages convict their sender; anybody can look who has the verifying key."""
+"""`rln evidence`: check whether two messages convict their sender; this needs only the verifying key."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Check evidence of messages above the limit."""
+    """Check two messages that convict their sender."""
 
 
 @app.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="As verifiers and `rln log merge` write it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Evidence, written by a verifier or by `rln log merge`.")
+    ],
     vk: VkOption,
-    out: Annotated[
-        Path | None, typer.Option(help="New file for the secret that follows from it, mode 0600.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the member's secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify both messages; print the commitment of the member who sent them."""
+    """Verify both messages, and print the commitment of the member who sent them."""
 
     def action() -> Report:
         key = open_verifying_key(vk)
@@ -45,6 +45,6 @@ def verify(
             "external_nullifier": str(evidence.first.external_nullifier),
             "file": None if out is None else str(out),
         }
-        return Report(data, f"both messages hold; commitment {hexadecimal(secret.commitment)}")
+        return Report(data, f"both messages are valid; commitment {hexadecimal(secret.commitment)}")
 
     run(action, as_json)

@@ -1,4 +1,4 @@
-"""`rln setup` and `rln keys`: make a key, look at one, check it, convert it."""
+"""`rln setup` and `rln keys`: make, inspect, check and convert keys."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ from rln.keys.verifying_key import PACKAGED, VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
+_FILE_HELP = "Key file: in our format, a .zkey or an .arkzkey."
+_ANY_KEY_HELP = "Key file, verification_key.json, or the built-in zerokit-20."
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)]
+AnyKeyArgument = Annotated[str, typer.Argument(metavar="FILE", help=_ANY_KEY_HELP)]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
-PinOption = Annotated[str | None, typer.Option("--sha256", help="The file must be this one.")]
+PinOption = Annotated[str | None, typer.Option("--sha256", help="Accept only the file with this SHA-256.")]
 
 
 class Form(enum.StrEnum):
-    """What a key can be exported as."""
+    """The formats that a key can be exported to."""
 
     ZKEY = "zkey"
     ARKZKEY = "arkzkey"
@@ -46,14 +50,16 @@ class Form(enum.StrEnum):
 def setup(
     out: OutOption,
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
-    limit_bits: Annotated[int, typer.Option(help="Limits are at most 2^bits, 1 to 16.")] = 16,
+    limit_bits: Annotated[
+        int, typer.Option(help="User message limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
+    ] = 16,
     max_out: Annotated[
-        int | None, typer.Option(help="Slots of a proof; without it one message id a proof.")
+        int | None, typer.Option(help="Message ids in one proof; default: one message id, without slots.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a fresh key. Whoever makes it must be the one who verifies."""
+    """Make a fresh key. Do this only if you also verify: the maker of a key can forge proofs."""
 
     def action() -> Report:
         circuit = own_circuit(CircuitParameters(depth, limit_bits, max_out))
@@ -68,12 +74,12 @@ def setup(
 
 @app.command("info")
 def info(
-    file: Annotated[str, typer.Argument(metavar="FILE")],
+    file: AnyKeyArgument,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """What a key file says about itself, without checking it."""
+    """Print what a key file says about itself, unchecked."""
 
     def action() -> Report:
         if file in PACKAGED:
@@ -90,13 +96,13 @@ def info(
 
 @app.command("check")
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE")],
+    file: AnyKeyArgument,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every check: points, equations between the parts, lints, and proofs of random statements."""
+    """Check the points, the equations between the parts, the lints, and proofs of random statements."""
 
     def action() -> Report:
         content = None if file in PACKAGED else KeyContent.read(Path(file))
@@ -122,12 +128,12 @@ def import_key(
     r1cs: R1csOption = None,
     limit_bits: LimitBitsOption = 16,
     name: Annotated[
-        str | None, typer.Option(help="The source, for the provenance; default: the file's name.")
+        str | None, typer.Option(help="Source to record in the provenance; default: the name of the file.")
     ] = None,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a foreign key with its graph, and write both as one file of ours."""
+    """Check a .zkey or .arkzkey and its graph, and write both as one file in our format."""
 
     def action() -> Report:
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
@@ -149,16 +155,19 @@ def tables(
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the tables that make a key's proofs fast, and keep them in the user's cache."""
+    """Build the tables that make proofs fast, and keep them in the user's cache."""
 
     def action() -> Report:
         key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
-        with ProgressBar("tables", as_json).running() as progress:
+        with ProgressBar("building tables", as_json).running() as progress:
             kept = key.build_tables(threads=threads, progress=progress)
         place = table_cache.directory()
         if not kept:
-            where = "RLN_CACHE_DIR names none" if place is None else str(place)
-            raise NativeError(f"tables: built, but there is no usable cache directory: {where}")
+            got = "no absolute path in RLN_CACHE_DIR" if place is None else str(place)
+            raise NativeError(
+                f"tables: built, but not kept: expected a usable cache directory, got {got}; "
+                "set RLN_CACHE_DIR to a directory that only you can write to"
+            )
         data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
         return Report(data, f"{key.tables_size} bytes in {place}")
 
@@ -168,13 +177,13 @@ def tables(
 @app.command("export")
 def export(
     file: FileArgument,
-    to: Annotated[Form, typer.Option("--to", help="What to write.")],
+    to: Annotated[Form, typer.Option("--to", help="Format to write.")],
     out: OutOption,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """Write a key, or a part of it, in somebody else's format."""
+    """Write a key, or a part of it, in another format."""
 
     def action() -> Report:
         check_different({"FILE": file, "--graph": graph, "--out": out})
@@ -198,7 +207,8 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     circuit = own_circuit(key.parameters)
     if circuit.digest != key.circuit_digest:
         raise ParameterError(
-            "r1cs: expected a key of a circuit that this version builds; its constraints are unknown"
+            "--to r1cs: expected a key of a circuit that this version builds; "
+            "the constraints of this key are unknown"
         )
     return circuit.r1cs.encode()
 

@@ -1,4 +1,4 @@
-"""`rln log`: the shares of accepted messages, and the audit files that verifiers keep beside them."""
+"""`rln log`: nullifier logs, which hold the shares of accepted messages, and the verifiers' audit files."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 UriArgument = Annotated[
-    str, typer.Argument(metavar="URI", help="sqlite:///path, redis://…, rediss://…, redis+cluster://…")
+    str, typer.Argument(metavar="URI", help="Log: sqlite:///path, redis://…, rediss://… or redis+cluster://…")
 ]
-ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as verifiers have it.")]
-PeriodOption = Annotated[int, typer.Option(help="Seconds of an epoch, as verifiers have it.")]
-SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may differ.")]
-PastOption = Annotated[int, typer.Option("--past-gap", help="Epochs before this one that are acceptable.")]
-FutureOption = Annotated[int, typer.Option("--future-gap", help="Epochs after it that are acceptable.")]
+ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as for the verifiers.")]
+PeriodOption = Annotated[int, typer.Option(help="Length of an epoch in seconds, as for the verifiers.")]
+SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may differ, as for the verifiers.")]
+PastOption = Annotated[int, typer.Option("--past-gap", help="Acceptable epochs before the current one.")]
+FutureOption = Annotated[int, typer.Option("--future-gap", help="Acceptable epochs after the current one.")]
 FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories of them.")
+    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories that contain them.")
 ]
 
 
 @app.callback()
 def group() -> None:
-    """Nullifier logs and audit files."""
+    """Manage nullifier logs, and read the audit files of verifiers."""
 
 
 @app.command("create")
@@ -61,11 +61,11 @@ def create(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make a log that serves at once.
+    """Create a nullifier log that serves at once.
 
-    With this you say that nothing was accepted in a running epoch before, here or elsewhere. A log that a
-    verifier makes for itself refuses the epochs that were open by then: it might be one that was lost. A log
-    that is there already is never made anew.
+    Use it only if nothing was accepted in the current epochs before, here or elsewhere. A log that a verifier
+    creates itself refuses the epochs that were open at that time, because an earlier log may have been lost.
+    An existing log is never replaced.
     """
 
     def action() -> Report:
@@ -89,9 +89,9 @@ def stats(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Open a log as a verifier does, checks of its settings included, and say which epochs it serves.
+    """Open a log as a verifier does, with all checks, and print which epochs it serves.
 
-    Where it is on servers, they are listed, too: how they keep entries, and what they hold.
+    If the log is on servers, the command also lists them: how they keep entries, and what they hold.
     """
 
     def action() -> Report:
@@ -112,7 +112,7 @@ def purge(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Forget the epochs that can never be acceptable again; verifiers do the same once a period."""
+    """Drop the epochs that can never be acceptable again; verifiers do the same once a period."""
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
@@ -122,10 +122,9 @@ def purge(
             log.forget(horizon)
             after = _share_count(log)
         dropped = None if before is None or after is None else max(before - after, 0)
-        said = "" if dropped is None else f", {dropped} shares dropped"
-        return Report(
-            {"horizon": horizon, "dropped": dropped}, f"forgotten: what ended by {horizon} unix time{said}"
-        )
+        text = f"dropped the epochs that ended by unix time {horizon}"
+        text += "" if dropped is None else f": {dropped} shares"
+        return Report({"horizon": horizon, "dropped": dropped}, text)
 
     run(action, as_json)
 
@@ -157,14 +156,14 @@ def merge(
     vk: VkOption,
     evidence: Annotated[
         Path | None,
-        typer.Option(help="Directory for evidence, one file of mode 0600 a member; secrets follow from it."),
+        typer.Option(help="Directory for evidence, one file of mode 0600 a member; it reveals the secrets."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find members who sent too much to several nodes; print the commitments of their secrets.
+    """Find members who overspent across several nodes, and print their commitments.
 
-    Only messages whose proofs verify count, so it does not matter who wrote the files. They are read twice;
-    a table of some 80 bytes a message is kept in a temporary file, and memory does not grow.
+    Only messages whose proofs verify count, so it does not matter who wrote the files. The command reads the
+    files twice. It keeps about 80 bytes a message in a temporary file; its memory does not grow.
     """
 
     def action() -> Report:
@@ -196,11 +195,11 @@ def merge(
 
 
 class _AuditReader:
-    """Reads all files, any number of times; a damaged one up to the damage.
+    """Reads all audit files, any number of times; a damaged file up to the damage.
 
     Attributes:
-        damaged: files with what is wrong with them.
-        cut: files whose last message a crash has cut short.
+        damaged: what is wrong with each damaged file.
+        cut: files whose last message is incomplete after a crash.
     """
 
     def __init__(self, files: list[AuditedEpoch], progress: Callable[[float], None]) -> None:
@@ -212,7 +211,7 @@ class _AuditReader:
         self._done = 0
 
     def messages(self) -> Iterator[AnyProof]:
-        """Go through the messages of all files."""
+        """Yield the messages of all files."""
         for file in self.files:
             try:
                 for message in file.messages():
@@ -231,11 +230,13 @@ def _merge_report(
         commitment: None if evidence is None else str(_evidence_path(evidence, commitment))
         for commitment in counts
     }
-    notes = [f"{path}: {reason}; read up to there" for path, reason in reading.damaged.items()]
-    title = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
-    title += f"; {found.refused} messages do not hold" if found.refused else ""
+    notes = [
+        f"{path}: {reason}; messages before the damage were read" for path, reason in reading.damaged.items()
+    ]
+    summary = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
+    summary += f"; {found.refused} messages with invalid proofs" if found.refused else ""
     text = format_table(
-        "\n".join([title, *notes]),
+        "\n".join([summary, *notes]),
         ("commitment", "violations", "evidence"),
         [(hexadecimal(commitment), counts[commitment], places[commitment]) for commitment in counts],
     )
@@ -258,12 +259,12 @@ def _evidence_path(folder: Path, commitment: int) -> Path:
 
 
 def _open_audit_files(paths: Iterable[Path]) -> list[AuditedEpoch]:
-    """The audit files that were named, those of directories included."""
+    """Open the audit files at these paths, and all audit files in the directories among them."""
     found = []
     for path in paths:
         inside = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
         if not inside:
-            raise UnusableFile(f"{path}: no file in it whose name ends in {SUFFIX}")
+            raise UnusableFile(f"{path}: expected files whose names end in {SUFFIX}, got none")
         for file in inside:
             with name_in_errors(file):
                 found.append(AuditedEpoch.read(file))
@@ -291,13 +292,13 @@ def _json_lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
 
 
 def _sqlite_path(uri: str) -> Path | None:
-    """The file of a log, where it has one."""
+    """Return the file of a log, or None for a log on servers."""
     where = check_persistent(uri, LOGS)
     return where.path if where.scheme == "sqlite" else None
 
 
 def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log, and no file that is missing."""
+    """Open a log; a missing file is an error, so that none is created."""
     path = _sqlite_path(uri)
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
@@ -305,7 +306,7 @@ def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
 
 
 def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
-    """The same for one that is only looked at: on servers nothing is written."""
+    """Open an existing log; nothing is written on servers."""
     where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
         return _open_existing(uri, clock)
@@ -320,11 +321,13 @@ def _share_count(log: NullifierLog) -> int | None:
 
 @runtime_checkable
 class _ServerLog(Protocol):
+    """A log on servers, which can describe them."""
+
     def describe(self) -> list[Description]: ...
 
 
 def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
-    """Which of the acceptable epochs a log serves, what it holds where it can tell, and on which servers."""
+    """Report the acceptable epochs that a log serves, its number of shares if known, and its servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
     states = {
@@ -340,15 +343,15 @@ def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[Descript
         "epochs": {str(index): state for index, state in states.items()},
         "servers": [asdict(server) for server in servers],
     }
-    title = repr(log) if shares is None else f"{log!r}: {shares} shares"
-    epochs_told = format_table(title, ("epoch", "state"), states.items())
-    return Report(data, stack(_server_table(servers), epochs_told) if servers else epochs_told)
+    summary = repr(log) if shares is None else f"{log!r}: {shares} shares"
+    table = format_table(summary, ("epoch", "state"), states.items())
+    return Report(data, stack(_server_table(servers), table) if servers else table)
 
 
 def _server_table(servers: Iterable[Description]) -> str | RenderableType:
-    """The servers for people, a row each, with the names that their settings have."""
+    """Return a table of the servers, one row each; settings have their names in Redis."""
     return format_table(
-        "primaries; keys are those of the whole database",
+        "primaries; `keys` counts the whole database",
         (
             "name",
             "role",

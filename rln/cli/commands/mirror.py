@@ -1,4 +1,4 @@
-"""`rln group import`, `follow`, `root`, `path`: what a member does with the bulletins of his registrar."""
+"""`rln group import`, `follow`, `root`, `path`: a member's mirror, updated from the registrar's bulletins."""
 
 from __future__ import annotations
 
@@ -31,14 +31,23 @@ from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
 from rln.sync.signing import check_public_key, open_bulletin
 
-IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; made when it is missing.")]
+IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; created if missing.")]
 PublicKeyOption = Annotated[
-    str, typer.Option("--public-key", help="Of the registrar, 64 hexadecimal digits, as he says elsewhere.")
+    str,
+    typer.Option(
+        "--public-key",
+        help="Public key of the registrar, 64 hexadecimal digits, from a source that you trust.",
+    ),
 ]
 MinMembersOption = Annotated[
-    int, typer.Option("--min-members", help="Fewer are too few to hide among: exit status 1.")
+    int,
+    typer.Option(
+        "--min-members", help="Exit with status 1 if the group has fewer members, too few to hide among."
+    ),
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="MIRROR", help="File of a mirror, or a registry's URI.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="MIRROR", help="File of a mirror, or the URI of a registry.")
+]
 
 
 def import_bulletins(
@@ -49,14 +58,15 @@ def import_bulletins(
     limit_bits: LimitBitsOption = 16,
     min_members: MinMembersOption = MIN_MEMBERS,
     expect_root: Annotated[
-        str | None, typer.Option("--expect-root", help="From a second source: refuse to end at another root.")
+        str | None,
+        typer.Option("--expect-root", help="Root from a second source; any other final root is refused."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lead a mirror on through signed bulletins, or leave it as it is.
+    """Update a mirror from signed bulletins, or leave it unchanged.
 
-    Bulletins that it has taken before are passed over. Compare the root with a second source: a registrar
-    who shows every member another group signs each of them.
+    Bulletins that the mirror has already applied are skipped. Compare the root with a second source: a
+    registrar could show each member a different group, and the signatures would still be valid.
     """
 
     def action() -> Report:
@@ -72,7 +82,7 @@ def import_bulletins(
         if expected is not None and mirror.root != expected:
             raise GroupRefused(
                 f"--expect-root: expected {numbers.hexadecimal(expected)} at step {mirror.step}, "
-                f"got {numbers.hexadecimal(mirror.root)}; nothing was kept"
+                f"got {numbers.hexadecimal(mirror.root)}; nothing was saved"
             )
         if applied:
             with name_in_errors(into):
@@ -83,19 +93,24 @@ def import_bulletins(
 
 
 def follow(
-    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where bulletins appear.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory in which bulletins appear.")
+    ],
     into: IntoOption,
     public_key: PublicKeyOption,
     depth: DepthOption = 20,
     limit_bits: LimitBitsOption = 16,
-    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds between two checks of the directory.")
+    ] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Check once and exit.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lead a mirror on through the bulletins of a directory as they appear, until SIGINT or SIGTERM.
+    """Update a mirror from the bulletins in a directory as they appear, until SIGINT or SIGTERM.
 
-    A bulletin that contradicts the mirror, rightly signed, ends it with status 1: then the registrar shows
-    different groups to different people. With --once a file that is no bulletin, or a missing one, does, too.
+    A bulletin that is correctly signed but contradicts the mirror ends the command with status 1: the
+    registrar shows different groups to different members. With --once, the status is also 1 if a file is not
+    a bulletin, or if a bulletin is missing.
     """
 
     def action() -> Report:
@@ -121,18 +136,19 @@ def follow(
 def root(
     name: NameArgument,
     step: Annotated[
-        int | None, typer.Option(help="Of a registry; a mirror only knows the step that it is at.")
+        int | None,
+        typer.Option(help="Step of a registry; default: the newest. A mirror has only its current step."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the root of a mirror or of a registry, for comparison."""
+    """Print the root of a mirror or of a registry, so that you can compare them."""
 
     def action() -> Report:
         if is_uri(name):
             return registry_root_report(name, step)
         mirror = _load_mirror(Path(name), MIN_MEMBERS)
         if step is not None and step != mirror.step:
-            raise ParameterError(f"--step: expected {mirror.step}, where the mirror is, got {step}")
+            raise ParameterError(f"--step: expected {mirror.step}, the mirror's current step, got {step}")
         return _mirror_report(mirror, {}, 0)
 
     run(action, as_json)
@@ -142,15 +158,15 @@ def path(
     name: NameArgument,
     index: IndexOption,
     min_members: Annotated[
-        int, typer.Option("--min-members", help="A mirror with fewer gives no path.")
+        int, typer.Option("--min-members", help="A mirror of fewer members gives no path.")
     ] = MIN_MEMBERS,
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the path of a leaf, out of a mirror.
+    """Print the path of a leaf from a mirror.
 
-    With a registry's URI it is for its operator. A member never asks a registrar for a path: he would say who
-    he is, each time.
+    A registry's URI is for its operator alone. Members do not ask a registrar for a path, because each
+    request would reveal who they are.
     """
 
     def action() -> Report:
@@ -164,22 +180,26 @@ def path(
 
 
 def _apply_file(file: Path, public_key: bytes, mirror: Mirror) -> bool:
-    """Apply a bulletin, or pass over one that the mirror has taken before."""
+    """Apply a bulletin, and return True; return False for one that the mirror has already applied."""
     with name_in_errors(file):
-        bulletin = open_bulletin(read_bulletin(file), public_key)
+        data = read_bulletin(file)
         try:
+            bulletin = open_bulletin(data, public_key)
             if bulletin.last == mirror.step and bulletin.root != mirror.root:
-                raise GroupRefused(f"another root for step {mirror.step} than is here")
+                raise GroupRefused(
+                    f"bulletin: expected root {numbers.hexadecimal(mirror.root)} for step {mirror.step}, "
+                    f"got {numbers.hexadecimal(bulletin.root)}"
+                )
             if bulletin.last <= mirror.step:
                 return False
             mirror.apply(bulletin)
         except GroupRefused as error:
-            raise GroupRefused(f"{file}: {error}; nothing was kept") from error
+            raise GroupRefused(f"{file}: {error}; nothing was saved") from error
     return True
 
 
 def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
-    """Look at a directory once, keep the mirror when it went on, and say what is new."""
+    """Apply the new bulletins of a directory, save the mirror if it changed, and print what is new."""
     before, refused, newest, applied = mirror.step, set(folder.refused.items()), folder.newest, 0
     try:
         with name_in_errors(directory):
@@ -199,12 +219,14 @@ def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Pa
 
 
 def _gap(mirror: Mirror, folder: BulletinFolder) -> str:
-    return f"no bulletin continues from step {mirror.step}; others go to step {folder.newest}"
+    return (
+        f"no bulletin continues from step {mirror.step}, but there are bulletins up to step {folder.newest}"
+    )
 
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set."""
+    """Yield an event that SIGINT and SIGTERM set."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -233,11 +255,13 @@ def _public_key(text: str) -> bytes:
     try:
         return check_public_key(bytes.fromhex(text))
     except ValueError as error:
-        raise EncodingError(f"--public-key: expected 64 hexadecimal digits of a key: {error}") from error
+        raise EncodingError(
+            f"--public-key: expected 64 hexadecimal digits of a public key: {error}"
+        ) from error
 
 
 def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
-    """The report of where a mirror is; status 1 where it has too few members."""
+    """Report the state of a mirror, with status 1 if it has fewer than `min_members`."""
     at = datetime.fromtimestamp(mirror.at / 1000, UTC).isoformat(timespec="seconds")
     data = {
         "step": mirror.step,
@@ -248,5 +272,9 @@ def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) ->
     }
     text = f"step {mirror.step} of {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
     if len(mirror) < min_members:
-        return Report(data, f"{text}\ntoo few members to hide among: expected {min_members}", REFUSED)
+        return Report(
+            data,
+            f"{text}\ntoo few members to hide among: expected at least {min_members}, got {len(mirror)}",
+            REFUSED,
+        )
     return Report(data, text)

@@ -1,4 +1,4 @@
-"""`rln witness`, `prove`, `verify`, `recover`, `poseidon`: one question each, files in and files out."""
+"""`rln witness`, `prove`, `verify`, `recover`, `poseidon`: single steps on files in snarkjs's formats."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ from rln.protocol.share import Share
 from rln.protocol.statement import SECRET, Statement
 from rln.proving.proof_builder import ProofBuilder
 
-KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
+KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")]
 PinOption = Annotated[
     str | None,
     typer.Option(
-        "--sha256", help="The key file must be this one; then the checks of our own file are not repeated."
+        "--sha256",
+        help="Accept only the key file with this SHA-256; if it is in our format, its checks are skipped.",
     ),
 ]
 InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
@@ -48,13 +49,13 @@ InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the ci
 def witness(
     key: KeyOption,
     input_file: InputOption,
-    out: Annotated[Path, typer.Option(help="The .wtns file, mode 0600: it holds the secret.")],
+    out: Annotated[Path, typer.Option(help="The .wtns file to write, of mode 0600: it contains the secret.")],
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the assignment of all wires, for snarkjs to prove from."""
+    """Compute the values of all wires, so that snarkjs can prove from them."""
 
     def action() -> Report:
         check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
@@ -88,7 +89,7 @@ def prove(
     threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove what witness.json says. The message id in it must never have been used in its epoch."""
+    """Make a proof from witness.json. Its message id must never have been used in its epoch."""
 
     def action() -> Report:
         check_different(
@@ -112,37 +113,39 @@ def prove(
 
 def verify(
     vk: VkOption,
-    proof: Annotated[Path, typer.Option(help="proof.json")],
-    public: Annotated[Path, typer.Option(help="public.json")],
+    proof: Annotated[Path, typer.Option(help="proof.json to read.")],
+    public: Annotated[Path, typer.Option(help="public.json to read.")],
     as_json: AsJson = False,
 ) -> None:
-    """Verify a proof of any circuit, in snarkjs's files."""
+    """Verify any Groth16 proof over BN254, in the files of snarkjs."""
 
     def action() -> Report:
         key = open_verifying_key(vk)
         with name_in_errors(public):
             values = snarkjs.read_public(read_file(public, canonical_json.MAX_BYTES))
             if len(values) != key.public_inputs:
-                raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
+                raise ParameterError(
+                    f"expected {key.public_inputs} values, as the key has, got {len(values)}"
+                )
         with name_in_errors(proof):
             points = snarkjs.read_proof(read_file(proof, canonical_json.MAX_BYTES))
         if key.verify(values, points):
             return Report({"accepted": True}, "accepted")
-        reason = "the proof does not hold for these public values"
+        reason = "the proof is not valid for these public values"
         return Report({"accepted": False, "reason": reason}, f"refused: {reason}", REFUSED)
 
     run(action, as_json)
 
 
 def recover(
-    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; twice.")],
+    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; give it twice.")],
     nullifier: Annotated[
-        str | None, typer.Option(help="Of both messages; the line must belong to it.")
+        str | None, typer.Option(help="Nullifier of both messages; the recovered line must give it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="New file for the secret, mode 0600.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recover the secret on the line through two shares; print its commitment."""
+    """Recover the secret on the line through two shares, and print its commitment."""
 
     def action() -> Report:
         if len(share) != 2:
@@ -175,7 +178,7 @@ def poseidon(
 
 
 def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity, Statement]:
-    """Read a witness.json: the member whose secret it holds, and what is to be proven about them."""
+    """Read a witness.json: the identity whose secret it contains, and the statement to prove."""
     with name_in_errors(path):
         inputs = snarkjs.read_witness(read_file(path, canonical_json.MAX_BYTES))
         secret = _take_secret(inputs)
@@ -184,7 +187,7 @@ def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity
 
 
 def _prove(key: ProvingKey, member: Identity, statement: Statement, threads: int | None) -> AnyProof:
-    """Prove a statement, whose path begins at the member's leaf."""
+    """Return the proof of a statement; witness.json does not contain the leaf, so the path gets it here."""
     membership = Membership(statement.path.index, statement.limit, member.commitment)
     path = replace(statement.path, leaf=membership.rate_commitment)
     with closing(ProofBuilder(member, membership, key, path, True, threads)) as builder:
@@ -201,5 +204,5 @@ def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
 def _share(text: str, nullifier: int | None) -> Share:
     parts = text.split(",")
     if len(parts) != 2:
-        raise ParameterError("--share: expected X,Y")
+        raise ParameterError(f"--share: expected X,Y, got {len(parts)} values")
     return Share(numbers.parse(parts[0], "--share X"), numbers.parse(parts[1], "--share Y"), nullifier)

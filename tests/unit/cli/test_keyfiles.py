@@ -86,7 +86,7 @@ def test_a_verifying_key_is_read_once_too(folder, opened, tmp_path, monkeypatch,
 
 
 def test_a_key_may_come_through_a_pipe(folder, tmp_path):
-    """A second read of a pipe would find it empty, or wait for ever."""
+    """A second read of a pipe would find nothing, or wait forever."""
     pipe, out = tmp_path / "pipe", ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
     os.mkfifo(pipe)
     data = (folder / "key.rlnkey").read_bytes()
@@ -121,7 +121,7 @@ def test_formats_are_told_by_content_and_then_by_name(folder, tmp_path):
         (tmp_path / name).write_bytes(data)
         assert KeyContent.read(tmp_path / name).form is form
     (tmp_path / "key").write_bytes((folder / "k.arkzkey").read_bytes())
-    with pytest.raises(ParameterError, match=f"{tmp_path}/key: expected our key file"):
+    with pytest.raises(ParameterError, match=f"{tmp_path}/key: expected a key file"):
         KeyContent.read(tmp_path / "key")
 
 
@@ -129,10 +129,10 @@ def test_what_is_wrong_with_a_key_file_is_named(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     out = ("--out", tmp_path / "again.rlnkey")
     for arguments, words in (
-        (("vk.json",), "vk.json: expected our key file"),
+        (("vk.json",), "vk.json: expected a proving key, got the JSON"),
         (("zerokit-20",), "zerokit-20: expected the file of a proving key"),
-        (("k.zkey",), "k.zkey: graph: expected the witness graph"),
-        (("key.rlnkey", "--graph", "graph"), "key.rlnkey: graph: expected none"),
+        (("k.zkey",), "k.zkey: --graph: expected the witness graph"),
+        (("key.rlnkey", "--graph", "graph"), "key.rlnkey: --graph: expected none"),
         (("k.zkey", "--graph", "missing"), "missing: No such file"),
         (("k.zkey", "--graph", "graph", "--r1cs", "missing"), "missing: No such file"),
         (("key.rlnkey", "--sha256", "ab" * 32), "key.rlnkey: key file: expected SHA-256 abab"),

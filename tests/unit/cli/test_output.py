@@ -86,7 +86,7 @@ def test_a_verifying_key_is_known_by_its_content(files):
     assert "public_inputs" in run("keys", "info", vk, status=0)
     assert run("keys", "check", vk, status=0) == "sound\n"
     said = run("witness", "--key", "zerokit-20", "--input", vk, "--out", files / "w", status=2)
-    assert "the package holds the verifying key" in said
+    assert "the package contains only the verifying key" in said
 
 
 def test_a_bad_graph_is_named(files):

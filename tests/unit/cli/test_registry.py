@@ -52,7 +52,7 @@ def test_copies_that_cannot_be(uri: str, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     run("group", "create", other, "--depth", 7, "--limit-bits", 4)
     for source, target, words in (
-        (uri, "memory://", "memory:// is gone when a command has ended"),
+        (uri, "memory://", "store: expected one that outlives the command, got memory://"),
         (uri, uri, "expected an empty registry"),
         (uri, other, "expected a registry of depth 6 and 4 bits of limit, got 7 and 4"),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
@@ -112,7 +112,7 @@ def test_a_damaged_snapshot_is_made_anew(uri: str, tmp_path: Path, damage: str) 
     said = run("group", "path", uri, "--index", 7, "--snapshot", file)
     first, rest = said.split("\n", 1)
     assert first.startswith(f"rln: not used: snapshot: {file}: expected ")
-    assert first.endswith("; the tree was built of all events")
+    assert first.endswith("; the tree was built from all steps")
     assert rest == plain
     assert file.read_bytes() == good
 
@@ -121,7 +121,7 @@ def test_snapshots_that_are_none(uri: str, tmp_path: Path) -> None:
     other = tmp_path / "many.csv"
     before = other.read_bytes()
     said = run_json("group", "path", uri, "--index", 7, "--snapshot", other, status=2)
-    assert said["message"] == f"{other}: no snapshot, and never overwritten"
+    assert said["message"] == f"{other}: not a snapshot, and never overwritten; choose another file"
     assert other.read_bytes() == before
     missing = tmp_path / "nowhere" / "group.tree"
     said = run_json("group", "remove", uri, "--index", 7, "--snapshot", missing, status=2)

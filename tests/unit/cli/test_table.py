@@ -2,7 +2,7 @@
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from rln.cli.table import format_table, stack
@@ -17,11 +17,17 @@ def test_elsewhere_than_on_a_terminal():
 
 def test_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    table = format_table("two", ("index", "value"), LINES)
-    assert isinstance(table, Table)
+    summary = "two rows, and this line is wider than both columns"
+    drawn = format_table(summary, ("n", "value"), LINES[1:])
+    assert isinstance(drawn, Group)
+    assert isinstance(drawn.renderables[0], Table)
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(drawn)
+    assert captured.get().splitlines()[-1] == summary
     console = Console(width=40)
     with console.capture() as captured:
-        console.print(table)
+        console.print(format_table("two", ("index", "value"), LINES))
     assert captured.get().count("ab") == 32
     assert format_table("none", ("index", "value"), []) == "none"
 

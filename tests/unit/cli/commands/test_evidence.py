@@ -15,7 +15,7 @@ from tests.unit.cli.terminal import SECRET, run, run_json
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    """evidence.json against the member with SECRET, the files of both keys, and more messages of his."""
+    """vk.json, and evidence.json, same.json and forged.json against the member with SECRET."""
     folder = tmp_path_factory.mktemp("evidence")
     world = World()
     member = Identity.from_secret(SECRET)

@@ -42,7 +42,7 @@ def test_setup_and_keys(tmp_path):
     message = run_json(
         "keys", "export", tmp_path / "again.rlnkey", "--to", "r1cs", "--out", tmp_path / "x", status=2
     )
-    assert "constraints are unknown" in message["message"]
+    assert "the constraints of this key are unknown" in message["message"]
     vk = tmp_path / "out.vk"
     vk.rename(tmp_path / "vk.json")
     assert run_json("keys", "check", tmp_path / "vk.json")["public_inputs"] == 5
@@ -95,7 +95,7 @@ def test_tables_are_built_and_found_again(tmp_path, monkeypatch):
 def test_tables_with_nowhere_to_go_are_a_failure(tmp_path):
     key = tmp_path / "key.rlnkey"
     small_key().save(key)
-    assert "no usable cache" in run_json("keys", "tables", key, status=3)["message"]
+    assert "expected a usable cache directory" in run_json("keys", "tables", key, status=3)["message"]
 
 
 def test_a_foreign_key_with_its_constraints(tmp_path, monkeypatch):

@@ -87,7 +87,7 @@ def test_a_cut_record_is_left_out_and_a_damaged_one_ends_its_file(nodes, tmp_pat
     assert "damaged" in found["damaged"][str(damaged)]
     assert [one["commitment"] for one in found["violators"]] == [str(commitment)]
     said = run("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
-    assert "read up to there" in said
+    assert "messages before the damage were read" in said
 
 
 def test_forged_records_in_a_file_frame_nobody(nodes, tmp_path):
@@ -124,7 +124,7 @@ def test_unusable_audit_files_are_named(nodes, tmp_path):
         assert words in run_json("log", "merge", *arguments, status=2)["message"]
     (tmp_path / "empty").mkdir()
     message = run_json("log", "merge", tmp_path / "empty", "--vk", folder / "vk.json", status=2)["message"]
-    assert "no file in it whose name ends in .audit" in message
+    assert "expected files whose names end in .audit, got none" in message
 
 
 def test_export_writes_a_line_a_message(nodes, tmp_path):
@@ -186,7 +186,10 @@ def test_purge_forgets_what_can_never_come_back(tmp_path):
 
 
 def test_logs_that_no_command_can_keep(tmp_path):
-    for uri, words in (("memory://", "is gone when a command has ended"), ("nowhere://x", "expected one of")):
+    for uri, words in (
+        ("memory://", "expected one that outlives the command"),
+        ("nowhere://x", "expected one of"),
+    ):
         for command in ("create", "stats", "purge"):
             assert words in run_json("log", command, uri, *CLOCK, status=2)["message"]
     (tmp_path / "junk.db").write_bytes(b"junk" * 100)
@@ -210,7 +213,7 @@ def test_logs_on_servers(tmp_path):
     lines = run("log", "stats", uri, *CLOCK).splitlines()
     assert lines[0].split("\t")[:3] == ["name", "role", "version"]
     assert lines[1].split("\t")[:2] == [server["name"], "master"]
-    assert lines[2] == "primaries; keys are those of the whole database"
+    assert lines[2] == "primaries; `keys` counts the whole database"
     assert lines[-1] == f"RedisNullifierLog({server['name']})"
     nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
     assert nobody["error"] == "StoreUnavailable"

@@ -34,10 +34,10 @@ def test_prove_and_verify(files, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[]", "public.json: expected 5 values as the key has, got 0"),
+        ("[]", "public.json: expected 5 values, as the key has, got 0"),
         ('["01","1","1","1","1"]', "public.json[0]: expected canonical decimal digits"),
         ("{", "public.json: not JSON"),
-        ('["1","1","1","1"]', "expected 5 values as the key has, got 4"),
+        ('["1","1","1","1"]', "expected 5 values, as the key has, got 4"),
     ],
 )
 def test_verify_names_the_unusable_file(files, tmp_path, content, words):
@@ -65,7 +65,7 @@ def test_verify_names_the_unusable_proof_and_key(files, tmp_path):
     assert run_json("verify", "--vk", tmp_path, *names, status=2)["error"] == "UnusableFile"
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x00" * 100)
-    assert "expected our key file" in run("verify", "--vk", junk, *names, status=2)
+    assert "expected a key file" in run("verify", "--vk", junk, *names, status=2)
 
 
 def test_verify_takes_keys_of_other_circuits(tmp_path):

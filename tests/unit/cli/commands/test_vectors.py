@@ -50,6 +50,8 @@ def test_vectors_that_are_none(tmp_path, content):
 
 def test_vectors_of_an_unknown_noun(tmp_path):
     (tmp_path / "other.json").write_text("{}")
-    assert "expected a name of" in run("vectors", "check", tmp_path, status=2)
+    assert "expected a file name out of" in run("vectors", "check", tmp_path, status=2)
     (tmp_path / "empty").mkdir()
-    assert "no .json file" in run("vectors", "check", tmp_path / "empty", status=2)
+    assert "expected .json files in the directory, got none" in run(
+        "vectors", "check", tmp_path / "empty", status=2
+    )
