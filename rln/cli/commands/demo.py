@@ -59,7 +59,7 @@ class _StepPrinter:
 
 def demo(
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole story on one screen, with times: register, prove, verify, restart, overspend, slash."""

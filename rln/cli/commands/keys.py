@@ -47,6 +47,11 @@ class Form(enum.StrEnum):
     VK = "vk"
 
 
+@app.callback()
+def group() -> None:
+    """Inspect, check and convert keys, and build the tables for fast proofs."""
+
+
 def setup(
     out: OutOption,
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
@@ -56,7 +61,7 @@ def setup(
     max_out: Annotated[
         int | None, typer.Option(help="Message ids in one proof; default: one message id, without slots.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a fresh key. Do this only if you also verify: the maker of a key can forge proofs."""
@@ -152,7 +157,7 @@ def tables(
     r1cs: R1csOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the tables that make proofs fast, and keep them in the user's cache."""

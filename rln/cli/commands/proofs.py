@@ -86,7 +86,7 @@ def prove(
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a proof from witness.json. Its message id must never have been used in its epoch."""
