@@ -124,6 +124,8 @@ def register(
             if file is not None:
                 with name_in_errors(file):
                     members = list(_parse_members(read_file(file, _MEMBERS_LIMIT), limit))
+                    if not members:
+                        raise UnusableFile("expected at least one member, got none")
             elif limit is None:
                 raise ParameterError("--limit: expected a limit for --commitment, got none")
             else:

@@ -44,6 +44,8 @@ def test_members_come_and_go(office):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
+        ("", "more.csv: expected at least one member, got none"),
+        (" \n\n", "more.csv: expected at least one member, got none"),
         ("5,1\n6\n", "line 2: expected a comma and a limit"),
         ("5,1\n\n6,x\n", "line 3: limit: expected 1 to 10 canonical digits, got 'x'"),
         ("5,1\n6,01\n", "line 2: limit: expected 1 to 10 canonical digits"),
