@@ -60,7 +60,8 @@ def create(
         with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
-        return Report(data, f"root {numbers.hexadecimal(head.root)}")
+        text = f"registry of depth {depth}, {head.members} members at step {head.number}"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}")
 
     run(action, as_json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
 from rln.sync.signing import check_public_key, open_bulletin
+
+_PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 
 IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; created if missing.")]
 PublicKeyOption = Annotated[
@@ -252,12 +255,10 @@ def _load_mirror(file: Path, min_members: int) -> Mirror:
 
 
 def _public_key(text: str) -> bytes:
-    try:
+    if not _PUBLIC_KEY.match(text):
+        raise EncodingError(f"--public-key: expected 64 hexadecimal digits, got {text[:80]!r}")
+    with name_in_errors("--public-key"):
         return check_public_key(bytes.fromhex(text))
-    except ValueError as error:
-        raise EncodingError(
-            f"--public-key: expected 64 hexadecimal digits of a public key: {error}"
-        ) from error
 
 
 def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
@@ -270,7 +271,7 @@ def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) ->
         "root": str(mirror.root),
         **more,
     }
-    text = f"step {mirror.step} of {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
+    text = f"step {mirror.step} at {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
     if len(mirror) < min_members:
         return Report(
             data,

@@ -168,7 +168,7 @@ def test_follow_goes_on_until_it_is_told_to_end(office, number):
     finally:
         process.kill()
     assert (process.returncode, err) == (0, "")
-    assert out.startswith("step 2 of ")
+    assert out.startswith("step 2 at ")
 
 
 def test_follow_ends_at_a_group_with_two_faces(office):
