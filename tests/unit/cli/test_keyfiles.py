@@ -103,7 +103,7 @@ def test_a_key_may_come_through_a_pipe(folder, tmp_path):
         assert not writer.is_alive()
 
 
-def test_formats_are_told_by_content_and_then_by_name(folder, tmp_path):
+def test_formats_are_detected_by_content_and_then_by_name(folder, tmp_path):
     for name, form in (
         ("key.rlnkey", KeyForm.OWN),
         ("k.zkey", KeyForm.ZKEY),
@@ -125,7 +125,7 @@ def test_formats_are_told_by_content_and_then_by_name(folder, tmp_path):
         KeyContent.read(tmp_path / "key")
 
 
-def test_what_is_wrong_with_a_key_file_is_named(folder, tmp_path, monkeypatch):
+def test_errors_name_the_key_file(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     out = ("--out", tmp_path / "again.rlnkey")
     for arguments, words in (
@@ -143,7 +143,7 @@ def test_what_is_wrong_with_a_key_file_is_named(folder, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_built_in_name_is_no_file(tmp_path, monkeypatch):
+def test_a_built_in_name_takes_precedence_over_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "zerokit-20").write_bytes(b"junk")
     assert open_verifying_key("zerokit-20") == rln.VerifyingKey.builtin("zerokit-20")

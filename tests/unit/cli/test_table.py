@@ -1,4 +1,4 @@
-"""Rows: a table on a terminal, lines with tabs elsewhere, and never a value that is cut off."""
+"""Tables: drawn on a terminal, lines with tabs elsewhere, and no value is ever cut off."""
 
 import sys
 
@@ -10,7 +10,7 @@ from rln.cli.table import format_table, stack
 LINES = [(1, "0x" + "ab" * 32), (2, None)]
 
 
-def test_elsewhere_than_on_a_terminal():
+def test_without_a_terminal():
     assert format_table("two", ("index", "value"), LINES) == f"index\tvalue\n1\t0x{'ab' * 32}\n2\t\ntwo"
     assert format_table("none", ("index", "value"), []) == "none"
 

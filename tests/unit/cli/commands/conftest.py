@@ -1,4 +1,4 @@
-"""What the tests of several commands take."""
+"""Fixtures for the tests of several commands."""
 
 import pytest
 

@@ -14,7 +14,7 @@ from tests.unit.cli.bulletins import MANY, SIZE, publish
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 
-def test_members_come_and_go(office):
+def test_members_are_registered_listed_and_removed(office):
     uri, *_ = office
     data = run_json("group", "register", uri, "--commitment", "0x7", "--limit", 3)
     assert (data["registered"], data["first_index"]) == (1, MANY)
@@ -57,7 +57,7 @@ def test_members_come_and_go(office):
         ("5,1\n\xff,1\n", "line 2: expected"),
     ],
 )
-def test_a_file_of_members_is_taken_whole_or_not_at_all(office, lines, words):
+def test_a_file_of_members_is_registered_completely_or_not_at_all(office, lines, words):
     uri, folder, _ = office
     file = folder / "more.csv"
     file.write_text(lines)
@@ -85,7 +85,7 @@ def test_registrations_that_are_refused(office):
     assert said["error"] == "TreeFull"
 
 
-def test_registries_that_are_not_there(tmp_path, office):
+def test_registries_that_do_not_exist(tmp_path, office):
     uri, *_ = office
     missing = f"sqlite:///{tmp_path}/missing.db"
     for command in ("list", "root"):
@@ -98,7 +98,7 @@ def test_registries_that_are_not_there(tmp_path, office):
 
 
 def test_evidence_slashes(tmp_path):
-    """What `rln log merge` writes is all that it takes, and twice is fine."""
+    """`rln log merge` writes everything that it needs, and a second time changes nothing."""
     world = World()
     mallory = rln.Identity.from_secret(SECRET)
     world.group.register(mallory.commitment, 1)
@@ -145,7 +145,7 @@ def test_export_to_a_file(office, tmp_path):
     assert "File exists" in run("group", "key", "--out", folder / "registrar.pem", status=2)
 
 
-def test_no_bar_and_no_colour_in_a_pipe(office):
+def test_a_pipe_gets_no_progress_bar_and_no_colour(office):
     uri, folder, _ = office
     (folder / "more.csv").write_text("7,1\n8,2\n")
     for arguments in (

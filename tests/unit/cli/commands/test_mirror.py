@@ -20,7 +20,7 @@ def take(office, *more, status=0):
     return run_json("group", "import", *files, *into, *SIZE, *more, status=status)
 
 
-def test_bulletins_lead_a_mirror_on(office):
+def test_bulletins_update_a_mirror(office):
     uri, folder, _ = office
     first = publish(office)
     assert first["file"] == str(folder / "board" / "000000000000-000000000001.bulletin")
@@ -49,8 +49,8 @@ def test_bulletins_lead_a_mirror_on(office):
     )
 
 
-def test_a_second_source_has_the_last_word(office):
-    """Threats P1: rightly signed, and another group than the one that others see."""
+def test_a_root_from_a_second_source_must_match(office):
+    """Threats P1: correctly signed, but not the group that other members see."""
     _, folder, _ = office
     publish(office)
     data = take(office, "--expect-root", 5, status=1)
@@ -69,7 +69,7 @@ def test_a_second_source_has_the_last_word(office):
     assert (folder / "group.mirror").read_bytes() == before
 
 
-def test_a_small_group_is_no_place_to_hide(office):
+def test_a_small_group_is_refused(office):
     uri, folder, _ = office
     publish(office)
     assert take(office, "--min-members", MANY + 1, status=1)["members"] == MANY
@@ -84,7 +84,7 @@ def test_a_small_group_is_no_place_to_hide(office):
     run("group", "path", mirror, "--index", 9, "--min-members", 31)
 
 
-def test_what_comes_wrong_leaves_the_mirror_as_it_is(office, tmp_path):
+def test_a_refused_bulletin_leaves_the_mirror_unchanged(office, tmp_path):
     uri, folder, public = office
     publish(office)
     take(office)
@@ -117,7 +117,7 @@ def test_what_comes_wrong_leaves_the_mirror_as_it_is(office, tmp_path):
     assert "group.mirror: bulletin: expected" in take(office, status=2)["message"]
 
 
-def test_follow_looks_once(office):
+def test_follow_once(office):
     uri, folder, public = office
     into = ("--into", folder / "group.mirror", "--public-key", public)
     arguments = ("group", "follow", folder / "board", *into)
@@ -148,7 +148,7 @@ def test_follow_looks_once(office):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_follow_goes_on_until_it_is_told_to_end(office, number):
+def test_follow_runs_until_a_signal(office, number):
     uri, folder, public = office
     arguments = (
         "group", "follow", folder / "board", "--into", folder / "group.mirror", "--public-key", public,
@@ -171,7 +171,7 @@ def test_follow_goes_on_until_it_is_told_to_end(office, number):
     assert out.startswith("step 2 at ")
 
 
-def test_follow_ends_at_a_group_with_two_faces(office):
+def test_follow_ends_when_the_registrar_shows_different_groups(office):
     _, folder, public = office
     publish(office)
     key = RegistrarKey.load(folder / "registrar.pem")

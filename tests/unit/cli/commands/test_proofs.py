@@ -1,4 +1,4 @@
-"""Proofs on the command line: witness, prove, verify, and the file that is named when one is unusable."""
+"""Proofs on the command line: witness, prove, verify, and errors that name the unusable file."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ def test_verify_names_the_unusable_proof_and_key(files, tmp_path):
 
 
 def test_verify_takes_keys_of_other_circuits(tmp_path):
-    """The circuit a * a = b with b public, which has nothing of RLN."""
+    """The circuit a * a = b with b public, which is not RLN."""
     row = {"a": [{2: 1}], "b": [{2: 1}], "c": [{1: 1}]}
     key = keys.setup(*(Matrix.from_rows(row[name]) for name in "abc"), 3, 1)
     witness = Witness.from_wires(b"".join(rln.base.scalar.encode(value) for value in (1, 49, 7)))
@@ -82,7 +82,7 @@ def test_verify_takes_keys_of_other_circuits(tmp_path):
         run("verify", "--vk", tmp_path / "vk.json", *names, status=status)
 
 
-def test_witness_is_snarkjs_and_private(files, tmp_path):
+def test_witness_writes_a_private_file_for_snarkjs(files, tmp_path):
     out = tmp_path / "w.wtns"
     data = run_json("witness", "--key", files / "key.rlnkey", "--input", files / "witness.json", "--out", out)
     wires = wtns.read(out.read_bytes())
@@ -138,7 +138,9 @@ def test_prove_with_several_slots(tmp_path):
         (rln.VerifyingKey, "verify", False, "key.rlnkey: key: "),
     ],
 )
-def test_a_key_that_proves_something_else_is_named(files, tmp_path, monkeypatch, owner, name, result, words):
+def test_errors_name_a_key_that_computes_something_else(
+    files, tmp_path, monkeypatch, owner, name, result, words
+):
     key, out = files / "key.rlnkey", ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
     pin = ("--sha256", hashlib.sha256(key.read_bytes()).hexdigest())
     monkeypatch.setattr(owner, name, lambda *_: result)

@@ -1,4 +1,4 @@
-"""Checking files of vectors: good ones, missed cases, and files that are none."""
+"""`rln vectors check`: passing cases, failing cases, and files that are not vectors."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_vectors_check(tmp_path):
         '{"cases": [{"id": "a", "input": {}, "result": "valid", "output": 1}]}',
     ],
 )
-def test_vectors_that_are_none(tmp_path, content):
+def test_files_that_are_not_vectors(tmp_path, content):
     path = tmp_path / "poseidon.json"
     path.write_text(content)
     run("vectors", "check", path, status=2)
