@@ -177,8 +177,8 @@ GOOD = {"id": "a", "input": {"inputs": []}, "result": "invalid", "error": "param
 @pytest.mark.parametrize(
     ("noun", "document", "error", "message"),
     [
-        ("weather", {"cases": [GOOD]}, vectors.UnusableFile, "expected a name of field, "),
-        ("poseidon", {"cases": []}, vectors.UnusableFile, "expected cases, got none"),
+        ("weather", {"cases": [GOOD]}, vectors.UnusableFile, "name: expected one of field, "),
+        ("poseidon", {"cases": []}, vectors.UnusableFile, "cases: expected at least one, got none"),
         ("poseidon", [GOOD], EncodingError, "cases: expected an array"),
         ("poseidon", {"cases": [3]}, vectors.UnusableFile, "case 0: result: expected valid or invalid"),
         (

@@ -113,7 +113,7 @@ def read(path: Path) -> VectorFile:
     with name_in_errors(path):
         data = read_file(path, _SIZE_LIMIT)
         if path.stem not in CHECKERS:
-            raise UnusableFile(f"expected a file name out of {', '.join(CHECKERS)}, got {path.stem}")
+            raise UnusableFile(f"name: expected one of {', '.join(CHECKERS)}, got {path.stem}")
         content: Any = canonical_json.read(data, "vectors", _SIZE_LIMIT, depth=16)
         cases = canonical_json.items(content.get("cases") if isinstance(content, dict) else None, "cases")
         if not cases:
@@ -153,7 +153,7 @@ def check_case(noun: str, content: Case, case: Case) -> str | None:
         return None if type(error) is expected else f"{type(error).__name__}: {error}"
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnusableFile(
-            f"{case['id']}: expected a case of {noun}, got {type(error).__name__}: {error}"
+            f"{case['id']}: input: not a case of {noun}: {type(error).__name__} {error}"
         ) from error
     if expected is not None:
         return "accepted"

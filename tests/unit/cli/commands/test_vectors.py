@@ -50,7 +50,7 @@ def test_files_that_are_not_vectors(tmp_path, content):
 
 def test_vectors_of_an_unknown_noun(tmp_path):
     (tmp_path / "other.json").write_text("{}")
-    assert "expected a file name out of" in run("vectors", "check", tmp_path, status=2)
+    assert "name: expected one of field" in run("vectors", "check", tmp_path, status=2)
     (tmp_path / "empty").mkdir()
     assert "expected .json files in the directory, got none" in run(
         "vectors", "check", tmp_path / "empty", status=2
