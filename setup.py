@@ -1,4 +1,4 @@
-"""What the extension module is built from; everything else about the package is in pyproject.toml."""
+"""The build of the extension module; everything else about the package is in pyproject.toml."""
 
 import sys
 import sysconfig
@@ -21,10 +21,10 @@ for reason, applies in UNSUPPORTED.items():
 
 
 class BuildEngines(build_ext):
-    """build_ext, once each engine's page is compiled with the flags of its own."""
+    """build_ext that first compiles the file of each engine with that engine's flags."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile the engines, then the rest with their objects."""
+        """Compile the engines, then the rest, and link both."""
         for source, flags in ENGINE_FLAGS.items():
             ext.extra_objects += self.compiler.compile(
                 [source],

@@ -1,11 +1,14 @@
-"""Members: 2^20 of them into SQLite at once, a group of them from a snapshot, and one more."""
+"""Members: 2^20 into SQLite at once, opening a group of so many, and registering one more."""
 
 import itertools
 import random
 import time
+from pathlib import Path
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks.paired import median_of
 from rln.group.group import Group
 from rln.protocol.identity import Identity
 from rln.stores.groups import close_group, open_group
@@ -13,18 +16,21 @@ from rln.stores.sqlite.members import SqliteRegistry
 
 DEPTH = 20
 MEMBERS = (1 << DEPTH) - 4096
-"""Room is left for those who join one by one."""
+"""Some leaves stay free for the members that are registered one by one."""
+
+Large = tuple[str, Path, int]
+"""URI, snapshot and root of a group."""
 
 
 @pytest.fixture(scope="module")
-def members():
+def members() -> list[tuple[int, int]]:
     draw = random.Random(20)
     return [(draw.getrandbits(253) | 1, 1 + number % 100) for number in range(MEMBERS)]
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory, members):
-    """The URI and the snapshot of a group that is nearly full, and its root."""
+def large(tmp_path_factory: pytest.TempPathFactory, members: list[tuple[int, int]]) -> Large:
+    """Fill a group nearly to the last leaf."""
     folder = tmp_path_factory.mktemp("large")
     group = open_group(f"sqlite:///{folder}/members.db", DEPTH, now=time.time)
     group.register_many(members)
@@ -34,9 +40,9 @@ def large(tmp_path_factory, members):
 
 
 @pytest.mark.benchmark(group="2^20 members into SQLite, leaves and root included")
-def bench_bulk(benchmark, tmp_path, members):
+def bench_bulk(benchmark: BenchmarkFixture, tmp_path: Path, members: list[tuple[int, int]]) -> None:
     numbers = itertools.count()
-    made = []
+    made: list[Group] = []
 
     def empty() -> tuple[tuple[Group], dict[str, object]]:
         registry = SqliteRegistry(tmp_path / f"{next(numbers)}.db", DEPTH)
@@ -44,14 +50,14 @@ def bench_bulk(benchmark, tmp_path, members):
         return (made[-1],), {}
 
     benchmark.pedantic(lambda group: group.register_many(members), setup=empty, rounds=3)
-    benchmark.extra_info["members a second"] = round(MEMBERS / benchmark.stats.stats.median)
+    benchmark.extra_info["members a second"] = round(MEMBERS / median_of(benchmark))
     assert [len(group) for group in made] == [MEMBERS] * 3
     for group in made:
         group.registry.close()
 
 
 @pytest.mark.benchmark(group="open a group of 2^20 members")
-def bench_open_from_snapshot(benchmark, large):
+def bench_open_from_snapshot(benchmark: BenchmarkFixture, large: Large) -> None:
     uri, snapshot, root = large
 
     def opened() -> int:
@@ -64,7 +70,7 @@ def bench_open_from_snapshot(benchmark, large):
 
 
 @pytest.mark.benchmark(group="open a group of 2^20 members")
-def bench_open_from_events(benchmark, large):
+def bench_open_from_events(benchmark: BenchmarkFixture, large: Large) -> None:
     uri, _, root = large
 
     def opened() -> int:
@@ -77,7 +83,7 @@ def bench_open_from_events(benchmark, large):
 
 
 @pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
-def bench_one(benchmark, large):
+def bench_one(benchmark: BenchmarkFixture, large: Large) -> None:
     uri, snapshot, _ = large
     group = open_group(uri, DEPTH, now=time.time, snapshot=snapshot)
     numbers = itertools.count(1)
@@ -89,7 +95,7 @@ def bench_one(benchmark, large):
 
 
 @pytest.mark.benchmark(group="one more among 2^20 members, root and commit included")
-def bench_one_slashed(benchmark, large):
+def bench_one_slashed(benchmark: BenchmarkFixture, large: Large) -> None:
     uri, snapshot, _ = large
     group = open_group(uri, DEPTH, now=time.time, snapshot=snapshot)
     secrets = itertools.count(1 << 64)

@@ -1,8 +1,10 @@
-"""A client's message ids: reserve and keep for one message, beside the disk's own work for two commits."""
+"""A member's message ids: reserving one and keeping its message, beside two bare commits to the disk."""
 
 import os
+from pathlib import Path
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.paired import Peer, beside, repeated
 from rln.protocol.epoch import Epoch, rln_identifier
@@ -10,17 +12,17 @@ from rln.stores.sqlite.message_ids import SqliteMessageIds
 
 MESSAGES = 50
 COMMITS = 2
-"""Of one message: its id, and what goes out with it."""
+"""Commits of one message: one for its id, one for the proof that is sent."""
 
 FRAME = 4096 + 24
-"""What a page of SQLite takes in its log; a commit of ours changes two."""
+"""Bytes of a page in SQLite's log; a commit of ours changes two pages."""
 
 PROOF = bytes(295)
-"""As long as the record of a message with one id."""
+"""As many bytes as the record of a message with one id."""
 
 
 @pytest.mark.benchmark(group="an id and its message on the disk")
-def bench_message(benchmark, tmp_path):
+def bench_message(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     ids = SqliteMessageIds(tmp_path / "ids.db")
     ids.introduce(7)
     now = Epoch.of(10, 60, rln_identifier("example.com", 60))

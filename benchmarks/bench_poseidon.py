@@ -1,6 +1,9 @@
-"""Poseidon of two inputs: one call from Python with ints, and many packed in bytes, beside light-poseidon."""
+"""Poseidon of two inputs: one call with Python ints, and many hashes packed in bytes, beside
+light-poseidon.
+"""
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import rln
 from benchmarks.paired import Peer, beside, repeated
@@ -21,13 +24,13 @@ def light_poseidon() -> Peer:
 
 
 @pytest.mark.benchmark(group="Poseidon, 2 inputs, one call with ints")
-def bench_one_call(benchmark, light_poseidon):
+def bench_one_call(benchmark: BenchmarkFixture, light_poseidon: Peer) -> None:
     ours = repeated(lambda: rln.poseidon_hash([1, 2]), CALLS)
     assert beside(benchmark, ours, light_poseidon, rounds=31, repeat=CALLS, must=2, aim=3) == EXPECTED
 
 
 @pytest.mark.benchmark(group="Poseidon, 2 inputs, 4,096 packed in one call")
-def bench_packed(benchmark, light_poseidon):
+def bench_packed(benchmark: BenchmarkFixture, light_poseidon: Peer) -> None:
     packed = (1).to_bytes(32, "little") + (2).to_bytes(32, "little")
 
     def ours() -> bytes:

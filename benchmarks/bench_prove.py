@@ -1,25 +1,30 @@
-"""Proofs of RLN(20, 16) on every tier, beside groth16py on the same key and statement.
+"""Proofs of RLN(20, 16) on every tier, beside groth16py with the same key and statement.
 
-Ours start at the circom inputs, so the witness is in; groth16py's `prove_wtns` starts at a finished witness.
-Tables are built before; their time and size are figures of their own.
+Ours start from the circom inputs, so their time includes the witness; groth16py's `prove_wtns` starts from a
+finished witness. Tables are built first; their time and size are separate figures.
 """
 
+from collections.abc import Callable
+
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.paired import Peer, beside
-from benchmarks.subject import SUBJECTS, THREADS
+from benchmarks.subject import SUBJECTS, THREADS, PeerKeys, Subject, Subjects
 from rln import ProvingKey
 from rln.base import scalar
 from rln.lowlevel.token import Token
+
+Proving = Callable[[str], tuple[Subject, Peer]]
 
 KEYS = pytest.mark.parametrize("key", list(SUBJECTS))
 
 
 @pytest.fixture
-def proving(subjects, peer_keys):
-    """A subject with its tables, and groth16py's proof of it; for a key by name."""
+def proving(subjects: Subjects, peer_keys: PeerKeys) -> Proving:
+    """Make a subject with its tables, and groth16py's proof of it, for the name of a key."""
 
-    def of(name):
+    def prepare(name: str) -> tuple[Subject, Peer]:
         subject = subjects(name)
         subject.key.build_tables()
         groth16py = pytest.importorskip("groth16py")
@@ -28,12 +33,12 @@ def proving(subjects, peer_keys):
         assert groth16py.Verifier(verifying_key).verify(proof, list(subject.values))
         return subject, Peer("groth16py", lambda: groth16py.prove_wtns(proving_key, str(subject.wtns)))
 
-    return of
+    return prepare
 
 
 @KEYS
 @pytest.mark.benchmark(group="full proof")
-def bench_full(benchmark, proving, engine_name, key):
+def bench_full(benchmark: BenchmarkFixture, proving: Proving, engine_name: str, key: str) -> None:
     subject, peer = proving(key)
     must, aim = (1.3, 2) if engine_name == "portable" else (9, 13)
     proof = beside(
@@ -44,7 +49,7 @@ def bench_full(benchmark, proving, engine_name, key):
 
 @KEYS
 @pytest.mark.benchmark(group="prepared proof")
-def bench_prepared(benchmark, proving, key):
+def bench_prepared(benchmark: BenchmarkFixture, proving: Proving, key: str) -> None:
     subject, peer = proving(key)
     prepared = subject.key.partial(subject.witness(), subject.key.tables())
     proof = beside(
@@ -58,8 +63,8 @@ def bench_prepared(benchmark, proving, key):
     assert subject.key.verifying_key.verify(subject.values, proof)
 
 
-def tokens_of(subject, count):
-    """Tokens for the statement of the subject, prepared on one thread."""
+def make_tokens(subject: Subject, count: int) -> list[Token]:
+    """Prepare tokens for the subject's statement on one thread."""
     key = subject.key
     with_x = {**subject.statement.inputs(), "x": (0,)}, {**subject.statement.inputs(), "x": (1,)}
     zero, one = (key.witness(inputs, subject.statement.identity) for inputs in with_x)
@@ -70,11 +75,11 @@ def tokens_of(subject, count):
 @KEYS
 @pytest.mark.parametrize("self_check", ["self-check off", "self-check on"])
 @pytest.mark.benchmark(group="publishing with a token")
-def bench_publish(benchmark, proving, key, self_check):
+def bench_publish(benchmark: BenchmarkFixture, proving: Proving, key: str, self_check: str) -> None:
     subject, peer = proving(key)
     x = scalar.encode(subject.statement.inputs()["x"][0], "x")
     rounds = 15
-    tokens = iter(tokens_of(subject, rounds + 1))
+    tokens = iter(make_tokens(subject, rounds + 1))
     check = self_check == "self-check on"
 
     def publish() -> bytes:
@@ -88,7 +93,7 @@ def bench_publish(benchmark, proving, key, self_check):
 
 
 @pytest.mark.benchmark(group="preparing a token")
-def bench_token(benchmark, proving):
+def bench_token(benchmark: BenchmarkFixture, proving: Proving) -> None:
     subject, _ = proving("own key")
     key = subject.key
     with_x = {**subject.statement.inputs(), "x": (0,)}, {**subject.statement.inputs(), "x": (1,)}
@@ -105,7 +110,7 @@ def bench_token(benchmark, proving):
 
 
 @pytest.mark.benchmark(group="full proof, 2 threads")
-def bench_threads(benchmark, proving):
+def bench_threads(benchmark: BenchmarkFixture, proving: Proving) -> None:
     subject, _ = proving("own key")
     alone = Peer("our 1 thread", lambda: subject.key.prove(subject.witness(), 1))
     proof = beside(
@@ -115,7 +120,7 @@ def bench_threads(benchmark, proving):
 
 
 @pytest.mark.benchmark(group="building the tables of RLN(20, 16)")
-def bench_tables(benchmark, subject, monkeypatch):
+def bench_tables(benchmark: BenchmarkFixture, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLN_CACHE_DIR", "")
     made: list[ProvingKey] = []
 
@@ -124,10 +129,10 @@ def bench_tables(benchmark, subject, monkeypatch):
 
     benchmark.pedantic(lambda: made[0].build_tables(threads=THREADS), setup=again, rounds=3)
     assert made[0].has_tables
-    benchmark.extra_info["sizes"] = {"tables of RLN(20, 16)": f"{made[0]._tables.size / 1e6:.1f} MB"}
+    benchmark.extra_info["sizes"] = {"tables of RLN(20, 16)": f"{made[0].tables_size / 1e6:.1f} MB"}
 
 
 @pytest.mark.benchmark(group="witness from the circom inputs")
-def bench_witness(benchmark, subject):
+def bench_witness(benchmark: BenchmarkFixture, subject: Subject) -> None:
     witness = benchmark(subject.witness)
     assert subject.key.public_values(witness) == subject.values

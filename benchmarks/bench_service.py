@@ -1,4 +1,4 @@
-"""A whole decision, from the bytes that arrive to the verdict, in batches of 256, on each kind of log."""
+"""A whole decision, from the bytes of a message to its verdict, in batches of 256, on each kind of log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import rln
 from benchmarks.subject import DEPTH, THREADS, Subject
@@ -24,7 +25,7 @@ def clock() -> rln.EpochClock:
 
 @pytest.fixture(scope="module")
 def messages(subject: Subject, clock: rln.EpochClock) -> list[tuple[bytes, bytes]]:
-    """Encoded messages of one member, each with an id of its own, and their signals."""
+    """Make encoded messages of one member, each with its own message id, and their signals."""
     group = rln.Group(DEPTH)
     member = group.register(subject.statement.identity.commitment, BATCH)
     ids = rln.stores.open_message_ids("memory://")
@@ -35,7 +36,7 @@ def messages(subject: Subject, clock: rln.EpochClock) -> list[tuple[bytes, bytes
 
 @contextmanager
 def _logs(kind: str, clock: rln.EpochClock, directory: Path) -> Iterator[Callable[[], NullifierLog]]:
-    """What gives an empty log of a kind."""
+    """Give a function that opens an empty log of a kind."""
     numbers = count()
     if kind != "redis":
         uris = {"memory": "memory://", "sqlite": f"sqlite:///{directory}/log"}
@@ -52,7 +53,14 @@ def _logs(kind: str, clock: rln.EpochClock, directory: Path) -> Iterator[Callabl
 
 @pytest.mark.benchmark(group="a decision in batches of 256")
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
-def bench_decision(benchmark, subject, clock, messages, tmp_path: Path, kind: str) -> None:
+def bench_decision(
+    benchmark: BenchmarkFixture,
+    subject: Subject,
+    clock: rln.EpochClock,
+    messages: list[tuple[bytes, bytes]],
+    tmp_path: Path,
+    kind: str,
+) -> None:
     root = rln.RlnProof.decode(messages[0][0]).root
     with _logs(kind, clock, tmp_path) as fresh:
         verifier: list[rln.Verifier] = []

@@ -1,28 +1,32 @@
-"""The nullifier log in a file: single inserts beside the disk's own work for them, batches, bytes a row.
+"""The nullifier log in a file: single inserts beside bare commits to the disk, batches, and bytes a row.
 
-The peer decides and remembers nothing: it writes as much as one commit of ours, one page in SQLite's log, and
-asks the disk for it. Both sides go through Python, on the same file system, in turn.
+The peer takes no decision and keeps no log: it writes as many bytes as one commit of ours, one page in
+SQLite's log, and waits for the disk. Both sides run in Python, on the same file system, in turn.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import rln
-from benchmarks.paired import Peer, beside
+from benchmarks.paired import Peer, beside, median_of
 from rln.base.scalar import ORDER
 from rln.protocol.share import Share
 from rln.stores.sqlite.log import SqliteNullifierLog
+from rln.verifying.ports import Taken
 
 ROUNDS = 15
 SINGLES = 1000
 BATCH = 100
 FRAME = 1024 + 24
-"""What a page takes in SQLite's log, of which every insert changes one."""
+"""Bytes of a page in SQLite's log; every insert changes one page."""
 
 ROWS = 200_000
 BYTES_A_ROW = 160
@@ -30,25 +34,27 @@ numbers = count(1)
 
 
 def fresh() -> Share:
-    """A share on a nullifier that nobody used before; nullifiers come in no order, as hashes do."""
+    """Make a share with a nullifier that no message used before; nullifiers are unordered, as hashes are."""
     spread = next(numbers) * 0x9E3779B97F4A7C15F39CC0605CEDC8341082276BF3A27251F86C6A11D0C18E95 % ORDER
     return Share(spread, ORDER - spread, spread)
 
 
 @pytest.fixture
-def clock():
+def clock() -> rln.EpochClock:
     return rln.EpochClock("example.com", 600)
 
 
 @pytest.fixture
-def log(tmp_path, clock):
+def log(tmp_path: Path, clock: rln.EpochClock) -> Iterator[SqliteNullifierLog]:
     opened = SqliteNullifierLog(tmp_path / "log.db", clock, new=True)
     yield opened
     opened.close()
 
 
 @pytest.mark.benchmark(group="nullifier log in a file, a single insert")
-def bench_single(benchmark, tmp_path, log, clock):
+def bench_single(
+    benchmark: BenchmarkFixture, tmp_path: Path, log: SqliteNullifierLog, clock: rln.EpochClock
+) -> None:
     epoch = clock.current()
     descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT, 0o600)
     os.pwrite(descriptor, bytes(FRAME * SINGLES), 0)
@@ -61,7 +67,7 @@ def bench_single(benchmark, tmp_path, log, clock):
             os.pwrite(descriptor, frame, place * FRAME)
             os.fdatasync(descriptor)
 
-    def ours() -> list[rln.ports.Taken]:
+    def ours() -> list[Taken]:
         return [log.insert_or_get(epoch, shares) for shares in to_do.pop()]
 
     peer = Peer("bare pwrite and fdatasync", disk, SINGLES)
@@ -71,8 +77,8 @@ def bench_single(benchmark, tmp_path, log, clock):
 
 
 @pytest.mark.benchmark(group="SQLite's shortest insert, without our code")
-def bench_shortest(benchmark, tmp_path):
-    """One row at the end of a table, with the settings of the log: what SQLite itself leaves of the disk."""
+def bench_shortest(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Insert one row at the end of a table, with the log's settings: the cost of SQLite itself."""
     descriptor = os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT, 0o600)
     os.pwrite(descriptor, bytes(FRAME * SINGLES), 0)
     os.fsync(descriptor)
@@ -101,31 +107,33 @@ def bench_shortest(benchmark, tmp_path):
 
 
 @pytest.mark.benchmark(group="nullifier log in a file, an insert in batches of 100")
-def bench_batches(benchmark, log, clock):
+def bench_batches(benchmark: BenchmarkFixture, log: SqliteNullifierLog, clock: rln.EpochClock) -> None:
     epoch, turns = clock.current(), 50
     to_do = [[[(epoch, [fresh()]) for _ in range(BATCH)] for _ in range(turns)] for _ in range(ROUNDS + 1)]
 
-    def ours() -> list[list[object]]:
+    def ours() -> list[list[Taken | rln.StoreUnavailable]]:
         return [log.insert_or_get_many(batch) for batch in to_do.pop()]
 
     answers = benchmark.pedantic(ours, rounds=ROUNDS, warmup_rounds=1)
     assert answers == [[()] * BATCH] * turns
-    rate = BATCH * turns / benchmark.stats.stats.median
+    rate = BATCH * turns / median_of(benchmark)
     benchmark.extra_info["repeat"] = BATCH * turns
     benchmark.extra_info["sizes"] = {"nullifier log in a file, batches of 100": f"{rate:,.0f} inserts/s"}
 
 
 @pytest.mark.benchmark(group="nullifier log in a file, 200,000 rows")
-def bench_size(benchmark, tmp_path, log, clock):
+def bench_size(
+    benchmark: BenchmarkFixture, tmp_path: Path, log: SqliteNullifierLog, clock: rln.EpochClock
+) -> None:
     epoch = clock.current()
     batches = [[(epoch, [fresh()]) for _ in range(1000)] for _ in range(ROWS // 1000)]
 
-    def fill() -> list[list[object]]:
+    def fill() -> list[list[Taken | rln.StoreUnavailable]]:
         return [log.insert_or_get_many(batch) for batch in batches]
 
     answers = benchmark.pedantic(fill, rounds=1)
     assert answers == [[()] * 1000] * len(batches)
-    log.close()  # which puts everything into the file
+    log.close()  # moves all rows into the file
     size = (tmp_path / "log.db").stat().st_size / ROWS
     assert size <= BYTES_A_ROW
     benchmark.extra_info["sizes"] = {"nullifier log in a file: a row": f"{size:.0f} bytes"}

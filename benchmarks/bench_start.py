@@ -1,16 +1,19 @@
-"""What it costs to begin: the import, loading a key, and the memory of a prover."""
+"""The cost of starting: the import, loading a key, and the memory of a prover."""
 
+import hashlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import rln
-from benchmarks.paired import Peer, beside
+from benchmarks.paired import Peer, beside, median_of
+from benchmarks.subject import Subject
 
-# The prover of a fresh process: what it holds when its proof is made. A second one would begin to build
+# A fresh process that makes one proof and prints its resident memory. A second proof would start to build
 # tables.
 PROVER = """
 import sys
@@ -29,20 +32,20 @@ print(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
 
 
 @pytest.mark.benchmark(group="import rln, beyond a bare interpreter")
-def bench_import(benchmark):
+def bench_import(benchmark: BenchmarkFixture) -> None:
     def start(code: str) -> None:
         subprocess.run([sys.executable, "-c", code], check=True)
 
     bare = Peer("bare interpreter", lambda: start("pass"))
     beside(benchmark, lambda: start("import rln"), bare, rounds=15)
     extra = benchmark.extra_info
-    beyond = benchmark.stats.stats.median - extra["peer_median"]
+    beyond = median_of(benchmark) - extra["peer_median"]
     extra["sizes"] = {"import rln, beyond a bare interpreter (at most 60 ms)": f"{beyond * 1e3:.1f} ms"}
 
 
 @pytest.mark.parametrize("checks", ["pinned", "full checks"])
 @pytest.mark.benchmark(group="loading the ceremony key")
-def bench_load(benchmark, checks):
+def bench_load(benchmark: BenchmarkFixture, checks: str) -> None:
     root = os.environ.get("RLN_ZEROKIT_DIR")
     if root is None:
         pytest.skip("RLN_ZEROKIT_DIR names no directory with zerokit's keys")
@@ -60,9 +63,7 @@ def bench_load(benchmark, checks):
 
 @pytest.mark.parametrize("tables", ["without tables", "with tables"])
 @pytest.mark.benchmark(group="a process that loads a key file and proves once")
-def bench_memory(benchmark, subject, tmp_path, tables):
-    import hashlib
-
+def bench_memory(benchmark: BenchmarkFixture, subject: Subject, tmp_path: Path, tables: str) -> None:
     path = tmp_path / "key.rlnkey"
     subject.key.save(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,17 +1,18 @@
-"""The membership tree: 2^20 leaves at once beside as many hashes of light-poseidon, and one leaf."""
+"""The membership tree: 2^20 leaves at once, beside as many hashes of light-poseidon, and one leaf alone."""
 
 import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
 
 import rln
 from benchmarks.paired import Peer, beside, repeated
 
 LEAVES = 1 << 20
 HASHES = 1 << 12
-"""The peer's round: his time for 2^20 is that many times longer, which is too long to wait for."""
+"""Hashes in a round of the peer; 2^20 would take too long, so its time is scaled up."""
 
 
 @pytest.mark.benchmark(group="tree of 2^20 leaves, 2 threads")
-def bench_build(benchmark):
+def bench_build(benchmark: BenchmarkFixture) -> None:
     hasher = pytest.importorskip("light_poseidon_python").Hasher(2)
     peer = Peer("light-poseidon", repeated(lambda: hasher.hash([1, 2]), HASHES), HASHES / (LEAVES - 1))
     leaves = list(range(1, LEAVES + 1))
@@ -27,7 +28,7 @@ def bench_build(benchmark):
 
 
 @pytest.mark.benchmark(group="tree of depth 20: set one leaf among 1,024")
-def bench_set_one_leaf(benchmark):
+def bench_set_one_leaf(benchmark: BenchmarkFixture) -> None:
     tree = rln.MerkleTree(20)
     tree.extend(range(1, 1025))
     benchmark(tree.set, 512, 7)

@@ -1,18 +1,19 @@
-"""The keys and statements of all figures, and the line without which a figure is not quoted."""
+"""The keys and statements of all figures, and the machine that they were measured on."""
 
 import os
 import subprocess
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.subject import SUBJECTS, Subject
+from benchmarks.subject import SUBJECTS, PeerKeys, Subject, Subjects
 from rln.lowlevel import engine
 
 
-def pytest_benchmark_update_machine_info(config, machine_info):
-    """Put engine and compiler beside the processor."""
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
+    """Record the engine and the compiler beside the processor."""
     machine_info["rln"] = {"engine": engine.name(), "compiler": _compiler()}
 
 
@@ -25,8 +26,8 @@ def _compiler() -> str:
 
 
 @pytest.fixture(scope="session")
-def subjects(tmp_path_factory):
-    """A subject by name, made when it is first asked for."""
+def subjects(tmp_path_factory: pytest.TempPathFactory) -> Subjects:
+    """Make a subject by its name, on first use."""
     directory = tmp_path_factory.mktemp("subjects")
     made: dict[str, Subject] = {}
 
@@ -39,19 +40,19 @@ def subjects(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def subject(subjects) -> Subject:
-    """Our own key."""
+def subject(subjects: Subjects) -> Subject:
+    """Make the subject with our own key."""
     return subjects("own key")
 
 
 @pytest.fixture(scope="session")
-def peer_keys():
-    """groth16py's proving and verifying key of a subject, read from its `.zkey`."""
+def peer_keys() -> PeerKeys:
+    """Read groth16py's proving and verifying key of a subject from its `.zkey`."""
     groth16py = pytest.importorskip("groth16py", reason="the peer is in the extra dev")
     return cache(lambda subject: groth16py.import_zkey(str(subject.zkey)))
 
 
 @pytest.fixture(scope="session")
 def engine_name() -> str:
-    """The engine in use."""
+    """Name the engine in use."""
     return engine.name()

@@ -1,14 +1,14 @@
-"""A flood: twenty invalid messages for each honest one at an AsyncVerifier, and how long honest ones wait.
+"""A flood: an AsyncVerifier gets twenty invalid messages for each honest one; how long do honest ones wait?
 
     python -m benchmarks.flood [--seconds 60] [--honest 50] [--ratio 20] [--own-sources]
 
-First comes a time without a flood, then the flood, both with the same honest messages a second: each a fresh
-proof, from a source of its own. The invalid ones are, in turn, for a wrong epoch, for an unknown root, with
-another signal, a copy of an accepted message, and a forgery that only a pairing can tell. They come from 21
-sources, or with `--own-sources` each from one of its own, as from a network of robots.
+The first phase has no flood, the second one has. Both have the same number of honest messages a second, each
+with a fresh proof and its own source. The invalid messages are, in turn: for a wrong epoch, for an unknown
+root, with another signal, a copy of an accepted message, and a forgery that only the pairing detects. They
+come from 21 sources; with `--own-sources`, each comes from its own source, as from a botnet.
 
-Messages are sent when it is their time, whether earlier ones are answered or not; latency counts from then.
-Honest proofs are made beforehand, with a small circuit: it costs the verifier what a large one does.
+Each message is sent at its scheduled time, whether earlier ones are answered or not; latency counts from that
+time. Honest proofs are made in advance with a small circuit, which costs the verifier as much as a large one.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Message = tuple[rln.RlnProof, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What happened in a time.
+    """What was measured in one phase.
 
     Attributes:
-        latencies: seconds of each honest message.
-        honest: outcomes of the honest messages.
-        invalid: outcomes of the others.
+        latencies: of each honest message, in seconds.
+        honest: outcomes of the honest messages, counted.
+        invalid: outcomes of the invalid messages, counted.
     """
 
     latencies: list[float]
@@ -49,15 +49,15 @@ class Phase:
     invalid: Counter[str]
 
     def quantile(self, part: float) -> float:
-        """The latency that so many of the honest messages stay below."""
+        """Return the latency that this part, 0.0 to 1.0, of the honest messages stays below."""
         return sorted(self.latencies)[min(int(len(self.latencies) * part), len(self.latencies) - 1)]
 
 
-class Scene:
-    """A provider and a member with many messages.
+class Provider:
+    """A provider, and a member with many messages.
 
     Args:
-        messages: honest ones to make beforehand.
+        messages: number of honest messages to make in advance.
     """
 
     def __init__(self, messages: int) -> None:
@@ -73,7 +73,7 @@ class Scene:
         self.known = self.honest.pop()
 
     def verifier(self) -> rln.Verifier:
-        """A fresh one that has seen the known message."""
+        """Make a verifier that has accepted the known message."""
         log = MemoryNullifierLog()
         limit = rln.SourceLimit(1.0, 5)
         key = self.key.verifying_key
@@ -82,7 +82,7 @@ class Scene:
         return verifier
 
     def invalid(self, kind: str, number: int) -> Message:
-        """A message that must not be served."""
+        """Make a message that must not be served."""
         proof, signal = self.known
         if kind == "wrong epoch":
             return dataclasses.replace(proof, external_nullifier=number + 1), signal
@@ -95,21 +95,23 @@ class Scene:
         return dataclasses.replace(proof, y=number + 1, nullifier=number + 1), signal
 
     def invalids(self) -> Iterator[tuple[Message, int]]:
-        """All kinds in turn, without an end, and a number for each."""
+        """Make messages of all kinds in turn, without end, each with its number."""
         for number in itertools.count():
             yield self.invalid(KINDS[number % len(KINDS)], number), number
 
 
-async def phase(scene: Scene, honest: list[Message], rate: float, ratio: int, own_sources: bool) -> Phase:
-    """Send honest messages at a rate, and `ratio` invalid ones between two of them."""
+async def run_phase(
+    provider: Provider, honest: list[Message], rate: float, ratio: int, own_sources: bool
+) -> Phase:
+    """Send `rate` honest messages a second, and `ratio` invalid messages after each of them."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     seen, others = Counter[str](), Counter[str]()
-    invalids = scene.invalids()
+    invalids = provider.invalids()
 
-    async def send(judge: rln.AsyncVerifier, message: Message, source: bytes, due: float | None) -> None:
+    async def send(verifier: rln.AsyncVerifier, message: Message, source: bytes, due: float | None) -> None:
         try:
-            verdict = await judge.submit(*message, source)
+            verdict = await verifier.submit(*message, source)
             outcome = verdict.reason.value if isinstance(verdict, rln.Invalid) else type(verdict).__name__
         except rln.RlnError as error:
             outcome = type(error).__name__
@@ -119,7 +121,7 @@ async def phase(scene: Scene, honest: list[Message], rate: float, ratio: int, ow
             seen[outcome] += 1
             latencies.append(loop.time() - due)
 
-    async with rln.AsyncVerifier(scene.verifier()) as judge, asyncio.TaskGroup() as tasks:
+    async with rln.AsyncVerifier(provider.verifier()) as verifier, asyncio.TaskGroup() as tasks:
         begin, step = loop.time() + 0.05, 1 / rate / (ratio + 1)
         for number in range(len(honest) * (ratio + 1)):
             due = begin + number * step
@@ -127,50 +129,50 @@ async def phase(scene: Scene, honest: list[Message], rate: float, ratio: int, ow
                 await asyncio.sleep(due - loop.time())
             if number % (ratio + 1) == 0:
                 source = b"honest %d" % number
-                tasks.create_task(send(judge, honest[number // (ratio + 1)], source, due))
+                tasks.create_task(send(verifier, honest[number // (ratio + 1)], source, due))
             else:
                 message, count = next(invalids)
                 source = b"flood %d" % (count if own_sources else count % SOURCES)
-                tasks.create_task(send(judge, message, source, None))
+                tasks.create_task(send(verifier, message, source, None))
             if number % 64 == 0:
-                await asyncio.sleep(0)  # a sender that is late must not hold the loop
+                await asyncio.sleep(0)  # a late sender must not block the loop
     return Phase(latencies, seen, others)
 
 
 def run(
     seconds: float, rate: float = 50.0, ratio: int = 20, own_sources: bool = False
 ) -> tuple[Phase, Phase]:
-    """Measure a time without and a time with a flood.
+    """Measure a phase without and a phase with a flood.
 
     Args:
-        seconds: of each.
+        seconds: of each phase.
         rate: honest messages a second.
-        ratio: invalid messages for each of them.
-        own_sources: whether each invalid message comes from a source of its own.
+        ratio: invalid messages for each honest one.
+        own_sources: whether each invalid message comes from its own source.
     """
     count = max(int(seconds * rate), 1)
-    scene = Scene(2 * count)
+    provider = Provider(2 * count)
 
     async def both() -> tuple[Phase, Phase]:
         return (
-            await phase(scene, scene.honest[:count], rate, 0, own_sources),
-            await phase(scene, scene.honest[count:], rate, ratio, own_sources),
+            await run_phase(provider, provider.honest[:count], rate, 0, own_sources),
+            await run_phase(provider, provider.honest[count:], rate, ratio, own_sources),
         )
 
     return asyncio.run(both())
 
 
 def refusals(rounds: int = 2000) -> dict[str, float]:
-    """Median seconds until a `Verifier` refuses a message before the pairing, by kind."""
-    scene = Scene(1)
-    verifier = scene.verifier()
+    """Measure the median seconds in which a `Verifier` refuses a message before the pairing, by kind."""
+    provider = Provider(1)
+    verifier = provider.verifier()
     for number in range(5):
-        verifier.submit(*scene.invalid("forgery", number), "flood")
+        verifier.submit(*provider.invalid("forgery", number), "flood")
     medians = {}
     for kind in KINDS:
         times = []
         for number in range(rounds):
-            message = scene.invalid(kind, number)
+            message = provider.invalid(kind, number)
             begin = time.perf_counter()
             try:
                 verifier.submit(*message, "flood")
@@ -182,7 +184,7 @@ def refusals(rounds: int = 2000) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print what was measured as JSON."""
+    """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description="invalid:honest messages at an AsyncVerifier")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--honest", type=float, default=50.0, help="messages a second")

@@ -1,6 +1,6 @@
-"""Two sides of one figure, measured in turn: their round, our round, their round, and so on.
+"""Two sides of one figure, measured in turn: a round of the peer, a round of ours, and so on.
 
-What a machine does beside us then slows both. pytest-benchmark times our rounds; the peer's stand in
+Other work on the machine then slows both. pytest-benchmark times our rounds; the peer's times go to
 `extra_info`.
 """
 
@@ -8,17 +8,21 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Who else does it.
+    """Another program that does the same work.
 
     Attributes:
-        name: as the table calls him.
-        work: his round; None for a figure that has no peer.
-        repeat: how many of ours his round is worth, where he takes less or more work at once.
+        name: for the table.
+        work: a round of the peer.
+        repeat: units of the thing measured in that round.
     """
 
     name: str
@@ -27,8 +31,8 @@ class Peer:
 
 
 def beside(
-    benchmark: Any,
-    ours: Callable[[], object],
+    benchmark: BenchmarkFixture,
+    ours: Callable[[], Answer],
     peer: Peer,
     *,
     rounds: int,
@@ -36,16 +40,17 @@ def beside(
     must: float | None = None,
     aim: float | None = None,
     note: str = "",
-) -> object:
-    """Measure `ours` and the peer in turn and return what our last round gave.
+) -> Answer:
+    """Measure `ours` and the peer in turn, and return the answer of our last round.
 
     Args:
         benchmark: pytest-benchmark's fixture.
-        ours: a round of ours, `repeat` units of the thing measured.
+        ours: a round of ours.
         peer: the other side.
-        rounds: of each side; one more of each goes before, unmeasured.
-        must, aim: the ratio of medians, theirs to ours, that we hold ourselves to, and the one we want.
-        note: what the table adds to the row.
+        rounds: of each side; one more of each comes first, unmeasured.
+        repeat: units of the thing measured in a round of ours.
+        must, aim: the ratio of medians, theirs to ours, that is required, and the one that is wanted.
+        note: text that the table adds to the row.
     """
     theirs: list[float] = []
 
@@ -54,7 +59,7 @@ def beside(
         peer.work()
         theirs.append((time.perf_counter() - start) / peer.repeat)
 
-    answer = benchmark.pedantic(ours, setup=their_round, rounds=rounds, warmup_rounds=1)
+    answer: Answer = benchmark.pedantic(ours, setup=their_round, rounds=rounds, warmup_rounds=1)
     benchmark.extra_info.update(
         peer=peer.name,
         peer_median=statistics.median(theirs[1:]),
@@ -66,13 +71,19 @@ def beside(
     return answer
 
 
-def repeated(work: Callable[[], object], count: int) -> Callable[[], object]:
-    """A round of `count` calls; returns the last answer."""
+def median_of(benchmark: BenchmarkFixture) -> float:
+    """Return the median time of a round of ours, in seconds."""
+    assert benchmark.stats is not None
+    median: float = benchmark.stats.stats.median
+    return median
 
-    def round_of_calls() -> object:
-        answer: object = None
-        for _ in range(count):
-            answer = work()
-        return answer
+
+def repeated(work: Callable[[], Answer], count: int) -> Callable[[], Answer]:
+    """Make a round of `count` calls, at least one, that returns the last answer."""
+
+    def round_of_calls() -> Answer:
+        for _ in range(count - 1):
+            work()
+        return work()
 
     return round_of_calls

@@ -1,6 +1,8 @@
-"""Draw the plots of benchmarks/plots from pytest-benchmark's JSON files; needs matplotlib (extra `bench`).
+"""Draw the plots of benchmarks/plots from pytest-benchmark's JSON files.
 
-python -m benchmarks.plots build/benchmarks/*.json
+    python -m benchmarks.plots build/benchmarks/*.json
+
+Needs matplotlib, which the extra `bench` installs.
 """
 
 import json
@@ -11,21 +13,22 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
-from benchmarks.table import duration, ours, times, what
+from benchmarks.table import Benchmark, duration, our_median, row_name, times
 
 PLOTS = Path(__file__).resolve().parent / "plots"
 COLOURS = ("#1b6ca8", "#c0c4cc")
 
 
-def ratios(benchmarks: list[dict]) -> None:
-    """One bar a row: how many times faster than the peer."""
-    rows = [b for b in benchmarks if b["extra_info"].get("must") and not is_ourselves(b)]
+def ratios(benchmarks: list[Benchmark]) -> None:
+    """Draw a bar for each figure: how many times faster than the peer."""
+    rows = [b for b in benchmarks if b["extra_info"].get("must") and not compares_us_with_us(b)]
     figure, axes = pyplot.subplots(figsize=(8, 0.42 * len(rows) + 1))
     names, values = [], []
     for row in reversed(rows):
-        names.append(what(row))
-        values.append(row["extra_info"]["peer_median"] / ours(row))
+        names.append(row_name(row))
+        values.append(row["extra_info"]["peer_median"] / our_median(row))
     bars = axes.barh(names, values, color=COLOURS[0])
     axes.bar_label(bars, [f"{times(value)}x" for value in values], padding=4)
     axes.set_xscale("log")
@@ -35,13 +38,14 @@ def ratios(benchmarks: list[dict]) -> None:
     save(figure, "ratios")
 
 
-def is_ourselves(benchmark: dict) -> bool:
-    """The other side is ours, too."""
-    return benchmark["extra_info"]["peer"].startswith("our ")
+def compares_us_with_us(benchmark: Benchmark) -> bool:
+    """Return whether both sides are ours."""
+    peer: str = benchmark["extra_info"]["peer"]
+    return peer.startswith("our ")
 
 
-def growth(benchmarks: list[dict], group: str, name: str, label: str, each: bool = False) -> None:
-    """A line: seconds by parameter; per item where `each`."""
+def growth(benchmarks: list[Benchmark], group: str, name: str, label: str, each: bool = False) -> None:
+    """Draw a line: seconds by parameter, for each item if `each` is set."""
     rows = [b for b in benchmarks if b["group"] == f"growth: {group}"]
     if not rows:
         return
@@ -63,8 +67,8 @@ def growth(benchmarks: list[dict], group: str, name: str, label: str, each: bool
     save(figure, name)
 
 
-def save(figure, name: str) -> None:
-    """Write an SVG without a date, so that equal figures are equal files."""
+def save(figure: Figure, name: str) -> None:
+    """Write an SVG without a date, so that equal plots are equal files."""
     PLOTS.mkdir(exist_ok=True)
     figure.tight_layout()
     figure.savefig(PLOTS / f"{name}.svg", metadata={"Date": None})
@@ -72,7 +76,7 @@ def save(figure, name: str) -> None:
 
 
 def main(paths: list[str]) -> None:
-    """All plots of all files."""
+    """Draw all plots of all files."""
     pyplot.rcParams.update({"svg.hashsalt": "rln", "svg.fonttype": "none", "font.size": 9})
     pyplot.rcParams.update({"axes.grid": True, "grid.alpha": 0.25})
     benchmarks = [b for path in paths for b in json.loads(Path(path).read_text())["benchmarks"]]

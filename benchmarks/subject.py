@@ -1,8 +1,9 @@
-"""What is measured: one statement, a key, and the files that the peers read."""
+"""What the benchmarks measure: one statement, a key, and the files that the peers read."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ class Statement:
         self.path = tree.proof(3)
 
     def inputs(self, signal: bytes = b"signal", message_id: int = 1) -> dict[str, tuple[int, ...]]:
-        """The circom inputs, without the secret."""
+        """Return the circom inputs, without the secret."""
         return {
             "userMessageLimit": (100,),
             "messageId": (message_id,),
@@ -40,11 +41,11 @@ class Subject:
     """A key, its export for the peers, and one proof with its public values.
 
     Args:
-        name: as the tables call the key.
-        key: ours, tables not built yet.
-        zkey: the same key for the peers.
+        name: what the tables call the key.
+        key: without tables yet.
+        zkey: the same key, for the peers.
         directory: for the files made here.
-        circuit: where it is ours.
+        circuit: of a key of ours; None for another's.
     """
 
     def __init__(
@@ -60,11 +61,11 @@ class Subject:
         assert key.verifying_key.verify(self.values, self.proof)
 
     def witness(self, signal: bytes = b"signal", message_id: int = 1) -> Witness:
-        """The full assignment, from the circom inputs."""
+        """Compute the full assignment from the circom inputs."""
         return self.key.witness(self.statement.inputs(signal, message_id), self.statement.identity)
 
     def proofs(self, count: int) -> list[tuple[bytes, tuple[int, ...]]]:
-        """Different proofs, each with its public values."""
+        """Make different proofs, each with its public values."""
         made = []
         for number in range(count):
             witness = self.witness(b"signal %d" % number, number % 100)
@@ -72,8 +73,8 @@ class Subject:
         return made
 
 
-def own(directory: Path) -> Subject:
-    """RLN(20, 16) with a fresh key of ours, exported as `.zkey` and `.r1cs`."""
+def own_key(directory: Path) -> Subject:
+    """Make a fresh key for RLN(20, 16), and export it as `.zkey` and `.r1cs`."""
     circuit = rln.circuit.rln(depth=DEPTH)
     key = rln.setup(circuit)
     zkey = directory / "own.zkey"
@@ -82,8 +83,8 @@ def own(directory: Path) -> Subject:
     return Subject("own key", key, zkey, directory, circuit)
 
 
-def ceremony(directory: Path) -> Subject:
-    """zerokit's depth-20 ceremony key, from the directory that RLN_ZEROKIT_DIR names."""
+def ceremony_key(directory: Path) -> Subject:
+    """Load zerokit's depth-20 ceremony key from the directory that RLN_ZEROKIT_DIR names."""
     root = os.environ.get("RLN_ZEROKIT_DIR")
     if root is None:
         pytest.skip("RLN_ZEROKIT_DIR names no directory with zerokit's keys")
@@ -92,4 +93,10 @@ def ceremony(directory: Path) -> Subject:
     return Subject("ceremony key", key, files / "rln_final.zkey", directory)
 
 
-SUBJECTS: dict[str, Callable[[Path], Subject]] = {"own key": own, "ceremony key": ceremony}
+SUBJECTS: dict[str, Callable[[Path], Subject]] = {"own key": own_key, "ceremony key": ceremony_key}
+
+Subjects = Callable[[str], Subject]
+"""Makes the subject of a name once, and returns it."""
+
+PeerKeys = Callable[[Subject], tuple[Any, Any]]
+"""Returns groth16py's proving and verifying key of a subject."""

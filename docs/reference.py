@@ -1,10 +1,10 @@
 """Write docs/reference.md, or check that it is current: every public name, its signature and its docstring.
 
     python docs/reference.py            write
-    python docs/reference.py --check    compare; exit 1 when they differ
+    python docs/reference.py --check    compare; exit with 1 if they differ
 
 A name belongs to the module that `rln/__init__.py` imports it from. Docstrings are in Google's form; their
-sections become lists. What the reference says wrongly, a docstring says wrongly.
+sections become lists. To correct the reference, correct the docstring.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import rln  # noqa: E402
 
 READING_ORDER = (
     "keys.proving_key",
+    "keys.setup",
     "keys.verifying_key",
     "circuit",
     "protocol.identity",
@@ -54,19 +55,20 @@ READING_ORDER = (
     "stores.memory",
     "errors",
 )
-"""Modules as a newcomer meets them; one that is missing here comes last."""
+"""Modules in the order for a newcomer; the ones that are missing here come last."""
 
 ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.audit.files", "rln.sync.mirror_file",
-    "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
+    "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus",
 )  # fmt: skip
-"""Modules whose public names are part of the interface and are imported from there."""
+"""Modules whose public names are part of the interface, and that users import by name."""
 
 WIDTH = 100
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):\Z")
+_STARS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 _ENTRY = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*): +(.*)")
 
 
@@ -74,7 +76,7 @@ _ENTRY = re.compile(r"(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_][\w.]*)*): +(.
 
 
 def public_names() -> dict[str, list[str]]:
-    """Module -> the names that users take from it, sorted."""
+    """Return the public names of each module."""
     found: dict[str, list[str]] = {}
     for node in ast.parse(inspect.getsource(rln)).body:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -83,23 +85,23 @@ def public_names() -> dict[str, list[str]]:
                 found.setdefault(module, []).extend([] if node.module == "rln" else [alias.name])
     found["rln.circuit"] = list(rln.circuit.__all__)
     for name in ALSO:
-        module = importlib.import_module(name)
-        found[name] = getattr(module, "__all__", None) or [
+        source = importlib.import_module(name)
+        found[name] = getattr(source, "__all__", None) or [
             key
-            for key, value in vars(module).items()
+            for key, value in vars(source).items()
             if getattr(value, "__module__", None) == name and not key.startswith("_")
         ]
     return found
 
 
 def order(module: str) -> tuple[int, str]:
-    """Sorts modules for reading."""
+    """Return the key that sorts modules for reading."""
     name = module.removeprefix("rln.")
     return (READING_ORDER.index(name) if name in READING_ORDER else len(READING_ORDER), name)
 
 
 def members(cls: type) -> Iterator[tuple[str, Any]]:
-    """Public methods and properties with their own docstrings, inherited ones of the library included."""
+    """List the public methods and properties with docstrings, those inherited within the library included."""
     seen = set()
     for owner in cls.__mro__:
         if not owner.__module__.startswith("rln"):
@@ -117,14 +119,14 @@ def members(cls: type) -> Iterator[tuple[str, Any]]:
 
 
 def default(value: object) -> str:
-    """A default as one would write it; three dots where nobody would."""
+    """Write a default as in code; write three dots if its repr is not code."""
     name = getattr(value, "__name__", None) if callable(value) else None
     text = repr(value) if name is None else f"{value.__module__}.{name}"
     return "..." if "<" in text else text
 
 
 def signature(name: str, function: Callable[..., Any], skip: int = 0) -> str:
-    """`name(arguments) -> result`, on as many lines as it needs."""
+    """Write `name(arguments) -> result`, on as many lines as it needs."""
     found = inspect.signature(function)
     parts, keyword_only = [], False
     for parameter in list(found.parameters.values())[skip:]:
@@ -133,8 +135,7 @@ def signature(name: str, function: Callable[..., Any], skip: int = 0) -> str:
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
             parts.append("*")
             keyword_only = True
-        stars = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
-        text = stars + parameter.name
+        text = _STARS.get(parameter.kind, "") + parameter.name
         annotated = parameter.annotation is not parameter.empty
         if annotated:
             text += f": {annotation(parameter.annotation)}"
@@ -151,12 +152,12 @@ def signature(name: str, function: Callable[..., Any], skip: int = 0) -> str:
 
 
 def annotation(value: object) -> str:
-    """A type as the source has it."""
+    """Write a type as the source has it."""
     return value if isinstance(value, str) else inspect.formatannotation(value)
 
 
 def constructor(cls: type) -> str | None:
-    """The call that makes an object, or None where users make none."""
+    """Write the call that makes an object; return None for a class that users do not call."""
     if issubclass(cls, BaseException | enum.Enum) or getattr(cls, "_is_protocol", False):
         return None
     if dataclasses.is_dataclass(cls):
@@ -165,7 +166,7 @@ def constructor(cls: type) -> str | None:
     if made in (f"{cls.__name__}()", f"{cls.__name__}(*_: object, **__: object)"):
         try:
             cls()
-        except TypeError:  # a class with named constructors alone
+        except TypeError:  # a class that has named constructors only
             return None
     return made
 
@@ -173,15 +174,15 @@ def constructor(cls: type) -> str | None:
 # ---- text ------------------------------------------------------------------------------------------
 
 
-def escaped(line: str) -> str:
-    """Prose with what Markdown would read as markup spelt out; code spans stay."""
+def escape(line: str) -> str:
+    """Escape what Markdown would read as markup, outside code spans."""
     parts = line.split("`")
     parts[::2] = [re.sub(r"([*<\[\]])", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
 
 
 def markdown(text: str | None) -> str:
-    """A docstring as Markdown."""
+    """Turn a docstring into Markdown."""
     out: list[str] = []
     section = ""
     for line in inspect.cleandoc(text or "").splitlines():
@@ -190,25 +191,25 @@ def markdown(text: str | None) -> str:
             out += ["", f"*{section}*", ""]
         elif not section or (line and not line.startswith(" ")):
             section = ""
-            out.append(line if line.startswith("    ") else escaped(line))
+            out.append(line if line.startswith("    ") else escape(line))
         elif section in ("Returns", "Yields"):
-            out.append(escaped(line[4:]))
+            out.append(escape(line[4:]))
         else:
             out.append(entry(line[4:], first=not out[-1]))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(out)).strip()
 
 
 def entry(line: str, first: bool) -> str:
-    """One line of a list of arguments or errors: a new item, more of the last one, or prose before any."""
+    """Write a line of a list of arguments or errors: a new item, more of the last item, or prose."""
     match = _ENTRY.match(line)
     if match is None:
-        return "" if not line else ("" if first else "  ") + escaped(line.strip())
+        return "" if not line else ("" if first else "  ") + escape(line.strip())
     names = ", ".join(f"`{name}`" for name in match[1].split(", "))
-    return f"- {names}: {escaped(match[2])}"
+    return f"- {names}: {escape(match[2])}"
 
 
 def constant(module: ModuleType, name: str) -> str:
-    """A name that is neither class nor function: its assignment and the string below it."""
+    """Describe a name that is neither class nor function: its assignment and the string below it."""
     body = ast.parse(inspect.getsource(module)).body
     for node in body:
         if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
@@ -216,14 +217,15 @@ def constant(module: ModuleType, name: str) -> str:
     for node, after in zip(body, [*body[1:], None], strict=True):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-            text = markdown(str(after.value.value)) if said else ""
+            text = ""
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                text = markdown(str(after.value.value))
             return f"{code(ast.unparse(node))}\n\n{text}".strip()
     raise LookupError(f"{module.__name__}.{name}: not assigned in its module")
 
 
-def described(module: ModuleType, name: str) -> str:
-    """Everything about one public name."""
+def describe(module: ModuleType, name: str) -> str:
+    """Describe one public name."""
     value = getattr(module, name)
     place = "rln" if hasattr(rln, name) and module.__name__ != "rln.circuit" else module.__name__
     head = f"### `{place}.{name}`"
@@ -235,7 +237,7 @@ def described(module: ModuleType, name: str) -> str:
 
 
 def class_parts(cls: type) -> Iterator[str]:
-    """Constructor, docstring, members."""
+    """Describe the constructor, the docstring and the members of a class."""
     call = constructor(cls)
     if call is not None:
         yield code(call)
@@ -243,10 +245,11 @@ def class_parts(cls: type) -> Iterator[str]:
         yield "Kind of " + ", ".join(f"`{base.__name__}`" for base in cls.__bases__) + "."
     yield markdown(cls.__doc__)
     if issubclass(cls, enum.Enum):
-        yield "\n".join(f"- `{cls.__name__}.{member.name}`: {escaped(str(member.value))}" for member in cls)
+        yield "\n".join(f"- `{cls.__name__}.{member.name}`: {escape(str(member.value))}" for member in cls)
     for name, value in members(cls):
         plain = value.__func__ if isinstance(value, classmethod | staticmethod) else value
         if isinstance(plain, property):
+            assert plain.fget is not None
             result = annotation(inspect.signature(plain.fget).return_annotation)
             yield code(f".{name}: {result}")
             yield markdown(plain.__doc__)
@@ -258,12 +261,12 @@ def class_parts(cls: type) -> Iterator[str]:
 
 
 def code(text: str) -> str:
-    """A fenced block."""
+    """Write a fenced block."""
     return f"```text\n{text}\n```"
 
 
 def page() -> str:
-    """The whole reference."""
+    """Write the whole reference."""
     names = public_names()
     parts = [
         "# Reference",
@@ -274,12 +277,12 @@ def page() -> str:
         module = importlib.import_module(module_name)
         short = module_name if module_name in (*ALSO, "rln.circuit") else module_name.removeprefix("rln.")
         parts += [f"## {short}", markdown(module.__doc__)]
-        parts += [described(module, name) for name in names[module_name]]
+        parts += [describe(module, name) for name in names[module_name]]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; 0 when all is well."""
+    """Write or check the file; return 0 unless it differs."""
     if arguments not in ([], ["--check"]):
         print("usage: python docs/reference.py [--check]", file=sys.stderr)
         return 2

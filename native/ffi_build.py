@@ -1,6 +1,6 @@
-"""Hand native/include/rln.h to cffi as it stands, and get the extension module rln._native.
+"""Build the extension module rln._native: cffi reads native/include/rln.h unchanged.
 
-Also the one place for compiler flags: those of every file, and those of an engine's own.
+This file also holds all compiler flags: those for every file, and those for each engine.
 """
 
 import os
@@ -14,13 +14,13 @@ BEGIN, END = "/* cffi: begin */", "/* cffi: end */"
 
 
 def declarations() -> str:
-    """The text of rln.h between its two marks."""
+    """Return the text of rln.h between its two marks."""
     text = (ROOT / "include" / "rln.h").read_text()
     return text[text.index(BEGIN) + len(BEGIN) : text.index(END)]
 
 
 X86 = sysconfig.get_platform().endswith(("-x86_64", "-amd64"))
-"""Whether this build is for x86-64 alone; a universal one is not, as flags would reach both halves."""
+"""Whether this build is for x86-64 alone. A universal build is not: flags would reach both halves."""
 
 FLAGS = [
     "-std=gnu11",
@@ -31,23 +31,23 @@ FLAGS = [
     "-fno-strict-aliasing",
     "-ffunction-sections",
     "-Wno-unused-function",
-    # gcc 12 packs limbs into vectors and loses a third of the speed of a Poseidon hash
+    # with vectors, gcc 12 makes a Poseidon hash a third slower
     "-fno-tree-vectorize",
-    # Python's own flags ask for debug information, which would be nine tenths of the wheel
+    # Python's own flags add debug information, which would be nine tenths of the wheel
     "-g0",
     *([] if X86 else ["-DRLN_PORTABLE_ONLY"]),
-    # for those who change the core: a user's compiler may warn of what ours does not
+    # for developers of the core only: another compiler may give other warnings
     *(["-Werror"] if os.environ.get("RLN_BUILD_WERROR") == "1" else []),
 ]
 
 ADX = ["-mbmi2", "-madx"]
 IFMA = [*ADX, *(f"-mavx512{part}" for part in ("f", "dq", "vl", "bw", "ifma", "vbmi2"))]
 ENGINE_FLAGS = {"native/src/engine/engine_adx.c": ADX, "native/src/engine/engine_ifma.c": IFMA} if X86 else {}
-"""What the engines of this build need beside FLAGS, by source; cpu.h knows the same engines."""
+"""The flags that the engines of this build need besides FLAGS, by source; cpu.h lists the same engines."""
 
 
 def sources() -> list[str]:
-    """Every C file of the core that needs no flags of its own, relative to the project's root."""
+    """Return every C file of the core that needs no flags of its own, relative to the project's root."""
     found = (p.relative_to(ROOT.parent).as_posix() for p in (ROOT / "src").rglob("*.c"))
     engines = {f"native/src/engine/engine_{name}.c" for name in ("adx", "ifma")}
     return sorted(set(found) - engines)

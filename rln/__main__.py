@@ -1,4 +1,4 @@
-"""`python -m rln` is the command `rln`."""
+"""Run the command `rln` as `python -m rln`."""
 
 from rln.cli import main
 

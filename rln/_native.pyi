@@ -1,10 +1,10 @@
-"""What cffi makes of native/include/rln.h, for type checkers; a test compares the two."""
+"""The types of the module that cffi makes from native/include/rln.h; a test compares the two."""
 
 from collections.abc import Callable
 from typing import Any
 
 class CData:
-    """A pointer, an array or a struct of C. cffi makes them; they cannot be made here."""
+    """A pointer, an array or a struct of C, which only cffi can make."""
 
     def __getattr__(self, name: str) -> Any: ...
     def __setattr__(self, name: str, value: Any) -> None: ...

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Write a file so that it is there completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from rln.lowlevel import entropy
 
 
-def check_place(path: Path) -> None:
-    """Look whether `write_file` may put a file there, before the work that makes its content.
+def check_writable(path: Path) -> None:
+    """Check that `write_file` can put a file at this path, before the work that makes its content.
 
     Raises:
-        OSError: a directory, a link or a device stands there, or the folder is missing or closed to us.
+        OSError: the path is a directory, a link or a device, or its folder is missing or not writable.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -30,18 +30,18 @@ def check_place(path: Path) -> None:
 
 
 def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int = 0o644) -> None:
-    """Write a whole file beside its place, make it durable, move it there, and make that durable.
+    """Write a complete file under a temporary name, sync it, rename it to its path, and sync the folder.
 
     Args:
-        path: of the file; one that is there is replaced, anything else than a regular file is not.
-        data: its content, whole or in parts, one behind the other.
-        mode: permissions; 0o600 for what holds a secret.
+        path: of the file; an existing regular file is replaced, anything else is refused.
+        data: the content, in one piece or in parts that follow each other.
+        mode: permissions; use 0o600 for a secret.
 
     Raises:
-        OSError: it was not written; what stood there before still does. Only when the disk fails at the last
-            step, the new file is there, and nobody knows whether it stays.
+        OSError: the file was not written, and the file that was there before is unchanged. Only if the last
+            sync fails, the new file is there and may or may not survive a crash.
     """
-    check_place(path)
+    check_writable(path)
     temporary = path.with_name(f".{path.name}.{entropy.draw(8).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
@@ -54,14 +54,14 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_names(path.parent)
+    _sync_folder(path.parent)
 
 
 def write_new_file(path: Path, data: bytes) -> None:
-    """Write a secret to a file that was not there, with mode 0600, and make it durable.
+    """Write a secret to a file that did not exist, with mode 0600, and sync it.
 
     Raises:
-        OSError: something stands there already, or it was not written; then nothing is left of it.
+        OSError: the path already exists, or the file was not written; then no part of it is left.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
@@ -69,14 +69,14 @@ def write_new_file(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _sync_names(path.parent)
+        _sync_folder(path.parent)
     except BaseException:
         path.unlink()
         raise
 
 
-def _sync_names(folder: Path) -> None:
-    """Make durable which files a folder has; some file systems keep no such promise and say so."""
+def _sync_folder(folder: Path) -> None:
+    """Sync the names in a folder. A file system that does not support this says EINVAL, which is ignored."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,27 +1,28 @@
-"""The errors of the library, one tree.
+"""Errors: the exceptions of the library, in one tree.
 
     RlnError
-      InputError (ValueError)        can never be right, whoever asks
-        EncodingError                length, version byte, trailing bytes, text that is not canonical
-        FieldRangeError              a number outside its field
-        PointError                   off the curve, outside the subgroup, or infinity where none may be
-        ParameterError               depth, limit, key and circuit do not match
-        KeyFileError                 a key that is well formed and unsound
-      ProofRejected                  well formed, not acceptable; .reason is an enum
+      InputError (ValueError)        the input is always wrong, whatever the state
+        EncodingError                wrong length, version byte, trailing bytes, or text not canonical
+        FieldRangeError              a number is outside its field
+        PointError                   off the curve, outside the subgroup, or infinity where not allowed
+        ParameterError               an argument is outside its range, or parts do not match
+        KeyFileError                 a key is well formed but unsound
+      ProofRejected                  the proof is well formed but not acceptable; .reason is an enum
         InvalidProof  UnknownRoot  WrongEpoch  WrongSignal
-      RateLimitReached               own budget for this epoch is spent; nothing was revealed
+      RateLimitReached               the user message limit for this epoch is used up; nothing was revealed
       Overloaded                     too many messages at a time; this one was not judged: try later
       MembershipError
         NotAMember  AlreadyAMember  TreeFull
-      GroupRefused                   what is said of a group does not hold: key, order, leaves, size
-      RecoveryError                  shares do not determine a secret
-      StoreError                     the remembered state failed; original as __cause__
+      GroupRefused                   data about a group is wrong: key, order, leaves, size
+      RecoveryError                  the shares do not determine a secret
+      StoreError                     a store failed; the original error is __cause__
         StoreUnavailable             the store is unsure: nothing was accepted
-        IntegrityAlarm               an event that mathematics excludes
-      NativeError (RuntimeError)     out of memory, engine unavailable, internal: machine or bug
+        IntegrityAlarm               a mathematically impossible event
+      NativeError (RuntimeError)     out of memory, engine unavailable, or an internal fault
         EntropyError                 the random source failed or repeats itself
 
-A message names the thing, what was expected and what came: `root: expected 32 bytes, got 31`. Never a secret.
+A message names the thing, what was expected and what was got: `root: expected 32 bytes, got 31`. It never
+holds a secret.
 """
 
 from __future__ import annotations
@@ -30,31 +31,31 @@ import enum
 
 
 class RlnError(Exception):
-    """Base of everything that this library raises on purpose."""
+    """Base class of all errors that this library raises."""
 
 
 class InputError(RlnError, ValueError):
-    """The input can never be right, whoever asks."""
+    """The input is always wrong, whatever the state of stores, group or clock."""
 
 
 class EncodingError(InputError):
-    """Wrong length, unknown version byte, trailing bytes, or text that is not canonical."""
+    """The input has the wrong length, an unknown version byte, trailing bytes, or is not canonical text."""
 
 
 class FieldRangeError(InputError):
-    """A number outside the field it should belong to."""
+    """A number is outside its field."""
 
 
 class PointError(InputError):
-    """Not a point: off the curve, outside the subgroup, or infinity where none may be."""
+    """A point is off the curve, outside the subgroup, or infinity where infinity is not allowed."""
 
 
 class ParameterError(InputError):
-    """An argument outside its range, or parts that do not belong together."""
+    """An argument is outside its range, or parts do not belong together."""
 
 
 class KeyFileError(InputError):
-    """A key that is well formed and unsound."""
+    """A key is well formed but unsound."""
 
 
 class Reason(enum.Enum):
@@ -68,7 +69,7 @@ class Reason(enum.Enum):
 
 
 class ProofRejected(RlnError):
-    """A well-formed proof that is not acceptable; `reason` says why."""
+    """A well-formed proof is not acceptable; `reason` tells why."""
 
     reason: Reason = Reason.BAD_PROOF
 
@@ -96,19 +97,19 @@ class WrongSignal(ProofRejected):
 
 
 class RateLimitReached(RlnError):
-    """The member's own budget for this epoch is spent; nothing was revealed."""
+    """The member has used up their user message limit for this epoch; nothing was revealed."""
 
 
 class Overloaded(RlnError):
-    """Too many messages at a time, or too many bad ones from one source; this one was not judged."""
+    """Too many messages at a time, or too many bad proofs from one source; this message was not judged."""
 
 
 class MembershipError(RlnError):
-    """The group and the request do not fit."""
+    """The group does not allow the request."""
 
 
 class NotAMember(MembershipError):
-    """No such member."""
+    """There is no such member."""
 
 
 class AlreadyAMember(MembershipError):
@@ -116,11 +117,11 @@ class AlreadyAMember(MembershipError):
 
 
 class TreeFull(MembershipError):
-    """No leaf is left."""
+    """The tree has no free leaf."""
 
 
 class GroupRefused(RlnError):
-    """What is said of a group does not hold: signature, order of its steps, leaves and root, or its size."""
+    """Data about a group is wrong: its signature, order of steps, leaves and root, or size."""
 
 
 class RecoveryError(RlnError):
@@ -128,7 +129,7 @@ class RecoveryError(RlnError):
 
 
 class StoreError(RlnError):
-    """The remembered state failed; the original error is the cause."""
+    """A store failed; the original error is the cause."""
 
 
 class StoreUnavailable(StoreError):
@@ -136,12 +137,12 @@ class StoreUnavailable(StoreError):
 
 
 class IntegrityAlarm(StoreError):
-    """Something happened that mathematics excludes: stop and look."""
+    """Something mathematically impossible happened: stop and investigate."""
 
 
 class NativeError(RlnError, RuntimeError):
-    """Out of memory, engine unavailable, or an internal fault: the machine or a bug."""
+    """Out of memory, engine unavailable, or an internal fault, in the machine or in the library."""
 
 
 class EntropyError(NativeError):
-    """The random source failed or repeats itself; nothing was made with it."""
+    """The random source failed or repeats itself; nothing was made from it."""

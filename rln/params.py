@@ -1,7 +1,7 @@
 """Parameters: the one document that a provider publishes and a client pins.
 
-It says everything that member and provider must agree on. Its canonical JSON has one digest; whoever pins the
-digest pins the keys too, since their digests are inside.
+It holds everything that member and provider must agree on. Its canonical JSON has one digest. Pinning this
+digest also pins the keys, because the document holds their digests.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.base.arguments import check_digest, whole
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
@@ -21,15 +21,15 @@ _SIZE_LIMIT = 1 << 14
 
 
 class Key(Protocol):
-    """What the document says about a proving key (`rln.ProvingKey`)."""
+    """The properties of a proving key that the document holds (`rln.ProvingKey`)."""
 
     @property
     def parameters(self) -> CircuitParameters:
-        """The relation."""
+        """The parameters of the relation."""
 
     @property
     def circuit_digest(self) -> str | None:
-        """SHA-256 (hex) of the circuit, where it is known."""
+        """SHA-256 (hex) of the circuit, or None if it is unknown."""
 
     @property
     def digest(self) -> str:
@@ -37,12 +37,12 @@ class Key(Protocol):
 
     @property
     def verifying_key(self) -> VerifyingKey:
-        """Its other half."""
+        """The verifying key that belongs to the proving key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What one application agrees on with its members.
+    """The parameters that an application and its members agree on.
 
     Args:
         application: domain name of the provider.
@@ -53,12 +53,13 @@ class Params:
         circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None where it is not known.
         key_digest: SHA-256 (hex) of proving key and graph (`ProvingKey.digest`).
         verifying_key_digest: SHA-256 (hex) of the verifying key (`VerifyingKey.digest`).
-        window_count: so many newest roots are acceptable, or None for no such bound.
-        window_seconds: a replaced root stays acceptable so many seconds, or None for no such bound.
+        window_count: number of newest roots that are acceptable, 1 to 2^20; None: no such bound.
+        window_seconds: seconds that a replaced root stays acceptable, 1 to 2^20; None: no such bound.
 
     Raises:
-        ParameterError: a number outside its range, no domain name, or no bound of the window.
-        EncodingError: a digest of another form.
+        ParameterError: a number is outside its range, the application is not a domain name, or the window has
+            no bound.
+        EncodingError: a digest has the wrong form.
     """
 
     application: str
@@ -81,7 +82,7 @@ class Params:
         check_digest(self.key_digest, "key_digest")
         check_digest(self.verifying_key_digest, "verifying_key_digest")
         if self.window_count is None and self.window_seconds is None:
-            raise ParameterError("root window: expected a count, seconds, or both")
+            raise ParameterError("root window: expected window_count, window_seconds or both, got neither")
         for name, value in (("window_count", self.window_count), ("window_seconds", self.window_seconds)):
             if value is not None:
                 whole(value, name, 1, 1 << 20)
@@ -96,7 +97,7 @@ class Params:
         window_count: int | None = None,
         window_seconds: int | None = None,
     ) -> Params:
-        """The parameters of an application that uses this key; arguments as for the class."""
+        """Return the parameters of an application that uses this key. Arguments are as for the class."""
         relation = key.parameters
         return cls(
             application,
@@ -113,7 +114,7 @@ class Params:
 
     @property
     def circuit(self) -> CircuitParameters:
-        """The relation."""
+        """The parameters of the relation."""
         return CircuitParameters(self.depth, self.limit_bits, self.max_out)
 
     @property
@@ -123,12 +124,12 @@ class Params:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of the document."""
+        """SHA-256 (hex) of the encoded document."""
         return hashlib.sha256(self.encode()).hexdigest()
 
     def encode(self) -> bytes:
-        """The document: canonical JSON, one spelling."""
-        return document.write({field.name: getattr(self, field.name) for field in fields(self)})
+        """Return the document in canonical JSON: equal parameters give equal bytes."""
+        return canonical_json.write({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def decode(cls, data: bytes, digest: str | None = None) -> Params:
@@ -136,26 +137,29 @@ class Params:
 
         Args:
             data: the whole document.
-            digest: the pinned SHA-256 (hex); the document must be that one.
+            digest: the pinned SHA-256 (hex) that the document must have; None: any.
 
         Raises:
-            EncodingError: not canonical, a name missing or unknown, or another document than the pinned one.
-            ParameterError: a value outside its range.
+            EncodingError: the document is not canonical, a name is missing or unknown, or the digest is not
+                the pinned one.
+            ParameterError: a value is outside its range.
         """
         names = tuple(field.name for field in fields(cls))
-        found = document.fields(document.read(data, "parameters", _SIZE_LIMIT), "parameters", names)
-        if document.write(found) != data:
-            raise EncodingError("parameters: expected canonical JSON")
+        found = canonical_json.fields(
+            canonical_json.read(data, "parameters", _SIZE_LIMIT), "parameters", names
+        )
+        if canonical_json.write(found) != data:
+            raise EncodingError("parameters: expected canonical JSON, as Params.encode writes it")
         params = cls(**found)  # type: ignore[arg-type]  # __post_init__ checks each value's type
         if digest is not None and params.digest != check_digest(digest, "digest"):
             raise EncodingError(f"parameters: expected SHA-256 {digest}, got {params.digest}")
         return params
 
     def check_key(self, key: Key) -> None:
-        """Refuse a key that is not the one in the document.
+        """Check that a key is the one in the document.
 
         Raises:
-            ParameterError: another relation, circuit, proving key or verifying key.
+            ParameterError: the relation, circuit, proving key or verifying key differs.
         """
         for name, expected, got in (
             ("circuit", self.circuit, key.parameters),

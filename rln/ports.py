@@ -1,6 +1,6 @@
-"""Ports: every protocol that a prover, a verifier and a group expect of the world, under one name.
+"""Ports: all protocols of what a prover, a verifier and a group need, in one module.
 
-Each protocol stands beside the verbs that need it; adapters live in `rln.stores`.
+Each protocol is defined in the folder that needs it. Adapters are in `rln.stores`.
 """
 
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader

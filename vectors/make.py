@@ -1,10 +1,10 @@
-"""Make every vector file from the oracle, or check that the files are what the oracle makes.
+"""Make every vector file with the oracle, or check that the files are what the oracle makes.
 
     python vectors/make.py            write vectors/*.json
-    python vectors/make.py --check    compare; exit 1 and name each file that differs
+    python vectors/make.py --check    compare; name each file that differs, and exit with 1 if one does
 
 Standard library alone. Each file is {"origin", "notation", "cases": [{"id", "why", "flags", "input",
-"result", "output" | "error"}]}; result is "valid" or "invalid", and `error` one word of the README's list.
+"result", "output" | "error"}]}; result is "valid" or "invalid", and `error` is one word of the README's list.
 """
 
 import json
@@ -18,7 +18,7 @@ from cases import FILES  # noqa: E402
 
 
 def text(name: str) -> str:
-    """The whole text of one vector file."""
+    """Return the whole text of one vector file."""
     document = FILES[name]()
     identifiers = [case["id"] for case in document["cases"]]
     if len(set(identifiers)) != len(identifiers):
@@ -30,7 +30,7 @@ def text(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check; 0 when all is well."""
+    """Write or check the files; return 0 unless one differs."""
     if arguments not in ([], ["--check"]):
         print("usage: python vectors/make.py [--check]", file=sys.stderr)
         return 2
@@ -41,7 +41,10 @@ def main(arguments: list[str]) -> int:
         if not arguments:
             path.write_text(made)
         elif not path.exists() or path.read_text() != made:
-            print(f"{path.name}: differs from what the oracle makes", file=sys.stderr)
+            print(
+                f"{path.name}: differs from what the oracle makes; run python vectors/make.py",
+                file=sys.stderr,
+            )
             stale = 1
     return stale
 

@@ -1,10 +1,11 @@
 """Write every generated constants header of the C core from first principles.
 
     python native/gen            write the headers
-    python native/gen --check    compare them with what is in the tree; exit 1 and name each that differs
+    python native/gen --check    compare them with the files; if any differs, print its name and exit with 1
 
-Each topic is one module of this directory with `HEADERS: dict[str, Callable[[], str]]`, from a path below
-native/src/math to the function that returns the file's text. Standard library alone; no network, no build.
+Each topic is one module of this directory with `HEADERS: dict[str, Callable[[], str]]`: it maps a path below
+native/src/math to the function that returns the text of the file. The generator needs only the standard
+library: no network, no build.
 """
 
 import importlib
@@ -17,7 +18,7 @@ TOPICS = sorted(p.stem for p in HERE.glob("*.py") if p.stem not in {"__main__", 
 
 
 def main(arguments: list[str]) -> int:
-    """Write or check every header; 0 when all is well."""
+    """Write or check every header; return 0 if none differs."""
     if arguments not in ([], ["--check"]):
         print("usage: python native/gen [--check]", file=sys.stderr)
         return 2
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
             elif not path.exists() or path.read_text() != text():
                 stale.append(name)
     for name in stale:
-        print(f"{name}: differs from what native/gen makes", file=sys.stderr)
+        print(f"{name}: differs from the output of native/gen; run python native/gen", file=sys.stderr)
     return 1 if stale else 0
 
 

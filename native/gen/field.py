@@ -7,7 +7,7 @@ from text import R256, header, limbs
 
 
 def field_header(name: str, modulus: int) -> str:
-    """The constants of one prime field, all named NAME_*."""
+    """Return the constants of one prime field, all named NAME_*."""
     upper = name.upper()
     n0 = -pow(modulus, -1, 1 << 64) % (1 << 64)
     body = [

@@ -1,21 +1,21 @@
 """The two groups: curve constants, generators, endomorphisms, and the lattices that split a scalar.
 
 G1 is y^2 = x^3 + 3 over Fp with generator (1, 2); G2 is y^2 = x^3 + 3 / (9 + u) over Fp2 with the generator
-of EIP-197, typed below. Both have order r.
+of EIP-197, which is given below. Both have order r.
 
 Endomorphisms (Gallant, Lambert, Vanstone 2001; Galbraith, Lin, Scott 2009):
-    phi(x, y) = (BETA x, y) on G1 is multiplication by LAMBDA = 36 x^3 + 18 x^2 + 6 x + 1; BETA, a cube root
-    of unity, is the one of two for which that holds at the generator.
+    phi(x, y) = (BETA x, y) on G1 is multiplication by LAMBDA = 36 x^3 + 18 x^2 + 6 x + 1; BETA is the
+    one of the two cube roots of unity for which this holds at the generator.
     psi(x, y) = (PSI_X conj(x), PSI_Y conj(y)) on G2 is multiplication by p = 6 x^2 mod r; with z = 9 + u,
     PSI_X = z^((p-1)/3) and PSI_Y = z^((p-1)/2). psi^2 multiplies x by PSI_X conj(PSI_X), an element of Fp,
     and y by PSI_Y conj(PSI_Y) = -1. The three are FP12_FROBENIUS_1[2], _1[3] and _2[2] of tower.py.
 
-Splitting k: with a basis b_0 .. b_{n-1} of the lattice of relations, whose vectors v have sum v_i m^i = 0
-mod r for the eigenvalue m, write (k, 0, ..) = sum t_j b_j and take c_j = round(t_j). Then
+Splitting k: let b_0 .. b_{n-1} be a basis of the lattice of relations, whose vectors v satisfy
+sum v_i m^i = 0 mod r for the eigenvalue m. Write (k, 0, ..) = sum t_j b_j and c_j = round(t_j). Then
 (k, 0, ..) - sum c_j b_j is short. t_j = k e_j / r for integers e_j, so c_j is computed as
-(k round(2^256 e_j / r) + 2^255) >> 256, at most 1/2 + 2^254 / 2^257 = 5/8 away from t_j: part i is below
-5/8 sum_j |b_ji|. Bases are signed to make every e_j >= 0; their vectors were searched among those whose
-entries are c x + d with small c, d (G1: squares of x too).
+(k round(2^256 e_j / r) + 2^255) >> 256, which differs from t_j by at most 1/2 + 2^254 / 2^257 = 5/8: part i
+is below 5/8 sum_j |b_ji|. The signs of the basis make every e_j >= 0. The vectors come from a search among
+those whose entries are c x + d with small c, d (G1: also with squares of x).
 """
 
 from fractions import Fraction
@@ -45,18 +45,18 @@ G2_Y: Fp2 = (
 
 
 def mul(a: Fp2, b: Fp2) -> Fp2:
-    """The product in Fp2, u^2 = -1."""
+    """Return the product in Fp2, u^2 = -1."""
     return (a[0] * b[0] - a[1] * b[1]) % P, (a[0] * b[1] + a[1] * b[0]) % P
 
 
 def inverse(a: Fp2) -> Fp2:
-    """1 / a in Fp2."""
+    """Return 1 / a in Fp2."""
     norm = pow(a[0] * a[0] + a[1] * a[1], -1, P)
     return a[0] * norm % P, -a[1] * norm % P
 
 
 def g1_multiple(k: int) -> tuple[int, int]:
-    """Compute k (1, 2) on y^2 = x^3 + 3, for a k whose double-and-add meets no exceptional case."""
+    """Return k (1, 2) on y^2 = x^3 + 3, for a k whose double-and-add meets no exceptional case."""
     x, y = 1, 2
     for bit in bin(k)[3:]:
         slope = 3 * x * x * pow(2 * y, -1, P) % P
@@ -70,7 +70,7 @@ def g1_multiple(k: int) -> tuple[int, int]:
 
 
 def determinant(rows: list[list[int]]) -> int:
-    """The determinant, by expansion along the first row."""
+    """Return the determinant, by expansion along the first row."""
     if len(rows) == 1:
         return rows[0][0]
     return sum(
@@ -80,7 +80,7 @@ def determinant(rows: list[list[int]]) -> int:
 
 
 def lattice(basis: list[list[int]], eigenvalue: int) -> tuple[list[list[int]], list[int]]:
-    """The basis signed so that all e_j >= 0, and the e_j: cofactors of the first column."""
+    """Return the basis, with signs that make all e_j >= 0, and the e_j, cofactors of the first column."""
     assert all(sum(v * pow(eigenvalue, i, R) for i, v in enumerate(row)) % R == 0 for row in basis)
     sign = determinant(basis) // R
     assert abs(sign) == 1, "the basis generates a smaller lattice"
@@ -96,7 +96,7 @@ def lattice(basis: list[list[int]], eigenvalue: int) -> tuple[list[list[int]], l
 
 
 def lattice_lines(name: str, basis: list[list[int]], eigenvalue: int) -> list[str]:
-    """The C constants of one lattice."""
+    """Return the C constants of one lattice."""
     rows, estimates = lattice(basis, eigenvalue)
     n = len(rows)
     bound = max(Fraction(5, 8) * sum(abs(row[i]) for row in rows) for i in range(n))
@@ -117,25 +117,25 @@ def lattice_lines(name: str, basis: list[list[int]], eigenvalue: int) -> list[st
 
 
 def words(value: int, count: int) -> str:
-    """An integer mod 2^(64 count) as limbs, least significant first."""
+    """Return an integer mod 2^(64 count) as limbs, least significant first."""
     value %= 1 << (64 * count)
     return ", ".join(f"0x{value >> (64 * i) & (1 << 64) - 1:016x}u" for i in range(count))
 
 
 def fp2(a: Fp2) -> str:
-    """The initialiser of an fp2."""
+    """Return the initialiser of an fp2."""
     return f"{{{element(a[0], P)}, {element(a[1], P)}}}"
 
 
 def group_header() -> str:
-    """Constants of G1 and G2."""
+    """Return the constants of G1 and G2."""
     z: Fp2 = (9, 1)
     b2 = mul((3, 0), inverse(z))
     cube = mul(G2_X, mul(G2_X, G2_X))
     assert mul(G2_Y, G2_Y) == ((cube[0] + b2[0]) % P, (cube[1] + b2[1]) % P)
 
     x, y = g1_multiple(LAMBDA)
-    assert y == 2, "LAMBDA is no cube root of unity"
+    assert y == 2, "LAMBDA is not a cube root of unity"
     assert pow(x, 3, P) == 1
     assert (LAMBDA * LAMBDA + LAMBDA + 1) % R == 0
 

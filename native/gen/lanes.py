@@ -1,12 +1,12 @@
 """Constants of the arithmetic on eight lanes: radix 2^52, five limbs, products divided by 2^260.
 
 - MODULUS: p
-- NEGATIVE: 2^260 - p: adding q of it subtracts q p, once the carry out of 2^260 is dropped
+- NEGATIVE: 2^260 - p: adding q times it, without the carry out of 2^260, subtracts q p
 - N0: -1/p mod 2^52
 - FOLD: 2^-52 mod p: a 2^-52 = (a >> 52) + (a mod 2^52) FOLD, mod p
-- QUOTIENT: floor(2^97 / (floor(p / 2^208) + 1)): the quotient by p from the highest limb, see FN(reduce)
+- QUOTIENT: floor(2^97 / (floor(p / 2^208) + 1)): the quotient by p from the highest limb, see FN8(reduce)
 - SIXTEENTH: -1/p mod 16
-- ONE: 2^260 mod p, the 1 of the products
+- ONE: 2^260 mod p, the 1 of multiplication
 - MULTIPLES: 2^i p for i < 7, each below 2^260
 """
 
@@ -19,18 +19,18 @@ LIMBS, BITS = 5, 52
 
 
 def limbs(value: int) -> list[int]:
-    """Five limbs of 52 bits, least significant first."""
+    """Return five limbs of 52 bits, least significant first."""
     assert 0 <= value < 1 << LIMBS * BITS
     return [value >> BITS * i & (1 << BITS) - 1 for i in range(LIMBS)]
 
 
 def row(value: int) -> str:
-    """The limbs as the initialiser of an array."""
+    """Return the limbs as the initialiser of an array."""
     return "{" + ", ".join(f"0x{limb:013x}u" for limb in limbs(value)) + "}"
 
 
 def lanes_header(name: str, p: int) -> str:
-    """The constants of one prime field on lanes, all named NAME8_*."""
+    """Return the constants of one prime field on lanes, all named NAME8_*."""
     upper = name.upper() + "8"
     n0, top = -pow(p, -1, 1 << BITS) % (1 << BITS), p >> BITS * (LIMBS - 1)
     multiples = ",\n    ".join(row(p << i) for i in range(7))

@@ -1,7 +1,7 @@
 """Roots of unity of Fr: 5 generates the multiplicative group, and 2^28 is the largest power of two in r - 1.
 
-NTT_ROOTS[k] = 5^((r-1) / 2^k) has order 2^k; each is the square of the next, so the shift of the coset for a
-domain of 2^k is NTT_ROOTS[k + 1], the convention of circom's provers.
+NTT_ROOTS[k] = 5^((r-1) / 2^k) has order 2^k. Each root is the square of the next, so the shift of the coset
+for a domain of 2^k is NTT_ROOTS[k + 1], the convention of circom's provers.
 """
 
 from curve import R
@@ -12,7 +12,7 @@ TWO_ADICITY = 28
 
 
 def ntt_header() -> str:
-    """The roots of every order."""
+    """Return the roots of every order."""
     assert (R - 1) % 2**TWO_ADICITY == 0
     assert (R - 1) >> TWO_ADICITY & 1
     assert pow(GENERATOR, (R - 1) // 2, R) == R - 1, "5 is a square"

@@ -3,22 +3,22 @@
 Dense parameters (Grassi, Khovratovich, Rechberger, Roy, Schofnegger 2021, Grain LFSR; zerokit-spec 1.3):
 round constants by rejection sampling, then the Cauchy matrix M[i][j] = 1 / (x_i + y_j).
 
-Direct form. Let n = t - 1, M = [[m, v], [u, N]], a_k what enters the S-box of partial round k, y_k = a_k^5,
-and w_k the other n elements of the state there:
+Direct form. Let t be the width, n = t - 1, M = [[m, v], [u, N]], a_k the input of the S-box of partial round
+k, y_k = a_k^5, and w_k the other n elements of the state at this S-box:
     a_(k+1) = m y_k + v w_k + c,        w_(k+1) = N w_k + u y_k + c'.
-  Recurrence: the n inputs a_(k-n+1) .. a_k and the n outputs y_(k-n) .. y_(k-1) are n linear equations for
-  w_(k-n); their matrix has the rows v N^i. Solved and put into the line above they give a_(k+1) as a linear
-  form in those 2n values, y_k and 1. So a partial round is one S-box and one row of 2n products; no other
+  Recurrence: the n inputs a_(k-n+1) .. a_k and the n outputs y_(k-n) .. y_(k-1) give n linear equations for
+  w_(k-n), whose matrix has the rows v N^i. Their solution, put into the line above, gives a_(k+1) as a linear
+  form in these 2n values, y_k and 1. So a partial round is one S-box and one row of 2n products; no other
   element of the state is computed.
-  Ends: a_0 .. a_n are forms in the outputs z of the last full layer of S-boxes and in y_0, y_1 ..; behind the
+  Ends: a_0 .. a_n are forms in the outputs z of the last full layer of S-boxes and in y_0, y_1 .. After the
   last partial round P, a_P is element 0, and the other elements are forms in the last 2n values.
-  Scales: each row may be multiplied by any number: what leaves its S-box is then multiplied by the fifth
-  power, and the rows that read it take that back. So one coefficient of a row, that of the "unit", becomes 1
+  Scales: each row may be multiplied by any number; the output of its S-box is then multiplied by the fifth
+  power, and the rows that read it undo this. So one coefficient of a row, that of the "unit", becomes 1
   and costs nothing. The scale of the inputs and of the hash is 2^-256: an integer is the Montgomery form of
-  its product with 2^-256, so integers go in and come out as they are.
-  Element 0 starts as 0: what its first S-box gives is part of the constants of the rows behind it.
-A row is [constant, coefficients ..]; the rows stand in the order in which poseidon_rounds.inc reads them.
-tests/oracle proves with sympy that both forms are the same map.
+  its product with 2^-256, so inputs and outputs are plain integers.
+  Element 0 starts as 0: the output of its first S-box is part of the constants of the rows that follow.
+A row is [constant, coefficients ..]; the rows have the order in which poseidon_rounds.inc reads them.
+tests/differential proves with sympy that both forms are the same map.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ Matrix = list[list[int]]
 
 
 def grain(width: int, partial_rounds: int):
-    """The self-shrinking Grain generator's bits for these parameters, without end."""
+    """Yield the bits of the self-shrinking Grain generator for these parameters, without end."""
     state = 0
     fields = ((1, 2), (0, 4), (254, 12), (width, 12), (FULL, 10), (partial_rounds, 10), ((1 << 30) - 1, 30))
     for value, bits in fields:
@@ -63,7 +63,7 @@ def grain(width: int, partial_rounds: int):
 
 @cache
 def dense(width: int) -> tuple[list[int], Matrix]:
-    """Round constants, round by round, and the matrix."""
+    """Return the round constants, round by round, and the matrix."""
     bits = grain(width, PARTIAL[width])
 
     def candidate() -> int:
@@ -83,13 +83,13 @@ def dense(width: int) -> tuple[list[int], Matrix]:
 
 
 def multiply(a: Matrix, b: Matrix) -> Matrix:
-    """The matrix product over Fr."""
+    """Return the matrix product over Fr."""
     columns = list(zip(*b, strict=True))
     return [[sum(x * y for x, y in zip(row, c, strict=True)) % R for c in columns] for row in a]
 
 
 def inverse(a: Matrix) -> Matrix:
-    """The inverse over Fr by Gauss-Jordan elimination."""
+    """Return the inverse over Fr, by Gauss-Jordan elimination."""
     n = len(a)
     rows = [[*row, *(int(i == j) for j in range(n))] for i, row in enumerate(a)]
     for i in range(n):
@@ -106,7 +106,7 @@ def inverse(a: Matrix) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What a row may read: its name, and the scale that its value carries."""
+    """A value that a row may read: its name, and the scale of the value."""
 
     name: str
     scale: int
@@ -117,7 +117,7 @@ Form = dict[str, int]
 
 
 def combine(rows: Iterable[tuple[int, Form]]) -> Form:
-    """The sum of forms, each times a number."""
+    """Return the sum of forms, each times a number."""
     total: Form = {}
     for factor, form in rows:
         for name, value in form.items():
@@ -142,7 +142,7 @@ class Derivation:
         self.a_scale: list[int] = []
 
     def row(self, form: Form, unit: Term | None, terms: list[Term], scale: int = 0) -> int:
-        """Append a row; return its scale: the one given, or what makes the unit's coefficient 1."""
+        """Append a row; return its scale: the given one, or the one that makes the unit's coefficient 1."""
         assert set(form) <= {"1", *(t.name for t in terms), *([unit.name] if unit else [])}
         if unit:
             scale = unit.scale * pow(form[unit.name], -1, R) % R
@@ -151,7 +151,7 @@ class Derivation:
         return scale
 
     def step(self, state: list[Form], into: int) -> list[Form]:
-        """The matrix on a state of forms, then the constants of round `into`."""
+        """Apply the matrix to a state of forms, then add the constants of round `into`."""
         constants = self.rounds[into]
         return [
             combine([*zip(row, state, strict=True), (1, {"1": c})])
@@ -176,12 +176,12 @@ class Derivation:
         return self.rows
 
     def full_round(self, into: int, first: Form | None, x: list[Term]) -> list[int]:
-        """From the outputs x of a layer to what enters round `into`; first is element 0 where x has none."""
+        """Add rows from the outputs x of a layer to the inputs of round `into`; first: element 0."""
         state = ([] if first is None else [first]) + [{t.name: 1} for t in x]
         return [self.row(form, x[0], x[1:]) for form in self.step(state, into)]
 
     def entry(self, z: list[Term]) -> None:
-        """The inputs a_0 .. a_n, as forms in z and y."""
+        """Add the rows of the inputs a_0 .. a_n, as forms in z and y."""
         state = self.step([{t.name: 1} for t in z], self.half)
         self.a_scale.append(self.row(state[0], z[0], z[1:]))
         for j in range(1, self.n + 1):
@@ -190,12 +190,12 @@ class Derivation:
             self.a_scale.append(self.row(state[0], self.y[-1], [*z, *self.y[:-1]]))
 
     def sbox(self) -> None:
-        """y_k from the last a_k."""
+        """Add y_k, the output for the last a_k."""
         k = len(self.y)
         self.y.append(Term(f"y{k}", pow(self.a_scale[k], 5, R)))
 
     def recurrence(self) -> None:
-        """The inputs a_(n+1) .. a_P."""
+        """Add the rows of the inputs a_(n+1) .. a_P."""
         for k in range(self.n, self.partial):
             hidden, terms = self.window(k)
             self.sbox()
@@ -203,12 +203,12 @@ class Derivation:
             self.a_scale.append(self.row(form, self.y[k], terms))
 
     def exit(self) -> list[int]:
-        """The other elements of the state behind the partial rounds."""
+        """Add the rows of the other elements of the state after the partial rounds; return all scales."""
         hidden, terms = self.window(self.partial)
         return [self.a_scale[-1]] + [self.row(form, terms[0], terms[1:]) for form in hidden]
 
     def window(self, k: int) -> tuple[list[Form], list[Term]]:
-        """w_k as forms in y_(k-n), a_(k-n+1), .. y_(k-1), a_k; and these."""
+        """Return w_k as forms in y_(k-n), a_(k-n+1), .. y_(k-1), a_k, and these terms."""
         state: list[Form] = [{}, *({f"w{i}": 1} for i in range(self.n))]
         equations, terms = [], []
         for j in range(k - self.n, k):
@@ -224,7 +224,7 @@ class Derivation:
         return hidden, terms
 
     def solution(self) -> Matrix:
-        """The inverse of the matrix with the rows v N^i, i < n."""
+        """Return the inverse of the matrix with the rows v N^i, i < n."""
         rows, block = [self.matrix[0][1:]], [row[1:] for row in self.matrix[1:]]
         while len(rows) < self.n:
             rows += multiply([rows[-1]], block)
@@ -232,33 +232,33 @@ class Derivation:
 
 
 PLAIN = pow(2, -256, R)
-"""The scale of an integer as it is."""
+"""The scale of a plain integer."""
 
 
 def layer(scales: list[int]) -> list[Term]:
-    """What leaves a layer of S-boxes, from the scales of what enters."""
+    """Return the outputs of a layer of S-boxes from the scales of its inputs."""
     return [Term(f"x{i}", pow(scale, 5, R)) for i, scale in enumerate(scales)]
 
 
 def known(form: Form) -> Form:
-    """A form without the state's hidden elements."""
+    """Return a form without the hidden elements of the state."""
     return {name: value for name, value in form.items() if name[0] != "w"}
 
 
 @cache
 def direct(width: int) -> list[list[int]]:
-    """The rows of the direct form."""
+    """Return the rows of the direct form."""
     return Derivation(width).all()
 
 
 def table(name: str, values: list[int]) -> str:
-    """One static array of field elements."""
+    """Return one static array of field elements."""
     rows = ",\n".join(f"    {element(v, R)}" for v in values)
     return f"static const fr {name}[{len(values)}] = {{\n{rows}\n}};"
 
 
 def direct_header() -> str:
-    """What the permutation in poseidon_rounds.inc reads."""
+    """Return the constants that poseidon_rounds.inc reads."""
     body = [
         f"#define POSEIDON_HALF_FULL_ROUNDS {FULL // 2}",
         f"#define POSEIDON_MOST_CONSTANTS {max(sum(map(len, direct(width))) for width in PARTIAL)}",
@@ -268,13 +268,13 @@ def direct_header() -> str:
         body.append(table(f"POSEIDON_ROWS_{width}", [x for row in direct(width) for x in row]))
     body += [
         "",
-        "/* One width's parameters: see native/gen/poseidon.py for the rows. */",
+        "/* The parameters of one width; native/gen/poseidon.py explains the rows. */",
         "typedef struct poseidon_parameters {",
         "    unsigned partial_rounds, constants;",
         "    const fr *rows;",
         "} poseidon_parameters;",
         "",
-        "/* Indexed by the width less 2. */",
+        "/* Indexed by width - 2. */",
         f"static const poseidon_parameters POSEIDON_PARAMETERS[{len(PARTIAL)}] = {{",
     ]
     for width, rounds in PARTIAL.items():
@@ -289,7 +289,7 @@ def direct_header() -> str:
 
 
 def dense_header() -> str:
-    """The dense parameters, for people who build circuits or check us."""
+    """Return the dense parameters, for users who build circuits or check the direct form."""
     body = [f"#define POSEIDON_FULL_ROUNDS {FULL}", ""]
     for width in PARTIAL:
         constants, matrix = dense(width)
@@ -302,7 +302,7 @@ def dense_header() -> str:
         "    const fr *rounds, *matrix;",
         "} poseidon_dense;",
         "",
-        "/* Indexed by the width less 2. */",
+        "/* Indexed by width - 2. */",
         f"static const poseidon_dense POSEIDON_DENSE[{len(PARTIAL)}] = {{",
     ]
     for width, rounds in PARTIAL.items():

@@ -1,4 +1,4 @@
-"""How the generated headers are written: opening lines, limbs, tables."""
+"""The text of generated headers: opening lines, limbs, field elements."""
 
 from collections.abc import Iterable
 
@@ -6,18 +6,18 @@ R256 = 1 << 256
 
 
 def limbs(value: int) -> str:
-    """An integer below 2^256 as four 64-bit limbs, least significant first."""
+    """Return an integer below 2^256 as four 64-bit limbs, least significant first."""
     words = [value >> (64 * i) & (1 << 64) - 1 for i in range(4)]
     return "{" + ", ".join(f"0x{w:016x}u" for w in words) + "}"
 
 
 def element(value: int, modulus: int) -> str:
-    """A field element in Montgomery form, as the initialiser of its C type."""
+    """Return the initialiser of a field element in Montgomery form."""
     return "{" + limbs(value % modulus * R256 % modulus) + "}"
 
 
 def header(guard: str, topic: str, inputs: str, body: Iterable[str], types: str = "types.h") -> str:
-    """The whole text of a generated header; types is the way to types.h from it."""
+    """Return the whole text of a generated header; types is the path of types.h from it."""
     opening = [
         f"/* {topic}",
         " *",

@@ -4,12 +4,12 @@ The tower is Fp2 = Fp[u]/(u^2 + 1), Fp6 = Fp2[v]/(v^3 - xi), Fp12 = Fp6[w]/(w^2 
 w^6 = xi, and the p^k-power map takes c w^i (c in Fp2) to c^(p^k) xi^(i (p^k - 1) / 6) w^i: these powers of
 xi are FP12_FROBENIUS_k[i].
 
-The twist is y^2 = x^3 + 3 / xi (D type): (x, y) -> (x w^2, y w^3) leads to y^2 = x^3 + 3 over Fp12. The
-p-power map seen through it is psi(x, y) = (conj(x) xi^((p-1)/3), conj(y) xi^((p-1)/2)), whose factors are
+The twist is y^2 = x^3 + 3 / xi (D type): (x, y) -> (x w^2, y w^3) maps it to y^2 = x^3 + 3 over Fp12. There
+the p-power map is psi(x, y) = (conj(x) xi^((p-1)/3), conj(y) xi^((p-1)/2)) on the twist; its factors are
 FP12_FROBENIUS_1[2] and [3].
 
-Loops: the walk of G2 follows the non-adjacent form of 6x + 2, the powers f^x of the final exponentiation
-over signed windows of 4 bits (odd digits below 8). Source: Vercauteren 2010, "Optimal pairings"; Hankerson,
+Loops: the walk of G2 uses the non-adjacent form of 6x + 2; the powers f^x of the final exponentiation use
+signed windows of 4 bits (odd digits below 8). Source: Vercauteren 2010, "Optimal pairings"; Hankerson,
 Menezes, Vanstone 2004, algorithm 3.35.
 """
 
@@ -25,12 +25,12 @@ WINDOW = 4
 
 
 def mul(a: Fp2, b: Fp2) -> Fp2:
-    """The product in Fp2."""
+    """Return the product in Fp2."""
     return (a[0] * b[0] - a[1] * b[1]) % P, (a[0] * b[1] + a[1] * b[0]) % P
 
 
 def power(a: Fp2, exponent: int) -> Fp2:
-    """a^exponent in Fp2, exponent >= 0."""
+    """Return a^exponent in Fp2, exponent >= 0."""
     result = (1, 0)
     for bit in bin(exponent)[2:]:
         result = mul(result, result)
@@ -40,13 +40,13 @@ def power(a: Fp2, exponent: int) -> Fp2:
 
 
 def inverse(a: Fp2) -> Fp2:
-    """1/a in Fp2."""
+    """Return 1/a in Fp2."""
     norm = pow(a[0] * a[0] + a[1] * a[1], -1, P)
     return a[0] * norm % P, -a[1] * norm % P
 
 
 def signed_digits(value: int, width: int) -> list[int]:
-    """The non-adjacent form of the given width, least significant digit first; width 2 is the plain one."""
+    """Return the non-adjacent form of the given width (2: the plain one), least significant digit first."""
     digits = []
     while value:
         digit = 0
@@ -60,17 +60,17 @@ def signed_digits(value: int, width: int) -> list[int]:
 
 
 def fp2(a: Fp2) -> str:
-    """The initialiser of an fp2."""
+    """Return the initialiser of an fp2."""
     return f"{{{element(a[0], P)}, {element(a[1], P)}}}"
 
 
 def table(declaration: str, rows: Iterable[str]) -> list[str]:
-    """An array with one row a line."""
+    """Return the lines of an array, one row in each line."""
     return [f"static const {declaration} = {{", *(f"    {row}," for row in rows), "};"]
 
 
 def fp12_header() -> str:
-    """Powers of xi for the p, p^2 and p^3 power maps; those for p^2 lie in Fp."""
+    """Return the powers of xi for the p, p^2 and p^3 power maps; those for p^2 are in Fp."""
     body = []
     for k in (1, 2, 3):
         powers = [power(XI, i * (P**k - 1) // 6) for i in range(6)]
@@ -86,7 +86,7 @@ def fp12_header() -> str:
 
 
 def walk() -> list[int]:
-    """From Q to [6x + 2] Q + psi(Q) - psi^2(Q); what each number means stands in the header."""
+    """Return the steps from Q to [6x + 2] Q + psi(Q) - psi^2(Q); the header explains the numbers."""
     steps = []
     for digit in signed_digits(6 * X + 2, 2)[-2::-1]:
         steps += [0, digit] if digit else [0]
@@ -94,10 +94,10 @@ def walk() -> list[int]:
 
 
 def subgroup_test_is_exact() -> bool:
-    """Whether a point of the twist on which the walk's end is -psi^3(Q) must be of order r.
+    """Return whether every Q on the twist whose walk ends at -psi^3(Q) has order r.
 
-    With f = (6x + 2) + z - z^2 + z^3 and psi's polynomial z^2 - t z + p, t = 6x^2 + 1, a point on which
-    f(psi) is zero has an order that divides their resultant and the order r (2p - r) of the twist.
+    Let f = (6x + 2) + z - z^2 + z^3; psi's polynomial is z^2 - t z + p, t = 6x^2 + 1. If f(psi) is zero on a
+    point, its order divides the resultant of the two and the order r (2p - r) of the twist.
     """
     t = 6 * X * X + 1
     a, b = 6 * X + 2 + P - t * P, 1 - t + t * t - P  # f mod psi's polynomial is a + b z
@@ -105,9 +105,9 @@ def subgroup_test_is_exact() -> bool:
 
 
 def walk_is_regular(steps: Iterable[int]) -> bool:
-    """Whether T of order r never is infinity, nor the point that a step adds, nor its negative.
+    """Return whether T, of order r, is never infinity, nor the point that a step adds, nor its negative.
 
-    psi multiplies by p. Then slopes have denominators other than 0: r is odd, no T has order two.
+    psi multiplies by p. Then no slope has the denominator 0: r is odd, so no T has order two.
     """
     addends = {1: 1, -1: -1, 2: P, 3: -P * P}
     at = 1
@@ -120,9 +120,9 @@ def walk_is_regular(steps: Iterable[int]) -> bool:
 
 
 def walk_is_never_exceptional() -> bool:
-    """Whether T is neither infinity nor +- what is added, for every addition and every finite Q of the twist.
+    """Return whether T is neither infinity nor +- the addend, for every addition and finite Q of the twist.
 
-    A step a + b psi + c psi^2 that takes Q to infinity has an order of Q in common with its resultant.
+    If a step a + b psi + c psi^2 takes Q to infinity, the order of Q divides its resultant.
     """
     t, order = 6 * X * X + 1, R * (2 * P - R)
 
@@ -140,7 +140,7 @@ def walk_is_never_exceptional() -> bool:
 
 
 def walk_header() -> str:
-    """The steps that the pairing and the subgroup test share."""
+    """Return the steps that the pairing and the subgroup test share."""
     steps = walk()
     assert subgroup_test_is_exact()
     assert walk_is_never_exceptional()
@@ -155,12 +155,12 @@ def walk_header() -> str:
 
 
 def pairing_header() -> str:
-    """The twist's constant and the digits of x."""
+    """Return the twist's constant and the digits of x."""
     digits = signed_digits(X, WINDOW)
     body = [
         f"static const fp2 PAIRING_TWIST_B3 = {fp2(mul((9, 0), inverse(XI)))}; /* 3 b = 9 / (9 + u) */",
         "",
-        "/* x in signed digits, least significant first; the highest one is 1. */",
+        "/* x in signed digits, least significant first; the highest digit is 1. */",
         f"#define PAIRING_X_DIGITS {len(digits)}",
         *table("int8_t PAIRING_X[PAIRING_X_DIGITS]", rows(digits)),
     ]
@@ -174,7 +174,7 @@ def pairing_header() -> str:
 
 
 def rows(digits: list[int]) -> list[str]:
-    """Digits, sixteen a row."""
+    """Return the digits, sixteen in each row."""
     return [", ".join(f"{digit:2}" for digit in digits[i : i + 16]) for i in range(0, len(digits), 16)]
 
 

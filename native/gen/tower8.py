@@ -1,7 +1,7 @@
-"""What keeps the tower on eight lanes small: multiples of p to be taken away.
+"""Multiples of p that the tower on eight lanes subtracts to keep numbers small.
 
-EXCESS[i] holds limb i of floor(q 2^254 / p) p for q < 16, so that a number below 2^258 loses the multiple
-that its bits 254 to 257 select. What is left is below 2.3 p: 2^254 = 1.3224.. p.
+EXCESS[i] holds limb i of floor(q 2^254 / p) p for q < 16. From a number below 2^258, fp8_tame subtracts the
+multiple that bits 254 to 257 select. The result is below 2.3 p: 2^254 = 1.3224.. p.
 """
 
 from curve import P
@@ -10,7 +10,7 @@ from text import header
 
 
 def tower8_header() -> str:
-    """The table, eight entries a row."""
+    """Return the table, eight entries in each row."""
     multiples = [(q << 254) // P * P for q in range(16)]
     assert all(10 * (((q + 1) << 254) - multiple) < 23 * P for q, multiple in enumerate(multiples))
     rows = []
@@ -25,7 +25,7 @@ def tower8_header() -> str:
     ]
     return header(
         "RLN_MATH_TOWER8_CONSTANTS_H",
-        "tower8: multiples of p to be taken away.",
+        "tower8: multiples of p to subtract.",
         "the BN254 parameter x",
         body,
         types="../types.h",

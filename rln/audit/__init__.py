@@ -1,1 +1,1 @@
-"""Audit: messages kept for inspection, and the list of violators."""
+"""Audit: the messages that verifiers keep, and the violations that are found in them."""

@@ -1,18 +1,19 @@
-"""Audit files: which messages were accepted, and which convict somebody, for later.
+"""Audit files: keep accepted messages and evidence for later inspection.
 
-A directory with one file for each epoch and each verifier that has it open; `rln.audit.files` writes whole
-batches at a time and only ever at the end. A file is
+A directory holds one file for each epoch and each verifier that writes to it. Each write appends the messages
+of a whole batch, and nothing else in a file changes. A file is
 
     "rln audit " and a JSON object on one line
         identifier           rln identifier before hashing, hexadecimal
         index, period        of the epoch
         external_nullifier   decimal text
         verifying_key        SHA-256 of the key, 64 hexadecimal digits
-        public_values        how many a message has: so all records have one length
+        public_values        number of public values of each message; all records have one length
     records of messages, `rln.protocol.proof_record`
 
-No signal, no address. A file may be copied to other machines and read there (`AuditedEpoch.read`). A crash
-can cut the last record short; what a machine had not yet written when its power went is missing.
+A file holds no signals and no addresses. You can copy a file to another machine and read it there
+(`AuditedEpoch.read`). A crash can cut the last record short. A power failure loses messages that the machine
+had not yet written to disk.
 """
 
 from __future__ import annotations
@@ -27,17 +28,16 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.atomic_files import write_file
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
 from rln.base.arguments import instance
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.epoch import MAX_PERIOD, Epoch
 from rln.protocol.proof import AnyProof
-from rln.stores.file_checks import check_place
+from rln.stores.file_checks import check_local_file_system
 from rln.stores.refusals import check_before
 from rln.verifying.ports import AuditTrail
 
@@ -55,11 +55,11 @@ class AuditedEpoch:
     """One audit file.
 
     Attributes:
-        path: where it is.
-        epoch: what it is about.
-        verifying_key: SHA-256 of the key that its messages were verified with.
-        public_values: of each message.
-        start: byte at which its records begin.
+        path: of the file.
+        epoch: that its messages are for.
+        verifying_key: SHA-256 of the key that its messages were verified with, 64 hexadecimal digits.
+        public_values: number of public values of each message.
+        start: byte offset of the first record.
     """
 
     path: Path
@@ -73,50 +73,54 @@ class AuditedEpoch:
         """Read the first line of a file.
 
         Raises:
-            EncodingError: not an audit file.
-            OSError: it cannot be read.
+            EncodingError: the file is not an audit file.
+            OSError: the file cannot be read.
         """
         with path.open("rb") as file:
             line = file.readline(_HEADER)
         if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
-            raise EncodingError(f"{path}: expected an audit file, got another")
-        found = document.fields(document.read(line[len(_MAGIC) : -1], _NAME, _HEADER), _NAME, _FIELDS)
-        identifier = document.text(found["identifier"], "identifier")
+            raise EncodingError(f"{path}: expected an audit file, got other content")
+        found = canonical_json.fields(
+            canonical_json.read(line[len(_MAGIC) : -1], _NAME, _HEADER), _NAME, _FIELDS
+        )
+        identifier = canonical_json.text(found["identifier"], "identifier")
         if not _HEX.match(identifier):
-            raise EncodingError(f"{path}: identifier: expected hexadecimal digits, got other text")
-        index = document.integer(found["index"], "index", 0, 10**16 - 1)
-        period = document.integer(found["period"], "period", 1, MAX_PERIOD)
+            raise EncodingError(f"{path}: identifier: expected hexadecimal digits, got {identifier[:16]!r}")
+        index = canonical_json.integer(found["index"], "index", 0, 10**16 - 1)
+        period = canonical_json.integer(found["period"], "period", 1, MAX_PERIOD)
         epoch = Epoch.of(index, period, bytes.fromhex(identifier))
         if scalar.parse(found["external_nullifier"], "external_nullifier") != epoch.external_nullifier:
-            raise EncodingError(f"{path}: expected the external nullifier of its epoch, got another")
-        values = document.integer(found["public_values"], "public_values", 5, 3 + 3 * MAX_SLOTS)
-        return cls(path, epoch, document.text(found["verifying_key"], "verifying_key"), values, len(line))
+            raise EncodingError(f"{path}: its external nullifier is not that of its epoch: it is damaged")
+        values = canonical_json.integer(found["public_values"], "public_values", 5, 3 + 3 * MAX_SLOTS)
+        return cls(
+            path, epoch, canonical_json.text(found["verifying_key"], "verifying_key"), values, len(line)
+        )
 
     @property
     def size(self) -> int:
-        """Bytes of a record."""
-        return record.size(self.public_values)
+        """Size of a record in bytes."""
+        return proof_record.size(self.public_values)
 
     @property
     def cut(self) -> int:
-        """Bytes at the end that are no whole record: a crash has cut it short."""
+        """Number of bytes after the last whole record: a crash has cut a record short."""
         return max(self.path.stat().st_size - self.start, 0) % self.size
 
     def messages(self) -> Iterator[AnyProof]:
-        """Go through the messages in the order in which they were written, without one that was cut short.
+        """Iterate over the messages in the order in which they were written, except one that was cut short.
 
         Raises:
             EncodingError: a record is damaged.
-            InputError: values that no proof has.
+            InputError: a record has values that no proof has.
             OSError: the file cannot be read.
         """
         with self.path.open("rb") as file:
             file.seek(self.start)
             while len(data := file.read(self.size)) == self.size:
-                yield record.decode(data)
+                yield proof_record.decode(data)
 
     def find(self, nullifier: int) -> Iterator[AnyProof]:
-        """Go through the messages that have a nullifier, without decoding the others.
+        """Iterate over the messages that have a nullifier, without decoding the others.
 
         Raises:
             As `messages`.
@@ -124,7 +128,7 @@ class AuditedEpoch:
         wanted = scalar.encode(nullifier, "nullifier")
         with self.path.open("rb") as file:
             if self.path.stat().st_size == self.start:
-                return  # nothing, which cannot be mapped
+                return  # an empty range cannot be mapped
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 at, seen = self.start, -1
                 while (at := data.find(wanted, at)) >= 0:
@@ -133,7 +137,7 @@ class AuditedEpoch:
                     at += 1
                     if number == seen or begin + self.size > len(data):
                         continue
-                    found = record.decode(data[begin : begin + self.size])
+                    found = proof_record.decode(data[begin : begin + self.size])
                     if any(share.nullifier == nullifier for share in found.shares):
                         seen = number
                         yield found
@@ -143,7 +147,7 @@ class _Writer:
     """The files that one process has open.
 
     Attributes:
-        open: descriptors by external nullifier, oldest first.
+        open: file descriptors by external nullifier, oldest first.
     """
 
     def __init__(self) -> None:
@@ -151,8 +155,8 @@ class _Writer:
         self.lock = threading.RLock()
         self.open: dict[int, int] = {}
 
-    def shut(self, name: int) -> None:
-        """Close the file of an epoch, if there is one."""
+    def close_epoch(self, name: int) -> None:
+        """Close the file of an epoch, if it is open."""
         with self.lock:
             descriptor = self.open.pop(name, None)
             if descriptor is not None:
@@ -163,11 +167,11 @@ class AuditFiles(AuditTrail):
     """An `AuditTrail` in files. Safe to use from several threads, across forks, and from several processes.
 
     Args:
-        directory: that holds the files of this and of other verifiers; made, 0700, when it is missing.
-        verifying_key: the one that the messages are verified with.
+        directory: for the files of this verifier and others. It is made with mode 0700 if it is missing.
+        verifying_key: that the messages are verified with.
 
     Raises:
-        StoreUnavailable: the directory cannot be used, or others may put files there.
+        StoreUnavailable: the directory cannot be used, or other users may write to it.
     """
 
     def __init__(self, directory: Path | str, verifying_key: VerifyingKey) -> None:
@@ -181,24 +185,27 @@ class AuditFiles(AuditTrail):
         except OSError as error:
             raise _unavailable(self._directory, error) from error
         if found.st_uid != os.geteuid() or found.st_mode & 0o022:
-            raise StoreUnavailable(f"audit: {directory}: expected a directory that only this user may change")
-        check_place(self._directory / f"any{SUFFIX}", _NAME)
+            raise StoreUnavailable(
+                f"audit: {directory}: expected a directory that only this user owns and may write to; "
+                "change its owner or mode"
+            )
+        check_local_file_system(self._directory / f"any{SUFFIX}", _NAME)
 
     def __repr__(self) -> str:
         return f"AuditFiles({str(self._directory)!r})"
 
     def append_many(self, messages: Sequence[tuple[Epoch, AnyProof]]) -> None:
-        """Write messages, those of one epoch at one go; see `AuditTrail`."""
+        """Write messages, with one write for each epoch; see `AuditTrail`."""
         batches: dict[int, tuple[Epoch, list[bytes]]] = {}
         for epoch, proof in messages:
-            batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(record.encode(proof))
+            batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(proof_record.encode(proof))
         writer = self._own_writer()
         with writer.lock:
             for epoch, records in batches.values():
                 self._write(writer, epoch, b"".join(records))
 
     def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
-        """Return the messages that any of the directory's files has; see `AuditTrail`."""
+        """Return the messages with a nullifier from all files of the directory; see `AuditTrail`."""
         try:
             return [
                 proof
@@ -210,39 +217,41 @@ class AuditFiles(AuditTrail):
             raise StoreUnavailable(f"audit: {error}") from error
 
     def forget(self, before: int) -> None:
-        """Delete the files of epochs that ended by then; see `AuditTrail`."""
+        """Delete the files of epochs that ended at unix time `before` or earlier; see `AuditTrail`."""
         check_before(before)
         failed: list[Exception] = []
         for path in self._directory.glob(f"*{SUFFIX}"):
             try:
                 epoch = AuditedEpoch.read(path).epoch
                 if epoch.end <= before:
-                    self._own_writer().shut(epoch.external_nullifier)
+                    self._own_writer().close_epoch(epoch.external_nullifier)
                     path.unlink(missing_ok=True)
             except FileNotFoundError:
                 continue  # another process has deleted it
             except (OSError, InputError) as error:
                 failed.append(error)
         if failed:
-            raise StoreUnavailable(f"audit: {failed[0]}; {len(failed)} files are left") from failed[0]
+            raise StoreUnavailable(
+                f"audit: {failed[0]}; {len(failed)} files are left; call again"
+            ) from failed[0]
 
     def epochs(self) -> list[AuditedEpoch]:
-        """Return the files of the directory, by epoch.
+        """Return the files of the directory, ordered by epoch.
 
         Raises:
-            EncodingError: one of the name is no audit file.
-            OSError: one cannot be read.
+            EncodingError: a file with the suffix `.audit` is not an audit file.
+            OSError: a file cannot be read.
         """
         return audited_epochs(self._directory)
 
     def close(self) -> None:
-        """Close the files; a later message makes new ones."""
+        """Close the files. A later message makes new ones."""
         writer = self._own_writer()
         for name in list(writer.open):
-            writer.shut(name)
+            writer.close_epoch(name)
 
     def _own_writer(self) -> _Writer:
-        """The files that this process writes: a forked child makes its own, and its own lock."""
+        """Return the open files of this process. A forked child makes its own files and its own lock."""
         if self._writer.process != os.getpid():
             self._writer = _Writer()
         return self._writer
@@ -253,14 +262,16 @@ class AuditFiles(AuditTrail):
             if name not in writer.open:
                 writer.open[name] = self._create(epoch)
                 while len(writer.open) > _OPEN:
-                    writer.shut(next(iter(writer.open)))
+                    writer.close_epoch(next(iter(writer.open)))
             written = os.write(writer.open[name], data)
         except OSError as error:
-            writer.shut(name)
+            writer.close_epoch(name)
             raise _unavailable(self._directory, error) from error
         if written != len(data):
-            writer.shut(name)  # nothing may follow half a record: a new file next time
-            raise StoreUnavailable(f"audit: {self._directory}: wrote {written} bytes of {len(data)}")
+            writer.close_epoch(name)  # nothing may follow half a record: the next write makes a new file
+            raise StoreUnavailable(
+                f"audit: {self._directory}: expected to write {len(data)} bytes, wrote {written} bytes"
+            )
 
     def _create(self, epoch: Epoch) -> int:
         header = {
@@ -272,16 +283,16 @@ class AuditFiles(AuditTrail):
             "public_values": self._key.public_inputs,
         }
         path = self._directory / f"{epoch.index}-{entropy.draw(8).hex()}{SUFFIX}"
-        write_file(path, _MAGIC + document.write(header) + b"\n", 0o600)
+        write_file(path, _MAGIC + canonical_json.write(header) + b"\n", 0o600)
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def audited_epochs(directory: Path) -> list[AuditedEpoch]:
-    """Return the audit files of a directory, by epoch.
+    """Return the audit files of a directory, ordered by epoch.
 
     Raises:
-        EncodingError: one of the name is no audit file.
-        OSError: one cannot be read.
+        EncodingError: a file with the suffix `.audit` is not an audit file.
+        OSError: a file cannot be read.
     """
     found = [AuditedEpoch.read(path) for path in sorted(directory.glob(f"*{SUFFIX}"))]
     return sorted(found, key=lambda audited: audited.epoch.index)

@@ -1,12 +1,12 @@
-"""Violators: who sent more than his limit to several nodes, found in what each of them accepted.
+"""Violators: find members who exceeded their limit across nodes, in the messages that each node accepted.
 
-A node alone sees one message of such a member and nothing wrong. Two nodes' audit files together hold two
-shares of one nullifier, and with them his secret. Nobody who wrote a file is believed: a message counts when
-its proof verifies, so whoever makes up records, or changes those of others, convicts nobody.
+A node alone sees one message of such a member, and nothing wrong. The audit files of two nodes together hold
+two shares of one nullifier, which give the identity secret. The files need no trust: a message counts only if
+its proof verifies, so made-up or changed records convict no member.
 
-The messages are read twice. The first time all nullifiers go into a table on disk, some 80 bytes each, and
-those that came with two x remain; the second time their messages are verified. Memory does not grow with the
-number of messages.
+The messages are read twice. The first pass writes all nullifiers to a table on disk, some 80 bytes each, and
+keeps those that came with more than one x. The second pass verifies their messages. Memory does not grow with
+the number of messages.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rln.base import scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
 from rln.verifying.evidence import Evidence
@@ -38,11 +38,11 @@ _SUSPECTS: Final = "INSERT INTO suspect (name) SELECT name FROM seen GROUP BY na
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One message id of a member with two messages.
+    """One message id that a member used for two messages.
 
     Attributes:
         commitment: identity commitment of the member.
-        evidence: both messages; their proofs hold.
+        evidence: both messages; their proofs verify.
     """
 
     commitment: int
@@ -53,12 +53,12 @@ class Violators:
     """Finds violations among messages.
 
     Args:
-        messages: gives all of them, in the same order each time it is called.
-        verifying_key: with which their proofs must verify.
+        messages: returns all messages, in the same order at each call.
+        verifying_key: that their proofs must verify with.
 
     Attributes:
-        messages: how many were read.
-        refused: how many of the suspicious ones do not verify, and count for nothing.
+        messages: number of messages read.
+        refused: number of suspicious messages that do not verify; they are ignored.
     """
 
     def __init__(self, messages: Callable[[], Iterable[AnyProof]], verifying_key: VerifyingKey) -> None:
@@ -66,17 +66,17 @@ class Violators:
         self.refused = 0
         self._read = messages
         self._key = verifying_key
-        # Names are keyed, so that nobody can make up nullifiers whose names meet.
+        # The hash is keyed, so that no sender can make nullifiers whose names collide.
         self._secret = entropy.draw(32)
 
     def find(self) -> Iterator[Violation]:
-        """Go through all violations, each message id once, in the order of the second message.
+        """Iterate over all violations, each message id once, in the order of the second messages.
 
         Raises:
-            StoreUnavailable: no room for the table.
-            IntegrityAlarm: two verified messages with one nullifier recover nothing.
+            StoreUnavailable: the table cannot be written.
+            IntegrityAlarm: two verified messages with one nullifier recover no secret.
         """
-        # A database without a name is a file of its own that nobody else sees and that goes with it.
+        # SQLite keeps a database without a name in a private temporary file and deletes it on close.
         table = sqlite3.connect("", isolation_level=None)
         try:
             for statement in _TABLES:
@@ -85,7 +85,7 @@ class Violators:
             table.executemany("INSERT INTO seen VALUES (?, ?)", self._seen())
             table.execute(_SUSPECTS)
             for proof in self._read():
-                yield from self._look(table, proof)
+                yield from self._violations(table, proof)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"violators: {error}") from error
         finally:
@@ -97,36 +97,40 @@ class Violators:
             for share in proof.shares:
                 yield self._name(proof, share), self._hash(scalar.encode(share.x, "x"))
 
-    def _look(self, table: sqlite3.Connection, proof: AnyProof) -> Iterator[Violation]:
-        believed = None
+    def _violations(self, table: sqlite3.Connection, proof: AnyProof) -> Iterator[Violation]:
+        verified = None
         for share in proof.shares:
             name = self._name(proof, share)
             row = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", (name,)).fetchone()
             if row is None or row[1]:
                 continue
-            first = None if row[0] is None else record.decode(row[0])
+            first = None if row[0] is None else proof_record.decode(row[0])
             if first is not None and first.x == proof.x:
-                continue  # one message at two nodes, or what somebody made of it: it convicts nobody
-            if believed is None:
-                believed = self._holds(proof)
-                self.refused += not believed
-            if not believed:
+                continue  # one message at two nodes, or a re-randomised copy: no violation
+            if verified is None:
+                verified = self._verifies(proof)
+                self.refused += not verified
+            if not verified:
                 return
             if first is None:
-                table.execute("UPDATE suspect SET first = ? WHERE name = ?", (record.encode(proof), name))
+                table.execute(
+                    "UPDATE suspect SET first = ? WHERE name = ?", (proof_record.encode(proof), name)
+                )
                 continue
             evidence = Evidence(first, proof, self._key.digest)
             table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))
-            yield Violation(self._convicted(evidence), evidence)
+            yield Violation(self._sender(evidence), evidence)
 
-    def _convicted(self, evidence: Evidence) -> int:
-        """The commitment of whoever sent both messages."""
+    def _sender(self, evidence: Evidence) -> int:
+        """Return the identity commitment of the sender of both messages."""
         try:
             return evidence.check(self._key).commitment
         except RecoveryError as error:
-            raise IntegrityAlarm("violators: two verified messages are not on one line") from error
+            raise IntegrityAlarm(
+                "violators: two verified messages with one nullifier are off its line; stop and investigate"
+            ) from error
 
-    def _holds(self, proof: AnyProof) -> bool:
+    def _verifies(self, proof: AnyProof) -> bool:
         try:
             return self._key.verify(proof.public_inputs, proof.proof)
         except InputError:

@@ -1,1 +1,1 @@
-"""Base: what every folder uses: argument checks, field elements, bounds and canonical JSON."""
+"""Base of all other folders: argument checks, field elements, bounds and canonical JSON."""

@@ -1,7 +1,7 @@
-"""Arguments: what a public function accepts where it is not simply a field element.
+"""Checks of arguments, except of field elements, which `rln.base.scalar` checks.
 
-`bool`, `float` and every other number-like thing is refused where an `int` belongs, and so is every buffer
-that another thread could change where `bytes` belong. Field elements as such are `rln.base.scalar`.
+An integer argument must be an `int`: `bool`, `float` and other number types are refused. A bytes argument
+must be `bytes`: a buffer that another thread could change is refused.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 def whole(value: int, name: str, low: int, high: int) -> int:
-    """Return the value when it is an `int` from low to high, both included: a count, a limit, an index.
+    """Return a count, limit or index if it is an `int` from low to high, both included.
 
     Raises:
-        ParameterError: anything else.
+        ParameterError: any other value.
     """
     if type(value) is not int:
         raise ParameterError(f"{name}: expected int, got {type(value).__name__}")
@@ -30,17 +30,17 @@ def whole(value: int, name: str, low: int, high: int) -> int:
 
 
 def instance(value: object, kind: type, name: str) -> None:
-    """Refuse what is not an instance of a class.
+    """Refuse a value that is not an instance of a class.
 
     Raises:
-        ParameterError: it is not; the message names both types.
+        ParameterError: a value of another type; the message names both types.
     """
     if not isinstance(value, kind):
         raise ParameterError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
 
 
 def nonzero(value: int, name: str) -> int:
-    """Return the value when it is a field element other than 0.
+    """Return the value if it is a field element other than 0.
 
     Raises:
         FieldRangeError: not a field element.
@@ -52,10 +52,10 @@ def nonzero(value: int, name: str) -> int:
 
 
 def plain_bytes(data: bytes, name: str) -> bytes:
-    """Return the data when it is `bytes`.
+    """Return the data if it is `bytes`.
 
     Raises:
-        EncodingError: `bytearray`, `memoryview`, `str` or anything else.
+        EncodingError: `bytearray`, `memoryview`, `str` or any other type.
     """
     if type(data) is not bytes:
         raise EncodingError(f"{name}: expected bytes, got {type(data).__name__}")
@@ -63,7 +63,7 @@ def plain_bytes(data: bytes, name: str) -> bytes:
 
 
 def fixed_bytes(data: bytes, length: int, name: str) -> bytes:
-    """Return the data when it is exactly `length` bytes.
+    """Return the data if it is exactly `length` bytes.
 
     Raises:
         EncodingError: another type or length.
@@ -74,11 +74,12 @@ def fixed_bytes(data: bytes, length: int, name: str) -> bytes:
 
 
 def check_digest(value: object, name: str) -> str:
-    """Return the value when it is a SHA-256 in 64 lower-case hexadecimal digits.
+    """Return the value if it is a SHA-256 digest as 64 lower-case hexadecimal digits.
 
     Raises:
-        EncodingError: anything else.
+        EncodingError: any other value.
     """
     if type(value) is not str or not _DIGEST.match(value):
-        raise EncodingError(f"{name}: expected 64 lower-case hexadecimal digits")
+        got = repr(value[:80]) if isinstance(value, str) else type(value).__name__
+        raise EncodingError(f"{name}: expected 64 lower-case hexadecimal digits, got {got}")
     return value

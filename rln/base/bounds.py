@@ -1,12 +1,12 @@
-"""Bounds: how large a relation may be. Circuits, keys, groups and proofs all keep to them."""
+"""Bounds on the size of a relation, for circuits, keys, groups and proofs."""
 
 from typing import Final
 
 MAX_DEPTH: Final = 32
-"""Levels of a membership tree."""
+"""Most levels of a membership tree."""
 
 MAX_LIMIT_BITS: Final = 16
-"""A user message limit is at most 2^16: beyond it the range check loses ids (zerokit-spec 4.1)."""
+"""The largest user message limit is 2^16: above it, the range check loses message ids (zerokit-spec 4.1)."""
 
 MAX_SLOTS: Final = 16
-"""Message ids of one proof."""
+"""Most message ids of one proof."""

@@ -1,9 +1,9 @@
-"""A JSON document in the strict sense: one reading, one writing.
+"""Strict JSON: a document has one meaning, and a value has one canonical form.
 
 `json.loads` alone accepts duplicate names, NaN, floats, escapes that alias plain characters, lone surrogates
-and any depth. Here a document is UTF-8 without a byte-order mark, without backslashes, of bounded size and
-depth, with distinct names; its numbers are canonical integers of at most 16 digits; everything larger is a
-decimal string, read by `rln.base.scalar`.
+and any depth. Here a document is UTF-8 without a byte-order mark or backslashes; its size and its depth are
+bounded, and the names in an object are distinct. Numbers are canonical integers of at most 16 digits; a
+larger number is a decimal string, which `rln.base.scalar` reads.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ type_names = {
 }
 
 MAX_BYTES = 1 << 20
-"""Bytes of the longest document, where its kind says nothing else."""
+"""Most bytes of a document, unless its reader sets another bound."""
 
 _STRING = re.compile(r'"[^"]*"')
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]{0,15})\Z")
 
 
 def read(data: bytes, name: str, size: int = MAX_BYTES, depth: int = 8) -> object:
-    """The value of a document.
+    """Return the value of a document.
 
     Args:
-        data: the whole file.
-        name: what messages call it.
+        data: the whole document.
+        name: for messages.
         size: most bytes accepted.
-        depth: most arrays and objects inside one another.
+        depth: most levels of nested arrays and objects.
 
     Returns:
         dict, list, str, int, bool or None.
 
     Raises:
-        EncodingError: anything that is not exactly one document of the form above.
+        EncodingError: anything but one document of the form above.
     """
     if type(data) is not bytes:
         raise EncodingError(f"{name}: expected bytes, got {type(data).__name__}")
@@ -59,20 +59,16 @@ def read(data: bytes, name: str, size: int = MAX_BYTES, depth: int = 8) -> objec
 
     def number(digits: str) -> int:
         if not _INTEGER.match(digits):
-            raise EncodingError(
-                f"{name}: expected a canonical integer of at most 16 digits, got another number"
-            )
+            raise EncodingError(f"{name}: expected canonical integers of at most 16 digits")
         return int(digits)
 
     def no_float(_: str) -> NoReturn:
-        raise EncodingError(
-            f"{name}: expected integers, got a number with a fraction, an exponent or no value"
-        )
+        raise EncodingError(f"{name}: expected integers, got a fraction, an exponent, NaN or Infinity")
 
     def distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise EncodingError(f"{name}: expected distinct names in an object, got one twice")
+            raise EncodingError(f"{name}: expected distinct names in an object, got a name twice")
         return found
 
     try:
@@ -80,13 +76,13 @@ def read(data: bytes, name: str, size: int = MAX_BYTES, depth: int = 8) -> objec
             text, parse_int=number, parse_float=no_float, parse_constant=no_float, object_pairs_hook=distinct
         )
     except json.JSONDecodeError as error:
-        # The decoder's own text is left out of the chain: it keeps the whole document, secrets included.
+        # The decoder's own error is not chained: it holds the whole document, secrets included.
         raise EncodingError(f"{name}: not JSON at line {error.lineno} column {error.colno}") from None
     return value
 
 
 def _check_depth(text: str, name: str, depth: int) -> None:
-    """Refuse deep nesting before the recursive decoder meets it."""
+    """Refuse deep nesting before it reaches the recursive decoder."""
     level = 0
     for character in re.sub(r"[^\[\]{}]", "", _STRING.sub("", text)):
         level += 1 if character in "[{" else -1
@@ -95,7 +91,7 @@ def _check_depth(text: str, name: str, depth: int) -> None:
 
 
 def write(value: object) -> bytes:
-    """The canonical bytes of a value: names sorted, no spaces, ASCII."""
+    """Return the canonical bytes of a value: names sorted, no spaces, ASCII."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     ).encode()
@@ -104,10 +100,10 @@ def write(value: object) -> bytes:
 def fields(
     value: object, name: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
 ) -> dict[str, object]:
-    """`value` as an object that has exactly the `required` names, and perhaps the `optional` ones.
+    """Return `value` if it is an object with all `required` names and no others except `optional` ones.
 
     Raises:
-        EncodingError: not an object, a name missing or unknown.
+        EncodingError: not an object, or a name is missing or unknown.
     """
     if not isinstance(value, dict):
         raise EncodingError(f"{name}: expected an object, got {type_names[type(value)]}")
@@ -121,10 +117,10 @@ def fields(
 
 
 def items(value: object, name: str, count: int | None = None) -> list[object]:
-    """`value` as an array, of exactly `count` items when that is given.
+    """Return `value` if it is an array, of exactly `count` items if that is given.
 
     Raises:
-        EncodingError: not an array, or another length.
+        EncodingError: not an array, or an array of another length.
     """
     if not isinstance(value, list):
         raise EncodingError(f"{name}: expected an array, got {type_names[type(value)]}")
@@ -134,14 +130,14 @@ def items(value: object, name: str, count: int | None = None) -> list[object]:
 
 
 def text(value: object, name: str) -> str:
-    """`value` as a string."""
+    """Return `value` if it is a string."""
     if not isinstance(value, str):
         raise EncodingError(f"{name}: expected a string, got {type_names[type(value)]}")
     return value
 
 
 def integer(value: object, name: str, low: int, high: int) -> int:
-    """`value` as a JSON integer in low .. high."""
+    """Return `value` if it is an integer from low to high, both included."""
     if type(value) is not int:
         raise EncodingError(f"{name}: expected a number, got {type_names.get(type(value), 'nothing')}")
     if not low <= value <= high:
@@ -150,5 +146,5 @@ def integer(value: object, name: str, low: int, high: int) -> int:
 
 
 def pretty(value: object) -> bytes:
-    """The bytes of a value for people to read: one name or value a line, names in the order given."""
+    """Return the bytes of a value for people to read: one name or value a line, names in the given order."""
     return (json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()

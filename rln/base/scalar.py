@@ -1,7 +1,7 @@
-"""Scalars: the integers 0 .. r - 1 that RLN computes with, and their canonical forms, bytes and decimal text.
+"""Scalars, the integers 0 .. r - 1 that RLN computes with, as bytes and as decimal text.
 
-r is the order of the BN254 groups. A scalar has exactly one encoding of each form; everything else is
-refused, `value + k * r` above all.
+r is the order of the BN254 groups. A scalar has exactly one encoding in each form; every other one is
+refused, above all `value + k * r`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,43 @@ from rln.errors import EncodingError, FieldRangeError
 ORDER: Final = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 """r, the order of the groups."""
 
+COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+"""p, the modulus of the coordinates of points."""
+
 SIZE: Final = 32
 """Bytes of a scalar, little-endian."""
 
 _CHUNK: Final = 1024
-"""Scalars that `encode_many` looks at together: the whole of a million would not fit a processor's cache."""
+"""Scalars that `encode_many` packs at a time; a million at once would not fit a processor's cache."""
 
 _LITTLE: Literal["little"] = "little"
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,77})\Z")
 
 
 def check(value: object, name: str) -> int:
-    """Return `value` when it is an int in 0 .. r - 1.
+    """Return `value` if it is an int in 0 .. r - 1.
 
     Args:
-        value: anything; bool and float are refused, they are not field elements.
-        name: what the message calls it.
+        value: anything; bool and float are refused, because they are not field elements.
+        name: for the message.
 
     Raises:
-        FieldRangeError: any other value. The message does not repeat it: it may be a secret.
+        FieldRangeError: any other value. The message does not repeat it, because it may be secret.
     """
     if type(value) is not int:
         raise FieldRangeError(f"{name}: expected an int, got {type(value).__name__}")
     if not 0 <= value < ORDER:
-        raise FieldRangeError(f"{name}: expected an integer in 0 .. r - 1, got one outside")
+        raise FieldRangeError(f"{name}: expected an integer in 0 .. r - 1")
     return value
 
 
 def encode(value: int, name: str = "scalar") -> bytes:
-    """The 32 bytes, little-endian, of a checked scalar."""
+    """Check a scalar and return its 32 bytes, little-endian."""
     return check(value, name).to_bytes(SIZE, "little")
 
 
 def encode_many(values: Iterable[int], name: str = "scalar") -> bytes:
-    """The encodings of checked scalars side by side."""
+    """Check scalars and return their encodings side by side."""
     listed = values if isinstance(values, list) else list(values)
     packed = []
     for start in range(0, len(listed), _CHUNK):
@@ -62,10 +65,10 @@ def encode_many(values: Iterable[int], name: str = "scalar") -> bytes:
 
 
 def decode(data: bytes, name: str = "scalar") -> int:
-    """The scalar in 32 little-endian bytes.
+    """Return the scalar in 32 little-endian bytes.
 
     Raises:
-        EncodingError: not bytes, or not 32 of them.
+        EncodingError: not 32 bytes.
         FieldRangeError: r or more.
     """
     if type(data) is not bytes:
@@ -76,22 +79,22 @@ def decode(data: bytes, name: str = "scalar") -> int:
 
 
 def parse(text: object, name: str = "scalar", modulus: int = ORDER) -> int:
-    """The number in canonical decimal text: ASCII digits, no sign, no leading zero, below the modulus.
+    """Return the number in canonical decimal text: ASCII digits, no sign, no leading zero, below the modulus.
 
     Args:
         text: anything; only a `str` of that form is accepted.
-        name: what the message calls it.
+        name: for the message.
         modulus: r, or p for the coordinate of a point.
 
     Raises:
-        EncodingError: text of another form. The message does not repeat it: it may be a secret.
-        FieldRangeError: the modulus or more.
+        EncodingError: text of another form. The message does not repeat it, because it may be secret.
+        FieldRangeError: the number is the modulus or more.
     """
     if type(text) is not str:
         raise EncodingError(f"{name}: expected a decimal string, got {type(text).__name__}")
     if not _DECIMAL.match(text):
-        raise EncodingError(f"{name}: expected canonical decimal digits, got other text")
+        raise EncodingError(f"{name}: expected canonical decimal digits")
     number = int(text)
     if number >= modulus:
-        raise FieldRangeError(f"{name}: expected a number below its modulus, got one that is not canonical")
+        raise FieldRangeError(f"{name}: expected a canonical number, which is below the modulus")
     return number

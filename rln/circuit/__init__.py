@@ -1,7 +1,7 @@
 """Circuits as Python data: the RLN relations, their constraints and their witness graphs.
 
-The modules behind these names are imported when one of them is first used: who proves and verifies with keys
-that are there needs none of them.
+A module behind these names is imported when the name is first used, because proving and verifying with
+existing keys needs none of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Circuit", "Matrix", "R1cs", "explain", "failures", "rln", "rln_multi", "undetermined"]
 
-_HOMES: Final = {
+_MODULE_OF: Final = {
     "Circuit": "relation",
     "Matrix": "r1cs",
     "R1cs": "r1cs",
@@ -30,13 +30,13 @@ _HOMES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """A public name, or one of the modules that they come from (PEP 562)."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"rln.circuit.{_HOMES[name]}"), name)
-    if name in _HOMES.values():
+    """Import a public name, or a module that defines one (PEP 562)."""
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"rln.circuit.{_MODULE_OF[name]}"), name)
+    if name in _MODULE_OF.values():
         return importlib.import_module(f"rln.circuit.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_HOMES.values()})
+    return sorted({*__all__, *_MODULE_OF.values()})

@@ -1,6 +1,7 @@
-"""Does a witness satisfy a circuit: every constraint evaluated, in plain integers.
+"""Whether a witness satisfies a circuit: every constraint is evaluated in plain integers.
 
-For tests, audits and messages. A proof of an unsatisfied witness does not verify, so nothing rests on this.
+This is for tests, audits and messages. Security does not depend on it: a proof of a witness that does not
+satisfy the circuit does not verify.
 """
 
 from __future__ import annotations
@@ -13,28 +14,28 @@ from rln.errors import FieldRangeError, ParameterError
 
 
 def failures(r1cs: R1cs, witness: Sequence[int]) -> Iterator[int]:
-    """The constraints that do not hold, in ascending order.
+    """Yield the numbers of the constraints that do not hold, in ascending order.
 
     Args:
         r1cs: the constraints.
-        witness: a value for each wire, canonical, the first one 1.
+        witness: a canonical value for each wire; the first is 1.
 
     Raises:
-        ParameterError: another number of wires, or wire 0 is not 1.
+        ParameterError: the number of wires differs, or wire 0 is not 1.
         FieldRangeError: a value is not canonical. The message does not repeat it.
     """
     if len(witness) != r1cs.wires:
         raise ParameterError(f"witness: expected {r1cs.wires} wires, got {len(witness)}")
     for wire, value in enumerate(witness):
         if not 0 <= value < r1cs.modulus:
-            raise FieldRangeError(f"witness[{wire}]: expected a canonical field element, got another")
+            raise FieldRangeError(f"witness[{wire}]: expected a canonical field element")
     if witness[0] != 1:
-        raise ParameterError("witness[0]: expected 1, got another value")
+        raise ParameterError("witness[0]: expected 1")
     return _failures(r1cs, witness)
 
 
 def explain(circuit: Circuit, witness: Sequence[int]) -> str | None:
-    """Name the first constraint that does not hold, as in `constraint 5795 (limit)`; None when all hold."""
+    """Name the first constraint that does not hold, as in `constraint 5795 (limit)`; None if all hold."""
     index = next(failures(circuit.r1cs, witness), None)
     return None if index is None else f"constraint {index} ({circuit.labels[index]})"
 

@@ -1,8 +1,8 @@
-"""The witness graph: how every wire is computed from the inputs.
+"""The witness graph, which says how every wire is computed from the inputs.
 
-A list of nodes, each an input slot, a constant, or an operation on earlier nodes; and for each wire the node
-that gives its value. The file form is `wtns.graph.001` (zerokit-spec 5.3), which the C core evaluates, ours
-and zerokit's alike. Slot 0 of the inputs is the constant 1.
+It is a list of nodes, each an input slot, a constant or an operation on earlier nodes, and for each wire the
+node of its value. The file form is `wtns.graph.001` (zerokit-spec 5.3); the C core evaluates our files and
+zerokit's. Slot 0 of the inputs is the constant 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VARINT, _BYTES = 0, 2  # protobuf wire types
 
 
 class Operation(enum.IntEnum):
-    """Operations on two nodes; the values are the codes of the file."""
+    """Operations on two nodes; the values are the codes in the file."""
 
     MUL = 0
     DIV = 1
@@ -34,32 +34,32 @@ Inputs = Mapping[str, tuple[int, int]]
 
 
 class GraphBuilder:
-    """Collects nodes; each method gives the number of the node that it added.
+    """Collects nodes; each method returns the number of the node that it adds.
 
-    Constants and inputs are kept once each. Nodes that no wire needs are left out of the file.
+    Each constant and each input is one node. Nodes that no wire needs are left out of the file.
     """
 
-    __slots__ = ("_known", "_modulus", "_nodes")
+    __slots__ = ("_leaves", "_modulus", "_nodes")
 
     def __init__(self, modulus: int) -> None:
         self._modulus = modulus
         self._nodes: list[tuple[int, int, int, int]] = []
-        self._known: dict[tuple[int, int], int] = {}
+        self._leaves: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
-        """Number of nodes so far, unneeded ones included."""
+        """Return the number of nodes so far, unneeded ones included."""
         return len(self._nodes)
 
     def input(self, slot: int) -> int:
-        """The value of an input slot."""
-        return self._once(_INPUT, slot)
+        """Add an input slot."""
+        return self._add_once(_INPUT, slot)
 
     def constant(self, value: int) -> int:
-        """A fixed field element."""
-        return self._once(_CONSTANT, value % self._modulus)
+        """Add a fixed field element."""
+        return self._add_once(_CONSTANT, value % self._modulus)
 
     def apply(self, operation: Operation, left: int, right: int) -> int:
-        """An operation on two nodes."""
+        """Add an operation on two nodes."""
         nodes = self._nodes
         if not 0 <= left < len(nodes) or not 0 <= right < len(nodes):
             raise ParameterError(f"graph node: expected operands below {len(nodes)}, got {left} and {right}")
@@ -67,19 +67,19 @@ class GraphBuilder:
         return len(nodes) - 1
 
     def mul(self, left: int, right: int) -> int:
-        """Multiply."""
+        """Add a product."""
         return self.apply(Operation.MUL, left, right)
 
     def add(self, left: int, right: int) -> int:
-        """Add."""
+        """Add a sum."""
         return self.apply(Operation.ADD, left, right)
 
     def sub(self, left: int, right: int) -> int:
-        """Subtract right from left."""
+        """Add the difference left - right."""
         return self.apply(Operation.SUB, left, right)
 
     def combination(self, coefficients: Sequence[int], nodes: Sequence[int], constant: int = 0) -> int:
-        """Compute constant + sum coefficients[i] * nodes[i] of at least one node."""
+        """Add constant + sum coefficients[i] * nodes[i], for at least one node."""
         total: int | None = None
         for coefficient, node in zip(coefficients, nodes, strict=True):
             term = node if coefficient == 1 else self.mul(self.constant(coefficient), node)
@@ -89,35 +89,35 @@ class GraphBuilder:
         return total if constant % self._modulus == 0 else self.add(total, self.constant(constant))
 
     def encode(self, wires: Sequence[int], inputs: Inputs) -> bytes:
-        """The `wtns.graph.001` file.
+        """Return the `wtns.graph.001` file.
 
         Args:
             wires: for each wire the node of its value.
-            inputs: every named input.
+            inputs: all named inputs.
         """
-        order = self._needed(wires)
-        place = {node: index for index, node in enumerate(order)}
+        order = self._needed_nodes(wires)
+        index_of = {node: index for index, node in enumerate(order)}
         out = bytearray(_MAGIC)
         out += struct.pack("<Q", len(order))
         for node in order:
-            message = self._message(node, place)
+            message = self._message(node, index_of)
             out += _varint(len(message)) + message
         position = len(out)
-        metadata = _metadata([place[node] for node in wires], inputs)
+        metadata = _metadata([index_of[node] for node in wires], inputs)
         out += _varint(len(metadata)) + metadata
         out += struct.pack("<Q", position)
         return bytes(out)
 
-    def _once(self, kind: int, value: int) -> int:
+    def _add_once(self, kind: int, value: int) -> int:
         key = (kind, value)
-        node = self._known.get(key)
+        node = self._leaves.get(key)
         if node is None:
-            node = self._known[key] = len(self._nodes)
+            node = self._leaves[key] = len(self._nodes)
             self._nodes.append((kind, value, 0, 0))
         return node
 
-    def _needed(self, wires: Sequence[int]) -> list[int]:
-        """Nodes that some wire depends on: inputs, then constants, then operations in their order."""
+    def _needed_nodes(self, wires: Sequence[int]) -> list[int]:
+        """List the nodes that a wire depends on: inputs, then constants, then operations in their order."""
         needed = bytearray(len(self._nodes))
         for node in wires:
             needed[node] = 1
@@ -125,18 +125,18 @@ class GraphBuilder:
             kind, _, left, right = self._nodes[node]
             if needed[node] and kind == _OPERATION:
                 needed[left] = needed[right] = 1
-        # Operands are either leaves or earlier operations, so leaves may all come first.
+        # Operands are inputs, constants or earlier operations, so this order is valid.
         kept = [node for node in range(len(self._nodes)) if needed[node]]
         return sorted(kept, key=lambda node: self._nodes[node][0])
 
-    def _message(self, node: int, place: Mapping[int, int]) -> bytes:
+    def _message(self, node: int, index_of: Mapping[int, int]) -> bytes:
         kind, value, left, right = self._nodes[node]
         if kind == _INPUT:
             body = _number(1, value)
         elif kind == _CONSTANT:
             body = _field(1, _field(1, value.to_bytes((value.bit_length() + 7) // 8 or 1, "little")))
         else:
-            body = _number(1, value) + _number(2, place[left]) + _number(3, place[right])
+            body = _number(1, value) + _number(2, index_of[left]) + _number(3, index_of[right])
         return _field(kind, body)
 
 
@@ -162,5 +162,5 @@ def _field(number: int, content: bytes) -> bytes:
 
 
 def _number(number: int, value: int) -> bytes:
-    """A number field; proto3 leaves out zeros."""
+    """Encode a number field; proto3 leaves out zeros."""
     return _varint(number << 3 | _VARINT) + _varint(value) if value else b""

@@ -11,12 +11,12 @@ Square = Sequence[Sequence[int]]
 
 
 def dot(left: Vector, right: Vector, modulus: int) -> int:
-    """Sum of left[i] * right[i]."""
+    """Return the sum of left[i] * right[i]."""
     return sum(a * b for a, b in zip(left, right, strict=True)) % modulus
 
 
 def apply(matrix: Sequence[Vector], vector: Vector, modulus: int) -> list[int]:
-    """Multiply a matrix and a vector."""
+    """Multiply a matrix by a vector."""
     return [dot(row, vector, modulus) for row in matrix]
 
 
@@ -27,17 +27,17 @@ def multiply(left: Sequence[Vector], right: Sequence[Vector], modulus: int) -> l
 
 
 def invert(matrix: Square, modulus: int) -> list[list[int]]:
-    """The inverse of a square matrix, by Gauss and Jordan.
+    """Invert a square matrix by Gauss-Jordan elimination.
 
     Raises:
-        ParameterError: there is none.
+        ParameterError: the matrix is singular.
     """
     size = len(matrix)
     rows = [[*row, *(int(i == j) for j in range(size))] for i, row in enumerate(matrix)]
     for column in range(size):
         pivot = next((i for i in range(column, size) if rows[i][column] % modulus), None)
         if pivot is None:
-            raise ParameterError("matrix: expected an invertible one, got a singular one")
+            raise ParameterError("matrix: expected an invertible matrix, got a singular one")
         rows[column], rows[pivot] = rows[pivot], rows[column]
         scale = pow(rows[column][column], -1, modulus)
         rows[column] = [value * scale % modulus for value in rows[column]]
@@ -51,7 +51,7 @@ def invert(matrix: Square, modulus: int) -> list[list[int]]:
 def combine(
     coefficients: Vector, combinations: Sequence[Mapping[int, int]], constant: int, modulus: int
 ) -> dict[int, int]:
-    """Compute constant + sum coefficients[i] * combinations[i]; wire 0 of a combination is its constant."""
+    """Return constant + sum coefficients[i] * combinations[i]; wire 0 of a combination is its constant."""
     total = {0: constant}
     for factor, terms in zip(coefficients, combinations, strict=True):
         for wire, coefficient in terms.items():

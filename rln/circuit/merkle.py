@@ -1,4 +1,4 @@
-"""The root above a leaf, from its siblings and the turns of its path."""
+"""The Merkle root above a leaf, from the siblings and the path bits."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rln.errors import ParameterError
 
 
 def swap(system: ConstraintSystem, bit: Signal, first: Signal, second: Signal) -> tuple[Signal, Signal]:
-    """(first, second) when bit is 0, (second, first) when it is 1. One constraint.
+    """Return (first, second) if bit is 0, (second, first) if it is 1. One constraint.
 
-    The caller holds `bit` to 0 and 1.
+    The caller requires that `bit` is 0 or 1.
     """
     moved = system.product(second - first, bit)
     return first + moved, second - moved
@@ -27,18 +27,20 @@ def merkle_root(
     bits: Sequence[Signal],
     wire: int | None = None,
 ) -> Signal:
-    """The root; a bit of 0 puts the running value left, 1 right. Each bit is held to 0 and 1.
+    """Return the root, and require that each bit is 0 or 1.
 
     Args:
         system: the circuit.
         hash_pair: the permutation of width 3.
-        leaf: where the path starts.
-        siblings: the leaf's own first; at least one.
-        bits: as many.
-        wire: an output to hold the root; a new wire without it.
+        leaf: the start of the path.
+        siblings: at least one, starting with the leaf's sibling.
+        bits: one for each sibling: 0 if the current node is the left child, 1 if it is the right one.
+        wire: an output that holds the root; if None, a new wire.
     """
     if len(siblings) != len(bits) or not bits:
-        raise ParameterError(f"path: expected {len(siblings)} bits for as many siblings, got {len(bits)}")
+        raise ParameterError(
+            f"path: expected a bit for each of {len(siblings)} siblings, at least one, got {len(bits)}"
+        )
     current = leaf
     last = len(bits) - 1
     for level, (sibling, bit) in enumerate(zip(siblings, bits, strict=True)):

@@ -1,21 +1,25 @@
-"""CircuitParameters: which RLN relation a key or a witness belongs to."""
+"""Parameters of a circuit, which say to which RLN relation a key or a witness belongs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import ParameterError
 
+if TYPE_CHECKING:
+    from rln.circuit.relation import Circuit
+
 
 @dataclass(frozen=True, slots=True)
 class CircuitParameters:
-    """Which RLN relation a key proves.
+    """The RLN relation that a key proves.
 
     Attributes:
         depth: levels of the membership tree, 1 .. 32.
-        limit_bits: the user message limit is at most 2^limit_bits, 1 .. 16.
-        max_out: slots of the multi-message-id relation, 1 .. 16, or None for the single one.
+        limit_bits: 1 .. 16; the user message limit is at most 2^limit_bits.
+        max_out: slots of the relation with several message ids, 1 .. 16; None for one message id.
     """
 
     depth: int
@@ -31,9 +35,14 @@ class CircuitParameters:
             if type(value) is not int or not 1 <= value <= high:
                 raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
 
+    @classmethod
+    def of_circuit(cls, circuit: Circuit) -> CircuitParameters:
+        """Return the parameters of a circuit."""
+        return cls(circuit.depth, circuit.limit_bits, circuit.max_out)
+
     @property
     def public_inputs(self) -> int:
-        """How many public values a proof of this relation has."""
+        """Number of public values of a proof."""
         return 5 if self.max_out is None else 3 + 3 * self.max_out
 
     @property

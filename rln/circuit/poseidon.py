@@ -1,19 +1,19 @@
-"""Poseidon as constraints and as witness graph.
+"""Poseidon as constraints and as a witness graph.
 
-Constraints. Only the S-boxes y = x^5 need any, three each: x x = x2, x2 x = x3, x2 x3 = y. Everything between
-them is linear. The wires are the S-box inputs x, their x2 and x3, and no y: each layer's y is the inverse
-matrix applied to the next layer's x, so long combinations stand in matrix C alone, which costs the prover
-nothing, and A and B hold one entry a row. x is in A and B, x2 in A, x3 in B.
-In a partial round only lane 0 has an S-box. The other lanes are the inverse matrix applied to what follows,
-back from the first full round after them, where they are wires.
-The capacity lane starts at 0, so its first S-box is a constant K, and one x of the second round depends on
+Constraints. Only the S-boxes y = x^5 need constraints, three each: x x = x2, x2 x = x3, x2 x3 = y. Everything
+between them is linear. The wires are the S-box inputs x, with x2 and x3, but not y: the y of a layer are the
+inverse matrix applied to the x of the next layer. So long combinations occur in matrix C only, which costs
+the prover nothing, and a row of A or B has one entry: x is in A and B, x2 in A, x3 in B.
+In a partial round only lane 0 has an S-box. The other lanes are found backwards, by the inverse matrix, from
+the first full round after them, where they are wires.
+The capacity lane starts at 0. So its first S-box gives a constant K, and one x of the second round depends on
 the others.
 
-Values. The graph runs forward. In a partial round let s be lane 0, h the others, M = [[m, u], [v, W]]; then
-s' = m s^5 + u h + c and h' = v s^5 + W h + d. Over g_i = u W^i h, i = 0 .. t - 2, the matrix W is a shift:
-g_i' = g_{i+1} + b_i s^5 with b_i = u W^i v, and the last one closes by Cayley-Hamilton. A round then takes
-2t - 1 multiplications beside the S-box in place of t^2. Constants of the lanes in g are kept apart and join
-the constant of lane 0.
+Values. The graph computes forward. In a partial round let s be lane 0, h the others, M = [[m, u], [v, W]];
+then s' = m s^5 + u h + c and h' = v s^5 + W h + d. Over g_i = u W^i h, i = 0 .. t - 2, the matrix W is a
+shift: g_i' = g_{i+1} + b_i s^5 with b_i = u W^i v, and the last one closes by Cayley-Hamilton. A round then
+takes 2t - 1 multiplications beside the S-box, instead of t^2. The constants of the lanes in g are tracked
+separately and added to the constant of lane 0.
 
 Source: Grassi, Khovratovich, Rechberger, Roy, Schofnegger, "Poseidon", 2021, section 2.3; the shift is the
 observability form of a linear system.
@@ -36,9 +36,9 @@ class PoseidonParameters:
 
     Attributes:
         modulus: the prime of the field.
-        full, partial: numbers of rounds; half of the full ones stand before the partial ones, half after.
-        constants: one row of `width` constants a round.
-        matrix: width rows of width entries, row i gives lane i.
+        full, partial: numbers of rounds; half of the full rounds come before the partial ones, half after.
+        constants: a row of `width` constants for each round.
+        matrix: `width` rows of `width` entries; row i gives lane i.
     """
 
     modulus: int
@@ -54,8 +54,9 @@ class PoseidonParameters:
             raise ParameterError(
                 f"poseidon: expected {self.rounds} rows of constants, got {len(self.constants)}"
             )
-        if any(len(row) != self.width for row in (*self.constants, *self.matrix)):
-            raise ParameterError(f"poseidon: expected rows of {self.width} entries, got another length")
+        lengths = {len(row) for row in (*self.constants, *self.matrix)}
+        if lengths != {self.width}:
+            raise ParameterError(f"poseidon: expected rows of {self.width} entries, got {sorted(lengths)}")
 
     @property
     def width(self) -> int:
@@ -73,35 +74,35 @@ class PoseidonParameters:
 
     @property
     def capacity(self) -> int:
-        """K, lane 0 after the first S-box, the same for every input."""
+        """K, the value of lane 0 after the first S-box, which is the same for every input."""
         return pow(self.constants[0][0], 5, self.modulus)
 
 
 @dataclass(slots=True)
-class _Box:
-    """An S-box in local wires: 1, 2, ... within one hash, 0 the constant.
+class _SBox:
+    """An S-box, with the local wires of one hash: 0 is the constant, then 1, 2, ...
 
     Attributes:
-        own: the wire of x, where x has one.
+        x_wire: the wire of x, if x has one.
         square, cube: the wires of x^2 and x^3.
-        output: the wire of y = x^5, in the last round only.
-        x, y: input and output as combinations; x stays empty in round 0, where the inputs stand.
+        y_wire: the wire of y = x^5, in the last round only.
+        x, y: input and output as combinations; x is empty in round 0, which uses the inputs of the hash.
     """
 
     number: int
     lane: int
-    own: int | None
+    x_wire: int | None
     square: int
     cube: int
-    output: int | None
+    y_wire: int | None
     x: Terms
     y: Terms
 
 
 class Poseidon:
-    """One width of Poseidon, prepared once and laid into circuits as often as needed.
+    """Poseidon of one width, prepared once for any number of hashes in circuits.
 
-    Read-only after it is made, so threads may share it.
+    It is read-only once it is made, so threads may share it.
     """
 
     def __init__(self, parameters: PoseidonParameters) -> None:
@@ -109,21 +110,21 @@ class Poseidon:
         self._boxes, self._result = _layout(parameters)
         _connect(parameters, self._boxes, self._result)
         self._rounds = [[box for box in self._boxes if box.number == n] for n in range(parameters.rounds)]
-        self._shift = _Shift(parameters) if parameters.partial else None
+        self._partial_rounds = _PartialRounds(parameters) if parameters.partial else None
 
     def hash(self, system: ConstraintSystem, inputs: Sequence[Signal], wire: int | None = None) -> Signal:
-        """Lane 0 of the permutation of (0, inputs...).
+        """Return lane 0 of the permutation of (0, inputs...).
 
         Args:
-            system: over the same field as the parameters.
+            system: a circuit over the field of the parameters.
             inputs: width - 1 signals.
-            wire: an output to hold the hash; a new wire without it.
+            wire: an output that holds the hash; if None, a new wire.
         """
         parameters = self.parameters
         if len(inputs) != parameters.width - 1:
             raise ParameterError(f"poseidon: expected {parameters.width - 1} inputs, got {len(inputs)}")
         if system.modulus != parameters.modulus:
-            raise ParameterError("poseidon: expected a circuit over the field of the parameters, got another")
+            raise ParameterError("poseidon: expected a circuit over the field of the parameters")
         nodes = self._evaluate(system.graph, [signal.node for signal in inputs])
         wires = [0]
         for node in nodes[1:-1]:
@@ -134,15 +135,15 @@ class Poseidon:
             if box.number == 0:
                 x = system.merge(inputs[box.lane - 1].terms, {0: 1}, parameters.constants[0][box.lane])
             else:
-                x = _placed(box.x, wires)
+                x = _on_wires(box.x, wires)
             square, cube = {wires[box.square]: 1}, {wires[box.cube]: 1}
             system.enforce(x, x, square)
             system.enforce(square, x, cube)
-            system.enforce(square, cube, _placed(box.y, wires))
+            system.enforce(square, cube, _on_wires(box.y, wires))
         return result
 
     def _evaluate(self, graph: GraphBuilder, inputs: Sequence[int]) -> list[int]:
-        """The node of each local wire; entry 0 is unused."""
+        """Return the node of each local wire; entry 0 is unused."""
         parameters, matrix = self.parameters, self.parameters.matrix
         nodes = [0] * (self._result + 1)
         lanes: list[int] = []
@@ -159,18 +160,18 @@ class Poseidon:
                     weights = tuple(row[1:] for row in matrix)
                 xs = [graph.combination(w, lanes, c) for w, c in zip(weights, constants, strict=True)]
             else:
-                assert self._shift is not None
-                xs = self._shift.step(graph, number, lanes)
-            lanes = xs[len(boxes) :]  # in partial rounds g travels along behind the S-box
+                assert self._partial_rounds is not None
+                xs = self._partial_rounds.step(graph, number, lanes)
+            lanes = xs[len(boxes) :]  # in partial rounds, g follows the S-box input
             lanes = [_power(graph, box, x, nodes) for box, x in zip(boxes, xs, strict=False)] + lanes
         nodes[self._result] = graph.combination(matrix[0], lanes)
         return nodes
 
 
-class _Shift:
-    """The partial rounds over g, the other lanes in the basis where W is a shift.
+class _PartialRounds:
+    """The partial rounds over g: the lanes 1, 2, ... in the basis in which W is a shift.
 
-    Between rounds the values are [y of lane 0, g_0, ..., g_{t-2}].
+    Between rounds, the values are [y of lane 0, g_0, ..., g_{t-2}].
     """
 
     def __init__(self, parameters: PoseidonParameters) -> None:
@@ -198,7 +199,7 @@ class _Shift:
         self._constants[self._end] += linear.apply(back, offset, p)
 
     def step(self, graph: GraphBuilder, number: int, values: list[int]) -> list[int]:
-        """S-box inputs of round `number` from what the one before left; g follows them in partial rounds."""
+        """Return the S-box inputs of a round from the values before it; in partial rounds, g follows them."""
         constants = self._constants[number]
         if number == self._first:
             top = graph.combination(self._top, values, constants[0])
@@ -215,41 +216,41 @@ class _Shift:
         return [top, *g]
 
 
-def _layout(parameters: PoseidonParameters) -> tuple[list[_Box], int]:
-    """All S-boxes in order with their local wires, and the wire of the result, which is the last."""
-    boxes: list[_Box] = []
+def _layout(parameters: PoseidonParameters) -> tuple[list[_SBox], int]:
+    """Return all S-boxes in order with their local wires, and the wire of the result, which is the last."""
+    boxes: list[_SBox] = []
     last = parameters.rounds - 1
     wire = 0
     for number in range(parameters.rounds):
         lanes = range(1 if number == 0 else 0, parameters.width if parameters.is_full(number) else 1)
         for lane in lanes:
-            own = output = None
+            x_wire = y_wire = None
             if number > 1 or (number == 1 and lane > 0):
-                own = wire = wire + 1
+                x_wire = wire = wire + 1
             square, cube, wire = wire + 1, wire + 2, wire + 2
             if number == last and lane > 0:
-                output = wire = wire + 1
-            boxes.append(_Box(number, lane, own, square, cube, output, {}, {}))
+                y_wire = wire = wire + 1
+            boxes.append(_SBox(number, lane, x_wire, square, cube, y_wire, {}, {}))
     return boxes, wire + 1
 
 
-def _connect(parameters: PoseidonParameters, boxes: list[_Box], result: int) -> None:
-    """Fill in x and y of every box, from the last round back to the first."""
+def _connect(parameters: PoseidonParameters, boxes: list[_SBox], result: int) -> None:
+    """Set x and y of every S-box, from the last round back to the first."""
     p, matrix, constants = parameters.modulus, parameters.matrix, parameters.constants
     back = linear.invert(matrix, p)
-    places = {(box.number, box.lane): box for box in boxes}
+    box_at = {(box.number, box.lane): box for box in boxes}
     last = parameters.rounds - 1
-    ys: list[Terms] = [{box.output: 1} for box in boxes if box.number == last and box.output is not None]
+    ys: list[Terms] = [{box.y_wire: 1} for box in boxes if box.number == last and box.y_wire is not None]
     scale = pow(matrix[0][0], -1, p)
     lane0 = linear.combine([scale, *(-scale * m for m in matrix[0][1:])], [{result: 1}, *ys], 0, p)
     ys.insert(0, lane0)
     for number in range(last, 0, -1):
         xs = list(ys)  # lanes without an S-box pass unchanged
         for lane in range(parameters.width):
-            box = places.get((number, lane))
+            box = box_at.get((number, lane))
             if box is not None:
                 box.y = ys[lane]
-                xs[lane] = {} if box.own is None else {box.own: 1}
+                xs[lane] = {} if box.x_wire is None else {box.x_wire: 1}
         if number == 1:
             before = _second_round(parameters, xs)
             xs[0] = linear.combine(matrix[0], before, constants[1][0], p)
@@ -257,15 +258,15 @@ def _connect(parameters: PoseidonParameters, boxes: list[_Box], result: int) -> 
             shifted = [linear.combine((1,), (x,), -c, p) for x, c in zip(xs, constants[number], strict=True)]
             before = [linear.combine(row, shifted, 0, p) for row in back]
         for lane, x in enumerate(xs):
-            if (number, lane) in places:
-                places[number, lane].x = x
+            if (number, lane) in box_at:
+                box_at[number, lane].x = x
         ys = before
     for lane in range(1, parameters.width):
-        places[0, lane].y = ys[lane]
+        box_at[0, lane].y = ys[lane]
 
 
 def _second_round(parameters: PoseidonParameters, xs: list[Terms]) -> list[Terms]:
-    """First-round outputs from lanes 1, 2, ... of the second round: lane 0 is K, so these are enough."""
+    """Return the outputs of round 0 from lanes 1, 2, ... of round 1, which suffice because lane 0 is K."""
     p, k = parameters.modulus, parameters.capacity
     rows = list(zip(xs, parameters.constants[1], parameters.matrix, strict=True))[1:]
     known = [linear.combine((1,), (x,), -constant - row[0] * k, p) for x, constant, row in rows]
@@ -273,16 +274,16 @@ def _second_round(parameters: PoseidonParameters, xs: list[Terms]) -> list[Terms
     return [{0: k}, *(linear.combine(row, known, 0, p) for row in back)]
 
 
-def _power(graph: GraphBuilder, box: _Box, x: int, nodes: list[int]) -> int:
-    """x^5, with its intermediate values noted as nodes of their wires."""
+def _power(graph: GraphBuilder, box: _SBox, x: int, nodes: list[int]) -> int:
+    """Add x^5, and set the nodes of the wires of its intermediate values."""
     square = graph.mul(x, x)
     cube = graph.mul(square, x)
     y = graph.mul(square, cube)
-    for wire, node in ((box.own, x), (box.square, square), (box.cube, cube), (box.output, y)):
+    for wire, node in ((box.x_wire, x), (box.square, square), (box.cube, cube), (box.y_wire, y)):
         if wire is not None:
             nodes[wire] = node
     return y
 
 
-def _placed(terms: Terms, wires: Sequence[int]) -> Terms:
+def _on_wires(terms: Terms, wires: Sequence[int]) -> Terms:
     return {wires[local]: coefficient for local, coefficient in terms.items()}

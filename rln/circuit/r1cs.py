@@ -1,12 +1,13 @@
 """A rank-1 constraint system: row i says <A_i, w> <B_i, w> = <C_i, w> for the wires w.
 
-Wires: 0 is the constant 1, then the public ones (outputs before inputs), then private inputs, then others.
-Rows are sparse. The three matrices have the layout that the key set-up of the C core takes, so nothing is
-converted on the way there.
+Wire 0 is the constant 1; then come the public wires (outputs before inputs), the private inputs, and the
+others. Rows are sparse. The three matrices have the layout that the setup of the C core reads, so they need
+no conversion.
 
-The file form is iden3's `.r1cs`, format 1, sections header, constraints and wire labels in any order. Source:
-iden3, "r1cs binary format". Reading is strict: exact lengths, canonical coefficients, each wire once a row,
-no unknown section. Memory stays near one file length, because coefficients stay bytes.
+The file form is iden3's `.r1cs`, format 1, with the sections header, constraints and wire labels in any
+order. Reading is strict: exact lengths, canonical coefficients, each wire once in a row, no unknown section.
+Coefficients stay bytes, so memory use is close to the length of the file.
+Source: iden3, "r1cs binary format".
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _SECTION_NAMES = {_HEADER: "header", _CONSTRAINTS: "constraints", _LABELS: "wire
 _HEADER_COUNTS = struct.Struct("<IIIIQI")  # wires, outputs, public, private inputs, labels, constraints
 
 Row = list[tuple[int, int]]
-"""Entries (wire, coefficient) of one row, wires ascending."""
+"""The entries (wire, coefficient) of one row, in ascending order of wires."""
 
 
 def element_size(modulus: int) -> int:
-    """Bytes of a field element in files: the modulus rounded up to whole 64-bit words (32 for r)."""
+    """Return the bytes of a field element in files, a whole number of 64-bit words (32 bytes for r)."""
     return (modulus.bit_length() + 63) // 64 * 8
 
 
@@ -40,9 +41,9 @@ class Matrix:
     """A sparse matrix, row after row.
 
     Attributes:
-        row_starts: rows + 1 positions; row i holds the entries row_starts[i] .. row_starts[i + 1].
+        row_starts: rows + 1 positions; row i holds the entries row_starts[i] .. row_starts[i + 1] - 1.
         columns: the wire of each entry.
-        coefficients: the value of each entry, little-endian, `size` bytes each (32 over r).
+        coefficients: the value of each entry, little-endian, `size` bytes each (32 for r).
         size: bytes of one coefficient.
     """
 
@@ -53,7 +54,7 @@ class Matrix:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[int, int]], size: int = 32) -> Matrix:
-        """Build from rows of {wire: coefficient}; zero coefficients are left out."""
+        """Build a matrix from rows of {wire: coefficient}; zero coefficients are left out."""
         starts = array("I", [0])
         columns = array("I")
         parts: list[bytes] = []
@@ -67,7 +68,7 @@ class Matrix:
         return cls(starts, columns, b"".join(parts), size)
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.row_starts) - 1
 
     @property
@@ -76,17 +77,17 @@ class Matrix:
         return len(self.columns)
 
     def row(self, index: int) -> Row:
-        """The entries of one row."""
+        """Return the entries of one row."""
         start, end = self.row_starts[index], self.row_starts[index + 1]
         return [(self.columns[i], self._coefficient(i)) for i in range(start, end)]
 
     def rows(self) -> Iterator[Row]:
-        """All rows, first to last."""
+        """Yield all rows, first to last."""
         for index in range(len(self)):
             yield self.row(index)
 
     def encode_row(self, index: int) -> bytes:
-        """One row in the file form: count, then wire and coefficient of each entry."""
+        """Return one row in the file form: the count, then wire and coefficient of each entry."""
         start, end = self.row_starts[index], self.row_starts[index + 1]
         parts = [struct.pack("<I", end - start)]
         for i in range(start, end):
@@ -100,14 +101,14 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class R1cs:
-    """The constraints of a circuit, and how many of its wires are what.
+    """The constraints of a circuit, and the numbers of its wires of each kind.
 
     Attributes:
-        a, b, c: the matrices, one row a constraint.
+        a, b, c: the matrices, with one row for each constraint.
         wires: number of wires, the constant 1 included.
-        outputs: public wires that the circuit computes: wires 1 .. outputs.
-        public_inputs: public wires that are given, right after the outputs.
-        private_inputs: wires that are given and secret, right after the public ones.
+        outputs: number of public wires that the circuit computes: wires 1 .. outputs.
+        public_inputs: number of public wires that are given; they follow the outputs.
+        private_inputs: number of secret wires that are given; they follow the public inputs.
         modulus: the prime of the field.
     """
 
@@ -145,20 +146,20 @@ class R1cs:
 
     @property
     def inputs(self) -> range:
-        """The wires that are given from outside."""
+        """The wires that are given."""
         start = 1 + self.outputs
         return range(start, start + self.public_inputs + self.private_inputs)
 
     def rows(self) -> Iterator[tuple[Row, Row, Row]]:
-        """The constraints, first to last, as (A row, B row, C row)."""
+        """Yield the constraints, first to last, as (A row, B row, C row)."""
         return zip(self.a.rows(), self.b.rows(), self.c.rows(), strict=True)
 
     def digest(self) -> bytes:
-        """SHA-256 of the `.r1cs` file: what binds a key to its circuit."""
+        """Return the SHA-256 of the `.r1cs` file, which binds a key to its circuit."""
         return hashlib.sha256(self.encode()).digest()
 
     def encode(self) -> bytes:
-        """The `.r1cs` file. Wire i gets label i."""
+        """Return the `.r1cs` file; wire i has label i."""
         size = element_size(self.modulus)
         header = struct.pack("<I", size) + self.modulus.to_bytes(size, "little")
         header += _HEADER_COUNTS.pack(
@@ -176,14 +177,15 @@ class R1cs:
 
     @classmethod
     def decode(cls, data: bytes, modulus: int = ORDER) -> R1cs:
-        """Read a `.r1cs` file over the field of `modulus`.
+        """Read an `.r1cs` file over the field of `modulus`.
 
         Args:
-            data: the whole file. The labels of wires are checked for length and then dropped.
-            modulus: the prime that the file must name.
+            data: the whole file. The length of the wire labels is checked; the labels are ignored.
+            modulus: the prime that the file must state.
 
         Raises:
-            EncodingError: not a `.r1cs` file, truncated, bytes left over, a section twice or unknown.
+            EncodingError: not an `.r1cs` file, a truncated file, trailing bytes, or a repeated or unknown
+                section.
             FieldRangeError: a coefficient that is zero or not canonical, or another field.
             ParameterError: wires or counts that do not fit together.
         """
@@ -196,8 +198,8 @@ class R1cs:
             raise FieldRangeError(f"r1cs field: expected elements of {size} bytes, got {got}")
         if len(sections[_HEADER]) != expected:
             raise EncodingError(f"r1cs header: expected {expected} bytes, got {len(sections[_HEADER])}")
-        if int.from_bytes(header.take(size), "little") != modulus:
-            raise FieldRangeError("r1cs field: expected the modulus of this curve, got another")
+        if (found := int.from_bytes(header.take(size), "little")) != modulus:
+            raise FieldRangeError(f"r1cs field: expected the modulus of this curve, {modulus}, got {found}")
         wires, outputs, public, private, label_count, rows = _HEADER_COUNTS.unpack(
             header.take(_HEADER_COUNTS.size)
         )
@@ -210,7 +212,7 @@ class R1cs:
 
 
 class _Reader:
-    """A cursor that never looks past the end."""
+    """A cursor that never reads beyond the end."""
 
     __slots__ = ("_data", "_name", "_position")
 
@@ -235,10 +237,10 @@ class _Reader:
 
 
 def _split(data: bytes) -> dict[int, memoryview]:
-    """The content of each section; all three must be there, once."""
+    """Return the content of each section; each of the three must occur once."""
     reader = _Reader(memoryview(data), "r1cs file")
-    if bytes(reader.take(4)) != _MAGIC:
-        raise EncodingError("r1cs file: expected the magic bytes 'r1cs', got others")
+    if (magic := bytes(reader.take(4))) != _MAGIC:
+        raise EncodingError(f"r1cs file: expected the magic bytes {_MAGIC!r}, got {magic!r}")
     found = reader.word()
     if found != _FORMAT:
         raise EncodingError(f"r1cs file: expected format {_FORMAT}, got {found}")
@@ -250,7 +252,7 @@ def _split(data: bytes) -> dict[int, memoryview]:
         if kind not in _SECTION_NAMES:
             raise EncodingError(f"r1cs file: expected sections 1 to 3, got {kind}")
         if kind in sections:
-            raise EncodingError(f"r1cs file: expected one section {_SECTION_NAMES[kind]}, got a second")
+            raise EncodingError(f"r1cs file: expected the section {_SECTION_NAMES[kind]} once, got it twice")
         sections[kind] = reader.take(length)
     if count != len(_SECTION_NAMES):
         raise EncodingError(f"r1cs file: expected {len(_SECTION_NAMES)} sections, got {count}")
@@ -262,7 +264,7 @@ def _split(data: bytes) -> dict[int, memoryview]:
 def _read_rows(
     reader: _Reader, rows: int, wires: int, size: int, modulus: int
 ) -> tuple[Matrix, Matrix, Matrix]:
-    """The three matrices, whose rows stand interleaved in the file."""
+    """Read the three matrices, whose rows are interleaved in the file."""
     if rows > reader.left // 12:  # a row of three empty combinations takes 12 bytes
         raise EncodingError(f"r1cs constraints: expected {rows} rows, got {reader.left} bytes")
     starts = [array("I", [0]) for _ in range(3)]
@@ -284,7 +286,8 @@ def _read_rows(
                     raise EncodingError(f"r1cs row {index}: expected wire {wire} once, got it twice")
                 if not 0 < int.from_bytes(raw, "little") < modulus:
                     raise FieldRangeError(
-                        f"r1cs row {index}: expected a canonical non-zero coefficient, got another"
+                        f"r1cs row {index}: expected a canonical non-zero coefficient, "
+                        f"got {int.from_bytes(raw, 'little')}"
                     )
                 seen.add(wire)
                 columns[which].append(wire)

@@ -1,4 +1,4 @@
-"""The two RLN relations as circuits: one message id a proof, or several.
+"""The two RLN relations as circuits: with one message id in a proof, or with several.
 
 One message id (zerokit-spec 4.1):
 
@@ -8,12 +8,13 @@ One message id (zerokit-spec 4.1):
     y          = secret + a1 x                nullifier = Poseidon(a1)
     0 <= message id < 2^limit_bits            message id < limit <= message id + 2^limit_bits
 
-Several (4.2): each slot i has its own message id and a selector s_i, public and 0 or 1. Its y and nullifier
-are those above times s_i, and its two ranges are asked of s_i times the values, so an unused slot asks
-nothing. At least one slot is used, and the ids of used slots differ: 1 + s_i s_j (id_i - id_j - 1) is not 0.
+Several (4.2): each slot i has its own message id and a public selector s_i, which is 0 or 1. The y and
+nullifier of a slot are those above times s_i. The two range checks apply to s_i times the values, so they
+require nothing of an unused slot. At least one slot is used, and the message ids of used slots differ:
+1 + s_i s_j (id_i - id_j - 1) is not 0.
 
-That the limit is at most 2^limit_bits is not proved: the registry sees to it when it computes the leaf.
-Public values, inputs and their order are zerokit's, so one set of inputs serves its keys and ours.
+The relation does not prove that the limit is at most 2^limit_bits: the registry ensures it when it computes
+the leaf. Public values, inputs and their order are zerokit's, so the same inputs fit its keys and ours.
 """
 
 from __future__ import annotations
@@ -34,23 +35,23 @@ from rln.errors import ParameterError
 from rln.lowlevel import hashes
 
 Hashes = Callable[[int], Poseidon]
-"""Poseidon of a width, over the circuit's field."""
+"""Returns Poseidon of a width, over the circuit's field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A relation, ready for a key set-up and for witnesses.
+    """A relation that is ready for the setup of a key and for witnesses.
 
     Attributes:
         name: the relation with its parameters, as in `rln(20, 16)`.
         depth: levels of the Merkle path.
         limit_bits: bits of a message id.
-        max_out: slots of `rln_multi`, None for `rln`.
+        max_out: slots of `rln_multi`; None for `rln`.
         r1cs: the constraints.
         graph: the witness graph, a `wtns.graph.001` file.
-        public_names: what stands in the public values, in order.
+        public_names: names of the public values, in order.
         inputs: number of field elements of each input, public inputs first.
-        labels: for each constraint the part of the relation that it came from.
+        labels: for each constraint, the part of the relation that it comes from.
         digest: SHA-256 (hex) of the `.r1cs` file.
     """
 
@@ -81,12 +82,12 @@ class Circuit:
         return self.r1cs.constraints
 
     def matrices(self) -> tuple[Matrix, Matrix, Matrix]:
-        """A, B and C, in the layout of the key set-up."""
+        """Return A, B and C, in the layout for the setup."""
         return self.r1cs.a, self.r1cs.b, self.r1cs.c
 
 
 def rln(depth: int = 20, limit_bits: int = 16) -> Circuit:
-    """The relation with one message id a proof.
+    """Build the relation with one message id in a proof.
 
     Public values: y, root, nullifier, x, externalNullifier.
 
@@ -103,7 +104,7 @@ def rln(depth: int = 20, limit_bits: int = 16) -> Circuit:
 
 
 def rln_multi(depth: int = 20, limit_bits: int = 16, max_out: int = 4) -> Circuit:
-    """The relation with up to `max_out` message ids a proof.
+    """Build the relation with up to `max_out` message ids in a proof.
 
     Public values: the y of every slot, root, the nullifiers, x, externalNullifier, the selectors.
 
@@ -122,7 +123,7 @@ def rln_multi(depth: int = 20, limit_bits: int = 16, max_out: int = 4) -> Circui
 
 
 def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) -> Circuit:
-    """`rln` over any field and any permutations of widths 2, 3, 4, for tests that try every witness."""
+    """Build `rln` over any field, with any permutations of widths 2, 3, 4: tests try every witness."""
     outputs = (("y", 1), ("root", 1), ("nullifier", 1))
     public = (("x", 1), ("externalNullifier", 1))
     private = _member_inputs(depth, 1)
@@ -130,7 +131,7 @@ def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) ->
     (secret,), (limit,) = map(system.input, ("identitySecret", "userMessageLimit"))
     (x,), (external,), (message_id,) = map(system.input, ("x", "externalNullifier", "messageId"))
     (y_wire,), (nullifier_wire,) = map(system.output, ("y", "nullifier"))
-    _member(system, poseidon, secret, limit)
+    _enforce_membership(system, poseidon, secret, limit)
     with system.scope("a1"):
         a1 = poseidon(4).hash(system, (secret, external, message_id))
     with system.scope("y"):
@@ -158,7 +159,7 @@ def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) ->
 
 
 def build_multi(depth: int, limit_bits: int, max_out: int, poseidon: Hashes, modulus: int) -> Circuit:
-    """`rln_multi` over any field and any permutations of widths 2, 3, 4, for tests that try every witness."""
+    """Build `rln_multi` over any field, with any permutations of widths 2, 3, 4: tests try every witness."""
     outputs = (("y", max_out), ("root", 1), ("nullifier", max_out))
     public = (("x", 1), ("externalNullifier", 1), ("selectorUsed", max_out))
     private = _member_inputs(depth, max_out)
@@ -166,7 +167,7 @@ def build_multi(depth: int, limit_bits: int, max_out: int, poseidon: Hashes, mod
     (secret,), (limit,) = map(system.input, ("identitySecret", "userMessageLimit"))
     (x,), (external,) = map(system.input, ("x", "externalNullifier"))
     message_ids, selectors = map(system.input, ("messageId", "selectorUsed"))
-    _member(system, poseidon, secret, limit)
+    _enforce_membership(system, poseidon, secret, limit)
     slots = list(zip(message_ids, selectors, strict=True))
     for i, (message_id, selector) in enumerate(slots):
         with system.scope(f"slot[{i}]"):
@@ -183,7 +184,7 @@ def build_multi(depth: int, limit_bits: int, max_out: int, poseidon: Hashes, mod
             with system.scope("limit"):
                 require_range(system, system.product(limit - message_id - 1, selector), limit_bits)
     with system.scope("distinct"):
-        require_nonzero(system, [_used(system, selectors), *_differences(system, slots)])
+        require_nonzero(system, [_count_used(system, selectors), *_differences(system, slots)])
     assembly = system.assemble()
     shared = ("root", "x", "externalNullifier")
     names = [f"{name}[{i}]" for name, length in (*outputs, *public) for i in range(length)]
@@ -211,8 +212,8 @@ def _member_inputs(depth: int, slots: int) -> Names:
     )
 
 
-def _member(system: ConstraintSystem, poseidon: Hashes, secret: Signal, limit: Signal) -> None:
-    """The public root is that of a tree with this member in it."""
+def _enforce_membership(system: ConstraintSystem, poseidon: Hashes, secret: Signal, limit: Signal) -> None:
+    """Require that the public root is the root of a tree that contains this member."""
     with system.scope("commitment"):
         commitment = poseidon(2).hash(system, (secret,))
     with system.scope("leaf"):
@@ -223,13 +224,13 @@ def _member(system: ConstraintSystem, poseidon: Hashes, secret: Signal, limit: S
 
 
 def _gate(system: ConstraintSystem, selector: Signal, value: Signal, wire: int) -> None:
-    """The output wire holds selector * value."""
+    """Set an output wire to selector * value."""
     gated = system.allocate(system.graph.mul(value.node, selector.node), wire)
     system.enforce(value.terms, selector.terms, gated.terms)
 
 
-def _used(system: ConstraintSystem, selectors: Sequence[Signal]) -> Signal:
-    """Number of used slots. It is below the modulus, so it is zero only when none is used."""
+def _count_used(system: ConstraintSystem, selectors: Sequence[Signal]) -> Signal:
+    """Return the number of used slots. It is below the modulus, so it is zero only if no slot is used."""
     if len(selectors) >= system.modulus:
         raise ParameterError(f"max_out: expected fewer slots than the modulus, got {len(selectors)}")
     total = selectors[0]
@@ -239,7 +240,7 @@ def _used(system: ConstraintSystem, selectors: Sequence[Signal]) -> Signal:
 
 
 def _differences(system: ConstraintSystem, slots: Sequence[tuple[Signal, Signal]]) -> list[Signal]:
-    """For each pair of slots (id, selector) a value that is zero exactly when both are used with one id."""
+    """Return, for each pair of slots, a value that is 0 exactly if both are used and have the same id."""
     values = []
     for (first_id, first), (second_id, second) in combinations(slots, 2):
         both = system.product(first, second)

@@ -1,11 +1,10 @@
-"""A circuit under construction: wires and constraints, and beside each wire the node that computes it.
+"""A circuit under construction: its wires and constraints, and for each wire the node that computes it.
 
-A `Signal` is a value known twice: as a linear combination of wires, for the constraints, and as a node of the
-witness graph, for the prover. Sums cost no constraint; only `product` and `enforce` make rows.
+A `Signal` has two forms: a linear combination of wires, for the constraints, and a node of the witness graph,
+for the prover. Sums cost no constraint; only `product` and `enforce` add rows.
 
-The order of wires is fixed at the start: the constant 1, outputs, public inputs, private inputs; then wires
-as the gadgets ask for them. The modulus is a parameter, so that tests can try every witness over a small
-prime.
+The order of wires is fixed at the start: the constant 1, outputs, public inputs, private inputs. The wires of
+the gadgets follow. The modulus is a parameter, so that tests can try every witness over a small prime.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from rln.circuit.r1cs import Matrix, R1cs, element_size
 from rln.errors import ParameterError
 
 Terms = dict[int, int]
-"""A linear combination: wire -> non-zero coefficient; wire 0 carries the constant."""
+"""A linear combination: wire -> non-zero coefficient; wire 0 stands for the constant."""
 
 Names = Sequence[tuple[str, int]]
-"""Wires by name, with how many of them: (("x", 1), ("pathElements", 20))."""
+"""Names with their numbers of wires: (("x", 1), ("pathElements", 20))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A value inside a circuit; `+`, `-` and `* int` make new ones without a constraint.
+    """A value in a circuit; `+`, `-` and `* int` make new signals without a constraint.
 
     Attributes:
-        system: the circuit it belongs to.
+        system: the circuit.
         terms: the value as a combination of wires.
         node: the value as a node of the witness graph.
     """
@@ -63,7 +62,7 @@ class Assembly:
     Attributes:
         r1cs: its constraints.
         graph: its witness graph, a `wtns.graph.001` file.
-        labels: for each constraint the gadget it came from.
+        labels: for each constraint, the gadget that it comes from.
     """
 
     r1cs: R1cs
@@ -72,7 +71,7 @@ class Assembly:
 
 
 class ConstraintSystem:
-    """A circuit under construction. Not thread-safe; one builder, one thread."""
+    """A circuit under construction. Not thread-safe: use it from one thread only."""
 
     def __init__(
         self, outputs: Names = (), public: Names = (), private: Names = (), modulus: int = ORDER
@@ -80,16 +79,16 @@ class ConstraintSystem:
         """Lay out the first wires.
 
         Args:
-            outputs: public values that the circuit computes; each must be assigned exactly once.
-            public: inputs that the verifier knows. Slots in the witness graph follow this order, from slot 1.
-            private: inputs after those.
-            modulus: a prime; r unless a test wants to try every witness.
+            outputs: public values that the circuit computes; each must be allocated exactly once.
+            public: inputs that the verifier knows; they take the first slots of the witness graph, from 1 on.
+            private: inputs that the verifier does not know; their slots follow.
+            modulus: a prime; r except in tests that try every witness.
         """
         self.modulus = modulus
         self.graph = GraphBuilder(modulus)
         self._names = (*outputs, *public, *private)
         if len({name for name, _ in self._names}) != len(self._names):
-            raise ParameterError("circuit: expected every name once, got one twice")
+            raise ParameterError("circuit: expected every name once, got a name twice")
         self._counts = tuple(sum(length for _, length in group) for group in (outputs, public, private))
         self._nodes: list[int | None] = [self.graph.input(0)]
         self._outputs: dict[str, range] = {}
@@ -106,28 +105,28 @@ class ConstraintSystem:
         self._scope: tuple[str, ...] = ()
 
     def input(self, name: str) -> list[Signal]:
-        """The signals of a named input."""
+        """Return the signals of a named input."""
         return [Signal(self, {wire: 1}, self._node(wire)) for wire in self._inputs[name]]
 
     def output(self, name: str) -> range:
-        """The wires of a named output, to be passed where a gadget takes `wire`."""
+        """Return the wires of a named output, for the argument `wire` of a gadget."""
         return self._outputs[name]
 
     def constant(self, value: int) -> Signal:
-        """A fixed field element."""
+        """Return a fixed field element as a signal."""
         value %= self.modulus
         return Signal(self, {0: value} if value else {}, self.graph.constant(value))
 
     def signal(self, value: Signal | int) -> Signal:
-        """A signal as it is, or the constant of that value."""
+        """Return a signal unchanged, or an integer as a constant."""
         if isinstance(value, int):
             return self.constant(value)
         if value.system is not self:
-            raise ParameterError("signal: expected one of this circuit, got one of another")
+            raise ParameterError("signal: expected a signal of this circuit, got one of another circuit")
         return value
 
     def merge(self, left: Terms, right: Terms, factor: int) -> Terms:
-        """Compute left + factor * right, without zero terms."""
+        """Return left + factor * right, without zero terms."""
         merged = dict(left)
         for wire, coefficient in right.items():
             value = (merged.get(wire, 0) + factor * coefficient) % self.modulus
@@ -138,34 +137,34 @@ class ConstraintSystem:
         return merged
 
     def allocate(self, node: int, wire: int | None = None) -> Signal:
-        """A new wire, or the given output wire, whose value is that node. It is free until a row binds it."""
+        """Give a new wire, or the given output wire, the value of a node; no constraint binds it yet."""
         if wire is None:
             wire = len(self._nodes)
             self._nodes.append(node)
         elif self._nodes[wire] is not None:
-            raise ParameterError(f"wire {wire}: expected an output without a value, got one that has it")
+            raise ParameterError(f"wire {wire}: expected an output without a value, but it has one")
         else:
             self._nodes[wire] = node
         return Signal(self, {wire: 1}, node)
 
     def product(self, left: Signal, right: Signal) -> Signal:
-        """Multiply, on a new wire.
+        """Multiply two signals, with a new wire for the product.
 
-        What stands in `right` stands in matrix B, whose points cost the prover and the key more than A's: put
-        there what occurs in B anyway.
+        The wires of `right` go into matrix B, whose points cost the prover and the key more than those of A.
+        So put wires that occur in B anyway on the right.
         """
         result = self.allocate(self.graph.mul(left.node, right.node))
         self.enforce(left.terms, right.terms, result.terms)
         return result
 
     def enforce(self, left: Terms, right: Terms, result: Terms) -> None:
-        """The constraint left * right = result."""
+        """Add the constraint left * right = result."""
         self._rows.append((left, right, result))
         self._labels.append("/".join(self._scope))
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
-        """Names the constraints made inside."""
+        """Name the constraints that are added inside."""
         outer = self._scope
         self._scope = (*outer, name)
         try:
@@ -174,7 +173,7 @@ class ConstraintSystem:
             self._scope = outer
 
     def assemble(self) -> Assembly:
-        """The finished circuit.
+        """Return the finished circuit.
 
         Raises:
             ParameterError: an output has no value.
@@ -187,7 +186,7 @@ class ConstraintSystem:
         return Assembly(r1cs, self.graph.encode(nodes, self.slots()), tuple(self._labels))
 
     def slots(self) -> Inputs:
-        """Named inputs: name -> (first slot, number of slots)."""
+        """Return the slots of the named inputs: name -> (first slot, number of slots)."""
         return {name: (wires.start - self._counts[0], len(wires)) for name, wires in self._inputs.items()}
 
     def _node(self, wire: int) -> int:

@@ -1,20 +1,21 @@
-"""Is every wire determined by the inputs: the search for under-constrained wires.
+"""The search for under-constrained wires: does each wire follow from the inputs?
 
-A wire that a prover can choose is how forged proofs are made, so a circuit should have none. This propagates
-what is known, starting from the inputs, by rules that are each sound over any prime field; a wire that it
-marks is determined, a wire that it leaves may be free or beyond its rules. It says nothing about constraints
-that only refuse inputs (path bits, say): tests of the relation hold those.
+A prover who can choose a wire can forge proofs, so a circuit should have no such wire. The search starts from
+the inputs and applies rules that are sound over any prime field. A wire that it marks is determined. A wire
+that it does not mark may be free, or the rules may be too weak for it. The search does not cover constraints
+that only refuse inputs, such as those of the path bits; the tests of the relation cover them.
 
 Rules
-    linear    When A and B are known, C is a linear equation; when A is constant, A B - C is one. Equations
-              are kept solved (reduced row echelon form), so wires that only several of them determine are
-              found as well.
-    non-zero  When C is a non-zero constant and A is known, A is not zero, so B is known; A and B may swap.
-    boolean   A B = 0 with A and B over one combination F of wires: F has one of two values. When F is a wire
-              and the values are 0 and 1, the wire is a boolean.
-    bits      sum w_i b_i = known, for booleans b_i and a two-valued F: each is determined when, after a
-              common scale and up to signs, every weight exceeds the sum of the smaller ones and the sum of
-              all is below the modulus. (b -> 1 - b turns a weight's sign and shifts the sum by a constant.)
+    linear    If A and B are known, C is a linear equation; if A is constant, A B - C is one. Equations are
+              stored in reduced row echelon form, so wires that only several equations determine are found,
+              too.
+    non-zero  If C is a non-zero constant and A is known, A is not zero, so B is known; A and B may swap.
+    boolean   If A B = 0 and A, B are multiples of F - v, F - w for one combination F of wires, F is v or w.
+              If F is a wire and v, w are 0 and 1, the wire is a boolean.
+    bits      If sum w_i b_i is known for booleans b_i, or is a two-valued F, then all b_i are determined if,
+              after a common scaling and up to signs, every weight exceeds the sum of the smaller ones, and
+              the sum of all is below the modulus. (b -> 1 - b turns a weight's sign and shifts the sum by a
+              constant.)
 
 Source: Pailoor et al., "Automated detection of under-constrained circuits" (Picus), 2023, for the idea.
 """
@@ -30,11 +31,11 @@ _Form = dict[int, int]
 
 
 def undetermined(r1cs: R1cs, given: Iterable[int] | None = None) -> frozenset[int]:
-    """The wires that the rules do not show to be determined.
+    """Return the wires that the rules do not show to be determined.
 
     Args:
         r1cs: the constraints.
-        given: the wires that are known beside wire 0; the circuit's inputs when left out.
+        given: the wires that are known beside wire 0; by default the circuit's inputs.
     """
     search = _Search(r1cs, r1cs.inputs if given is None else given)
     search.run()
@@ -42,7 +43,7 @@ def undetermined(r1cs: R1cs, given: Iterable[int] | None = None) -> frozenset[in
 
 
 class _Search:
-    """What is known so far, and where to look next."""
+    """The wires known so far, and the constraints to try next."""
 
     def __init__(self, r1cs: R1cs, given: Iterable[int]) -> None:
         self._p = r1cs.modulus
@@ -50,52 +51,52 @@ class _Search:
         self._rows: list[tuple[_Form, _Form, _Form] | None] = [
             (dict(a), dict(b), dict(c)) for a, b, c in r1cs.rows()
         ]
-        self._observer: defaultdict[int, list[int]] = defaultdict(list)
+        self._rows_with_wire: defaultdict[int, list[int]] = defaultdict(list)
         for index, row in enumerate(self._rows):
             assert row is not None
             for wire in row[0].keys() | row[1].keys():
-                self._observer[wire].append(index)
+                self._rows_with_wire[wire].append(index)
         self._booleans: set[int] = set()
-        self._forms: list[_Form] = []  # F with its gap: F in {v, v + gap}; the gap stands under wire -1
+        self._forms: list[_Form] = []  # F and its gap, F in {v, v + gap}; the key -1 holds the gap
         self._forms_of: defaultdict[int, list[int]] = defaultdict(list)
-        self._equations: dict[int, _Form] = {}  # pivot -> equation with coefficient 1 there
+        self._equations: dict[int, _Form] = {}  # pivot -> equation with coefficient 1 at the pivot
         self._equations_of: defaultdict[int, set[int]] = defaultdict(set)
-        self._fresh: list[int] = []
+        self._newly_known: list[int] = []
 
     def run(self) -> None:
-        """Apply the rules until they give nothing more."""
+        """Apply the rules until no more wires become known."""
         for row in self._rows:
             if row is not None:
                 self._note_boolean(*row)
         for index in range(len(self._rows)):
-            self._look(index)
+            self._try_equation(index)
         for number in range(len(self._forms)):
             self._split_form(number)
-        while self._fresh:
-            wire = self._fresh.pop()
-            for index in self._observer[wire]:
-                self._look(index)
+        while self._newly_known:
+            wire = self._newly_known.pop()
+            for index in self._rows_with_wire[wire]:
+                self._try_equation(index)
             for number in self._forms_of[wire]:
                 self._split_form(number)
 
-    def _look(self, index: int) -> None:
-        """Take a constraint as an equation, if it is one by now."""
+    def _try_equation(self, index: int) -> None:
+        """Turn a constraint into an equation if enough of its wires are known."""
         row = self._rows[index]
         if row is None:
             return
         a, b, c = row
-        open_a, open_b = self._open(a), self._open(b)
+        open_a, open_b = self._unknown_part(a), self._unknown_part(b)
         if open_a and open_b:
             return
         if not open_a and not open_b:
             self._rows[index] = None
-            self._learn(self._open(c))
+            self._learn(self._unknown_part(c))
             return
         side, other = (open_b, a) if open_b else (open_a, b)
         if other.keys() <= {0}:
             factor = other.get(0, 0)
             self._rows[index] = None
-            equation = self._open(c)
+            equation = self._unknown_part(c)
             for wire, coefficient in side.items():
                 equation[wire] = (equation.get(wire, 0) - factor * coefficient) % self._p
             self._learn({wire: value for wire, value in equation.items() if value})
@@ -115,14 +116,14 @@ class _Search:
         equation = {wire: value * scale % self._p for wire, value in equation.items()}
         for other in list(self._equations_of[pivot]):
             row = self._equations[other]
-            self._forget(other)
+            self._drop(other)
             self._subtract(row, equation, row[pivot])
-            self._keep(other, row)
-        self._keep(pivot, equation)
-        self._harvest()
+            self._store(other, row)
+        self._store(pivot, equation)
+        self._mark_solved()
 
-    def _harvest(self) -> None:
-        """A wire alone in its equation is known; so are booleans that their weights tell apart."""
+    def _mark_solved(self) -> None:
+        """Mark a wire that is alone in its equation, and booleans that their weights tell apart."""
         done = True
         while done:
             done = False
@@ -132,25 +133,25 @@ class _Search:
                     continue
                 alone = len(row) == 1
                 if alone or (row.keys() <= self._booleans and separates(list(row.values()), self._p)):
-                    self._forget(pivot)
+                    self._drop(pivot)
                     self._mark(row)
                     done = True
 
     def _mark(self, wires: Iterable[int]) -> None:
-        """These wires are known: take them out of every equation."""
+        """Mark wires as known, and remove them from every equation."""
         for wire in wires:
             if wire in self.known:
                 continue
             self.known.add(wire)
-            self._fresh.append(wire)
+            self._newly_known.append(wire)
             for pivot in list(self._equations_of.pop(wire, ())):
                 row = self._equations[pivot]
-                self._forget(pivot)
+                self._drop(pivot)
                 del row[wire]
-                self._learn_later(pivot, row)
+                self._store_shortened(pivot, row)
 
-    def _learn_later(self, pivot: int, row: _Form) -> None:
-        """Keep a shortened equation, under another pivot when it lost its own."""
+    def _store_shortened(self, pivot: int, row: _Form) -> None:
+        """Store a shortened equation, with a new pivot if its own was removed."""
         if not row:
             return
         if pivot not in row:
@@ -159,13 +160,13 @@ class _Search:
             row = {wire: value * scale % self._p for wire, value in row.items()}
             for other in list(self._equations_of[pivot]):
                 equation = self._equations[other]
-                self._forget(other)
+                self._drop(other)
                 self._subtract(equation, row, equation[pivot])
-                self._keep(other, equation)
-        self._keep(pivot, row)
+                self._store(other, equation)
+        self._store(pivot, row)
 
     def _note_boolean(self, a: _Form, b: _Form, c: _Form) -> None:
-        """Remember F in {v, v + gap} when the constraint says (F - v) (F - v - gap) = 0."""
+        """Record F in {v, v + gap} if the constraint says (F - v) (F - v - gap) = 0."""
         if c or not a or not b:
             return
         lead = next((wire for wire in a if wire), None)
@@ -186,14 +187,14 @@ class _Search:
         self._forms.append(first)
 
     def _split_form(self, number: int) -> None:
-        """F = v + gap * bit: with booleans in F this is a sum of bits whose value is known."""
+        """Apply the rule of bits to F = v + gap * bit, if the unknown wires in F are booleans."""
         form = self._forms[number]
         gap = form[-1]
         unknown = {wire: value for wire, value in form.items() if wire >= 0 and wire not in self.known}
         if unknown and unknown.keys() <= self._booleans and separates([gap, *unknown.values()], self._p):
             self._mark(unknown)
 
-    def _open(self, form: _Form) -> _Form:
+    def _unknown_part(self, form: _Form) -> _Form:
         return {wire: value for wire, value in form.items() if wire not in self.known}
 
     def _scaled(self, form: _Form, lead: int) -> _Form:
@@ -208,18 +209,18 @@ class _Search:
             else:
                 target.pop(wire, None)
 
-    def _keep(self, pivot: int, row: _Form) -> None:
+    def _store(self, pivot: int, row: _Form) -> None:
         self._equations[pivot] = row
         for wire in row:
             self._equations_of[wire].add(pivot)
 
-    def _forget(self, pivot: int) -> None:
+    def _drop(self, pivot: int) -> None:
         for wire in self._equations.pop(pivot):
             self._equations_of[wire].discard(pivot)
 
 
 def separates(weights: list[int], modulus: int) -> bool:
-    """Whether sum weights[i] * b_i has another value mod `modulus` for every choice of booleans b_i."""
+    """Return whether all choices of booleans b_i give different sums weights[i] * b_i mod `modulus`."""
     for unit in weights:
         scale = pow(unit, -1, modulus)
         scaled = sorted(min(value, modulus - value) for value in (w * scale % modulus for w in weights))

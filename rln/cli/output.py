@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rln.atomic_files import check_place, write_file
+from rln.atomic_files import check_writable, write_file
 from rln.cli.report import UnusableFile, name_in_errors
 from rln.errors import ParameterError
 from rln.protocol.statement import SECRET
@@ -21,7 +21,7 @@ def check_output(path: Path) -> None:
         UnusableFile: no file can be written there, or the file holds an identity secret.
     """
     with name_in_errors(path):
-        check_place(path)
+        check_writable(path)
         if not path.exists():
             return
         with path.open("rb") as file:

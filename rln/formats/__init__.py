@@ -1,1 +1,1 @@
-"""Formats of other programs: snarkjs, wtns."""
+"""File formats of other programs: snarkjs, wtns and zerokit."""

@@ -1,21 +1,18 @@
-"""The JSON of snarkjs: proof.json, public.json, verification_key.json, and circom's input, witness.json.
+"""The JSON files of snarkjs, proof.json, public.json and verification_key.json, and circom's witness.json.
 
-The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Numbers are decimal strings with one spelling
-each; a coordinate is below p, a scalar below r. Points leave this module as bytes in the layout of `rln.h`;
-whether they lie on the curve is asked by whoever loads them.
+The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. A number is a decimal string in its one canonical
+form; a coordinate is below p, a scalar below r. This module returns points as bytes in the layout of `rln.h`.
+Whether they are on the curve is checked when they are loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
+from rln.base.scalar import COORDINATE_MODULUS
 from rln.errors import EncodingError
 from rln.lowlevel import groth16
-
-FIELD = 21888242871839275222246405745257275088696311157297823662689037894645226208583
-"""p, the field of the curve's coordinates."""
 
 _LARGER = 0x80
 _PROTOCOL = {"protocol": "groth16", "curve": "bn128"}
@@ -23,15 +20,15 @@ _KEY_POINTS = ("vk_beta_2", "vk_gamma_2", "vk_delta_2")
 
 
 def read_proof(data: bytes) -> bytes:
-    """The 128 proof bytes in a proof.json.
+    """Read the 128 proof bytes in a proof.json.
 
     Raises:
         EncodingError: not the exact shape.
-        FieldRangeError: a coordinate of p or more.
+        FieldRangeError: a coordinate is p or more.
         PointError: a point off the curve, outside the subgroup, or infinity.
     """
-    found = document.fields(
-        document.read(data, "proof.json", 1 << 14),
+    found = canonical_json.fields(
+        canonical_json.read(data, "proof.json", 1 << 14),
         "proof.json",
         ("pi_a", "pi_b", "pi_c", "protocol", "curve"),
     )
@@ -42,9 +39,9 @@ def read_proof(data: bytes) -> bytes:
 
 
 def write_proof(proof: bytes) -> bytes:
-    """proof.json for 128 proof bytes."""
+    """Write a proof.json for 128 proof bytes."""
     points = groth16.decompress(proof)
-    return document.pretty(
+    return canonical_json.pretty(
         {
             "pi_a": _g1_text(points[:64]),
             "pi_b": _g2_text(points[64:192]),
@@ -55,38 +52,40 @@ def write_proof(proof: bytes) -> bytes:
 
 
 def read_public(data: bytes) -> tuple[int, ...]:
-    """The public values in a public.json, in the order of the verifying key.
+    """Read the public values in a public.json, in the order of the verifying key.
 
     Raises:
         EncodingError: not an array of canonical decimal strings.
-        FieldRangeError: a value of r or more.
+        FieldRangeError: a value is r or more.
     """
-    values = document.items(document.read(data, "public.json"), "public.json")
+    values = canonical_json.items(canonical_json.read(data, "public.json"), "public.json")
     return tuple(scalar.parse(value, f"public.json[{i}]") for i, value in enumerate(values))
 
 
 def write_public(values: Sequence[int]) -> bytes:
-    """public.json for public values."""
-    return document.pretty([str(scalar.check(value, f"public value {i}")) for i, value in enumerate(values)])
+    """Write a public.json for public values."""
+    return canonical_json.pretty(
+        [str(scalar.check(value, f"public value {i}")) for i, value in enumerate(values)]
+    )
 
 
 def read_verifying_key(data: bytes) -> tuple[bytes, bytes | None]:
-    """The verifying key in a verification_key.json, and its `vk_alphabeta_12`, which may be absent.
+    """Read the verifying key in a verification_key.json, and its `vk_alphabeta_12`, which is optional.
 
     Returns:
-        The key, uncompressed, as `lowlevel.groth16` decodes it; the 384 bytes that are the pairing of alpha
-        and beta in snarkjs's sense, not compared with them here, or None.
+        The uncompressed key, as `VerifyingKey.decode` reads it; and `vk_alphabeta_12` as 384 bytes, or None.
+        It should be the pairing of alpha and beta as snarkjs defines it, which is not checked here.
 
     Raises:
-        EncodingError: not the exact shape, or another number of IC points than nPublic + 1.
-        FieldRangeError: a coordinate of p or more.
+        EncodingError: not the exact shape, or the number of IC points is not nPublic + 1.
+        FieldRangeError: a coordinate is p or more.
     """
     name = "verification_key.json"
     required = ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC")
-    found = document.fields(document.read(data, name), name, required, ("vk_alphabeta_12",))
+    found = canonical_json.fields(canonical_json.read(data, name), name, required, ("vk_alphabeta_12",))
     _check_protocol(found, name)
-    public = document.integer(found["nPublic"], "nPublic", 0, 1 << 20)
-    constants = document.items(found["IC"], "IC", public + 1)
+    public = canonical_json.integer(found["nPublic"], "nPublic", 0, 1 << 20)
+    constants = canonical_json.items(found["IC"], "IC", public + 1)
     key = [
         _g1(found["vk_alpha_1"], "vk_alpha_1"),
         *(_g2(found[field], field) for field in _KEY_POINTS),
@@ -97,17 +96,17 @@ def read_verifying_key(data: bytes) -> tuple[bytes, bytes | None]:
 
 
 def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
-    """verification_key.json.
+    """Write a verification_key.json.
 
     Args:
         key: an uncompressed verifying key.
-        alpha_beta: the pairing of alpha and beta in snarkjs's sense, 384 bytes.
+        alpha_beta: the pairing of alpha and beta as snarkjs defines it, 384 bytes.
     """
     beta, gamma, delta = (_g2_text(key[start : start + 128]) for start in (64, 192, 320))
     constants = [_g1_text(key[start : start + 64]) for start in range(456, len(key), 64)]
     numbers = [str(_integer(alpha_beta[start : start + 32])) for start in range(0, 384, 32)]
     pairs = [numbers[i : i + 2] for i in range(0, 12, 2)]
-    return document.pretty(
+    return canonical_json.pretty(
         {
             **_PROTOCOL,
             "nPublic": len(constants) - 1,
@@ -122,17 +121,17 @@ def write_verifying_key(key: bytes, alpha_beta: bytes) -> bytes:
 
 
 def read_witness(data: bytes) -> dict[str, tuple[int, ...]]:
-    """The named inputs in a witness.json; a single value is a tuple of one.
+    """Read the named inputs in a witness.json; a single value becomes a tuple of one.
 
-    Values are secret: no message repeats one.
+    Values are secret, so no message repeats one.
 
     Raises:
         EncodingError: not an object of canonical decimal strings and flat arrays of them.
-        FieldRangeError: a value of r or more.
+        FieldRangeError: a value is r or more.
     """
-    found = document.read(data, "witness.json")
+    found = canonical_json.read(data, "witness.json")
     if not isinstance(found, dict):
-        raise EncodingError(f"witness.json: expected an object, got {document.type_names[type(found)]}")
+        raise EncodingError(f"witness.json: expected an object, got {canonical_json.type_names[type(found)]}")
     inputs: dict[str, tuple[int, ...]] = {}
     for name, value in found.items():
         values = value if isinstance(value, list) else [value]
@@ -143,8 +142,8 @@ def read_witness(data: bytes) -> dict[str, tuple[int, ...]]:
 
 
 def write_witness(inputs: Mapping[str, int | Sequence[int]]) -> bytes:
-    """witness.json for named inputs: the circom form, decimal strings."""
-    return document.pretty(
+    """Write a witness.json for named inputs, in circom's form with decimal strings."""
+    return canonical_json.pretty(
         {
             name: str(value) if isinstance(value, int) else [str(item) for item in value]
             for name, value in inputs.items()
@@ -155,11 +154,16 @@ def write_witness(inputs: Mapping[str, int | Sequence[int]]) -> bytes:
 def _check_protocol(found: dict[str, object], name: str) -> None:
     for field, expected in _PROTOCOL.items():
         if found[field] != expected:
-            raise EncodingError(f"{name}: {field}: expected {expected!r}, got another value")
+            raise EncodingError(f"{name}: {field}: expected {expected!r}, got {_shown(found[field])}")
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message: a string in quotes and cut short, or the name of another type."""
+    return repr(value[:40]) if isinstance(value, str) else canonical_json.type_names[type(value)]
 
 
 def _coordinate(value: object, name: str) -> int:
-    return scalar.parse(value, name, FIELD)
+    return scalar.parse(value, name, COORDINATE_MODULUS)
 
 
 def _integer(data: bytes) -> int:
@@ -167,37 +171,39 @@ def _integer(data: bytes) -> int:
 
 
 def _g1(value: object, name: str, infinity: bool = False) -> bytes:
-    """[x, y, "1"] as 64 bytes; ["0", "1", "0"] is infinity, where that may stand."""
-    x, y, z = (_coordinate(item, name) for item in document.items(value, name, 3))
+    """Read [x, y, "1"] as 64 bytes; ["0", "1", "0"] is infinity, if that is allowed."""
+    x, y, z = (_coordinate(item, name) for item in canonical_json.items(value, name, 3))
     if infinity and (x, y, z) == (0, 1, 0):
         return bytes(63) + b"\x40"
     if z != 1:
-        raise EncodingError(f'{name}: expected "1" as the third coordinate')
+        raise EncodingError(f'{name}: expected "1" as the third coordinate, got "{z}"')
     data = bytearray(x.to_bytes(32, "little") + y.to_bytes(32, "little"))
-    data[-1] |= _LARGER if y > FIELD - y else 0
+    data[-1] |= _LARGER if y > COORDINATE_MODULUS - y else 0
     return bytes(data)
 
 
 def _g2(value: object, name: str) -> bytes:
-    """[[x.c0, x.c1], [y.c0, y.c1], ["1", "0"]] as 128 bytes."""
+    """Read [[x.c0, x.c1], [y.c0, y.c1], ["1", "0"]] as 128 bytes."""
     x, y, z = (
-        [_coordinate(item, name) for item in document.items(pair, name, 2)]
-        for pair in document.items(value, name, 3)
+        [_coordinate(item, name) for item in canonical_json.items(pair, name, 2)]
+        for pair in canonical_json.items(value, name, 3)
     )
     if z != [1, 0]:
-        raise EncodingError(f'{name}: expected ["1", "0"] as the third coordinate')
+        raise EncodingError(f'{name}: expected ["1", "0"] as the third coordinate, got ["{z[0]}", "{z[1]}"]')
     data = bytearray(b"".join(part.to_bytes(32, "little") for part in (*x, *y)))
-    # c1 decides which of y and -y is the larger, c0 only where c1 is zero
+    # c1 decides which of y and -y is larger; c0 decides if c1 is zero
     deciding = y[1] or y[0]
-    data[-1] |= _LARGER if deciding > FIELD - deciding else 0
+    data[-1] |= _LARGER if deciding > COORDINATE_MODULUS - deciding else 0
     return bytes(data)
 
 
 def _fp12(value: object) -> bytes:
-    """Two arrays of three pairs, as 384 bytes."""
+    """Read two arrays of three pairs as 384 bytes."""
     name = "vk_alphabeta_12"
-    pairs = [pair for six in document.items(value, name, 2) for pair in document.items(six, name, 3)]
-    numbers = [_coordinate(item, name) for pair in pairs for item in document.items(pair, name, 2)]
+    pairs = [
+        pair for six in canonical_json.items(value, name, 2) for pair in canonical_json.items(six, name, 3)
+    ]
+    numbers = [_coordinate(item, name) for pair in pairs for item in canonical_json.items(pair, name, 2)]
     return b"".join(number.to_bytes(32, "little") for number in numbers)
 
 

@@ -1,8 +1,8 @@
-"""Step: one atomic change of a group: what happened, and the one new root that it made.
+"""Step: one atomic change of a group, with its events and the one new root that they give.
 
 The steps of a registry are numbered from 0 without gaps. Step 0 is the empty tree, and has no events and no
-time. The events of all steps together are numbered from 1 without gaps. Who has applied every step up to n
-asks for the steps after n, and can check each one: the events give the root.
+time. The events of all steps together are numbered from 1 without gaps. A reader that has applied every step
+up to n asks for the steps after n, and can check each one: its events give its root.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
+from rln.protocol.membership import PackedMembers
 
 _LAST: Final = (1 << 63) - 1
-"""Bound of what counts up: what databases call a big integer."""
+"""Highest number of a step, an event or a time: the largest big integer of a database."""
 
-TOLERANCE: Final = 1000
-"""Milliseconds that the clocks of two machines may differ by without a removal being hurried."""
+CLOCK_TOLERANCE: Final = 1000
+"""Milliseconds that the clocks of two machines may differ by; beyond that, a removal is due at once."""
 
 
 class Change(enum.IntEnum):
@@ -39,11 +40,12 @@ class Event:
 
     Args:
         number: 1 or more.
-        change: a member registered, at an index that was never used before; was removed; or was slashed: his
-            leaf is 0 from this step on, and no root that contained one of his leaves is acceptable.
-        index: of the leaf. That of the newest leaf, for a slashed member who had left before.
+        change: REGISTERED: a member registered, at an index that was never used before. REMOVED: a member was
+            removed. SLASHED: a member was slashed; their leaf is 0 from this step on, and no root that
+            contained one of their leaves is acceptable.
+        index: of the leaf; of the newest leaf for a slashed member who was removed before.
         commitment: identity commitment, a field element other than 0.
-        limit: messages in an epoch that the leaf was made with, 1 to 65,536.
+        limit: user message limit of the leaf, messages in an epoch, 1 to 65,536.
 
     Raises:
         ParameterError: a number outside its range.
@@ -67,14 +69,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events(Sequence[Event]):
-    """Events with consecutive numbers, in columns: a million of them are four objects, not a million.
+    """Events with consecutive numbers, in columns: a million events are four objects, not a million.
 
     Attributes:
-        first: number of the first.
-        changes: one byte each, the value of its `Change`.
-        indices: one each.
-        commitments: 32 little-endian bytes each.
-        limits: one each.
+        first: number of the first event.
+        changes: one byte for each event, the value of its `Change`.
+        indices: the index of each event.
+        commitments: 32 little-endian bytes for each event.
+        limits: the limit of each event.
+
+    Raises:
+        ParameterError: the columns differ in length, or `first` is outside its range.
     """
 
     first: int
@@ -87,21 +92,27 @@ class Events(Sequence[Event]):
         whole(self.first, "event", 1, _LAST)
         count = len(self.changes)
         if not count == len(self.indices) == len(self.limits) == len(self.commitments) / scalar.SIZE:
-            raise ParameterError("events: expected as many of each column")
+            raise ParameterError(
+                f"events: expected columns of one length, got {count} changes, {len(self.indices)} indices, "
+                f"{len(self.commitments)} bytes of commitments and {len(self.limits)} limits"
+            )
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> Events:
         """Put events into columns.
 
         Raises:
-            ParameterError: their numbers are not consecutive.
+            ParameterError: the numbers of the events are not consecutive.
         """
         if isinstance(events, cls):
             return events
         listed = list(events)
         first = listed[0].number if listed else 1
-        if [event.number for event in listed] != list(range(first, first + len(listed))):
-            raise ParameterError("events: expected consecutive numbers")
+        for number, event in enumerate(listed, first):
+            if event.number != number:
+                raise ParameterError(
+                    f"events: expected consecutive numbers, the next {number}, got {event.number}"
+                )
         return cls(
             first,
             bytes(event.change for event in listed),
@@ -111,35 +122,45 @@ class Events(Sequence[Event]):
         )
 
     @property
-    def leaving(self) -> int:
-        """How many come before the registrations, which in a step stand last.
+    def removal_count(self) -> int:
+        """The number of removals and slashings; in a step they come before all registrations.
 
         Raises:
-            ParameterError: they do not.
+            ParameterError: one of them comes after a registration.
         """
         registered = bytes([Change.REGISTERED])
         count = len(self) - self.changes.count(registered)
         if registered in self.changes[:count]:
-            raise ParameterError("step: expected registrations behind all other events")
+            raise ParameterError("step: expected registrations after all other events, got one before")
         return count
 
-    def commitment(self, place: int) -> bytes:
-        """The encoded commitment of one of them, counted from 0."""
-        return self.commitments[place * scalar.SIZE : (place + 1) * scalar.SIZE]
+    @property
+    def registered(self) -> PackedMembers:
+        """The members that a step registers.
+
+        Raises:
+            ParameterError: as for `removal_count`.
+        """
+        first = self.removal_count
+        return PackedMembers(self.commitments[first * scalar.SIZE :], self.limits[first:])
+
+    def commitment(self, position: int) -> bytes:
+        """Return the packed commitment of the event at a position, counted from 0."""
+        return self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
 
     def __len__(self) -> int:
         return len(self.changes)
 
     @overload
-    def __getitem__(self, place: int) -> Event: ...
+    def __getitem__(self, position: int) -> Event: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Event]: ...
-    def __getitem__(self, place: int | slice) -> Event | list[Event]:
-        if isinstance(place, slice):
-            return [self._event(i) for i in range(*place.indices(len(self)))]
-        if not -len(self) <= place < len(self):
-            raise IndexError("events: no such place")
-        return self._event(place % len(self))
+    def __getitem__(self, position: slice) -> list[Event]: ...
+    def __getitem__(self, position: int | slice) -> Event | list[Event]:
+        if isinstance(position, slice):
+            return [self._event(i) for i in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"events: expected a position below {len(self)}, got {position}")
+        return self._event(position % len(self))
 
     def __iter__(self) -> Iterator[Event]:
         return map(self._event, range(len(self)))
@@ -152,13 +173,13 @@ class Events(Sequence[Event]):
     def __hash__(self) -> int:
         return hash((self.first, self.changes, self.commitments))
 
-    def _event(self, place: int) -> Event:
+    def _event(self, position: int) -> Event:
         return Event(
-            self.first + place,
-            Change(self.changes[place]),
-            self.indices[place],
-            int.from_bytes(self.commitment(place), "little"),
-            self.limits[place],
+            self.first + position,
+            Change(self.changes[position]),
+            self.indices[position],
+            int.from_bytes(self.commitment(position), "little"),
+            self.limits[position],
         )
 
 
@@ -167,10 +188,10 @@ class Step:
     """One change of a group.
 
     Args:
-        number: 0 or more; the step before it has the number before.
-        root: of the tree after it, a field element other than 0.
-        at: unix time in milliseconds, never less than that of the step before.
-        events: what happened, in order; those of one step have consecutive numbers.
+        number: 0 or more, one more than the number of the step before.
+        root: of the tree after the step, a field element other than 0.
+        at: unix time in milliseconds, at least that of the step before.
+        events: what happened, in order, with consecutive numbers.
 
     Raises:
         ParameterError: a number outside its range.
@@ -196,14 +217,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How a registry stands after its newest step.
+    """The state of a registry after its newest step.
 
     Attributes:
         number, root, at: of the newest step.
-        events: number of the newest event, 0 when there is none.
+        events: number of the newest event, 0 if there is none.
         next_index: the index that the next member gets; equals the number of registrations so far.
-        members: leaves in the tree. A slashed member's counts until the step that takes it out.
-        slashed_at: `at` of the newest step that took out a slashed member, 0 when there is none.
+        members: leaves in the tree. The leaf of a slashed member counts until a step removes it.
+        slashed_at: `at` of the newest step that removed a slashed member, 0 if there is none.
     """
 
     number: int
@@ -221,27 +242,27 @@ class Registration:
 
     Attributes:
         index, commitment, limit: as registered.
-        joined: the step from which on roots contain the leaf.
-        left: the first step after it whose root does not; None while they do.
+        registered_in: the first step whose root contains the leaf.
+        removed_in: the first later step whose root does not contain the leaf; None if there is none yet.
     """
 
     index: int
     commitment: int
     limit: int
-    joined: int
-    left: int | None = None
+    registered_in: int
+    removed_in: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Slashing:
-    """A commitment whose secret is public.
+    """The slashing of a commitment, whose secret is public.
 
     Attributes:
         commitment: of the secret.
         noted: unix time in milliseconds at which it was slashed.
-        due: when the step that takes his leaf out must be made at the latest.
-        step: its number; None while it is to be made.
-        stays: his registrations, oldest first.
+        due: unix time in milliseconds by which a step must remove the leaf.
+        step: number of the step that removed the leaf; None while the removal is pending.
+        registrations: of the commitment, oldest first.
     """
 
     commitment: int
@@ -251,13 +272,13 @@ class Slashing:
     registrations: tuple[Registration, ...]
 
     def is_due(self, now: int) -> bool:
-        """Tell whether the step must be made by now; a clock that has gone far back brings no delay."""
-        return not self.noted - TOLERANCE <= now < self.due
+        """Tell whether the leaf must be removed by now; a clock that went far back does not delay that."""
+        return not self.noted - CLOCK_TOLERANCE <= now < self.due
 
-    def done(self, step: int) -> Slashing:
-        """Return it as it is once a step has taken out the leaf."""
+    def settled(self, step: int) -> Slashing:
+        """Return this slashing as it is after a step has removed the leaf."""
         registrations = [
-            replace(registration, left=step) if registration.left is None else registration
+            replace(registration, removed_in=step) if registration.removed_in is None else registration
             for registration in self.registrations
         ]
         return replace(self, step=step, registrations=tuple(registrations))
@@ -265,11 +286,11 @@ class Slashing:
 
 @dataclass(frozen=True, slots=True)
 class RootChanges:
-    """What a window of roots must know of a registry, all from one moment.
+    """What a window of roots needs from a registry, all from one moment.
 
     Attributes:
-        roots: number, root and `at` of the steps that were asked for, oldest first.
-        slashings: those of these steps, and all whose step is to be made.
+        roots: number, root and `at` of each requested step, oldest first.
+        slashings: those whose leaf these steps removed, and all pending ones.
     """
 
     roots: tuple[tuple[int, int, int], ...]

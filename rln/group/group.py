@@ -1,90 +1,73 @@
 """Group: the membership tree of a registry, and the verbs that change both.
 
-The leaf is always computed here, from commitment and limit: a leaf that somebody else supplies could have a
-limit that nobody agreed to. A commitment is registered once at a time, since two leaves of one secret share
-their message ids. An index is never used again, so no old path fits a new member. A slashed commitment never
-comes back, because its secret is public.
+The group computes each leaf from commitment and limit: a leaf from outside could have a limit that nobody
+agreed to. A commitment has one leaf at a time, because two leaves of one secret share their message ids. An
+index is used once, so no old path fits a new member. A slashed commitment cannot register again, because its
+secret is public.
 
-The registry (`MemberRegistry`) is the truth, and several processes may change one. Each change
-excludes the others, catches up with them, hashes, and then writes what happened and the new root together.
-Tree and roots follow: what is here can be thrown away and built again.
+The registry (`MemberRegistry`) is the source of truth, and several processes may change it. Each change
+excludes the others, applies what they did, hashes, and writes its events and the new root together. The tree
+and the window of roots are copies: they can be dropped and built again.
 
-A slashing retires the roots that contain the leaf, without grace, and with them every proof that others made
-for those roots. So that nobody can hold up honest members by slashing himself with one identity after the
-other, the removals within an interval share one new root: the first in quiet time takes effect at once,
-further ones when the interval is over. Until then, and no longer, a slashed secret still proves.
+A slashing retires the roots that contain the leaf, without a grace period, and every proof for these roots
+becomes invalid. An attacker could slash their own identities one by one to invalidate the proofs of honest
+members. So the removals within an interval share one new root: after a quiet interval the first takes effect
+at once, later ones when the interval is over. Until then, and no longer, a slashed secret still proves.
 """
 
 from __future__ import annotations
 
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from rln.base import scalar
-from rln.base.arguments import nonzero, whole
+from rln.base.arguments import whole
 from rln.errors import NotAMember, ParameterError, TreeFull
-from rln.group.events import Change, Events, Registration, Slashing, Step
+from rln.group.events import Registration
+from rln.group.freshness import Freshness
 from rln.group.memory_registry import MemoryRegistry
-from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.group.registry_roots import LOOK
-from rln.group.registry_rules import registered, slashed
-from rln.group.removal_throttle import RemovalThrottle
+from rln.group.ports import MemberRegistry, RegistryChange
+from rln.group.registry_rules import already_registered, already_slashed
 from rln.group.replica import Progress, Replica, TreeSnapshot
 from rln.group.root_window import RootWindow, WindowSize
+from rln.group.step_writer import StepWriter
 from rln.merkle.proof import MerkleProof
-from rln.merkle.tree import TreePlan
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
-from rln.protocol.membership import Membership
-from rln.protocol.memberships import Memberships
+from rln.protocol.membership import Membership, Memberships, PackedMembers
 
 DEFAULT_WINDOW: Final = WindowSize(count=64)
-
-_Columns = tuple[bytes, Sequence[int], bytes]
-"""Commitments, limits and leaves of those who join."""
-
-_NOBODY: Final[_Columns] = (b"", (), b"")
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What a change wrote: a step and its plan, if it made one, and the slashings of it and to be made."""
-
-    step: Step | None
-    plan: TreePlan | None
-    slashings: Sequence[Slashing]
 
 
 class Group:
     """Members, their leaves, and the roots that proofs may be for.
 
-    Every change is one step: it happens whole or not at all, and the window of roots grows by one. Any number
-    of threads may read while one changes the group; they see the group before a change or after it. Who reads
-    `root`, `roots` or a proof also gets what other processes have done: with `now` as of 0.1 seconds ago or
-    later, without it as of this moment.
+    Every change is one step: it happens whole or not at all, and adds one root to the window. Any number of
+    threads may read while one changes the group; they see the group before a change or after it. Reading
+    `root`, `roots` or a proof also applies the changes of other processes: all of them without `now`, those
+    older than 0.1 seconds with it.
 
     Args:
         depth: of the tree, 1 to 32.
-        limit_bits: limits are 1 to 2^limit_bits; must be that of the circuit, 1 to 16.
+        limit_bits: limits are 1 to 2^limit_bits; 1 to 16, the same as in the circuit.
         window: how long replaced roots stay acceptable.
-        registry: of the members; None is one in memory. The caller closes it.
+        registry: the store of the members, which the caller closes; None is a new one in memory.
         now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
-            once, with a root of its own, and steps have no time unless the window has a clock: give it where
-            others read the registry, or windows in seconds drop each root as soon as it is replaced.
-        interval: seconds within which removals of slashed members share one new root, 0 to 3600, by this
-            process's own clock; the same in all that change one registry. With 0 each slashing makes its step
-            at once, for who may be gone when the interval is over.
+            once, with its own root, and steps have no time unless the window has a clock. Pass it if other
+            processes read the registry: otherwise their windows in seconds drop each replaced root at once.
+        interval: seconds in which slashed members share one new root, 0 to 3600, by the clock of this
+            process; use the same value in all processes that change the registry. With 0 each slashing makes
+            its step at once: use it in a process that may end before an interval is over.
         threads: for large changes, 1 to 256; None is as many as the machine has.
-        start: a picture of the tree to begin with; see `rln.stores.groups`.
-        progress: is told how much of the tree is built, 0 to 1.
+        start: a snapshot of the tree to start from; see `rln.stores.groups`.
+        progress: is called with the part of the tree that is built, 0 to 1.
 
     Raises:
-        ParameterError: an argument outside its range, or a registry of another depth or limit.
+        ParameterError: an argument is outside its range, or the registry has another depth or limit.
         IntegrityAlarm: here and below, the registry's events do not give its roots.
-        StoreUnavailable: here and below, the registry is unsure; a change may have happened or not.
+        StoreUnavailable: here and below, the registry cannot answer for certain; a change may have happened
+            or not.
     """
 
     def __init__(
@@ -100,7 +83,7 @@ class Group:
         start: TreeSnapshot | None = None,
         progress: Progress = lambda part: None,
     ) -> None:
-        self._alone = registry is None
+        self._is_private = registry is None
         registry = MemoryRegistry(depth, limit_bits) if registry is None else registry
         if (registry.depth, registry.limit_bits) != (depth, limit_bits):
             raise ParameterError(
@@ -108,18 +91,17 @@ class Group:
                 f"got {registry.depth} and {registry.limit_bits}"
             )
         if type(interval) not in (int, float) or not 0 <= interval <= 3600:
-            raise ParameterError("interval: expected 0 to 3600 seconds")
+            raise ParameterError(f"interval: expected 0 to 3600 seconds, got {interval!r}")
         self._registry = registry
         self._now = now
-        self._stamp = now or window.now
-        self._interval = int(interval * 1000)
         self._max_limit = 1 << limit_bits
-        self._looked: float | None = None
+        self._freshness = Freshness()
         self._writing = threading.Lock()
         self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
-        self._throttle = RemovalThrottle(self._interval, registry.head().slashed_at, self._milliseconds())
-        self._replica.tracker.new_removal()
-        self._window = RootWindow(self._replica.tracker.history, self._look)
+        self._writer = StepWriter(
+            self._replica, registry, interval=int(interval * 1000), now=now, step_clock=now or window.now
+        )
+        self._window = RootWindow(self._replica.tracker.history, self._refresh)
 
     # ---- reading
 
@@ -135,14 +117,14 @@ class Group:
 
     @property
     def registry(self) -> MemberRegistry:
-        """The truth about the members."""
-        self._alone = False  # from now on, somebody else may change it
+        """The store of the members."""
+        self._is_private = False  # its reader may change it
         return self._registry
 
     @property
     def root(self) -> int:
         """The current root, a field element."""
-        self._look()
+        self._refresh()
         return self._replica.tree.root
 
     @property
@@ -154,7 +136,7 @@ class Group:
         return self._registry.count()
 
     def __repr__(self) -> str:
-        return f"Group(depth {self.depth}, step {self._replica.number})"
+        return f"Group(depth {self.depth}, step {self._replica.step})"
 
     def is_member(self, commitment: int) -> bool:
         """Tell whether a commitment is registered now, and not slashed.
@@ -165,7 +147,7 @@ class Group:
         return self._registry.member(scalar.check(commitment, "commitment")) is not None
 
     def was_member(self, commitment: int) -> bool:
-        """Tell whether a commitment is registered now, or was once and has left or was slashed.
+        """Tell whether a commitment is registered now, or was registered before it was removed or slashed.
 
         Raises:
             FieldRangeError: not a field element.
@@ -181,44 +163,44 @@ class Group:
         """
         registration = self._registry.member(scalar.check(commitment, "commitment"))
         if registration is None:
-            raise NotAMember("commitment: not registered")
+            raise NotAMember("commitment: not registered; it may have been removed or slashed")
         return self._membership(registration)
 
     def member_at(self, index: int) -> Membership:
         """Return the membership at an index.
 
         Raises:
-            NotAMember: no member stands there now.
+            NotAMember: the index has no member now.
             ParameterError: the tree has no such index.
         """
         whole(index, "index", 0, self._replica.tree.capacity - 1)
         registration = self._registry.registration_at(index)
         if (
             registration is None
-            or registration.left is not None
+            or registration.removed_in is not None
             or self._registry.is_slashed(registration.commitment)
         ):
-            raise _nobody(index)
+            raise _no_member_at(index)
         return self._membership(registration)
 
     def proof(self, index: int) -> MerkleProof:
         """Return a member's leaf and path, both from one state of the group.
 
         Raises:
-            NotAMember: no leaf stands there now.
+            NotAMember: the index has no leaf now.
             ParameterError: the tree has no such index.
         """
         whole(index, "index", 0, self._replica.tree.capacity - 1)
-        self._look()
+        self._refresh()
         proof = self._replica.tree.proof(index)
         if proof.leaf == 0:
-            raise _nobody(index)
+            raise _no_member_at(index)
         return proof
 
     def picture(self) -> TreeSnapshot:
-        """Return a copy of the tree, to begin with it another time."""
+        """Return a snapshot of the tree, to start another group from."""
         with self._writing:
-            return self._replica.picture()
+            return self._replica.snapshot()
 
     # ---- changing
 
@@ -230,84 +212,68 @@ class Group:
             limit: messages in an epoch, 1 to 2^limit_bits.
 
         Raises:
-            AlreadyAMember: registered now, or slashed once.
+            AlreadyAMember: the commitment is registered now, or was slashed.
             TreeFull: no index is left.
             ParameterError: the commitment is 0, or the limit is outside its range.
             FieldRangeError: the commitment is not a field element.
         """
-        return self.register_many([(commitment, limit)])[0]
+        members = PackedMembers.pack([(commitment, limit)], self._max_limit)
+        return Membership(self._register(members), limit, commitment, self.proof)
 
     def register_many(self, members: Iterable[tuple[int, int]]) -> Memberships:
         """Register members at the next free indices, in order, as one step: all of them or none.
 
-        Changes by other processes wait meanwhile, and are refused as StoreUnavailable when it takes longer
-        than their patience, 10 seconds: while they go on, register at most some 100,000 at a time.
+        Changes by other processes wait meanwhile, and fail with StoreUnavailable after 10 seconds. If other
+        processes change the group too, register at most about 100,000 members at a time.
 
         Args:
             members: pairs of commitment and limit, as for `register`.
 
         Raises:
-            AlreadyAMember: a commitment is registered now, was slashed once, or comes twice.
-            TreeFull: fewer indices are left.
+            AlreadyAMember: a commitment is registered now, was slashed, or occurs twice.
+            TreeFull: too few indices are left.
             ParameterError: a commitment is 0, or a limit is outside its range.
             FieldRangeError: a commitment is not a field element.
         """
-        commitments, limits = self._columns(members)
-        if not limits:
-            return Memberships(0, limits, commitments, self.proof)
-        # These hashes do not depend on what others do: they are made before anybody waits for us.
-        leaves = self._replica.leaves(commitments, limits)
-        with self._writing:
-            with self._registry.change() as change:
-                self._catch_up(change)
-                head = change.head()
-                if len(limits) == 1:
-                    _refuse_known(change, int.from_bytes(commitments, "little"))
-                if len(limits) > (1 << self.depth) - head.next_index:
-                    raise TreeFull(
-                        f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
-                        f"got {len(limits)}"
-                    )
-                made = self._append(change, (commitments, limits, leaves))
-            self._adopt(made)
-        return Memberships(head.next_index, limits, commitments, self.proof)
+        packed = PackedMembers.pack(members, self._max_limit)
+        return Memberships(self._register(packed) if packed else 0, packed, self.proof)
 
     def remove(self, index: int) -> Membership:
-        """Let a member go, who may register again and gets another index then.
+        """Remove a member, who may register again and then gets another index.
 
-        His leaf stays in the roots of the window: until they have left it he can still prove.
+        The older roots in the window still contain the leaf: the member can prove while the window has them.
 
         Raises:
-            NotAMember: no member stands there now.
+            NotAMember: the index has no member now.
             ParameterError: the tree has no such index.
         """
         whole(index, "index", 0, self._replica.tree.capacity - 1)
         with self._writing:
             with self._registry.change() as change:
-                self._catch_up(change)
+                self._writer.catch_up(change)
                 registration = change.registration_at(index)
                 if (
                     registration is None
-                    or registration.left is not None
+                    or registration.removed_in is not None
                     or change.slashing(registration.commitment) is not None
                 ):
-                    raise _nobody(index)
-                made = self._append(change, removed=registration)
-            self._adopt(made)
+                    raise _no_member_at(index)
+                written = self._writer.remove(change, registration)
+            self._writer.apply(written)
         return self._membership(registration)
 
     def slash(self, secret: IdentitySecret | Identity | int) -> tuple[Membership, ...]:
-        """Remove the member whose secret is known, for good, and retire the roots that contain a leaf of his.
+        """Remove the member whose secret is known, for good, and retire the roots that contain their leaf.
 
-        Roots from before he joined stay acceptable as long as the window says, and so does everybody else's
-        proof against them. It is durable when this returns; where another member was slashed less than an
-        interval ago, the leaf goes when the interval is over.
+        Roots from before the registration stay acceptable for as long as the window allows, and so do proofs
+        for them. The slashing is durable when this returns. If another slashed member was removed less than
+        an interval ago, the leaf is removed when the interval is over.
 
         Args:
-            secret: what a RateLimitViolation carries, or the number itself.
+            secret: the secret of a RateLimitViolation, or the number itself.
 
         Returns:
-            The memberships that end; none when he had been slashed before, or had left.
+            The memberships that end; empty if the member was slashed or removed before.
 
         Raises:
             NotAMember: the commitment of this secret was never registered.
@@ -320,152 +286,83 @@ class Group:
         )
         with self._writing:
             with self._registry.change() as change:
-                self._catch_up(change)
+                self._writer.catch_up(change)
                 registrations = change.registrations(commitment)
                 if not registrations:
-                    raise NotAMember("secret: its commitment was never registered")
+                    raise NotAMember("secret: its commitment was never registered in this group")
                 if change.slashing(commitment) is not None:
                     return ()
-                made = self._note(change, commitment)
-            self._adopt(made)
+                written = self._writer.slash(change, commitment)
+            self._writer.apply(written)
         return tuple(
-            self._membership(registration) for registration in registrations if registration.left is None
+            self._membership(registration)
+            for registration in registrations
+            if registration.removed_in is None
         )
 
     def follow(self) -> None:
-        """Apply what other processes have done, and make the removals that are due."""
+        """Apply the changes of other processes, and remove the slashed members whose removal is due."""
         with self._writing:
             self._follow()
 
     # ---- how
 
-    def _look(self) -> None:
-        """Follow, if it is time to; while this process changes the group it follows anyway."""
+    def _register(self, members: PackedMembers) -> int:
+        """Register members, at least one, and return the index of the first."""
+        # These hashes do not depend on other changes: make them before other changes have to wait.
+        leaves = self._replica.leaves(members)
+        with self._writing:
+            with self._registry.change() as change:
+                self._writer.catch_up(change)
+                head = change.head()
+                if len(members) == 1:
+                    _refuse_known(change, members.commitment(0))
+                if len(members) > (1 << self.depth) - head.next_index:
+                    raise TreeFull(
+                        f"group: expected at most {(1 << self.depth) - head.next_index} more members, "
+                        f"got {len(members)}"
+                    )
+                written = self._writer.register(change, members, leaves)
+            self._writer.apply(written)
+        return head.next_index
+
+    def _refresh(self) -> None:
+        """Follow if it is time to. A change by this process, which may hold the lock, follows anyway."""
         now = None if self._now is None else self._now()
-        due = self._is_due(None if now is None else int(now * 1000))
-        if self._alone and not due:
+        due = self._writer.is_removal_due(None if now is None else int(now * 1000))
+        if not due and (self._is_private or self._freshness.is_fresh(now)):
             return
-        if now is not None and not due and self._looked is not None:
-            if self._looked <= now < self._looked + LOOK:
-                return
-        # A root with a leaf that must be gone is acceptable to nobody: then we wait for the change.
+        # A root with a leaf that must be removed by now is not acceptable: then wait for the change.
         if self._writing.acquire(blocking=due):
             try:
                 self._follow()
-                self._looked = now
+                self._freshness.renew(now)
             finally:
                 self._writing.release()
 
     def _follow(self) -> None:
-        self._catch_up(self._registry)
-        if self._is_due(self._milliseconds()):
+        self._writer.catch_up(self._registry)
+        if self._writer.is_removal_due(self._writer.now()):
             with self._registry.change() as change:
-                self._catch_up(change)
-                # Somebody else may have made the removals meanwhile.
-                made = self._append(change) if self._is_due(self._milliseconds()) else None
-            if made is not None:
-                self._adopt(made)
-
-    def _catch_up(self, reader: RegistryReader) -> None:
-        self._replica.follow(reader)
-        self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
-
-    def _is_due(self, now: int | None) -> bool:
-        """Tell whether this process must make a removal by now.
-
-        Who notes a slashing sets the time by his clock. Where clocks differ it may have come here long
-        before; then it is enough to be an interval behind the last removal.
-        """
-        return self._replica.tracker.is_due(now) and self._throttle.until(now) is None
-
-    def _note(self, change: RegistryChange, commitment: int) -> _Made:
-        """Note a slashing, and take out the leaf at once or when the interval since the last time is over."""
-        head, now = change.head(), self._milliseconds()
-        noted = due = head.at if now is None else now
-        until = self._throttle.until(now)
-        waiting = [slashing.due for slashing in self._replica.tracker.pending]
-        if now is not None and (until is not None or waiting):
-            due = min([*waiting, now + self._interval if until is None else until])
-        change.note(commitment, noted, due)
-        slashing = Slashing(commitment, noted, due, None, tuple(change.registrations(commitment)))
-        return self._append(change, noted=(slashing,))
-
-    def _append(
-        self,
-        change: RegistryChange,
-        joining: _Columns = _NOBODY,
-        removed: Registration | None = None,
-        noted: tuple[Slashing, ...] = (),
-    ) -> _Made:
-        """Append a step with this, and with all removals that are due; none when there is nothing in it."""
-        head, now = change.head(), self._milliseconds()
-        # We have followed within the change, so this is all that waits.
-        pending = (*self._replica.tracker.pending, *noted)
-        held = self._throttle.until(now) is not None
-        due = [slashing for slashing in pending if now is None or (slashing.is_due(now) and not held)]
-        later = [slashing for slashing in pending if slashing not in due]
-        leaving = [(Change.SLASHED, slashing.registrations[-1]) for slashing in due]
-        leaving += [(Change.REMOVED, removed)] if removed is not None else []
-        commitments, limits, leaves = joining
-        step = plan = None
-        if leaving or limits:
-            plan = self._replica.plan_leaves(leaves, [registration.index for _, registration in leaving])
-            start = head.next_index
-            stamp = 0 if self._stamp is None else int(self._stamp() * 1000)
-            events = Events(
-                head.events + 1,
-                bytes([kind for kind, _ in leaving]) + bytes([Change.REGISTERED]) * len(limits),
-                array(
-                    "Q",
-                    [
-                        *(registration.index for _, registration in leaving),
-                        *range(start, start + len(limits)),
-                    ],
-                ),
-                scalar.encode_many([registration.commitment for _, registration in leaving]) + commitments,
-                array("Q", [*(registration.limit for _, registration in leaving), *limits]),
-            )
-            step = Step(head.number + 1, plan.root, max(stamp, head.at), events)
-            change.append(step)
-        return _Made(step, plan, [*(slashing.done(head.number + 1) for slashing in due), *later])
-
-    def _adopt(self, made: _Made) -> None:
-        """Let the tree and the roots follow what was written."""
-        if made.step is None or made.plan is None:
-            self._replica.tracker.take((), made.slashings)
-        else:
-            self._replica.adopt(made.step, made.plan, made.slashings)
-            self._throttle.learn(self._replica.tracker.new_removal(), self._milliseconds())
-
-    def _columns(self, members: Iterable[tuple[int, int]]) -> tuple[bytes, array[int]]:
-        """Check who joins, and put them into columns."""
-        pairs = list(members)
-        listed = [limit for _, limit in pairs]
-        # The extremes of a million are found much faster than each is looked at; that is for the message.
-        if listed and (set(map(type, listed)) != {int} or min(listed) < 1 or max(listed) > self._max_limit):
-            for limit in listed:
-                whole(limit, "limit", 1, self._max_limit)
-        commitments = [commitment for commitment, _ in pairs]
-        packed = scalar.encode_many(commitments, "commitment")
-        if 0 in commitments:
-            nonzero(0, "commitment")
-        return packed, array("Q", listed)
-
-    def _milliseconds(self) -> int | None:
-        return None if self._now is None else int(self._now() * 1000)
+                self._writer.catch_up(change)
+                # Another process may have removed them meanwhile.
+                due = self._writer.is_removal_due(self._writer.now())
+                written = self._writer.remove_slashed(change) if due else None
+            if written is not None:
+                self._writer.apply(written)
 
     def _membership(self, registration: Registration) -> Membership:
         return Membership(registration.index, registration.limit, registration.commitment, self.proof)
 
 
 def _refuse_known(change: RegistryChange, commitment: int) -> None:
-    """Refuse who is slashed or stands, before anything is hashed for him."""
+    """Refuse a commitment that is slashed or registered, before the nodes of its path are hashed."""
     if change.slashing(commitment) is not None:
-        raise slashed()
+        raise already_slashed()
     registrations = change.registrations(commitment)
-    if registrations and registrations[-1].left is None:
-        raise registered()
+    if registrations and registrations[-1].removed_in is None:
+        raise already_registered()
 
 
-def _nobody(index: int) -> NotAMember:
-    return NotAMember(f"index {index}: no member stands there")
+def _no_member_at(index: int) -> NotAMember:
+    return NotAMember(f"index {index}: expected a member, got none: it is unused, or its member was removed")

@@ -1,4 +1,4 @@
-"""MemoryRegistry: the members, for as long as the process lasts."""
+"""MemoryRegistry: the members of a group, kept in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.group.registry_rules import (
+    PAGE_EVENTS,
+    already_registered,
+    already_slashed,
+    first_step,
+    next_head,
+    no_such_member,
+)
 
 
 class MemoryRegistry(MemberRegistry):
@@ -36,8 +43,8 @@ class MemoryRegistry(MemberRegistry):
         self._heads = [Head(0, first.root, first.at, 0, 0, 0)]
         self._commitments: list[int] = []
         self._limits = array("Q")
-        self._joined = array("Q")
-        self._left = array("Q")  # 0: stands
+        self._registered_in = array("Q")
+        self._removed_in = array("Q")  # 0 while the leaf is in the tree
         self._newest: dict[int, int] = {}
         self._earlier: dict[int, list[int]] = {}
         self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
@@ -61,7 +68,7 @@ class MemoryRegistry(MemberRegistry):
         return self._limit_bits
 
     def head(self) -> Head:
-        """Return how the registry stands; here and below as `RegistryReader` says."""
+        """Return the state of the registry; here and below as `RegistryReader` says."""
         with self._open():
             return self._heads[-1]
 
@@ -73,20 +80,20 @@ class MemoryRegistry(MemberRegistry):
             for step in self._steps[number + 1 : number + 1 + most]:
                 found.append(step)
                 events += len(step.events)
-                if events >= PAGE:
+                if events >= PAGE_EVENTS:
                     break
         return found
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by then."""
+        """Return the number of the newest step up to a time."""
         with self._open():
             return max(0, bisect_right(self._heads, at, key=lambda head: head.at) - 1)
 
     def root_changes_after(self, after: int) -> RootChanges:
-        """Return roots and slashings that follow a step."""
+        """Return the roots and slashings that follow a step."""
         with self._open():
             new = self._steps[after + 1 :]
-            slashed = [who for step in new for who in self._slashed_in.get(step.number, ())]
+            slashed = [commitment for step in new for commitment in self._slashed_in.get(step.number, ())]
             return RootChanges(
                 tuple((step.number, step.root, step.at) for step in new),
                 tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
@@ -107,15 +114,15 @@ class MemoryRegistry(MemberRegistry):
             return self._registration(index) if 0 <= index < len(self._commitments) else None
 
     def slashing(self, commitment: int) -> Slashing | None:
-        """Return how a commitment was slashed."""
+        """Return the slashing of a commitment."""
         scalar.check(commitment, "commitment")
         with self._open():
             return self._slashing(commitment) if commitment in self._slashed else None
 
     def count(self) -> int:
-        """Return how many members there are."""
+        """Return the number of members."""
         with self._open():
-            pending = sum(self._left[self._newest[commitment]] == 0 for commitment in self._pending)
+            pending = sum(self._removed_in[self._newest[commitment]] == 0 for commitment in self._pending)
             return self._heads[-1].members - pending
 
     @contextmanager
@@ -128,13 +135,13 @@ class MemoryRegistry(MemberRegistry):
             try:
                 yield change
             except BaseException:
-                change.take_back()
+                change.undo()
                 raise
             finally:
-                change.end()
+                change.release()
 
     def close(self) -> None:
-        """Refuse everything from now on."""
+        """Refuse every later call."""
         self._closed = True
 
     @contextmanager
@@ -149,8 +156,8 @@ class MemoryRegistry(MemberRegistry):
             index,
             self._commitments[index],
             self._limits[index],
-            self._joined[index],
-            self._left[index] or None,
+            self._registered_in[index],
+            self._removed_in[index] or None,
         )
 
     def _slashing(self, commitment: int) -> Slashing:
@@ -159,7 +166,7 @@ class MemoryRegistry(MemberRegistry):
 
 
 class _MemoryChange(RegistryChange):
-    """Writes at once and remembers how to take back; from the first write on, nobody else reads."""
+    """A change that writes at once and can undo it; from its first write on, other threads cannot read."""
 
     def __init__(self, registry: MemoryRegistry) -> None:
         self._registry = registry
@@ -197,17 +204,17 @@ class _MemoryChange(RegistryChange):
 
     def append(self, step: Step) -> None:
         registry, events = self._begin(), step.columns
-        leaving, before = events.leaving, len(registry._commitments)
-        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
-        head = next_head(registry._heads[-1], step, gone, registry._depth, registry._limit_bits)
-        self._undo.append(lambda: self._let_go(before))
-        for place in range(leaving, len(events)):
-            self._let_in(step.number, events, place)
+        removals, before = events.removal_count, len(registry._commitments)
+        removed_leaves = sum(self._remove(step.number, events, position) for position in range(removals))
+        head = next_head(registry._heads[-1], step, removed_leaves, registry._depth, registry._limit_bits)
+        self._undo.append(lambda: self._forget_after(before))
+        for position in range(removals, len(events)):
+            self._register(step.number, events, position)
         registry._steps.append(step)
         registry._heads.append(head)
         self._undo += [registry._steps.pop, registry._heads.pop]
 
-    def note(self, commitment: int, noted: int, due: int) -> None:
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         registry = self._begin()
         if commitment not in registry._newest or commitment in registry._slashed:
             raise ParameterError("commitment: never registered, or slashed already")
@@ -215,13 +222,13 @@ class _MemoryChange(RegistryChange):
         registry._pending[commitment] = None
         self._undo.append(lambda: (registry._slashed.pop(commitment), registry._pending.pop(commitment)))
 
-    def take_back(self) -> None:
-        """Undo all that was written, newest first."""
+    def undo(self) -> None:
+        """Undo all writes, newest first."""
         while self._undo:
             self._undo.pop()()
 
-    def end(self) -> None:
-        """Let others read."""
+    def release(self) -> None:
+        """Let other threads read again."""
         if self._locked:
             self._registry._state.release()
             self._locked = False
@@ -232,13 +239,13 @@ class _MemoryChange(RegistryChange):
             self._locked = True
         return self._registry
 
-    def _take_out(self, number: int, events: Events, place: int) -> bool:
-        registry, event = self._registry, events[place]
+    def _remove(self, number: int, events: Events, position: int) -> bool:
+        registry, event = self._registry, events[position]
         known = registry._newest.get(event.commitment) == event.index
-        stands = known and registry._left[event.index] == 0
+        is_registered = known and registry._removed_in[event.index] == 0
         if event.change is Change.SLASHED:
             if not known or event.commitment not in registry._pending:
-                raise not_there(event.number)
+                raise no_such_member(event.number)
             noted, due, _ = registry._slashed[event.commitment]
             registry._slashed[event.commitment] = (noted, due, number)
             del registry._pending[event.commitment]
@@ -246,35 +253,35 @@ class _MemoryChange(RegistryChange):
             self._undo.append(registry._slashed_in[number].pop)
             self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
             self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
-        elif not stands or event.commitment in registry._slashed:
-            raise not_there(event.number)
-        if stands:
-            registry._left[event.index] = number
-            self._undo.append(lambda: registry._left.__setitem__(event.index, 0))
-        return stands
+        elif not is_registered or event.commitment in registry._slashed:
+            raise no_such_member(event.number)
+        if is_registered:
+            registry._removed_in[event.index] = number
+            self._undo.append(lambda: registry._removed_in.__setitem__(event.index, 0))
+        return is_registered
 
-    def _let_in(self, number: int, events: Events, place: int) -> None:
+    def _register(self, number: int, events: Events, position: int) -> None:
         registry = self._registry
-        commitment = int.from_bytes(events.commitment(place), "little")
+        commitment = int.from_bytes(events.commitment(position), "little")
         before = registry._newest.get(commitment)
         if commitment in registry._slashed:
-            raise slashed()
-        if before is not None and registry._left[before] == 0:
-            raise registered()
+            raise already_slashed()
+        if before is not None and registry._removed_in[before] == 0:
+            raise already_registered()
         registry._commitments.append(commitment)
-        registry._limits.append(events.limits[place])
-        registry._joined.append(number)
-        registry._left.append(0)
-        registry._newest[commitment] = events.indices[place]
+        registry._limits.append(events.limits[position])
+        registry._registered_in.append(number)
+        registry._removed_in.append(0)
+        registry._newest[commitment] = events.indices[position]
         if before is not None:
             registry._earlier.setdefault(commitment, []).append(before)
 
-    def _let_go(self, count: int) -> None:
-        """Forget all but the first registrations."""
+    def _forget_after(self, count: int) -> None:
+        """Forget all registrations after the first `count`."""
         registry = self._registry
         while len(registry._commitments) > count:
             commitment = registry._commitments.pop()
-            for column in (registry._limits, registry._joined, registry._left):
+            for column in (registry._limits, registry._registered_in, registry._removed_in):
                 column.pop()
             if registry._earlier.get(commitment):
                 registry._newest[commitment] = registry._earlier[commitment].pop()

@@ -1,7 +1,7 @@
-"""Ring: the roots of a registry that are acceptable, without a tree.
+"""RegistryRoots: the acceptable roots of a registry, without a tree.
 
-A verifier needs no more of a group than this: the newest roots, when each was replaced, and which of them
-contain the leaf of somebody whose secret is public. All of it stands in the registry, so the ring is the same
+A verifier needs only these facts about a group: the newest roots, when each was replaced, and which of them
+contain the leaf of a slashed member. All of them are in the registry, so the acceptable roots are the same
 after a restart, and in every process.
 """
 
@@ -13,48 +13,46 @@ from typing import Final
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
 from rln.group.events import RootChanges, Slashing
+from rln.group.freshness import Freshness
 from rln.group.ports import MemberRegistry, RegistryReader
 from rln.group.root_window import RootHistory, RootWindow, WindowSize
-
-LOOK: Final = 0.1
-"""Seconds after which a ring with a clock looks again what other processes have done."""
 
 _FOREVER: Final = 1 << 63
 
 
 class RootTracker:
-    """The root history of a registry, and the slashings whose step is to be made.
+    """The root history of a registry, and its pending slashings.
 
     Args:
         reader: of the registry.
         size: how long a replaced root stays acceptable.
 
     Raises:
-        StoreUnavailable: the registry cannot be asked.
+        StoreUnavailable: the registry cannot be read.
     """
 
     def __init__(self, reader: RegistryReader, size: WindowSize) -> None:
         first = _oldest(reader, size)
         changes = reader.root_changes_after(first - 1)
-        self.first = first
+        self.first_step = first
         self._newest = changes.roots[0][1]
         self.history = RootHistory([changes.roots[0][1]], size, first=first)
         self.pending: tuple[Slashing, ...] = ()
         self._removed: int | None = None
-        self.take(changes.roots[1:], changes.slashings)
+        self.add(changes.roots[1:], changes.slashings)
 
     def follow(self, reader: RegistryReader) -> None:
-        """Take in what is new.
+        """Add the steps and slashings that are new in the registry.
 
         Raises:
-            IntegrityAlarm: the registry is behind what it was, or another one.
-            StoreUnavailable: the registry cannot be asked.
+            IntegrityAlarm: the registry has lost steps, or is another one.
+            StoreUnavailable: the registry cannot be read.
         """
         changes = changes_after(reader, self.history.step, self._newest)
-        self.take(changes.roots, changes.slashings)
+        self.add(changes.roots, changes.slashings)
 
-    def take(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
-        """Add the roots of the next steps, and the slashings that belong to them or are pending."""
+    def add(self, roots: Sequence[tuple[int, int, int]], slashings: Sequence[Slashing]) -> None:
+        """Add the roots of the next steps with their slashings, and replace the pending slashings."""
         done = [slashing for slashing in slashings if slashing.step is not None]
         steps = {slashing.step for slashing in done}
         for number, root, at in roots:
@@ -64,38 +62,40 @@ class RootTracker:
         self.history.extend([(root, at / 1000) for _, root, at in roots], retired_steps(done))
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
-    def new_removal(self) -> int | None:
-        """Return the time of the newest step with a removal that was taken in since this was asked last."""
+    def pop_removal_time(self) -> int | None:
+        """Return the time of the newest step that removed a slashed member since the last call, or None."""
         removed, self._removed = self._removed, None
         return removed
 
     def is_due(self, now: int | None) -> bool:
-        """Tell whether a slashed member's leaf must be gone by now.
+        """Tell whether the leaf of a slashed member must be removed by now.
 
         Args:
-            now: unix time in milliseconds; None where nobody knows, and then everything is due.
+            now: unix time in milliseconds; None without a clock, when every removal is due.
         """
         return any(now is None or slashing.is_due(now) for slashing in self.pending)
 
     def is_overdue(self, now: int) -> bool:
-        """Tell whether the newest root contains a leaf that must be gone by now, in milliseconds."""
+        """Tell whether the newest root contains a leaf that must be removed by now, in milliseconds."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
-        return any(registration.left is None for slashing in due for registration in slashing.registrations)
+        return any(
+            registration.removed_in is None for slashing in due for registration in slashing.registrations
+        )
 
     def retire_due(self, now: int) -> None:
-        """Retire the roots with a leaf that must be gone by now, whether the new root is there or not."""
+        """Retire the roots with a leaf that must be removed by now, even if the next root is missing."""
         due = [slashing for slashing in self.pending if slashing.is_due(now)]
         if due:
             self.history.extend((), retired_steps(due))
 
 
 class RegistryRoots:
-    """A `RootSource` for a process that verifies and does nothing else.
+    """A `RootSource` for a process that only verifies.
 
-    It looks into the registry at most each 0.1 seconds, so what is slashed elsewhere counts here so much
-    later. It makes no roots itself: while the newest root has a leaf that must be gone by now, asking is an
-    error, until a group has made the step. Judged by the older roots alone, everybody's proofs would be for
-    unknown ones.
+    It reads the registry at most every 0.1 seconds, so a slashing in another process takes effect here up to
+    0.1 seconds later. It makes no steps: while the newest root contains a leaf that must be removed by now,
+    reading the roots raises `StoreUnavailable`, until a group has made the step. The older roots alone would
+    make current proofs invalid as proofs for unknown roots.
 
     Args:
         registry: of the group.
@@ -103,14 +103,14 @@ class RegistryRoots:
         now: unix time in seconds, the `now` of an `EpochClock`.
 
     Raises:
-        StoreUnavailable: here and when asked, the registry cannot be asked; when asked, a removal is overdue.
+        StoreUnavailable: the registry cannot be read, here or later; or later, a removal is overdue.
     """
 
     def __init__(self, registry: MemberRegistry, window: WindowSize, now: Callable[[], float]) -> None:
         self._registry = registry
         self._now = now
         self._lock = threading.Lock()
-        self._looked = now()
+        self._freshness = Freshness(now())
         self._tracker = RootTracker(registry, window)
         self._window = RootWindow(self._tracker.history, self._follow)
 
@@ -129,34 +129,44 @@ class RegistryRoots:
     def _follow(self) -> None:
         now = self._now()
         with self._lock:
-            # What is overdue may have been done since: it is looked for each time.
-            if not self._looked <= now < self._looked + LOOK or self._tracker.is_due(int(now * 1000)):
+            # A group may have made a due removal meanwhile: look for it each time.
+            if not self._freshness.is_fresh(now) or self._tracker.is_due(int(now * 1000)):
                 self._tracker.follow(self._registry)
-                self._looked = now
+                self._freshness.renew(now)
             self._tracker.retire_due(int(now * 1000))
             if self._tracker.is_overdue(int(now * 1000)):
-                raise StoreUnavailable("roots: a removal is overdue, and no group has made its step yet")
+                raise StoreUnavailable(
+                    "roots: the removal of a slashed member is overdue; start a process with a group, "
+                    "which makes the step"
+                )
 
 
 def changes_after(reader: RegistryReader, number: int, root: int) -> RootChanges:
-    """Return the tail of a registry after a step that is known.
+    """Return the roots and slashings of a registry after a known step.
 
     Raises:
-        IntegrityAlarm: the registry has no such step, or with another root: it was restored, or exchanged.
-        StoreUnavailable: the registry cannot be asked.
+        IntegrityAlarm: the registry does not have this step, or has it with another root: it was restored
+            from a backup, or replaced.
+        StoreUnavailable: the registry cannot be read.
     """
     changes = reader.root_changes_after(number - 1)
     if not changes.roots or changes.roots[0][:2] != (number, root):
-        raise IntegrityAlarm(f"registry: step {number} is not there any more, or was exchanged")
+        raise IntegrityAlarm(
+            f"registry: expected step {number} with the root that was read before, got another root or no "
+            "step: the registry was restored or replaced"
+        )
     return RootChanges(
         changes.roots[1:], tuple(slashing for slashing in changes.slashings if slashing.step != number)
     )
 
 
 def retired_steps(slashings: Iterable[Slashing]) -> list[range]:
-    """Return the steps whose roots contain a leaf of somebody slashed."""
+    """Return the steps whose roots contain the leaf of a slashed member."""
     return [
-        range(registration.joined, _FOREVER if registration.left is None else registration.left)
+        range(
+            registration.registered_in,
+            _FOREVER if registration.removed_in is None else registration.removed_in,
+        )
         for slashing in slashings
         for registration in slashing.registrations
     ]
@@ -168,6 +178,6 @@ def _oldest(reader: RegistryReader, size: WindowSize) -> int:
     if size.count is not None:
         first = max(first, reader.head().number - size.count + 1)
     if size.seconds is not None and size.now is not None:
-        # The root of the step before that moment is the one that was replaced after it.
+        # The root that was current just before that moment was replaced after it.
         first = max(first, reader.step_at(max(0, int((size.now() - size.seconds) * 1000) - 1)))
     return first

@@ -1,46 +1,52 @@
-"""Pace: how long a process waits before it takes out another slashed member.
+"""RemovalThrottle: how long a process waits before it removes another slashed member.
 
-The time of a step is that of the machine that made it, and never less than that of the step before: where two
-clocks differ, or one was far ahead once, it says nothing about here and now. What does is this process's own
-clock: a removal that it had not seen when it last looked, and sees now, was made in between.
+The time of a step comes from the machine that made it, and is at least that of the step before. So where
+clocks differ, or one was far ahead once, the time of a step cannot be compared with the clock here. The
+throttle relies on the clock of this process: a removal that is new in the registry was made after this
+process read the registry the time before.
 """
 
 from __future__ import annotations
 
-from rln.group.events import TOLERANCE
+from rln.group.events import CLOCK_TOLERANCE
 
 
 class RemovalThrottle:
     """When the last removal was made, by the clock of this process. All times are unix milliseconds.
 
     Args:
-        interval: in which one removal step is enough; 0 is no pace.
-        made: the time of the last removal step that is known, 0 when there is none.
-        now: when it was read; None where there is no clock, and then no pace.
+        interval: in which one step with removals is enough; 0 turns the throttle off.
+        removed_at: the time of the last known step with removals, 0 if there is none.
+        now: when the registry was read; None without a clock, which turns the throttle off.
     """
 
-    def __init__(self, interval: int, made: int, now: int | None) -> None:
+    def __init__(self, interval: int, removed_at: int, now: int | None) -> None:
         self._interval = interval
-        # Who has just begun has seen nothing being made: a time that is to come is a wrong one.
-        self._made = min(made, now) if made and now is not None and made <= now + TOLERANCE else None
-        self._looked = now
+        self._removed_at: int | None
+        # A process that has just started has seen no removal: a time in the future comes from a wrong clock.
+        if now is None or not 0 < removed_at <= now + CLOCK_TOLERANCE:
+            self._removed_at = None
+        else:
+            self._removed_at = min(removed_at, now)
+        self._read_at = now
 
-    def learn(self, made: int | None, now: int | None) -> None:
-        """Look now.
+    def observe(self, removed_at: int | None, now: int | None) -> None:
+        """Record what a reading of the registry has shown.
 
         Args:
-            made: the time of the newest removal step that is new here; None when none is.
-            now: of this process.
+            removed_at: the time of the newest step with removals that is new to this process; None if no such
+                step is.
+            now: by the clock of this process.
         """
         if now is None:
             return
-        if made is not None:
-            self._made = min(max(made, now if self._looked is None else self._looked), now)
-        self._looked = now
+        if removed_at is not None:
+            self._removed_at = min(max(removed_at, now if self._read_at is None else self._read_at), now)
+        self._read_at = now
 
-    def until(self, now: int | None) -> int | None:
-        """Return when the next removal may be made, or None when that is at once."""
-        if now is None or self._made is None or not self._interval:
+    def blocked_until(self, now: int | None) -> int | None:
+        """Return when the next removal may be made, or None if it may be made now."""
+        if now is None or self._removed_at is None or not self._interval:
             return None
-        over = self._made + self._interval
-        return over if self._made - TOLERANCE <= now < over else None
+        over = self._removed_at + self._interval
+        return over if self._removed_at - CLOCK_TOLERANCE <= now < over else None

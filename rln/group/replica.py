@@ -1,7 +1,7 @@
-"""Follower: the tree and the acceptable roots of a registry, as of one of its steps.
+"""Replica: the tree and the acceptable roots of a registry, as of one of its steps.
 
-It follows step by step, and computes every root that it lets into the window itself: a registry that says
-otherwise is not believed.
+A replica follows step by step. It computes every root that it adds to the window, and refuses a registry
+that gives another root.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rln.base import scalar
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_roots import RootTracker, changes_after
+from rln.group.registry_rules import check_new_indices
 from rln.group.root_window import WindowSize
+from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
-from rln.merkle.tree import MerkleTree, TreePlan
-from rln.protocol.memberships import rate_commitments
+from rln.merkle.tree import MerkleTree
+from rln.protocol.membership import PackedMembers
 
 Progress = Callable[[float], None]
-"""Is told which part of the work is done, 0 to 1."""
+"""A function that is called with the part of the work that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,16 @@ class TreeSnapshot:
     """A tree as of one step of a registry.
 
     Attributes:
-        number: of the step.
+        step: the number of the step.
         tree: the nodes.
     """
 
-    number: int
+    step: int
     tree: TreeState
 
 
 class Replica:
-    """The tree and the roots, which follow a registry.
+    """The tree and the acceptable roots of a registry, which follow its steps.
 
     One thread at a time may follow; any number may read the tree and the roots at the same time.
 
@@ -46,12 +47,12 @@ class Replica:
         reader: of the registry.
         window: how long a replaced root stays acceptable.
         threads: for large changes, 1 to 256; None is as many as the machine has.
-        start: a picture to begin with; its root must be that of the step in this registry.
-        progress: is told how much of the tree is built.
+        start: a snapshot to start from; its root must be that of its step in this registry.
+        progress: is called with the part of the tree that is built.
 
     Raises:
         IntegrityAlarm: the events of the registry do not give its roots.
-        StoreUnavailable: the registry cannot be asked.
+        StoreUnavailable: the registry cannot be read.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Replica:
         progress: Progress,
     ) -> None:
         self._threads = threads
-        self._number = 0 if start is None else start.number
+        self._step = 0 if start is None else start.step
         self.tree = (
             MerkleTree(reader.depth, threads=threads)
             if start is None
@@ -74,97 +75,90 @@ class Replica:
         self._build(reader, self.tracker.history.step, progress)
 
     @property
-    def number(self) -> int:
-        """The step that it is at."""
-        return self._number
+    def step(self) -> int:
+        """The number of the newest step applied."""
+        return self._step
 
-    def picture(self) -> TreeSnapshot:
-        """Return a copy of the tree and the step that it is of; nobody may follow meanwhile."""
-        return TreeSnapshot(self._number, self.tree.state())
+    def snapshot(self) -> TreeSnapshot:
+        """Return a copy of the tree with its step; no other thread may follow meanwhile."""
+        return TreeSnapshot(self._step, self.tree.state())
 
     def follow(self, reader: RegistryReader) -> None:
-        """Apply the steps that are new, and learn which slashings are to be made.
+        """Apply the new steps, and read the pending slashings.
 
         Raises:
-            IntegrityAlarm: a root is not what its events give, and nothing of that step was applied; or the
-                registry has gone back behind what was applied.
-            StoreUnavailable: the registry cannot be asked.
+            IntegrityAlarm: the events of a step do not give its root, and nothing of that step was applied;
+                or the registry has lost steps that were applied.
+            StoreUnavailable: the registry cannot be read.
         """
-        changes = changes_after(reader, self._number, self.tree.root)
+        changes = changes_after(reader, self._step, self.tree.root)
         done: dict[int | None, list[Slashing]] = {None: []}
         for slashing in changes.slashings:
             done.setdefault(slashing.step, []).append(slashing)
         waiting = done[None]
-        last = self._number + len(changes.roots)
-        while self._number < last:
-            steps = reader.steps_after(self._number, last - self._number)
+        last = self._step + len(changes.roots)
+        while self._step < last:
+            steps = reader.steps_after(self._step, last - self._step)
             if not steps:
-                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
+                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
             for step in steps:
-                self.adopt(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
-        self.tracker.take((), waiting)
+                self.apply(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
+        self.tracker.add((), waiting)
 
     def plan(self, step: Step) -> TreePlan:
-        """Plan the change of the tree that a step's events make; its root is not looked at.
+        """Plan the change of the tree that the events of a step make; the root of the step is not checked.
 
         Raises:
             MembershipError, ParameterError: the events do not fit the tree.
         """
         events = step.columns
-        leaving = events.leaving
-        self._check_indices(events.indices[leaving:])
-        leaves = self.leaves(events.commitments[leaving * scalar.SIZE :], events.limits[leaving:])
-        return self.plan_leaves(leaves, events.indices[:leaving])
+        removals = events.removal_count
+        check_new_indices(events.indices[removals:], self.tree.next_index, "events")
+        return self.plan_change(self.leaves(events.registered), events.indices[:removals])
 
-    def plan_leaves(self, leaves: bytes, deleted: Sequence[int]) -> TreePlan:
-        """Plan to append leaves and to delete others."""
-        return self.tree.plan(self.tree.next_index, leaves, deleted)
+    def plan_change(self, leaves: bytes, removed: Sequence[int]) -> TreePlan:
+        """Plan to append leaves and to remove the leaves at some indices."""
+        return self.tree.plan(self.tree.next_index, leaves, removed)
 
-    def leaves(self, commitments: bytes, limits: Sequence[int]) -> bytes:
-        """Return packed leaves of packed commitments and their limits."""
-        return rate_commitments(commitments, limits, self._threads)
+    def leaves(self, members: PackedMembers) -> bytes:
+        """Return the packed leaves of members."""
+        return members.rate_commitments(self._threads)
 
-    def adopt(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
-        """Make a planned step.
+    def apply(self, step: Step, plan: TreePlan, slashings: Sequence[Slashing]) -> None:
+        """Apply a planned step to the tree and the roots.
 
         Args:
-            step: the next one.
+            step: the next step.
             plan: its change of the tree.
-            slashings: of the step, and those to be made.
+            slashings: those whose leaf the step removes, and the pending ones.
         """
-        # In this order, whoever has read a root of the tree finds it in the window, unless it was retired.
-        self.tracker.take([(step.number, step.root, step.at)], slashings)
+        # In this order, a root that was read from the tree is in the window, unless it was retired.
+        self.tracker.add([(step.number, step.root, step.at)], slashings)
         self.tree.apply(plan)
-        self._number = step.number
+        self._step = step.number
 
     def _checked_plan(self, step: Step) -> TreePlan:
         try:
             plan = self.plan(step)
         except (MembershipError, ParameterError) as error:
-            raise IntegrityAlarm(f"registry: the events of step {step.number} fit no tree") from error
+            raise IntegrityAlarm(f"registry: the events of step {step.number} do not fit the tree") from error
         if plan.root != step.root:
             raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
         return plan
 
-    def _check_indices(self, indices: Sequence[int]) -> None:
-        """Refuse members who do not stand behind all others."""
-        start = self.tree.next_index
-        if indices and list(indices) != list(range(start, start + len(indices))):
-            raise ParameterError(f"events: expected members from index {start} on, got another index")
-
     def _build(self, reader: RegistryReader, last: int, progress: Progress) -> None:
-        """Bring the tree to the step that the ring is at already."""
+        """Build the tree up to a step, the newest one that the tracker knows."""
         total = max(1, reader.head().events)
         built = 0
-        while self._number < last:
-            steps = [step for step in reader.steps_after(self._number) if step.number <= last]
+        while self._step < last:
+            steps = [step for step in reader.steps_after(self._step) if step.number <= last]
             if not steps:
-                raise IntegrityAlarm(f"registry: step {self._number + 1} is missing")
-            # Roots that nobody will ask for need not be computed one by one.
-            old = [step for step in steps if step.number <= self.tracker.first]
+                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
+            # Roots outside the window need not be computed one by one.
+            old = [step for step in steps if step.number <= self.tracker.first_step]
             for step in steps if not old else ():
                 self.tree.apply(self._checked_plan(step))
-                self._number = step.number
+                self._step = step.number
             if old:
                 self._skip(old)
             built = sum(len(step.events) for step in (old or steps)) + built
@@ -172,25 +166,29 @@ class Replica:
         progress(1.0)
 
     def _skip(self, steps: Sequence[Step]) -> None:
-        """Apply several steps at once and compare the last root."""
+        """Apply several steps at once and compare only the last root."""
         commitments: list[bytes] = []
-        limits, deleted, joined = array("Q"), array("Q"), array("Q")
+        limits, removed, indices = array("Q"), array("Q"), array("Q")
         for step in steps:
             events = step.columns
-            leaving = events.leaving
-            deleted.extend(events.indices[:leaving])
-            commitments.append(events.commitments[leaving * scalar.SIZE :])
-            limits.extend(events.limits[leaving:])
-            joined.extend(events.indices[leaving:])
+            removals = events.removal_count
+            removed.extend(events.indices[:removals])
+            registered = events.registered
+            commitments.append(registered.commitments)
+            limits.extend(registered.limits)
+            indices.extend(events.indices[removals:])
         try:
-            self._check_indices(joined)
-            plan = self.plan_leaves(self.leaves(b"".join(commitments), limits), ())
+            check_new_indices(indices, self.tree.next_index, "events")
+            members = PackedMembers(b"".join(commitments), limits)
+            plan = self.plan_change(self.leaves(members), ())
             self.tree.apply(plan)
-            if deleted:
-                plan = self.plan_leaves(b"", deleted)
+            if removed:
+                plan = self.plan_change(b"", removed)
                 self.tree.apply(plan)
         except (MembershipError, ParameterError) as error:
-            raise IntegrityAlarm(f"registry: events up to step {steps[-1].number} fit no tree") from error
+            raise IntegrityAlarm(
+                f"registry: the events up to step {steps[-1].number} do not fit the tree"
+            ) from error
         if plan.root != steps[-1].root:
             raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
-        self._number = steps[-1].number
+        self._step = steps[-1].number

@@ -1,9 +1,9 @@
-"""Roots: the recent roots that a proof may be for.
+"""Root windows: the recent roots that a proof may be for.
 
-A member proves against the root he knows while others join, so a verifier accepts the current root and those
-that it replaced a short while ago. `RootHistory` is the owner's half: a group, or whoever follows a contract,
-pushes roots into it. `RootWindow` is the verifier's half: a live view that cannot be changed. Neither is ever
-empty: where every root had to be retired, asking for them is an error until the next one is there.
+A member proves for a root while others register and change it, so a verifier accepts the current root and the
+roots that were replaced a short while ago. `RootHistory` is for the owner: a group, or a program that follows
+a contract, pushes roots into it. `RootWindow` is for the verifier: a live, read-only view. Neither is ever
+empty: after all roots are retired, reading them is an error until the next root is there.
 
 Both may be used from several threads; a push is one atomic step.
 """
@@ -24,18 +24,21 @@ from rln.errors import ParameterError, StoreUnavailable
 
 @dataclass(frozen=True, slots=True)
 class WindowSize:
-    """How long a replaced root stays acceptable. The current root always is.
+    """How long a replaced root stays acceptable. The current root is always acceptable.
 
-    Measure the window in time where members may join in bursts: by count alone, a burst of joins between
-    somebody's proof and its arrival makes the proof void. With both bounds a root must keep both.
+    Use seconds if members may register in bursts: with a count alone, a burst between the making of a proof
+    and its arrival makes the proof invalid. With both bounds, a root must be within both.
 
     Args:
-        count: this many newest roots, the current one included, 1 to 2^20; None is no bound.
-        seconds: so long after it was replaced, more than 0; None is no bound. Needs `now`.
-        now: returns seconds, for example the `now` of an `EpochClock`.
+        count: how many of the newest roots are acceptable, the current one included, 1 to 2^20; None is no
+            bound.
+        seconds: how long a root is acceptable after it was replaced, more than 0; None is no bound. Needs
+            `now`.
+        now: returns the time in seconds, for example the `now` of an `EpochClock`.
 
     Raises:
-        ParameterError: neither count nor seconds, a number outside its range, or seconds without `now`.
+        ParameterError: neither count nor seconds is given, a number is outside its range, or seconds comes
+            without `now`.
     """
 
     count: int | None = None
@@ -44,14 +47,14 @@ class WindowSize:
 
     def __post_init__(self) -> None:
         if self.count is None and self.seconds is None:
-            raise ParameterError("window: expected a count, seconds, or both")
+            raise ParameterError("window: expected a count, seconds, or both, got neither")
         if self.count is not None:
             whole(self.count, "window count", 1, 1 << 20)
         if self.seconds is not None:
             if type(self.seconds) not in (int, float) or not math.isfinite(self.seconds) or self.seconds <= 0:
-                raise ParameterError("window seconds: expected a finite number above 0")
+                raise ParameterError(f"window seconds: expected a number above 0, got {self.seconds!r}")
             if self.now is None:
-                raise ParameterError("window: expected `now`, a clock to measure seconds with")
+                raise ParameterError("window: expected `now`, the clock that seconds need, got None")
 
 
 @dataclass(slots=True)
@@ -62,7 +65,7 @@ class _Entry:
 
 
 class RootHistory:
-    """The owner's half: the roots of a tree in the order in which they were current.
+    """The roots of a tree in the order in which they were current, for their owner.
 
     Args:
         roots: oldest first, at least one; the last is the current one. Each is one step.
@@ -70,7 +73,7 @@ class RootHistory:
         first: number of the first of these steps.
 
     Raises:
-        ParameterError: no root, or the root is 0, which no tree of hashes has.
+        ParameterError: there is no root, or a root is 0, which no tree of hashes has.
         FieldRangeError: a root is not a field element.
     """
 
@@ -107,12 +110,12 @@ class RootHistory:
 
         Args:
             root: a field element other than 0.
-            retired: steps whose roots are acceptable no longer.
+            retired: steps whose roots stop being acceptable.
 
         Raises:
             ParameterError: the root is 0.
             FieldRangeError: not a field element.
-            Exception: whatever the window's clock raises; nothing has changed then.
+            Exception: any error of the window's clock; then nothing has changed.
         """
         _checked(root)
         with self._lock:
@@ -124,13 +127,13 @@ class RootHistory:
             return self._step
 
     def extend(self, roots: Iterable[tuple[int, float]], retired: Sequence[range] = ()) -> None:
-        """Make several roots the current one after the other, and retire others, as one atomic step.
+        """Push several roots, oldest first, and retire others, as one atomic step.
 
-        Reads no clock, and cannot fail half-way.
+        This reads no clock, and cannot fail half-way.
 
         Args:
-            roots: each with the time at which it became the current one, as the window's `now` counts it.
-            retired: steps whose roots are acceptable no longer, the new ones included.
+            roots: each with the time at which it became the current one, in seconds of the window's `now`.
+            retired: steps whose roots stop being acceptable; new steps may be among them.
 
         Raises:
             ParameterError: a root is 0.
@@ -140,20 +143,20 @@ class RootHistory:
         with self._lock:
             for root, at in checked:
                 self._add(root, at)
-                self._expire(-math.inf)  # by count; the clock that said `at` may not be ours
+                self._expire(-math.inf)  # by count alone: `at` may come from the clock of another machine
             if retired:
                 self._drop(lambda entry: any(entry.step in steps for steps in retired))
 
     def acceptable(self) -> list[int]:
-        """Return the acceptable roots, newest first, without repetition.
+        """Return the acceptable roots, newest first, each once.
 
         Raises:
-            StoreUnavailable: all of them are retired, and the next one is not there yet.
+            StoreUnavailable: all roots are retired, and the next one is not there yet.
         """
         with self._lock:
             self._expire(self._now())
             if not self._entries:
-                raise StoreUnavailable("roots: all are retired, and the next one is not there yet")
+                raise StoreUnavailable("roots: all are retired, and the next one is not there yet; try again")
             return list(dict.fromkeys(entry.root for entry in reversed(self._entries)))
 
     def accepts(self, root: object) -> bool:
@@ -170,12 +173,12 @@ class RootHistory:
         self._values[root] += 1
 
     def _expire(self, now: float) -> None:
-        """Drop what has left the window; entries are in the order of their steps and of their replacement.
+        """Drop the entries outside the window; they are in the order of their steps and their replacement.
 
-        A time that is still to come was said by a clock that is wrong: it counts as now, or the root would
-        stay acceptable until then.
+        A time in the future comes from a wrong clock. It counts as now; otherwise the root would stay
+        acceptable until then.
         """
-        newest = islice(reversed(self._entries), 2)  # of which one at least was replaced
+        newest = islice(reversed(self._entries), 2)  # at least one of the two was replaced
         timed = self._size.seconds is not None and now > -math.inf
         if timed and any((entry.replaced or now) > now for entry in newest):
             for entry in self._entries:
@@ -202,7 +205,7 @@ class RootHistory:
             del self._values[entry.root]
 
     def _now(self) -> float:
-        """Read the clock; one that jumps back must not make a root acceptable for longer."""
+        """Return the latest time read: a clock that goes back must not make a root acceptable for longer."""
         if self._size.seconds is None or self._size.now is None:
             return 0.0
         self._latest = max(self._latest, self._size.now())
@@ -210,14 +213,14 @@ class RootHistory:
 
 
 class RootWindow:
-    """The verifier's half: the roots that are acceptable at the moment of asking.
+    """A live view of the acceptable roots, for a verifier.
 
-    `root in window`, `len(window)`, and iteration, newest first.
+    It supports `root in window`, `len(window)`, and iteration, newest first.
 
     Args:
-        history: where the roots are.
-        follow: is called before each answer, where roots may have been made elsewhere; what it raises is
-            the answer.
+        history: of the roots.
+        follow: is called before each answer, to add roots that were made elsewhere; an error that it raises
+            is passed on.
     """
 
     __slots__ = ("_follow", "_history")

@@ -1,1 +1,1 @@
-"""Integrations: the library in the words of other programs. Each module needs what it is named for."""
+"""Integrations: adapters for other programs. Each module needs the program that it is named after."""

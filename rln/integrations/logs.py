@@ -1,14 +1,14 @@
-"""Logs: what a verifier does, as lines of JSON through `logging`.
+"""Logs: write what a verifier does to `logging`, as lines of JSON.
 
     {"commitment": "123…", "event": "judged", "seconds": 0.0021, "verdict": "rate limit violation"}
 
-A line holds no secret, no proof, no nullifier, no signal and no address. A violation names the commitment of
-its member, who is public by then. Levels:
+A line holds no secret, no proof, no nullifier, no signal and no address. The line of a violation holds the
+member's identity commitment, which is public by then. Levels:
 
-    CRITICAL   alarm: something that mathematics excludes; page the operator
-    ERROR      unavailable, and errors that nobody foresaw
+    CRITICAL   alarm: something mathematically impossible; page the operator
+    ERROR      unavailable, and unexpected errors
     WARNING    rate limit violation; the nullifier log failed
-    INFO       invalid, overloaded: anybody can cause as many lines as he likes
+    INFO       invalid, overloaded: any sender can cause any number of these lines
     DEBUG      valid, duplicate
 """
 
@@ -40,18 +40,18 @@ class LogObserver(Observer):
     """Writes lines to a logger. Safe to use from several threads.
 
     Args:
-        logger: None is the one named `rln.verifying.verifier`.
+        logger: that gets the lines. None: the logger `rln.verifying`.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
-        self._logger = logging.getLogger("rln.verifying.verifier") if logger is None else logger
+        self._logger = logging.getLogger("rln.verifying") if logger is None else logger
 
     def moment(self) -> float:
         """Return seconds that never go back."""
         return time.perf_counter()
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
-        """Write what became of a message; see `Observer`."""
+        """Write the outcome of a message; see `Observer`."""
         verdict = verdict_word(outcome)
         level = _LEVELS[verdict]
         if not self._logger.isEnabledFor(level):
@@ -63,17 +63,18 @@ class LogObserver(Observer):
             line["commitment"] = str(outcome.identity_secret.commitment)
         elif isinstance(outcome, Exception):
             line["error"] = type(outcome).__name__
-            if isinstance(outcome, RlnError):  # others may say anything, a message's bytes included
+            # The text of other errors may hold anything, even bytes of a message.
+            if isinstance(outcome, RlnError):
                 line["detail"] = str(outcome)
         self._write(level, "judged", since, line)
 
     def stored(self, failed: bool, since: float) -> None:
-        """Write that the log has failed; see `Observer`."""
+        """Write that the nullifier log has failed; see `Observer`."""
         if failed:
             self._write(logging.WARNING, "nullifier log failed", since, {})
 
     def waiting(self, messages: int) -> None:
-        """Write nothing: a number that changes all the time is for metrics."""
+        """Write nothing, because a number that changes all the time belongs in metrics."""
 
     def _write(self, level: int, event: str, since: float, line: dict[str, object]) -> None:
         whole = {"event": event, "seconds": round(time.perf_counter() - since, 6), **line}

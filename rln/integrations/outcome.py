@@ -1,4 +1,4 @@
-"""Outcome: what became of a message in a word or two, for counters and log lines."""
+"""Outcome: name the outcome of a message in a word or two, for counters and log lines."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WORDS = (
 
 
 def verdict_word(outcome: Verdict | Exception) -> str:
-    """Return the verdict's name, or that of the error; all unforeseen ones are "error"."""
+    """Return the name of the verdict or of the error. All unexpected errors are "error"."""
     return next((word for kind, word in _WORDS if isinstance(outcome, kind)), "error")
 
 
 def reason_word(outcome: Verdict | Exception) -> str:
-    """Return why a message is invalid, and nothing of the other outcomes."""
+    """Return the reason of an invalid message, and an empty string for any other outcome."""
     return outcome.reason.value if isinstance(outcome, Invalid) else ""

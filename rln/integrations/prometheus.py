@@ -1,11 +1,11 @@
-"""Prometheus: counters and latencies of a verifier, for `prometheus-client` (extra `metrics`).
+"""Prometheus: count the outcomes and latencies of a verifier with `prometheus-client` (extra `metrics`).
 
-    rln_messages_total{verdict, reason}     messages, by what became of them
-    rln_judging_seconds{verdict}            from a batch's first check to its verdicts
-    rln_log_seconds{result}                 answers of the nullifier log: "answered" or "failed"
-    rln_waiting_messages                    on their way through an AsyncVerifier
+    rln_messages_total{verdict, reason}     messages by outcome
+    rln_judging_seconds{verdict}            seconds from a batch's first check to its verdicts
+    rln_log_seconds{result}                 seconds of the nullifier log, "answered" or "failed"
+    rln_waiting_messages                    messages pending in an AsyncVerifier
 
-No label comes from a message: their number is fixed, whatever is sent.
+No label value comes from a message, so the number of time series is bounded whatever is sent.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ class PrometheusObserver(Observer):
     """Counts for Prometheus. One observer may serve several verifiers, from any thread.
 
     Args:
-        registry: where the metrics are registered; a second observer needs another one.
+        registry: where the metrics are registered. A second observer needs another registry.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._messages = Counter(
-            "rln_messages", "Messages, by what became of them.", ("verdict", "reason"), registry=registry
+            "rln_messages", "Messages by outcome.", ("verdict", "reason"), registry=registry
         )
         self._judging = Histogram(
             "rln_judging_seconds",
@@ -41,12 +41,14 @@ class PrometheusObserver(Observer):
         )
         self._log = Histogram(
             "rln_log_seconds",
-            "Seconds until the nullifier log answered.",
+            "Seconds until the nullifier log answered or failed.",
             ("result",),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._waiting = Gauge("rln_waiting_messages", "Messages that wait or are judged.", registry=registry)
+        self._waiting = Gauge(
+            "rln_waiting_messages", "Messages that wait or are being judged.", registry=registry
+        )
 
     def moment(self) -> float:
         """Return seconds that never go back."""
@@ -59,9 +61,9 @@ class PrometheusObserver(Observer):
         self._judging.labels(verdict).observe(time.perf_counter() - since)
 
     def stored(self, failed: bool, since: float) -> None:
-        """Note how long the log took; see `Observer`."""
+        """Record how long the nullifier log took; see `Observer`."""
         self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
 
     def waiting(self, messages: int) -> None:
-        """Set the gauge; see `Observer`."""
+        """Set the number of pending messages; see `Observer`."""
         self._waiting.set(messages)

@@ -1,1 +1,1 @@
-"""Keys: proving and verifying keys, their files, witness graphs, constraint matrices and tables."""
+"""Proving and verifying keys, with their files, witness graphs, constraint matrices and tables."""

@@ -1,4 +1,4 @@
-r"""The file of a proving key: what it is for, where it comes from, key and graph, under one digest.
+r"""The file of a proving key: its relation, its provenance, key and graph, under one digest.
 
     8 bytes   rln-key\n
     1 byte    format, 1
@@ -7,7 +7,8 @@ r"""The file of a proving key: what it is for, where it comes from, key and grap
     header    canonical JSON: circuit parameters, circuit digest, provenance, SHA-256 of the body
     body      u64 length of the key, the key in zerokit's uncompressed layout, the witness graph
 
-Numbers are little-endian. A file is read once into memory, and what was hashed is what is parsed.
+Numbers are little-endian. A file is read into memory once, so the bytes that are hashed are those that are
+parsed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.base.arguments import check_digest
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.circuit.parameters import CircuitParameters
@@ -30,9 +31,9 @@ _CIRCUIT = ("depth", "limit_bits", "max_out")
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a key comes from: `imported_from` a named source, or, where that is None, made here, alone.
+    """Where a key comes from: `imported_from` names its source; None means made here, by one party alone.
 
-    Whoever made a key alone can forge proofs for it, so the maker must be the verifier.
+    A party that makes a key alone can forge proofs for it, so the maker must be the verifier.
     """
 
     imported_from: str | None = None
@@ -43,7 +44,8 @@ class Provenance:
             0 < len(name) <= 200 and name.isprintable() and "\\" not in name and '"' not in name
         ):
             raise ParameterError(
-                "provenance: expected 1 .. 200 printable characters without quotes or backslashes"
+                "provenance: expected 1 .. 200 printable characters without quotes or backslashes, "
+                f"got {name[:200]!a}"
             )
 
     def __str__(self) -> str:
@@ -52,13 +54,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A proving key file, read.
+    """The content of a proving key file.
 
     Attributes:
-        parameters: the relation.
-        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None where it is not known (imported keys).
+        parameters: of the relation.
+        circuit_digest: SHA-256 (hex) of the circuit's `.r1cs`, or None if it is not known (imported keys).
         provenance: where the key comes from.
-        key: the proving key, zerokit's uncompressed layout.
+        key: the proving key, in zerokit's uncompressed layout.
         graph: the witness graph file.
     """
 
@@ -74,7 +76,7 @@ class KeyFile:
 
     @property
     def body(self) -> bytes:
-        """Key and graph, as they stand in the file."""
+        """Key and graph, as in the file."""
         return len(self.key).to_bytes(8, "little") + self.key + self.graph
 
     @property
@@ -83,9 +85,9 @@ class KeyFile:
         return hashlib.sha256(self.body).hexdigest()
 
     def encode(self) -> bytes:
-        """The whole file."""
+        """Return the whole file."""
         body = self.body
-        header = document.write(
+        header = canonical_json.write(
             {
                 "circuit": {name: getattr(self.parameters, name) for name in _CIRCUIT},
                 "circuit_digest": self.circuit_digest,
@@ -101,12 +103,12 @@ class KeyFile:
         """Read a whole file.
 
         Raises:
-            EncodingError: another magic or format, a length that is not that of the file, a header of another
-                form, a body whose SHA-256 is not the header's.
+            EncodingError: a wrong magic, format or length, a header of another form, or a body whose SHA-256
+                is not that of the header.
         """
         start = len(MAGIC) + 9
         if not is_key_file(data):
-            raise EncodingError("key file: the file does not start with rln-key")
+            raise EncodingError(f"key file: expected {MAGIC!r} at the start, got {data[: len(MAGIC)]!r}")
         if len(data) < start + 4:
             raise EncodingError(f"key file: expected at least {start + 4} bytes, got {len(data)}")
         if data[len(MAGIC)] != FORMAT:
@@ -127,40 +129,42 @@ class KeyFile:
 
     @classmethod
     def _from_parts(cls, header: bytes, body: bytes) -> KeyFile:
-        found = document.fields(
-            document.read(header, "key file header"),
+        found = canonical_json.fields(
+            canonical_json.read(header, "key file header"),
             "key file header",
             ("circuit", "circuit_digest", "imported_from", "sha256"),
         )
-        if document.write(found) != header:
+        if canonical_json.write(found) != header:
             raise EncodingError("key file header: expected canonical JSON")
         digest = check_digest(found["sha256"], "key file header: sha256")
         if hashlib.sha256(body).hexdigest() != digest:
             raise EncodingError(
                 f"key file: body: expected SHA-256 {digest}, got {hashlib.sha256(body).hexdigest()}"
             )
-        circuit = document.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
+        circuit = canonical_json.fields(found["circuit"], "key file header: circuit", _CIRCUIT)
         depth, limit_bits, max_out = (circuit[name] for name in _CIRCUIT)
         parameters = CircuitParameters(
-            document.integer(depth, "depth", 1, MAX_DEPTH),
-            document.integer(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS),
-            None if max_out is None else document.integer(max_out, "max_out", 1, MAX_SLOTS),
+            canonical_json.integer(depth, "depth", 1, MAX_DEPTH),
+            canonical_json.integer(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS),
+            None if max_out is None else canonical_json.integer(max_out, "max_out", 1, MAX_SLOTS),
         )
         source, circuit_digest = found["imported_from"], found["circuit_digest"]
         if len(body) < 8 or int.from_bytes(body[:8], "little") > len(body) - 8:
-            raise EncodingError("key file: body: expected a length, that many bytes of key, a graph")
+            raise EncodingError("key file: body: expected a length, that many bytes of key, and a graph")
         end = 8 + int.from_bytes(body[:8], "little")
         return cls(
             parameters,
             None
             if circuit_digest is None
-            else document.text(circuit_digest, "key file header: circuit_digest"),
-            Provenance(None if source is None else document.text(source, "key file header: imported_from")),
+            else canonical_json.text(circuit_digest, "key file header: circuit_digest"),
+            Provenance(
+                None if source is None else canonical_json.text(source, "key file header: imported_from")
+            ),
             body[8:end],
             body[end:],
         )
 
 
 def is_key_file(data: bytes) -> bool:
-    """Does the data start like a file of this module."""
+    """Return whether the data starts like a key file of ours."""
     return data[: len(MAGIC)] == MAGIC

@@ -1,23 +1,23 @@
 r"""Tables of a proving key: multiples of its points, which make each proof several times faster.
 
-They are built once, when a key is used for the second time or when somebody asks, and kept as a file in the
-user's cache (`rln.keys.table_cache`), where later processes find them. They hold nothing secret, and no proof
-depends on them: the same witness and blinding give the same bytes with and without.
+They are built once, at the second use of a key or on request, and are kept as a file in the user's cache
+(`rln.keys.table_cache`) for later processes. They hold no secret, and no proof depends on them: the same
+witness and blinding give the same bytes with and without tables.
 
     7 bytes   rln-tab
     1 byte    format
-    16 bytes  engine that made them and order of bytes, as in adx-little, filled with zeros
+    16 bytes  engine that made them and byte order, as in adx-little, padded with zeros
     u64       number of bytes of the content
     32 bytes  digest of the key
-    32 bytes  digest of the `.r1cs` whose C matrix went in, or zeros
+    32 bytes  digest of the `.r1cs` whose C matrix is folded in, or zeros
     32 bytes  SHA-256 of the content
-    content   what the C core made
+    content   made by the C core
 
-A file whose first 128 bytes are not exactly those of its content and of the key at hand is not used: it is
-built anew. The digest is taken of the mapping that is used afterwards.
+If the first 128 bytes are not exactly those for the content and the key, the file is not used and the tables
+are built again. The mapping that is hashed is also the one that is used.
 
-Where the C matrix is known (`rln.keys.constraint_matrix`) it goes into the tables, and a proof takes fewer
-transforms and a shorter sum.
+If the C matrix is known (`rln.keys.constraint_matrix`), it is folded into the tables: a proof then takes
+fewer transforms and a shorter sum.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
-from rln.keys import table_cache as cache
-from rln.keys.constraint_matrix import own_matrix, supplied_matrix
-from rln.lowlevel import engine
-from rln.lowlevel import tables as lowlevel
+from rln.keys import table_cache
+from rln.keys.constraint_matrix import matrix_of_own_circuit, matrix_of_r1cs
+from rln.lowlevel import engine, tables
 from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.tables import Tables
 
@@ -46,34 +45,34 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"rln-tab"
 FORMAT: Final = 1
-"""Changes with every change of what the C core makes."""
+"""Format of the content, which changes whenever the C core makes other content."""
 
 _HEADER: Final = struct.Struct("<7sB16sQ32s32s32s")
 ENDING: Final = "tables"
 
 Progress = Callable[[float], None]
 
-_starting = threading.Lock()
+_start_lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    global _starting
-    _starting = threading.Lock()
+    global _start_lock
+    _start_lock = threading.Lock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)
 
 
 class KeyTables:
-    """The tables of one key, when they are there. Safe to use from several threads.
+    """The tables of one key, once they exist. Safe to use from several threads.
 
     Args:
         handle: the key.
-        digest: the key's, 64 hexadecimal digits.
-        circuit_digest: of the `.r1cs` with the C matrix, 64 hexadecimal digits; None where there is none.
-        matrix: gives that matrix, or None when it turns out not to belong to the key.
-        trial: is called with tables before they are believed.
-        kept: whether they go to a file and come from one.
+        digest: of the key, 64 hexadecimal digits.
+        circuit_digest: of the `.r1cs` with the C matrix, 64 hexadecimal digits; None if there is none.
+        matrix: returns that matrix, or None if it does not belong to the key.
+        check_tables: called with new tables; it raises if they make wrong proofs.
+        cached: whether the tables are read from and written to the cache.
     """
 
     def __init__(
@@ -83,156 +82,156 @@ class KeyTables:
         circuit_digest: str | None = None,
         matrix: Callable[[], Matrix | None] = lambda: None,
         *,
-        trial: Callable[[Tables], None] = lambda made: None,
-        kept: bool = True,
+        check_tables: Callable[[Tables], None] = lambda made: None,
+        cached: bool = True,
     ) -> None:
         self._handle = handle
         self._digest = bytes.fromhex(digest)
-        self._circuit = None if circuit_digest is None else bytes.fromhex(circuit_digest)
+        self._circuit_digest = None if circuit_digest is None else bytes.fromhex(circuit_digest)
         self._matrix = matrix
-        self._trial = trial
-        self._kept = kept
+        self._check_tables = check_tables
+        self._cached = cached
         self._tables: Tables | None = None
-        self._stored = False
+        self._in_cache = False
         self._uses = 0
         self._builder: tuple[int, threading.Thread] | None = None
 
     @classmethod
-    def own(
+    def for_own_circuit(
         cls,
         handle: ProvingKeyHandle,
         digest: str,
         parameters: CircuitParameters,
         circuit_digest: str | None,
-        kept: bool,
+        cached: bool,
     ) -> Self:
-        """For a key whose circuit, if it is known at all, is one of ours, or was once at hand."""
+        """Make an object for a key that comes without an `.r1cs`; its circuit may be one of ours."""
 
         def matrix() -> Matrix | None:
-            assert circuit_digest is not None  # or nobody asks
-            return own_matrix(parameters, circuit_digest, handle.encode("ark"))
+            assert circuit_digest is not None  # otherwise no matrix is asked for
+            return matrix_of_own_circuit(parameters, circuit_digest, handle.encode("ark"))
 
-        return cls(handle, digest, circuit_digest, matrix, kept=kept)
+        return cls(handle, digest, circuit_digest, matrix, cached=cached)
 
     @classmethod
-    def supplied(
+    def for_r1cs(
         cls,
         handle: ProvingKeyHandle,
         digest: str,
         circuit_digest: str,
         r1cs: bytes,
-        trial: Callable[[Tables], None],
+        check_tables: Callable[[Tables], None],
     ) -> Self:
-        """For a key that came with its `.r1cs`; what was looked at once is not again.
+        """Make an object for a key that came with its `.r1cs`, which is compared unless tables are cached.
 
         Raises:
-            InputError: it is no such file, or another circuit's.
+            InputError: not an `.r1cs` file, or that of another circuit.
         """
         matrix: list[Matrix] = []
-        tables = cls(handle, digest, circuit_digest, lambda: matrix[0], trial=trial)
-        if not tables.look():
-            matrix.append(supplied_matrix(r1cs, handle.encode("ark")))
-        return tables
+        made = cls(handle, digest, circuit_digest, lambda: matrix[0], check_tables=check_tables)
+        if not made.load():
+            matrix.append(matrix_of_r1cs(r1cs, handle.encode("ark")))
+        return made
 
     @property
     def folded(self) -> bool:
-        """Does the C matrix go in."""
-        return self._circuit is not None
+        """Whether the C matrix is folded in."""
+        return self._circuit_digest is not None
 
     @property
     def size(self) -> int:
-        """Bytes that they take, in memory and, with 128 more, as a file."""
-        return lowlevel.size(self._handle, self.folded)
+        """Bytes of the tables in memory; a file has 128 more."""
+        return tables.size(self._handle, self.folded)
 
     @property
-    def ready(self) -> bool:
-        """Are there any."""
+    def available(self) -> bool:
+        """Whether there are tables."""
         return self._tables is not None
 
     def current(self) -> Tables | None:
-        """The tables for one more proof; None while there are none.
+        """Return the tables for one more proof, or None while there are none.
 
-        The first call looks for a file; the second one, if there is none, begins to build them in the
+        The first call looks for a file. If there is none, the second call starts to build them in the
         background, on one thread.
         """
         if self._tables is None:
             self._uses += 1
             if self._uses == 1:
-                self.look()
+                self.load()
             elif not self._is_building():
-                self._build_beside()
+                self._start_building()
         return self._tables
 
-    def look(self) -> bool:
-        """Use the file, if there is one; tell whether there are tables now."""
+    def load(self) -> bool:
+        """Read the file, if there is one; return whether there are tables now."""
         if self._tables is None:
-            self._tables = self._read()
+            self._tables = self._read_file()
         return self._tables is not None
 
     def build(self, threads: int | None = None, progress: Progress | None = None) -> bool:
-        """Build them now, unless there are some; another thread that is building makes this one wait.
+        """Build the tables now, unless there are some; wait if another thread is building them.
 
         Returns:
-            Whether a later process will find them.
+            Whether the tables are in the cache, for later processes.
 
         Raises:
-            ParameterError: the `.r1cs` that came with the key has its A and B and another C.
-            NativeError: no memory.
+            ParameterError: the `.r1cs` that came with the key has its A and B, but another C.
+            NativeError: out of memory.
         """
         if self._is_building() and self._builder is not None:
             self._builder[1].join()
-        self._provide(threads, progress)
+        self._load_or_build(threads, progress)
         if progress is not None:
             progress(1.0)
-        return self._stored
+        return self._in_cache
 
     # ---- building
 
     def _is_building(self) -> bool:
-        """Is a thread of this process at it, or was, to no effect: it would not fare better again."""
+        """Return whether a thread of this process builds, or has failed to: a second try would fail, too."""
         return self._builder is not None and self._builder[0] == os.getpid()
 
-    def _build_beside(self) -> None:
-        with _starting:
+    def _start_building(self) -> None:
+        with _start_lock:
             if self._is_building():
                 return
-            thread = threading.Thread(target=self._try, name="rln-tables", daemon=True)
-            with suppress(RuntimeError):  # no thread to be had: proofs go on without tables
+            thread = threading.Thread(target=self._build_quietly, name="rln-tables", daemon=True)
+            with suppress(RuntimeError):  # no thread can start: proofs work without tables
                 thread.start()
                 self._builder = os.getpid(), thread
 
-    def _try(self) -> None:
-        with suppress(RlnError, MemoryError):  # a proof needs no tables; who asks for them is told
-            self._provide(1, None)
+    def _build_quietly(self) -> None:
+        with suppress(RlnError, MemoryError):  # proofs work without tables; `build` reports errors
+            self._load_or_build(1, None)
 
-    def _provide(self, threads: int | None, progress: Progress | None) -> None:
-        if not self.look():
+    def _load_or_build(self, threads: int | None, progress: Progress | None) -> None:
+        if not self.load():
             self._tables = self._build(threads, progress)
 
     def _build(self, threads: int | None, progress: Progress | None) -> Tables:
         matrix = self._matrix() if self.folded else None
         if self.folded and matrix is None:
-            self._circuit = None
-            if (found := self._read()) is not None:
+            self._circuit_digest = None
+            if (found := self._read_file()) is not None:
                 return found
-        room = _room(_HEADER.size + self.size)
-        content = memoryview(room)[_HEADER.size :]
-        lowlevel.build(self._handle, matrix, content, threads, progress)
+        memory = _allocate(_HEADER.size + self.size)
+        content = memoryview(memory)[_HEADER.size :]
+        tables.build(self._handle, matrix, content, threads, progress)
         made = Tables(self._handle, content)
-        self._trial(made)
-        if not self._kept:
+        self._check_tables(made)
+        if not self._cached:
             return made
-        room[: _HEADER.size] = self._header(hashlib.sha256(content).digest())
-        cache.write(self._name(), [memoryview(room)])
-        # The file's pages are shared with other processes, so what was built here may go.
-        return self._read() or made
+        memory[: _HEADER.size] = self._header(hashlib.sha256(content).digest())
+        table_cache.write(self._file_name(), [memoryview(memory)])
+        # Processes share the pages of the file, so use it in place of the memory of this process.
+        return self._read_file() or made
 
     # ---- the file
 
-    def _read(self) -> Tables | None:
-        if not self._kept:
+    def _read_file(self) -> Tables | None:
+        if not self._cached:
             return None
-        found = cache.read(self._name(), _HEADER.size + self.size)
+        found = table_cache.read(self._file_name(), _HEADER.size + self.size)
         if found is None:
             return None
         content = memoryview(found)[_HEADER.size :]
@@ -242,21 +241,21 @@ class KeyTables:
             opened = Tables(self._handle, content)
         except InputError:
             return None
-        self._stored = True
+        self._in_cache = True
         return opened
 
     def _header(self, content_digest: bytes) -> bytes:
         made_by = f"{engine.name()}-{sys.byteorder}".encode("ascii")
-        circuit = self._circuit or bytes(32)
+        circuit = self._circuit_digest or bytes(32)
         return _HEADER.pack(MAGIC, FORMAT, made_by, self.size, self._digest, circuit, content_digest)
 
-    def _name(self) -> str:
+    def _file_name(self) -> str:
         return f"{hashlib.sha256(self._header(bytes(32))).hexdigest()[:32]}.{ENDING}"
 
 
-def _room(size: int) -> mmap.mmap:
-    """Zeroed memory of this process, aligned to a page."""
+def _allocate(size: int) -> mmap.mmap:
+    """Allocate zeroed memory, aligned to a page."""
     try:
         return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
-        raise NativeError(f"tables: no {size} bytes of memory") from error
+        raise NativeError(f"tables: expected {size} bytes of free memory, the system has fewer") from error

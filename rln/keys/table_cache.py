@@ -1,12 +1,12 @@
-"""Cache: files that can be made again at any time, in a directory that is the user's alone.
+"""Cache of files that can be rebuilt at any time, in a directory that only the user can write to.
 
-The directory is RLN_CACHE_DIR; where that is unset, `rln` in XDG_CACHE_HOME or in ~/.cache. An empty
-RLN_CACHE_DIR means none. It is made with mode 0700; one that somebody else owns or may write to, or that is a
-link, is not used. Without a usable directory nothing is kept, and nothing fails.
+The directory is RLN_CACHE_DIR or, if that is unset, `rln` in XDG_CACHE_HOME or in ~/.cache. If RLN_CACHE_DIR
+is empty, there is no cache. The directory is made with mode 0700. It is not used if it is a link, or if
+another user owns it or may write to it. Without a usable directory nothing is cached, and nothing fails.
 
-Files are 0600, are written aside and renamed, and never change afterwards: a mapping of one stays what it was
-when it was opened, for as long as nobody but this user or root meddles, and those could as well meddle with
-the process itself. So a caller who checks the digest of a mapping may go on to use the mapping (threats D6).
+A file has mode 0600. It is written under a temporary name, is renamed, and never changes afterwards. So the
+content of a mapping stays the same unless this user or root changes the file; they could change the process
+itself as well. A caller may therefore check the digest of a mapping and then use the mapping (threats D6).
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from typing import Final
 from rln.lowlevel import entropy
 
 KEEP: Final = 4
-"""Files with one ending that stay; making another one removes those that were used longest ago."""
+"""Files with one ending that the cache keeps; a new one replaces the one that was used longest ago."""
 
 _TEMPORARY: Final = ".new"
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 def directory() -> Path | None:
-    """Where files go, whether or not it is there yet; None where the user has no such place."""
+    """Return the directory, which need not exist yet; None if the user has no cache."""
     chosen = os.environ.get("RLN_CACHE_DIR")
     if chosen is None:
         base = os.environ.get("XDG_CACHE_HOME", "")
-        # As the XDG specification has it, a relative path there counts as none.
+        # By the XDG specification, a relative path is ignored.
         chosen = os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "rln")
     return Path(chosen) if os.path.isabs(chosen) else None
 
@@ -44,65 +44,67 @@ def read(name: str, size: int) -> mmap.mmap | None:
 
     Args:
         name: of the file, without a directory.
-        size: the bytes that it must have.
+        size: bytes that the file must have.
 
     Returns:
-        The mapping, or None when there is no such file, or it is not as `write` leaves it: a regular file of
-        this user with no second name, which nobody else may read or write. Its content is for the caller to
-        check.
+        The mapping; None if there is no such file, or it is not as `write` makes it: a regular file of this
+        user without a second name, which no other user may read or write. The caller checks its content.
     """
     try:
-        with _opened(create=False) as place:
-            file = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=place)
+        with _open_directory(create=False) as directory_fd:
+            file = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=directory_fd)
             try:
-                if not _is_ours(os.fstat(file), size):
+                if not _is_private(os.fstat(file), size):
                     return None
                 with suppress(OSError):
-                    os.utime(file)  # used last now
+                    os.utime(file)  # marks the file as used now
                 return mmap.mmap(file, size, prot=mmap.PROT_READ)
             finally:
                 os.close(file)
-    except (OSError, ValueError):  # ValueError: the file has become shorter
+    except (OSError, ValueError):  # ValueError: the file was shortened meanwhile
         return None
 
 
 def write(name: str, parts: Sequence[bytes | memoryview]) -> bool:
-    """Put a file there, whole or not at all; one that was there is replaced.
+    """Write a file completely or not at all; an existing one is replaced.
 
     Args:
-        name: of the file, without a directory. The part after the last dot says which files it competes with.
-        parts: its content.
+        name: of the file, without a directory. `KEEP` counts the files with the same ending, the part after
+            the last dot.
+        parts: its content, in order.
 
     Returns:
-        Whether it is there now. A full disk, a missing directory or a foreign one are no errors here.
+        Whether it was written. A full disk, or a directory that is missing or not usable, is not an error
+        here.
     """
     temporary = f".{name}.{entropy.draw(8).hex()}{_TEMPORARY}"
     try:
-        with _opened(create=True) as place:
-            _remove_leftovers(place)
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600, dir_fd=place)
+        with _open_directory(create=True) as directory_fd:
+            _remove_leftovers(directory_fd)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+            file = os.open(temporary, flags, 0o600, dir_fd=directory_fd)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 for part in parts:
                     _write_all(file, memoryview(part))
                 os.fsync(file)
-                os.rename(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+                os.rename(temporary, name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
             except BaseException:
                 with suppress(OSError):
-                    os.unlink(temporary, dir_fd=place)
+                    os.unlink(temporary, dir_fd=directory_fd)
                 raise
             finally:
                 os.close(file)
-            os.fsync(place)
-            _remove_oldest(place, name.rpartition(".")[2])
+            os.fsync(directory_fd)
+            _remove_oldest(directory_fd, name.rpartition(".")[2])
         return True
     except OSError:
         return False
 
 
 @contextmanager
-def _opened(create: bool) -> Iterator[int]:
-    """A descriptor of the directory. Raises OSError: none, or one that others may write to."""
+def _open_directory(create: bool) -> Iterator[int]:
+    """Open the directory and give its descriptor; raise OSError if it is missing or not usable."""
     path = directory()
     if path is None:
         raise FileNotFoundError("no cache directory")
@@ -110,22 +112,22 @@ def _opened(create: bool) -> Iterator[int]:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
-    place = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    directory_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        found = os.fstat(place)
+        found = os.fstat(directory_fd)
         if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise PermissionError("the cache directory is another user's, or others may write to it")
-        yield place
+        yield directory_fd
     finally:
-        os.close(place)
+        os.close(directory_fd)
 
 
-def _is_ours(found: os.stat_result, size: int) -> bool:
+def _is_private(found: os.stat_result, size: int) -> bool:
     return (
         stat.S_ISREG(found.st_mode)
         and stat.S_IMODE(found.st_mode) == 0o600
         and found.st_uid == os.geteuid()
-        and found.st_nlink <= 1  # 0: another process has just put its own in this place
+        and found.st_nlink <= 1  # 0: another process has just replaced the file
         and found.st_size == size
     )
 
@@ -135,26 +137,26 @@ def _write_all(file: int, data: memoryview) -> None:
         data = data[os.write(file, data) :]
 
 
-def _remove_leftovers(place: int) -> None:
-    """Remove what writers left that are no more: a living one holds a lock on his file."""
-    for name in os.listdir(place):
+def _remove_leftovers(directory_fd: int) -> None:
+    """Remove temporary files of processes that have ended; a process that still writes holds a lock."""
+    for name in os.listdir(directory_fd):
         if name.startswith(".") and name.endswith(_TEMPORARY):
             with suppress(OSError):
-                file = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=place)
+                file = os.open(name, os.O_RDONLY | _FLAGS, dir_fd=directory_fd)
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(name, dir_fd=place)
+                    os.unlink(name, dir_fd=directory_fd)
                 finally:
                     os.close(file)
 
 
-def _remove_oldest(place: int, ending: str) -> None:
-    """Of the files with this ending leave those that were used last. Whoever has one mapped keeps it."""
+def _remove_oldest(directory_fd: int, ending: str) -> None:
+    """Remove all but the last used files with this ending. A file that is mapped stays readable there."""
     used: list[tuple[int, str]] = []
-    for name in os.listdir(place):
+    for name in os.listdir(directory_fd):
         if name.endswith(f".{ending}") and not name.startswith("."):
             with suppress(OSError):
-                used.append((os.stat(name, dir_fd=place, follow_symlinks=False).st_mtime_ns, name))
+                used.append((os.stat(name, dir_fd=directory_fd, follow_symlinks=False).st_mtime_ns, name))
     for _, name in sorted(used)[:-KEEP]:
         with suppress(OSError):
-            os.unlink(name, dir_fd=place)
+            os.unlink(name, dir_fd=directory_fd)

@@ -1,4 +1,4 @@
-"""Verifying key: the small half of a key, which everybody has, and the question that it answers."""
+"""Verifying key: the public part of a key, with which anybody verifies proofs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rln.protocol.proof import AnyProof
 
 PACKAGED: Final = MappingProxyType(
     {
-        # The ceremony of October 2023 for RLN(20,16), in zerokit since 0.4.1: SHA-256 of the compressed
+        # The ceremony of October 2023 for RLN(20,16), part of zerokit since 0.4.1: SHA-256 of the compressed
         # verifying key.
         "zerokit-20": "6668da9ce14bd110958ac1fec4b5e83645d5e3ea1e70145f9165c34e4f0f799e",
     }
 )
-"""Verifying keys that are part of the package: name and digest."""
+"""The verifying keys that are part of the package, with their digests."""
 
 PINNED: Final = frozenset(
     {
@@ -31,13 +31,13 @@ PINNED: Final = frozenset(
         "f415aee863647adb8e89d5c609ba550fb33434a02c31bfcf33ef70fca2acff65",
     }
 )
-"""Digests of proving keys that belong to a packaged verifying key, with a graph that is known to fit."""
+"""Digests of proving keys that are known to belong, with their graphs, to a packaged verifying key."""
 
 
 class VerifyingKey:
-    """What a proof is verified with; made by the named constructors.
+    """The key that verifies proofs. Make one with a named constructor.
 
-    Immutable, safe to use from several threads.
+    Immutable, and safe to use from several threads.
     """
 
     __slots__ = ("_digest", "_handle")
@@ -49,7 +49,7 @@ class VerifyingKey:
         raise TypeError("VerifyingKey: use decode, from_json, builtin, or a ProvingKey")
 
     @classmethod
-    def _of(cls, handle: VerifyingKeyHandle) -> Self:
+    def _from_handle(cls, handle: VerifyingKeyHandle) -> Self:
         key = object.__new__(cls)
         key._handle = handle
         key._digest = hashlib.sha256(handle.encode(True)).hexdigest()
@@ -61,46 +61,46 @@ class VerifyingKey:
 
         Raises:
             EncodingError: a wrong length.
-            FieldRangeError, PointError: a coordinate or point that is none.
+            FieldRangeError, PointError: an invalid coordinate or point.
             KeyFileError: a point at infinity, or delta equal or opposite to gamma.
         """
-        return cls._of(VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
+        return cls._from_handle(VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Read snarkjs's verification_key.json, of any circuit.
 
         Raises:
-            InputError: as `decode`, and for text that is not exactly of the form.
-            KeyFileError: `vk_alphabeta_12` is there and is not the pairing of alpha and beta.
+            InputError: as for `decode`, or the text is not exactly of this form.
+            KeyFileError: `vk_alphabeta_12` is present, and is not the pairing of alpha and beta.
         """
         plain, alpha_beta = snarkjs.read_verifying_key(data)
         key = cls.decode(plain, compressed=False)
         if alpha_beta is not None and alpha_beta != _alpha_beta(plain):
-            raise KeyFileError("vk_alphabeta_12: expected the pairing of alpha and beta, got another value")
+            raise KeyFileError("vk_alphabeta_12: is not the pairing of alpha and beta")
         return key
 
     @classmethod
     def from_proving_key(cls, data: bytes, layout: Format) -> Self:
-        """Take the verifying half out of a foreign proving key.
+        """Take the verifying key out of a foreign proving key.
 
         Args:
-            data: the file, whole.
-            layout: "ark" for zerokit's `.arkzkey`, "zkey" for snarkjs's.
+            data: the whole file.
+            layout: "ark" for zerokit's `.arkzkey`, "zkey" for snarkjs's `.zkey`.
 
         Raises:
-            InputError: as `decode`, and for a file of another form.
+            InputError: as for `decode`, or the file has another form.
         """
         handle = ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
-        return cls._of(handle.verifying_key())
+        return cls._from_handle(handle.verifying_key())
 
     @classmethod
     def builtin(cls, name: str) -> Self:
-        """The packaged verifying key of this name.
+        """Return the packaged verifying key with this name.
 
         Raises:
-            ParameterError: there is none of this name.
-            KeyFileError: the packaged file is not the one that this version was made with.
+            ParameterError: no packaged key has this name.
+            KeyFileError: the packaged file is not the one of this version.
         """
         if name not in PACKAGED:
             raise ParameterError(
@@ -117,59 +117,59 @@ class VerifyingKey:
 
     @property
     def public_inputs(self) -> int:
-        """How many public values a proof has."""
+        """Number of public values of a proof."""
         return self._handle.public_inputs
 
     def encode(self, *, compressed: bool = True) -> bytes:
-        """The bytes that `decode` reads."""
+        """Return the bytes that `decode` reads."""
         return self._handle.encode(compressed)
 
     def to_json(self) -> bytes:
-        """The key as snarkjs writes it, a verification_key.json."""
+        """Return the key as a verification_key.json of snarkjs."""
         plain = self.encode(compressed=False)
         return snarkjs.write_verifying_key(plain, _alpha_beta(plain))
 
     def check_rln(self, public_inputs: int = 5) -> None:
-        """Run the lints for a key of an RLN circuit (threats D4).
+        """Run the checks for a key of an RLN circuit (threats D4).
 
         Raises:
             KeyFileError: another number of public values, delta equal or opposite to gamma or the generator,
-                IC points equal or opposite to one another.
+                or two IC points equal or opposite.
         """
         self._handle.check(public_inputs)
 
     def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
-        """Does the equation hold for these public values: the bare question, without any meaning of RLN.
+        """Return whether the equation holds for these public values; RLN's own rules are not checked.
 
         Raises:
             EncodingError: another number of values, or not 128 proof bytes.
-            FieldRangeError, PointError: a number or point that is none.
+            FieldRangeError, PointError: an invalid number or point.
         """
         return groth16.verify(self._handle, self._pack(public_values), fixed_bytes(proof, 128, "proof"))
 
     def verify_many(
         self, proofs: Sequence[AnyProof], threads: int | None = None
     ) -> list[InputError | InvalidProof | None]:
-        """Answer for each proof as `verify` would, with one pairing product while all are good.
+        """Verify several proofs, with a single pairing product if all are valid.
 
         Args:
             proofs: with their public values.
             threads: None is one for each processor.
 
         Returns:
-            For each proof None when it holds, and otherwise the error that says why not.
+            For each proof None if it is valid, otherwise the error that says why not.
 
         Raises:
-            EntropyError: no coefficients could be drawn, so nothing was answered.
+            EntropyError: the random source failed, so no proof was verified.
             EncodingError: a proof has another number of public values.
         """
         inputs = b"".join(self._pack(proof.public_inputs) for proof in proofs)
         statuses = groth16.verify_many(
             self._handle, inputs, b"".join(proof.proof for proof in proofs), threads
         )
-        return [self._answer(proof, status) for proof, status in zip(proofs, statuses, strict=True)]
+        return [self._result(proof, status) for proof, status in zip(proofs, statuses, strict=True)]
 
-    def _answer(self, proof: AnyProof, status: int) -> InputError | InvalidProof | None:
+    def _result(self, proof: AnyProof, status: int) -> InputError | InvalidProof | None:
         if status == groth16.ACCEPTED:
             return None
         if status != groth16.REFUSED:
@@ -195,10 +195,10 @@ class VerifyingKey:
 
 
 def _alpha_beta(plain: bytes) -> bytes:
-    """The pairing of alpha and beta as snarkjs computes it, of an uncompressed key.
+    """Return the pairing of alpha and beta of an uncompressed key, as snarkjs computes it.
 
-    Its final exponentiation yields the power 2x (6x^2 + 3x + 1) of the reduced optimal ate pairing, where x
-    is the curve's parameter: Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011, section 5.
+    snarkjs's final exponentiation gives the power 2x (6x^2 + 3x + 1) of the reduced optimal ate pairing,
+    where x is the curve's parameter: Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011, section 5.
     """
     x = 4965661367192848881
     power = scalar.encode(2 * x * (6 * x * x + 3 * x + 1) % scalar.ORDER)
@@ -206,10 +206,10 @@ def _alpha_beta(plain: bytes) -> bytes:
 
 
 def check_pin(data: bytes, expected: str, name: str) -> None:
-    """Refuse data whose SHA-256 (hex) is not the expected one.
+    """Refuse data that does not have the expected SHA-256 (hex).
 
     Raises:
-        KeyFileError: it is another file.
+        KeyFileError: another SHA-256.
     """
     found = hashlib.sha256(data).hexdigest()
     if found != expected:

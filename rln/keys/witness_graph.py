@@ -1,4 +1,4 @@
-"""Program: the witness graph of a relation, with its inputs by name."""
+"""Witness graph of a relation, which computes a witness from named inputs."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from rln.protocol.statement import MESSAGE_INPUTS, SECRET, input_lengths, parame
 
 
 class WitnessGraph:
-    """Turns inputs into witnesses. Immutable, safe to use from several threads.
+    """Computes witnesses. Immutable, and safe to use from several threads.
 
     Args:
         data: the graph, a `wtns.graph.001` file.
-        parameters: the relation; its inputs must be those of the graph.
+        parameters: of the relation; its inputs must be those of the graph.
 
     Attributes:
-        data: as given.
-        wires: of the circuit, the constant 1 included.
-        known: for each wire a byte, 1 where no input of a message changes it, 0 where one may.
+        data: the graph file.
+        wires: number of wires of the circuit, the constant 1 included.
+        known: a byte for each wire: 1 if no input of a message changes it, otherwise 0.
 
     Raises:
         EncodingError: not such a file.
-        ParameterError: other inputs.
+        ParameterError: the graph has other inputs than the relation.
     """
 
     __slots__ = ("_graph", "_public_inputs", "data", "known", "wires")
 
     def __init__(self, data: bytes, parameters: CircuitParameters) -> None:
-        graph = _load(data)
+        graph = _load_graph(data)
         found = {name: length for name, (_, length) in graph.inputs.items()}
         if found != input_lengths(parameters):
             raise ParameterError(f"graph: expected the inputs {input_lengths(parameters)}, got {found}")
@@ -61,26 +61,26 @@ class WitnessGraph:
         return Witness(self._graph, bytes(packed), None if identity is None else identity.handle, slot)
 
     def public_values(self, witness: Witness) -> tuple[int, ...]:
-        """The public values in an assignment, in the order of the verifying key."""
+        """Return the public values of a witness, in the order of the verifying key."""
         data = witness.read(1, self._public_inputs)
         return tuple(scalar.decode(data[i : i + scalar.SIZE]) for i in range(0, len(data), scalar.SIZE))
 
 
-def relation_of(data: bytes, limit_bits: int) -> CircuitParameters:
-    """Which relation a foreign graph is for, as its inputs say.
+def parameters_of_graph(data: bytes, limit_bits: int) -> CircuitParameters:
+    """Return the parameters of the relation that a foreign graph is for, according to its inputs.
 
     Args:
-        data: the graph.
-        limit_bits: width of the circuit's range check, which they do not say.
+        data: the graph file.
+        limit_bits: width of the circuit's range check, which the inputs do not tell.
 
     Raises:
         EncodingError: not such a file.
-        ParameterError: an input that every relation has is not there, or a number is outside its range.
+        ParameterError: an input that every relation has is missing, or a number is outside its range.
     """
-    return parameters_of(_load(data).inputs, limit_bits)
+    return parameters_of(_load_graph(data).inputs, limit_bits)
 
 
-def _load(data: bytes) -> Graph:
+def _load_graph(data: bytes) -> Graph:
     try:
         return Graph.load(data)
     except InputError as error:

@@ -1,11 +1,12 @@
-"""Bytes in, bytes out: the functions of the C core, one module a noun.
+"""The functions of the C core, with bytes as arguments and results; each module has one subject.
 
-Look for what you need in `rln` first. Here lengths and canonical forms are checked and nothing else is: no
-epoch, no budget, no root, no memory of what was revealed. One message id used for two signals gives your
-secret away, and nothing on this floor stops you. Names and signatures may change with any release.
+Look for what you need in `rln` first. This package checks lengths and canonical forms and nothing else: not
+the epoch, not the limit, not the root, not what was revealed before. If you use one message id for two
+signals, you reveal the identity secret, and nothing here prevents it. Names and signatures may change with
+any release.
 
 Field elements are 32 bytes, little-endian, canonical; points and proofs as `native/include/rln.h` describes
-them. Importing any of the modules imports `engine` first, where RLN_ENGINE takes effect.
+them. Importing any of the modules imports `engine` first, which reads RLN_ENGINE.
 """
 
 from rln.lowlevel import engine

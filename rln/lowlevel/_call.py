@@ -1,6 +1,6 @@
-"""The one door to C: statuses become exceptions, bytes become pointers and back, buffers are wiped.
+"""The only module that calls C: it raises errors for statuses, copies bytes in and out, and wipes buffers.
 
-Every other module of `rln.lowlevel` is a list of short functions of this form:
+Every other module of `rln.lowlevel` consists of short functions of this form:
 
     def double(value: bytes) -> bytes:
         value = fixed_bytes(value, 32, "value")
@@ -8,8 +8,8 @@ Every other module of `rln.lowlevel` is a list of short functions of this form:
         _call.check(lib.rln_double(out, 32, value, len(value), fault), fault)
         return _call.take(out)
 
-State below this floor is read-only after it was made, so that cffi may drop the GIL during calls. For the
-same reason only `bytes` goes in: a bytearray could change under C's feet.
+cffi releases the GIL during a call. So the objects that C makes are read-only once they are made, and only
+`bytes` are accepted as input: another thread could change a bytearray while C reads it.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ __all__ = [
 ]
 
 WHOLE = 2**64 - 1
-"""The index of a fault that concerns a thing which has no positions."""
+"""The index of a fault in a value that has no positions."""
 
 STATUS_ERRORS: dict[int, tuple[type[errors.RlnError], str]] = {
     lib.RLN_ERR_LENGTH: (errors.EncodingError, "wrong length"),
     lib.RLN_ERR_RANGE: (errors.FieldRangeError, "not a canonical number of its field"),
     lib.RLN_ERR_POINT: (errors.PointError, "not a point of the group, or not in canonical form"),
-    lib.RLN_ERR_PARAMETER: (errors.ParameterError, "not accepted"),
-    lib.RLN_ERR_FORMAT: (errors.EncodingError, "not in the format that it should have"),
+    lib.RLN_ERR_PARAMETER: (errors.ParameterError, "not allowed"),
+    lib.RLN_ERR_FORMAT: (errors.EncodingError, "not in the expected format"),
     lib.RLN_ERR_KEY: (errors.KeyFileError, "the key is unsound"),
     lib.RLN_ERR_RECOVERY: (errors.RecoveryError, "the shares do not determine a secret"),
     lib.RLN_ERR_WITNESS: (errors.ParameterError, "the inputs have no witness"),
-    lib.RLN_ERR_ENTROPY: (errors.EntropyError, "the random bytes are not random"),
+    lib.RLN_ERR_ENTROPY: (errors.EntropyError, "the random source failed or repeats itself"),
     lib.RLN_ERR_MEMORY: (errors.NativeError, "out of memory"),
     lib.RLN_ERR_ENGINE: (errors.NativeError, "no such engine, or this processor cannot run it"),
     lib.RLN_ERR_INTERNAL: (errors.NativeError, "internal fault"),
 }
-"""The class and the words for every status but RLN_OK."""
+"""The class and the text for every status except RLN_OK."""
 
 
 def new_fault() -> CData:
@@ -66,15 +66,15 @@ def new_fault() -> CData:
 
 
 def check(status: int, fault: CData | None = None, what: str = "") -> None:
-    """Raise what a status stands for.
+    """Raise the error of a status; return if it is RLN_OK.
 
     Args:
         status: what the C function returned.
-        fault: the `rln_fault` that was handed to it, if it takes one.
-        what: the name for the message when the fault names nothing.
+        fault: the `rln_fault` that the function was called with, if it takes one.
+        what: the name for the message, if the fault has none.
 
     Raises:
-        RlnError: the class of the status; nothing when it is RLN_OK.
+        RlnError: of the class of the status.
     """
     if status != lib.RLN_OK:
         fail(status, fault, what)
@@ -93,7 +93,7 @@ def fail(status: int, fault: CData | None = None, what: str = "") -> NoReturn:
     raise kind(f"{what}: {words}" if what else words)
 
 
-_FAULT, _BYTES = ffi.typeof("rln_fault *"), ffi.typeof("uint8_t[]")  # parsed once
+_FAULT, _BYTES = ffi.typeof("rln_fault *"), ffi.typeof("uint8_t[]")  # cffi parses each only once
 _ZEROS = bytes(1024)
 
 
@@ -103,7 +103,7 @@ def output(n: int) -> CData:
 
 
 def take(out: CData) -> bytes:
-    """Copy an array made by `output` into bytes, and wipe it."""
+    """Copy an array from `output` into bytes, and wipe the array."""
     view = ffi.buffer(out)
     value: bytes = view[:]
     view[:] = _ZEROS[: len(value)] if len(value) <= len(_ZEROS) else bytes(len(value))
@@ -111,19 +111,19 @@ def take(out: CData) -> bytes:
 
 
 def wipe(out: CData) -> None:
-    """Zero an array made by `output`."""
+    """Set an array from `output` to zero."""
     view = ffi.buffer(out)
     view[:] = bytes(len(view))
 
 
 class Handle:
-    """What C made and frees: a pointer that lives as long as somebody uses it.
+    """An object that C made and will free.
 
     Attributes:
         what: its name in messages.
 
-    Any number of threads may use a handle. `close` gives up this reference; C frees (and wipes) when no call
-    uses the pointer any more. A handle can be neither copied nor pickled.
+    Any number of threads may use a handle. After `close`, C frees (and wipes) the object as soon as no call
+    uses it any more. A handle cannot be copied or pickled.
     """
 
     __slots__ = ("_pointer", "what")
@@ -134,7 +134,7 @@ class Handle:
 
     @property
     def pointer(self) -> CData:
-        """The pointer for a call into C.
+        """The pointer, for a call of C.
 
         Raises:
             ParameterError: the handle is closed.
@@ -150,7 +150,7 @@ class Handle:
         return self._pointer is None
 
     def close(self) -> None:
-        """Give it up; a second time does nothing."""
+        """Close the handle; a second call does nothing."""
         self._pointer = None
 
     def __repr__(self) -> str:

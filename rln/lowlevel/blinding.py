@@ -1,4 +1,4 @@
-"""The two scalars that hide a witness in its proof: drawn afresh, or given to make a known proof again."""
+"""The two scalars that hide the witness in a proof: fresh ones, or given ones to make a known proof again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ RANDOM_BYTES = 128
 
 @contextmanager
 def blinders(fixed: tuple[int, int] | None) -> Iterator[tuple[CData, int]]:
-    """Lend the bytes that C wants, and their number; they are wiped at the end.
+    """Give the random bytes for C and their number; wipe the bytes at the end.
 
     Args:
         fixed: (r, s); None draws fresh ones, as every real proof must.
 
     Raises:
         ParameterError: r or s is not canonical.
-        EntropyError: the system gives no random bytes.
+        EntropyError: the system has no random bytes.
     """
     size = RANDOM_BYTES if fixed is None else 64
     out = _call.output(size)

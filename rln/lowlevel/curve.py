@@ -1,6 +1,6 @@
-"""Points of BN254: sums, compression, the pairing.
+"""Points of BN254: sums, compression and the pairing.
 
-Group 1 has points of 64 bytes (32 compressed), group 2 of 128 (64 compressed).
+A point of group 1 has 64 bytes (32 compressed), one of group 2 has 128 (64 compressed).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def add(a: bytes, b: bytes, group: int = 1) -> bytes:
     """Add two points.
 
     Raises:
-        PointError: one of them is not a point of the group.
+        PointError: a value is not a point of the group.
     """
     n = _size(group)
     out, fault = _call.output(n), _call.new_fault()
@@ -29,11 +29,11 @@ def add(a: bytes, b: bytes, group: int = 1) -> bytes:
 
 
 def msm(points: bytes, scalars: bytes, group: int = 1, threads: int | None = 1) -> bytes:
-    """Sum scalars[i] * points[i]; no points give infinity. Its time depends on everything.
+    """Sum scalars[i] * points[i]; without points the sum is infinity. The time depends on all arguments.
 
     Raises:
-        EncodingError: not a whole number of points, or not as many scalars.
-        PointError: one is not a point of the group.
+        EncodingError: not a whole number of points, or not the same number of scalars.
+        PointError: a value is not a point of the group.
         FieldRangeError: a scalar is not canonical.
     """
     n = _size(group)
@@ -46,7 +46,7 @@ def msm(points: bytes, scalars: bytes, group: int = 1, threads: int | None = 1) 
 
 
 def compress(point: bytes, group: int = 1) -> bytes:
-    """Turn a point into its compressed form.
+    """Compress a point.
 
     Raises:
         PointError: not a point of the group.
@@ -59,7 +59,7 @@ def compress(point: bytes, group: int = 1) -> bytes:
 
 
 def decompress(data: bytes, group: int = 1) -> bytes:
-    """Turn a compressed point back into both coordinates.
+    """Decompress a point to both coordinates.
 
     Raises:
         PointError: not the canonical form of a point of the group.
@@ -72,10 +72,10 @@ def decompress(data: bytes, group: int = 1) -> bytes:
 
 
 def pairing(p: bytes, q: bytes) -> bytes:
-    """Compute e(p, q), 384 bytes of Fp12; p is of group 1, q of group 2.
+    """Compute e(p, q) for p of group 1 and q of group 2: an element of Fp12 as 384 bytes.
 
     Raises:
-        PointError: one is not a point of its group.
+        PointError: a value is not a point of its group.
     """
     out, fault = _call.output(384), _call.new_fault()
     status = lib.rln_pairing(out, 384, fixed_bytes(p, 64, "p"), 64, fixed_bytes(q, 128, "q"), 128, fault)

@@ -1,6 +1,6 @@
-"""The engine: which of the implementations of the same mathematics does the work.
+"""Engines: the implementations of the same mathematics for different processors.
 
-The environment variable RLN_ENGINE names one; an engine that this processor cannot run is an error at import.
+The environment variable RLN_ENGINE chooses one. The import fails if this processor cannot run it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def name() -> str:
 
 
 def choose(name: str | None = None) -> None:
-    """Use this engine from now on; None is the best supported one. Call it before threads compute.
+    """Use this engine from now on; None is the best supported one. Call this before other threads compute.
 
     Raises:
-        NativeError: no such engine, or this processor cannot run it; the one in use stays.
+        NativeError: no such engine, or this processor cannot run it; the engine does not change.
     """
     if name is not None and name not in names():
         _call.fail(lib.RLN_ERR_ENGINE, what=f"engine {name!r}")

@@ -1,4 +1,4 @@
-"""Random bytes from the operating system: the one door, so that a test can stand in it."""
+"""Random bytes from the operating system. All of them come through this module, so tests can replace it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from rln.lowlevel import _call
 from rln.lowlevel._call import CData, lib
 
 LIMIT = 2**30
+"""Most bytes of one call."""
 
 
 def draw(n: int) -> bytes:
     """Draw n fresh bytes, 0..2^30.
 
     Raises:
-        EntropyError: the system gives none.
+        EntropyError: the system has no random bytes.
     """
     out = _call.output(whole(n, "n", 0, LIMIT))
     fill(out)
@@ -21,9 +22,9 @@ def draw(n: int) -> bytes:
 
 
 def fill(out: CData) -> None:
-    """Fill an array made by `_call.output` with fresh bytes: for waste that must not become a Python object.
+    """Fill an array from `_call.output` with fresh bytes that must not become a Python object.
 
     Raises:
-        EntropyError: the system gives none.
+        EntropyError: the system has no random bytes.
     """
     _call.check(lib.rln_entropy(out, len(out)), what="entropy")

@@ -1,4 +1,4 @@
-"""Arithmetic of the fields, many elements at once, and the transform."""
+"""Arithmetic in the fields, for many elements at once, and the number-theoretic transform."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ OPERATIONS: dict[str, int] = {
 }
 
 MAX_DOMAIN = 1 << 28
-"""Values of a transform: Fr has no root of unity of a larger power of two."""
+"""Most values of a transform: Fr has no root of unity of a larger power of two."""
 
 
 def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None = None) -> bytes:
     """Compute a[i] op b[i] for every i.
 
     Args:
-        field: fr and fp have 32 bytes an element, fp2 64, fp6 192, fp12 384.
+        field: an element of fr or fp has 32 bytes, of fp2 64, of fp6 192, of fp12 384.
         operation: add, sub and mul read b; sqr, neg and inv do not. The inverse of 0 is 0.
         a: elements side by side.
-        b: as many elements.
+        b: the same number of elements.
 
     Raises:
         ParameterError: no such field or operation.
@@ -62,11 +62,11 @@ def evaluate(field: FieldName, operation: Operation, a: bytes, b: bytes | None =
 
 
 def ntt(values: bytes, inverse: bool = False, threads: int | None = 1) -> bytes:
-    """Transform 2^k scalars, k in 0..28: coefficients to values on the roots of unity, or back.
+    """Transform 2^k scalars, k in 0..28, from coefficients to values at the roots of unity, or back.
 
     Raises:
         EncodingError: not a whole number of scalars.
-        ParameterError: their number is not such a power of two.
+        ParameterError: the number of scalars is not such a power of two.
         FieldRangeError: a scalar is not canonical.
     """
     values = plain_bytes(values, "values")

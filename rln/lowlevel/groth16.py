@@ -1,7 +1,7 @@
-"""Groth16 proofs: make, verify, compress.
+"""Groth16 proofs: make, verify and compress them.
 
-Scalars are 32 bytes. A proof is 128 bytes, its three points compressed; nothing may be keyed on them, for
-anybody can turn a proof into another one of the same statement.
+A scalar has 32 bytes. A proof has 128, its three points compressed. Never use these bytes as a key of a
+store: anybody can turn a proof into another proof of the same statement.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rln.lowlevel.tables import Tables
 from rln.lowlevel.witness import Witness
 
 ACCEPTED: int = lib.RLN_OK
-"""What `verify_many` says of a proof that holds."""
+"""The result of `verify_many` for a valid proof."""
 
 REFUSED: int = lib.RLN_REFUSED
-"""What `verify_many` says of a well-formed proof that does not hold."""
+"""The result of `verify_many` for a proof that is well formed and not valid."""
 
 PROOF_BYTES = 128
 POINTS_BYTES = 256
@@ -32,19 +32,19 @@ def prove(
     threads: int | None = 1,
     tables: Tables | None = None,
 ) -> bytes:
-    """Make a proof, 128 bytes. Its time depends on the witness; whether it will verify is not looked at.
+    """Make a proof of 128 bytes, which is not verified. The time depends on the witness.
 
     Args:
         key: of the witness's circuit.
         witness: all wires.
-        blinding: (r, s) to make a proof again that is known; None draws fresh ones, as every real proof must.
+        blinding: (r, s), to make a known proof again; None draws fresh scalars, as every real proof must.
         threads: 1..256, None is one for each processor.
         tables: of this key, for speed.
 
     Raises:
-        ParameterError: the witness has another number of wires than the key, or the tables are another key's.
+        ParameterError: the number of wires differs between witness and key, or the tables are another key's.
         FieldRangeError: r or s is not canonical.
-        EntropyError: no fresh blinders could be drawn.
+        EntropyError: the system has no random bytes.
     """
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
     opened = ffi.NULL if tables is None else tables.pointer
@@ -57,10 +57,10 @@ def prove(
 
 
 def quotient(key: ProvingKeyHandle, witness: Witness, threads: int | None = 1) -> bytes:
-    """Compute the scalars that meet the H query, 32 bytes for each point of the domain. They are secret.
+    """Compute the secret scalars for the points of the H query, 32 bytes for each point of the domain.
 
     Raises:
-        ParameterError: the witness has another number of wires than the key.
+        ParameterError: the number of wires differs between witness and key.
     """
     size = 32 * key.info().domain
     out, fault = _call.output(size), _call.new_fault()
@@ -70,10 +70,10 @@ def quotient(key: ProvingKeyHandle, witness: Witness, threads: int | None = 1) -
 
 
 def decompress(proof: bytes) -> bytes:
-    """Turn the 128 bytes of a proof into the 256 of its points A, B, C.
+    """Decompress a proof of 128 bytes to its points A, B, C, 256 bytes.
 
     Raises:
-        EncodingError, FieldRangeError, PointError: they are not a proof.
+        EncodingError, FieldRangeError, PointError: not a proof.
     """
     proof = fixed_bytes(proof, PROOF_BYTES, "proof")
     out, fault = _call.output(POINTS_BYTES), _call.new_fault()
@@ -82,10 +82,10 @@ def decompress(proof: bytes) -> bytes:
 
 
 def compress(points: bytes) -> bytes:
-    """Turn the 256 bytes of A, B, C into the 128 of a proof.
+    """Compress the points A, B, C, 256 bytes, to a proof of 128 bytes.
 
     Raises:
-        EncodingError, FieldRangeError, PointError: they are not a proof.
+        EncodingError, FieldRangeError, PointError: not a proof.
     """
     points = fixed_bytes(points, POINTS_BYTES, "points")
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
@@ -94,7 +94,7 @@ def compress(points: bytes) -> bytes:
 
 
 def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
-    """Does the equation hold?
+    """Return whether the verification equation holds.
 
     Args:
         key: of the circuit.
@@ -103,7 +103,7 @@ def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
 
     Raises:
         EncodingError: a wrong length.
-        FieldRangeError, PointError: a scalar, coordinate or point that is none.
+        FieldRangeError, PointError: an invalid scalar, coordinate or point.
     """
     inputs = fixed_bytes(inputs, 32 * key.public_inputs, "inputs")
     proof = fixed_bytes(proof, PROOF_BYTES, "proof")
@@ -114,7 +114,7 @@ def verify(key: VerifyingKeyHandle, inputs: bytes, proof: bytes) -> bool:
 
 
 def verify_many(key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: int | None = 1) -> list[int]:
-    """Answer for each of n proofs what `verify` would, with one pairing product while all are good.
+    """Verify n proofs, with a single pairing product if all are valid.
 
     Args:
         key: of the circuit of all of them.
@@ -127,7 +127,7 @@ def verify_many(key: VerifyingKeyHandle, inputs: bytes, proofs: bytes, threads: 
 
     Raises:
         EncodingError: a wrong length.
-        EntropyError: no independent coefficients could be drawn: nothing was answered.
+        EntropyError: the system has no random bytes for the coefficients, so no proof was verified.
     """
     count = len(plain_bytes(proofs, "proofs")) // PROOF_BYTES
     proofs = fixed_bytes(proofs, count * PROOF_BYTES, "proofs")

@@ -1,4 +1,4 @@
-"""Keccak-256, hashing to the field, Poseidon, Merkle roots."""
+"""Keccak-256, the hash to the field, Poseidon and Merkle roots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NULL = ffi.NULL
 
 
 def keccak256(message: bytes) -> bytes:
-    """Hash with Keccak-256, original padding (not SHA3-256)."""
+    """Hash with Keccak-256, which has the original padding (unlike SHA3-256)."""
     message = plain_bytes(message, "message")
     out = _call.output(32)
     _call.check(lib.rln_keccak256(out, 32, message, len(message)), what="keccak256")
@@ -23,7 +23,7 @@ def keccak256(message: bytes) -> bytes:
 
 
 def hash_to_field(message: bytes, big_endian: bool = False) -> bytes:
-    """Reduce the Keccak-256 digest, read as a little-endian (or big-endian) integer, mod r."""
+    """Return the Keccak-256 digest, read as a little-endian (or big-endian) integer, mod r."""
     message = plain_bytes(message, "message")
     out = _call.output(32)
     _call.check(lib.rln_hash_to_field(out, 32, message, len(message), int(big_endian)), what="hash_to_field")
@@ -34,20 +34,20 @@ def poseidon(inputs: Sequence[bytes]) -> bytes:
     """Hash 1..8 scalars into one.
 
     Raises:
-        ParameterError: there are none, or more than 8.
-        FieldRangeError: one is not canonical.
+        ParameterError: no inputs, or more than 8.
+        FieldRangeError: a scalar is not canonical.
     """
     packed = b"".join([fixed_bytes(value, 32, f"inputs[{i}]") for i, value in enumerate(inputs)])
     return poseidon_many(packed, len(inputs))
 
 
 def poseidon_one(packed: bytes, arity: int) -> bytes:
-    """Do as `poseidon_many` for one group of scalars that the caller has checked, in a third of the overhead.
+    """Hash one group of scalars that the caller has checked, with a third of the overhead of `poseidon_many`.
 
     Raises:
-        EncodingError: packed is not arity scalars.
+        EncodingError: the number of scalars is not the arity.
         ParameterError: the arity is not 1..8.
-        FieldRangeError: a scalar is not canonical, but the message does not say which.
+        FieldRangeError: a scalar is not canonical; the message does not say which.
     """
     out = _call.output(32)
     packed = plain_bytes(packed, "packed")
@@ -57,10 +57,10 @@ def poseidon_one(packed: bytes, arity: int) -> bytes:
 
 
 def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
-    """Hash each group of arity scalars (1..8), side by side in packed, into one scalar.
+    """Hash each group of `arity` scalars (1..8) in `packed` to one scalar.
 
     Raises:
-        EncodingError: packed is not a whole number of groups.
+        EncodingError: `packed` is not a whole number of groups.
         FieldRangeError: a scalar is not canonical.
     """
     size = _poseidon_size(plain_bytes(packed, "packed"), arity)
@@ -71,13 +71,13 @@ def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
 
 
 def poseidon_into(out: bytearray, packed: bytes | memoryview, arity: int, threads: int | None = 1) -> None:
-    """Do as `poseidon_many`, without a copy: the hashes are written to the start of out.
+    """Hash as `poseidon_many` does, and write the hashes to the start of `out` without a copy.
 
-    Nobody else may touch out, or what packed looks at, before this returns.
+    No other thread may change `out`, or the memory behind `packed`, before this returns.
 
     Raises:
-        EncodingError: packed is not a whole number of groups, or out is too small.
-        FieldRangeError: a scalar is not canonical; out holds zeros.
+        EncodingError: `packed` is not a whole number of groups, or `out` is too small.
+        FieldRangeError: a scalar is not canonical; `out` then holds zeros.
     """
     if not isinstance(packed, memoryview):
         plain_bytes(packed, "packed")
@@ -99,11 +99,11 @@ def _poseidon_size(packed: bytes | memoryview, arity: int) -> int:
 
 
 def poseidon_parameters(width: int) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
-    """Return Poseidon's parameters for a width of 2..9, one more than the arity.
+    """Return Poseidon's parameters for a width of 2..9, which is the arity plus one.
 
     Returns:
-        The number of full rounds, of partial rounds, the round constants (width for each round, in order) and
-        the width * width matrix, row by row.
+        The number of full rounds, the number of partial rounds, the round constants (`width` for each round,
+        in order), and the width * width matrix, row by row.
     """
     whole(width, "width", 2, MAX_ARITY + 1)
     counts = ffi.new("uint32_t[2]")
@@ -122,15 +122,15 @@ def _integers(packed: bytes) -> tuple[int, ...]:
 
 
 def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
-    """Climb from a leaf to the root of a tree of Poseidon hashes.
+    """Compute the root of a tree of Poseidon hashes from a leaf and its path.
 
     Args:
         leaf: a scalar.
-        siblings: a scalar for each level, the leaf's own first.
-        bits: a byte for each level: 0 when the node is the left child, 1 when it is the right one.
+        siblings: a scalar for each level, starting with the leaf's sibling.
+        bits: a byte for each level: 0 if the node is the left child, 1 if it is the right one.
 
     Raises:
-        EncodingError: not as many bits as siblings.
+        EncodingError: the numbers of bits and of siblings differ.
         ParameterError: a bit is neither 0 nor 1.
         FieldRangeError: a scalar is not canonical.
     """
@@ -143,7 +143,7 @@ def merkle_root(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
 
 
 def merkle_path(leaf: bytes, siblings: bytes, bits: bytes) -> bytes:
-    """Do as `merkle_root`, but return all nodes above the leaf, the root last."""
+    """Return all nodes above a leaf, the root last; arguments as for `merkle_root`."""
     siblings, bits = plain_bytes(siblings, "siblings"), plain_bytes(bits, "bits")
     size = len(siblings) // 32 * 32
     out, fault = _call.output(size), _call.new_fault()

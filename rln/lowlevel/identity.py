@@ -1,4 +1,4 @@
-"""Identities and shares. The secret stays behind a handle in C, in memory that is locked and wiped."""
+"""Identities and shares. The secret stays in memory of the C core, which is locked and wiped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rln.lowlevel._call import CData, ffi, lib
 
 
 class IdentityHandle(_call.Handle):
-    """A secret, and for an extended identity the trapdoor and nullifier that it comes from."""
+    """An identity secret; for an extended identity, also the trapdoor and nullifier that it is made from."""
 
     __slots__ = ()
 
@@ -34,7 +34,7 @@ def new(extended: bool = False) -> IdentityHandle:
 
 
 def from_seed(seed: bytes, extended: bool = False) -> IdentityHandle:
-    """Make the identity that zerokit makes from this seed, of any length. The seed is worth the secret."""
+    """Make the identity that zerokit makes from this seed, of any length; keep the seed secret."""
     seed = plain_bytes(seed, "seed")
     slot = ffi.new("rln_identity **")
     _call.check(lib.rln_identity_from_seed(seed, len(seed), int(extended), slot), what="identity")
@@ -46,7 +46,7 @@ def from_secret(secret: bytes) -> IdentityHandle:
 
     Raises:
         FieldRangeError: not canonical.
-        ParameterError: zero, a secret that everybody knows.
+        ParameterError: zero, which anybody would guess.
     """
     slot, fault = ffi.new("rln_identity **"), _call.new_fault()
     secret = fixed_bytes(secret, 32, "secret")
@@ -55,14 +55,14 @@ def from_secret(secret: bytes) -> IdentityHandle:
 
 
 def commitment(identity: IdentityHandle) -> bytes:
-    """Return Poseidon(secret), which everybody may know."""
+    """Return the identity commitment, Poseidon(secret), which is public."""
     out = _call.output(32)
     _call.check(lib.rln_identity_commitment(identity.pointer, out, 32), what="commitment")
     return _call.take(out)
 
 
 def secret(identity: IdentityHandle) -> bytes:
-    """Return a copy of the secret. It can no more be wiped: keep it short."""
+    """Return a copy of the secret, which cannot be wiped; drop it as soon as you can."""
     out = _call.output(32)
     _call.check(lib.rln_identity_secret(identity.pointer, out, 32), what="secret")
     return _call.take(out)
@@ -72,7 +72,7 @@ def extended(identity: IdentityHandle) -> bytes:
     """Return a copy of trapdoor || nullifier, 64 bytes.
 
     Raises:
-        ParameterError: the identity is a simple one.
+        ParameterError: the identity is not an extended one.
     """
     out = _call.output(64)
     status = lib.rln_identity_extended(identity.pointer, out, 64)
@@ -81,7 +81,7 @@ def extended(identity: IdentityHandle) -> bytes:
 
 
 def equal(a: IdentityHandle, b: IdentityHandle) -> bool:
-    """Tell in constant time whether two identities have the same secret."""
+    """Return whether two identities have the same secret, in constant time."""
     return bool(lib.rln_identity_equal(a.pointer, b.pointer))
 
 
@@ -90,10 +90,10 @@ def share(
 ) -> tuple[bytes, bytes]:
     """Compute the share y at x and its nullifier.
 
-    Two shares of one message id in one epoch give the secret away.
+    Two shares of one message id in one epoch reveal the secret.
 
     Raises:
-        ParameterError: x is zero, where y would be the secret itself.
+        ParameterError: x is zero, for which y is the secret itself.
         FieldRangeError: an argument is not canonical.
     """
     y, nullifier, fault = _call.output(32), _call.output(32), _call.new_fault()
@@ -116,12 +116,12 @@ def share(
 
 
 def recover(nullifier: bytes, first: bytes, second: bytes) -> IdentityHandle:
-    """Make the identity on the line through two shares.
+    """Recover the identity whose secret is on the line through two shares.
 
     Args:
-        nullifier: the one that both came with.
+        nullifier: of both shares.
         first: x || y, 64 bytes.
-        second: the same at another x.
+        second: likewise, with another x.
 
     Raises:
         RecoveryError: the x are equal, or the nullifier is not that of the line.

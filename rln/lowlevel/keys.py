@@ -1,4 +1,4 @@
-"""Groth16 keys: make, load, check, write."""
+"""Groth16 keys: make, load, check and write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rln.lowlevel import _call, entropy
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
 from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
-from rln.lowlevel.progress import run_beside
+from rln.lowlevel.progress import run_with_progress
 
 Format = Literal["ark", "zkey"]
 
@@ -22,14 +22,14 @@ SETUP_RANDOM_BYTES = 320
 
 
 class KeyInfo(NamedTuple):
-    """The numbers of a proving key.
+    """The sizes of a proving key.
 
     Attributes:
         wires: of the circuit, the constant 1 included.
-        public_inputs: without the constant 1.
-        constraints: without the rows that bind the public inputs.
+        public_inputs: the constant 1 not counted.
+        constraints: the rows that bind the public inputs not counted.
         domain: size of the evaluation domain, a power of two.
-        a_entries, b_entries: non-zero entries of the matrices.
+        a_entries, b_entries: non-zero entries of the matrices A and B.
     """
 
     wires: int
@@ -41,10 +41,10 @@ class KeyInfo(NamedTuple):
 
 
 class VerifyingKeyHandle(_call.Handle):
-    """A verifying key, with what every verification shares computed already.
+    """A verifying key, with the precomputed part of every verification.
 
     Attributes:
-        public_inputs: how many scalars a statement has.
+        public_inputs: number of public inputs of a proof.
     """
 
     __slots__ = ("public_inputs",)
@@ -59,7 +59,7 @@ class VerifyingKeyHandle(_call.Handle):
 
         Raises:
             EncodingError: a wrong length.
-            FieldRangeError, PointError: a coordinate or point that is none.
+            FieldRangeError, PointError: an invalid coordinate or point.
             KeyFileError: a point at infinity, or delta equal or opposite to gamma.
         """
         data = plain_bytes(data, "verifying key")
@@ -79,11 +79,11 @@ class VerifyingKeyHandle(_call.Handle):
         return _call.take(out)
 
     def check(self, public_inputs: int) -> None:
-        """Run the lints for the key of an RLN circuit with so many public inputs.
+        """Run the checks for the key of an RLN circuit with this number of public inputs.
 
         Raises:
-            KeyFileError: another number of them, delta equal or opposite to the generator, or two IC points
-                equal or opposite.
+            KeyFileError: another number of public inputs, delta equal or opposite to the generator, or two IC
+                points equal or opposite.
         """
         count = whole(public_inputs, "public_inputs", 0, 2**32 - 2)
         fault = _call.new_fault()
@@ -91,7 +91,7 @@ class VerifyingKeyHandle(_call.Handle):
 
 
 class ProvingKeyHandle(_call.Handle):
-    """A proving key, its verifying key included; every point of it was checked when it was loaded."""
+    """A proving key with its verifying key. Every point is checked when the key is loaded."""
 
     __slots__ = ()
 
@@ -103,14 +103,14 @@ class ProvingKeyHandle(_call.Handle):
         """Read a whole key file.
 
         Args:
-            format: ark is zerokit's .arkzkey, zkey is snarkjs's.
+            format: ark for zerokit's .arkzkey, zkey for snarkjs's .zkey.
             data: the file.
             threads: 1..256, None is one for each processor.
 
         Raises:
-            EncodingError: it is not such a file; the message names the part.
-            FieldRangeError, PointError: a coordinate, coefficient or point that is none.
-            KeyFileError: a point at infinity where none may be, or delta equal or opposite to gamma.
+            EncodingError: not such a file; the message names the part.
+            FieldRangeError, PointError: an invalid coordinate, coefficient or point.
+            KeyFileError: a point at infinity where none is allowed, or delta equal or opposite to gamma.
         """
         data = plain_bytes(data, "proving key")
         slot, fault = ffi.new("rln_proving_key **"), _call.new_fault()
@@ -120,7 +120,7 @@ class ProvingKeyHandle(_call.Handle):
         return cls(slot[0])
 
     def encode(self, format: Format) -> bytes:
-        """Write the file that `load` reads. Contributions of a .zkey's ceremony are not kept."""
+        """Write the file that `load` reads; without the contributions of a .zkey's ceremony."""
         number = _format(format)
         size = lib.rln_proving_key_size(self.pointer, number)
         out = _call.output(size)
@@ -128,17 +128,17 @@ class ProvingKeyHandle(_call.Handle):
         return _call.take(out)
 
     def info(self) -> KeyInfo:
-        """Return the numbers of the key."""
+        """Return the sizes of the key."""
         info = ffi.new("rln_key_info *")
         _call.check(lib.rln_proving_key_info(self.pointer, info), what="proving key")
         return KeyInfo(*(int(getattr(info, name)) for name in KeyInfo._fields))
 
     def check(self, threads: int | None = 1) -> None:
-        """Ask with pairings whether the proving key belongs to its own verifying key.
+        """Check with pairings that the proving key belongs to its own verifying key.
 
         Raises:
             KeyFileError: it does not; the message names the part.
-            EntropyError: the random combination could not be drawn.
+            EntropyError: the system has no random bytes.
         """
         random = entropy.draw(COEFFICIENT_BYTES * (self.info().wires + 1))
         fault = _call.new_fault()
@@ -147,7 +147,7 @@ class ProvingKeyHandle(_call.Handle):
         _call.check(status, fault, "proving key")
 
     def verifying_key(self) -> VerifyingKeyHandle:
-        """Return the verifier's half."""
+        """Return the verifying key."""
         slot = ffi.new("rln_verifying_key **")
         _call.check(lib.rln_proving_key_verifying_key(self.pointer, slot), what="verifying key")
         return VerifyingKeyHandle(slot[0])
@@ -164,19 +164,19 @@ def setup(
 ) -> ProvingKeyHandle:
     """Make a fresh key for the constraints <A,w> <B,w> = <C,w>.
 
-    The random numbers live in wiped memory of the C core and are gone when this returns.
+    The random numbers stay in memory of the C core, which is wiped before this returns.
 
     Args:
-        a, b, c: matrices of as many rows each.
+        a, b, c: matrices with the same number of rows.
         wires: of the circuit; wire 0 is the constant 1.
         public_inputs: wires 1..public_inputs are public.
         threads: 1..256, None is one for each processor.
         progress: called with the part done, 0.0 to 1.0, from this thread.
 
     Raises:
-        ParameterError: the numbers do not hold together.
+        ParameterError: the sizes do not fit together.
         FieldRangeError: a coefficient is not canonical.
-        EntropyError: the system gives no random bytes, or bad ones.
+        EntropyError: the system has no random bytes, or bad ones.
     """
     wires = whole(wires, "wires", 1, 2**32 - 1)
     public_inputs = whole(public_inputs, "public_inputs", 0, wires - 1)
@@ -194,7 +194,7 @@ def setup(
 
     try:
         entropy.fill(random)
-        status = run_beside(run, done, progress)
+        status = run_with_progress(run, done, progress)
     finally:
         _call.wipe(random)
     _call.check(status, fault, "setup")

@@ -1,4 +1,4 @@
-"""Sparse matrices on their way into C: one for each side of a circuit's constraints."""
+"""Sparse matrices as arguments of C, one for each side of a circuit's constraints."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rln.lowlevel._call import CData, ffi
 
 
 class SparseMatrix(Protocol):
-    """Row i holds the entries row_starts[i] .. row_starts[i + 1] of columns and of 32-byte coefficients."""
+    """Row i holds entries row_starts[i] .. row_starts[i + 1] - 1 of columns and of 32-byte coefficients."""
 
     @property
     def row_starts(self) -> Sequence[int]:
-        """Rows + 1 positions, the first 0, ascending."""
+        """Rows + 1 ascending positions; the first is 0."""
 
     @property
     def columns(self) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""Proofs in two steps: first what depends on the wires that stay, then, several times faster, the rest."""
+"""Proofs in two steps: first what depends on the known wires, then the rest, several times faster."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rln.lowlevel.witness import Witness
 
 
 class Partial(_call.Handle):
-    """The first step. As secret as the identity in the witness: wiped when it is freed."""
+    """The first step. It is as secret as the identity in the witness, and is wiped when it is freed."""
 
     __slots__ = ("_key", "_tables")
 
     def __init__(self, pointer: CData, key: CData, tables: CData) -> None:
         super().__init__("partial proof", pointer, lib.rln_partial_free)
-        self._key = key  # pointers, which outlive the handles that were given
+        self._key = key  # the pointer keeps the key alive after its handle is closed
         self._tables = tables
 
     @classmethod
@@ -34,23 +34,23 @@ class Partial(_call.Handle):
         known: bytes,
         threads: int | None = 1,
     ) -> Self:
-        """Take the known wires' values from a witness.
+        """Compute the first step from the known wires of a witness.
 
         Args:
             key: of the witness's circuit.
             tables: of this key, for speed.
-            witness: a whole one; what the other wires hold does not matter.
-            known: a byte a wire, 1 or 0, as `Graph.known` gives them.
+            witness: a whole witness; the values of the other wires do not matter.
+            known: a byte for each wire, 1 or 0, as from `Graph.known`.
             threads: 1..256, None is one for each processor.
 
         Raises:
-            EncodingError: known has another length.
-            ParameterError: the witness has another number of wires, the tables are another key's, or known
-                holds another byte, or 0 for wire 0.
+            EncodingError: `known` has another length.
+            ParameterError: the number of wires differs between witness and key, the tables are another key's,
+                or `known` has a byte other than 0 and 1, or 0 for wire 0.
         """
         known = plain_bytes(known, "known")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
-        pool, opened = _threads.pool(threads), _optional(tables)
+        pool, opened = _threads.pool(threads), _pointer_or_null(tables)
         status = lib.rln_partial_new(
             key.pointer, opened, witness.pointer, known, len(known), pool, slot, fault
         )
@@ -58,7 +58,7 @@ class Partial(_call.Handle):
         return cls(slot[0], key.pointer, opened)
 
     def update(self, witness: Witness, threads: int | None = 1) -> Self:
-        """Make another one of the same known wires, with a witness's values: costs what changed.
+        """Make another first step with the same known wires and new values; the cost depends on what changed.
 
         Raises:
             ParameterError: the witness has another number of wires.
@@ -71,11 +71,11 @@ class Partial(_call.Handle):
     def finish(
         self, witness: Witness, blinding: tuple[int, int] | None = None, threads: int | None = 1
     ) -> bytes:
-        """Make the proof that `groth16.prove` would make, 128 bytes; arguments as there.
+        """Make the proof that `groth16.prove` makes, 128 bytes; arguments as there.
 
         Raises:
             ParameterError: a known wire has another value in this witness.
-            EntropyError: no fresh blinders could be drawn.
+            EntropyError: the system has no random bytes.
         """
         out, fault = _call.output(PROOF_BYTES), _call.new_fault()
         with blinders(blinding) as (drawn, size):
@@ -86,7 +86,7 @@ class Partial(_call.Handle):
         return _call.take(out)
 
     def encode(self, threads: int | None = 1) -> bytes:
-        """Write zerokit's form of a partial proof, as its generation 3 has it: no tag, no values of wires."""
+        """Write zerokit's partial proof of generation 3, without the tag and the values of wires."""
         size = lib.rln_partial_size(self._key)
         out = _call.output(size)
         status = lib.rln_partial_encode(self.pointer, _threads.pool(threads), out, size)
@@ -102,16 +102,16 @@ class Partial(_call.Handle):
         data: bytes,
         threads: int | None = 1,
     ) -> Self:
-        """Read what `encode` writes. It costs as much as `new`: the points are computed again and compared.
+        """Read the bytes that `encode` writes, and compare the points; this costs as much as `new`.
 
         Raises:
-            EncodingError: a wrong length, count or mark.
-            PointError: a point that is not that of the witness's values; the message names it.
-            ParameterError: as `new`.
+            EncodingError: a wrong length, count or byte for a wire.
+            PointError: a point differs from that of the witness's values; the message names it.
+            ParameterError: as for `new`.
         """
         data = plain_bytes(data, "partial proof")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
-        pool, opened = _threads.pool(threads), _optional(tables)
+        pool, opened = _threads.pool(threads), _pointer_or_null(tables)
         status = lib.rln_partial_decode(
             key.pointer, opened, witness.pointer, data, len(data), pool, slot, fault
         )
@@ -119,5 +119,5 @@ class Partial(_call.Handle):
         return cls(slot[0], key.pointer, opened)
 
 
-def _optional(tables: Tables | None) -> CData:
+def _pointer_or_null(tables: Tables | None) -> CData:
     return ffi.NULL if tables is None else tables.pointer

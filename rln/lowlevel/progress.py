@@ -1,4 +1,4 @@
-"""Long calls into C that tell how far they are: C raises a word from 0 to 1000."""
+"""Long calls into C that report their progress, which C counts from 0 to 1000."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rln.lowlevel._call import CData, lib
 _POLL_SECONDS = 0.05
 
 
-def run_beside(run: Callable[[], int], done: CData, progress: Callable[[float], None] | None) -> int:
-    """Return the status of `run`; with `progress`, run it in another thread and tell this one how far it is.
+def run_with_progress(run: Callable[[], int], done: CData, progress: Callable[[float], None] | None) -> int:
+    """Run a call and return its status; with `progress`, run it in another thread and report from this one.
 
     Args:
         run: the call.
-        done: the word that it raises.
+        done: the counter that C updates.
         progress: called with the part done, 0.0 to 1.0, from this thread.
     """
     if progress is None:

@@ -1,7 +1,7 @@
 """Tables of a proving key: multiples of its points in one buffer, which make proofs several times faster.
 
-A buffer is any memory aligned to 64 bytes: `mmap` gives such memory, `bytes` may not. Tables hold nothing
-secret. Their lengths and numbers are checked, their points are not: who keeps them in a file keeps a digest.
+The buffer may be any memory aligned to 64 bytes: `mmap` memory is, `bytes` may not be. Tables hold no secret.
+Their lengths and counts are checked, their points are not: if you keep tables in a file, keep a digest, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
 from rln.lowlevel.keys import ProvingKeyHandle
 from rln.lowlevel.matrix import NativeMatrix, SparseMatrix
-from rln.lowlevel.progress import run_beside
+from rln.lowlevel.progress import run_with_progress
 
 if TYPE_CHECKING:
     from mmap import mmap
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def size(key: ProvingKeyHandle, folded: bool) -> int:
-    """Count the bytes of a key's tables; folded ones are for a key whose C matrix is known."""
+    """Return the bytes of a key's tables; folded tables include the C matrix, which must then be known."""
     return int(lib.rln_tables_size(key.pointer, int(folded)))
 
 
@@ -34,18 +34,18 @@ def build(
     threads: int | None = 1,
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Fill a writable buffer of `size` bytes.
+    """Fill a writable buffer of `size` bytes with tables.
 
     Args:
-        key: whose points.
-        c: its C matrix, for folded tables; a wrong one makes proofs that do not verify.
-        buffer: all zero when this raises.
+        key: the key.
+        c: its C matrix, for folded tables; with a wrong matrix, proofs do not verify.
+        buffer: set to zero if this raises.
         threads: 1..256, None is one for each processor.
         progress: called with the part done, 0.0 to 1.0, from this thread.
 
     Raises:
-        EncodingError: a buffer of another length.
-        ParameterError: a buffer that is not aligned, or a matrix of another number of rows or wires.
+        EncodingError: the buffer has another length.
+        ParameterError: the buffer is not aligned, or the matrix has another number of rows or wires.
         FieldRangeError: a coefficient is not canonical.
     """
     matrix = None if c is None else NativeMatrix(c)
@@ -59,20 +59,20 @@ def build(
             )
             return status
 
-        _call.check(run_beside(run, done, progress), fault, "tables")
+        _call.check(run_with_progress(run, done, progress), fault, "tables")
 
 
 class Tables(_call.Handle):
-    """Opened tables. They keep their key and buffer; a buffer that changes meanwhile makes wrong proofs."""
+    """Tables that are open. They keep key and buffer alive; if the buffer changes, proofs are wrong."""
 
     __slots__ = ()
 
     def __init__(self, key: ProvingKeyHandle, buffer: Buffer) -> None:
-        """Open what `build` filled for this key.
+        """Open tables that `build` made for this key.
 
         Raises:
-            EncodingError: not such tables, or those of a key of another shape.
-            ParameterError: those of another key, or a buffer that is not aligned.
+            EncodingError: not tables, or tables of a key with other sizes.
+            ParameterError: tables of another key, or the buffer is not aligned.
         """
         data = ffi.from_buffer("uint8_t[]", buffer)
         slot, fault = ffi.new("rln_tables **"), _call.new_fault()
@@ -88,12 +88,12 @@ class Tables(_call.Handle):
 
 
 class _Free:
-    """Frees tables, and keeps what they point to until then: as long as any call uses them, closed or not."""
+    """Frees tables, and until then keeps their key and buffer alive: a call may still use closed tables."""
 
     __slots__ = ("_free", "_kept")
 
     def __init__(self, *kept: CData) -> None:
-        self._free: Callable[[CData], None] = lib.rln_tables_free  # `lib` is gone when the interpreter ends
+        self._free: Callable[[CData], None] = lib.rln_tables_free  # at exit, `lib` is cleared first
         self._kept = kept
 
     def __call__(self, pointer: CData) -> None:

@@ -1,7 +1,7 @@
-"""Pools of threads, made on first use and kept for the life of the process.
+"""Pools of threads, made on first use and kept until the process ends.
 
-A pool belongs to the process that made it: after a fork the child makes its own. A pool that is busy with one
-caller's job never makes another wait: that one computes alone.
+A pool belongs to the process that made it: after a fork, the child makes its own. While a pool works for one
+caller, other callers do not wait for it: they compute on their own thread alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rln.lowlevel import _call
 from rln.lowlevel._call import CData, ffi, lib
 
 LIMIT = 256
+"""Most threads of a pool."""
 
 _pools: dict[int, _call.Handle] = {}
 _lock = threading.Lock()
@@ -36,14 +37,14 @@ def available() -> int:
 
 
 def pool(threads: int | None = None) -> CData:
-    """Return the pool with so many threads in all.
+    """Return the pool with this number of threads.
 
     Args:
-        threads: 1..256, the calling one included; None is one for each processor. 1 needs no pool: NULL.
+        threads: 1..256, the calling thread included; None is one for each processor. For 1 the pool is NULL.
 
     Raises:
         ParameterError: threads is outside its range.
-        NativeError: the system gives no threads.
+        NativeError: the system starts no more threads.
     """
     if threads == 1 and type(threads) is int:
         return ffi.NULL

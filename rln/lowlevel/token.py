@@ -1,4 +1,4 @@
-"""Tokens: proofs that wait for one public input, x. The statement is settled, the message is not."""
+"""Tokens: prepared proofs that lack one public input, x. All the rest of the statement is fixed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rln.lowlevel.witness import Witness
 
 
 class Token(_call.Handle):
-    """Good for one proof. A secret: wiped by use, and when it is freed."""
+    """A prepared proof, for one use. It is secret, and is wiped when it is used and when it is freed."""
 
     __slots__ = ()
 
@@ -31,19 +31,19 @@ class Token(_call.Handle):
         threads: int | None = 1,
         blinding: tuple[int, int] | None = None,
     ) -> Self:
-        """Prepare the proofs for every x from the witnesses for x = 0 and x = 1.
+        """Prepare a proof for any x from the witnesses for x = 0 and x = 1.
 
-        Every wire must be affine in x, as in the RLN circuits; otherwise the proof will not verify.
+        Every wire must be affine in x, as in the RLN circuits; otherwise the proof does not verify.
 
         Args:
             partial: of the same member and path, best with folded tables.
-            zero, one: witnesses that differ in x and what follows from it alone.
+            zero, one: witnesses that differ only in x and in the wires that depend on it.
             threads: 1..256, None is one for each processor.
             blinding: as for `groth16.prove`.
 
         Raises:
             ParameterError: a known wire of the partial proof has another value in one of the witnesses.
-            EntropyError: no fresh blinders could be drawn.
+            EntropyError: the system has no random bytes.
         """
         slot, fault = ffi.new("rln_token **"), _call.new_fault()
         with blinders(blinding) as (drawn, size):
@@ -54,14 +54,14 @@ class Token(_call.Handle):
         return cls(slot[0])
 
     def publish(self, x: bytes) -> bytes:
-        """Make the proof for x, 128 bytes. The token is spent by this, whatever its outcome.
+        """Make the proof for x, 128 bytes. The token is then spent, even if this fails.
 
         Args:
             x: 32 bytes, not 0.
 
         Raises:
-            ParameterError: the token was spent before or made by another process, or x is 0.
-            EncodingError, FieldRangeError: x is no scalar.
+            ParameterError: the token is spent or was made by another process, or x is 0.
+            EncodingError, FieldRangeError: x is not a scalar.
         """
         x = plain_bytes(x, "x")
         out, fault = _call.output(PROOF_BYTES), _call.new_fault()

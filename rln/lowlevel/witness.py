@@ -1,4 +1,4 @@
-"""Witness graphs, and the assignments to a circuit's wires that they make from its inputs."""
+"""Witness graphs, and the witnesses that they compute from the inputs of a circuit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Graph(_call.Handle):
     """A loaded witness graph.
 
     Attributes:
-        inputs: for every named input the slots it takes, (offset, length).
-        input_size: slots in all; slot 0 is the constant 1.
-        witness_size: wires of the circuit, wire 0 is 1.
-        node_count: operations and constants.
+        inputs: for each named input its slots, as (offset, length).
+        input_size: number of slots; slot 0 is the constant 1.
+        witness_size: number of wires of the circuit; wire 0 is the constant 1.
+        node_count: number of nodes.
     """
 
     __slots__ = ("input_size", "inputs", "node_count", "witness_size")
@@ -38,10 +38,10 @@ class Graph(_call.Handle):
 
     @classmethod
     def load(cls, data: bytes) -> Self:
-        """Load a file in the form `wtns.graph.001`, whole.
+        """Load a whole `wtns.graph.001` file.
 
         Raises:
-            EncodingError: it is not such a file, or larger than one may be; the message names the part.
+            EncodingError: not such a file, or a file above the size limits; the message names the part.
         """
         data = plain_bytes(data, "graph")
         slot, fault = ffi.new("rln_graph **"), _call.new_fault()
@@ -49,15 +49,15 @@ class Graph(_call.Handle):
         return cls(slot[0])
 
     def known(self, unknown_slots: Iterable[int]) -> bytes:
-        """Mark the wires that do not depend on some inputs, a byte 1 or 0 for each wire.
+        """Mark the wires that do not depend on some inputs, with a byte 1 or 0 for each wire.
 
-        What has an unknown operand is unknown, whatever it computes: zerokit marks its wires so, too.
+        A node with an unknown operand counts as unknown, whatever it computes; zerokit marks wires likewise.
 
         Args:
             unknown_slots: input slots, 1 to input_size - 1.
 
         Raises:
-            ParameterError: there is no such slot.
+            ParameterError: a slot is outside this range.
         """
         unknown = bytearray(self.input_size)
         for slot in unknown_slots:
@@ -71,7 +71,7 @@ class Graph(_call.Handle):
 
 
 class Witness(_call.Handle):
-    """An assignment to all wires, which is as secret as the identity in it: wiped when it is freed."""
+    """The values of all wires, as secret as the identity in them; they are wiped when they are freed."""
 
     __slots__ = ("size",)
 
@@ -83,13 +83,13 @@ class Witness(_call.Handle):
         Args:
             graph: the circuit's graph.
             inputs: graph.input_size scalars of 32 bytes; the first is ignored.
-            identity: whose secret goes into `slot`, without passing through Python.
+            identity: its secret goes into `slot`, and never becomes a Python object.
             slot: 1 or more; ignored without an identity.
 
         Raises:
-            EncodingError: inputs has a wrong length.
+            EncodingError: `inputs` has a wrong length.
             FieldRangeError: a scalar is not canonical.
-            ParameterError: the slot is not one of the graph's; or the inputs have no witness.
+            ParameterError: the graph has no such slot, or the inputs have no witness.
         """
         inputs = plain_bytes(inputs, "inputs")
         secret = ffi.NULL if identity is None else identity.pointer
@@ -97,17 +97,17 @@ class Witness(_call.Handle):
         made, fault = ffi.new("rln_witness **"), _call.new_fault()
         status = lib.rln_witness_new(graph.pointer, inputs, len(inputs), secret, slot, made, fault)
         _call.check(status, fault, "witness")
-        self._own(made[0])
+        self._set_pointer(made[0])
 
     @classmethod
     def from_wires(cls, wires: bytes) -> Self:
-        """Take an assignment that was computed elsewhere.
+        """Import a witness that was computed elsewhere.
 
         Args:
-            wires: 32 bytes each, the first one 1.
+            wires: 32 bytes each; the first is 1.
 
         Raises:
-            EncodingError: the length is no multiple of 32, or zero.
+            EncodingError: the length is 0, or not a multiple of 32.
             FieldRangeError: a wire is not canonical.
             ParameterError: the first wire is not 1.
         """
@@ -115,20 +115,20 @@ class Witness(_call.Handle):
         made, fault = ffi.new("rln_witness **"), _call.new_fault()
         _call.check(lib.rln_witness_import(wires, len(wires), made, fault), fault, "wires")
         witness = cls.__new__(cls)
-        witness._own(made[0])
+        witness._set_pointer(made[0])
         return witness
 
-    def _own(self, pointer: CData) -> None:
+    def _set_pointer(self, pointer: CData) -> None:
         _call.Handle.__init__(self, "witness", pointer, lib.rln_witness_free)
         self.size: int = lib.rln_witness_size(pointer)
 
     def read(self, start: int, count: int) -> bytes:
-        """Copy count wires from start on, 32 bytes each.
+        """Copy `count` wires from wire `start` on, 32 bytes each.
 
-        All are secret but those of the public inputs, which stand right after wire 0.
+        All wires are secret except those of the public inputs, which follow wire 0.
 
         Raises:
-            ParameterError: they are not all there.
+            ParameterError: the witness has fewer wires.
         """
         start = whole(start, "start", 0, self.size)
         count = whole(count, "count", 0, self.size - start)

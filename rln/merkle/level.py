@@ -1,4 +1,4 @@
-"""Level: one level of a tree, in packed pages; a page that was never written takes no memory."""
+"""Level: one level of a tree in packed pages; an unwritten page takes no memory."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from rln.base import scalar
 
 NODE_BYTES: Final = scalar.SIZE
 _PAGE: Final = 128
-"""Nodes a page: few enough that a lonely leaf is cheap, enough that a million leaves are few objects."""
+"""Nodes a page: few enough for a single leaf to be cheap, enough for a million leaves to be few objects."""
 
 Nodes = bytes | memoryview
-"""Packed nodes; who hands a writable view to `Level.write` gives it away."""
+"""Packed nodes. The caller of `Level.write` must not use a writable view again."""
 
 
 class Level:
     """The nodes of one level.
 
-    A page is a `bytearray` of its own, or a view of what was written when that covered the whole page: a
+    A page is its own `bytearray`, or, if one write covered the whole page, a view of what was written: a
     large change is stored without a copy. A view of `bytes` becomes a `bytearray` before a part of it is
-    written.
+    overwritten.
 
     Args:
-        size: number of nodes the level may have.
-        empty: 32 bytes, what a node is that was never written.
+        size: the highest number of nodes.
+        empty: the value of an unwritten node, 32 bytes.
     """
 
     __slots__ = ("_blank", "_empty", "_page", "_pages")
@@ -56,7 +56,7 @@ class Level:
         return b"".join(parts)
 
     def fill(self, nodes: Nodes) -> None:
-        """Take packed nodes as the first ones of the level; full pages become views of them."""
+        """Set the first nodes of the level to packed nodes; full pages become views of them."""
         view, bytes_of_page = memoryview(nodes), self._page * NODE_BYTES
         for number in range(-(-len(view) // bytes_of_page)):
             page = view[number * bytes_of_page : (number + 1) * bytes_of_page]
@@ -65,7 +65,7 @@ class Level:
             self._pages[number] = page
 
     def reserve(self, start: int, stop: int) -> None:
-        """Make room for the nodes start .. stop, so that writing them cannot fail."""
+        """Make room for the nodes start .. stop, so that `write` cannot fail."""
         for number in range(start // self._page, (stop - 1) // self._page + 1):
             page = self._pages.setdefault(number, self._blank)
             whole = start <= number * self._page and (number + 1) * self._page <= stop
@@ -73,7 +73,7 @@ class Level:
                 self._pages[number] = bytearray(page)
 
     def write(self, start: int, nodes: Nodes) -> None:
-        """Write packed nodes from start on, where `reserve` made room for them."""
+        """Write packed nodes from `start` on, where `reserve` has made room."""
         number, first = divmod(start, self._page)
         if first + len(nodes) // NODE_BYTES < self._page:
             self._pages[number][first * NODE_BYTES : first * NODE_BYTES + len(nodes)] = nodes

@@ -18,12 +18,12 @@ class MerkleProof:
     """A leaf and its path, taken from one state of a tree.
 
     Args:
-        leaf: a field element, 0 where nothing was set.
+        leaf: a field element, 0 if the leaf is not set.
         index: of the leaf, below 2^depth.
-        siblings: one field element a level, the leaf's own sibling first; their number is the depth, 1 to 32.
+        siblings: one field element a level, the sibling of the leaf first; 1 to 32, the depth.
 
     Raises:
-        ParameterError: depth or index outside its range.
+        ParameterError: depth or index is outside its range.
         FieldRangeError: leaf or a sibling is not a field element.
     """
 
@@ -42,15 +42,15 @@ class MerkleProof:
 
     @classmethod
     def from_path(cls, leaf: int, siblings: Sequence[int], bits: Sequence[int]) -> Self:
-        """Make a proof of `pathElements` and `identityPathIndex`, as circuits have them.
+        """Make a proof from `pathElements` and `identityPathIndex`, the form that circuits use.
 
         Args:
             leaf: a field element.
-            siblings: one field element a level, the leaf's own sibling first.
+            siblings: one field element a level, the sibling of the leaf first.
             bits: one a level: 0 when the node is the left child, 1 when it is the right one.
 
         Raises:
-            ParameterError: not as many bits as siblings, or a bit is neither 0 nor 1.
+            ParameterError: bits and siblings differ in number, or a bit is neither 0 nor 1.
             FieldRangeError: leaf or a sibling is not a field element.
         """
         if len(bits) != len(siblings):
@@ -74,7 +74,7 @@ class MerkleProof:
         return self.root_of(self.leaf)
 
     def root_of(self, leaf: int) -> int:
-        """Return the root that the path leads to from another leaf in this place.
+        """Return the root that the path gives for another leaf at this index.
 
         Raises:
             FieldRangeError: not a field element.

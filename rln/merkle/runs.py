@@ -1,4 +1,4 @@
-"""Runs: nodes of one level of a tree that change together, neighbours packed side by side."""
+"""Runs: neighbouring nodes of one level of a tree, packed side by side, that change together."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Run = tuple[int, Nodes]
 """Neighbouring nodes: the index of the first, and all of them packed."""
 
 Span = tuple[int, int, list[Run]]
-"""Neighbouring parents, first .. last + 1, and the runs among their children."""
+"""Neighbouring parents first .. last + 1, and the runs among their children."""
 
 
-def join(runs: Sequence[Run]) -> list[Run]:
+def join_runs(runs: Sequence[Run]) -> list[Run]:
     """Sort runs that do not overlap and join those that touch."""
     joined: list[tuple[int, int, list[Nodes]]] = []
     for first, nodes in sorted(runs, key=lambda run: run[0]):
@@ -26,8 +26,8 @@ def join(runs: Sequence[Run]) -> list[Run]:
     return [(first, parts[0] if len(parts) == 1 else b"".join(parts)) for first, _, parts in joined]
 
 
-def parents_of(runs: Sequence[Run]) -> list[Span]:
-    """Gather the parents of runs that are ascending and do not touch."""
+def parent_spans(runs: Sequence[Run]) -> list[Span]:
+    """Return the parents of runs that are ascending and do not touch."""
     spans: list[Span] = []
     for first, nodes in runs:
         low, high = first >> 1, (first + len(nodes) // NODE_BYTES + 1) >> 1
@@ -39,7 +39,7 @@ def parents_of(runs: Sequence[Run]) -> list[Span]:
     return spans
 
 
-def zeros(start: int, packed: bytes) -> frozenset[int]:
+def zero_indices(start: int, packed: bytes) -> frozenset[int]:
     """Return the indices at which a leaf is set to 0."""
     found, empty, at = [], bytes(NODE_BYTES), packed.find(bytes(NODE_BYTES))
     while at >= 0:

@@ -1,4 +1,4 @@
-"""Nodes: all nodes of a tree at one moment, as they are kept and moved without hashing them again."""
+"""TreeState: all nodes of a tree at one moment, to store or move the tree without hashing it again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rln.merkle.level import NODE_BYTES, Nodes
 
 
 def empty_nodes(depth: int) -> list[bytes]:
-    """Return the node of each level above leaves that were never set, from the leaf to the root."""
+    """Return the node of each level above unset leaves, from the leaf to the root."""
     nodes = [bytes(NODE_BYTES)]
     for _ in range(depth):
         nodes.append(hashes.poseidon([nodes[-1]] * 2))
@@ -25,12 +25,12 @@ class TreeState:
 
     Args:
         depth: 1 to 32.
-        next_index: number of leaves that may be set, all before the others.
-        levels: for each level, leaves first, the packed nodes above those leaves; nothing checks that they
-            are the hashes of one another.
+        next_index: number of leaves that may be set; all later leaves are unset.
+        levels: for each level, leaves first, the packed nodes above those leaves. That each node is the hash
+            of its children is not checked.
 
     Raises:
-        ParameterError: depth, number or length of levels do not fit.
+        ParameterError: depth, next index, or the number or length of the levels is outside its range.
     """
 
     depth: int
@@ -41,8 +41,9 @@ class TreeState:
         whole(self.depth, "depth", 1, MAX_DEPTH)
         whole(self.next_index, "next index", 0, 1 << self.depth)
         expected = [NODE_BYTES * count for count in self.widths(self.depth, self.next_index)]
-        if [len(nodes) for nodes in self.levels] != expected:
-            raise ParameterError("levels: expected all nodes above the leaves, got another number")
+        sizes = [len(nodes) for nodes in self.levels]
+        if sizes != expected:
+            raise ParameterError(f"levels: expected {expected} bytes, one number a level, got {sizes}")
 
     @property
     def root(self) -> int:
@@ -51,5 +52,5 @@ class TreeState:
 
     @staticmethod
     def widths(depth: int, next_index: int) -> list[int]:
-        """How many nodes of each level stand above the first leaves."""
+        """Return how many nodes of each level are above the first `next_index` leaves."""
         return [-(-next_index // (1 << height)) for height in range(depth + 1)]

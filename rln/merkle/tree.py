@@ -1,63 +1,41 @@
-"""Merkle tree of Poseidon hashes over 2^depth leaves, sparse: what was never set costs nothing.
+"""MerkleTree: a sparse Merkle tree of Poseidon hashes over 2^depth leaves; unset leaves take no memory.
 
-A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. Level 0 holds the leaves
-here; `subtree_root` counts from the root, as zerokit does. Behaviour is that of zerokit 3.0.0 (zerokit-spec
-8.2).
+A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is 0. In this module level 0
+holds the leaves; only `subtree_root` counts from the root, as zerokit does. The tree behaves as that of
+zerokit 3.0.0 (zerokit-spec 8.2).
 
-Every change is planned first and applied then: a plan hashes all new nodes beside the tree and may fail in
-any way; applying it only copies bytes. So a change happens whole or not at all, and readers wait for the
-copying alone.
+Every change is first planned, then applied. A plan hashes all new nodes beside the tree, and may fail at any
+point; applying it only copies bytes. So a change happens whole or not at all, and readers wait only for the
+copying.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, ParameterError, TreeFull
-from rln.lowlevel import hashes
 from rln.merkle.level import NODE_BYTES, Level, Nodes
+from rln.merkle.plan import TreePlan, hash_ancestors, siblings
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import Run, join, parents_of, zeros
+from rln.merkle.runs import Run, join_runs, zero_indices
 from rln.merkle.state import TreeState, empty_nodes
-
-_SMALL: Final = 256
-"""Hashes up to which threads cost more than they bring."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreePlan:
-    """A change of a tree, computed and not made yet: `MerkleTree.apply` makes it.
-
-    Args:
-        root: of the tree after the change, a field element.
-        next_index: of the tree after the change.
-    """
-
-    root: int
-    next_index: int
-    _version: int
-    _levels: tuple[tuple[Run, ...], ...]
-    _zeros_set: frozenset[int]
-    _zeros_gone: frozenset[int]
 
 
 class MerkleTree:
-    """An append-friendly Merkle tree with random access.
+    """A Merkle tree with a next free index and random access.
 
-    Any number of threads may read while one changes the tree; changes wait for one another.
+    Any number of threads may read while one changes the tree; changes wait for each other.
 
     Args:
         depth: 1 to 32.
         threads: for large changes, 1 to 256; None is as many as the machine has.
 
     Raises:
-        ParameterError: depth outside its range.
+        ParameterError: depth or threads is outside its range.
     """
 
     def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
@@ -74,10 +52,10 @@ class MerkleTree:
 
     @classmethod
     def from_state(cls, state: TreeState, *, threads: int | None = None) -> MerkleTree:
-        """Make a tree of its nodes, which it keeps views of; a leaf that is 0 counts as deleted.
+        """Make a tree from its nodes, and keep views of them; a leaf of 0 counts as deleted.
 
         Raises:
-            ParameterError: threads outside its range.
+            ParameterError: threads is outside its range.
         """
         tree = cls(state.depth, threads=threads)
         for level, nodes in zip(tree._levels, state.levels, strict=True):
@@ -109,7 +87,7 @@ class MerkleTree:
 
     @property
     def next_index(self) -> int:
-        """One more than the highest index that was ever set; zerokit calls it `leaves_set`."""
+        """One more than the highest index ever set; zerokit calls it `leaves_set`."""
         return self._next_index
 
     @property
@@ -118,7 +96,7 @@ class MerkleTree:
         return self._node(self._depth, 0)
 
     def get(self, index: int) -> int:
-        """Return the leaf at an index, 0 when it is not set.
+        """Return the leaf at an index, 0 if it is not set.
 
         Raises:
             ParameterError: no such index.
@@ -139,7 +117,7 @@ class MerkleTree:
         return self._node(height, self._index(index) >> height)
 
     def empty_indices(self) -> list[int]:
-        """Return the indices below `next_index` never set, or deleted since; one set to 0 counts as set."""
+        """Return the indices below `next_index` that are unset or deleted; one set to 0 counts as set."""
         with self._state:
             leaves = self._levels[0].read(0, self._next_index)
             zeros_set = set(self._zeros_set)
@@ -151,18 +129,18 @@ class MerkleTree:
         ]
 
     def proof(self, index: int) -> MerkleProof:
-        """Return a leaf, set or not, and its path, both from one state of the tree.
+        """Return a leaf, which may be unset, and its path, both from one state of the tree.
 
         Raises:
             ParameterError: no such index.
         """
         self._index(index)
         with self._state:
-            leaf, path = self._levels[0].node(index), self._siblings(index)
+            leaf, path = self._levels[0].node(index), siblings(self._levels, index)
         return MerkleProof(_integer(leaf), index, tuple(map(_integer, path)))
 
     def verify(self, leaf: int, proof: MerkleProof) -> bool:
-        """Tell whether the proof's path leads from the leaf to this tree's root.
+        """Tell whether the path of a proof leads from a leaf to the root of this tree.
 
         Raises:
             ParameterError: the path has another depth.
@@ -174,7 +152,7 @@ class MerkleTree:
 
     @property
     def metadata(self) -> bytes:
-        """Bytes that the owner keeps with the tree; the tree gives them no meaning."""
+        """Bytes that the owner keeps with the tree; the tree does not read them."""
         return self._metadata
 
     @metadata.setter
@@ -196,7 +174,7 @@ class MerkleTree:
         """Set neighbouring leaves; an empty list changes nothing.
 
         Raises:
-            ParameterError: no such start, or more leaves than fit behind it.
+            ParameterError: no such start, or too few indices from there on.
             FieldRangeError: a leaf is not a field element.
         """
         self.override_range(start, leaves, ())
@@ -211,23 +189,23 @@ class MerkleTree:
         return self.extend([leaf])
 
     def extend(self, leaves: Iterable[int]) -> int:
-        """Set the leaves from `next_index` on, hashing level by level, and return the index of the first.
+        """Set the leaves from `next_index` on, hashing level by level, and return the first index.
 
         Raises:
-            TreeFull: fewer indices are left; nothing was set.
+            TreeFull: too few indices are left; nothing was set.
             FieldRangeError: a leaf is not a field element; nothing was set.
         """
         return self.extend_packed(scalar.encode_many(leaves, "leaf"))
 
     def extend_packed(self, packed: bytes) -> int:
-        """Do as `extend`, without the price of a million ints.
+        """Do as `extend` with packed leaves, which is faster for many.
 
         Args:
-            packed: leaves, 32 little-endian bytes each; the tree keeps a reference to it, not a copy.
+            packed: leaves, 32 little-endian bytes each; the tree keeps a reference to them, not a copy.
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf; nothing was set.
-            TreeFull: fewer indices are left; nothing was set.
+            TreeFull: too few indices are left; nothing was set.
             FieldRangeError: a leaf is not canonical; nothing was set.
         """
         with self._writing:
@@ -236,9 +214,9 @@ class MerkleTree:
         return start
 
     def delete(self, index: int) -> None:
-        """Set a leaf back to 0; `next_index` stays, so the index is not given out again.
+        """Set a leaf back to 0. `next_index` stays, so `append` does not use the index again.
 
-        An index from `next_index` on is left as it is.
+        An index from `next_index` on does not change.
 
         Raises:
             ParameterError: no such index.
@@ -255,10 +233,10 @@ class MerkleTree:
         Args:
             start: index of the first leaf to set.
             leaves: field elements, maybe none.
-            deleted: indices, maybe none, in any order; those from `next_index` on are left as they are.
+            deleted: indices, maybe none, in any order; those from `next_index` on do not change.
 
         Raises:
-            ParameterError: no such index, or more leaves than fit; nothing was changed.
+            ParameterError: no such index, or too few indices; nothing was changed.
             FieldRangeError: a leaf is not a field element; nothing was changed.
         """
         packed = scalar.encode_many(leaves, "leaf")
@@ -275,7 +253,7 @@ class MerkleTree:
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf.
-            TreeFull: fewer indices are left.
+            TreeFull: too few indices are left.
             FieldRangeError: a leaf is not canonical.
         """
         with self._writing:
@@ -285,7 +263,7 @@ class MerkleTree:
             return self.plan(self._next_index, packed, ())
 
     def plan(self, start: int, packed: bytes, deleted: Sequence[int]) -> TreePlan:
-        """Plan to set and to delete leaves, as `override_range` does, and hash all nodes that change.
+        """Plan to set and delete leaves as `override_range` does, and hash all nodes that change.
 
         Args:
             start: index of the first leaf to set.
@@ -294,7 +272,7 @@ class MerkleTree:
 
         Raises:
             EncodingError: not `bytes`, or not 32 bytes a leaf.
-            ParameterError: no such index, or more leaves than fit.
+            ParameterError: no such index, or too few indices.
             FieldRangeError: a leaf is not canonical.
         """
         count, rest = divmod(len(plain_bytes(packed, "leaves")), NODE_BYTES)
@@ -309,10 +287,10 @@ class MerkleTree:
             self._index(index)
         with self._writing:
             stop = start + count
-            gone = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
-            runs: list[Run] = [(i, self._empty[0]) for i in gone]
-            runs = join([*runs, (start, packed)] if count else runs)
-            levels = self._ancestors(runs)
+            cleared = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
+            runs: list[Run] = [(i, self._empty[0]) for i in cleared]
+            runs = join_runs([*runs, (start, packed)] if count else runs)
+            levels = hash_ancestors(self._levels, runs, self._threads)
             for height, changed in enumerate(levels):
                 for first, nodes in changed:
                     self._levels[height].reserve(first, first + len(nodes) // NODE_BYTES)
@@ -320,80 +298,31 @@ class MerkleTree:
             return TreePlan(
                 root=_integer(root),
                 next_index=max(self._next_index, stop) if count else self._next_index,
-                _version=self._version,
-                _levels=tuple(map(tuple, levels)),
-                _zeros_set=zeros(start, packed),
-                _zeros_gone=frozenset(gone) | {i for i in self._zeros_set if start <= i < stop},
+                version=self._version,
+                levels=tuple(map(tuple, levels)),
+                zeros_set=zero_indices(start, packed),
+                zeros_removed=frozenset(cleared) | {i for i in self._zeros_set if start <= i < stop},
             )
 
     def apply(self, plan: TreePlan) -> None:
-        """Make a planned change; it cannot fail half-way.
+        """Apply a planned change; it cannot fail half-way.
 
         Raises:
             ParameterError: the tree has changed since the plan was made.
         """
         with self._writing:
-            if plan._version != self._version:
-                raise ParameterError("plan: the tree has changed since it was made")
+            if plan.version != self._version:
+                raise ParameterError(
+                    "plan: the tree has changed since the plan was made; plan the change again"
+                )
             with self._state:
-                for level, runs in zip(self._levels, plan._levels, strict=True):
+                for level, runs in zip(self._levels, plan.levels, strict=True):
                     for first, nodes in runs:
                         level.write(first, nodes)
-                self._zeros_set -= plan._zeros_gone
-                self._zeros_set |= plan._zeros_set
+                self._zeros_set -= plan.zeros_removed
+                self._zeros_set |= plan.zeros_set
                 self._next_index = plan.next_index
                 self._version += 1
-
-    def _ancestors(self, runs: list[Run]) -> list[list[Run]]:
-        """Hash all nodes that change with runs of leaves; return the runs of each level, leaves first."""
-        if len(runs) == 1 and len(runs[0][1]) == NODE_BYTES:
-            return self._path(*runs[0])
-        levels = [runs]
-        for level in range(self._depth):
-            levels.append(self._parents(level, levels[level]) if runs else [])
-        return levels
-
-    def _path(self, index: int, leaf: Nodes) -> list[list[Run]]:
-        """Do as `_ancestors` for one leaf: one call into C."""
-        bits = bytes([index >> level & 1 for level in range(self._depth)])
-        nodes = hashes.merkle_path(bytes(leaf), b"".join(self._siblings(index)), bits)
-        levels: list[list[Run]] = [[(index, leaf)]]
-        for level in range(self._depth):
-            levels.append([(index >> level + 1, nodes[level * NODE_BYTES : (level + 1) * NODE_BYTES])])
-        return levels
-
-    def _siblings(self, index: int) -> list[bytes]:
-        """Return the siblings of a leaf and its ancestors below the root."""
-        return [level.node(index >> height ^ 1) for height, level in enumerate(self._levels[:-1])]
-
-    def _parents(self, level: int, runs: list[Run]) -> list[Run]:
-        """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
-        spans = parents_of(runs)
-        hashed = bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))
-        children: Nodes
-        if len(runs) == 1 and runs[0][0] % 2 == 0 and len(runs[0][1]) == 2 * len(hashed):
-            children = runs[0][1]
-        else:
-            children = b"".join(
-                [self._overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans]
-            )
-        few = len(hashed) <= _SMALL * NODE_BYTES
-        hashes.poseidon_into(hashed, children, 2, threads=1 if few else self._threads)
-        view, done = memoryview(hashed), 0
-        parents: list[Run] = []
-        for low, high, _ in spans:
-            parents.append((low, view[done : done + (high - low) * NODE_BYTES]))
-            done += (high - low) * NODE_BYTES
-        return parents
-
-    def _overlay(self, level: int, start: int, stop: int, runs: list[Run]) -> bytes:
-        """Return the nodes start .. stop of a level as they will be with the runs in it."""
-        parts: list[Nodes] = []
-        here = start
-        for first, nodes in runs:
-            parts += [self._levels[level].read(here, first), nodes]
-            here = first + len(nodes) // NODE_BYTES
-        return b"".join([*parts, self._levels[level].read(here, stop)])
 
     def _node(self, level: int, position: int) -> int:
         with self._state:

@@ -1,1 +1,1 @@
-"""The values of RLN: identities, shares, signals, epochs, proofs, memberships, recovery of secrets."""
+"""Protocol: the values of RLN: identity, share, signal, epoch, proof, membership, recovery of a secret."""

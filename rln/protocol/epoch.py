@@ -1,6 +1,6 @@
-"""Epoch: the stretch of time that a limit is for, and the external nullifier that stands for it in proofs.
+"""Epoch: the span of time that a limit applies to, and the external nullifier that names it in proofs.
 
-This module alone reads time. Prover and verifier get the same kind of `EpochClock`, so that both mean the
+This module alone reads the time. Prover and verifier use the same kind of `EpochClock`, so that both mean the
 same epoch. With LP(b) = length as u64 little-endian ‖ b:
 
     index               floor(unix time / period)
@@ -8,9 +8,9 @@ same epoch. With LP(b) = length as u64 little-endian ‖ b:
     external nullifier  Poseidon(H(index as u64 little-endian in 32 bytes), H(rln identifier))
     H(b)                Keccak-256, read little-endian, modulo r
 
-The application is a domain name that its provider owns, and there is no default: two services with one
-identifier would slash each other's members. The period is inside, so a changed period cannot bring an old
-epoch back.
+The application is a domain name that its provider owns. There is no default, because two services with one
+rln identifier would slash each other's members. The identifier contains the period, so that a changed period
+cannot bring an old epoch back.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ MAX_PERIOD: Final = 366 * 24 * 3600
 _MAX_INDEX: Final = 2**64 - 1
 _MAX_ACCEPTED: Final = 4096
 _MARGIN: Final = 60
-"""Seconds that a share is remembered longer than it must be, and by which the mark may be late."""
+"""Seconds for which a share is remembered beyond need, and by which the high-water mark may be late."""
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 def check_application(application: str) -> str:
-    """Return the name when it is a domain name: lower-case ASCII, at least two labels, the last not a number.
+    """Return the application when it is a domain name.
+
+    It must be lower-case ASCII with at least two labels, and the last label must not be a number.
 
     Raises:
         ParameterError: anything else, for example "localhost", "Example.com", "example.com." or an address.
@@ -59,10 +61,10 @@ def rln_identifier(application: str, period: int) -> bytes:
 
     Args:
         application: a domain name.
-        period: seconds, 1 to 366 days.
+        period: seconds, from 1 second to 366 days.
 
     Raises:
-        ParameterError: not a domain name, or a period outside its range.
+        ParameterError: the application is not a domain name, or the period is outside its range.
     """
     check_application(application)
     seconds = whole(period, "period", 1, MAX_PERIOD).to_bytes(8, "little")
@@ -71,10 +73,10 @@ def rln_identifier(application: str, period: int) -> bytes:
 
 
 def external_nullifier(index: int, identifier: bytes) -> int:
-    """Return the field element that stands for one epoch of one rln identifier.
+    """Return the external nullifier of one epoch of one rln identifier, a field element.
 
     Args:
-        index: of the epoch, 0 to 2^64 - 1.
+        index: the epoch's index, 0 to 2^64 - 1.
         identifier: the rln identifier before hashing, any bytes.
 
     Raises:
@@ -86,10 +88,10 @@ def external_nullifier(index: int, identifier: bytes) -> int:
 
 
 def clock_offset() -> int:
-    """Return the unix time of the machine's start by its clock as it is now, in nanoseconds.
+    """Return the unix time in nanoseconds at which the machine started, by its present clock.
 
-    It stays the same but for some milliseconds until the clock is set, and differs then by as much. A system
-    without a clock that runs on in its sleep seems to set its clock forward by each sleep.
+    The result changes only by some milliseconds until the clock is set. Then it changes by the same step as
+    the clock. On a system without a clock that counts sleep, each sleep looks like a clock set forward.
     """
     running: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(running)
@@ -103,8 +105,8 @@ class Epoch:
         index: floor(unix time / period), 0 to 2^64 - 1.
         period: seconds.
         identifier: the rln identifier before hashing.
-        external_nullifier: the field element for it in proofs. It follows from index and identifier; make
-            epochs with `Epoch.of` or a clock.
+        external_nullifier: the field element that names the epoch in proofs. It follows from index and
+            identifier, so make epochs with `Epoch.of` or a clock.
     """
 
     index: int
@@ -117,7 +119,7 @@ class Epoch:
         """Make an epoch and compute its external nullifier.
 
         Raises:
-            ParameterError: index or period outside its range.
+            ParameterError: the index or the period is outside its range.
             EncodingError: the identifier is not `bytes`.
         """
         whole(period, "period", 1, MAX_PERIOD)
@@ -136,22 +138,22 @@ class Epoch:
 
 @runtime_checkable
 class Clock(Protocol):
-    """Says which epoch it is: `rln.protocol.epoch.EpochClock`, or a fixed one in tests."""
+    """Tells the current epoch: `rln.protocol.epoch.EpochClock`, or a fixed clock in tests."""
 
     def now(self) -> float:
         """Return unix time in seconds."""
 
     def current(self) -> Epoch:
-        """Return the epoch that it is now: the one to prove for."""
+        """Return the current epoch, for which to prove."""
 
     def acceptable(self) -> tuple[Epoch, ...]:
-        """Return the epochs that a message may come from now, oldest first."""
+        """Return the epochs that a message may be for now, oldest first."""
 
     def find(self, external_nullifier: int) -> Epoch | None:
         """Return the acceptable epoch with this external nullifier, or None."""
 
     def horizon(self) -> int:
-        """Return the unix time such that epochs ending by then may be forgotten."""
+        """Return a unix time: epochs that ended at or before it may be forgotten."""
 
     @property
     def skew(self) -> float:
@@ -166,33 +168,33 @@ class Clock(Protocol):
 
 
 class HighWaterMark(Protocol):
-    """Remembers the highest time that was ever seen, so that a clock which goes back is noticed."""
+    """Remembers the highest time ever seen, to detect a clock that goes back."""
 
     def raise_to(self, seconds: int) -> int:
-        """Raise the mark to a unix time, durably, unless it stands higher already; return where it stands.
+        """Raise the mark durably to a unix time, unless it is higher already, and return the mark.
 
         Raises:
-            StoreUnavailable: the mark cannot be read or kept.
+            StoreUnavailable: the mark cannot be read or written.
         """
 
 
 class EpochClock:
-    """Tells which epoch it is and which epochs a message may come from. Safe to use from several threads.
+    """Tells the current epoch and the epochs that a message may be for. Safe to use from several threads.
 
     Args:
         application: a domain name that the provider owns.
-        period: length of an epoch in seconds, 1 to 366 days.
-        skew: seconds by which the clocks of members and provider may differ, delivery included; every epoch
-            that overlaps [now - skew, now + skew] is acceptable.
-        past_gap: so many epochs before these are acceptable too, 0 or more.
-        future_gap: so many epochs after these, 0 or more.
-        mark: remembers the highest time that was seen (`rln.stores.open_mark`), so that a clock which has
-            gone back by more than the skew, in this process or since an earlier one, refuses to tell the
-            time. None: nobody remembers.
+        period: length of an epoch in seconds, from 1 second to 366 days.
+        skew: seconds by which the clocks of members and provider may differ, delivery included, 0 or more.
+            Every epoch that overlaps [now - skew, now + skew] is acceptable.
+        past_gap: number of epochs before these that are acceptable too, 0 or more.
+        future_gap: number of epochs after these that are acceptable too, 0 or more.
+        mark: remembers the highest time seen (`rln.stores.open_mark`). If the time has gone back by more than
+            the skew, in this process or since an earlier one, the clock raises StoreUnavailable. None: no
+            such check.
         now: returns unix time in seconds.
 
     Raises:
-        ParameterError: not a domain name, or a number outside its range.
+        ParameterError: the application is not a domain name, or a number is outside its range.
     """
 
     def __init__(
@@ -206,7 +208,7 @@ class EpochClock:
         mark: HighWaterMark | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._set(rln_identifier(application, period), period, skew, (past_gap, future_gap), mark, now)
+        self._configure(rln_identifier(application, period), period, skew, (past_gap, future_gap), mark, now)
 
     @classmethod
     def waku(
@@ -222,7 +224,7 @@ class EpochClock:
     ) -> Self:
         """Make a clock for a Waku network, whose rln identifier is 32 raw bytes.
 
-        The period is not part of such an identifier: a network must not change it.
+        The period is not part of such an identifier, so a network must not change its period.
 
         Args:
             identifier: 32 bytes, such as `rln/waku-rln-relay/v2.0.0` padded with zero bytes.
@@ -230,15 +232,15 @@ class EpochClock:
             skew, past_gap, future_gap, mark, now: as for the class.
 
         Raises:
-            EncodingError: not 32 bytes.
-            ParameterError: a number outside its range.
+            EncodingError: the identifier is not 32 bytes.
+            ParameterError: a number is outside its range.
         """
         clock = cls.__new__(cls)
         raw = fixed_bytes(identifier, 32, "rln identifier")
-        clock._set(raw, period, skew, (past_gap, future_gap), mark, now)
+        clock._configure(raw, period, skew, (past_gap, future_gap), mark, now)
         return clock
 
-    def _set(
+    def _configure(
         self,
         identifier: bytes,
         period: int,
@@ -250,7 +252,7 @@ class EpochClock:
         self._identifier = identifier
         self._period = whole(period, "period", 1, MAX_PERIOD)
         if type(skew) not in (int, float) or not math.isfinite(skew) or skew < 0:
-            raise ParameterError("skew: expected seconds, 0 or more and finite")
+            raise ParameterError(f"skew: expected seconds, 0 or more and finite, got {skew!r:.40}")
         if 2 * skew / period > _MAX_ACCEPTED:
             raise ParameterError(f"skew: expected at most {_MAX_ACCEPTED // 2} periods, got {skew} seconds")
         self._skew = skew
@@ -284,7 +286,7 @@ class EpochClock:
     def retention(self) -> int:
         """Seconds that a share must be remembered from the moment in which it was accepted.
 
-        From the first moment at which an epoch is acceptable to the last one, and a minute.
+        The time from the first moment at which an epoch is acceptable to the last one, plus a minute.
         """
         return math.ceil((self._past_gap + self._future_gap + 1) * self._period + 2 * self._skew + _MARGIN)
 
@@ -292,28 +294,29 @@ class EpochClock:
         """Return unix time in seconds.
 
         Raises:
-            ParameterError: the clock's own source gives no finite time since 1970.
-            StoreUnavailable: the clock has gone back behind its high-water mark, or the mark cannot be read.
+            ParameterError: `now` returns no finite number of seconds since 1970.
+            StoreUnavailable: the time is before the high-water mark by more than the skew, or the mark cannot
+                be read or written.
         """
         seconds = self._now()
         if not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
-            raise ParameterError("now: expected seconds since 1970, got no such number")
+            raise ParameterError(f"now: expected finite seconds since 1970, got {seconds!r:.40}")
         if self._mark is not None:
-            self._compare(seconds, self._mark)
+            self._check_mark(seconds, self._mark)
         return seconds
 
-    def _compare(self, seconds: float, mark: HighWaterMark) -> None:
-        """Refuse a time behind the mark, and raise the mark now and then: a raise is a durable write."""
+    def _check_mark(self, seconds: float, mark: HighWaterMark) -> None:
+        """Refuse a time before the mark. Raise the mark only now and then: each raise is a durable write."""
         if self._marked is None or seconds >= self._marked + min(self._period, _MARGIN):
             self._marked = mark.raise_to(int(seconds))
         if seconds < self._marked - self._skew:
             raise StoreUnavailable(
-                f"clock: it was {self._marked} before and is {int(seconds)} now; it has gone back by "
-                f"more than {self._skew} seconds"
+                f"clock: expected unix time {self._marked} or later, got {int(seconds)}: it has gone back by "
+                f"more than {self._skew} seconds; set the clock right"
             )
 
     def epoch(self, index: int) -> Epoch:
-        """Return the epoch of this index, 0 to 2^64 - 1."""
+        """Return the epoch with this index, 0 to 2^64 - 1."""
         whole(index, "epoch index", 0, _MAX_INDEX)
         with self._lock:
             known = self._known.get(index)
@@ -327,7 +330,7 @@ class EpochClock:
         return made
 
     def current(self) -> Epoch:
-        """Return the epoch that it is now."""
+        """Return the current epoch."""
         return self.epoch(int(self.now() // self._period))
 
     def opened(self, epoch: Epoch) -> float:
@@ -335,23 +338,23 @@ class EpochClock:
         return epoch.start - self._skew - self._future_gap * self._period
 
     def acceptable(self) -> tuple[Epoch, ...]:
-        """Return the epochs that overlap [now - skew, now + skew], and those of the gaps, oldest first."""
+        """Return the epochs that overlap [now - skew, now + skew] and those of the gaps, oldest first."""
         now = self.now()
         first = int(max(now - self._skew, 0) // self._period) - self._past_gap
         last = int((now + self._skew) // self._period) + self._future_gap
         return tuple(self.epoch(index) for index in range(max(first, 0), last + 1))
 
     def find(self, external_nullifier: int) -> Epoch | None:
-        """Return the acceptable epoch with this external nullifier, or None: then the epoch is wrong."""
+        """Return the acceptable epoch with this external nullifier, or None if no acceptable epoch has it."""
         for epoch in self.acceptable():
             if epoch.external_nullifier == external_nullifier:
                 return epoch
         return None
 
     def horizon(self) -> int:
-        """Return the unix time up to which ended epochs may be forgotten.
+        """Return a unix time: epochs that ended at or before it may be forgotten.
 
-        None of them can be acceptable again, not even when the clock goes back so little that the high-water
-        mark does not notice.
+        None of them can be acceptable again, even if the clock goes back by less than the high-water mark
+        detects.
         """
         return max(int(self.now() - 2 * self._skew - self._past_gap * self._period - _MARGIN), 0)

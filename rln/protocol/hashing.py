@@ -1,4 +1,4 @@
-"""The two hashes of the protocol: Poseidon over field elements, Keccak-256 into the field."""
+"""Hashing: the two hashes of the protocol, Poseidon over field elements and Keccak-256 into the field."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAX_ARITY: Final = 8
 
 
 def poseidon_hash(inputs: Sequence[int]) -> int:
-    """Hash 1 to 8 field elements with Poseidon, circomlib's parameters.
+    """Hash 1 to 8 field elements with Poseidon and circomlib's parameters.
 
-    Time is constant in the values.
+    The time is constant in the values.
 
     Raises:
-        ParameterError: no input, more than 8, or bytes, whose items would pass for field elements.
+        ParameterError: no input, more than 8, or bytes, whose items would be taken for field elements.
         FieldRangeError: an input is not a field element.
     """
     if type(inputs) not in (list, tuple) and (
@@ -38,7 +38,7 @@ def poseidon_hash(inputs: Sequence[int]) -> int:
 
 
 def hash_to_field(message: bytes) -> int:
-    """Hash a message of any length: Keccak-256, read little-endian, modulo r.
+    """Hash a message of any length to the field: Keccak-256, read little-endian, modulo r.
 
     Raises:
         EncodingError: not `bytes`.
@@ -49,10 +49,10 @@ def hash_to_field(message: bytes) -> int:
 
 
 def hash_to_field_big_endian(message: bytes) -> int:
-    """Hash a message of any length: Keccak-256, read big-endian, modulo r.
+    """Hash a message of any length to the field: Keccak-256, read big-endian, modulo r.
 
-    zerokit before 3.0.0 has a function of this name that reads little-endian; the protocol itself never uses
-    this one.
+    The protocol itself does not use this function. In zerokit before 3.0.0, the function of this name reads
+    little-endian.
 
     Raises:
         EncodingError: not `bytes`.

@@ -1,11 +1,11 @@
-"""Identity: a member's secret, held by the C core and shown by nothing.
+"""Identity: a member's identity secret, held by the C core.
 
-Neither class below prints, formats, pickles, copies or serialises its secret. The one way out is
-`IdentitySecret.reveal()`, spelled out where it is meant. Equality takes constant time. `close()`, or leaving
-a `with` block, gives the secret up: the C core wipes it as soon as nobody else holds it, neither a call that
-is under way nor the identity of a secret or the secret of an identity.
+The two classes never print, format, pickle, copy or serialise the secret. Only `IdentitySecret.reveal()` and
+`reveal_extended()` return it. Equality takes constant time. `close()`, or the end of a `with` block, releases
+the secret. The C core wipes it when nothing else holds it: no running call, and no other `Identity` or
+`IdentitySecret` of the same secret.
 
-Both classes are immutable but for `close()`, and safe to use from several threads.
+Both classes are immutable except for `close()`, and safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from rln.protocol.share import Share
 
 
 class _Opaque:
-    """A holder of the C handle that lets nothing out: the common half of the two classes."""
+    """The common part of the two classes: it holds the C handle and shows nothing of the secret."""
 
     __slots__ = ("__weakref__", "_held")
 
     _held: IdentityHandle | None
 
     def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError(f"{type(self).__name__}: use one of its named constructors")
+        raise TypeError(f"{type(self).__name__}: cannot be called; use one of its named constructors")
 
     @classmethod
     def _of(cls, handle: IdentityHandle) -> Self:
@@ -39,10 +39,10 @@ class _Opaque:
 
     @property
     def handle(self) -> IdentityHandle:
-        """The handle for `rln.lowlevel`, which shows nothing by itself.
+        """The handle for `rln.lowlevel`; it shows nothing of the secret.
 
         Raises:
-            ParameterError: closed.
+            ParameterError: the object is closed.
         """
         held = self._held
         if held is None:
@@ -55,7 +55,7 @@ class _Opaque:
         return int.from_bytes(lowlevel.commitment(self.handle), "little")
 
     def close(self) -> None:
-        """Give the secret up; calls after this one raise ParameterError. Closing twice is fine."""
+        """Release the secret. Later calls raise ParameterError; a second `close()` does nothing."""
         object.__setattr__(self, "_held", None)
 
     def __enter__(self) -> Self:
@@ -103,45 +103,35 @@ class _Opaque:
 
 
 class IdentitySecret(_Opaque):
-    """A secret on its own: recovered from two shares, or taken from an identity to be written down."""
+    """An identity secret: recovered from two shares, or taken from an identity to be stored."""
 
     __slots__ = ()
-
-    @classmethod
-    def _through(cls, first: Share, second: Share, nullifier: int) -> Self:
-        """Recover the secret on the line through two shares with different x.
-
-        Raises:
-            RecoveryError: it is not the line of the nullifier.
-        """
-        points = (scalar.encode(share.x, "x") + scalar.encode(share.y, "y") for share in (first, second))
-        return cls._of(lowlevel.recover(scalar.encode(nullifier, "nullifier"), *points))
 
     def identity(self) -> Identity:
         """Return the identity of this secret."""
         return Identity._of(self.handle)
 
     def reveal(self) -> int:
-        """Return the secret itself. Whoever reads it can prove, overspend and slash as this member.
+        """Return the secret. Anyone who has it can prove as this member, exceed their limit and slash them.
 
-        A Python integer cannot be wiped: call this only to write the secret down.
+        A Python integer cannot be wiped, so call this only to store the secret.
         """
         return int.from_bytes(lowlevel.secret(self.handle), "little")
 
     def reveal_extended(self) -> tuple[int, int]:
-        """Return trapdoor and nullifier, of which an extended identity's secret is the hash.
+        """Return trapdoor and nullifier of an extended identity, whose secret is their hash.
 
         Raises:
-            ParameterError: the identity is a simple one.
+            ParameterError: the identity is not extended.
         """
         both = lowlevel.extended(self.handle)
         return int.from_bytes(both[:32], "little"), int.from_bytes(both[32:], "little")
 
 
 class Identity(_Opaque):
-    """A member: the secret a0 and what follows from it.
+    """A member's identity: the identity secret a0 and what follows from it.
 
-    Made by `generate`, `generate_extended`, `from_seed` or `from_secret`.
+    Make one with `generate`, `generate_extended`, `from_seed` or `from_secret`.
     """
 
     __slots__ = ()
@@ -151,28 +141,28 @@ class Identity(_Opaque):
         """Make a simple identity from the operating system's entropy.
 
         Raises:
-            EntropyError: there is none.
+            EntropyError: the operating system gives no entropy.
         """
         return cls._of(lowlevel.new(False))
 
     @classmethod
     def generate_extended(cls) -> Self:
-        """Make an extended identity: its secret is Poseidon(trapdoor, nullifier), both random.
+        """Make an extended identity, whose secret is Poseidon(trapdoor, nullifier), both random.
 
         Raises:
-            EntropyError: there is no entropy.
+            EntropyError: the operating system gives no entropy.
         """
         return cls._of(lowlevel.new(True))
 
     @classmethod
     def from_seed(cls, seed: bytes, extended: bool = False) -> Self:
-        """Make the identity that zerokit's seeded key generation makes of this seed.
+        """Make the identity that zerokit's seeded key generation makes from this seed.
 
-        The identity is no harder to guess than the seed: give it at least 16 random bytes.
+        The identity is no harder to guess than the seed, so use at least 16 random bytes.
 
         Args:
             seed: any number of bytes.
-            extended: make trapdoor and nullifier instead of the secret itself.
+            extended: whether to derive trapdoor and nullifier instead of the secret itself.
 
         Raises:
             EncodingError: the seed is not `bytes`.
@@ -181,32 +171,32 @@ class Identity(_Opaque):
 
     @classmethod
     def from_secret(cls, secret: int) -> Self:
-        """Take up a secret that was written down.
+        """Make the identity of a stored secret.
 
         Raises:
-            FieldRangeError: not a field element.
-            ParameterError: zero, whose commitment everybody knows.
+            FieldRangeError: the secret is not a field element.
+            ParameterError: the secret is 0, whose identity commitment is well known.
         """
         return cls._of(lowlevel.from_secret(scalar.encode(nonzero(secret, "secret"), "secret")))
 
     def secret(self) -> IdentitySecret:
-        """Return the secret, still hidden; its `reveal()` shows it."""
+        """Return the secret, still hidden. Its `reveal()` returns the number."""
         return IdentitySecret._of(self.handle)
 
     def share(self, x: int, external_nullifier: int, message_id: int) -> Share:
-        """Compute the share of one message; constant time in the secret.
+        """Compute the share of one message, in time constant in the secret.
 
-        Nothing here counts messages: two calls that differ in x alone give the secret away. The prover, which
-        burns message ids, is the one caller that should exist.
+        This method does not count messages: two calls that differ only in x reveal the secret. Only the
+        prover, which burns message ids, should call it.
 
         Args:
             x: hash of the signal, a field element other than 0.
             external_nullifier: of the epoch, a field element.
-            message_id: 0 up to the member's limit, which is not checked here.
+            message_id: 0 to the user message limit - 1. The limit is not checked here.
 
         Raises:
-            FieldRangeError: not a field element.
-            ParameterError: x is 0; the secret was not touched.
+            FieldRangeError: an argument is not a field element.
+            ParameterError: x is 0; the secret was not used.
         """
         y, nullifier = lowlevel.share(
             self.handle,
@@ -215,3 +205,13 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
+
+
+def secret_on_line(first: Share, second: Share, nullifier: int) -> IdentitySecret:
+    """Return the secret on the line through two shares with different x.
+
+    Raises:
+        RecoveryError: the line does not belong to the nullifier.
+    """
+    points = (scalar.encode(share.x, "x") + scalar.encode(share.y, "y") for share in (first, second))
+    return IdentitySecret._of(lowlevel.recover(scalar.encode(nullifier, "nullifier"), *points))

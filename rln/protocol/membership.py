@@ -1,15 +1,22 @@
-"""Membership: which member has which leaf, with which limit."""
+"""Membership: the index, limit and commitment of a member of a group."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self, overload
 
+from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.lowlevel import hashes
 from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
+
+_SMALL: Final = 256
+"""Hashes below which threads cost more than they save."""
 
 
 def rate_commitment(commitment: int, limit: int) -> int:
@@ -26,17 +33,17 @@ def rate_commitment(commitment: int, limit: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """One member's place in a group.
+    """A member's index and limit in a group.
 
     Args:
         index: of the leaf, 0 or more.
-        limit: messages in an epoch, 1 to 65,536 (a group has its own, lower bound).
+        limit: user message limit, messages in an epoch, 1 to 65,536; a group may have a lower bound.
         commitment: identity commitment, a field element other than 0.
-        paths: gives the newest path for an index, where the group itself is at hand; it takes no part in
-            equality or printing.
+        paths: returns the newest path for an index, if the group is in this process; equality and `repr`
+            ignore it.
 
     Raises:
-        ParameterError: a number outside its range.
+        ParameterError: a number is outside its range.
         FieldRangeError: the commitment is not a field element.
     """
 
@@ -51,10 +58,114 @@ class Membership:
         nonzero(self.commitment, "commitment")
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int, int]]:
-        """A copy, pickled ones included, is the three numbers: `paths` stays with the group."""
+        """Copy and pickle only the three numbers: `paths` belongs to the group."""
         return type(self), (self.index, self.limit, self.commitment)
 
     @property
     def rate_commitment(self) -> int:
         """The leaf, computed from commitment and limit."""
         return rate_commitment(self.commitment, self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMembers:
+    """Commitments and limits of members in columns: a million members are two objects, not two million.
+
+    Args:
+        commitments: identity commitments, 32 little-endian bytes each.
+        limits: messages in an epoch, one for each commitment.
+    """
+
+    commitments: bytes = field(repr=False)
+    limits: Sequence[int] = field(repr=False)
+
+    @classmethod
+    def pack(cls, members: Iterable[tuple[int, int]], max_limit: int) -> Self:
+        """Check members and pack them.
+
+        Args:
+            members: pairs of commitment and limit.
+            max_limit: the highest limit.
+
+        Raises:
+            ParameterError: a commitment is 0, or a limit is not 1 to `max_limit`.
+            FieldRangeError: a commitment is not a field element.
+        """
+        pairs = list(members)
+        limits = [limit for _, limit in pairs]
+        # Two extremes are found much faster than a million limits are checked; the loop makes the error.
+        if limits and (set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit):
+            for limit in limits:
+                whole(limit, "limit", 1, max_limit)
+        commitments = [commitment for commitment, _ in pairs]
+        packed = scalar.encode_many(commitments, "commitment")
+        if 0 in commitments:
+            nonzero(0, "commitment")
+        return cls(packed, array("Q", limits))
+
+    def __len__(self) -> int:
+        return len(self.limits)
+
+    def commitment(self, position: int) -> int:
+        """Return the commitment of the member at a position, counted from 0."""
+        packed = self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
+        return int.from_bytes(packed, "little")
+
+    def rate_commitments(self, threads: int | None) -> bytes:
+        """Return the leaves, the `rate_commitment` of each member, 32 little-endian bytes each.
+
+        Args:
+            threads: for many members, 1 to 256; None is as many as the machine has.
+        """
+        size, count = scalar.SIZE, len(self.limits)
+        pairs = bytearray(2 * size * count)
+        limits = struct.pack(f"<{count}Q", *self.limits)
+        # Copy one byte of all members at a time: 40 calls, where one copy for each member would be millions.
+        for k in range(size):
+            pairs[k :: 2 * size] = self.commitments[k::size]
+        for k in range(8):
+            pairs[size + k :: 2 * size] = limits[k::8]
+        return hashes.poseidon_many(bytes(pairs), 2, threads=1 if count < _SMALL else threads)
+
+
+class Memberships(Sequence[Membership]):
+    """Members at neighbouring indices; each `Membership` is made when it is read.
+
+    Args:
+        start: index of the first member.
+        members: the commitments and limits.
+        paths: as for `Membership`.
+    """
+
+    __slots__ = ("_members", "_paths", "_start")
+
+    def __init__(self, start: int, members: PackedMembers, paths: Callable[[int], MerkleProof]) -> None:
+        self._start = start
+        self._members = members
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @overload
+    def __getitem__(self, position: int) -> Membership: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Membership]: ...
+    def __getitem__(self, position: int | slice) -> Membership | list[Membership]:
+        found = range(len(self))[position]
+        return self._member(found) if isinstance(found, int) else [self._member(i) for i in found]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (list, tuple, Memberships)) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash((self._start, self._members.commitments))
+
+    def __repr__(self) -> str:
+        return f"Memberships({len(self)} from index {self._start} on)"
+
+    def _member(self, position: int) -> Membership:
+        members = self._members
+        return Membership(
+            self._start + position, members.limits[position], members.commitment(position), self._paths
+        )

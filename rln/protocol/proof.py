@@ -1,10 +1,11 @@
-"""Proof: the 128 bytes of a Groth16 proof with the public values that it is about.
+"""Proof: the 128 bytes of a Groth16 proof, with its public values.
 
-`RlnProof` carries one message id, `MultiRlnProof` several slots of which some are used. Both give the same
-`shares` for the same member, epoch and message ids, so proofs of the two kinds slash each other.
+`RlnProof` uses one message id. `MultiRlnProof` has several slots, each used for a message id or not. Both
+give the same `shares` for the same member, epoch, message ids and signal, so a violation can be proved with
+one proof of each kind.
 
-Values here are canonical and complete. Whether the points lie on the curve and the equation holds, the
-verifier says.
+The values here are canonical and complete. The verifier checks that the points are on the curve and that the
+equation holds.
 """
 
 from __future__ import annotations
@@ -22,28 +23,27 @@ from rln.protocol.share import Share
 PROOF_BYTES: Final = 128
 """A (G1, 32 bytes) ‖ B (G2, 64) ‖ C (G1, 32), compressed."""
 
-_COORDINATE_MODULUS: Final = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 _INFINITY: Final = 0x40
 _FLAGS: Final = 0xC0
-# name, start of the coordinate, does its last byte carry the point's flags
+# name, first byte of the coordinate, whether its last byte holds the flags of the point
 _COORDINATES: Final = (("A.x", 0, True), ("B.x.c0", 32, False), ("B.x.c1", 64, True), ("C.x", 96, True))
 
 
 def check_proof_bytes(proof: bytes) -> bytes:
-    """Return 128 proof bytes whose coordinates are canonical and whose points are not infinity.
+    """Return the proof when it is 128 bytes with canonical coordinates and no point at infinity.
 
     Raises:
-        EncodingError: not `bytes`, or not 128 of them.
-        PointError: a point at infinity.
-        FieldRangeError: a coordinate of p or more.
+        EncodingError: not `bytes`, or not 128 bytes.
+        PointError: a point is infinity.
+        FieldRangeError: a coordinate is p or more.
     """
     fixed_bytes(proof, PROOF_BYTES, "proof")
     for name, start, flagged in _COORDINATES:
         last = proof[start + 31]
         if flagged and last & _INFINITY:
-            raise PointError(f"proof: {name}: expected a point other than infinity")
+            raise PointError(f"proof: {name}: expected a point other than infinity, got infinity")
         coordinate = proof[start : start + 31] + bytes([last & ~_FLAGS if flagged else last])
-        if int.from_bytes(coordinate, "little") >= _COORDINATE_MODULUS:
+        if int.from_bytes(coordinate, "little") >= scalar.COORDINATE_MODULUS:
             raise FieldRangeError(f"proof: {name}: expected a coordinate below p, got p or more")
     return proof
 
@@ -61,16 +61,16 @@ class RlnProof:
 
     Args:
         proof: 128 bytes.
-        y: the member's line at x.
+        y: value of the member's line at x.
         root: of the membership tree.
-        nullifier: names the line; two proofs with the same one and different x reveal the secret.
+        nullifier: identifies the line. Two proofs with one nullifier and different x reveal the secret.
         x: hash of the signal, not 0.
         external_nullifier: of the epoch.
 
     Raises:
         EncodingError: the proof is not 128 bytes.
         FieldRangeError: a number is not canonical.
-        PointError: a point at infinity.
+        PointError: a point is infinity.
         ParameterError: x is 0, where y would be the secret.
     """
 
@@ -97,7 +97,7 @@ class RlnProof:
         return (self.y, self.root, self.nullifier, self.x, self.external_nullifier)
 
     def encode(self, codec: str = "zerokit-0.9") -> bytes:
-        """The bytes of the message in the named codec; see `CODECS`.
+        """Return the bytes of the message in the named codec; see `CODECS`.
 
         Raises:
             ParameterError: there is no such codec.
@@ -106,12 +106,12 @@ class RlnProof:
 
     @classmethod
     def decode(cls, data: bytes, codec: str = "zerokit-0.9") -> RlnProof:
-        """Read a message in the named codec; nothing is guessed from the bytes.
+        """Read a message in the named codec. The codec is never guessed from the bytes.
 
         Raises:
-            EncodingError: another length, trailing bytes included.
-            FieldRangeError: a number that is not canonical.
-            PointError: a point at infinity.
+            EncodingError: the length is wrong, for example because of trailing bytes.
+            FieldRangeError: a number is not canonical.
+            PointError: a point is infinity.
             ParameterError: x is 0, or there is no such codec.
         """
         return _codec(codec).decode(data)
@@ -123,17 +123,17 @@ class MultiRlnProof:
 
     Args:
         proof: 128 bytes.
-        ys: for each slot the member's line at x; 0 in a slot that is not used.
+        ys: for each slot the value of the member's line at x; 0 in an unused slot.
         root: of the membership tree.
-        nullifiers: for each slot; 0 in a slot that is not used.
+        nullifiers: for each slot the nullifier; 0 in an unused slot.
         x: hash of the signal, not 0.
         external_nullifier: of the epoch.
         selector_used: for each slot, whether it is used; at least one is.
 
     Raises:
         EncodingError, FieldRangeError, PointError: as for `RlnProof`.
-        ParameterError: x is 0, lengths differ, no slot is used, an unused slot is not 0, or a nullifier comes
-            twice.
+        ParameterError: x is 0, lengths differ, no slot is used, an unused slot is not 0, or two slots have
+            one nullifier.
     """
 
     proof: bytes
@@ -156,7 +156,7 @@ class MultiRlnProof:
         slots = len(self.selector_used)
         if not 1 <= slots <= MAX_SLOTS or len(self.ys) != slots or len(self.nullifiers) != slots:
             raise ParameterError(
-                f"slots: expected as many ys, nullifiers and selectors, 1 .. {MAX_SLOTS}, "
+                f"slots: expected as many ys as nullifiers and selectors, 1 to {MAX_SLOTS}, "
                 f"got {len(self.ys)}, {len(self.nullifiers)}, {slots}"
             )
         for i, (y, nullifier, used) in enumerate(
@@ -167,16 +167,16 @@ class MultiRlnProof:
             if type(used) is not bool:
                 raise ParameterError(f"selector_used[{i}]: expected a bool, got {type(used).__name__}")
             if not used and (y or nullifier):
-                raise ParameterError(f"slot {i}: expected zeros in a slot that is not used")
+                raise ParameterError(f"slot {i}: expected y and nullifier 0 in an unused slot")
         found = [share.nullifier for share in self.shares]
         if not found:
-            raise ParameterError("selector_used: expected at least one slot in use")
+            raise ParameterError("selector_used: expected at least one used slot, got none")
         if len(set(found)) != len(found):
-            raise ParameterError("nullifiers: expected different ones in the slots in use")
+            raise ParameterError("nullifiers: expected different nullifiers in the used slots")
 
     @property
     def shares(self) -> tuple[Share, ...]:
-        """The shares of the slots in use, in order."""
+        """The shares of the used slots, in order."""
         slots = zip(self.ys, self.nullifiers, self.selector_used, strict=True)
         return tuple(Share(self.x, y, nullifier) for y, nullifier, used in slots if used)
 
@@ -191,13 +191,13 @@ AnyProof = RlnProof | MultiRlnProof
 
 
 def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
-    """The proof that 128 bytes and public values in the verifying key's order make.
+    """Return the proof with these 128 bytes and public values, which are in the verifying key's order.
 
-    Five values are those of a single message id, 3 + 3k those of k slots.
+    Five values make an `RlnProof`, 3 + 3k values a `MultiRlnProof` with k slots.
 
     Raises:
-        EncodingError: another number of values.
-        InputError: as the two classes raise it.
+        EncodingError: the number of values is wrong.
+        InputError: as for the two classes.
     """
     if len(values) == 5:
         y, root, nullifier, x, external_nullifier = values
@@ -207,7 +207,7 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
         raise EncodingError(f"public values: expected 5, or 3 + 3 for each slot, got {len(values)}")
     selectors = values[-slots:]
     if any(value not in (0, 1) for value in selectors):
-        raise EncodingError("public values: expected selectors of 0 or 1")
+        raise EncodingError("public values: expected selectors 0 or 1")
     x, external_nullifier = values[2 * slots + 1 : 2 * slots + 3]
     return MultiRlnProof(
         proof,
@@ -245,7 +245,7 @@ CODECS: Final = {
     # proof ‖ root ‖ external nullifier ‖ x ‖ y ‖ nullifier, 288 bytes: zerokit 0.4 to 1.0
     "zerokit-0.9": _Codec(_encode_values_after, _decode_values_after),
 }
-"""The wire forms by name."""
+"""The codecs by name."""
 
 
 def _codec(name: str) -> _Codec:

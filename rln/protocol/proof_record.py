@@ -1,12 +1,12 @@
-"""Record: a verified message without its signal, as files and databases keep it.
+"""Proof record: a verified message without its signal, as files and databases store it.
 
     length of all that follows, u16 little-endian
     number of public values, u8
     proof, 128 bytes
     public values in the verifying key's order, 32 bytes each
-    CRC-32 of what stands between length and here, little-endian
+    CRC-32 of everything between the length and the CRC-32, little-endian
 
-The signal is not in it: x stands for it. What is in it, anybody can verify again.
+A record holds x, the hash of the signal, but not the signal. Its proof can be verified again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CRC = 4
 
 
 def size(public_values: int) -> int:
-    """Bytes of the record of a message with so many public values."""
+    """Return the size in bytes of a record with this number of public values."""
     return 2 + 1 + PROOF_BYTES + public_values * scalar.SIZE + _CRC
 
 
 def encode(proof: AnyProof) -> bytes:
-    """The record of a message."""
+    """Return the record of a message."""
     values = proof.public_inputs
     body = bytes([len(values)]) + proof.proof + b"".join(map(scalar.encode, values))
     framed = body + zlib.crc32(body).to_bytes(_CRC, "little")
@@ -35,28 +35,25 @@ def encode(proof: AnyProof) -> bytes:
 
 
 def decode(data: bytes) -> AnyProof:
-    """Read one record, with nothing behind it.
+    """Read one record without trailing bytes.
 
     Raises:
-        EncodingError: another length, a wrong checksum, trailing bytes.
-        InputError: values that no proof has.
+        EncodingError: the length or the checksum is wrong, or bytes follow the record.
+        InputError: the record has values that no proof has.
     """
-    proof, end = _read(plain_bytes(data, "record"), 0)
+    plain_bytes(data, "record")
+    end = 2 + int.from_bytes(data[:2], "little")
+    if len(data) < end:
+        raise EncodingError(f"record: expected {end} bytes, got {len(data)}: it is cut short")
+    body, crc = data[2 : end - _CRC], data[end - _CRC : end]
+    count = body[0] if body else 0
+    if len(body) != 1 + PROOF_BYTES + count * scalar.SIZE:
+        raise EncodingError(f"record: expected {size(count)} bytes for {count} public values, got {end}")
+    if zlib.crc32(body).to_bytes(_CRC, "little") != crc:
+        raise EncodingError("record: its checksum is wrong: it is damaged")
+    starts = range(1 + PROOF_BYTES, len(body), scalar.SIZE)
+    values = tuple(scalar.decode(body[i : i + scalar.SIZE], f"value {n}") for n, i in enumerate(starts))
+    proof = from_public_inputs(body[1 : 1 + PROOF_BYTES], values)
     if end != len(data):
         raise EncodingError(f"record: expected {end} bytes, got {len(data)}")
     return proof
-
-
-def _read(data: bytes, at: int) -> tuple[AnyProof, int]:
-    end = at + 2 + int.from_bytes(data[at : at + 2], "little")
-    if len(data) - at < 2 or end > len(data):
-        raise EncodingError(f"record at {at}: expected more bytes, got the end: it is cut short")
-    body, crc = data[at + 2 : end - _CRC], data[end - _CRC : end]
-    count = body[0] if body else 0
-    if len(body) != 1 + PROOF_BYTES + count * scalar.SIZE:
-        raise EncodingError(f"record at {at}: expected a length that fits its {count} values, got another")
-    if zlib.crc32(body).to_bytes(_CRC, "little") != crc:
-        raise EncodingError(f"record at {at}: expected another checksum: it is damaged")
-    starts = range(1 + PROOF_BYTES, len(body), scalar.SIZE)
-    values = tuple(scalar.decode(body[i : i + scalar.SIZE], f"value {n}") for n, i in enumerate(starts))
-    return from_public_inputs(body[1 : 1 + PROOF_BYTES], values), end

@@ -1,4 +1,4 @@
-"""Slashing: two messages on one message id determine their sender's secret."""
+"""Recovery: compute a member's identity secret from two messages on one message id, for slashing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Protocol
 from rln.base import scalar
 from rln.errors import RecoveryError
 from rln.protocol.hashing import poseidon_hash
-from rln.protocol.identity import IdentitySecret
+from rln.protocol.identity import IdentitySecret, secret_on_line
 from rln.protocol.share import Share
 
 
 class ShareSource(Protocol):
-    """A message that shows shares: a proof, one share for each of its active message ids."""
+    """A message with shares: a proof, with one share for each message id that it uses."""
 
     @property
     def shares(self) -> Sequence[Share]:
@@ -23,32 +23,33 @@ class ShareSource(Protocol):
 def recover_secret(first: Share | ShareSource, second: Share | ShareSource) -> IdentitySecret:
     """Recover the secret on the line through two shares of one nullifier.
 
-    Shares must come from verified proofs: anybody can write down two points of a line. Of messages with
-    several message ids the first pair with equal nullifiers and different x counts. When neither share has a
-    nullifier, nothing says that they belong together; the result means something only if its commitment is
-    that of a member.
+    Take shares only from verified proofs, because anyone can make up two points of a line. If the messages
+    have several message ids, the first pair with equal nullifiers and different x is used. If neither share
+    has a nullifier, nothing shows that the two belong together. The result is then meaningful only if its
+    identity commitment belongs to a member.
 
     Args:
-        first: a share, or a proof of either mode.
-        second: another one.
+        first: a share, or a proof of either kind.
+        second: another share or proof.
 
     Returns:
         The secret a0 of y = a0 + a1 x, with Poseidon(a1) equal to the nullifier.
 
     Raises:
-        RecoveryError: no nullifier in common, the same x, or a line that does not belong to the nullifier.
+        RecoveryError: there is no common nullifier, x is the same, or the line does not belong to the
+            nullifier.
 
     Source: RLN specification, slashing; threats A3, A5.
     """
-    reason = "the shares have different nullifiers, or there is none"
+    reason = "expected a nullifier that both have, got different nullifiers or none"
     for one in _shares(first):
         for other in _shares(second):
             if one.nullifier is not None and other.nullifier is not None and one.nullifier != other.nullifier:
                 continue
             if one.x == other.x:
-                reason = "both shares have the same x: it is one message, not two"
+                reason = "both have the same x, so they are one message"
                 continue
-            return _on_line(one, other)
+            return _secret_of_pair(one, other)
     raise RecoveryError(f"shares: {reason}")
 
 
@@ -56,9 +57,9 @@ def _shares(source: Share | ShareSource) -> Sequence[Share]:
     return (source,) if isinstance(source, Share) else source.shares
 
 
-def _on_line(one: Share, other: Share) -> IdentitySecret:
+def _secret_of_pair(one: Share, other: Share) -> IdentitySecret:
     nullifier = one.nullifier if one.nullifier is not None else other.nullifier
     if nullifier is None:
         slope = (one.y - other.y) * pow(one.x - other.x, -1, scalar.ORDER) % scalar.ORDER
         nullifier = poseidon_hash([slope])
-    return IdentitySecret._through(one, other, nullifier)
+    return secret_on_line(one, other, nullifier)

@@ -10,17 +10,17 @@ from rln.base.arguments import nonzero
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one message shows of a member's line for one message id.
+    """The point on a member's line that one message reveals for one message id.
 
-    One share says nothing about the secret; two of the same nullifier with different x determine it.
+    One share reveals nothing about the secret. Two shares with one nullifier and different x determine it.
 
     Args:
-        x: hash of the signal, a field element other than 0 (at 0 the line shows the secret itself).
-        y: the line at x, a field element.
-        nullifier: Poseidon(a1), a field element, or None when it was not kept.
+        x: hash of the signal, a field element other than 0 (at x = 0 the line has the secret itself).
+        y: value of the line at x, a field element.
+        nullifier: Poseidon(a1), a field element, or None if it was not kept.
 
     Raises:
-        FieldRangeError: not a field element.
+        FieldRangeError: a number is not a field element.
         ParameterError: x is 0.
     """
 

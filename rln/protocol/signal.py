@@ -1,8 +1,8 @@
-"""Signal: the bytes that a message is about. x, the place on the line, is their hash.
+"""Signal: the bytes that a message is about. Their hash is x of the share.
 
-A signal made of several parts (method, path, body) must be joined so that no two lists of parts give the same
-bytes: ("ab", "c") and ("a", "bc") are different messages, and a member who may not tell them apart pays with
-his secret. `join_signal` does that, with LP(b) = length as u64 little-endian ‖ b:
+Join the parts of a signal (method, path, body) so that no two lists of parts give the same bytes. The lists
+("ab", "c") and ("a", "bc") are different messages, so they need different signals. `join_signal` joins
+parts in this form, with LP(b) = length as u64 little-endian ‖ b:
 
     LP(domain) ‖ number of parts as u64 little-endian ‖ LP(part 1) ‖ LP(part 2) ‖ ...
 """
@@ -20,8 +20,8 @@ def hash_signal(signal: bytes) -> int:
     """Return x of a signal: its hash to the field, never 0.
 
     Raises:
-        EncodingError: not `bytes`.
-        ParameterError: the hash is 0, at which a share would be the secret.
+        EncodingError: the signal is not `bytes`.
+        ParameterError: the hash is 0; a share at x = 0 would reveal the secret.
     """
     return nonzero(hash_to_field(plain_bytes(signal, "signal")), "x")
 
@@ -32,15 +32,15 @@ def length_prefixed(data: bytes) -> bytes:
 
 
 def join_signal(domain: str, parts: Sequence[bytes]) -> bytes:
-    """Join parts into a signal, injectively: two different calls never give the same bytes.
+    """Join parts into a signal injectively: different domains or parts never give the same bytes.
 
     Args:
-        domain: what kind of message this is, ASCII, not empty ("example.com/chat request").
-        parts: any number of byte strings, empty ones too.
+        domain: the kind of message, ASCII, not empty ("example.com/chat request").
+        parts: any number of byte strings, which may be empty.
 
     Raises:
         ParameterError: the domain is empty or not ASCII.
-        EncodingError: a part is not `bytes`, or parts is itself a byte string.
+        EncodingError: a part is not `bytes`, or `parts` is itself a byte string.
     """
     if not isinstance(domain, str) or not domain or not domain.isascii():
         raise ParameterError("domain: expected a non-empty ASCII string")

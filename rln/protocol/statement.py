@@ -1,4 +1,4 @@
-"""Statement: what one message proves, but for the secret: circuit inputs, and the public values due.
+"""Statement: what one message proves. It gives the circuit inputs except the secret, and the public values.
 
 Source: zerokit-spec 4.1 and 4.2, RLN-v2 with one message id and with several slots.
 """
@@ -19,29 +19,29 @@ from rln.protocol.identity import Identity
 from rln.protocol.membership import rate_commitment
 
 SECRET: Final = "identitySecret"
-"""The circuit's input that no Python value carries."""
+"""The circuit input that no Python value holds."""
 
 MESSAGE_INPUTS: Final = ("x", "externalNullifier", "messageId", "selectorUsed")
-"""The inputs that change from one message to the next; the others are a member's on one path."""
+"""The inputs that change from message to message. The others depend only on the member and their path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One message of one member, in the words of the relation.
+    """One message of one member, in the terms of the relation.
 
     Args:
-        parameters: which relation.
+        parameters: of the relation.
         limit: the member's user message limit, 1 to 2^limit_bits.
-        message_ids: one for each slot (one in all for the single relation); those in use are below the limit
-            and pairwise different, the others any field element.
-        selector_used: for each slot, whether it is in use; at least one is.
+        message_ids: one for each slot; the single relation has one slot. In used slots they are different and
+            below the limit, in unused slots any field element.
+        selector_used: for each slot, whether it is used; at least one is.
         path: from the member's leaf to the root.
         x: hash of the signal, not 0.
         external_nullifier: of the epoch.
 
     Raises:
-        ParameterError: a number outside its range, or a path of another depth.
-        FieldRangeError: a number that is not a field element.
+        ParameterError: a number is outside its range, or the path has the wrong depth.
+        FieldRangeError: a number is not a field element.
     """
 
     parameters: CircuitParameters
@@ -57,7 +57,7 @@ class Statement:
         whole(self.limit, "userMessageLimit", 1, self.parameters.largest_limit)
         if len(self.message_ids) != slots or len(self.selector_used) != slots:
             raise ParameterError(
-                f"messageId: expected {slots} with as many selectors, "
+                f"messageId: expected {slots} and as many selectors, "
                 f"got {len(self.message_ids)} and {len(self.selector_used)}"
             )
         for message_id in self.message_ids:
@@ -66,9 +66,9 @@ class Statement:
         for message_id in used:
             whole(message_id, "messageId", 0, self.limit - 1)
         if not used or (self.parameters.max_out is None and not self.selector_used[0]):
-            raise ParameterError("selectorUsed: expected at least one slot in use")
+            raise ParameterError("selectorUsed: expected at least one used slot, got none")
         if len(set(used)) != len(used):
-            raise ParameterError("messageId: expected different ones in the slots in use")
+            raise ParameterError("messageId: expected different message ids in the used slots")
         if self.path.depth != self.parameters.depth:
             raise ParameterError(f"path: expected {self.parameters.depth} levels, got {self.path.depth}")
         nonzero(self.x, "x")
@@ -84,7 +84,7 @@ class Statement:
         x: int,
         external_nullifier: int,
     ) -> Self:
-        """The statement that uses the first slots for these message ids, and no other slot."""
+        """Return the statement that uses the first slots for these message ids, and no other slot."""
         used = whole(len(message_ids), "number of message ids", 1, parameters.max_out or 1)
         unused = (parameters.max_out or 1) - used
         return cls(
@@ -99,20 +99,21 @@ class Statement:
 
     @classmethod
     def from_inputs(cls, parameters: CircuitParameters, inputs: Mapping[str, Sequence[int]]) -> Self:
-        """The statement in a circuit's inputs, the secret left out.
+        """Return the statement that a circuit's inputs describe, without the secret.
 
         Args:
-            parameters: which relation.
-            inputs: by name, as in witness.json; a single value is a sequence of one.
+            parameters: of the relation.
+            inputs: by name, as in witness.json; a single value is a sequence of length 1.
 
         Raises:
-            ParameterError: a name missing or unknown, another number of values, or what the class refuses.
+            ParameterError: a name is missing or unknown, or the number of values is wrong.
+            InputError: as for the class.
         """
         lengths = input_lengths(parameters)
         del lengths[SECRET]
         for name in inputs:
             if name not in lengths:
-                raise ParameterError(f"{name[:40]}: no input of this circuit has that name")
+                raise ParameterError(f"{name[:40]}: this circuit has no input of that name")
         for name, length in lengths.items():
             if name not in inputs:
                 raise ParameterError(f"{name}: missing")
@@ -135,7 +136,7 @@ class Statement:
         )
 
     def inputs(self) -> dict[str, tuple[int, ...]]:
-        """The circuit's inputs by name, all but the secret."""
+        """Return the circuit's inputs by name, without the secret."""
         values: dict[str, tuple[int, ...]] = {
             "x": (self.x,),
             "externalNullifier": (self.external_nullifier,),
@@ -149,7 +150,7 @@ class Statement:
         return values
 
     def public_values(self, identity: Identity) -> tuple[int, ...]:
-        """What the public values must be for this member, computed apart from any circuit or graph."""
+        """Return the public values for this member, computed without a circuit or graph."""
         ys, nullifiers = [], []
         for message_id, used in zip(self.message_ids, self.selector_used, strict=True):
             share = identity.share(self.x, self.external_nullifier, message_id) if used else None
@@ -170,7 +171,7 @@ class Statement:
 
 
 def input_lengths(parameters: CircuitParameters) -> dict[str, int]:
-    """The names of all inputs of the relation, the secret included, and how many values each has."""
+    """Return the number of values of each input of the relation by name, the secret included."""
     lengths = {
         "x": 1,
         "externalNullifier": 1,
@@ -184,18 +185,18 @@ def input_lengths(parameters: CircuitParameters) -> dict[str, int]:
 
 
 def parameters_of(inputs: Mapping[str, tuple[int, int]], limit_bits: int) -> CircuitParameters:
-    """What the names and lengths of a foreign graph's inputs say about its relation.
+    """Return the parameters of a foreign graph's relation, from the names and lengths of its inputs.
 
     Args:
-        inputs: for each name (offset, length).
-        limit_bits: width of its range check, which they do not say.
+        inputs: (offset, length) by name.
+        limit_bits: width of the range check, which the inputs do not tell.
 
     Raises:
-        ParameterError: an input that every relation has is not there, or a number is outside its range.
+        ParameterError: an input that every relation has is missing, or a number is outside its range.
     """
     for name in ("pathElements", "messageId"):
         if name not in inputs:
-            raise ParameterError(f"graph: expected an input {name}, there is none")
+            raise ParameterError(f"graph: expected an input {name}, got none")
     slots = inputs["messageId"][1]
     return CircuitParameters(
         inputs["pathElements"][1], limit_bits, slots if "selectorUsed" in inputs else None
@@ -203,11 +204,12 @@ def parameters_of(inputs: Mapping[str, tuple[int, int]], limit_bits: int) -> Cir
 
 
 def sample_statements(parameters: CircuitParameters) -> Iterator[Statement]:
-    """Three true statements about a member that nobody knows, with as many ids as there are slots, or nearly.
+    """Yield three true statements about a random member, to test all points of a key.
 
-    A point of a key is seen by a proof in which its wire is not zero. Most wires are as good as random; the
-    bits of path, ids and differences are not, so the second and the third statement are each other's
-    complement in all of them: at the largest limit, limit - 1 - id has the opposite bits of id.
+    They use as many message ids as there are slots, or fewer where random ids coincide. A proof tests a point
+    of the key only if the wire of that point is not 0. Most wires are as good as random, but the bits of the
+    path, of the ids and of their differences are not. So these bits are complementary in the second and third
+    statement: at the largest limit, limit - 1 - id has the opposite bits of id.
     """
 
     def below(bound: int) -> int:

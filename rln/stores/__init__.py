@@ -1,12 +1,13 @@
-"""What is remembered: adapters for the protocols of `rln.ports`, chosen by a URI.
+"""Stores: what must be remembered. Adapters for the protocols of `rln.ports`, chosen by a URI.
 
     log = rln.stores.open_log("sqlite:///log.db", clock)              shares of accepted messages
     log = rln.stores.open_async_log("sqlite:///log.db", clock)        the same for an event loop
-    ids = rln.stores.open_message_ids()                                a client's message ids
-    members = rln.stores.open_members("postgresql://host/rln", 20)     who is in a group
-    mark = rln.stores.open_mark("sqlite:///log.db")                    the highest time that was seen
+    ids = rln.stores.open_message_ids()                                a member's message ids
+    members = rln.stores.open_members("postgresql://host/rln", 20)     the members of a group
+    mark = rln.stores.open_mark("sqlite:///log.db")                    the highest time seen so far
 
-A module of a database is imported when its URI is opened, so its driver is needed only then. All fail closed.
+The module of a database is imported when its URI is opened, so its driver is needed only then. Every store
+fails closed: when it is unsure, it raises `StoreUnavailable`.
 """
 
 from __future__ import annotations
@@ -30,18 +31,19 @@ FILES = ("memory", "sqlite")
 
 
 def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
-    """Open a nullifier log, and make it when it is not there.
+    """Open a nullifier log; create it if it does not exist.
 
     Args:
-        uri: memory://, sqlite:///path, redis://, rediss://, redis+sentinel://, redis+cluster://, or a
-            valkey twin; see `rln.stores.uri`.
-        clock: of the verifiers; says how long shares must be remembered.
-        new: nothing was accepted in a running epoch before, here or elsewhere. Without it a log that was not
-            there refuses the epochs that were open by then, since it might be one that was lost.
+        uri: memory://, sqlite:///path, redis://, rediss://, redis+sentinel://, redis+cluster://, or the same
+            with valkey; see `rln.stores.uri`.
+        clock: of the verifiers; it determines how long shares are kept.
+        new: no message was accepted in an open epoch before, here or elsewhere. Without it, a log that did
+            not exist refuses the epochs that are open when it is created, because an earlier log may have
+            been lost.
 
     Raises:
         ParameterError: not such a URI.
-        StoreUnavailable: it cannot be reached, or its settings could lose shares.
+        StoreUnavailable: the log cannot be reached, or its settings could lose shares.
     """
     where = StoreUri.parse(uri, LOGS)
     if where.scheme == "memory":
@@ -62,7 +64,7 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
 def open_async_log(uri: str, clock: Clock, *, new: bool = False) -> AsyncNullifierLog:
     """Open a nullifier log for the tasks of one event loop.
 
-    Opening it waits for its file or its server, as `open_log` does; using it never holds up the loop.
+    Opening waits for the file or the server, as `open_log` does. Using the log never blocks the loop.
 
     Args:
         uri, clock, new: as for `open_log`.
@@ -76,7 +78,7 @@ def open_async_log(uri: str, clock: Clock, *, new: bool = False) -> AsyncNullifi
 
 
 def open_mark(uri: str) -> HighWaterMark:
-    """Open a high-water mark for an `EpochClock`; a SQLite log's file holds one, too.
+    """Open a high-water mark for an `EpochClock`. It may be in the file of a SQLite log or in its own file.
 
     Args:
         uri: memory://, or sqlite:///path.
@@ -97,16 +99,16 @@ def open_mark(uri: str) -> HighWaterMark:
 
 
 def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
-    """Open a member registry, and make it when it is not there.
+    """Open a member registry; create it if it does not exist.
 
     Args:
         uri: memory://, sqlite:///path, or postgresql://.
-        depth: of the membership tree, 1 to 32; that of the registry if there is one.
+        depth: of the membership tree, 1 to 32; an existing registry must have the same.
         limit_bits: limits are 1 to 2^limit_bits, as for `Group`.
 
     Raises:
-        ParameterError: not such a URI, or a registry of another depth or limit.
-        StoreUnavailable: it cannot be reached.
+        ParameterError: not such a URI, or the registry has another depth or limit.
+        StoreUnavailable: the registry cannot be reached.
     """
     where = StoreUri.parse(uri, MEMBERS)
     if where.scheme == "memory":
@@ -125,14 +127,14 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
 
 
 def open_existing_members(uri: str) -> MemberRegistry:
-    """Open a member registry that is there, whatever its depth and limit.
+    """Open an existing member registry with its own depth and limit.
 
     Args:
         uri: sqlite:///path, or postgresql://.
 
     Raises:
         ParameterError: not such a URI.
-        StoreUnavailable: it cannot be reached, or there is none.
+        StoreUnavailable: the registry cannot be reached or does not exist.
     """
     where = StoreUri.parse(uri, MEMBERS[1:])
     if where.scheme == "sqlite":
@@ -146,11 +148,11 @@ def open_existing_members(uri: str) -> MemberRegistry:
 
 
 def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
-    """Open a client's message-id allocator.
+    """Open a member's message-id allocator.
 
     Args:
-        uri: sqlite:///path, or memory://; None is `message-ids.db` in the user's state directory, which is
-            made when it is missing.
+        uri: sqlite:///path, or memory://; None means `message-ids.db` in the user's state directory, which is
+            created if it does not exist.
 
     Raises:
         ParameterError: not such a URI.

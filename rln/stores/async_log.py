@@ -1,6 +1,7 @@
 """AsyncNullifierLog: a nullifier log for an event loop, which never waits for a disk or a server.
 
-What comes while the log is busy waits, and goes to it together: one transaction, one fsync, one round trip.
+Claims that arrive while the log is busy wait and are sent together: one transaction, one fsync, one round
+trip.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
-_TOGETHER: Final = 512
-"""Claims from which on no more join one call: the first of them waits for the last."""
+_MAX_CLAIMS: Final = 512
+"""Claims in one call, at most, unless a single caller brings more. The first claim waits for the last."""
 
 _Answer = TypeVar("_Answer")
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """The claims of one caller on their way."""
+    """The claims of one caller, and the future of its answer."""
 
     claims: list[Claim]
     answer: asyncio.Future[list[Taken | StoreUnavailable]]
 
 
 class AsyncNullifierLog:
-    """Gives the methods of a `NullifierLog` to coroutines.
+    """The methods of a `NullifierLog` as coroutines.
 
         async with AsyncNullifierLog(log) as shared:
             taken = await shared.insert_or_get(epoch, proof.shares)
 
     Args:
-        log: does the work, on threads; others may use it meanwhile. It is closed together with this.
+        log: does the work, on threads. Others may use it at the same time. Closing this object closes it.
 
     Raises:
         ParameterError: not a log.
@@ -61,25 +62,25 @@ class AsyncNullifierLog:
         return f"AsyncNullifierLog({self._log!r})"
 
     async def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return the shares that are known; see `NullifierLog.peek_many`."""
-        return await self._on(self._reader, lambda: self._log.peek_many(keys))
+        """Return the shares that the log holds; see `NullifierLog.peek_many`."""
+        return await self._run_on(self._reader, lambda: self._log.peek_many(keys))
 
     async def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
-        """Return the share that is known, or None; see `NullifierLog.peek`."""
-        return await self._on(self._reader, lambda: self._log.peek(epoch, nullifier))
+        """Return the share that the log holds, or None; see `NullifierLog.peek`."""
+        return await self._run_on(self._reader, lambda: self._log.peek(epoch, nullifier))
 
     async def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert each claim, or return what of it is taken; see `NullifierLog.insert_or_get_many`.
+        """Insert each claim, or return the shares that were there before.
 
-        A task that is cancelled takes its claims back while they wait. Once they are with the log they are
-        inserted as any other, and nobody learns that they were new.
+        See `NullifierLog.insert_or_get_many`. Cancelling the task withdraws its claims while they wait. Once
+        the log has them, they are inserted, and the caller does not learn that they were new.
         """
-        loop = self._own_loop()
+        loop = self._check_loop()
         for _, shares in claims:
             check_claim(shares)
         call = _Call(list(claims), loop.create_future())
         self._queue.append(call)
-        self._write(loop)
+        self._start_writing(loop)
         try:
             return await call.answer
         finally:
@@ -87,11 +88,11 @@ class AsyncNullifierLog:
                 self._queue.remove(call)
 
     async def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
-        """Insert one claim, or return what of it is taken; see `insert_or_get_many`.
+        """Insert one claim, or return the shares that were there before; see `insert_or_get_many`.
 
         Raises:
             StoreUnavailable: the log is unsure.
-            ParameterError: as there.
+            ParameterError: as for `insert_or_get_many`.
         """
         (taken,) = await self.insert_or_get_many([(epoch, shares)])
         if isinstance(taken, StoreUnavailable):
@@ -100,16 +101,16 @@ class AsyncNullifierLog:
 
     async def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog.forget`."""
-        await self._on(self._reader, lambda: self._log.forget(before))
+        await self._run_on(self._reader, lambda: self._log.forget(before))
 
     async def close(self) -> None:
-        """Take no more calls, wait until those that were made are answered, and close the log."""
+        """Refuse new calls, wait for the answers of earlier calls, and close the log."""
         if self._closed:
             return
         self._closed = True
         while self._jobs:
             await asyncio.wait(self._jobs)
-            await asyncio.sleep(0)  # the callbacks of what is done may hand in the next
+            await asyncio.sleep(0)  # the callbacks of a finished job may start the next one
         await asyncio.get_running_loop().run_in_executor(self._writer, self._log.close)
         self._writer.shutdown(wait=False)
         self._reader.shutdown(wait=False)
@@ -122,40 +123,40 @@ class AsyncNullifierLog:
     ) -> None:
         await self.close()
 
-    # All of the following runs on the event loop, so nothing needs a lock.
+    # Everything below runs on the event loop, so nothing needs a lock.
 
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
-            raise ParameterError("nullifier log: expected the event loop of its first use, got another")
+            raise ParameterError("nullifier log: used on a second event loop; open one log for each loop")
         return loop
 
-    async def _on(self, worker: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
-        job = self._own_loop().run_in_executor(worker, work)
+    async def _run_on(self, worker: ThreadPoolExecutor, work: Callable[[], _Answer]) -> _Answer:
+        job = self._check_loop().run_in_executor(worker, work)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
         return await job
 
-    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand what waits to the log, unless it is busy."""
+    def _start_writing(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send the waiting claims to the log, unless it is busy."""
         if self._writing or not self._queue:
             return
         taken = [self._queue.popleft()]
         count = len(taken[0].claims)
-        while self._queue and count + len(self._queue[0].claims) <= _TOGETHER:
+        while self._queue and count + len(self._queue[0].claims) <= _MAX_CLAIMS:
             taken.append(self._queue.popleft())
             count += len(taken[-1].claims)
         claims = [claim for call in taken for claim in call.claims]
         job = loop.run_in_executor(self._writer, self._insert_or_get_many, claims)
         self._writing = True
         self._jobs.add(job)
-        job.add_done_callback(lambda done: self._answer(loop, taken, done))
+        job.add_done_callback(lambda done: self._finish_writing(loop, taken, done))
 
-    def _answer(
+    def _finish_writing(
         self,
         loop: asyncio.AbstractEventLoop,
         taken: list[_Call],
@@ -168,13 +169,15 @@ class AsyncNullifierLog:
             mine = [next(answers) for _ in call.claims]
             if not call.answer.done():
                 call.answer.set_result(mine)
-        self._write(loop)
+        self._start_writing(loop)
 
     def _insert_or_get_many(self, claims: list[Claim]) -> list[Taken | StoreUnavailable]:
-        """On the writer's thread: the log's answers, whatever happens, for somebody waits for each."""
+        """Return the log's answers, on the writer's thread; every caller gets one, whatever happens."""
         try:
             return self._log.insert_or_get_many(claims)
         except BaseException as error:  # noqa: BLE001 - a future would not even take some of them
-            doubt = StoreUnavailable(f"nullifier log: {type(error).__name__}: nobody knows what was inserted")
+            doubt = StoreUnavailable(
+                f"nullifier log: {type(error).__name__}: it is unknown what was inserted"
+            )
             doubt.__cause__ = error
             return [doubt] * len(claims)

@@ -1,11 +1,11 @@
-"""Copy: a member registry in another place, step for step: to move from one database to another.
+"""Copy a member registry to another one, step by step, to move from one database to another.
 
-Indices, roots, times and slashings are the same afterwards, those whose step is to be made included. So what
-was acceptable before is acceptable by the copy, and no path changes.
+Indices, roots, times and slashings stay the same, including slashings whose step is still to be made. So the
+copy accepts what the source accepted, and no Merkle path changes.
 
-The target is written in one transaction: it gets everything, or stays empty. The source may be used
-meanwhile, and is held fast only while its last steps are copied. What happens to it later the copy does not
-learn: one must not go on with both.
+The target is written in one transaction: it gets everything, or stays empty. The source may be used during
+the copy; it is locked only while its last steps are copied. The copy does not learn of later changes of the
+source: after the copy, change only one of them.
 """
 
 from __future__ import annotations
@@ -21,61 +21,65 @@ from rln.group.replica import Progress
 def copy_members(
     source: MemberRegistry, target: MemberRegistry, progress: Progress = lambda part: None
 ) -> Head:
-    """Copy a registry into an empty one. Steps are read a page at a time, and none is parted.
+    """Copy a registry into an empty one. Steps are read one page at a time; no step is split.
 
     Args:
         source: is only read.
-        target: of the same depth and limit.
-        progress: is told how much is copied, 0 to 1.
+        target: an empty registry of the same depth and limit.
+        progress: is called with the part that is copied, 0 to 1.
 
     Returns:
-        How both stand.
+        The head that both registries have at the end.
 
     Raises:
-        ParameterError: the target has members, or had some; or it is of another depth or limit.
-        IntegrityAlarm: the steps of the source do not lead to where it says it is.
-        StoreUnavailable: one of them is unsure. The target is empty, and can be copied to again; unless its
-            commit was what failed: then it may have everything.
+        ParameterError: the target has or had members, or has another depth or limit.
+        IntegrityAlarm: the steps of the source do not lead to its head.
+        StoreUnavailable: one of the registries is unsure. The target is empty, so you can repeat the copy;
+            but if its commit failed, it may have everything.
     """
     if source is target:
-        raise ParameterError("target: expected another registry than the source")
+        raise ParameterError("target: expected a registry other than the source, got the source")
     wanted, got = (source.depth, source.limit_bits), (target.depth, target.limit_bits)
     if got != wanted:
         raise ParameterError(
-            f"target: expected depth {wanted[0]} and {wanted[1]} bits of limit, got {got[0]} and {got[1]}"
+            f"target: expected depth {wanted[0]} and limit_bits {wanted[1]}, got {got[0]} and {got[1]}"
         )
-    # The source is let go after the target has committed.
+    # The source stays locked until the target has committed.
     with ExitStack() as held, target.change() as change:
         number = change.head().number
         if number:
-            raise ParameterError(f"target: expected an empty registry, got one that is at step {number}")
+            raise ParameterError(f"target: expected an empty registry, got one at step {number}")
         if source.head().number:
             _append_steps(change, source, progress)
             last = held.enter_context(source.change())
             _append_steps(change, last, progress)
             for slashing in last.root_changes_after(last.head().number).slashings:
-                _note(change, slashing)
+                _note_slashing(change, slashing)
             if change.head() != last.head():
-                raise IntegrityAlarm(f"source: its steps lead to {change.head()}, and it is at {last.head()}")
+                raise IntegrityAlarm(
+                    f"source: expected steps that lead to {last.head()}, got {change.head()}"
+                )
         return change.head()
 
 
 def _append_steps(change: RegistryChange, source: RegistryReader, progress: Progress) -> None:
-    """Append the steps that are missing."""
+    """Append the steps that the target lacks."""
     total = max(1, source.head().events)
     while steps := source.steps_after(change.head().number):
         for step in steps:
             try:
                 for commitment in _slashed(step):
-                    _note(change, source.slashing(commitment))
+                    _note_slashing(change, source.slashing(commitment))
                 change.append(step)
             except (MembershipError, ParameterError) as error:
-                raise IntegrityAlarm(f"source: step {step.number} does not follow: {error}") from error
+                raise IntegrityAlarm(
+                    f"source: step {step.number} does not continue the steps before it: {error}"
+                ) from error
         progress(min(1.0, change.head().events / total))
 
 
 def _slashed(step: Step) -> list[int]:
-    """The commitments that a step takes out for good."""
+    """Return the commitments that a step slashes."""
     events = step.columns
     return [
         int.from_bytes(events.commitment(place), "little")
@@ -84,8 +88,8 @@ def _slashed(step: Step) -> list[int]:
     ]
 
 
-def _note(change: RegistryChange, slashing: Slashing | None) -> None:
-    """Note a slashing as it was noted before. Nothing happens to its member between that and its step."""
+def _note_slashing(change: RegistryChange, slashing: Slashing | None) -> None:
+    """Note a slashing with its original times. Between note and step nothing happens to the member."""
     if slashing is None:
-        raise ParameterError("a member was slashed, and nobody noted it")
-    change.note(slashing.commitment, slashing.noted, slashing.due)
+        raise ParameterError("a member was slashed without a note of it")
+    change.note_slashing(slashing.commitment, slashing.noted, slashing.due)

@@ -1,4 +1,4 @@
-"""Place: where a store's files may stand, and where they stand when nobody says."""
+"""File checks: where a store's files may be, where they are by default, and who may read them."""
 
 from __future__ import annotations
 
@@ -22,60 +22,66 @@ _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 def state_directory() -> Path:
     """Return the user's directory for what must survive: `rln` in XDG_STATE_HOME or in ~/.local/state."""
     base = os.environ.get("XDG_STATE_HOME", "")
-    # As the XDG specification has it, a relative path there counts as none.
+    # The XDG specification says that a relative path is ignored.
     return Path(base if os.path.isabs(base) else os.path.expanduser("~/.local/state")) / "rln"
 
 
-def check_place(path: Path, name: str) -> None:
-    """Look whether a file system keeps what is written there and locks what is locked.
+def check_local_file_system(path: Path, name: str) -> None:
+    """Check that the file system of a path keeps what is written and supports locks.
 
-    Warns on a file system in memory: what is there is gone after a restart of the machine.
+    On a file system in memory, warn: a restart of the machine deletes the file.
 
     Args:
-        path: of the file, which may be missing.
-        name: what messages call the store.
+        path: of the file, which need not exist.
+        name: of the store in messages.
 
     Raises:
-        StoreUnavailable: the directory is missing, or on a network file system, whose locks and fsync cannot
-            be relied upon.
+        StoreUnavailable: the directory is missing, or it is on a network file system, whose locks and fsync
+            are not reliable.
     """
     try:
         kind = _file_system(path.parent)
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path.parent}: {error.strerror}") from error
     if kind in _REMOTE:
-        raise StoreUnavailable(f"{name}: expected a local file system for {path}, got {kind}")
+        raise StoreUnavailable(
+            f"{name}: expected a local file system for {path}, got {kind}; choose another directory"
+        )
     if kind in _VOLATILE:
-        warnings.warn(f"{name}: {path} is on {kind}: it is gone after a restart", stacklevel=3)
+        warnings.warn(f"{name}: {path} is on {kind}: a restart of the machine deletes it", stacklevel=3)
 
 
-def make_private(path: Path, name: str) -> None:
-    """Make a file, when there is none, that its owner alone may read and write.
+def ensure_private_file(path: Path, name: str) -> None:
+    """Create a file that only its owner may read and write, or check that an existing file is one.
 
     Raises:
-        StoreUnavailable: it cannot be made, is no regular file, belongs to somebody else, or others may read
-            or write it.
+        StoreUnavailable: it cannot be created, is no regular file, belongs to another user, or other users
+            may read or write it.
     """
     try:
-        # Not even for a look is a file opened that is there: closing it again would drop every POSIX lock
-        # that this process holds on it, those of SQLite included.
+        # Never open an existing file here, not even to look at it: closing it would drop every POSIX lock
+        # that this process holds on it, including those of SQLite.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         found = os.lstat(path)
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path}: {error.strerror}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise StoreUnavailable(f"{name}: {path}: expected a regular file, got something else")
+        raise StoreUnavailable(
+            f"{name}: {path}: expected a regular file, got a directory, a link or a device"
+        )
     if found.st_uid != os.geteuid():
-        raise StoreUnavailable(f"{name}: {path}: expected a file of this user, got another's")
+        raise StoreUnavailable(
+            f"{name}: {path}: expected a file of user {os.geteuid()}, got one of user {found.st_uid}"
+        )
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise StoreUnavailable(
-            f"{name}: {path}: expected mode 0600, got {stat.S_IMODE(found.st_mode):04o}: others may read it"
+            f"{name}: {path}: expected mode 0600, got {stat.S_IMODE(found.st_mode):04o}; run chmod 600 on it"
         )
 
 
 def _file_system(directory: Path) -> str:
-    """Return the type of the file system that a directory is on, or an empty string where nothing tells."""
+    """Return the type of the file system of a directory, or an empty string if it is unknown."""
     device = os.stat(directory).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     if not _MOUNTS.exists():

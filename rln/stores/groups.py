@@ -1,4 +1,4 @@
-"""Groups: open a group on a registry, by its URI or as it is, from a snapshot where there is one."""
+"""Groups: open a group by a URI or on an open registry, from a snapshot if there is one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
 from rln.stores.uri import StoreUri
 
-DEFAULT_SECONDS: Final = 60.0
-"""So long a replaced root stays acceptable, however many join meanwhile."""
+DEFAULT_WINDOW_SECONDS: Final = 60.0
+"""How long a replaced root stays acceptable, whatever the number of members who join in that time."""
 
 
 def open_group(
@@ -32,29 +32,29 @@ def open_group(
     snapshot: Path | None = None,
     progress: Progress = lambda part: None,
 ) -> Group:
-    """Open a group, and make its registry when it is not there. `close_group` ends it.
+    """Open a group; create its registry if it does not exist. End it with `close_group`.
 
     Args:
         uri: of the registry, as for `rln.stores.open_members`.
         depth, limit_bits, interval, threads: as for `Group`.
-        window: how long replaced roots stay acceptable; None is 60 seconds, and without `now` 64 roots.
-        now: unix time in seconds, the `now` of an `EpochClock`. A registry that lasts needs it: its steps
-            would have no time otherwise, and a window in seconds would drop their roots at once.
-        snapshot: a file to begin with. Where it is missing the tree is built of all events; where it is
-            damaged, of another group, or newer than the registry, a warning says so, and it is built, too.
-            One that is older is caught up with.
-        progress: is told how much of the tree is built, 0 to 1.
+        window: how long replaced roots stay acceptable; None means 60 seconds, or without `now` 64 roots.
+        now: returns unix time in seconds, the `now` of an `EpochClock`. A stored registry needs it: without
+            it its steps would have no time, and a window in seconds would drop their roots at once.
+        snapshot: a file to start from. If it is missing, the tree is built from all events. If it is damaged,
+            of another group, or newer than the registry, a warning says so and the tree is built from all
+            events. If it is older, the missing steps are added.
+        progress: is called with the part of the tree that is built, 0 to 1.
 
     Raises:
-        ParameterError: an argument outside its range, a registry of another depth or limit, or one that lasts
-            without `now`.
-        IntegrityAlarm: the registry's events do not give its roots.
+        ParameterError: an argument outside its range, a registry of another depth or limit, or a stored
+            registry without `now`.
+        IntegrityAlarm: the events of the registry do not give its roots.
         StoreUnavailable: the registry cannot be reached.
     """
     if now is None and StoreUri.parse(uri, MEMBERS).scheme != "memory":
         raise ParameterError(
-            "group: expected `now`, a clock: a registry that others read keeps the time of each step, and a "
-            "window in seconds would drop at once what has none"
+            "group: expected `now`, a clock: a stored registry records the time of each step, and without it "
+            "a window in seconds drops every replaced root at once; pass `clock.now`"
         )
     registry = open_members(uri, depth, limit_bits)
     try:
@@ -82,17 +82,17 @@ def build_group(
     snapshot: Path | None = None,
     progress: Progress = lambda part: None,
 ) -> Group:
-    """Build the group of a registry that is open, with the registry's own depth and limit.
+    """Build the group of an open registry, with the registry's depth and limit.
 
     Args:
-        registry: which stays the caller's to close.
+        registry: the caller closes it.
         window, now, interval, threads, snapshot, progress: as for `open_group`.
 
     Raises:
         As `open_group`.
     """
     if window is None:
-        window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_SECONDS, now=now)
+        window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_WINDOW_SECONDS, now=now)
 
     def built(start: TreeSnapshot | None) -> Group:
         return Group(
@@ -107,7 +107,7 @@ def build_group(
             progress=progress,
         )
 
-    start = None if snapshot is None or not snapshot.exists() else _usable(snapshot, registry)
+    start = None if snapshot is None or not snapshot.exists() else _read_usable(snapshot, registry)
     if start is not None:
         try:
             return built(start)
@@ -117,10 +117,10 @@ def build_group(
 
 
 def close_group(group: Group, snapshot: Path | None = None) -> None:
-    """Close a group's registry; with a snapshot, write that first.
+    """Close a group's registry. With `snapshot`, write a snapshot to that path first.
 
     Raises:
-        StoreUnavailable: the snapshot was not written; the registry is closed all the same.
+        StoreUnavailable: the snapshot was not written; the registry is closed nevertheless.
     """
     try:
         if snapshot is not None:
@@ -129,21 +129,21 @@ def close_group(group: Group, snapshot: Path | None = None) -> None:
         group.registry.close()
 
 
-def _usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
-    """Return the picture in a snapshot when it is one of this registry."""
+def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
+    """Return the tree in a snapshot, or None with a warning if it does not fit this registry."""
     try:
-        picture = read_snapshot(path)
+        loaded = read_snapshot(path)
         newest = registry.head().number
-        if picture.tree.depth != registry.depth:
-            raise EncodingError(f"snapshot: {path}: it has depth {picture.tree.depth}, not {registry.depth}")
-        if picture.number > newest:
-            raise EncodingError(f"snapshot: {path}: it is of step {picture.number}, the registry at {newest}")
-        if registry.root_changes_after(picture.number - 1).roots[0][1] != picture.tree.root:
-            raise EncodingError(f"snapshot: {path}: step {picture.number} of the registry has another root")
+        if loaded.tree.depth != registry.depth:
+            raise EncodingError(f"snapshot: {path}: expected depth {registry.depth}, got {loaded.tree.depth}")
+        if loaded.step > newest:
+            raise EncodingError(f"snapshot: {path}: expected step {newest} or earlier, got {loaded.step}")
+        if registry.root_changes_after(loaded.step - 1).roots[0][1] != loaded.tree.root:
+            raise EncodingError(f"snapshot: {path}: its root is not the root of step {loaded.step}")
     except (EncodingError, StoreUnavailable) as error:
         _warn(error)
         return None
-    return picture
+    return loaded
 
 
 def _warn(error: Exception) -> None:

@@ -1,6 +1,6 @@
-"""Stores that live and die with the process: for tests, demonstrations, and services that never restart.
+"""Stores that last as long as the process: for tests, demonstrations, and services that never restart.
 
-Both are safe to use from several threads, and useless across processes.
+They are safe to use from several threads; processes cannot share them.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
-    LATEST,
-    budget_is_spent,
+    LATEST_TIME,
     check_before,
     check_message,
     check_reservation,
-    epoch_is_over,
-    forgotten,
-    goes_with_another,
-    never_reserved,
+    epoch_forgotten,
+    epoch_too_old,
+    id_used_for_other_message,
+    ids_not_reserved,
+    limit_reached,
 )
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 
 class MemoryNullifierLog(NullifierLog):
-    """A `NullifierLog` in memory. After a restart every message of the running epoch is new to it."""
+    """A `NullifierLog` in memory. After a restart it knows no message of the current epoch."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class MemoryNullifierLog(NullifierLog):
         self._forgotten = 0
 
     def __len__(self) -> int:
-        """Return the number of shares that are remembered."""
+        """Return the number of shares in the log."""
         with self._lock:
             return sum(map(len, self._shares.values()))
 
@@ -46,7 +46,7 @@ class MemoryNullifierLog(NullifierLog):
         return f"MemoryNullifierLog({len(self)} shares)"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return the shares that are known; see `NullifierLog`."""
+        """Return the shares that the log holds; see `NullifierLog`."""
         with self._lock:
             return [
                 self._refusal(epoch) or self._shares.get(epoch.external_nullifier, {}).get(nullifier)
@@ -54,7 +54,7 @@ class MemoryNullifierLog(NullifierLog):
             ]
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         with self._lock:
             return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
@@ -78,14 +78,14 @@ class MemoryNullifierLog(NullifierLog):
                 del self._shares[key]
 
     def close(self) -> None:
-        """Do nothing: the memory stays while the log does."""
+        """Do nothing: the shares stay as long as this object."""
 
     def _refusal(self, epoch: Epoch) -> StoreUnavailable | None:
-        return forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
+        return epoch_forgotten(epoch, self._forgotten) if epoch.end <= self._forgotten else None
 
 
 class MemoryMark:
-    """A high-water mark that lives with the process."""
+    """A high-water mark that lasts as long as the process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -94,38 +94,38 @@ class MemoryMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark; see `HighWaterMark`."""
         with self._lock:
-            self._seconds = max(whole(seconds, "seconds", 0, LATEST), self._seconds)
+            self._seconds = max(whole(seconds, "seconds", 0, LATEST_TIME), self._seconds)
             return self._seconds
 
 
 @dataclass(slots=True)
-class _Spent:
-    """What one member did in one epoch.
+class _EpochUse:
+    """What one member used in one epoch.
 
     Attributes:
-        used: ids given out; the next one is this.
-        bound: the x that each id goes with, None where it is not known yet.
-        messages: by their x.
+        next_id: the next id to give out; all below it are given out.
+        x_of_id: the x that each id belongs to; None while it is not known.
+        message_of_x: the kept messages.
     """
 
-    used: int = 0
-    bound: dict[int, int | None] = field(default_factory=dict)
-    messages: dict[int, bytes] = field(default_factory=dict)
+    next_id: int = 0
+    x_of_id: dict[int, int | None] = field(default_factory=dict)
+    message_of_x: dict[int, bytes] = field(default_factory=dict)
 
 
 class MemoryMessageIds(MessageIdAllocator):
     """A `MessageIdAllocator` in memory.
 
-    After a restart it starts at 0 again: a member who goes on sending in the
-    same epoch then loses his secret. Use it where the identity does not outlive the process.
+    After a restart it starts at 0 again: a member who goes on sending in the same epoch then publishes their
+    secret. Use it only for an identity that does not outlive the process.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._members: dict[tuple[int, bytes], dict[int, _Spent]] = {}
+        self._members: dict[tuple[int, bytes], dict[int, _EpochUse]] = {}
 
     def introduce(self, commitment: int) -> None:
-        """Do nothing: this allocator believes that every identity is new; see `MessageIdAllocator`."""
+        """Do nothing: this allocator treats every identity as new; see `MessageIdAllocator`."""
         nonzero(commitment, "commitment")
 
     def reserve(
@@ -133,21 +133,21 @@ class MemoryMessageIds(MessageIdAllocator):
     ) -> range:
         """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
 
-        It remembers the newest epoch of each member and the one before it, and refuses older ones.
+        It keeps the newest epoch of each member and the one before it, and refuses older ones.
         """
         check_reservation(commitment, limit, count, x)
         with self._lock:
             member = self._members.setdefault((commitment, epoch.identifier), {})
             newest = max(member, default=epoch.index)
             if epoch.index < newest - 1:
-                raise epoch_is_over(epoch.index, newest)
-            spent = member.setdefault(epoch.index, _Spent())
-            first = spent.used
+                raise epoch_too_old(epoch.index, newest)
+            spent = member.setdefault(epoch.index, _EpochUse())
+            first = spent.next_id
             if first + count > limit:
-                raise budget_is_spent(epoch.index, limit, first)
-            spent.used = first + count
+                raise limit_reached(epoch.index, limit, first)
+            spent.next_id = first + count
             for i in range(first, first + count):
-                spent.bound[i] = x
+                spent.x_of_id[i] = x
             for index in [index for index in member if index < max(newest, epoch.index) - 1]:
                 del member[index]
             return range(first, first + count)
@@ -157,20 +157,20 @@ class MemoryMessageIds(MessageIdAllocator):
         nonzero(x, "x")
         check_message(message)
         with self._lock:
-            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
-            if not ids or any(i not in spent.bound for i in ids):
-                raise never_reserved(epoch.index)
-            if any(spent.bound[i] not in (None, x) for i in ids):
-                raise goes_with_another(epoch.index)
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
+            if not ids or any(i not in spent.x_of_id for i in ids):
+                raise ids_not_reserved(epoch.index)
+            if any(spent.x_of_id[i] not in (None, x) for i in ids):
+                raise id_used_for_other_message(epoch.index)
             for i in ids:
-                spent.bound[i] = x
-            spent.messages[x] = message
+                spent.x_of_id[i] = x
+            spent.message_of_x[x] = message
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`."""
         with self._lock:
-            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _Spent())
-            return spent.messages.get(x)
+            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
+            return spent.message_of_x.get(x)
 
     def close(self) -> None:
-        """Do nothing: the memory stays while the allocator does."""
+        """Do nothing: the ids stay as long as this object."""

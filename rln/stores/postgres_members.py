@@ -1,11 +1,11 @@
-"""PostgresRegistry: the members of a group in a PostgreSQL database, for machines at once.
+"""PostgresRegistry: the members of a group in a PostgreSQL database, for several machines at once.
 
-A change locks the one row of `rln_registry`, which excludes every other change, and reads what was committed
-before. Readers see one state for all that they ask at a time, and wait for nobody.
+A change locks the one row of `rln_registry`, which excludes every other change, and then reads what was
+committed before. A reader sees one state for all questions of one call, and never waits for a change.
 
-A commit returns after the server's disk has it, whatever the server's own setting is; a server that runs
-without `fsync` or `full_page_writes` is refused. Nothing of this module
-is imported before a `postgresql://` URI is opened; it needs the extra `postgres`.
+A commit returns after it is on the server's disk, whatever the server's default is. A server that runs
+without `fsync` or `full_page_writes` is refused. This module is imported only when a `postgresql://` URI is
+opened; it needs the extra `postgres`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
@@ -33,56 +33,61 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-PATIENCE: Final = 10
-"""Seconds that one waits for a connection, for another one's change, and for an answer."""
+TIMEOUT: Final = 10
+"""Seconds to wait for a connection, for another process's change, and for an answer."""
 
-_STATEMENT: Final = 1.1
-_SILENCE: Final = 1.2
-"""Parts of it for a statement and for an answer: who waits for a lock hears so, and not that it took long."""
+_STATEMENT_FACTOR: Final = 1.1
+_SILENCE_FACTOR: Final = 1.2
+"""Factors on TIMEOUT for a statement and for an answer. Both are larger than 1, so that the error of a
+statement that waits for a lock names the lock and not the time.
+"""
 
 _NAME: Final = "members"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
-_THERE: Final = (
+_TABLES_EXIST: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry'"
     " AND pg_catalog.pg_table_is_visible(oid))"
 )
-"""Not by `to_regclass`, which may answer from a cache of before the lock."""
+"""Not by `to_regclass`, which may answer from a cache that is older than the lock."""
 
-_CREATING: Final = "SELECT pg_advisory_xact_lock(7813182)"
-"""Taken by whoever makes the tables; any number would do."""
+_CREATION_LOCK: Final = "SELECT pg_advisory_xact_lock(7813182)"
+"""Taken before the tables are created; the number is arbitrary."""
 
-_DURABLE: Final = ("fsync", "full_page_writes", "synchronous_commit")
-"""Settings that must be on. The last one is ours to set; `off` forgets commits, `local` standbys."""
+_DURABLE_SETTINGS: Final = ("fsync", "full_page_writes", "synchronous_commit")
+"""Settings that must be on. We set the last one ourselves; `off` loses commits in a crash, `local` does not
+wait for standbys.
+"""
 
 
 class _Connection(psycopg.Connection[Row]):
-    """A connection that a server cannot hold for longer than the patience, whatever state it is in.
+    """A connection on which no server can block a caller much longer than TIMEOUT, whatever its state.
 
-    Timeouts of the server end what is slow, those of the kernel what is unreachable. A server that is stopped
-    acknowledges bytes and says nothing: so who waits looks at the clock himself, without another thread.
+    The server's timeouts end slow statements, the kernel's timeouts end unreachable connections. A server
+    process that is stopped still acknowledges bytes but never answers, so the waiting thread also checks the
+    time itself.
     """
 
     def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:
-        """Run an operation of psycopg's; as `psycopg.Connection.wait`.
+        """Run an operation of psycopg; as `psycopg.Connection.wait`.
 
         Raises:
-            OperationalError: nothing came for too long. The connection is closed then.
+            OperationalError: nothing arrived for too long; the connection is now closed.
         """
         return super().wait(self._bounded(gen), *arguments, **options)
 
     def _bounded(self, gen: PQGen[_T]) -> PQGen[_T]:
-        """Pass on what an operation waits for, and end it when that does not come."""
+        """Forward an operation's waits, and end the operation when nothing arrives for too long."""
         try:
             awaited = next(gen)
             heard = time.monotonic()
             while True:
-                ready = yield awaited  # is NONE several times a second
+                ready = yield awaited  # NONE several times a second
                 if ready:
                     heard = time.monotonic()
-                elif time.monotonic() - heard > PATIENCE * _SILENCE:
+                elif time.monotonic() - heard > TIMEOUT * _SILENCE_FACTOR:
                     gen.close()
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"nothing for {PATIENCE * _SILENCE:.1f} seconds")
+                    raise psycopg.OperationalError(f"no answer for {TIMEOUT * _SILENCE_FACTOR:.1f} seconds")
                 awaited = gen.send(ready)
         except StopIteration as end:
             value: _T = end.value
@@ -93,62 +98,66 @@ class PostgresRegistry(SqlRegistry):
     """A `MemberRegistry` in a database. Safe to use from several threads, and across a fork.
 
     Args:
-        uri: `postgresql://user:password@host:port/database`, with libpq's options behind a question mark. The
-            tables are made when they are missing, in the first schema of the search path.
-        depth: of the membership tree, 1 to 32; that of the tables if they are there.
-        limit_bits: limits are 1 to 2^limit_bits; that of the tables if they are there.
+        uri: `postgresql://user:password@host:port/database`, with libpq's options after a question mark.
+            Missing tables are created in the first schema of the search path.
+        depth: of the membership tree, 1 to 32; existing tables must have the same.
+        limit_bits: limits are 1 to 2^limit_bits; existing tables must have the same.
 
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
-        StoreUnavailable: here and below, the server cannot be reached, has failed, or takes too long.
+        StoreUnavailable: here and in every method, the server cannot be reached, fails, or takes too long.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
-        self._reach(uri)
-        with self._locked("writer") as connection:
-            self._create(_PostgresSession(connection))
-        with self._reading() as session:
-            SqlChange(session, depth, limit_bits).check(_NAME)
+        self._parse_uri(uri)
+        with self._transaction("writer") as connection:
+            self._create(_PostgresTransaction(connection))
+        with self._reading() as transaction:
+            SqlChange(transaction, depth, limit_bits).check(_NAME)
 
     @classmethod
     def existing(cls, uri: str) -> Self:
-        """Open the registry that a database holds, whatever its depth and limit.
+        """Open the registry in a database with its own depth and limit.
 
         Raises:
             ParameterError: not such a URI.
-            StoreUnavailable: the server cannot be reached, or there is no registry.
+            StoreUnavailable: the server cannot be reached, or the database has no registry.
         """
-        visitor = cls.__new__(cls)
-        visitor._reach(uri)
+        opened = cls.__new__(cls)
+        opened._parse_uri(uri)
         try:
-            with visitor._reading() as session:
-                found = session.rows(REGISTRY) if session.rows(_THERE)[0][0] else []
+            with opened._reading() as transaction:
+                found = transaction.rows(REGISTRY) if transaction.rows(_TABLES_EXIST)[0][0] else []
         finally:
-            visitor.close()
+            opened.close()
         if not found:
-            raise StoreUnavailable(f"{_NAME}: {visitor._place}: expected a registry, got none")
+            raise StoreUnavailable(
+                f"{_NAME}: {opened._server_name}: expected a registry, got none; check the URI"
+            )
         return cls(uri, *found[0])
 
-    def _reach(self, uri: str) -> None:
-        """Take the URI apart; connections come when they are needed."""
+    def _parse_uri(self, uri: str) -> None:
+        """Parse the URI. Connections are opened when they are needed."""
         try:
             found = conninfo.conninfo_to_dict(uri)
         except psycopg.Error:
-            # The original repeats what it did not understand, which may be a part of a password.
-            raise ParameterError("store: expected a postgresql:// URI, got something else") from None
+            # psycopg's error repeats what it did not understand, which may be part of a password.
+            raise ParameterError(
+                "store: expected postgresql:// and options as name=value, special characters quoted"
+            ) from None
         if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
-            # Nor may a message of the server's name what was cut off from a password.
+            # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._uri = uri
         self._secret = str(found.get("password") or "")
-        self._place = f"{found.get('host', '')}/{found.get('dbname', '')}"
+        self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"
         self._closed = False
         self._connections: dict[str, _Connection] = {}
         self._start()
 
     def __repr__(self) -> str:
-        return f"PostgresRegistry({self._place!r}, depth {self._depth})"
+        return f"PostgresRegistry({self._server_name!r}, depth {self._depth})"
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -159,81 +168,81 @@ class PostgresRegistry(SqlRegistry):
         self._connections = {}
 
     def _start(self) -> None:
-        """Begin without connections: in a new process those of the parent are not ours."""
+        """Start without connections: in a new process, the parent's connections must not be used."""
         self._pid = os.getpid()
         self._locks = {"reader": threading.Lock(), "writer": threading.Lock()}
         self._connections = {}
         self._suspects: set[str] = set()
 
-    def _create(self, session: Session) -> None:
-        if session.rows(_THERE)[0][0]:
+    def _create(self, transaction: SqlTransaction) -> None:
+        if transaction.rows(_TABLES_EXIST)[0][0]:
             return
-        session.rows(_CREATING)
-        if not session.rows(_THERE)[0][0]:
+        transaction.rows(_CREATION_LOCK)
+        if not transaction.rows(_TABLES_EXIST)[0][0]:
             for table in TABLES:
-                session.run(table.format(number="BIGINT", bytes="BYTEA"))
-            SqlChange(session, self._depth, self._limit_bits).create()
+                transaction.run(table.format(number="BIGINT", bytes="BYTEA"))
+            SqlChange(transaction, self._depth, self._limit_bits).create()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with self._locked("reader") as connection:
-            yield _PostgresSession(connection)
+    def _reading(self) -> Iterator[SqlTransaction]:
+        with self._transaction("reader") as connection:
+            yield _PostgresTransaction(connection)
 
     @contextmanager
-    def _changing(self) -> Iterator[Session]:
-        with self._locked("writer") as connection:
-            session = _PostgresSession(connection)
-            session.rows(_LOCK)
-            yield session
+    def _changing(self) -> Iterator[SqlTransaction]:
+        with self._transaction("writer") as connection:
+            transaction = _PostgresTransaction(connection)
+            transaction.rows(_LOCK)
+            yield transaction
 
     @contextmanager
-    def _locked(self, kind: str) -> Iterator[_Connection]:
-        """One transaction on this process's connection of a kind."""
+    def _transaction(self, kind: str) -> Iterator[_Connection]:
+        """Run one transaction on this process's reader or writer connection."""
         if self._closed:
             raise StoreUnavailable(f"{_NAME}: used after it was closed")
         if os.getpid() != self._pid:
-            # Connections of the parent stay open here, unused: to close one would end the parent's session.
+            # The parent's connections stay open here, unused: closing one would end the parent's session.
             _abandoned.append(self._connections)
             self._start()
         with self._locks[kind]:
             try:
                 if kind in self._suspects:
-                    self._give_up(kind)
+                    self._discard(kind)
                 connection = self._connections.get(kind)
                 if connection is None or connection.closed:
-                    connection = self._connections[kind] = self._connect(kind)
+                    connection = self._connections[kind] = self._open_connection(kind)
                 with connection.transaction():
                     yield connection
             except psycopg.Error as error:
-                # After a failure nobody knows what the connection is in the middle of, or whether the other
-                # one still leads to a server.
-                self._give_up(kind)
+                # After a failure the state of this connection is unknown, and the other one may not lead to a
+                # server either.
+                self._discard(kind)
                 self._suspects.update(self._locks.keys() - {kind})
                 raise self._unavailable(error) from None
 
-    def _give_up(self, kind: str) -> None:
+    def _discard(self, kind: str) -> None:
         self._suspects.discard(kind)
         broken = self._connections.pop(kind, None)
         if broken is not None:
             with suppress(psycopg.Error):
                 broken.close()
 
-    def _connect(self, kind: str) -> _Connection:
+    def _open_connection(self, kind: str) -> _Connection:
         connection = _Connection.connect(
             self._uri,
             autocommit=True,
             application_name="rln",
-            connect_timeout=PATIENCE,
+            connect_timeout=TIMEOUT,
             keepalives=1,
-            keepalives_idle=PATIENCE,
+            keepalives_idle=TIMEOUT,
             keepalives_interval=1,
             keepalives_count=3,
-            tcp_user_timeout=PATIENCE * 1000,
+            tcp_user_timeout=TIMEOUT * 1000,
         )
         try:
             connection.execute("SET synchronous_commit = on")
-            connection.execute(f"SET lock_timeout = {int(PATIENCE * 1000)}".encode())
-            connection.execute(f"SET statement_timeout = {int(PATIENCE * _STATEMENT * 1000)}".encode())
+            connection.execute(f"SET lock_timeout = {int(TIMEOUT * 1000)}".encode())
+            connection.execute(f"SET statement_timeout = {int(TIMEOUT * _STATEMENT_FACTOR * 1000)}".encode())
             if kind == "reader":
                 connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 connection.read_only = True
@@ -246,45 +255,47 @@ class PostgresRegistry(SqlRegistry):
         return connection
 
     def _check_settings(self, connection: _Connection) -> None:
-        """Read back what makes a commit last.
+        """Read back the settings that make a commit durable.
 
         Raises:
-            StoreUnavailable: a crash of the server's machine could undo commits, or damage what was there.
+            StoreUnavailable: a crash of the server's machine could undo commits, or damage older data.
         """
-        for name in _DURABLE:
+        for name in _DURABLE_SETTINGS:
             found = connection.execute(f"SHOW {name}".encode()).fetchall()[0][0]
             if found != "on":
-                raise StoreUnavailable(f"{_NAME}: {self._place}: {name}: expected on, got {found}")
+                raise StoreUnavailable(
+                    f"{_NAME}: {self._server_name}: {name}: expected on, got {found}; set it on the server"
+                )
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
-        """Say what the server said, in one line and without the password."""
+        """Return the server's error in one line and without the password."""
         said = " ".join(str(error).split())
         if self._secret:
             said = said.replace(self._secret, "***")
-        return StoreUnavailable(f"{_NAME}: {self._place}: {type(error).__name__}: {said}")
+        return StoreUnavailable(f"{_NAME}: {self._server_name}: {type(error).__name__}: {said}")
 
 
 _abandoned: list[object] = []
 """Connections of a parent process, kept so that nothing closes them."""
 
 
-class _PostgresSession(Session):
-    taken = psycopg.errors.UniqueViolation
+class _PostgresTransaction(SqlTransaction):
+    duplicate_error = psycopg.errors.UniqueViolation
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
     def rows(self, statement: str, *values: object) -> list[Row]:
-        return self._connection.execute(_placed(statement), values).fetchall()
+        return self._connection.execute(_with_psycopg_placeholders(statement), values).fetchall()
 
     def run(self, statement: str, *values: object) -> int:
-        return self._connection.execute(_placed(statement), values).rowcount
+        return self._connection.execute(_with_psycopg_placeholders(statement), values).rowcount
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         with self._connection.cursor() as cursor:
-            cursor.executemany(_placed(statement), rows)
+            cursor.executemany(_with_psycopg_placeholders(statement), rows)
 
 
-def _placed(statement: str) -> bytes:
-    """Write placeholders as psycopg has them. Statements are our own constants; values never go into them."""
+def _with_psycopg_placeholders(statement: str) -> bytes:
+    """Replace the placeholders by psycopg's. Statements are constants of ours and never contain values."""
     return statement.replace("?", "%s").encode()

@@ -1,4 +1,4 @@
-"""Refusals: what stores of every kind refuse in the same words."""
+"""Refusals: checks and errors that all stores share, so that they use the same words."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch
 
-LATEST: Final = 1 << 62
-"""Unix time that no store goes beyond: SQLite's integers have 63 bits."""
+LATEST_TIME: Final = 1 << 62
+"""The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
-MAX_MESSAGE: Final = 1 << 16
-"""Bytes of a message that an allocator keeps; a record of 2,000 public values fits."""
+MAX_MESSAGE_BYTES: Final = 1 << 16
+"""Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 
 
-def forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
-    """Say that a log has dropped an epoch."""
+def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
+    """Make the error for an epoch that the log has dropped."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} ended at {epoch.end}, and everything up to "
-        f"{before} is forgotten; has the clock gone back?"
+        f"nullifier log: epoch {epoch.index} ended at {epoch.end} and is forgotten, like all epochs "
+        f"up to {before}; if it is the current epoch, the clock has gone back"
     )
 
 
-def opened_before(epoch: Epoch, since: int) -> StoreUnavailable:
-    """Say that a log knows nothing of what an epoch saw before the log was there."""
+def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
+    """Make the error for an epoch that was already open when the log was created."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was made; what was accepted "
-        "before is not in it"
+        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was created, so shares that "
+        "were accepted in it may be missing; it is refused, and later epochs are accepted"
     )
 
 
 def check_before(before: int) -> int:
-    """Return the argument of `forget`, whole seconds of unix time.
+    """Check the argument of `forget` and return it: whole seconds of unix time.
 
     Raises:
         ParameterError: anything else.
     """
-    return whole(before, "before", 0, LATEST)
+    return whole(before, "before", 0, LATEST_TIME)
 
 
 def check_reservation(commitment: int, limit: int, count: int, x: int | None) -> None:
@@ -62,27 +62,35 @@ def check_message(message: bytes) -> None:
         EncodingError: not `bytes`.
         ParameterError: larger than 64 KiB.
     """
-    if len(plain_bytes(message, "message")) > MAX_MESSAGE:
-        raise ParameterError(f"message: expected at most {MAX_MESSAGE} bytes, got {len(message)}")
+    if len(plain_bytes(message, "message")) > MAX_MESSAGE_BYTES:
+        raise ParameterError(f"message: expected at most {MAX_MESSAGE_BYTES} bytes, got {len(message)}")
 
 
-def epoch_is_over(index: int, newest: int) -> StoreUnavailable:
-    """Say that an allocator gives out no more ids of an old epoch."""
+def epoch_too_old(index: int, newest: int) -> StoreUnavailable:
+    """Make the error for an old epoch, for which no more ids are given out."""
     return StoreUnavailable(
-        f"message ids: epoch {index} is over, {newest} was used; has the clock gone back?"
+        f"message ids: expected epoch {newest - 1} or later, got {index}; has the clock gone back?"
     )
 
 
-def budget_is_spent(index: int, limit: int, used: int) -> RateLimitReached:
-    """Say that too few ids are left in an epoch."""
-    return RateLimitReached(f"message ids: {limit} messages in epoch {index} are the limit, {used} are used")
+def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
+    """Make the error for an epoch that has too few ids left."""
+    return RateLimitReached(
+        f"message ids: {used} of {limit} messages in epoch {index} are used, too few are left; "
+        "wait for the next epoch"
+    )
 
 
-def never_reserved(index: int) -> StoreUnavailable:
-    """Say that a message came with ids that nobody reserved."""
-    return StoreUnavailable(f"message ids: expected ids that were reserved in epoch {index}, got others")
+def ids_not_reserved(index: int) -> StoreUnavailable:
+    """Make the error for a message with ids that were not reserved."""
+    return StoreUnavailable(
+        f"message ids: expected ids that were reserved in epoch {index}, got ids that were not"
+    )
 
 
-def goes_with_another(index: int) -> StoreUnavailable:
-    """Say that an id already goes with another message: to send both would publish the secret."""
-    return StoreUnavailable(f"message ids: an id of epoch {index} goes with another message already")
+def id_used_for_other_message(index: int) -> StoreUnavailable:
+    """Make the error for an id that belongs to another message: sending both would publish the secret."""
+    return StoreUnavailable(
+        f"message ids: an id of epoch {index} already belongs to another message; to send both would publish "
+        "the identity secret"
+    )

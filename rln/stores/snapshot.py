@@ -1,19 +1,19 @@
-"""Snapshot: a file with the tree of a group, which opens in a moment.
+"""Snapshot: a file with the tree of a group, which opens without building the tree.
 
     8 bytes   rln-tree
     u8        format
     u8        depth
     6 bytes   0
-    u64       number of the step that the tree is of
+    u64       number of the step that the tree belongs to
     u64       number of leaves
     32 bytes  SHA-256 of everything else
     nodes     of each level, leaves first: 32 bytes each, those above the leaves
 
-Numbers are little-endian. The file is mapped, and its pages are the tree's pages until a change copies one.
-It is written aside and renamed, and never changed afterwards.
+Numbers are little-endian. The file is memory-mapped; the tree uses its pages until a change copies one. It is
+written to a temporary file, renamed, and never changed afterwards.
 
-A snapshot is a short cut and no truth: the root of its tree must be the one that the registry has for that
-step. It holds no commitments, limits or secrets; leaves and nodes are what everybody may know.
+A snapshot saves time and proves nothing: the root of its tree must be the registry's root at that step. It
+contains no commitments, limits or secrets; leaves and nodes are public.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _MAGIC: Final = b"rln-tree"
 _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("<8sBB6sQQ")
 _DIGEST: Final = hashlib.sha256().digest_size
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def write_snapshot(picture: TreeSnapshot, path: Path) -> None:
-    """Write a picture of a group's tree, whole or not at all.
+def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
+    """Write a snapshot of a group's tree, completely or not at all.
 
     Args:
-        picture: as `rln.Group.picture` gives it.
-        path: of the file; one that is there is replaced.
+        snapshot: from `rln.Group.picture`.
+        path: of the file; an existing file is replaced.
 
     Raises:
-        StoreUnavailable: it was not written; what stood there before still does.
+        StoreUnavailable: the file was not written, and the file that was there before is unchanged.
     """
-    tree = picture.tree
-    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), picture.number, tree.next_index)
+    tree = snapshot.tree
+    header = _HEADER.pack(_MAGIC, _FORMAT, tree.depth, bytes(6), snapshot.step, tree.next_index)
     try:
         write_file(path, [header, _digest(header, *tree.levels), *tree.levels], 0o600)
     except OSError as error:
@@ -59,30 +59,35 @@ def write_snapshot(picture: TreeSnapshot, path: Path) -> None:
 
 
 def read_snapshot(path: Path) -> TreeSnapshot:
-    """Map a snapshot.
+    """Map a snapshot into memory.
 
     Args:
-        path: of the file: a regular one, of this user or of root, that nobody else may write.
+        path: of a regular file that belongs to this user or to root and that no other user may write.
 
     Returns:
-        The picture, whose nodes are views of the mapping.
+        The snapshot; its nodes are views of the mapping.
 
     Raises:
         EncodingError: another kind of file, or a damaged one.
-        StoreUnavailable: no such file, or one that others may write.
+        StoreUnavailable: no such file, or one that other users may write.
     """
-    data = memoryview(_mapped(path))
+    data = memoryview(_map_file(path))
     start = _HEADER.size + _DIGEST
     magic, form, depth, padding, number, next_index = _HEADER.unpack_from(data)
     if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
-        raise EncodingError(f"snapshot: {path}: expected a snapshot of format {_FORMAT}, got another file")
+        raise EncodingError(
+            f"snapshot: {path}: expected the header of format {_FORMAT}, got {bytes(data[:16]).hex()}"
+        )
     if not 1 <= depth <= MAX_DEPTH or next_index > 1 << depth:
-        raise EncodingError(f"snapshot: {path}: expected a tree, got depth {depth} and {next_index} leaves")
+        raise EncodingError(f"snapshot: {path}: a tree cannot have depth {depth} and {next_index} leaves")
     sizes = [NODE_BYTES * width for width in TreeState.widths(depth, next_index)]
     if len(data) != start + sum(sizes):
         raise EncodingError(f"snapshot: {path}: expected {start + sum(sizes)} bytes, got {len(data)}")
-    if _digest(data[: _HEADER.size], data[start:]) != data[_HEADER.size : start]:
-        raise EncodingError(f"snapshot: {path}: expected another digest: it is damaged")
+    got, expected = _digest(data[: _HEADER.size], data[start:]), bytes(data[_HEADER.size : start])
+    if got != expected:
+        raise EncodingError(
+            f"snapshot: {path}: expected digest {expected.hex()[:16]}…, got {got.hex()[:16]}…: it is damaged"
+        )
     levels = []
     for size in sizes:
         levels.append(data[start : start + size])
@@ -91,7 +96,7 @@ def read_snapshot(path: Path) -> TreeSnapshot:
 
 
 def is_snapshot(path: Path) -> bool:
-    """Tell whether a file begins as a snapshot does, whatever follows.
+    """Tell whether a file starts like a snapshot; the rest is not checked.
 
     Raises:
         OSError: it cannot be read.
@@ -100,21 +105,21 @@ def is_snapshot(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def _mapped(path: Path) -> mmap.mmap:
+def _map_file(path: Path) -> mmap.mmap:
     try:
-        file = os.open(path, _FLAGS)
+        file = os.open(path, _OPEN_FLAGS)
         try:
             found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user")
+                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user or of root")
             if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise StoreUnavailable(f"snapshot: {path}: others may write it")
+                raise StoreUnavailable(f"snapshot: {path}: other users may write it; run chmod go-w on it")
             if found.st_size < _HEADER.size + _DIGEST:
-                raise EncodingError(f"snapshot: {path}: expected a snapshot, got {found.st_size} bytes")
+                raise EncodingError(f"snapshot: {path}: expected 64 bytes or more, got {found.st_size}")
             try:
                 return mmap.mmap(file, found.st_size, prot=mmap.PROT_READ)
             except ValueError as error:
-                raise StoreUnavailable(f"snapshot: {path}: it has become shorter") from error
+                raise StoreUnavailable(f"snapshot: {path}: it became shorter while it was opened") from error
         finally:
             os.close(file)
     except OSError as error:

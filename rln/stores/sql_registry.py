@@ -1,13 +1,14 @@
-"""Members: the statements of a member registry in SQL, once for every database.
+"""The SQL of a member registry, the same for every database.
 
-    rln_registry   one row: depth and bits of limits that it belongs to
-    rln_step       number, root, time, and how the registry stands after it (see `rln.group.events.Head`)
+    rln_registry   one row: depth and limit bits of the registry
+    rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
     rln_event      what happened at which index, in the order of numbers; rows are added and never changed
-    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it stands)
-    rln_slashing   commitment, when it was noted, when it is due, and the step that did it (0: to be done)
+    rln_member     index, commitment, limit, first step, and first step without the leaf (0: the leaf is
+    there) rln_slashing   commitment, when it was noted, when it is due, and the step that removed it (0:
+    still due)
 
-A row in `rln_slashing` with step 0 is the outbox of a slashing: it stands there before the leaf goes, and who
-comes next after a crash finds it. One commitment cannot stand twice: (commitment, left) is unique.
+A row in `rln_slashing` with step 0 is written before the leaf is removed, so that after a crash the next
+process finds it. A commitment cannot have two leaves: (commitment, gone) is unique.
 
 Numbers are field elements in 32 little-endian bytes, or integers of 64 bits. Statements use `?`.
 """
@@ -26,7 +27,14 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
-from rln.group.registry_rules import PAGE, first_step, next_head, not_there, registered, slashed
+from rln.group.registry_rules import (
+    PAGE_EVENTS,
+    already_registered,
+    already_slashed,
+    first_step,
+    next_head,
+    no_such_member,
+)
 from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, registration_of, slashings_of
 
 TABLES: Final = (
@@ -43,7 +51,7 @@ TABLES: Final = (
     " step BIGINT NOT NULL)",
     "CREATE INDEX rln_slashing_step ON rln_slashing (step)",
 )
-"""To be formatted with the types of an integer key and of bytes."""
+"""Templates: each database fills in its types of an integer key and of bytes."""
 
 _INSERT_EVENTS: Final = "INSERT INTO rln_event (number, change, place) VALUES (?, ?, ?)"
 _INSERT_MEMBERS: Final = (
@@ -55,8 +63,8 @@ _INSERT_STEP: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, 0)"
-_TAKE_OUT: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
-_SETTLE: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
+_REMOVE_MEMBER: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
+_COMPLETE_SLASHING: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
 
 REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
 _HEAD: Final = (
@@ -70,11 +78,11 @@ _EVENTS: Final = (
 )
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
-_STAYS: Final = (
+_REGISTRATIONS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
-_STAY_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
-# CROSS JOIN, since SQLite then keeps to the order in which tables are named, and never walks all members.
+_REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
+# CROSS JOIN makes SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
     " FROM rln_slashing s CROSS JOIN rln_member m WHERE m.commitment = s.commitment"
@@ -91,32 +99,32 @@ _PENDING_MEMBERS: Final = (
 )
 
 
-class Session(Protocol):
+class SqlTransaction(Protocol):
     """One transaction of a database."""
 
-    taken: type[Exception]
-    """What the database raises when a row would break uniqueness."""
+    duplicate_error: type[Exception]
+    """The error of the database for a row that breaks uniqueness."""
 
     def rows(self, statement: str, *values: object) -> list[Row]:
         """Return all rows."""
 
     def run(self, statement: str, *values: object) -> int:
-        """Run a statement and return how many rows it has changed."""
+        """Run a statement and return the number of rows that it changed."""
 
     def run_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Run a statement for each row."""
 
 
 class SqlReader(RegistryReader):
-    """The questions, within one transaction.
+    """The questions to a registry, within one transaction.
 
     Args:
-        session: the transaction.
+        transaction: the questions are asked in it.
         depth, limit_bits: of the registry.
     """
 
-    def __init__(self, session: Session, depth: int, limit_bits: int) -> None:
-        self._session = session
+    def __init__(self, transaction: SqlTransaction, depth: int, limit_bits: int) -> None:
+        self._transaction = transaction
         self._depth = depth
         self._limit_bits = limit_bits
 
@@ -131,22 +139,22 @@ class SqlReader(RegistryReader):
         return self._limit_bits
 
     def head(self) -> Head:
-        """Return how the registry stands; here and below as `RegistryReader` says."""
-        number, root, *rest = self._session.rows(_HEAD)[0]
+        """Return the head of the registry; this and the methods below are as in `RegistryReader`."""
+        number, root, *rest = self._transaction.rows(_HEAD)[0]
         return Head(number, field_element(root, "root"), *rest)
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
-        # The step before says which number the first event has.
-        rows = self._session.rows(_STEPS, max(0, number), most + (number >= 0))
+        # The step before the first one says which number the first event has.
+        rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
         check_numbers(rows, max(0, number), "step")
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
         for count, row in enumerate(rows, start=1):
             last = row[3]
-            if last - before >= PAGE:
+            if last - before >= PAGE_EVENTS:
                 del rows[count:]
-        events = self._session.rows(_EVENTS, before, last)
+        events = self._transaction.rows(_EVENTS, before, last)
         if len(events) != last - before:
             raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
         check_numbers(events, before + 1, "event")
@@ -156,19 +164,19 @@ class SqlReader(RegistryReader):
                 columns = events_of(done + 1, events[done - before : end - before])
                 steps.append(Step(step, field_element(root, "root"), at, columns))
             except (TypeError, ValueError, OverflowError) as error:
-                raise IntegrityAlarm(f"registry: step {step}: something in it cannot be") from error
+                raise IntegrityAlarm(f"registry: step {step} has invalid data: {error}") from error
             done = end
         return steps
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by then."""
-        return int(self._session.rows(_STEP_AT, at)[0][0] or 0)
+        """Return the newest step made by a unix time."""
+        return int(self._transaction.rows(_STEP_AT, at)[0][0] or 0)
 
     def root_changes_after(self, after: int) -> RootChanges:
-        """Return roots and slashings that follow a step."""
-        roots = self._session.rows(_ROOTS, after)
+        """Return the roots and slashings that follow a step."""
+        roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
-        slashings = self._session.rows(_SLASHINGS, max(0, after))
+        slashings = self._transaction.rows(_SLASHINGS, max(0, after))
         return RootChanges(
             tuple((number, field_element(root, "root"), at) for number, root, at in roots),
             tuple(slashings_of(slashings)),
@@ -176,86 +184,92 @@ class SqlReader(RegistryReader):
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        return list(map(registration_of, self._session.rows(_STAYS, scalar.encode(commitment, "commitment"))))
+        return list(
+            map(
+                registration_of,
+                self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment")),
+            )
+        )
 
     def registration_at(self, index: int) -> Registration | None:
-        """Return the registration that got an index."""
-        rows = self._session.rows(_STAY_AT, index)
+        """Return the registration at an index."""
+        rows = self._transaction.rows(_REGISTRATION_AT, index)
         return registration_of(rows[0]) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
-        """Return how a commitment was slashed."""
-        rows = self._session.rows(_SLASHING, scalar.encode(commitment, "commitment"))
+        """Return the slashing of a commitment, or None."""
+        rows = self._transaction.rows(_SLASHING, scalar.encode(commitment, "commitment"))
         return next(slashings_of(rows), None)
 
     def count(self) -> int:
-        """Return how many members there are."""
-        return self.head().members - int(self._session.rows(_PENDING_MEMBERS)[0][0])
+        """Return the number of members."""
+        return self.head().members - int(self._transaction.rows(_PENDING_MEMBERS)[0][0])
 
 
 class SqlChange(SqlReader, RegistryChange):
-    """Questions and changes within one exclusive transaction."""
+    """The questions and changes within one exclusive transaction."""
 
     def append(self, step: Step) -> None:
         """Append the next step."""
         events, head = step.columns, self.head()
-        leaving = events.leaving
-        joining = len(events) - leaving
-        gone = sum(self._take_out(step.number, events, place) for place in range(leaving))
-        after = next_head(head, step, gone, self._depth, self._limit_bits)
+        removals = events.removal_count
+        additions = len(events) - removals
+        removed = sum(self._remove(step.number, events, place) for place in range(removals))
+        after = next_head(head, step, removed, self._depth, self._limit_bits)
         packed, size = events.commitments, scalar.SIZE
-        commitments = [packed[i : i + size] for i in range(size * leaving, size * len(events), size)]
-        # A conflict there is one of numbers, and can only come from outside: it is no answer to anybody.
-        self._session.run_many(
+        commitments = [packed[i : i + size] for i in range(size * removals, size * len(events), size)]
+        # A conflict here is one of event numbers; only a change from outside can cause it, so it stays an
+        # error of the database.
+        self._transaction.run_many(
             _INSERT_EVENTS,
             zip(range(head.events + 1, after.events + 1), events.changes, events.indices, strict=True),
         )
         try:
-            self._session.run_many(
+            self._transaction.run_many(
                 _INSERT_MEMBERS,
                 zip(
-                    events.indices[leaving:],
+                    events.indices[removals:],
                     commitments,
-                    events.limits[leaving:],
-                    repeat(step.number, joining),
+                    events.limits[removals:],
+                    repeat(step.number, additions),
                     strict=True,
                 ),
             )
-        except self._session.taken:
-            # The original is no news, and names the commitment.
-            raise registered() from None
-        if joining and self._session.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
-            raise slashed()
+        except self._transaction.duplicate_error:
+            # The database's error adds nothing, and names the commitment.
+            raise already_registered() from None
+        if additions and self._transaction.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
+            raise already_slashed()
         self._write(after)
 
-    def note(self, commitment: int, noted: int, due: int) -> None:
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
         if not self.registrations(commitment) or self.slashing(commitment) is not None:
             raise ParameterError("commitment: never registered, or slashed already")
-        self._session.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
+        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
 
     def create(self) -> None:
-        """Write what an empty registry has in its tables."""
+        """Write the rows of an empty registry."""
         first = first_step(self._depth)
-        self._session.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
+        self._transaction.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
         self._write(Head(0, first.root, first.at, 0, 0, 0))
 
     def check(self, name: str) -> None:
-        """Look whether the tables belong to this depth and bound.
+        """Check that the tables have this depth and limit.
 
         Raises:
-            ParameterError: they belong to others.
+            ParameterError: they have another depth or limit.
         """
-        found = self._session.rows(REGISTRY)
+        found = self._transaction.rows(REGISTRY)
         if found != [(self._depth, self._limit_bits)]:
             depth, limit_bits = found[0] if found else (None, None)
             raise ParameterError(
-                f"{name}: expected a registry of depth {self._depth} and {self._limit_bits} bits of limit, "
+                f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, "
                 f"got {depth} and {limit_bits}"
             )
 
     def _write(self, head: Head) -> None:
-        self._session.run(
+        self._transaction.run(
             _INSERT_STEP,
             head.number,
             scalar.encode(head.root, "root"),
@@ -266,23 +280,23 @@ class SqlChange(SqlReader, RegistryChange):
             head.slashed_at,
         )
 
-    def _take_out(self, number: int, events: Events, place: int) -> bool:
-        """Take a member out and return whether his leaf stood."""
+    def _remove(self, number: int, events: Events, place: int) -> bool:
+        """Remove a member and return whether the leaf was there."""
         kind, index, commitment = events.changes[place], events.indices[place], events.commitment(place)
-        stands = self._session.run(_TAKE_OUT, number, index, commitment) == 1
+        was_there = self._transaction.run(_REMOVE_MEMBER, number, index, commitment) == 1
         if kind == Change.SLASHED:
-            rows = self._session.rows(_STAY_AT, index)
+            rows = self._transaction.rows(_REGISTRATION_AT, index)
             known = bool(rows) and bytes(rows[0][1]) == commitment
-            fits = known and self._session.run(_SETTLE, number, commitment) == 1
+            fits = known and self._transaction.run(_COMPLETE_SLASHING, number, commitment) == 1
         else:
-            fits = stands and not self._session.rows(_SLASHING, commitment)
+            fits = was_there and not self._transaction.rows(_SLASHING, commitment)
         if not fits:
-            raise not_there(events.first + place)
-        return stands
+            raise no_such_member(events.first + place)
+        return was_there
 
 
 class SqlRegistry(MemberRegistry):
-    """A registry in tables. An adapter gives the transactions.
+    """A registry in SQL tables. A subclass provides the transactions.
 
     Args:
         depth: of the membership tree, 1 to 32.
@@ -297,12 +311,12 @@ class SqlRegistry(MemberRegistry):
         self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
 
     @abstractmethod
-    def _reading(self) -> AbstractContextManager[Session]:
-        """A transaction that sees one state of everything."""
+    def _reading(self) -> AbstractContextManager[SqlTransaction]:
+        """Open a transaction that sees one state of all tables."""
 
     @abstractmethod
-    def _changing(self) -> AbstractContextManager[Session]:
-        """A transaction that excludes every other one of its kind."""
+    def _changing(self) -> AbstractContextManager[SqlTransaction]:
+        """Open a transaction that excludes every other change."""
 
     @property
     def depth(self) -> int:
@@ -315,52 +329,52 @@ class SqlRegistry(MemberRegistry):
         return self._limit_bits
 
     def head(self) -> Head:
-        """Return how the registry stands; here and below as `MemberRegistry` says."""
-        with self._asking() as reader:
+        """Return the head of the registry; this and the methods below are as in `MemberRegistry`."""
+        with self._reader() as reader:
             return reader.head()
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.steps_after(number, most)
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by then."""
-        with self._asking() as reader:
+        """Return the newest step made by a unix time."""
+        with self._reader() as reader:
             return reader.step_at(at)
 
     def root_changes_after(self, after: int) -> RootChanges:
-        """Return roots and slashings that follow a step."""
-        with self._asking() as reader:
+        """Return the roots and slashings that follow a step."""
+        with self._reader() as reader:
             return reader.root_changes_after(after)
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        with self._asking() as reader:
+        with self._reader() as reader:
             return reader.registrations(commitment)
 
     def registration_at(self, index: int) -> Registration | None:
-        """Return the registration that got an index."""
-        with self._asking() as reader:
+        """Return the registration at an index."""
+        with self._reader() as reader:
             return reader.registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
-        """Return how a commitment was slashed."""
-        with self._asking() as reader:
+        """Return the slashing of a commitment, or None."""
+        with self._reader() as reader:
             return reader.slashing(commitment)
 
     def count(self) -> int:
-        """Return how many members there are."""
-        with self._asking() as reader:
+        """Return the number of members."""
+        with self._reader() as reader:
             return reader.count()
 
     @contextmanager
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
-        with self._changing() as session:
-            yield SqlChange(session, self._depth, self._limit_bits)
+        with self._changing() as transaction:
+            yield SqlChange(transaction, self._depth, self._limit_bits)
 
     @contextmanager
-    def _asking(self) -> Iterator[SqlReader]:
-        with self._reading() as session:
-            yield SqlReader(session, self._depth, self._limit_bits)
+    def _reader(self) -> Iterator[SqlReader]:
+        with self._reading() as transaction:
+            yield SqlReader(transaction, self._depth, self._limit_bits)

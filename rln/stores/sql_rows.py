@@ -1,7 +1,4 @@
-"""Member rows: what stands in the tables of a member registry, as what it means.
-
-A row that nobody can have written is an alarm.
-"""
+"""Rows of a member registry, decoded. A row that no change can have written raises `IntegrityAlarm`."""
 
 from __future__ import annotations
 
@@ -15,31 +12,34 @@ from rln.errors import IntegrityAlarm
 from rln.group.events import Events, Registration, Slashing
 
 Row = tuple[Any, ...]
-"""What a statement returns of one row."""
+"""One row of a statement's result."""
 
 
 def check_numbers(rows: Sequence[Row], first: int, what: str) -> None:
-    """Refuse rows whose numbers, which stand first, do not follow each other."""
+    """Check that the numbers of rows, their first column, are consecutive from `first`."""
     if rows and (rows[0][0], rows[-1][0]) != (first, first + len(rows) - 1):
-        raise IntegrityAlarm(f"registry: {what}s from {first} on: one is missing")
+        raise IntegrityAlarm(
+            f"registry: expected {what}s {first} to {first + len(rows) - 1}, "
+            f"got {rows[0][0]} to {rows[-1][0]}"
+        )
 
 
 def field_element(data: Any, name: str) -> int:
-    """Read a number in 32 bytes."""
+    """Decode a field element of 32 bytes."""
     try:
         return scalar.decode(bytes(data), name)
     except (TypeError, ValueError) as error:
-        raise IntegrityAlarm(f"registry: expected a field element as {name}, got something else") from error
+        raise IntegrityAlarm(f"registry: {name}: expected a field element in 32 bytes: {error}") from error
 
 
 def registration_of(row: Row) -> Registration:
-    """Read a row of `rln_member`."""
+    """Decode a row of `rln_member`."""
     index, commitment, limit, joined, left = row
     return Registration(index, field_element(commitment, "commitment"), limit, joined, left or None)
 
 
 def slashings_of(rows: Sequence[Row]) -> Iterator[Slashing]:
-    """Put the rows of each slashing, one for a stay, together."""
+    """Group the rows of each slashing; there is one row for each registration of its commitment."""
     for (commitment, noted, due, step), registrations in groupby(rows, key=lambda row: row[:4]):
         stayed = tuple(registration_of(row[4:]) for row in registrations)
         yield Slashing(field_element(commitment, "commitment"), noted, due, step or None, stayed)

@@ -1,14 +1,14 @@
-"""URI: which store, and where.
+"""URI: the kind and the address of a store.
 
     memory://
     sqlite:///relative/path      sqlite:////absolute/path
     redis://user:password@host:6379/0            rediss:// with TLS
     redis+sentinel://host:26379,host:26379/service
     redis+cluster://host:7000,host:7001
-    valkey...                    the same schemes under that name
+    valkey...                    the same schemes under this name
     postgresql://user:password@host:5432/database
 
-Options follow a question mark. A URI may hold a password, so no message repeats one whole.
+Options follow a question mark. A URI may contain a password, so no message repeats a complete URI.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class StoreUri:
     """A URI in its parts.
 
     Attributes:
-        scheme: `memory`, `sqlite`, `redis`, `rediss`, `redis+sentinel`, `redis+cluster`, `postgresql`;
-            valkey's names have become redis's.
-        location: what stands between `//` and the question mark; may hold a password.
-        options: what stands behind it.
+        scheme: `memory`, `sqlite`, `redis`, `rediss`, `redis+sentinel`, `redis+cluster`, `postgresql`; the
+            names with valkey are replaced by those with redis.
+        location: the part between `//` and the question mark; may contain a password.
+        options: the part after the question mark.
     """
 
     scheme: str
@@ -41,11 +41,11 @@ class StoreUri:
 
     @classmethod
     def parse(cls, text: str, expected: tuple[str, ...]) -> StoreUri:
-        """Take a URI apart.
+        """Parse a URI.
 
         Args:
             text: the URI.
-            expected: the schemes that the caller knows.
+            expected: the schemes that the caller supports.
 
         Raises:
             ParameterError: not a URI, another scheme, or an option twice.
@@ -56,14 +56,14 @@ class StoreUri:
         scheme = scheme.replace("valkey", "redis", 1) if scheme.startswith("valkey") else scheme
         if not mark or scheme not in expected:
             known = ", ".join(f"{name}://" for name in expected)
-            # What stands before `://` is repeated only when it can be a scheme and no part of a password.
-            got = f"{scheme}://" if mark and _SCHEME.fullmatch(scheme) else "something else"
-            raise ParameterError(f"store: expected one of {known}, got {got}")
+            # Repeat what precedes `://` only if it can be a scheme, and not if it can be part of a password.
+            got = f", got {scheme}://" if mark and _SCHEME.fullmatch(scheme) else ""
+            raise ParameterError(f"store: expected one of {known}{got}")
         location, _, query = rest.partition("?")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
         except ValueError:
-            # Its own text repeats the query, which is the end of a password that was not quoted.
+            # The original error repeats the query, which may be the end of an unquoted password.
             raise ParameterError(
                 f"store: {scheme}: expected options as name=value; quote ? in a password as %3F"
             ) from None
@@ -82,16 +82,18 @@ class StoreUri:
         host, _, name = self.location.partition("/")
         name = unquote(name)
         if host or not name or name == ":memory:":
-            raise ParameterError("store: expected sqlite:///path, or sqlite:////path for an absolute one")
+            raise ParameterError("store: expected sqlite:///path, or sqlite:////path for an absolute path")
         return Path(name)
 
     def refuse_options(self, known: tuple[str, ...] = ()) -> None:
-        """Refuse options that nobody reads.
+        """Refuse options that the store does not have.
 
         Raises:
-            ParameterError: an unknown one.
+            ParameterError: an unknown option.
         """
         for name in self.options:
             if name not in known:
-                expected = f"expected options {', '.join(known)}" if known else "expected no options"
-                raise ParameterError(f"store: {self.scheme}: {expected}, got another")
+                expected = ", ".join(known) or "none"
+                raise ParameterError(
+                    f"store: {self.scheme}: unknown option; expected {expected}; quote ? in a password as %3F"
+                )

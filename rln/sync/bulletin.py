@@ -1,4 +1,4 @@
-r"""Bulletin: what changed in a group between two of its steps, for members who keep its whole tree.
+r"""Bulletin: what changed in a group between two steps, for members who keep its whole tree.
 
     8 bytes   rln-bul\n
     1 byte    format, 1
@@ -6,21 +6,21 @@ r"""Bulletin: what changed in a group between two of its steps, for members who 
     1 byte    limit_bits
     u64       step that it continues from; 0 is the empty group
     u64       step that it leads to
-    32 bytes  root at the first of them
-    32 bytes  root at the second
-    u64       unix time of the second, milliseconds, before the year 10000
+    32 bytes  root at the first step
+    32 bytes  root at the second step
+    u64       unix time of the second step, milliseconds, before the year 10000
     u64       index of the first new leaf
     u64       number of new leaves
-    u64       number of leaves that are gone
-    leaves    new leaves in the order of their indices, 32 bytes each; 0 is one that has gone again
-    indices   of older leaves that are gone, u32 each, ascending
+    u64       number of removed leaves
+    leaves    new leaves in the order of their indices, 32 bytes each; 0 is a leaf that was removed again
+    indices   of older leaves that were removed, u32 each, ascending
 
-Numbers are little-endian. A bulletin from step 0 is the whole tree, one from a later step is the rest of it,
-and both are the same for every reader: nobody tells by asking who he is. There are leaves in it and no
-commitments or limits, since a path needs no more. There is one root to reproduce, the last, so that nothing
-is in it that its reader does not check.
+Numbers are little-endian. A bulletin from step 0 is the whole tree, one from a later step is the rest of it.
+Both are the same for every reader, so a request does not reveal which member makes it. A bulletin holds
+leaves, and no commitments or limits, because a path needs only leaves. It holds one root to reproduce, the
+last, so the reader checks all of its content.
 
-A registrar signs these bytes (`rln.sync.signing`); a `rln.sync.mirror.Mirror` takes them.
+A registrar signs these bytes (`rln.sync.signing`); a `rln.sync.mirror.Mirror` applies them.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ MAGIC: Final = b"rln-bul\n"
 FORMAT: Final = 1
 
 MAX_BYTES: Final = 1 << 30
-"""Bytes of the largest bulletin, some 33 million leaves; a larger group comes in several."""
+"""Bytes of the largest bulletin, about 33 million leaves; a larger group needs several bulletins."""
 
 _HEADER: Final = struct.Struct("<8sBBBQQ32s32sQQQQ")
 _INDEX: Final = struct.Struct("<I")
 _LAST_STEP: Final = (1 << 63) - 1
 _LAST_TIME: Final = 253_402_300_799_999
-"""The end of the year 9999, the last that dates have."""
+"""The end of the year 9999, the last year of a `datetime`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,15 @@ class Bulletin:
         before: root at `after`, a field element other than 0.
         root: root at `last`, a field element other than 0.
         at: unix time of `last` in milliseconds, up to the end of the year 9999.
-        start: index of the first new leaf: the number of leaves that there were.
-        leaves: packed, 32 bytes each; a leaf of 0 has come and gone.
-        gone: indices below `start` whose leaves are 0 now, ascending.
+        start: index of the first new leaf, the number of leaves before.
+        leaves: packed, 32 bytes each; a leaf of 0 was added and removed again.
+        gone: indices below `start` whose leaves were removed, ascending.
 
     Raises:
-        ParameterError: a number outside its range, or indices that are not ascending.
+        ParameterError: a number is outside its range, or the indices are not ascending.
         FieldRangeError: a root is not a field element.
-        EncodingError: the leaves are not `bytes`, or not 32 bytes each. Whether each is a field element the
-            tree looks at.
+        EncodingError: the leaves are not `bytes`, or not 32 bytes each. The tree checks that each leaf is a
+            field element.
     """
 
     depth: int
@@ -103,7 +103,7 @@ class Bulletin:
 
     @staticmethod
     def most_bytes(depth: int) -> int:
-        """Return how many bytes a bulletin about a tree of this depth has at most."""
+        """Return the size in bytes of the largest bulletin about a tree of this depth."""
         return min(MAX_BYTES, _HEADER.size + (scalar.SIZE + _INDEX.size << depth))
 
     @property
@@ -112,10 +112,10 @@ class Bulletin:
         return len(self.leaves) // scalar.SIZE
 
     def encode(self) -> bytes:
-        """The bytes to be signed.
+        """Return the bytes to sign.
 
         Raises:
-            ParameterError: more than `MAX_BYTES`.
+            ParameterError: there are more than `MAX_BYTES`.
         """
         size = _HEADER.size + len(self.leaves) + _INDEX.size * len(self.gone)
         if size > MAX_BYTES:
@@ -129,28 +129,31 @@ class Bulletin:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read the bytes of a bulletin, with nothing behind them.
+        """Read the bytes of a bulletin, with no bytes after them.
 
-        Its lengths are looked at before anything is copied.
+        The lengths are checked before anything is copied.
 
         Raises:
-            EncodingError: not a bulletin, another length, or more than `MAX_BYTES`.
-            ParameterError, FieldRangeError: numbers that no bulletin has.
+            EncodingError: not a bulletin, a wrong length, or more than `MAX_BYTES`.
+            ParameterError, FieldRangeError: a number is outside its range.
         """
         if not _HEADER.size <= len(plain_bytes(data, "bulletin")) <= MAX_BYTES:
             raise EncodingError(f"bulletin: expected {_HEADER.size} to {MAX_BYTES} bytes, got {len(data)}")
-        magic, form, depth, limit_bits, after, last, before, root, at, start, count, gone = (
+        magic, form, depth, limit_bits, after, last, before, root, at, start, count, removed = (
             _HEADER.unpack_from(data)
         )
         if magic != MAGIC:
-            raise EncodingError("bulletin: expected its first eight bytes, got those of another file")
+            raise EncodingError(
+                f"bulletin: expected {MAGIC!r} at the start, got {magic!r}: another kind of file"
+            )
         if form != FORMAT:
             raise EncodingError(f"bulletin: format: expected {FORMAT}, got {form}")
         end = _HEADER.size + scalar.SIZE * count
-        size = end + _INDEX.size * gone
+        size = end + _INDEX.size * removed
         if size != len(data):
             raise EncodingError(
-                f"bulletin: expected {size} bytes for {count} new and {gone} gone leaves, got {len(data)}"
+                f"bulletin: expected {size} bytes for {count} new and {removed} removed leaves, "
+                f"got {len(data)}"
             )
         return cls(
             depth=depth,
@@ -162,5 +165,5 @@ class Bulletin:
             at=at,
             start=start,
             leaves=data[_HEADER.size : end],
-            gone=struct.unpack_from(f"<{gone}I", data, end),
+            gone=struct.unpack_from(f"<{removed}I", data, end),
         )

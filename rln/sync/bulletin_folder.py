@@ -1,8 +1,8 @@
-"""Board: a directory with signed bulletins, which lead a mirror on as they appear, however they come.
+"""BulletinFolder: a directory of signed bulletins that a mirror applies as they appear.
 
-Whatever puts files into it will do: a copying program, a share, a mail. What stands there is believed
-when its signature holds and its leaves give its root, so whoever can write there can delay a reader and no
-more.
+Any program may put files into the directory: a copying program, a network share, a mail client. A file is
+accepted only if its signature is valid and its leaves give its root, so an attacker who can write there can
+delay a reader, and nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rln.sync.bulletin import Bulletin
 from rln.sync.mirror import Mirror
 from rln.sync.signing import MAX_SIGNED_BYTES, SIGNATURE_BYTES, check_public_key, open_bulletin
 
-ENDING: Final = ".bulletin"
+BULLETIN_SUFFIX: Final = ".bulletin"
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is remembered of a file whose signature holds."""
+    """What is kept of a file with a valid signature."""
 
     after: int
     last: int
@@ -31,19 +31,19 @@ class _Known:
 
 
 class BulletinFolder:
-    """Leads a mirror on through the bulletins of a directory.
+    """A directory of bulletins, and the mirror that applies them.
 
     Args:
-        directory: its files that end in `.bulletin` are looked at.
-        mirror: is led on.
-        public_key: 32 bytes, the one that the reader has pinned.
+        directory: holds the bulletins, files that end in `.bulletin`.
+        mirror: applies the bulletins.
+        public_key: of the registrar, 32 bytes; the key that you have pinned.
 
     Attributes:
-        refused: files that are no bulletin under this key, and why; a file that is still being written is
-            among them until it is whole.
+        refused: files that are not a bulletin signed by this key, each with the reason; a file that is still
+            being written is among them until it is complete.
 
     Raises:
-        InputError: not such a key.
+        InputError: the key is not 32 bytes, or anybody can sign for it.
     """
 
     def __init__(self, directory: Path, mirror: Mirror, public_key: bytes) -> None:
@@ -51,30 +51,30 @@ class BulletinFolder:
         self._directory = directory
         self._mirror = mirror
         self._public_key = check_public_key(public_key)
-        self._looked: dict[Path, tuple[int, int]] = {}
+        self._marks: dict[Path, tuple[int, int]] = {}
         self._known: dict[Path, _Known] = {}
 
     @property
     def newest(self) -> int:
-        """The newest step that a bulletin leads to; above the mirror's where one in between is missing."""
+        """The newest step that a bulletin leads to; above the step of the mirror if a bulletin is missing."""
         return max((known.last for known in self._known.values()), default=0)
 
-    def look(self) -> list[Path]:
-        """Look once, and return the files that were applied, in order.
+    def apply_new(self) -> list[Path]:
+        """Apply the new bulletins, and return their files in the order in which they were applied.
 
         Raises:
-            GroupRefused: a bulletin that holds for itself contradicts the mirror or another one: the group
-                is not the same for everybody, or its registrar has lost his memory. What was applied before
-                it stays.
+            GroupRefused: a bulletin with a valid signature contradicts the mirror or another bulletin: the
+                registrar shows different groups to different readers, or has lost data. Bulletins that were
+                applied before it stay applied.
             OSError: the directory cannot be read.
         """
-        self._look_at_new()
+        self._read_new()
         self._compare()
         applied: list[Path] = []
         while path := self._next():
             bulletin = self._open(path)
             if bulletin is None or bulletin.after != self._mirror.step:
-                continue  # it was replaced a moment ago
+                continue  # the file was replaced meanwhile
             try:
                 self._mirror.apply(bulletin)
             except GroupRefused as error:
@@ -83,40 +83,40 @@ class BulletinFolder:
             self._compare()
         return applied
 
-    def _look_at_new(self) -> None:
-        there = sorted(path for path in self._directory.iterdir() if path.name.endswith(ENDING))
-        for gone in self._looked.keys() - set(there):
-            self._drop(gone)
-        for path in there:
+    def _read_new(self) -> None:
+        paths = sorted(path for path in self._directory.iterdir() if path.name.endswith(BULLETIN_SUFFIX))
+        for removed in self._marks.keys() - set(paths):
+            self._forget(removed)
+        for path in paths:
             try:
                 found = path.stat()
             except FileNotFoundError:
                 continue
             mark = (found.st_mtime_ns, found.st_size)
-            if stat.S_ISREG(found.st_mode) and self._looked.get(path) != mark:
-                self._drop(path)
-                self._looked[path] = mark
+            if stat.S_ISREG(found.st_mode) and self._marks.get(path) != mark:
+                self._forget(path)
+                self._marks[path] = mark
                 self._open(path)
 
     def _compare(self) -> None:
-        """Refuse to go on where a bulletin gives another root for the step that is here."""
+        """Refuse a bulletin that gives another root for the step of the mirror."""
         for path, known in self._known.items():
             if known.last == self._mirror.step and known.root != self._mirror.root:
                 raise GroupRefused(
-                    f"{path}: another root for step {known.last} than is here: "
+                    f"{path}: another root for step {known.last} than the mirror has: "
                     "its registrar shows different groups to different people"
                 )
 
     def _next(self) -> Path | None:
-        """The file that leads farthest from here, if one does."""
+        """Return the file that continues from the step of the mirror and leads farthest, or None."""
         fitting = [path for path, known in self._known.items() if known.after == self._mirror.step]
         return max(fitting, key=lambda path: self._known[path].last, default=None)
 
     def _open(self, path: Path) -> Bulletin | None:
-        """Read a file; None, and it is refused, when it is no bulletin under the key."""
+        """Read a file; return None and record the reason if it is not a bulletin signed by the key."""
         try:
-            most = Bulletin.most_bytes(self._mirror.depth) + SIGNATURE_BYTES
-            bulletin = open_bulletin(read_bulletin(path, most), self._public_key)
+            max_bytes = Bulletin.most_bytes(self._mirror.depth) + SIGNATURE_BYTES
+            bulletin = open_bulletin(read_bulletin(path, max_bytes), self._public_key)
         except (RlnError, OSError) as error:
             self._known.pop(path, None)
             self.refused[path] = str(error)
@@ -124,25 +124,25 @@ class BulletinFolder:
         self._known[path] = _Known(bulletin.after, bulletin.last, bulletin.root)
         return bulletin
 
-    def _drop(self, path: Path) -> None:
-        for memory in (self._looked, self._known, self.refused):
-            memory.pop(path, None)
+    def _forget(self, path: Path) -> None:
+        for kept in (self._marks, self._known, self.refused):
+            kept.pop(path, None)
 
 
-def read_bulletin(path: Path, most: int = MAX_SIGNED_BYTES) -> bytes:
-    """Read a file that is not larger than a signed bulletin may be.
+def read_bulletin(path: Path, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
+    """Read the file of a signed bulletin, unless it is too large.
 
     Args:
         path: of the file.
-        most: bytes that it may have.
+        max_bytes: the largest size accepted.
 
     Raises:
-        EncodingError: it is larger.
-        OSError: it cannot be read.
+        EncodingError: the file is larger.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(most) if size <= most else b""
-    if size > most:
-        raise EncodingError(f"bulletin: expected at most {most} bytes, got {size}")
+        data = file.read(max_bytes) if size <= max_bytes else b""
+    if size > max_bytes:
+        raise EncodingError(f"bulletin: expected at most {max_bytes} bytes, got {size}")
     return data

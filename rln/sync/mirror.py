@@ -1,9 +1,9 @@
-"""Mirror: a group's whole tree at a client, kept current by bulletins, so that he asks nobody for his path.
+"""Mirror: a client's copy of the whole tree of a group, which bulletins keep current.
 
-Who asks for one path says who he is, and who gets a root for himself alone can be told from everybody else by
-his proofs. So a client keeps all leaves, believes no root that he has not computed himself, and proves for no
-group that is too small to hide in. What a signature cannot show is whether others see the same group: compare
-`root` with a second source.
+A request for one path reveals the member who makes it, and a root that only one member gets marks the proofs
+of this member. So a client keeps all leaves, computes every root itself, and proves only in a group that is
+large enough to hide in. A signature cannot show that others see the same group: compare `root` with a second
+source.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import zeros
+from rln.merkle.runs import zero_indices
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import Membership, rate_commitment
 from rln.sync.bulletin import Bulletin
 
 MIN_MEMBERS: Final = 32
-"""Members that a group must have before a client proves in it, unless he says otherwise."""
+"""Members that a group must have before a client proves in it, by default."""
 
 
 class Mirror:
@@ -32,12 +32,12 @@ class Mirror:
 
     Args:
         depth: of the tree, 1 to 32.
-        limit_bits: limits are 1 to 2^limit_bits; must be that of the circuit, 1 to 16.
-        min_members: no path is given out while the group has fewer members, 1 or more.
+        limit_bits: limits are 1 to 2^limit_bits; 1 to 16, the same as in the circuit.
+        min_members: `proof` refuses to give a path while the group has fewer members, 1 or more.
         threads: for large changes, 1 to 256; None is as many as the machine has.
 
     Raises:
-        ParameterError: an argument outside its range.
+        ParameterError: an argument is outside its range.
     """
 
     def __init__(
@@ -75,32 +75,32 @@ class Mirror:
 
     @property
     def step(self) -> int:
-        """The step of the group that this is, 0 for the empty one."""
+        """The step of the group that the mirror has reached, 0 for the empty group."""
         return self._step
 
     @property
     def at(self) -> int:
-        """Unix time of that step in milliseconds, 0 before the first."""
+        """Unix time of that step in milliseconds, 0 for the empty group."""
         return self._at
 
     @property
     def root(self) -> int:
-        """The root, computed here: compare it with what a second source says of this step."""
+        """The root, computed by the mirror; compare it with what a second source gives for this step."""
         return self._tree.root
 
     def apply(self, bulletin: Bulletin) -> None:
-        """Go on to the step that a bulletin leads to, or stay where it is.
+        """Apply a bulletin whole, or not at all.
 
         Args:
-            bulletin: one whose signature was checked.
+            bulletin: with a signature that you have checked; see `rln.sync.signing.open_bulletin`.
 
         Raises:
-            GroupRefused: it is of another group, leaves a gap or goes back, changes leaves that are not
-                there, or leads to another root than it says. Nothing has changed then.
+            GroupRefused: the bulletin is of another group, does not continue from this step, goes back,
+                removes leaves that are not set, or its leaves do not give its root. Nothing has changed then.
         """
         instance(bulletin, Bulletin, "bulletin")
         with self._state:
-            self._check_place(bulletin)
+            self._check_continues(bulletin)
             try:
                 plan = self._tree.plan(bulletin.start, bulletin.leaves, bulletin.gone)
             except InputError as error:
@@ -109,9 +109,9 @@ class Mirror:
                 raise GroupRefused(
                     f"bulletin: its leaves do not lead to the root that it gives for step {bulletin.last}"
                 )
-            absent = len(zeros(bulletin.start, bulletin.leaves))
+            removed_again = len(zero_indices(bulletin.start, bulletin.leaves))
             self._tree.apply(plan)
-            self._members += bulletin.count - absent - len(bulletin.gone)
+            self._members += bulletin.count - removed_again - len(bulletin.gone)
             self._step, self._at = bulletin.last, bulletin.at
 
     def proof(self, index: int) -> MerkleProof:
@@ -119,7 +119,7 @@ class Mirror:
 
         Raises:
             GroupRefused: the group has too few members to hide among.
-            NotAMember: no member stands there now.
+            NotAMember: the index has no member now.
             ParameterError: the tree has no such index.
         """
         with self._state:
@@ -129,22 +129,24 @@ class Mirror:
                 )
             found = self._tree.proof(index)
         if found.leaf == 0:
-            raise NotAMember(f"index {index}: no member stands there")
+            raise NotAMember(
+                f"index {index}: expected a member, got none: it is unused, or its member was removed"
+            )
         return found
 
     def membership(self, commitment: int, limit: int) -> Membership:
-        """Find a member among the leaves, without asking anybody.
+        """Find a member among the leaves of this mirror, without a request to anybody.
 
         Args:
             commitment: identity commitment, a field element other than 0.
             limit: messages in an epoch, 1 to 2^limit_bits.
 
         Returns:
-            His membership, which gives paths of this mirror.
+            The membership, whose paths come from this mirror.
 
         Raises:
-            NotAMember: no such leaf.
-            ParameterError, FieldRangeError: no such member can be.
+            NotAMember: there is no such leaf.
+            ParameterError, FieldRangeError: the commitment or the limit is outside its range.
         """
         leaf = rate_commitment(commitment, whole(limit, "limit", 1, 1 << self._limit_bits))
         with self._state:
@@ -154,14 +156,16 @@ class Mirror:
         while at >= 0 and at % scalar.SIZE:
             at = leaves.rfind(wanted, 0, at + scalar.SIZE - 1)
         if at < 0:
-            raise NotAMember("commitment: no leaf of it with this limit")
+            raise NotAMember(
+                "commitment: no leaf of it with this limit; check the limit, or apply newer bulletins"
+            )
         return Membership(at // scalar.SIZE, limit, commitment, self.proof)
 
     def whole(self) -> Bulletin:
-        """Return the bulletin that leads an empty mirror here, to keep it or to hand it on.
+        """Return the bulletin that brings an empty mirror to this step, to store it or pass it on.
 
         Raises:
-            ParameterError: nothing was applied yet.
+            ParameterError: no bulletin was applied yet.
         """
         with self._state:
             if self._step == 0:
@@ -179,8 +183,8 @@ class Mirror:
                 gone=(),
             )
 
-    def _check_place(self, bulletin: Bulletin) -> None:
-        """Refuse a bulletin that does not continue from here."""
+    def _check_continues(self, bulletin: Bulletin) -> None:
+        """Refuse a bulletin that does not continue from this step and root."""
         expected = (self.depth, self._limit_bits)
         if (bulletin.depth, bulletin.limit_bits) != expected:
             raise GroupRefused(
@@ -197,7 +201,7 @@ class Mirror:
             )
         if bulletin.before != self.root:
             raise GroupRefused(
-                f"bulletin: it continues from another root at step {self._step} than is here: "
+                f"bulletin: it continues from another root at step {self._step} than the mirror has: "
                 "its registrar shows different groups to different people"
             )
         if bulletin.start != self._tree.next_index:
@@ -206,4 +210,6 @@ class Mirror:
             )
         for index in bulletin.gone:
             if self._tree.get(index) == 0:
-                raise GroupRefused(f"bulletin: leaf {index} is to go, and no member stands there")
+                raise GroupRefused(
+                    f"bulletin: expected a member at index {index}, which it removes, got none"
+                )

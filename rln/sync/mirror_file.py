@@ -1,7 +1,7 @@
-"""The file of a mirror: the bulletin that leads an empty one to its step.
+"""Mirror files: a mirror is stored as the bulletin that brings an empty mirror to its step.
 
-It has no signature, since it is this machine's own: what came in was checked. Whatever happens to the file,
-it is no mirror any more unless its leaves still lead to its root.
+The file has no signature: this machine wrote it from bulletins whose signatures it had checked. A damaged
+file is refused, because its leaves do not give its root.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
         min_members, threads: as for `Mirror`.
 
     Raises:
-        EncodingError: not the file of a mirror, or it is damaged.
-        InputError: numbers that no mirror has.
-        OSError: it cannot be read.
+        EncodingError: the file does not hold a mirror, or is damaged.
+        InputError: a number in it is outside its range.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
@@ -33,7 +33,9 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
     try:
         mirror.apply(bulletin)
     except GroupRefused as error:
-        raise EncodingError(f"mirror: expected a whole tree, got a damaged file: {error}") from error
+        raise EncodingError(
+            f"mirror: expected a whole tree, got a damaged file ({error}); import the bulletins again"
+        ) from error
     return mirror
 
 
@@ -41,7 +43,7 @@ def save_mirror(path: Path, mirror: Mirror) -> None:
     """Write a mirror, whole or not at all, with mode 0600.
 
     Raises:
-        ParameterError: an empty one, or one of more than `MAX_BYTES`.
-        OSError: it was not written; what stood there before still does.
+        ParameterError: the mirror is empty, or takes more than `MAX_BYTES`.
+        OSError: the file was not written; an older file is unchanged.
     """
     write_file(path, mirror.whole().encode(), 0o600)

@@ -1,8 +1,8 @@
-"""Sync: bulletins signed by a registrar, from his key file to the mirrors of his members.
+"""Signing: the registrar's key, and the signatures of bulletins.
 
-A signed bulletin is its bytes and a 64-byte Ed25519 signature over all of them. The signature is looked at
-before anything is read from them. One key speaks for one group: a reader who pins it takes no other group's
-bulletins.
+A signed bulletin is the bytes of the bulletin and a 64-byte Ed25519 signature over all of them. The signature
+is checked before anything else is read. Use one key for one group: a reader who pins a key accepts every
+bulletin that it has signed.
 
 Needs the extra `sync` (cryptography).
 """
@@ -11,18 +11,12 @@ from __future__ import annotations
 
 import os
 import stat
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import write_new_file
-from rln.base.arguments import fixed_bytes, plain_bytes, whole
-from rln.base.scalar import SIZE
-from rln.errors import EncodingError, GroupRefused, IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Registration, Step
-from rln.group.ports import RegistryReader
-from rln.protocol.memberships import rate_commitments
+from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ SIGNATURE_BYTES: Final = 64
 MAX_SIGNED_BYTES: Final = MAX_BYTES + SIGNATURE_BYTES
 
 _KEY_FILE_BYTES: Final = 1 << 12
-_STEPS: Final = 256
 _CURVE_MODULUS: Final = 2**255 - 19
 _CURVE_D: Final = -121665 * pow(121666, -1, _CURVE_MODULUS) % _CURVE_MODULUS
 
@@ -51,7 +44,7 @@ class RegistrarKey:
         """Make a key pair and write it to a new file of mode 0600, PKCS #8 in PEM.
 
         Raises:
-            OSError: the file exists, or cannot be made.
+            OSError: the file exists, or cannot be written.
             ParameterError: cryptography is not installed.
         """
         serialization, ed25519 = _cryptography()
@@ -66,25 +59,27 @@ class RegistrarKey:
 
     @classmethod
     def load(cls, path: Path) -> RegistrarKey:
-        """Open a key file that nobody but its owner may read.
+        """Open a key file that only its owner may read.
 
         Raises:
-            OSError: it cannot be read.
-            EncodingError: not a file with an Ed25519 key in PEM, without a password.
-            ParameterError: others may read it, or cryptography is not installed.
+            OSError: the file cannot be read.
+            EncodingError: the file does not hold an Ed25519 key in PEM without a password.
+            ParameterError: other users may read the file, or cryptography is not installed.
         """
         serialization, ed25519 = _cryptography()
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             if mode & 0o077:
-                raise ParameterError(f"{path}: expected mode 0600, got {mode:04o}: others may read it")
+                raise ParameterError(
+                    f"{path}: expected mode 0600, got {mode:04o}: other users may read it; run chmod 600"
+                )
             content = file.read(_KEY_FILE_BYTES)
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except (ValueError, TypeError, _unsupported()):  # the cause is left out: it may quote the file
             raise EncodingError(f"{path}: expected an Ed25519 key in PEM without a password") from None
         if not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise EncodingError(f"{path}: expected an Ed25519 key, got one of another kind")
+            raise EncodingError(f"{path}: expected an Ed25519 key, got {type(key).__name__}")
         return cls(key)
 
     @property
@@ -93,10 +88,10 @@ class RegistrarKey:
         return self._key.public_key().public_bytes_raw()
 
     def sign(self, bulletin: Bulletin) -> bytes:
-        """Return the bulletin's bytes with their signature.
+        """Return the bytes of a bulletin with their signature.
 
         Raises:
-            ParameterError: a bulletin that is too large.
+            ParameterError: the bulletin is too large.
         """
         content = bulletin.encode()
         return content + self._key.sign(content)
@@ -105,19 +100,19 @@ class RegistrarKey:
         return f"RegistrarKey(public {self.public_key.hex()})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("RegistrarKey: it holds a secret and cannot be copied or pickled")
+        raise TypeError("RegistrarKey: holds a secret and cannot be copied or pickled")
 
 
 def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
     """Check the signature of a bulletin, then read it.
 
     Args:
-        data: as it came.
-        public_key: 32 bytes, the one that the reader has pinned.
+        data: the signed bulletin as received.
+        public_key: of the registrar, 32 bytes; the key that you have pinned.
 
     Raises:
-        GroupRefused: another key's signature, or changed bytes.
-        InputError: not a bulletin; a key that is none; cryptography is not installed.
+        GroupRefused: another key signed the bulletin, or its bytes were changed.
+        InputError: the data is not a bulletin, the key is invalid, or cryptography is not installed.
     """
     _, ed25519 = _cryptography()
     from cryptography.exceptions import InvalidSignature
@@ -125,129 +120,41 @@ def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
     check_public_key(public_key)
     if not SIGNATURE_BYTES < len(plain_bytes(data, "bulletin")) <= MAX_SIGNED_BYTES:
         raise EncodingError(
-            f"bulletin: expected {SIGNATURE_BYTES} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
+            f"bulletin: expected {SIGNATURE_BYTES + 1} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
         )
     try:
         key = ed25519.Ed25519PublicKey.from_public_bytes(public_key)
     except ValueError as error:
-        raise EncodingError("public key: expected a point of the curve, got none") from error
+        raise EncodingError(f"public key: expected a point of the curve, got {public_key.hex()}") from error
     content = data[:-SIGNATURE_BYTES]
     try:
         key.verify(data[-SIGNATURE_BYTES:], content)
     except InvalidSignature as error:
-        raise GroupRefused("bulletin: not signed by the key that was pinned, or changed since") from error
+        raise GroupRefused(
+            "bulletin: not signed by the key that was pinned, or changed after signing"
+        ) from error
     return Bulletin.decode(content)
 
 
-def bulletin_since(
-    registry: RegistryReader,
-    after: int = 0,
-    until: int | None = None,
-    *,
-    threads: int | None = None,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Bulletin:
-    """Gather what changed in a group after a step.
-
-    Args:
-        registry: the group's.
-        after: the step to continue from; 0 is the empty group, and gives the whole tree.
-        until: the step to lead to; None is the newest one.
-        threads: for many leaves, 1 to 256; None is as many as the machine has.
-        progress: is called with the part done, 0.0 to 1.0.
-
-    Raises:
-        ParameterError: nothing has changed since `after`, or there is no such step.
-        StoreUnavailable: the registry cannot be asked.
-    """
-    head = registry.head()
-    if head.number == 0:
-        raise ParameterError("group: expected a step, got none: nobody has joined yet")
-    last = whole(head.number if until is None else until, "until", 1, head.number)
-    whole(after, "after", 0, last - 1)
-    (before,) = registry.steps_after(after - 1, 1)
-    start = bisect_right(
-        range(head.next_index), after, key=lambda index: _registration(registry, index).joined
-    )
-    leaves, removed, slashed = bytearray(), set[int](), set[int]()
-    step = before
-    for step in steps_between(registry, after, last):
-        leaves += _leaves(step.columns, threads)
-        removed |= _indices(step.columns, Change.REMOVED)
-        slashed |= _indices(step.columns, Change.SLASHED)
-        progress((step.number - after) / (last - after))
-    # A slashed member may have left before, and his leaf with him.
-    older = {i for i in slashed if i < start and (_registration(registry, i).left or last) > after}
-    older |= {i for i in removed if i < start}
-    for index in removed | slashed:
-        if index >= start:
-            leaves[(index - start) * SIZE : (index - start + 1) * SIZE] = bytes(SIZE)
-    return Bulletin(
-        depth=registry.depth,
-        limit_bits=registry.limit_bits,
-        after=after,
-        last=last,
-        before=before.root,
-        root=step.root,
-        at=step.at,
-        start=start,
-        leaves=bytes(leaves),
-        gone=tuple(sorted(older)),
-    )
-
-
-def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
-    """Go through the steps after one of them, up to and with another.
-
-    Raises:
-        IntegrityAlarm: one is missing.
-        StoreUnavailable: the registry cannot be asked.
-    """
-    while after < last:
-        page = registry.steps_after(after, min(last - after, _STEPS))
-        if not page:
-            raise IntegrityAlarm(f"registry: expected step {after + 1}, got none")
-        yield from page
-        after = page[-1].number
-
-
-def _registration(registry: RegistryReader, index: int) -> Registration:
-    registration = registry.registration_at(index)
-    if registration is None:
-        raise IntegrityAlarm(f"registry: expected a registration at index {index}, got none")
-    return registration
-
-
-def _leaves(events: Events, threads: int | None) -> bytes:
-    """The leaves of those who registered, who come last in a step, packed."""
-    leaving = events.leaving
-    return rate_commitments(events.commitments[SIZE * leaving :], events.limits[leaving:], threads)
-
-
-def _indices(events: Events, change: Change) -> set[int]:
-    """The indices at which something happened."""
-    if bytes([change]) not in events.changes:
-        return set()
-    return {events.indices[place] for place, found in enumerate(events.changes) if found == change}
-
-
 def check_public_key(public_key: bytes) -> bytes:
-    """Return a key that may be pinned.
+    """Return a public key if it may be pinned.
 
     Raises:
-        EncodingError: not `bytes`, or not 32 of them.
-        ParameterError: a point of small order: under 32 zeros, for one, everybody can sign.
+        EncodingError: not 32 `bytes`.
+        ParameterError: the key is a point of small order, for which anybody can sign; 32 zeros, for example.
     """
     y = int.from_bytes(fixed_bytes(public_key, PUBLIC_KEY_BYTES, "public key"), "little") % 2**255
     # Points of order 1, 2 and 4 have y = 0 or y^2 = 1. One of order 8 doubles to y = 0, so x^2 = -y^2 there,
     # and the curve -x^2 + y^2 = 1 + d x^2 y^2 becomes d y^4 + 2 y^2 = 1.
     if y * (y**2 - 1) * (_CURVE_D * y**4 + 2 * y**2 - 1) % _CURVE_MODULUS == 0:
-        raise ParameterError("public key: expected a point of large order: for this one everybody can sign")
+        raise ParameterError(
+            f"public key: expected a point of large order, got {public_key.hex()}, for which anybody can sign"
+        )
     return public_key
 
 
 def _cryptography() -> tuple[Any, Any]:
-    """The modules serialization and ed25519, imported at first use."""
+    """Return the modules serialization and ed25519, imported at first use."""
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519

@@ -1,8 +1,8 @@
-"""AsyncVerifier: a verifier for asyncio, which judges what arrives together in one batch.
+"""AsyncVerifier: a verifier for asyncio that judges messages in batches.
 
 Messages that arrive within a short window share one verification, on one worker thread, outside the GIL. They
-are judged in the order of arrival, and each gets the verdict that it would have got alone. When too many are
-on their way, the next one is refused at once instead of waiting without an end.
+are judged in the order of arrival, and each gets the verdict that it would have got alone. When too many
+messages are pending, the next one is refused at once instead of waiting without limit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rln.verifying.source_limit import Source, check_source
 from rln.verifying.verdict import Verdict
 from rln.verifying.verifier import Message, Verifier, check_message
 
-if TYPE_CHECKING:  # asyncio doubles the time of `import rln`, and who uses this class has imported it
+if TYPE_CHECKING:  # asyncio doubles the time of `import rln`; users of this class have imported it
     import asyncio
     from types import TracebackType
 
@@ -29,7 +29,7 @@ _LARGEST = 1 << 20
 
 @dataclass(slots=True, eq=False)
 class _Message:
-    """One message on its way: queued, then in a batch, then answered or given up."""
+    """A pending message: queued, then in a batch, then answered or cancelled."""
 
     pair: Message
     source: Source
@@ -44,12 +44,13 @@ class AsyncVerifier:
             verdict = await judge.submit(proof, signal)
 
     Args:
-        verifier: does the work; others may use it meanwhile.
-        window: seconds that a message waits for others to come. While a batch is being judged the next one
+        verifier: does the work. Other code may use it at the same time.
+        window: seconds that a message waits for others, 0 or more. While one batch is judged, the next one
             gathers anyway.
-        queue: messages that may wait or be judged at a time; further ones are refused with `Overloaded`. The
-            second half is for sources that have no message there yet, so that no single one keeps out others.
-        batch: messages that are judged at a time, at most `queue`.
+        queue: number of messages that may be pending, 1 to 2^20; further ones are refused with `Overloaded`.
+            The second half is for sources that have no pending message, so that one source cannot exclude
+            the others.
+        batch: number of messages to judge at a time, 1 to `queue`.
 
     Raises:
         ParameterError: a number outside its range.
@@ -63,15 +64,15 @@ class AsyncVerifier:
 
         instance(verifier, Verifier, "verifier")
         if type(window) not in (int, float) or not math.isfinite(window) or window < 0:
-            raise ParameterError("window: expected seconds, 0 or more and finite")
+            raise ParameterError(f"window: expected seconds, 0 or more and finite, got {window!r:.40}")
         whole(queue, "queue", 1, _LARGEST)
         self._verifier = verifier
         self._observer = verifier._observer
         self._window = window
         self._batch = whole(batch, "batch", 1, queue)
-        self._places = queue
-        self._held = 0
-        self._held_by: Counter[Source] = Counter()
+        self._capacity = queue
+        self._pending = 0
+        self._pending_by: Counter[Source] = Counter()
         self._queue: deque[_Message] = deque()
         self._judging = False
         self._timer: asyncio.TimerHandle | None = None
@@ -84,48 +85,48 @@ class AsyncVerifier:
         return f"AsyncVerifier({self._verifier!r})"
 
     async def submit(self, proof: AnyProof, signal: bytes, source: Source = None) -> Verdict:
-        """Judge one message and remember it when it is valid; see `Verifier.submit`.
+        """Judge one message, and remember it if it is valid; see `Verifier.submit`.
 
-        A task that is cancelled while it waits takes its message back if the batch has not begun; from then
-        on the message is judged and remembered as any other. No other task notices.
+        A task that is cancelled before its batch begins withdraws its message. After that, the message is
+        judged and remembered like any other. Other tasks are not affected.
 
         Args:
-            proof: as it came, decoded.
-            signal: the bytes that the message is about, as they came.
-            source: where it came from; see `Verifier.submit`.
+            proof: as received, decoded.
+            signal: the bytes that the message is about, as received.
+            source: where the message came from; see `Verifier.submit`.
 
         Returns:
-            The verdict that `Verifier.submit` would have given at this place in the order.
+            The verdict that `Verifier.submit` would have returned at this place in the order.
 
         Raises:
-            As `Verifier.submit`; EntropyError, too: no randomness for the batch, nothing was accepted.
-            Overloaded: as many messages as may be are on their way, or the source has sent too many bad
-                proofs; this one was not judged.
-            ParameterError: after `close`, or from another event loop than before.
+            As `Verifier.submit`, and EntropyError: no randomness for the batch; nothing was accepted.
+            Overloaded: too many messages are pending, or the source has sent too many bad proofs; this
+                message was not judged.
+            ParameterError: the verifier is closed, or was used in another event loop before.
         """
         check_message(proof, signal)
         check_source(source)
-        loop = self._own_loop()
-        if not self._has_place(source):
-            refusal = Overloaded(f"verifier: {self._held} messages are on their way; try later")
+        loop = self._check_loop()
+        if not self._has_room(source):
+            refusal = Overloaded(f"verifier: {self._pending} messages are pending; try later")
             self._observer.judged(refusal, self._observer.moment())
             raise refusal
         message = _Message((proof, signal), source, loop.create_future())
         self._queue.append(message)
-        self._hold(message, 1)
-        self._plan(loop)
+        self._count(message, 1)
+        self._schedule(loop)
         try:
             return await message.answer
         except BaseException:  # cancelled, or the answer is an error
             if not message.taken:
                 self._queue.remove(message)
-                self._hold(message, -1)
+                self._count(message, -1)
             raise
 
     async def close(self) -> None:
-        """Accept no more calls, wait until all that were made are answered, and end the worker."""
+        """Accept no more calls, wait until all pending ones are answered, and end the worker thread."""
         self._closed = True
-        if self._held:
+        if self._pending:
             if not self._judging:
                 self._judge()
             await self._idle.wait()
@@ -141,7 +142,7 @@ class AsyncVerifier:
 
     # All of the following runs on the event loop, so nothing needs a lock.
 
-    def _own_loop(self) -> asyncio.AbstractEventLoop:
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -150,11 +151,11 @@ class AsyncVerifier:
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:
-            raise ParameterError("verifier: expected the event loop of its first use, got another")
+            raise ParameterError("verifier: used in another event loop before; make one for each loop")
         return loop
 
-    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
-        """See to it that the queue is judged: now when a batch is full, else when the window ends."""
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Schedule the next batch: now when it is full, otherwise when the window ends."""
         if self._judging:
             return
         if len(self._queue) >= self._batch or self._closed:
@@ -176,8 +177,8 @@ class AsyncVerifier:
         batch = list(taken)
         try:
             job = self._loop.run_in_executor(self._worker, self._outcomes, batch)
-        except RuntimeError as error:  # no thread to be had
-            batch.clear()  # the executor has the job and would do it later, when nobody waits
+        except RuntimeError as error:  # no thread could be started
+            batch.clear()  # the executor keeps the job and would run it later, when no task waits for it
             self._answer(taken, [NativeError(f"verifier: {error}")] * len(taken))
         else:
             job.add_done_callback(lambda done: self._answer(taken, done.result()))
@@ -185,9 +186,9 @@ class AsyncVerifier:
     def _outcomes(self, batch: Sequence[_Message]) -> list[Verdict | Exception]:
         try:
             pairs, sources = [message.pair for message in batch], [message.source for message in batch]
-            return [_tellable(outcome) for outcome in self._verifier.outcomes(pairs, sources)]
-        except BaseException as error:  # noqa: BLE001 - it goes to each of the callers, who else would wait on
-            return [_tellable(error)] * len(batch)
+            return [_for_future(outcome) for outcome in self._verifier.outcomes(pairs, sources)]
+        except BaseException as error:  # noqa: BLE001 - each waiting task gets it, or it would wait forever
+            return [_for_future(error)] * len(batch)
 
     def _answer(self, taken: list[_Message], outcomes: Sequence[Verdict | Exception]) -> None:
         self._judging = False
@@ -199,34 +200,34 @@ class AsyncVerifier:
             else:
                 message.answer.set_result(outcome)
         for message in taken:
-            self._hold(message, -1)
-        # Those that are here now have waited for a whole batch: no window for them.
+            self._count(message, -1)
+        # Messages in the queue have waited for a whole batch, so they do not wait for a window.
         self._judge()
 
-    def _has_place(self, source: Source) -> bool:
-        if 2 * self._held < self._places:
+    def _has_room(self, source: Source) -> bool:
+        if 2 * self._pending < self._capacity:
             return True
-        return self._held < self._places and (source is None or source not in self._held_by)
+        return self._pending < self._capacity and (source is None or source not in self._pending_by)
 
-    def _hold(self, message: _Message, more: int) -> None:
-        """Count the messages that wait or are judged."""
-        self._held += more
-        self._held_by[message.source] += more
-        if not self._held_by[message.source]:
-            del self._held_by[message.source]
-        self._observer.waiting(self._held)
-        if self._held:
+    def _count(self, message: _Message, more: int) -> None:
+        """Add to the number of pending messages."""
+        self._pending += more
+        self._pending_by[message.source] += more
+        if not self._pending_by[message.source]:
+            del self._pending_by[message.source]
+        self._observer.waiting(self._pending)
+        if self._pending:
             self._idle.clear()
         else:
             self._idle.set()
 
 
-def _tellable(outcome: Verdict | BaseException) -> Verdict | Exception:
-    """What a future takes: no StopIteration, and nothing that would end the event loop."""
+def _for_future(outcome: Verdict | BaseException) -> Verdict | Exception:
+    """Return an outcome that a future accepts: no StopIteration, and nothing that ends the event loop."""
     if isinstance(outcome, BaseException) and (
         isinstance(outcome, StopIteration) or not isinstance(outcome, Exception)
     ):
-        told = NativeError(f"verifier: {type(outcome).__name__} while a batch was judged")
-        told.__cause__ = outcome
-        return told
+        failure = NativeError(f"verifier: {type(outcome).__name__} while a batch was judged")
+        failure.__cause__ = outcome
+        return failure
     return outcome

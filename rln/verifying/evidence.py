@@ -1,9 +1,10 @@
-"""Evidence: the two messages that convict a member, for anybody to check who has the verifying key.
+"""Evidence: the two messages that convict a member. Anyone with the verifying key can check it.
 
-Nobody needs to be believed: both proofs verify, both are on one message id of one epoch, and the secret that
-follows from them is the proof that their sender overspent. A signal is not part of it; x stands for it.
+Evidence needs no trust: both proofs verify, both messages use one message id of one epoch, and the identity
+secret that follows from them shows that their sender exceeded the limit. Evidence holds no signal, only its
+hash x.
 
-Whoever holds evidence can compute the secret, so it is kept as a secret is.
+Evidence reveals the identity secret, so keep it as you keep a secret.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from rln.base import canonical_json as document
-from rln.base import scalar
+from rln.base import canonical_json, scalar
 from rln.base.arguments import instance
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.identity import IdentitySecret
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_inputs
-from rln.protocol.share import Share
+from rln.protocol.recovery import recover_secret
 
 MAX_BYTES: Final = 1 << 16
-"""Bytes of the longest evidence."""
+"""Largest size of an encoded evidence, in bytes."""
 _NAME: Final = "evidence"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _PROOF: Final = re.compile(r"[0-9a-f]{256}\Z")
@@ -34,11 +34,11 @@ class Evidence:
 
     Args:
         first: the message that was accepted.
-        second: the one that came after it.
-        verifying_key: SHA-256 of the key that both verify with, 64 hexadecimal digits.
+        second: the message that came after it.
+        verifying_key: SHA-256 of the verifying key for both proofs, 64 lower-case hexadecimal digits.
 
     Raises:
-        ParameterError: an argument of another type or form.
+        ParameterError: an argument has the wrong type or form.
     """
 
     first: AnyProof
@@ -50,46 +50,38 @@ class Evidence:
             if not isinstance(proof, (RlnProof, MultiRlnProof)):
                 raise ParameterError(f"{name}: expected a proof, got {type(proof).__name__}")
         if type(self.verifying_key) is not str or not _DIGEST.match(self.verifying_key):
-            raise ParameterError("verifying_key: expected 64 hexadecimal digits, got something else")
+            raise ParameterError("verifying_key: expected a SHA-256 in 64 lower-case hexadecimal digits")
 
     def check(self, verifying_key: VerifyingKey) -> IdentitySecret:
-        """Check everything, and recover the secret of whoever sent both messages.
+        """Check both proofs, and recover the identity secret of the sender.
 
-        That he was a member follows from the proofs, for whoever trusts their roots.
+        The proofs also show that the sender was a member, if you trust their roots.
 
         Raises:
             ParameterError: the evidence is for another verifying key.
-            InputError: a proof with points that are none, or another number of public values.
-            InvalidProof: one of the proofs does not hold.
-            RecoveryError: the messages are for different epochs, or have no message id in common with
-                different x, or their line is not that of the nullifier.
+            InputError: a proof has an invalid point or the wrong number of public values.
+            InvalidProof: one of the proofs does not verify.
+            RecoveryError: the messages are for different epochs, share no message id with different x, or
+                lie on a line that does not belong to the nullifier.
         """
         instance(verifying_key, VerifyingKey, "verifying_key")
         if verifying_key.digest != self.verifying_key:
             raise ParameterError(
-                f"verifying key: expected {self.verifying_key[:16]}…, got {verifying_key.digest[:16]}…"
+                f"verifying key: expected {self.verifying_key[:16]}…, got {verifying_key.digest[:16]}…; "
+                "use the key that the messages were verified with"
             )
         for name, proof in (("first", self.first), ("second", self.second)):
             if not verifying_key.verify(proof.public_inputs, proof.proof):
                 raise InvalidProof(f"{name} proof: the equation does not hold")
-        one, other, nullifier = self._pair()
-        return IdentitySecret._through(one, other, nullifier)
-
-    def _pair(self) -> tuple[Share, Share, int]:
-        """The first two shares on one nullifier with different x, and the nullifier."""
         if self.first.external_nullifier != self.second.external_nullifier:
-            raise RecoveryError("evidence: expected two messages for one epoch, got two epochs")
+            raise RecoveryError("evidence: expected two messages for one epoch, got messages for two epochs")
         if self.first.x == self.second.x:
-            raise RecoveryError("evidence: both messages have the same x: it is one message, not two")
-        ours = {share.nullifier: share for share in self.first.shares}
-        for share in self.second.shares:
-            if share.nullifier is not None and share.nullifier in ours:
-                return ours[share.nullifier], share, share.nullifier
-        raise RecoveryError("evidence: expected a nullifier that both messages have, got none")
+            raise RecoveryError("evidence: both messages have the same x, so they are one message")
+        return recover_secret(self.first, self.second)
 
     def encode(self) -> bytes:
-        """The canonical JSON document that `decode` reads."""
-        return document.write(
+        """Return the canonical JSON document that `decode` reads."""
+        return canonical_json.write(
             {
                 "first": _written(self.first),
                 "second": _written(self.second),
@@ -99,15 +91,15 @@ class Evidence:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read a document of at most 64 KiB; `check` says what it is worth.
+        """Read a document of at most 64 KiB. Its proofs are not verified; `check` does that.
 
         Raises:
-            EncodingError: another form.
-            InputError: values that no proof has.
+            EncodingError: the document has the wrong form.
+            InputError: a proof has invalid values.
         """
         names = ("first", "second", "verifying_key")
-        found = document.fields(document.read(data, _NAME, MAX_BYTES), _NAME, names)
-        key = document.text(found["verifying_key"], "verifying_key")
+        found = canonical_json.fields(canonical_json.read(data, _NAME, MAX_BYTES), _NAME, names)
+        key = canonical_json.text(found["verifying_key"], "verifying_key")
         return cls(_read(found["first"], "first"), _read(found["second"], "second"), key)
 
 
@@ -116,10 +108,10 @@ def _written(proof: AnyProof) -> dict[str, object]:
 
 
 def _read(value: object, name: str) -> AnyProof:
-    found = document.fields(value, name, ("proof", "public"))
-    text = document.text(found["proof"], f"{name} proof")
+    found = canonical_json.fields(value, name, ("proof", "public"))
+    text = canonical_json.text(found["proof"], f"{name} proof")
     if not _PROOF.match(text):
-        raise EncodingError(f"{name} proof: expected 256 hexadecimal digits, got other text")
-    numbers = document.items(found["public"], f"{name} public")
+        raise EncodingError(f"{name} proof: expected 256 lower-case hexadecimal digits")
+    numbers = canonical_json.items(found["public"], f"{name} public")
     values = tuple(scalar.parse(number, f"{name} public[{i}]") for i, number in enumerate(numbers))
     return from_public_inputs(bytes.fromhex(text), values)

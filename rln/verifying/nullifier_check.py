@@ -1,13 +1,14 @@
-"""Recorder: what a verifier remembers, and what it means that something was remembered before.
+"""NullifierCheck: look up and record the shares of messages, and tell copies and violations apart.
 
-The log alone decides between a first message, a copy, and a second message on the same id. The audit trail,
-where there is one, keeps what was accepted and what convicts; it decides nothing.
+The log alone decides whether a message is the first one on its message id, a copy, or a second one. The audit
+trail is optional. It keeps accepted messages and evidence, and decides nothing.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from rln.base.arguments import instance
@@ -23,42 +24,49 @@ from rln.verifying.source_limit import Source
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 Outcome = Verdict | Exception
-"""What becomes of a message: a verdict, or the error for whoever asked."""
+"""The result for a message: a verdict, or the error that the caller gets."""
 
 _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(slots=True, eq=False)
-class Case:
-    """One message whose context is right, on its way to an outcome.
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A message with the right context: it is valid if its proof verifies and its shares are new.
 
     Attributes:
-        known: shares that the log held when it was looked at, by nullifier.
-        outcome: None as long as the message may be valid.
+        proof: as received, decoded.
+        shares: the shares of the proof.
+        epoch: the acceptable epoch that the message is for.
+        source: where the message came from.
     """
 
     proof: AnyProof
-    shares: Sequence[Share]
+    shares: tuple[Share, ...]
     epoch: Epoch
     source: Source = None
-    known: dict[int | None, Share | None] = field(default_factory=dict)
-    outcome: Outcome | None = None
 
-    @property
-    def settled(self) -> Outcome:
-        """The outcome, once there is one."""
-        assert self.outcome is not None, "a message was judged and has no outcome"
-        return self.outcome
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the log held for one candidate before its proof was verified.
+
+    Attributes:
+        known: for each share of the candidate, the share in the log with the same nullifier, or None.
+        outcome: a duplicate, or the error of the log. None: the candidate may be valid.
+    """
+
+    known: tuple[Share | None, ...]
+    outcome: Outcome | None
 
 
 class NullifierCheck:
-    """Deals with log and audit trail for a verifier. Safe to use from several threads.
+    """Uses the log and the audit trail for a verifier. Safe to use from several threads.
 
     Args:
         log, clock, audit, was_member: as for `Verifier`.
-        verifying_key: its digest, for evidence.
-        watch: is told how the log does.
+        verifying_key: digest of the verifying key, for evidence.
+        observer: is told how the log answers.
     """
 
     def __init__(
@@ -68,7 +76,7 @@ class NullifierCheck:
         audit: AuditTrail | None,
         was_member: Callable[[int], bool] | None,
         verifying_key: str,
-        watch: SafeObserver,
+        observer: SafeObserver,
     ) -> None:
         instance(log, NullifierLog, "log")
         if audit is not None:
@@ -78,58 +86,73 @@ class NullifierCheck:
         self._audit = audit
         self._was_member = was_member
         self._verifying_key = verifying_key
-        self._observer = watch
+        self._observer = observer
         self._forget_at = 0
 
-    def look(self, cases: Sequence[Case]) -> None:
-        """Make duplicates of what is in the log with all its shares; to no other end the way is shorter."""
-        keys = [(case.epoch, share.nullifier or 0) for case in cases for share in case.shares]
-        answers = iter(self._ask(self._log.peek_many, keys))
-        for case in cases:
-            for share in case.shares:
-                there = next(answers)
-                if isinstance(there, Exception):
-                    case.outcome = there
-                else:
-                    case.known[share.nullifier] = there
-            if case.outcome is None and _all_known(case, {}):
-                case.outcome = Duplicate()
+    def look(self, candidates: Sequence[Candidate]) -> list[Look]:
+        """Look up the shares of candidates before verification, without writing.
 
-    def record(self, cases: Sequence[Case]) -> None:
-        """Put the messages that are good so far into the log, and give each case its outcome.
-
-        One that failed after the look is a duplicate when an earlier one has brought the same shares: that is
-        what a look just before it would have found.
+        A candidate is a duplicate when the log already holds all of its shares. Nothing else is decided
+        before verification.
         """
-        good = [case for case in cases if case.outcome is None]
-        before = dict(zip(good, self._insert(good), strict=True))
-        lost = self._keep([case for case in good if before[case] == ()])
-        brought: dict[tuple[int, int | None], Share] = {}
-        for case in cases:
-            if case in before:
-                taken = before[case]
-                if isinstance(taken, Exception):
-                    case.outcome = taken
-                    continue
-                name = case.proof.external_nullifier
-                brought |= {(name, share.nullifier): share for share in taken or case.shares}
-                case.outcome = self._judge(case, taken) if taken else lost or Valid()
-            elif brought and isinstance(case.outcome, (Invalid, Overloaded)) and _all_known(case, brought):
-                case.outcome = Duplicate()
+        keys = [
+            (candidate.epoch, share.nullifier or 0) for candidate in candidates for share in candidate.shares
+        ]
+        answers = iter(self._ask(self._log.peek_many, keys))
+        return [
+            _look(candidate, list(itertools.islice(answers, len(candidate.shares))))
+            for candidate in candidates
+        ]
 
-    def _insert(self, good: list[Case]) -> Sequence[Taken | Exception]:
+    def record(
+        self, candidates: Sequence[Candidate], looks: Sequence[Look], refused: Sequence[Outcome | None]
+    ) -> list[Outcome]:
+        """Insert the verified candidates into the log, and return the outcome of every candidate.
+
+        A refused candidate is a duplicate if earlier candidates of this call brought its shares: a look just
+        before it would have found them.
+
+        Args:
+            candidates: in the order in which they are judged.
+            looks: the result of `look` for each candidate.
+            refused: for each candidate its outcome, or None if its proof verifies and it is to be recorded.
+
+        Returns:
+            One outcome for each candidate, in the same order.
+        """
+        good = [candidate for candidate, outcome in zip(candidates, refused, strict=True) if outcome is None]
+        inserted = self._insert(good)
+        lost = self._keep([one for one, taken in zip(good, inserted, strict=True) if taken == ()])
+        answers = iter(inserted)
+        brought: dict[tuple[int, int | None], Share] = {}
+        outcomes: list[Outcome] = []
+        for candidate, look, outcome in zip(candidates, looks, refused, strict=True):
+            if outcome is not None:
+                late = isinstance(outcome, (Invalid, Overloaded)) and _all_known(candidate, look, brought)
+                outcomes.append(Duplicate() if late else outcome)
+                continue
+            taken = next(answers)
+            if isinstance(taken, Exception):
+                outcomes.append(taken)
+                continue
+            name = candidate.proof.external_nullifier
+            brought |= {(name, share.nullifier): share for share in taken or candidate.shares}
+            outcomes.append(self._judge(candidate, taken) if taken else lost or Valid())
+        return outcomes
+
+    def _insert(self, good: list[Candidate]) -> Sequence[Taken | Exception]:
         if not good:
             return ()
         try:
             self._forget_ended(good[-1].epoch)
         except Exception as error:  # noqa: BLE001 - as in _ask
             return [error] * len(good)
-        return self._ask(self._log.insert_or_get_many, [(case.epoch, case.shares) for case in good])
+        return self._ask(self._log.insert_or_get_many, [(one.epoch, one.shares) for one in good])
 
     def _ask(
         self, method: Callable[[list[_Question]], Sequence[_Answer]], questions: list[_Question]
     ) -> Sequence[_Answer | Exception]:
-        """The answers of the log. Whatever it raises is that of each question: no message passes it."""
+        """Return the answers of the log. An error that it raises is the answer to every question."""
         if not questions:
             return ()
         since = self._observer.moment()
@@ -137,72 +160,86 @@ class NullifierCheck:
             answers = method(questions)
             if len(answers) != len(questions):
                 raise StoreUnavailable(f"log: expected {len(questions)} answers, got {len(answers)}")
-        except Exception as error:  # noqa: BLE001 - as the first line says
+        except Exception as error:  # noqa: BLE001 - it is the answer to every question
             self._observer.stored(True, since)
             return [error] * len(questions)
         self._observer.stored(any(isinstance(answer, Exception) for answer in answers), since)
         return answers
 
     def _forget_ended(self, epoch: Epoch) -> None:
-        """Once a period let the log drop what can never be acceptable again: it must not only grow."""
+        """Let the log forget, once a period, the epochs that cannot be acceptable again: it stays bounded."""
         horizon = self._clock.horizon()
         if horizon >= self._forget_at:
             self._log.forget(horizon)
             self._forget_at = horizon + epoch.end - epoch.start
 
-    def _keep(self, cases: list[Case]) -> Exception | None:
-        """Put messages into the audit trail; the error if they are not in it."""
-        if self._audit is None or not cases:
+    def _keep(self, accepted: list[Candidate]) -> Exception | None:
+        """Append messages to the audit trail, and return its error if it has not kept them."""
+        if self._audit is None or not accepted:
             return None
         try:
-            self._audit.append_many([(case.epoch, case.proof) for case in cases])
-        except Exception as error:  # noqa: BLE001 - what is not kept must not be served
+            self._audit.append_many([(one.epoch, one.proof) for one in accepted])
+        except Exception as error:  # noqa: BLE001 - a message that is not kept must not be served
             return error
         return None
 
-    def _judge(self, case: Case, taken: Taken) -> Outcome:
-        """What becomes of a verified message when some of its nullifiers were in the log."""
+    def _judge(self, candidate: Candidate, taken: Taken) -> Outcome:
+        """Return the outcome of a verified message when some of its nullifiers were in the log already."""
         before = {share.nullifier: share for share in taken}
         try:
-            for share in case.shares:
+            for share in candidate.shares:
                 known = before.get(share.nullifier, share)
                 if known.x != share.x:
-                    return self._violation(case, known, share)
+                    return self._violation(candidate, known, share)
                 if known.y != share.y:
                     raise IntegrityAlarm(
-                        "share: two verified messages with one nullifier and one x have different y"
+                        "share: two verified messages with one nullifier and one x have different y; "
+                        "stop and investigate"
                     )
-        except Exception as error:  # noqa: BLE001 - it is this message's
+        except Exception as error:  # noqa: BLE001 - the outcome of this message alone
             return error
         return Duplicate()
 
-    def _violation(self, case: Case, first: Share, second: Share) -> RateLimitViolation:
-        evidence = self._evidence(case, first)
+    def _violation(self, candidate: Candidate, first: Share, second: Share) -> RateLimitViolation:
+        evidence = self._evidence(candidate, first)
         try:
             secret = recover_secret(first, second)
         except RecoveryError as error:
             raise IntegrityAlarm(
-                "share: two verified messages with one nullifier are not on its line"
+                "share: two verified messages with one nullifier are not on its line; stop and investigate"
             ) from error
         if self._was_member is not None and not self._was_member(secret.commitment):
-            raise IntegrityAlarm("share: two verified messages recover a secret that was never registered")
+            raise IntegrityAlarm(
+                "share: two verified messages recover a secret that was never registered; "
+                "stop and investigate"
+            )
         return RateLimitViolation(secret, evidence)
 
-    def _evidence(self, case: Case, first: Share) -> Evidence | None:
-        """Keep the second message unless two of its nullifier are kept, and find the first one."""
+    def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
+        """Find the first message, and keep the second one unless two with its nullifier are kept already."""
         if self._audit is None:
             return None
-        kept = self._audit.lookup(case.epoch, first.nullifier or 0)
-        if len(kept) < 2:  # so that nobody fills a disk by overspending
-            self._audit.append_many([(case.epoch, case.proof)])
+        kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
+        if len(kept) < 2:  # so that exceeding the limit cannot fill a disk
+            self._audit.append_many([(candidate.epoch, candidate.proof)])
         known = [proof for proof in kept if first in proof.shares]
-        return Evidence(known[0], case.proof, self._verifying_key) if known else None
+        return Evidence(known[0], candidate.proof, self._verifying_key) if known else None
 
 
-def _all_known(case: Case, brought: dict[tuple[int, int | None], Share]) -> bool:
-    """Are all shares of a message in the log, or brought there since by others?"""
-    name = case.proof.external_nullifier
+def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> Look:
+    known = tuple(None if isinstance(answer, Exception) else answer for answer in answers)
+    errors = [answer for answer in answers if isinstance(answer, Exception)]
+    if errors:
+        return Look(known, errors[-1])
+    return Look(known, Duplicate() if known == candidate.shares else None)
+
+
+def _all_known(candidate: Candidate, look: Look, brought: dict[tuple[int, int | None], Share]) -> bool:
+    """Return whether the log held all shares of a candidate, or earlier candidates have brought them."""
+    if not brought:
+        return False
+    name = candidate.proof.external_nullifier
     return all(
-        brought.get((name, share.nullifier), case.known.get(share.nullifier)) == share
-        for share in case.shares
+        brought.get((name, share.nullifier), known) == share
+        for share, known in zip(candidate.shares, look.known, strict=True)
     )

@@ -1,7 +1,7 @@
-"""Ports: what a verifier needs from outside, and nothing about how it is done.
+"""Ports: the protocols of what a verifier needs: roots, nullifier log, audit trail, observer.
 
-Adapters live in `rln.stores`. Every one of them must pass the contract suites in `tests/stores/`. All fail
-closed: a store that cannot tell raises `StoreUnavailable`, and then nothing was accepted.
+Adapters are in `rln.stores`. Each of them must pass the contract suites in `tests/stores/`. All fail closed:
+a store that cannot answer raises `StoreUnavailable`, and then nothing was accepted.
 """
 
 from __future__ import annotations
@@ -18,101 +18,101 @@ from rln.verifying.verdict import Verdict
 
 @runtime_checkable
 class RootSource(Protocol):
-    """The roots that a proof may be for. Never empty: no roots would mean that nothing is acceptable."""
+    """The acceptable roots of proofs. Never empty: without a root nothing is acceptable."""
 
     def __contains__(self, root: object) -> bool:
-        """Tell whether the root is acceptable now."""
+        """Return whether the root is acceptable now."""
 
     def __iter__(self) -> Iterator[int]:
-        """Go through the acceptable roots, newest first, as they are at one moment."""
+        """Iterate over the roots that are acceptable at one moment, newest first."""
 
     def __len__(self) -> int:
-        """Return how many there are, at least 1."""
+        """Return the number of acceptable roots, at least 1."""
 
 
 Claim = tuple[Epoch, Sequence[Share]]
-"""The shares of one verified message: one for each of its message ids, each with a nullifier of its own, and
-the acceptable epoch whose external nullifier the proof has."""
+"""The epoch of one verified message and its shares: one share for each message id, all nullifiers different.
+The epoch is acceptable, and the proof has its external nullifier."""
 
 Taken = tuple[Share, ...]
-"""What was in the log before under the nullifiers of a claim; empty: all were new, and they are in it now."""
+"""The shares that the log already held under the nullifiers of a claim. Empty: all shares of the claim were
+new, and they are in the log now."""
 
 
 @runtime_checkable
 class NullifierLog(Protocol):
     """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes.
 
-    An adapter gives the two methods that take many, and inherits those that take one.
+    An adapter implements the methods for many claims or keys, and inherits the methods for one.
     """
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return for each nullifier of an epoch the share that is known; writes nothing.
+        """Return the known share for each nullifier of an epoch, without writing.
 
-        Where the log cannot tell, for example because it has forgotten the epoch, the error stands in the
-        share's place.
+        Where the log cannot answer, for example because it has forgotten the epoch, the result is the error.
         """
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """For each message in order insert its shares, or find out which are taken: one atomic step each.
+        """Insert the shares of each claim, or return those that are taken, in order, in one atomic step each.
 
-        A claim is accepted when nothing of it was taken: then all of its shares are in the log, durably as
-        far as the store promises. Otherwise its result is the shares that were there before, in the order of
-        the claim; shares of it that were new may have stayed in the log, so those ids are spent too.
-        Messages on the same nullifiers, of this call or of others, never both have an empty result.
+        A claim is accepted when none of its nullifiers was taken. All of its shares are then in the log, as
+        durably as the store promises. Otherwise the result is the shares that were in the log before, in the
+        order of the claim. New shares of such a claim may stay in the log: their message ids are spent too.
+        Two claims on the same nullifiers, of this call or of different calls, never both get an empty result.
 
         Args:
-            claims: any number; the second of two on one nullifier finds the first.
+            claims: any number. Of two claims on one nullifier the second finds the first.
 
         Returns:
-            For each claim what was taken, or the error that says why the log is unsure about it. After an
-            error its shares may be in the log, and whoever sent the message must not be served.
+            For each claim the shares that were taken, or the error that says why the log is unsure. After an
+            error the shares may be in the log, and the message must not be served.
 
         Raises:
-            ParameterError: a claim without shares, or with one that has no nullifier or the same as another.
+            ParameterError: a claim has no shares, a share without a nullifier, or one nullifier twice.
         """
 
     def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
-        """Do as `peek_many` for one.
+        """Return the known share for one nullifier of an epoch; see `peek_many`.
 
         Raises:
-            StoreUnavailable: the log cannot tell.
+            StoreUnavailable: the log cannot answer.
         """
         return _or_raise(self.peek_many([(epoch, nullifier)])[0])
 
     def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
-        """Do as `insert_or_get_many` for one message.
+        """Insert the shares of one message, or return those that are taken; see `insert_or_get_many`.
 
         Raises:
             StoreUnavailable: the log is unsure.
-            ParameterError: as there.
+            ParameterError: as for `insert_or_get_many`.
         """
         return _or_raise(self.insert_or_get_many([(epoch, shares)])[0])
 
     def forget(self, before: int) -> None:
         """Drop every epoch that ended at unix time `before` or earlier.
 
-        A log drops for no other reason: not for its size, not for its age alone. Afterwards these epochs are
-        refused with StoreUnavailable, also when the clock has jumped back.
+        A log drops shares for no other reason, neither for its size nor for their age alone. It refuses
+        dropped epochs with StoreUnavailable from then on, even if the clock goes back.
 
         Raises:
-            ParameterError: not whole seconds, 0 or more.
-            StoreUnavailable: not everything is dropped; to be asked again.
+            ParameterError: `before` is not a whole number of seconds, 0 or more.
+            StoreUnavailable: not everything is dropped; call again.
         """
 
     def close(self) -> None:
-        """Give up connections and files; a second time does nothing."""
+        """Close connections and files. A second call does nothing."""
 
 
 def check_claim(shares: Sequence[Share]) -> dict[int, Share]:
     """Return the shares of a claim by nullifier, in order.
 
     Raises:
-        ParameterError: none, one without its nullifier, or two with the same.
+        ParameterError: no shares, a share without a nullifier, or two with the same nullifier.
     """
     found: dict[int, Share] = {}
     for share in shares:
         if share.nullifier is None or share.nullifier in found:
-            raise ParameterError("shares: expected one nullifier each, all different")
+            raise ParameterError("shares: expected a nullifier in each share, all different")
         found[share.nullifier] = share
     if not found:
         raise ParameterError("shares: expected at least one, got none")
@@ -130,49 +130,49 @@ def _or_raise(found: _Found | StoreUnavailable) -> _Found:
 
 @runtime_checkable
 class AuditTrail(Protocol):
-    """Keeps messages for whoever wants to see later why a member was slashed; it decides nothing.
+    """Keeps messages, so that you can see later why a member was slashed. It decides nothing.
 
-    No signals, no addresses. Nobody needs it to tell a first message from a second one.
+    It holds no signals and no addresses. The nullifier log alone tells first and second messages apart.
     """
 
     def append_many(self, messages: Sequence[tuple[Epoch, AnyProof]]) -> None:
         """Keep verified messages, in order.
 
         Raises:
-            StoreUnavailable: not kept, or nobody knows; none of them may be served.
+            StoreUnavailable: not kept, or unknown whether kept; none of the messages may be served.
         """
 
     def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
-        """Return the messages that are kept under a nullifier of an epoch, in no particular order.
+        """Return the kept messages with a nullifier of an epoch, in no particular order.
 
         Raises:
             StoreUnavailable: they cannot be read.
         """
 
     def forget(self, before: int) -> None:
-        """Drop every epoch that ended at unix time `before` or earlier; the operator says when.
+        """Drop every epoch that ended at unix time `before` or earlier. Only the operator calls this.
 
         Raises:
-            StoreUnavailable: not everything is dropped; to be asked again.
+            StoreUnavailable: not everything is dropped; call again.
         """
 
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told what a verifier does, from whatever thread does it, and never from where a message came.
+    """Is told what a verifier does, on the thread that does it, but not where a message came from.
 
-    It cannot change a verdict: what it raises is reported once to the logger `rln` and goes no further.
-    A violation's verdict carries the secret of its member, which is nobody's to write down.
+    It cannot change a verdict: its first error is reported to the logger `rln`, and all are ignored. The
+    verdict of a violation holds the member's identity secret, which an observer must not write down.
     """
 
     def moment(self) -> float:
-        """Return seconds on a clock of the observer's own, which comes back as `since`."""
+        """Return the time in seconds on the observer's own clock. The verifier passes it back as `since`."""
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
-        """Take note of what became of a message: its verdict, or the error that its sender's caller got."""
+        """Note the outcome of a message: its verdict, or the error that the caller of the verifier gets."""
 
     def stored(self, failed: bool, since: float) -> None:
-        """Take note that the nullifier log has answered, or failed to."""
+        """Note that the nullifier log has answered or failed."""
 
     def waiting(self, messages: int) -> None:
-        """Take note of how many messages wait for an `AsyncVerifier` or are judged by it."""
+        """Note how many messages are pending in an `AsyncVerifier`: waiting or being judged."""

@@ -1,8 +1,8 @@
-"""Watch: an observer that can do no harm.
+"""SafeObserver: calls an observer so that its errors cannot change a verdict.
 
-What an observer raises must not turn a verdict into an error: the message is in the log by then, and its
-sender would be refused as a copy when he comes again. Nor may it pass unnoticed. So the first failure goes
-to the logger `rln`, with its traceback, and the observer is told what happens next as before.
+An error of an observer must not replace a verdict: the message is in the log by then, and a second try of its
+sender would be refused as a duplicate. The error must not be lost either. So the first error goes to the
+logger `rln`, with its traceback, and the observer is called again for the next event.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from rln.verifying.verdict import Verdict
 
 
 class SafeObserver:
-    """Tells an observer, if there is one. Safe to use from several threads, as far as the observer is.
+    """Calls an observer, if there is one. Safe to use from several threads if the observer is.
 
     Args:
-        observer: None: nobody is told.
+        observer: the observer to call, or None.
 
     Raises:
-        ParameterError: not an observer.
+        ParameterError: `observer` does not implement `Observer`.
     """
 
     def __init__(self, observer: Observer | None) -> None:
@@ -31,7 +31,7 @@ class SafeObserver:
         self._reported = False
 
     def moment(self) -> float:
-        """Return the observer's time; 0 when there is none."""
+        """Return the time of the observer; 0 if there is no observer or it fails."""
         if self._observer is None:
             return 0.0
         try:
@@ -41,15 +41,15 @@ class SafeObserver:
             return 0.0
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
-        """Say what became of a message."""
+        """Report the outcome of a message."""
         self._tell(lambda observer: observer.judged(outcome, since))
 
     def stored(self, failed: bool, since: float) -> None:
-        """Say that the log has answered or failed."""
+        """Report that the nullifier log has answered or failed."""
         self._tell(lambda observer: observer.stored(failed, since))
 
     def waiting(self, messages: int) -> None:
-        """Say how many messages are on their way."""
+        """Report how many messages are pending."""
         self._tell(lambda observer: observer.waiting(messages))
 
     def _tell(self, news: Callable[[Observer], None]) -> None:
@@ -64,6 +64,6 @@ class SafeObserver:
         if self._reported:
             return
         self._reported = True
-        import logging  # here, since it is slow to import and rarely needed
+        import logging  # here, because it is slow to import and rarely needed
 
-        logging.getLogger("rln").error("observer: failed; said once", exc_info=error)
+        logging.getLogger("rln").error("observer: failed; further failures are not logged", exc_info=error)

@@ -1,8 +1,8 @@
-"""Source limit: how many bad proofs one source may send, since a pairing is dear and asking for one is not.
+"""Source limit: how many bad proofs one source may send. A pairing is expensive, and asking for one is cheap.
 
-A token bucket for each source, such as an address or a connection. A token is taken before a proof is
-verified and comes back when the proof was good, so only bad ones spend it. A full bucket says nothing, and
-is not kept.
+A source is, for example, an address or a connection. Each source has an allowance of bad proofs. Verifying a
+proof takes 1 from the allowance, and a good proof gives it back, so only bad proofs use it up. The allowance
+grows back at a fixed rate up to its full size. A full allowance carries no information and is not kept.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from rln.base.arguments import whole
 from rln.errors import ParameterError
 
 Source = str | bytes | None
-"""Where a message came from, in the caller's own terms; None are all those of which nobody says."""
+"""Where a message came from, in the caller's own terms. All messages of unknown origin share the source None.
+"""
 
 _LONGEST = 256
 _JITTER = 1.0
-"""Seconds by which a time may be before the last one without a clock having been set back."""
+"""Seconds by which times may be out of order. A larger step back means that the clock was set back."""
 
 
 def check_source(source: Source) -> Source:
-    """Return what can stand for a source.
+    """Return the source when it has a valid type and length.
 
     Raises:
-        ParameterError: not `str`, `bytes` or None, or longer than 256.
+        ParameterError: not `str`, `bytes` or None, or longer than 256 characters or bytes.
     """
     if source is not None and type(source) not in (str, bytes):
         raise ParameterError(f"source: expected str, bytes or None, got {type(source).__name__}")
@@ -36,14 +37,14 @@ def check_source(source: Source) -> Source:
 
 
 class SourceLimit:
-    """Token buckets by source, in bounded memory. Safe to use from several threads.
+    """The allowance of each source, in bounded memory. Safe to use from several threads.
 
     Args:
-        rate: tokens that a source gets back each second.
-        burst: tokens that a bucket holds, 1 to 2^20: so many bad proofs may come at once, and so many proofs
-            of one source are verified by several threads at a time.
-        sources: buckets that are kept. Those that must have filled up again go first; when there are still
-            too many, the one that was used least recently goes.
+        rate: bad proofs by which an allowance grows back each second, more than 0.
+        burst: bad proofs in a full allowance, 1 to 2^20. It also bounds how many proofs of one source several
+            threads verify at a time.
+        sources: number of allowances to keep, 1 to 2^24. Allowances that are surely full again are dropped
+            first. If there are still too many, the least recently used one is dropped.
 
     Raises:
         ParameterError: a number outside its range.
@@ -51,53 +52,54 @@ class SourceLimit:
 
     def __init__(self, rate: float, burst: int, sources: int = 65536) -> None:
         if type(rate) not in (int, float) or not math.isfinite(rate) or rate <= 0:
-            raise ParameterError("rate: expected tokens a second, more than 0 and finite")
+            raise ParameterError("rate: expected a finite number of proofs a second, more than 0")
         self._rate = rate
         self._burst = whole(burst, "burst", 1, 1 << 20)
         self._sources = whole(sources, "sources", 1, 1 << 24)
         self._lock = threading.Lock()
-        self._buckets: OrderedDict[Source, tuple[float, float]] = OrderedDict()  # tokens, as of a time
+        self._allowances: OrderedDict[Source, tuple[float, float]] = OrderedDict()  # size, as of a time
 
     def __repr__(self) -> str:
         return f"SourceLimit({self._rate} a second, {self._burst} at once)"
 
     def __len__(self) -> int:
-        """Return how many buckets are kept."""
-        return len(self._buckets)
+        """Return how many allowances are kept."""
+        return len(self._allowances)
 
     def take(self, source: Source, now: float) -> bool:
-        """Take a token of a source, or say that it has none.
+        """Take 1 from the allowance of a source, and return whether there was 1 to take.
 
         Args:
             source: as `check_source` accepts it.
-            now: unix time in seconds; a time before the last one adds no tokens. Where it is more than a
-                second before, the clock was set back, and the tokens that come count from it.
+            now: unix time in seconds. A time before the last one adds nothing. A time more than a second
+                before the last one means that the clock was set back; the allowance grows from there.
         """
         with self._lock:
-            tokens, since = self._buckets.get(source, (float(self._burst), now))
-            tokens = min(tokens + max(now - since, 0.0) * self._rate, self._burst)
-            taken = tokens >= 1
-            self._buckets[source] = (tokens - taken, max(now, since) if since - now <= _JITTER else now)
-            self._buckets.move_to_end(source)
+            allowance, since = self._allowances.get(source, (float(self._burst), now))
+            allowance = min(allowance + max(now - since, 0.0) * self._rate, self._burst)
+            taken = allowance >= 1
+            self._allowances[source] = (allowance - taken, max(now, since) if since - now <= _JITTER else now)
+            self._allowances.move_to_end(source)
             self._drop(now)
         return taken
 
     def give_back(self, source: Source) -> None:
-        """Put back a token that was taken for a proof which was good."""
+        """Give back what was taken for a proof that proved good."""
         with self._lock:
-            bucket = self._buckets.get(source)
-            if bucket is None:  # dropped meanwhile, so it is full
+            kept = self._allowances.get(source)
+            if kept is None:  # dropped meanwhile, so it counts as full
                 return
-            if bucket[0] + 1 >= self._burst:
-                del self._buckets[source]
+            allowance, since = kept
+            if allowance + 1 >= self._burst:
+                del self._allowances[source]
             else:
-                self._buckets[source] = (bucket[0] + 1, bucket[1])
+                self._allowances[source] = (allowance + 1, since)
 
     def _drop(self, now: float) -> None:
-        """Drop what is surely full again from the old end, and the oldest where there are too many."""
+        """Drop allowances that are surely full again, and the least recently used of too many."""
         refill = self._burst / self._rate
-        while self._buckets:
-            source = next(iter(self._buckets))
-            if now - self._buckets[source][1] < refill and len(self._buckets) <= self._sources:
+        while self._allowances:
+            source = next(iter(self._allowances))
+            if now - self._allowances[source][1] < refill and len(self._allowances) <= self._sources:
                 return
-            del self._buckets[source]
+            del self._allowances[source]

@@ -1,12 +1,12 @@
-"""Verdict: the four ends of a message, for `match`.
+"""Verdict: the four results of judging a message, for `match`.
 
     match verifier.submit(proof, signal):
-        case Valid(): ...                                       first time seen: serve it
+        case Valid(): ...                                       the first time: serve it
         case Duplicate(): ...                                   the same message again: do not serve it twice
-        case RateLimitViolation(identity_secret=secret): ...    the member overspent, and this is his secret
+        case RateLimitViolation(identity_secret=secret): ...    the member exceeded the limit: their secret
         case Invalid(reason=reason): ...                        refused
 
-None of them has a truth value: `if verifier.submit(...)` raises, so a refused message cannot pass by
+A verdict has no truth value: `if verifier.submit(...)` raises TypeError, so a refused message cannot pass by
 accident.
 """
 
@@ -28,27 +28,28 @@ class _NoTruth:
     def __bool__(self) -> NoReturn:
         raise TypeError(
             f"{type(self).__name__}: a verdict is neither true nor false; use `match`, or "
-            "`isinstance(verdict, rln.Valid)` where one end is all you ask for"
+            "`isinstance(verdict, rln.Valid)` to test for one of the four"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Valid(_NoTruth):
-    """All checks hold and the message is new; its nullifiers are in the log now."""
+    """All checks passed, and the message is new. Its nullifiers are in the log now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicate(_NoTruth):
-    """The same share was accepted before; nothing was written, and nobody did wrong."""
+    """The same share was accepted before. Nothing was written, and the member did nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitViolation(_NoTruth):
-    """Two verified messages with one nullifier: the member spent a message id twice.
+    """Two verified messages have one nullifier: the member used a message id twice.
 
     Args:
-        identity_secret: the member's secret, recovered from both shares and checked against the nullifier.
-        evidence: both messages, where the verifier has an audit trail that knows the first one.
+        identity_secret: the member's identity secret, recovered from both shares and checked against the
+            nullifier.
+        evidence: both messages, if the verifier has an audit trail that holds the first one.
     """
 
     identity_secret: IdentitySecret
@@ -57,11 +58,11 @@ class RateLimitViolation(_NoTruth):
 
 @dataclass(frozen=True, slots=True)
 class Invalid(_NoTruth):
-    """Refused; nothing was written.
+    """The message is refused. Nothing was written.
 
     Args:
-        reason: which check failed first.
-        detail: the thing, the expected and the got, for a log line; may be empty.
+        reason: the first check that failed.
+        detail: what is wrong, for a log line; may be empty.
     """
 
     reason: Reason

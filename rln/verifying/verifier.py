@@ -1,14 +1,14 @@
-"""Verifier: what becomes of a message that arrives.
+"""Verifier: judge a message that arrives.
 
-Checks go from cheap to dear, and nothing is written before the last one: number of values, epoch, root,
-signal, a look for the identical share, curve, subgroup and equation, then one atomic insert into the log,
-which alone decides between a first message, a copy, and a second message on the same id. Nothing is keyed on
-proof bytes, since anybody can re-randomise them.
+The checks go from cheap to expensive: number of public values, epoch, root, signal, a look for identical
+shares, curve, subgroup and pairing equation. Nothing is written before all of them have passed. Then one
+atomic insert into the log decides whether the message is the first one on its message id, a copy, or a second
+one. Nothing is keyed on proof bytes, because anyone can re-randomise them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rln.base import scalar
 from rln.base.arguments import instance, plain_bytes
@@ -28,37 +28,37 @@ from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
-from rln.verifying.nullifier_check import Case, NullifierCheck, Outcome
+from rln.verifying.nullifier_check import Candidate, NullifierCheck, Outcome
 from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
 from rln.verifying.safe_observer import SafeObserver
 from rln.verifying.source_limit import Source, SourceLimit, check_source
 from rln.verifying.verdict import Invalid, Verdict
 
 Message = tuple[AnyProof, bytes]
-"""A proof as it came, decoded, and the bytes that it is about."""
+"""A decoded proof and the signal that it is about, both as received."""
 
 _Answer = InputError | InvalidProof | None
-"""Of a proof: what is wrong with it, or None."""
+"""The result of verifying one proof: what is wrong with it, or None."""
 
 
 class Verifier:
     """Judges messages. Safe to use from several threads, and from several processes that share one log.
 
     Args:
-        verifying_key: of the circuit that members prove with.
-        roots: acceptable roots, live (`group.roots`) or a fixed collection; never empty.
+        verifying_key: for the circuit that members prove with.
+        roots: the acceptable roots, live (`group.roots`) or a fixed collection; never empty.
         log: remembers the shares of accepted messages.
-        clock: which epochs are acceptable.
-        was_member: tells whether a commitment is registered now or was once (`group.was_member`); a recovered
-            secret of somebody else is an alarm.
-        sources: how many bad proofs each source may send; None: no limit.
-        audit: keeps accepted messages, and second ones as evidence; None: nobody does.
-        observer: is told what happens, and changes nothing; None: nobody is.
-        threads: for a batch; None is one for each processor.
+        clock: tells which epochs are acceptable.
+        was_member: returns whether an identity commitment is or was registered (`group.was_member`). A
+            recovered secret that was never registered raises IntegrityAlarm. None: no such check.
+        sources: limits the bad proofs of each source. None: no limit.
+        audit: keeps accepted messages, and second ones as evidence. None: nothing is kept.
+        observer: is told what happens, and cannot change it. None: no observer.
+        threads: number of threads for a batch. None: one for each processor.
 
     Raises:
-        ParameterError: no acceptable root.
-        KeyFileError: the key fails the lints for RLN keys.
+        ParameterError: there is no acceptable root.
+        KeyFileError: the key fails the checks for RLN keys.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Verifier:
             instance(sources, SourceLimit, "sources")
         verifying_key.check_rln(verifying_key.public_inputs)
         if not [scalar.check(root, "root") for root in roots]:
-            raise ParameterError("roots: expected at least one, got none: nothing would be acceptable")
+            raise ParameterError("roots: expected at least one, got none; no message would be acceptable")
         self._key = verifying_key
         self._roots = roots
         self._clock = clock
@@ -95,14 +95,14 @@ class Verifier:
         return f"Verifier({self._key!r})"
 
     def check(self, proof: AnyProof, signal: bytes) -> Epoch:
-        """Check all that needs no memory of other messages; the log is neither read nor written.
+        """Check a message alone; the log is neither read nor written.
 
         Returns:
             The epoch that the message is for.
 
         Raises:
-            WrongEpoch, UnknownRoot, WrongSignal, InvalidProof: what does not hold.
-            InputError: a proof that is none.
+            WrongEpoch, UnknownRoot, WrongSignal, InvalidProof: the check that failed.
+            InputError: the proof is malformed.
         """
         epoch = self._check_context(proof, plain_bytes(signal, "signal"))
         if not self._key.verify(proof.public_inputs, proof.proof):
@@ -110,22 +110,22 @@ class Verifier:
         return epoch
 
     def submit(self, proof: AnyProof, signal: bytes, source: Source = None) -> Verdict:
-        """Judge one message and remember it when it is valid.
+        """Judge one message, and remember it if it is valid.
 
         Args:
-            proof: as it came, decoded.
-            signal: the bytes that the message is about, as they came.
-            source: where it came from, for a verifier with `sources`, at most 256 bytes or characters; all
-                messages without one count as one source.
+            proof: as received, decoded.
+            signal: the bytes that the message is about, as received.
+            source: where the message came from, for a verifier with `sources`; at most 256 bytes or
+                characters. All messages with source None count as one source.
 
         Returns:
             One of the four verdicts.
 
         Raises:
-            Overloaded: the source has sent too many bad proofs; this one was not looked at.
-            StoreUnavailable: log or audit trail is unsure; the message must not be served.
-            IntegrityAlarm: something happened that mathematics excludes.
-            InputError: arguments that are not a proof and bytes.
+            Overloaded: the source has sent too many bad proofs; this proof was not verified.
+            StoreUnavailable: the log or the audit trail is unsure; the message must not be served.
+            IntegrityAlarm: something happened that is mathematically impossible.
+            InputError: `proof` is not a proof, `signal` is not bytes, or `source` is invalid.
         """
         check_message(proof, signal)
         (outcome,) = self._judge([(proof, signal)], [check_source(source)], self._verify_one)
@@ -136,17 +136,18 @@ class Verifier:
     def submit_many(
         self, messages: Sequence[Message], sources: Sequence[Source] | None = None
     ) -> list[Verdict]:
-        """Judge messages as `submit` would one after the other, with one verification for all of them.
+        """Judge messages as `submit` would one after the other, but verify them together.
 
         Args:
             messages: pairs of proof and signal.
-            sources: of each message, as for `submit`; None: nobody knows of any.
+            sources: the source of each message, as for `submit`. None: all have source None.
 
         Returns:
-            A verdict for each, in order. Of two messages on one message id the first one counts as first.
+            One verdict for each message, in order. Of two messages on one message id the earlier one is the
+            first message.
 
         Raises:
-            As `submit`. Other messages than the one that it is about may have been accepted.
+            As `submit`, for the first message that has no verdict. Other messages may have been accepted.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
         verdicts: list[Verdict] = []
@@ -159,107 +160,125 @@ class Verifier:
     def outcomes(
         self, messages: Sequence[Message], sources: Sequence[Source] | None = None
     ) -> list[Verdict | Exception]:
-        """Judge messages as `submit_many` does, where one that has no verdict does not end the others.
+        """Judge messages as `submit_many` does, but return errors instead of raising the first one.
 
         Args:
             messages: pairs of proof and signal.
-            sources: of each message, as for `submit`; None: nobody knows of any.
+            sources: the source of each message, as for `submit`. None: all have source None.
 
         Returns:
-            For each message in order its verdict, or the error that `submit` would have raised for it.
+            For each message, in order, its verdict or the error that `submit` would have raised.
 
         Raises:
-            InputError: an argument that is not a proof or not bytes, or another number of sources.
+            InputError: a proof is not a proof, a signal is not bytes, a source is invalid, or the number of
+                sources is wrong.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
-        origins = [None] * len(messages) if sources is None else [check_source(one) for one in sources]
-        if len(origins) != len(messages):
-            raise ParameterError(f"sources: expected {len(messages)}, got {len(origins)}")
+        checked = [None] * len(messages) if sources is None else [check_source(one) for one in sources]
+        if len(checked) != len(messages):
+            raise ParameterError(f"sources: expected {len(messages)}, one a message, got {len(checked)}")
         for proof, signal in messages:
             check_message(proof, signal)
-        return self._judge(messages, origins, self._verify_many)
+        return self._judge(messages, checked, self._verify_many)
 
     def _judge(
         self,
         messages: Sequence[Message],
-        origins: Sequence[Source],
+        sources: Sequence[Source],
         verify: Callable[[list[AnyProof]], Sequence[_Answer]],
     ) -> list[Outcome]:
         since = self._observer.moment()
-        opened = [self._open(*message, origin) for message, origin in zip(messages, origins, strict=True)]
-        cases = [found for found in opened if isinstance(found, Case)]
+        prepared = [
+            self._to_candidate(*message, source) for message, source in zip(messages, sources, strict=True)
+        ]
+        candidates = [found for found in prepared if isinstance(found, Candidate)]
         try:
-            self._nullifier_check.look(cases)
-            self._verify(cases, verify)
-            self._nullifier_check.record(cases)
-        except Exception as error:  # no randomness, no memory: it has no verdict for anybody
+            looks = self._nullifier_check.look(candidates)
+            refused = self._verify(candidates, [look.outcome for look in looks], verify)
+            recorded = iter(self._nullifier_check.record(candidates, looks, refused))
+        except Exception as error:  # no randomness or no memory: no message has a verdict
             for _ in messages:
                 self._observer.judged(error, since)
             raise
-        outcomes = [found.settled if isinstance(found, Case) else found for found in opened]
+        outcomes = [next(recorded) if isinstance(found, Candidate) else found for found in prepared]
         for outcome in outcomes:
             self._observer.judged(outcome, since)
         return outcomes
 
-    def _open(self, proof: AnyProof, signal: bytes, source: Source) -> Case | Outcome:
-        """A case for a message whose context is right, or what became of it."""
+    def _to_candidate(self, proof: AnyProof, signal: bytes, source: Source) -> Candidate | Outcome:
+        """Return a candidate if the context of a message is right, otherwise the outcome of the message."""
         try:
             epoch = self._check_context(proof, signal)
-            return Case(proof, proof.shares, epoch, source)
+            return Candidate(proof, proof.shares, epoch, source)
         except (ProofRejected, EncodingError) as error:
-            return _refused(error)
-        except Exception as error:  # noqa: BLE001 - whatever a clock or a store raises is this message's
+            return _invalid(error)
+        except Exception as error:  # noqa: BLE001 - an error of clock or store is the outcome
             return error
 
-    def _verify(self, cases: list[Case], verify: Callable[[list[AnyProof]], Sequence[_Answer]]) -> None:
-        """Give an outcome to those whose proof is bad, or may not be looked at.
+    def _verify(
+        self,
+        candidates: Sequence[Candidate],
+        decided: Sequence[Outcome | None],
+        verify: Callable[[list[AnyProof]], Sequence[_Answer]],
+    ) -> list[Outcome | None]:
+        """Verify the candidates that have no outcome yet. Return all outcomes, with None for a good proof.
 
-        A source is given a token for a good proof again, so those that found none get another round: then
-        the batch refuses what one message after the other would have been refused. (One thing costs more
-        here: a bad proof with the shares of a good one of the same batch, which cannot be told yet.)
+        A good proof gives its source's allowance back, so candidates that found none get another round. A
+        batch therefore refuses the same messages as `submit` would one after the other. One kind of message
+        costs more in a batch: a bad proof with the shares of a good one of the same batch, since that one is
+        not in the log yet.
         """
-        waiting = [case for case in cases if case.outcome is None]
+        outcomes = list(decided)
+        waiting = [place for place, outcome in enumerate(outcomes) if outcome is None]
         while waiting:
-            admitted, waiting = self._admit(waiting)
-            good = admitted  # unless somebody finds out: no source pays for a verification that failed
+            admitted, waiting, refused = self._admit(candidates, waiting)
+            for place, error in refused.items():
+                outcomes[place] = error
+            good = admitted  # until there are answers: a source does not pay for a verification that raises
             try:
-                answers = verify([case.proof for case in admitted]) if admitted else ()
-                good = [case for case, answer in zip(admitted, answers, strict=True) if answer is None]
+                answers = verify([candidates[place].proof for place in admitted]) if admitted else ()
+                good = [place for place, answer in zip(admitted, answers, strict=True) if answer is None]
             finally:
                 if self._sources is not None:
-                    for case in good:
-                        self._sources.give_back(case.source)
-            for case, answer in zip(admitted, answers, strict=True):
-                case.outcome = self._root_again(case.proof) if answer is None else _refused(answer)
+                    for place in good:
+                        self._sources.give_back(candidates[place].source)
+            for place, answer in zip(admitted, answers, strict=True):
+                proof = candidates[place].proof
+                outcomes[place] = self._recheck_root(proof) if answer is None else _invalid(answer)
+        return outcomes
 
-    def _admit(self, waiting: list[Case]) -> tuple[list[Case], list[Case]]:
-        """Those for whom there is a token now, and those whose source may get one back for its others.
+    def _admit(
+        self, candidates: Sequence[Candidate], waiting: list[int]
+    ) -> tuple[list[int], list[int], Mapping[int, Exception]]:
+        """Take 1 from the allowance of its source for each waiting candidate.
 
-        The rest gets its outcome here.
+        Returns:
+            The places of the candidates to verify now. The places of those that found no allowance, but whose
+            source may get some back from the others. The error for the place of each of the rest.
         """
         if self._sources is None:
-            return waiting, []
+            return waiting, [], {}
         try:
             now = self._clock.now()
-        except Exception as error:  # noqa: BLE001 - as in _open
-            for case in waiting:
-                case.outcome = error
-            return [], []
-        admitted: list[Case] = []
-        later: list[Case] = []
+        except Exception as error:  # noqa: BLE001 - as in _to_candidate
+            return [], [], dict.fromkeys(waiting, error)
+        admitted: list[int] = []
+        later: list[int] = []
+        refused: dict[int, Exception] = {}
         active: set[Source] = set()
         spent: set[Source] = set()
-        for case in waiting:
-            if case.source not in spent and self._sources.take(case.source, now):
-                active.add(case.source)
-                admitted.append(case)
+        for place in waiting:
+            source = candidates[place].source
+            if source not in spent and self._sources.take(source, now):
+                active.add(source)
+                admitted.append(place)
                 continue
-            spent.add(case.source)
-            if case.source in active:
-                later.append(case)
+            spent.add(source)
+            if source in active:
+                later.append(place)
             else:
-                case.outcome = Overloaded("source: too many bad proofs came from it; try later")
-        return admitted, later
+                refused[place] = Overloaded("source: too many bad proofs came from it; try later")
+        return admitted, later, refused
 
     def _verify_one(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
         (proof,) = proofs
@@ -272,13 +291,13 @@ class Verifier:
     def _verify_many(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
         return self._key.verify_many(proofs, self._threads)
 
-    def _root_again(self, proof: AnyProof) -> Outcome | None:
-        """What becomes of a good proof if a slashing during the verification has retired its root."""
+    def _recheck_root(self, proof: AnyProof) -> Outcome | None:
+        """Return the outcome of a good proof whose root was retired by a slashing during verification."""
         try:
             self._check_root(proof)
         except UnknownRoot as error:
-            return _refused(error)
-        except Exception as error:  # noqa: BLE001 - as in _open
+            return _invalid(error)
+        except Exception as error:  # noqa: BLE001 - as in _to_candidate
             return error
         return None
 
@@ -289,32 +308,34 @@ class Verifier:
             )
         epoch = self._clock.find(proof.external_nullifier)
         if epoch is None:
-            raise WrongEpoch("external nullifier: expected that of an acceptable epoch, got another")
+            raise WrongEpoch(
+                "external nullifier: it belongs to no acceptable epoch; compare application, period and clock"
+            )
         self._check_root(proof)
         try:
             x = hash_signal(signal)
         except InputError as error:
-            raise WrongSignal("signal: expected a hash other than 0, got one that is none") from error
+            raise WrongSignal("signal: its hash is 0, which no proof may use") from error
         if x != proof.x:
-            raise WrongSignal("x: expected the hash of the signal, got another value")
+            raise WrongSignal("x: it is not the hash of the signal; the proof is for another signal")
         return epoch
 
     def _check_root(self, proof: AnyProof) -> None:
         if proof.root not in self._roots:
-            raise UnknownRoot("root: expected one of the window of recent roots, got another")
+            raise UnknownRoot("root: it is not in the window of recent roots; prove again with a new path")
 
 
 def check_message(proof: AnyProof, signal: bytes) -> None:
-    """Refuse what is not a proof with the bytes that it is about.
+    """Check the types of a proof and its signal.
 
     Raises:
-        InputError: another type.
+        InputError: one of them has the wrong type.
     """
     if not isinstance(proof, (RlnProof, MultiRlnProof)):
         raise ParameterError(f"proof: expected RlnProof or MultiRlnProof, got {type(proof).__name__}")
     plain_bytes(signal, "signal")
 
 
-def _refused(error: ProofRejected | InputError) -> Invalid:
-    """The verdict for a refusal; one that is no ProofRejected is about the form."""
+def _invalid(error: ProofRejected | InputError) -> Invalid:
+    """Return the verdict for an error. Every error but ProofRejected means that the form is wrong."""
     return Invalid(error.reason if isinstance(error, ProofRejected) else Reason.MALFORMED, str(error))

@@ -113,7 +113,7 @@ def happened(registry: SqliteRegistry, verb: str, who: int) -> bool:
     if verb == "slash":
         return registry.is_slashed(who)
     registrations: Sequence[rln.ports.Registration] = registry.registrations(who)
-    return bool(registrations) and registrations[0].left is not None and not registry.is_slashed(who)
+    return bool(registrations) and registrations[0].removed_in is not None and not registry.is_slashed(who)
 
 
 def opened(directory: Path, now: float) -> tuple[SqliteRegistry, rln.Group]:

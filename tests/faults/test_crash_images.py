@@ -14,7 +14,7 @@ from tests.faults.scenarios import STORIES
 from tests.faults.strace import Nursery
 from tests.support.effort import effort
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
+pytestmark = pytest.mark.filterwarnings("ignore:.*a restart of the machine deletes it")
 
 ROUNDS = effort(1, 16)
 SECOND_CRASHES = effort(1, 16)

@@ -11,7 +11,7 @@ from tests.faults.scenarios import STORIES
 from tests.faults.strace import FAULTY, Nursery, count
 from tests.support.effort import RELEASE
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is gone after a restart")
+pytestmark = pytest.mark.filterwarnings("ignore:.*a restart of the machine deletes it")
 
 CASES = [*((name, call) for name in STORIES for call in FAULTY), ("ids", "utimensat")]
 

@@ -1,12 +1,12 @@
-/* Is what touches secrets constant in time? Memory that memcheck takes for undefined stands for the secrets:
- * it complains as soon as a branch or an address depends on one of them.
+/* The test that functions on secrets take constant time. Secrets are memory that memcheck treats as undefined: it
+ * reports every branch and every address that depends on one.
  *
  *     valgrind --error-exitcode=42 ctime          must end with 0
  *     valgrind --error-exitcode=42 ctime branch   a planted branch: must end with 42
  *     valgrind --error-exitcode=42 ctime table    a planted look-up: must end with 42
  *
- * Built with the flags of the release and RLN_CTIME (see ctime.py); what is not constant, and why, stands
- * in not_constant_time.txt.
+ * Built with the flags of the release and RLN_CTIME (see ctime.py); not_constant_time.txt lists the functions that are
+ * not constant, with the reasons.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void fill(uint8_t *a, size_t n) {
     for (size_t i = 0; i < n; i++) a[i] = (uint8_t)(37 * i + 11);
 }
 
-/* What comes out must come from what went in, or nothing was followed: a test of the test. */
+/* A result must depend on the secrets, or memcheck did not follow them: a test of the test. */
 static void expect_followed(const void *a, size_t n) {
     uint8_t *const bits = malloc(n);
     size_t undefined = 0;
@@ -107,7 +107,7 @@ static void test_base(void) {
     SECRET(message);
     keccak256(digest, message, sizeof message);
     expect_followed(digest, sizeof digest);
-    keccak256(other, message, sizeof message); /* a copy would be equal by inspection */
+    keccak256(other, message, sizeof message); /* computed again, because the compiler knows that a copy is equal */
     int same = ct_equal(digest, other, sizeof digest);
     expect_followed(&same, sizeof same);
     REVEAL(same);
@@ -132,7 +132,7 @@ static void test_poseidon(void) {
     expect_followed(r, sizeof r);
 }
 
-/* Everything that the border does with one identity. */
+/* All functions of rln.h on one identity. */
 static void use(const rln_identity *identity, int extended) {
     uint8_t commitment[32], secret[32], pair[64], y[32], nullifier[32], x[32] = {9}, epoch[32] = {7}, id[32] = {0};
     EXPECT(rln_identity_commitment(identity, commitment, 32) == RLN_OK);

@@ -2,9 +2,9 @@
 
     python tests/native/ctime.py
 
-On the multiplication of mont_portable.h, and where the release has the adx engine on that of mont_adx.h.
-Valgrind hides ADX from who asks the processor, though it runs it: so the portable engine's page is built on
-mont_adx.h, which makes it the other engine's. What valgrind cannot run is the ifma engine.
+The test covers the multiplication of mont_portable.h and, if the release has the adx engine, that of
+mont_adx.h. Valgrind runs ADX but hides it from code that asks the processor, so engine_portable.c is built
+with mont_adx.h, which makes it the adx engine. Valgrind cannot run the ifma engine.
 
 It needs valgrind and its headers (Debian: valgrind). CC names the compiler.
 """
@@ -17,19 +17,19 @@ from pathlib import Path
 from tests.native import run
 
 LEAK = 42
-"""The exit status when something depends on a secret."""
+"""The exit status if a branch or an address depends on a secret."""
 
 SOURCE = run.HERE / "ctime.c"
 LISTED = run.HERE / "not_constant_time.txt"
 PARTS = ("base/*.c", "engine/engine.c", "engine/engine_portable.c", "rln/[!gw]*.c")
 PARTS += ("api/identity.c", "api/hash.c")
-"""What ctime.c calls: all of the core but graphs, witnesses, keys and proofs."""
+"""The files that ctime.c calls: all of the core except graphs, witnesses, keys and proofs."""
 
 HEADER = Path("valgrind/memcheck.h")
 
 
 def missing() -> str | None:
-    """What keeps the test from running, or None."""
+    """Return why the test cannot run, or None if it can."""
     if shutil.which("valgrind") is None:
         return "valgrind is not installed"
     probe = [run.compiler(), "-E", "-include", str(HEADER), "-x", "c", "/dev/null"]
@@ -39,12 +39,12 @@ def missing() -> str | None:
 
 
 def engines() -> list[str]:
-    """The engines that can be tested."""
+    """Return the engines that can be tested."""
     return ["portable", "adx"] if run.ffi_build().X86 else ["portable"]
 
 
 def build(level: str | None = None, engine: str = "portable") -> Path:
-    """The program, with the release's optimisation or with another level of it."""
+    """Build and return the program, with the optimisation of the release or with another level."""
     program = run.BUILD / f"ctime-{engine}{level or ''}"
     sources = [SOURCE, *(source for part in PARTS for source in sorted((run.CORE / "src").glob(part)))]
     headers = [p for p in run.CORE.rglob("*") if p.suffix in {".h", ".inc"}]
@@ -60,7 +60,7 @@ def build(level: str | None = None, engine: str = "portable") -> Path:
 
 
 def check(program: Path, *leak: str) -> subprocess.CompletedProcess[str]:
-    """Run it; `leak` plants one: "branch" or "table"."""
+    """Run the program; `leak`, "branch" or "table", plants a leak."""
     command = ["valgrind", "-q", f"--error-exitcode={LEAK}", str(program), *leak]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 

@@ -1,4 +1,4 @@
-/* expect.h - what the C tests have in common: EXPECT counts and prints a claim that does not hold. */
+/* expect.h - the common part of the C tests: EXPECT counts and prints claims that are false. */
 #ifndef RLN_TESTS_EXPECT_H
 #define RLN_TESTS_EXPECT_H
 
@@ -14,7 +14,7 @@ static int expect_failures;
         }                                                               \
     } while (0)
 
-/** What main returns. */
+/** The status that main returns. */
 static inline int expect_status(void) {
     return expect_failures != 0;
 }

@@ -1,18 +1,18 @@
 """Build and run the C tests: each test_*.c of this directory against the core.
 
-    python tests/native/run.py             all of them
-    python tests/native/run.py test_base   these
-    python tests/native/run.py --valgrind  what valgrind can run, under memcheck
+    python tests/native/run.py             all tests
+    python tests/native/run.py test_base   these tests
+    python tests/native/run.py --valgrind  the tests that valgrind can run, under memcheck
     python tests/native/run.py --aarch64   floors 0 to 5, compiled by CROSS_CC and run by qemu
 
-The core is compiled with RLN_VERIFY, so that its promises are checked, and with the address and undefined
-behaviour sanitizers where the compiler has them. A test of the engine's table (it includes engine/engine.h)
-asks every engine that this processor runs. Another test of the mathematics (it includes math/portable.h)
-multiplies as mont_portable.h does, and runs again, as test_field-adx, with mont_adx.h; one that includes
-math/ifma/ needs eight lanes.
+The core is compiled with RLN_VERIFY, which checks its contracts, and with the address and undefined behaviour
+sanitizers if the compiler has them. A test of the engine's table (it includes engine/engine.h) runs every
+engine that this processor supports. Another test of the mathematics (it includes math/portable.h) uses the
+multiplication of mont_portable.h, and runs again with mont_adx.h, under a name such as test_field-adx. A test
+that includes math/ifma/ needs eight lanes.
 
-Objects are kept under build, and made again when a file they are made of changes. CC names the compiler. A
-test passes when it ends with status 0.
+Objects are kept under build, and are compiled again if one of their files changes. CC names the compiler. A
+test passes if it ends with status 0.
 """
 
 import importlib.util
@@ -37,16 +37,16 @@ FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-
 FLAGS += ["-DRLN_VERIFY"]
 FLAGS += [f"-I{CORE / 'include'}", f"-I{CORE / 'src'}", f"-I{HERE}"]
 ADX = "-adx"
-"""What the name of a test ends with when it is built on mont_adx.h."""
+"""The end of a test's name if the test is built with mont_adx.h."""
 
 
 class BuildError(Exception):
-    """The compiler refused; the message is what it said."""
+    """The compiler failed; the message is its output."""
 
 
 @cache
 def ffi_build() -> ModuleType:
-    """native/ffi_build.py, which has the release's flags and those of each engine."""
+    """Return native/ffi_build.py, which has the flags of the release and of each engine."""
     spec = importlib.util.spec_from_file_location("ffi_build", CORE / "ffi_build.py")
     assert spec is not None
     assert spec.loader is not None
@@ -70,12 +70,12 @@ def includes(source: Path) -> str:
 
 
 def is_low(source: Path) -> bool:
-    """Whether a test includes nothing above floor 5."""
+    """Return whether a test includes nothing above floor 5."""
     return not re.search(r"(^| )(rln|groth16|api)\b", includes(source))
 
 
 def is_newer(target: Path, listed: Path) -> bool:
-    """Whether an object is newer than the flags, and the files that the compiler listed when it made it."""
+    """Return whether an object is newer than the flags and than the files that the compiler listed for it."""
     if not (target.exists() and listed.exists()):
         return False
     parts = [Path(part) for part in listed.read_text().replace("\\\n", " ").split()[1:]]
@@ -93,11 +93,11 @@ class Build:
     runner: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     whole: bool = True
-    """The whole core; otherwise floors 0 to 5 with the portable engine alone."""
+    """Whether to build the whole core; otherwise floors 0 to 5 with the portable engine alone."""
 
     @cached_property
     def lanes(self) -> frozenset[str]:
-        """The engines beside the portable one that the processor at hand can run."""
+        """The engines, besides the portable one, that this processor can run."""
         if not (self.whole and ffi_build().X86):
             return frozenset()
         text = (
@@ -108,13 +108,13 @@ class Build:
         try:
             found = probe(text, [f"-I{CORE / 'src'}", str(cpu)], self.compiler)
         except (BuildError, FileNotFoundError):
-            # a list of tests can be made; each will say why it fails
+            # the tests can still be listed; each reports why it fails
             return frozenset()
         found.check_returncode()
         return frozenset(found.stdout.split())
 
     def names(self) -> list[str]:
-        """The tests that this build can run."""
+        """Return the tests that this build can run."""
         found: list[str] = []
         for path in sorted(HERE.glob("test_*.c")):
             headers = includes(path)
@@ -129,7 +129,7 @@ class Build:
         return found
 
     def compiled(self, source: Path, name: str | None = None) -> Path:
-        """The object of a source, compiled when what it is made of is newer; `name` is a test's."""
+        """Return the object of a source, compiled if one of its files is newer; `name` is that of a test."""
         flags = list(ffi_build().ENGINE_FLAGS.get(source.relative_to(ROOT).as_posix(), []))
         target = (self.directory / source.relative_to(ROOT)).with_suffix(".o")
         if name is not None:
@@ -139,7 +139,7 @@ class Build:
         if set(SANITIZERS) <= set(self.flags) and set(ffi_build().IFMA) <= set(flags):
             flags += brief()
         if "-mavx512ifma" in flags:
-            flags.append("-fno-inline")  # gcc takes minutes over the sanitizers' checks of inlined lanes
+            flags.append("-fno-inline")  # with inlined lanes and sanitizers, gcc takes minutes
         listed, made = target.with_suffix(".d"), target.with_suffix(f".{os.getpid()}")
         if not is_newer(target, listed):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +149,7 @@ class Build:
         return target
 
     def core(self, low: bool = False) -> list[Path]:
-        """The objects of the core, or those of floors 0 to 5."""
+        """Return the objects of the core, or those of floors 0 to 5."""
         sources = sorted((CORE / "src").rglob("*.c"))
         if low or not self.whole:
             sources = [s for s in sources if s.parent.name in {"base", "engine"}]
@@ -159,7 +159,7 @@ class Build:
             return list(compilers.map(self.compiled, sources))
 
     def program(self, name: str) -> Path:
-        """The program of one test."""
+        """Build and return the program of one test."""
         source = HERE / f"{name.removesuffix(ADX)}.c"
         objects = [self.compiled(source, name), *self.core(is_low(source))]
         made = self.directory / name
@@ -173,10 +173,10 @@ class Build:
 
 
 def probe(text: str, flags: Sequence[str], by: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Compile a small program and run it, in a directory of its own: several pytest workers do so at once.
+    """Compile and run a small program, in its own directory, because pytest workers do so at the same time.
 
     Raises:
-        BuildError: it does not compile.
+        BuildError: the program does not compile.
     """
     with TemporaryDirectory(prefix="rln-probe-") as folder:
         source, program = Path(folder) / "probe.c", Path(folder) / "probe"
@@ -186,7 +186,7 @@ def probe(text: str, flags: Sequence[str], by: str | None = None) -> subprocess.
 
 
 def accepted(flags: Sequence[str]) -> list[str]:
-    """The flags, or none when a program that is built with them does not build or run."""
+    """Return the flags, or none if a program with them does not build or run."""
     try:
         done = probe("int main(void) { return 0; }\n", flags)
     except BuildError:
@@ -196,13 +196,13 @@ def accepted(flags: Sequence[str]) -> list[str]:
 
 @cache
 def sanitizers() -> list[str]:
-    """The sanitizers' flags, or none when a program built with them does not run."""
+    """Return the flags of the sanitizers, or none if a program with them does not build or run."""
     return accepted(SANITIZERS)
 
 
 @cache
 def brief() -> list[str]:
-    """What keeps gcc from taking minutes over eight lanes with a check at every access: calls instead."""
+    """Return flags that check accesses by calls: with inline checks, gcc takes minutes for eight lanes."""
     flags = ["-g1", "--param", "asan-instrumentation-with-call-threshold=0"]
     return flags if accepted([*SANITIZERS, *flags]) else []
 
@@ -217,7 +217,7 @@ MEMCHECKED = ["test_engine", "test_base"]
 
 @cache
 def memchecked() -> Build:
-    """For valgrind, which runs what adx needs but hides it, and does not run ifma."""
+    """Return the build for valgrind, which runs adx but hides it, and cannot run ifma."""
     runner = ("valgrind", "-q", "--error-exitcode=1")
     engines = ("portable", *sorted({"adx"} & sanitized().lanes))
     return Build(BUILD / "memchecked", compiler(), (*FLAGS, "-O1", "-g"), runner, engines)
@@ -225,7 +225,7 @@ def memchecked() -> Build:
 
 @cache
 def aarch64() -> Build:
-    """Static, so that qemu needs no libraries of the other architecture."""
+    """Return the build for qemu: static, so that it needs no libraries of the other architecture."""
     cross = os.environ.get("CROSS_CC", "aarch64-linux-gnu-gcc")
     flags = (*FLAGS, "-O2", "-static", "-DRLN_TESTS_EMULATED")
     return Build(BUILD / "aarch64", cross, flags, ("qemu-aarch64",), whole=False)

@@ -36,7 +36,7 @@ static inline u256 sample_scalar(void) {
     return r;
 }
 
-/* r - 1 - i and i, for small i, by turns; then anything. */
+/* i and r - 1 - i in turn for small i, then random values. */
 static inline u256 sample_edge(unsigned i) {
     fr t;
     u256 r;

@@ -1,4 +1,4 @@
-/* starve.h - a call without memory. The including file defines struct world: what its calls are given. */
+/* starve.h - calls without memory. The including file defines struct world, the argument of its calls. */
 #ifndef RLN_TESTS_STARVE_H
 #define RLN_TESTS_STARVE_H
 
@@ -9,7 +9,7 @@
 struct world;
 typedef rln_status (*call)(const struct world *w);
 
-/* Let the first, second, .. allocation of the call fail, until none does. */
+/* Let the first, second, .. allocation of the call fail, until no allocation fails. */
 static void starve(const char *name, call c, const struct world *w) {
     uint64_t n = 1;
     rln_status status;

@@ -134,7 +134,7 @@ static void test_the_nth_allocation_fails(void) {
     mem_close(&m);
 }
 
-/* 0 when the child's check holds. */
+/* 0 if the check holds in the child. */
 static int in_child(int (*check)(void *), void *context) {
     int status = -1;
     const pid_t child = fork();
@@ -161,7 +161,7 @@ static void test_toxic_waste_does_not_survive_a_fork(void) {
         EXPECT(a && (uintptr_t)a % 64 == 0 && is_zero(a, 5000));
         if (!a) continue;
         memset(a, 42, 5000);
-#if defined(__linux__) && !defined(RLN_TESTS_EMULATED) /* qemu forgets MADV_WIPEONFORK */
+#if defined(__linux__) && !defined(RLN_TESTS_EMULATED) /* qemu ignores MADV_WIPEONFORK */
         EXPECT(in_child(wipe ? finds_zeros : finds_copy, a) == 0);
 #endif
         EXPECT(a[0] == 42 && a[4999] == 42);
@@ -173,7 +173,7 @@ static void test_toxic_waste_does_not_survive_a_fork(void) {
 
 typedef struct tally {
     atomic_int runs[MOST];
-    atomic_int elsewhere; /* runs on another thread than this */
+    atomic_int elsewhere; /* runs on other threads than this one */
     pthread_t thread;
     pool *inner;
 } tally;
@@ -211,7 +211,7 @@ static void test_pool_runs_each_index_once(void) {
     pool_free(NULL);
 }
 
-/* A job that waits for the other piece to start can only end when two threads work. */
+/* Each piece waits until the other has started, so the job ends only if two threads work. */
 static void meet(void *context, size_t index) {
     (void)index;
     atomic_int *const arrived = context;

@@ -1,7 +1,7 @@
-/* Floor 5: engines agree bit for bit with the portable one on every entry of the table; the choice of one.
+/* Floor 5: all engines agree with the portable engine bit for bit on every entry of the table; the choice of an engine.
  *
  *     test_engine            every engine that this processor runs
- *     test_engine adx ..     these, without asking the processor: valgrind hides what it can do
+ *     test_engine adx ..     these, without asking the processor: valgrind hides its features
  */
 #include <string.h>
 

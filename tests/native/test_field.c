@@ -1,5 +1,5 @@
 /* Lazy reduction at its edges: each function that leaves a value unreduced gets the smallest and the largest operands
- * that its header allows, and is held against long division. */
+ * that its header allows, and is compared with long division. */
 #include <string.h>
 
 #include "math/portable.h"
@@ -16,7 +16,7 @@ static big big_of(const uint64_t *a, int n) {
     return r;
 }
 
-/* r = a + sign b mod 2^576; gives the carry or borrow. */
+/* r = a + sign b mod 2^576; returns the carry or borrow. */
 static uint64_t big_combine(big *r, const big *a, const big *b, int sign) {
     uint64_t carry = 0;
     for (int i = 0; i < WORDS; i++) {
@@ -71,7 +71,7 @@ static big big_mod(big a, const uint64_t p[4]) {
     return a;
 }
 
-/* Is r 2^(64 shift) = a mod p, and r < 2p? */
+/* 1 if r 2^(64 shift) = a mod p and r < 2p. */
 static int is_loose(const uint64_t r[4], big a, const uint64_t p[4], int shift) {
     big t = {{0}};
     memcpy(t.v + shift, r, 4 * sizeof *r);
@@ -79,7 +79,7 @@ static int is_loose(const uint64_t r[4], big a, const uint64_t p[4], int shift) 
     return memcmp(&left, &right, sizeof left) == 0 && big_less(&value, &bound);
 }
 
-/* The loose values next to 0, p, 2p and to the ends of limbs; then any. */
+/* The loose values next to 0, p, 2p and to the ends of limbs, then random values. */
 enum { EDGES = 20 };
 
 static void edges_of(uint64_t r[EDGES][4], const uint64_t p[4]) {
@@ -213,7 +213,7 @@ static void test_halves(void) {
     }
 }
 
-/* Up to four terms with every operand the largest one, and with mixtures. */
+/* Up to four terms, with the largest value for every operand, and with mixtures. */
 static void test_dot(void) {
     uint64_t e[EDGES][4];
     edges_of(e, FR_MODULUS);
@@ -235,7 +235,7 @@ static void test_dot(void) {
         }
 }
 
-/* Rows of every length, alike. */
+/* The same for rows of every length. */
 static void test_poseidon_row(void) {
     uint64_t e[EDGES][4];
     edges_of(e, FR_MODULUS);

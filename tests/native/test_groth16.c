@@ -1,5 +1,5 @@
-/* Groth16 when memory runs out: whichever allocation fails, each call says so, keeps nothing and leaks nothing
- * (the address sanitizer watches), and works as soon as there is memory again. */
+/* Groth16 without memory: if any allocation fails, a call reports it, keeps nothing and leaks nothing
+ * (the address sanitizer checks this), and works when there is memory again. */
 #include <string.h>
 
 #include "rln.h"
@@ -28,7 +28,7 @@ static rln_status set_up(rln_proving_key **r) {
     return status;
 }
 
-/* What every call is given. */
+/* The argument of every call. */
 typedef struct world {
     rln_proving_key *key;
     rln_verifying_key *verifying_key;

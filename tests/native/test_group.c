@@ -81,7 +81,7 @@ static fr part_value(const glv_part *part) {
     return r;
 }
 
-/* The parts are short, and recombine to the scalar with the endomorphisms' eigenvalues. */
+/* The parts are short, and their sum with the eigenvalues of the endomorphisms is the scalar. */
 static void test_a_scalar_splits(void) {
     const u256 x = {{4965661367192848881u, 0, 0, 0}};
     fr t, lambda, mu, sum, value, number_36, number_18, number_6;
@@ -149,7 +149,7 @@ static void test_fast_inverses_equal_the_constant_time_ones(void) {
     fp a, b;
     fr c, d;
     fp2 e, f;
-    fp_inv_var(&a, &p); /* p is a loose zero */
+    fp_inv_var(&a, &p); /* p is a loose form of zero */
     EXPECT(fp_is_zero(&a));
     for (unsigned i = 0; i < 1000; i++) {
         const u256 k = sample_edge(i);
@@ -232,7 +232,7 @@ static void test_what_is_no_point_is_refused(void) {
     bytes[0] = 2; /* (2, 2) */
     EXPECT(g1_decode(&p, bytes) == RLN_ERR_POINT);
 
-    /* Of the small x about half give points of the curve; of those, none but infinity is in G2. */
+    /* About half of the small x give points of the curve; of these points only infinity is in G2. */
     int on_curve = 0, off_curve = 0;
     for (unsigned x = 0; x < 32; x++) {
         memset(compressed, 0, sizeof compressed);

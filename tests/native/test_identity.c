@@ -1,4 +1,4 @@
-/* Identities, shares and Merkle roots at the border: wrong lengths, no pointers, no memory. */
+/* Identities, shares and Merkle roots in rln.h: wrong lengths, NULL pointers, no memory. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +15,14 @@ static int is_zero(const uint8_t *a, size_t n) {
     return 1;
 }
 
-/* Exactly n bytes, so that a sanitizer sees the first one too many. */
+/* Exactly n bytes, so that a sanitizer sees access to the next byte. */
 static uint8_t *bytes_of(size_t n, int value) {
     uint8_t *const r = malloc(n ? n : 1);
     memset(r, value, n);
     return r;
 }
 
-/* What rln_identity_new takes for random. */
+/* The random bytes for rln_identity_new. */
 static void count_up(uint8_t *a, size_t n) {
     for (size_t i = 0; i < n; i++) a[i] = (uint8_t)(i + 1);
 }

@@ -1,4 +1,4 @@
-/* The fields on eight lanes, against the scalar ones, and how transforms of them are cut. Runs where the processor has
+/* The fields on eight lanes, against the scalar fields, and the pieces of their transforms. Runs if the processor has
  * the instructions. */
 #include "engine/engine.h"
 #include "expect.h"
@@ -85,7 +85,8 @@ static uint64_t weird(void) {
 LANES_TEST(fr, FR)
 LANES_TEST(fp, FP)
 
-/* The passes of all lengths, too long to be taken here: pieces are whole vectors of butterflies, and cover all. */
+/* The passes of transforms of every length, without running them: pieces are whole vectors of butterflies, and cover
+ * all. */
 static void ntt_pieces(void) {
     for (unsigned log_n = NTT8_LOG_MIN; log_n <= 28; log_n++)
         for (unsigned stage = 0; stage + NTT8_LOG_BLOCK < log_n; stage++)

@@ -1,4 +1,4 @@
-"""The C tests, one case a program (see run.py)."""
+"""The C tests: each program is one case (see run.py)."""
 
 import pytest
 

@@ -94,7 +94,7 @@ static void test_transforms_are_evaluations(const engine *e, pool *threads) {
     }
 }
 
-/* 0, p - 1 and loose values throughout. */
+/* 0, p - 1 and loose values in all places. */
 static void test_extreme_values(const engine *e) {
     for (unsigned log_n = 6; log_n < 9; log_n++) {
         space s = space_open(log_n);
@@ -115,7 +115,7 @@ static void test_extreme_values(const engine *e) {
     }
 }
 
-/* Bit for bit, over all ways that a size can be cut. */
+/* Bit for bit, for every way in which a size is cut into pieces. */
 static void test_engines_agree(const engine *e, pool *threads) {
     for (unsigned log_n = 0; log_n <= 17; log_n++) {
         space s = space_open(log_n);

@@ -82,7 +82,7 @@ static void test_fp2_agrees_with_schoolbook(void) {
         EXPECT(fp2_equal(&r, &want));
         const fp12 bounds = {{r, want, a}, {a, b, b}};
         EXPECT(fp12_is_loose(&bounds));
-        /* 9 + u is no square */
+        /* 9 + u is not a square */
         EXPECT(fp2_is_zero(&a) || (fp2_sqrt_var(&r, &want) == 0) != (fp2_sqrt_var(&r, &a) == 0));
     }
 }
@@ -116,7 +116,7 @@ static void test_fp2_inverses_at_once(void) {
     fp2_inv_many(a, 0, scratch);
 }
 
-/* Results may land on an operand. */
+/* A result may overwrite an operand. */
 static void test_fp12_aliasing(void) {
     for (int i = 0; i < 50; i++) {
         const fp12 a = random_fp12(), b = random_fp12();

@@ -1,5 +1,5 @@
-/* Poseidon: the published hashes of small numbers on every engine, and all engines alike on scalars next to the ends
- * of limbs and of the field, in batches around the borders of lanes and pieces. */
+/* Poseidon: the published hashes of small numbers on every engine; and all engines agree on scalars near the ends of
+ * limbs and of the field, in batches around the sizes of lanes and pieces. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -17,7 +17,7 @@ static const uint64_t KNOWN[POSEIDON_MAX_ARITY] = {
     0x18125f8feeb123c0u, 0x134a4cca2f6302e1u, 0x2e9df45b4921c318u, 0x4d43b3d8d0c4d8d1u,
 };
 
-/* 0, 1, r - 1, limbs of ones and of zeros, anything. */
+/* 0, 1, r - 1, limbs of ones and of zeros, random values. */
 static void fill(unsigned salt) {
     for (size_t i = 0; i < sizeof in / 32; i++) {
         const u256 t = sample_edge((unsigned)(sample_u64() % (salt ? 20 : 2)));
@@ -30,7 +30,7 @@ static void compare(const engine *e, const engine *reference, size_t arity, size
     e->poseidon_hash_many(a, in, arity, n, threads);
     reference->poseidon_hash_many(b, in, arity, n, NULL);
     EXPECT(!memcmp(a, b, 32 * n));
-    for (size_t i = 32 * n; i < 32 * n + 32; i++) EXPECT(a[i] == 0xa5); /* nothing behind them is written */
+    for (size_t i = 32 * n; i < 32 * n + 32; i++) EXPECT(a[i] == 0xa5); /* the bytes after them are unchanged */
 }
 
 static void test_known(const engine *e) {

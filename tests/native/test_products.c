@@ -1,5 +1,5 @@
-/* Floor 5: products of many pairings and decompression of many points, in every engine: bit for bit what the portable
- * one says, and exact for each term and each point. */
+/* Floor 5: products of many pairings and decompression of many points, in every engine: equal to the portable engine
+ * bit for bit, and exact for each term and each point. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -35,8 +35,8 @@ static g2_aff g2_plus(const g2_aff *a, const g2_aff *b) {
     return r;
 }
 
-/* Points outside G2. Those from WRONG on are not even on the twist, so that what is said of them means nothing; but
- * they meet denominators of zero, and their neighbours must not. */
+/* Points outside G2. Those from WRONG on are not even on the twist, so their answers mean nothing; but they meet
+ * denominators of zero, which must not affect their neighbours. */
 static void wrong_points(g2_aff q[WRONG + ASTRAY]) {
     const g2_aff member = g2_times(7);
     q[0] = twist_point(100);
@@ -123,7 +123,7 @@ static void test_many(const engine *e, pool *threads) {
     for (size_t i = 0; i < N; i++) EXPECT(outside[i] == (i == 400 || i == 1));
 }
 
-/* One or several terms outside, in every place; their neighbours are judged right. */
+/* One or several terms outside, in every place; the answers for their neighbours are right. */
 static void test_outside(const engine *e, pool *threads) {
     enum { N = 19 };
     pairing_term terms[N], some[N];
@@ -163,7 +163,7 @@ static void test_memory(const engine *e) {
 
 /* ---- decompression */
 
-/* Coordinates as an attacker writes them: around 0 and p, above p, beyond 254 bits, and any. */
+/* Coordinates as from an attacker: around 0 and p, above p, beyond 254 bits, and random. */
 static void weird_coordinate(uint8_t r[32]) {
     const uint64_t kind = sample_u64() % 8;
     uint64_t v[4] = {0, 0, 0, 0};

@@ -1,4 +1,4 @@
-/* One value of Fp12 on the lanes: every operation beside the scalar one, on values with edges everywhere. */
+/* One value of Fp12 on the lanes: every operation against the scalar one, on values with many edges. */
 #include <string.h>
 
 #include "math/mont_adx.h"
@@ -50,7 +50,7 @@ static int is(const spread *a, const fp12 *want) {
     return !memcmp(&got, &canonical, sizeof got);
 }
 
-/* What the easy part of the final exponentiation makes of a. */
+/* The result of the easy part of the final exponentiation for a. */
 static fp12 cyclotomic(const fp12 *a) {
     fp12 r, t;
     fp12_inv(&t, a);
@@ -103,7 +103,7 @@ static void test_operations(void) {
     }
 }
 
-/* Values go round many times without growing. */
+/* Long chains of operations do not make values grow. */
 static void test_long_chains(void) {
     const fp12 start = random_fp12();
     fp12 a = cyclotomic(&start), b = start;
@@ -159,7 +159,7 @@ static void lane(fp2 *r, const fp2_8 *a, int i) {
     *r = (fp2){c0[i], c1[i]};
 }
 
-/* The walk in lanes stands where the scalar one does, and its lines are the same but for factors. */
+/* The walk on lanes has the same T as the scalar walk, and its lines are the same up to factors. */
 static void test_walk(void) {
     for (uint64_t k = 1; k < 4; k++) {
         const u256 scalar = {{k * k * 0x123456789u, k, 0, k}};

@@ -1,5 +1,5 @@
-/* Floor 5: membership of many points, in every engine, among them points of small order, which meet the exceptions of
- * the addition formulas. */
+/* Floor 5: membership of many points, in every engine, also of points of small order, which meet the exceptions of the
+ * addition formulas. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -15,7 +15,7 @@ static void sample_members(g2_aff *p, uint8_t *bad, size_t n) {
     for (int i = 0; i < 2; i++) others[i] = twist_small(sample_u64(), TWIST_PRIMES[i]);
     for (int i = 2; i < 4; i++) others[i] = twist_point(sample_u64());
     for (int i = 4; i < 8; i++) others[i] = G2_GENERATOR;
-    others[4].y = fp2_zero();         /* doubled, it would be infinity */
+    others[4].y = fp2_zero();         /* its double is infinity */
     others[5].x = fp2_zero();
     others[6].y.c1 = fp_zero();
     memset(&others[7], 0, sizeof *others);
@@ -56,7 +56,7 @@ static void test_members_and_others(void) {
     pool_free(threads);
 }
 
-/* All good, or all of one bad kind: a batch without an ordinary point. */
+/* All points good, or all of one bad kind: batches without an ordinary point. */
 static void test_all_alike(void) {
     g2_aff p[20];
     uint8_t bad[20];

@@ -88,8 +88,8 @@ static ntt_domain domain_open(unsigned log_n, mem *memory) {
     return domain;
 }
 
-/* With a[i] = c[i] G the transform is that of the c[i], times G; with any points it is the sum of its definition, and
- * there is a way back. */
+/* If a[i] = c[i] G, the transform is that of the c[i], times G. For any points it is the sum in its definition, and the
+ * inverse undoes it. */
 static void test_transforms_of_points(const engine *e, pool *threads) {
     for (unsigned log_n = 0; log_n <= 9; log_n += log_n < 5 ? 1 : 4) {
         const size_t n = (size_t)1 << log_n;

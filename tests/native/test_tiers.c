@@ -1,6 +1,6 @@
 /* The tiers of the prover: whole proofs with tables and without, proofs in two steps, tokens. On every engine all of
- * them make the same bytes; and when memory runs out, each call says so, keeps nothing and leaks nothing (the address
- * sanitizer watches), and works as soon as there is memory again. */
+ * them make the same bytes. If any allocation fails, a call reports it, keeps nothing and leaks nothing
+ * (the address sanitizer checks this), and works when there is memory again. */
 #include <string.h>
 
 #include "rln.h"
@@ -9,8 +9,8 @@
 #include "expect.h"
 #include "starve.h"
 
-/* Rows: a a = y, x a = z, y 1 = z + out - x; wires one, out, x, a, y, z, of which out and x are public: C has public
- * wires, the constant among them, and a, y are known beforehand. */
+/* Rows: a a = y, x a = z, y 1 = z + out - x; wires one, out, x, a, y, z; out and x are public. C has public wires,
+ * also the constant; a and y are the known wires. */
 enum { WIRES = 6, PUBLIC = 2, ROWS = 3 };
 enum { A = 7, X = 5 };
 
@@ -37,7 +37,7 @@ static const uint8_t BLINDING[64] = {[0] = 5, [32] = 6};
 #define TABLE_BYTES (1 << 20)
 #define PARTIAL_BYTES (8 + WIRES - 1 + 160)
 
-/* What every call is given. tables: none, plain, folded. */
+/* The argument of every call. tables: none, plain, folded. */
 typedef struct world {
     rln_proving_key *key;
     rln_tables *tables[3];
@@ -77,7 +77,7 @@ static rln_status set_up(rln_proving_key **r) {
     return rln_setup(&LEFT, &RIGHT, &RESULT, WIRES, PUBLIC, random, sizeof random, NULL, NULL, r, NULL);
 }
 
-/* ---- one call each, for starving */
+/* ---- one call each, for starve */
 
 static rln_status call_build(const world *w) {
     static const uint8_t zero[TABLE_BYTES];
@@ -108,7 +108,7 @@ static rln_status call_prove(const world *w) {
     return status;
 }
 
-/* And with the partial that came out, when one did, a proof. */
+/* Make a proof with the new partial, if the call made one. */
 static rln_status finish(const world *w, rln_status status, rln_partial *p) {
     uint8_t proof[128];
     EXPECT((status == RLN_OK) == (p != NULL));
@@ -155,7 +155,7 @@ static rln_status call_token(const world *w) {
     if (status) return status;
     status = rln_token_publish(t, w->x, 32, proof, sizeof proof, NULL);
     expect_proof(w, status, proof);
-    /* spent, whatever came of it */
+    /* spent, even if the call failed */
     EXPECT(rln_token_publish(t, w->x, 32, proof, sizeof proof, NULL) == RLN_ERR_PARAMETER);
     rln_token_free(t);
     return status;
@@ -232,7 +232,7 @@ static void test_tables_of_others_are_refused(const world *w) {
 static void test_an_encoding_of_others_is_refused(const world *w) {
     uint8_t r[PARTIAL_BYTES];
     rln_partial *p;
-    /* byte, its change, what is wrong */
+    /* a byte, its change, the part that is wrong */
     const struct {
         size_t at;
         uint8_t change;

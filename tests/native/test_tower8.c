@@ -1,4 +1,4 @@
-/* The tower on eight lanes, against the scalar one, at the bounds that it names. */
+/* The tower on eight lanes, against the scalar tower, at the bounds in its comments. */
 #include <string.h>
 
 #include "math/mont_adx.h"
@@ -171,7 +171,7 @@ static void test_fp12(void) {
     }
 }
 
-/* Every multiple that is taken away, at both its ends. */
+/* Every multiple that is subtracted, at both ends of its range. */
 static void test_tame(void) {
     for (uint64_t q = 0; q < 16; q++)
         for (uint64_t end = 0; end < 2; end++) {

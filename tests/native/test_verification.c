@@ -1,5 +1,5 @@
-/* Floor 5, what one verification asks of every engine: products of few pairings with the test of the subgroup on the
- * way, sums from combs, points from their compressed forms. */
+/* Floor 5, the jobs of one verification in every engine: products of few pairings with the test of the subgroup, sums
+ * from combs, points from their compressed forms. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -65,7 +65,7 @@ static void compare_products(const engine *e) {
     mem_close(&memory);
 }
 
-/* Points outside G2 in every position, of large and of small order, beside infinity too. */
+/* Points outside G2 in every position, of large and of small order, also next to infinity. */
 static void compare_outside(const engine *e) {
     g2_aff bad[12];
     for (uint64_t i = 0; i < 12; i++) bad[i] = i % 3 == 0 ? twist_point(i) : twist_small(i, TWIST_PRIMES[i % 3 - 1]);

@@ -1,5 +1,5 @@
-/* The graph loader and evaluator under the sanitizers: every truncation, bit flip and byte of a small file
- * that holds every kind of node, and every allocation failing once. */
+/* The graph loader and evaluator under the sanitizers: every truncation, bit flip and byte value of a small file with
+ * every kind of node, and every allocation failing once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,8 +47,8 @@ static file sample(void) {
     return f;
 }
 
-/* Load and evaluate on 12 and 2; the status of the step that failed. An exact copy lets the sanitizer see any
- * step past the end. */
+/* Load and evaluate on 12 and 2; the status of the step that failed. A copy of exact size lets the sanitizer see any
+ * access past the end. */
 static rln_status try(const uint8_t *data, size_t n, rln_witness **witness) {
     uint8_t *const copy = malloc(n ? n : 1);
     memcpy(copy, data, n);

@@ -16,7 +16,7 @@ static g2_aff g2_any(const g2_aff *q, const u256 *k) {
     return r;
 }
 
-/* A point of the twist with a small x; in G2 only by a miracle. */
+/* A point of the twist with a small x; practically never in G2. */
 static g2_aff twist_point(uint64_t x) {
     g2_aff q;
     fp2 y2;
@@ -46,7 +46,7 @@ static u256 quotient(u256 a, uint64_t d) {
     return a;
 }
 
-/* A point of order prime, one of TWIST_PRIMES; nearly every seed has another. */
+/* A point whose order is prime, one of TWIST_PRIMES; nearly every seed gives another point. */
 static g2_aff twist_small(uint64_t seed, uint64_t prime) {
     const u256 order = {{FR_MODULUS[0], FR_MODULUS[1], FR_MODULUS[2], FR_MODULUS[3]}};
     u256 cofactor;

@@ -9,7 +9,8 @@ from rln.errors import GroupRefused, Reason
 from rln.stores import open_log, open_members
 from rln.stores.memory import MemoryMessageIds
 from rln.sync.bulletin_folder import BulletinFolder
-from rln.sync.signing import RegistrarKey, bulletin_since
+from rln.sync.export import bulletin_since
+from rln.sync.signing import RegistrarKey
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
 
 
@@ -45,7 +46,7 @@ def scene(tmp_path):
     def publish():
         bulletin = bulletin_since(registry, mirror.step, threads=1)
         (tmp_path / "board" / f"{bulletin.last}.bulletin").write_bytes(key.sign(bulletin))
-        assert len(board.look()) == 1
+        assert len(board.apply_new()) == 1
         assert (mirror.step, mirror.root) == (registry.head().number, group.root)
 
     yield world, group, nodes, mirror, publish, tmp_path

@@ -1,6 +1,6 @@
-"""The adapters that the contract suites run on: each makes a fresh, empty store.
+"""The adapters that the contract tests run on: each function makes a new, empty store.
 
-A log is opened on a clock that stands still; `new=True`, since nothing was accepted before.
+A log is opened with a clock and `new=True`, since nothing was accepted before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Request = pytest.FixtureRequest
 
 
 def clock() -> EpochClock:
-    """A clock at the machine's own time: servers compare theirs with it."""
+    """A clock at the machine's own time, because servers compare their clocks with it."""
     return EpochClock("example.com", 60)
 
 
@@ -71,7 +71,7 @@ REGISTRIES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda tmp_path: f"sqlite:///{tmp_path / 'members.db'}",
     "postgres": lambda tmp_path: empty_database(),
 }
-"""Each gives the URI of a registry that is not there yet."""
+"""Each function returns the URI of a registry that does not exist yet."""
 
 
 def registry_at(uri: str, depth: int = 6, limit_bits: int = 4) -> MemberRegistry:

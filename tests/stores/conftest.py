@@ -1,4 +1,4 @@
-"""A server of Redis for each module of tests that asks for one."""
+"""One Redis server for each test module that asks for one."""
 
 from collections.abc import Iterator
 

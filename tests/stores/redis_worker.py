@@ -1,4 +1,4 @@
-"""What tests of faults share: logs with little patience on servers that may change, faults in order."""
+"""Helpers of fault tests: logs with a short timeout on servers that may change, and faults in order."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
 from rln.stores.redis.log import RedisNullifierLog
-from rln.stores.redis.resp import Login
-from rln.stores.redis.topology import Place
+from rln.stores.redis.resp import ConnectionSettings
+from rln.stores.redis.topology import PrimaryLocation
 from tests.support.redis_server import HOST
 
 PATIENCE = 1.0
-"""Seconds; a machine that is busy with other things takes its time."""
+"""Seconds; enough for a machine that is busy with other work."""
 
 IMPATIENCE = 0.3
-"""For faults that one waits for in vain."""
+"""Seconds, for faults that end in a timeout."""
 
 
 class Switch:
-    """Says which port the primary has; a test may say another one."""
+    """A topology with one primary, whose port a test may change."""
 
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def places(self) -> tuple[Place, ...]:
-        return (Place((HOST, self.port)),)
+    def locations(self) -> tuple[PrimaryLocation, ...]:
+        return (PrimaryLocation((HOST, self.port)),)
 
 
 class Script:
-    """Faults in order for a proxy, and none afterwards."""
+    """Faults for a proxy, in order, and none after them."""
 
     def __init__(self, *faults: str) -> None:
         self.left = list(faults)
@@ -49,9 +49,9 @@ def worker(
     min_replicas: int = 0,
     patience: float = PATIENCE,
 ) -> RedisNullifierLog:
-    """A log on whatever the switch, or the port, says."""
+    """A log on the port, or on the port of the switch."""
     switch = Switch(where) if isinstance(where, int) else where
-    login = Login(None, None, 0, False, patience)
+    login = ConnectionSettings(None, None, 0, False, patience)
     return RedisNullifierLog(switch, login, clock or own_clock(), new=new, min_replicas=min_replicas)
 
 
@@ -65,22 +65,22 @@ def own_clock(application: str = "example.com") -> EpochClock:
 
 
 def epochs(of: EpochClock | None = None) -> tuple[Epoch, Epoch, Epoch]:
-    """The one that it is, and two that open later however the skew is taken."""
+    """The current epoch, and two that open later whatever the skew is."""
     clock = of or own_clock()
     now = clock.current()
     return now, clock.epoch(now.index + 4), clock.epoch(now.index + 8)
 
 
 def claims(epoch: Epoch, nullifiers: Iterable[int], x: int = 1) -> list[Claim]:
-    """A message on each nullifier, with this x."""
+    """One message on each nullifier, with this x."""
     return [(epoch, [Share(x, 1, nullifier)]) for nullifier in nullifiers]
 
 
 def accepted(results: Iterable[Taken | StoreUnavailable]) -> int:
-    """How many messages were accepted."""
+    """The number of accepted messages."""
     return sum(result == () for result in results)
 
 
 def spend(log: NullifierLog, epoch: Epoch, nullifiers: Iterable[int], x: int = 1) -> int:
-    """Send a message on each nullifier; how many were accepted."""
+    """Send one message on each nullifier, and return how many were accepted."""
     return accepted(log.insert_or_get_many(claims(epoch, nullifiers, x)))

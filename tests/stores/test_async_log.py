@@ -1,4 +1,4 @@
-"""A nullifier log on an event loop: the same answers, and nobody waits for the disk."""
+"""A nullifier log on an event loop gives the same answers, and never blocks the loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = epoch(10)
 
 
 class SlowLog(MemoryNullifierLog):
-    """Waits in every insertion until it may go on; keeps how many claims came together."""
+    """Blocks in every insertion until it may go on; records how many claims came together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ def test_one_event_loop_only() -> None:
 
 def test_a_log_that_breaks_leaves_nobody_waiting() -> None:
     async def story(shared: AsyncNullifierLog) -> None:
-        with pytest.raises(StoreUnavailable, match="nobody knows"):
+        with pytest.raises(StoreUnavailable, match="it is unknown what was inserted"):
             await shared.insert_or_get(NOW, [Share(1, 2, 3)])
 
     run(BrokenLog(), story)

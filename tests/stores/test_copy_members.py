@@ -1,4 +1,4 @@
-"""A registry that was copied is the same one in another place, or the target is empty."""
+"""The copy of a registry equals its source, or the target is empty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = 1_700_000_000.0
 
 
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that changes only when a test moves it."""
 
     def __init__(self) -> None:
         self.time = START
@@ -46,7 +46,7 @@ def group_on(registry: MemberRegistry, clock: ManualClock, count: int = 64) -> G
 
 
 def live(registry: MemberRegistry, clock: ManualClock) -> None:
-    """Members come, leave, come back, and are slashed; the last slashing still waits for its step."""
+    """Members join, are removed, return, and are slashed; the last slashing still waits for its step."""
     group = group_on(registry, clock)
     group.register_many([(identity(n).commitment, n % 5 + 1) for n in range(8)])
     clock.time += 1
@@ -54,9 +54,9 @@ def live(registry: MemberRegistry, clock: ManualClock) -> None:
     group.register(identity(2).commitment, 9)
     clock.time += 1
     group.remove(5)
-    group.slash(identity(5))  # who has left
+    group.slash(identity(5))  # was removed before
     clock.time += 1
-    group.slash(identity(3))  # waits, and goes when the interval is over
+    group.slash(identity(3))  # waits until the interval is over
     group.register(identity(20).commitment, 16)
     clock.time += 20
     group.register(identity(21).commitment, 1)
@@ -67,7 +67,7 @@ def live(registry: MemberRegistry, clock: ManualClock) -> None:
 
 
 def told(registry: MemberRegistry) -> list[object]:
-    """All that a registry says; slashings of one moment come in no particular order."""
+    """Everything that a registry says. Slashings of one moment have no order."""
     head = registry.head()
     tails = [registry.root_changes_after(number) for number in range(-1, head.number + 1)]
     commitments = [identity(n).commitment for n in (*range(9), 20, 21)]
@@ -126,7 +126,7 @@ def test_what_was_acceptable_is_acceptable_by_the_copy(
     clock.time -= 193
     here, there = group_on(source, clock), group_on(target, clock)
     for group in (here, there):
-        # The slashing that waited is made by whoever comes first, on each of them.
+        # On each of them, the first change makes the step of the slashing that waited.
         clock.time += 20
         group.follow()
         clock.time -= 20
@@ -149,12 +149,12 @@ def test_a_target_with_members_is_refused(source: MemberRegistry, target: Member
     live(source, ManualClock())
     group_on(target, ManualClock()).register(identity(40).commitment, 2)
     before = told(target)
-    with pytest.raises(ParameterError, match="^target: expected an empty registry, got one that is at"):
+    with pytest.raises(ParameterError, match="^target: expected an empty registry, got one at"):
         copy_members(source, target)
     assert told(target) == before
-    with pytest.raises(ParameterError, match="another registry than the source"):
+    with pytest.raises(ParameterError, match="a registry other than the source"):
         copy_members(source, source)
-    with pytest.raises(ParameterError, match="expected depth 6 and 4 bits of limit, got 7 and 4"):
+    with pytest.raises(ParameterError, match="expected depth 6 and limit_bits 4, got 7 and 4"):
         copy_members(source, MemoryRegistry(7, LIMIT_BITS))
 
 
@@ -180,7 +180,7 @@ def test_a_copy_that_was_interrupted_leaves_the_target_empty(
 
 
 class Pages(MemoryRegistry):
-    """A registry that shows a single step at a time."""
+    """A registry that shows one step at a time."""
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         return super().steps_after(number, 1)
@@ -205,7 +205,7 @@ def test_steps_come_in_pages_and_those_made_meanwhile_come_too(target: MemberReg
 
 
 class Wrong(MemoryRegistry):
-    """A registry that shows one of its steps otherwise than it was made."""
+    """A registry that shows one of its steps with other content."""
 
     def __init__(self, bad: int, changes: dict[str, Any]) -> None:
         super().__init__(DEPTH, LIMIT_BITS)
@@ -219,10 +219,10 @@ class Wrong(MemoryRegistry):
 @pytest.mark.parametrize(
     ("bad", "changes", "reason"),
     [
-        (3, {"number": 9}, "step 9 does not follow: step: expected number 3"),
-        (4, {"events": ()}, "step 5 does not follow"),
-        (2, {"at": 0}, "step 2 does not follow: step: expected number 2"),
-        (7, {"root": 77}, "its steps lead to Head.number=7, root=77, "),
+        (3, {"number": 9}, "step 9 does not continue the steps before it: step: expected number 3"),
+        (4, {"events": ()}, "step 5 does not continue the steps before it"),
+        (2, {"at": 0}, "step 2 does not continue the steps before it: step: expected number 2"),
+        (7, {"root": 77}, "expected steps that lead to Head.*, got Head.number=7, root=77, "),
     ],
 )
 def test_steps_that_do_not_follow_each_other(

@@ -1,4 +1,4 @@
-"""One SQLite file: whose it is, what it promises, and what threads, forks and broken disks may do to it."""
+"""One SQLite file: its kind, its promises, and what threads, forks and broken disks may do to it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
 
 
-def opened(path: Path, application_id: int = 77, form: int = 3) -> Database:
-    return Database(path, name="numbers", application_id=application_id, form=form, create=create)
+def opened(path: Path, application_id: int = 77, schema_version: int = 3) -> Database:
+    return Database(
+        path, name="numbers", application_id=application_id, schema_version=schema_version, create=create
+    )
 
 
 def insert(numbers: Database, number: int) -> None:
@@ -112,7 +114,7 @@ def test_somebody_elses_file_is_refused_and_left_alone(path: Path) -> None:
         connection.execute("CREATE TABLE theirs (a)")
         connection.commit()
     path.chmod(0o600)
-    with pytest.raises(StoreUnavailable, match="expected our file, got another's"):
+    with pytest.raises(StoreUnavailable, match="expected a file of this library"):
         opened(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("theirs",)]
@@ -122,8 +124,8 @@ def test_another_kind_or_form_is_refused(path: Path) -> None:
     opened(path).close()
     with pytest.raises(StoreUnavailable, match="expected a file of kind 78, got 77"):
         opened(path, application_id=78)
-    with pytest.raises(StoreUnavailable, match="expected form 4, got 3"):
-        opened(path, form=4)
+    with pytest.raises(StoreUnavailable, match="expected schema version 4, got 3"):
+        opened(path, schema_version=4)
 
 
 def test_garbage_is_refused(path: Path) -> None:
@@ -160,7 +162,7 @@ def test_of_many_processes_one_creates(path: Path) -> None:
 def test_one_who_holds_it_too_long_is_not_waited_for_forever(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "TIMEOUT", 0.05)
     with closing(opened(path)) as numbers, closing(opened(path)) as other:
         with other.writing(), pytest.raises(StoreUnavailable, match="locked"):
             insert(numbers, 1)
@@ -186,25 +188,25 @@ def test_a_file_that_was_removed_or_replaced_is_not_used_on(path: Path, numbers:
     opened(path.with_suffix(".new")).close()
     path.with_suffix(".new").rename(path)
     for use in (lambda: insert(numbers, 2), lambda: listed(numbers)):
-        with pytest.raises(StoreUnavailable, match="expected the file of before"):
+        with pytest.raises(StoreUnavailable, match="the file was replaced"):
             use()
 
 
 def test_after_an_error_of_the_disk_no_connection_is_used_again(numbers: Database) -> None:
-    with numbers.stating() as writer, numbers.reading() as reader:
+    with numbers.autocommitting() as writer, numbers.reading() as reader:
         pass
     with pytest.raises(StoreUnavailable, match="disk"), numbers.writing():
         raise sqlite3.OperationalError("disk I/O error")
-    with numbers.stating() as writer_now, numbers.reading() as reader_now:
+    with numbers.autocommitting() as writer_now, numbers.reading() as reader_now:
         assert writer_now is not writer and reader_now is not reader
-    with numbers.stating() as writer_then:
+    with numbers.autocommitting() as writer_then:
         assert writer_then is writer_now
 
 
 def test_while_somebody_reads_an_error_of_the_disk_is_not_settled(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "TIMEOUT", 0.05)
     with closing(opened(path)) as numbers, closing(opened(path)) as other:
         insert(numbers, 1)
         with other.reading() as connection:
@@ -213,7 +215,7 @@ def test_while_somebody_reads_an_error_of_the_disk_is_not_settled(
             with pytest.raises(StoreUnavailable, match="disk"), numbers.writing():
                 raise sqlite3.OperationalError("disk I/O error")
             for _ in range(2):
-                with pytest.raises(StoreUnavailable, match="in doubt|locked"):
+                with pytest.raises(StoreUnavailable, match="is in use|locked"):
                     insert(numbers, 3)
         insert(numbers, 4)
         assert listed(numbers) == [1, 2, 4]
@@ -221,11 +223,11 @@ def test_while_somebody_reads_an_error_of_the_disk_is_not_settled(
 
 def test_a_mistake_of_ours_is_no_error_of_the_disk(numbers: Database) -> None:
     insert(numbers, 1)
-    with numbers.stating() as writer:
+    with numbers.autocommitting() as writer:
         pass
     with pytest.raises(StoreUnavailable, match="UNIQUE"):
         insert(numbers, 1)
-    with numbers.stating() as writer_now:
+    with numbers.autocommitting() as writer_now:
         assert writer_now is writer
 
 
@@ -249,7 +251,7 @@ def test_a_child_and_its_parent_both_keep_what_they_commit(path: Path) -> None:
         finally:
             os._exit(code)
     os.read(to_parent[0], 1)
-    numbers.close()  # the last connection of the parent: it must not take the log away
+    numbers.close()  # the last connection of the parent: closing it must not remove the WAL
     os.write(to_child[1], b"x")
     assert os.waitpid(child, 0)[1] == 0
     for end in (*to_child, *to_parent):
@@ -261,7 +263,7 @@ def test_a_child_and_its_parent_both_keep_what_they_commit(path: Path) -> None:
 def test_a_child_of_a_parent_in_the_middle_of_a_transaction_refuses(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_FORK_PATIENCE", 0.05)
+    monkeypatch.setattr(database, "_FORK_TIMEOUT", 0.05)
     numbers = opened(path)
     entered, leave = threading.Event(), threading.Event()
 
@@ -273,7 +275,7 @@ def test_a_child_of_a_parent_in_the_middle_of_a_transaction_refuses(
 
     def refused() -> None:
         for use in (lambda: insert(numbers, 2), lambda: listed(numbers), lambda: opened(path)):
-            with pytest.raises(StoreUnavailable, match="forked while it was in use"):
+            with pytest.raises(StoreUnavailable, match="forked while the file was in use"):
                 use()
 
     holder = threading.Thread(target=hold)

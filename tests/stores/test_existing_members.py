@@ -1,4 +1,4 @@
-"""A registry that is there is opened without its depth being known; one that is not is never made."""
+"""An existing registry is opened without knowing its depth; a missing one is never created."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_what_is_there_is_opened(uri):
     found = open_existing_members(uri)
     assert (found.depth, found.limit_bits, found.head().number) == (7, 5, 0)
     found.close()
-    with pytest.raises(ParameterError, match="expected a registry of depth 6 and 5 bits"):
+    with pytest.raises(ParameterError, match="expected a registry of depth 6 and limit_bits 5"):
         open_members(uri, 6, 5)
 
 

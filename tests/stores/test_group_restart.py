@@ -1,4 +1,4 @@
-"""A group on a registry that lasts: the same after a restart, in other processes, for who only verifies."""
+"""A group on a stored registry is the same after a restart, in other processes, and without a tree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def identity(number: int) -> Identity:
 
 
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that changes only when a test moves it."""
 
     def __init__(self) -> None:
         self.time = START
@@ -150,7 +150,7 @@ MOVES = ["join", "join", "leave", "slash", "tick", "second"]
 @given(st.lists(st.sampled_from(MOVES), max_size=14), st.randoms())
 @settings(max_examples=effort(25, 2000), deadline=None)
 def test_groups_that_restart_and_those_that_do_not_agree(steps: list[str], random: object) -> None:
-    """After each step a fresh group, one that follows, and a bare window have the roots of the group."""
+    """After each step, a fresh group, a following group, and a window alone have the roots of the group."""
     clock, registry = ManualClock(), MemoryRegistry(DEPTH, LIMIT_BITS)
     group, replica = group_on(registry, clock, 8), group_on(registry, clock, 8)
     bare = RegistryRoots(registry, WindowSize(count=8, seconds=30, now=clock), clock)
@@ -174,7 +174,7 @@ def test_groups_that_restart_and_those_that_do_not_agree(steps: list[str], rando
         assert list(replica.roots) == expected
         assert list(group_on(registry, clock, 8).roots) == expected
         clock.time += 0.11
-        expected = list(group.roots)  # makes what is due; the bare window only reads
+        expected = list(group.roots)  # makes the due step; the window alone only reads
         assert list(bare) == expected
         assert len(bare) == len(expected)
 
@@ -200,7 +200,7 @@ def test_a_bare_window_is_a_root_source(registry: MemberRegistry) -> None:
 
 
 def test_a_bare_window_refuses_a_leaf_that_is_overdue(registry: MemberRegistry) -> None:
-    """Nobody makes the step that is due; roots with the leaf are refused all the same."""
+    """No process makes the due step; roots with the leaf are refused nevertheless."""
     clock = ManualClock()
     group = group_on(registry, clock)
     for n in range(3):
@@ -218,10 +218,10 @@ def test_a_bare_window_refuses_a_leaf_that_is_overdue(registry: MemberRegistry) 
     assert with_three in bare
     clock.time += 0.02
     for ask in (lambda: with_three in bare, lambda: before in bare, lambda: list(bare), lambda: len(bare)):
-        with pytest.raises(StoreUnavailable, match="a removal is overdue"):
+        with pytest.raises(StoreUnavailable, match="removal of a slashed member is overdue"):
             ask()
     group.follow()
-    empty = Group(DEPTH, LIMIT_BITS).root  # from before anybody joined
+    empty = Group(DEPTH, LIMIT_BITS).root  # the root before the first member joined
     assert list(bare) == [group.root, empty]
 
 
@@ -242,11 +242,11 @@ LIES = {
         f"UPDATE rln_member SET commitment = x'{'05' * 31}00' WHERE place = 1",
         "not give its root",
     ),
-    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "cannot be"),
-    "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "fit no tree"),
+    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "invalid data"),
+    "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "do not fit the tree"),
     "a member": ("DELETE FROM rln_member WHERE place = 1", "expected events"),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),
-    "a step": ("DELETE FROM rln_step WHERE number = 2", "one is missing"),
+    "a step": ("DELETE FROM rln_step WHERE number = 2", "expected steps "),
 }
 
 
@@ -277,7 +277,7 @@ BACKUP = (
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_path: Path) -> None:
-    """Whoever knows more than the registry goes no further; who starts anew has nothing to compare with."""
+    """A group that knows more than the registry stops; a restarted group has nothing to compare with."""
     path = tmp_path / "members.db"
     registry = SqliteRegistry(path, DEPTH, LIMIT_BITS)
     group, clock = group_on(registry), ManualClock()
@@ -298,7 +298,7 @@ def test_a_registry_that_was_restored_from_a_copy_is_noticed(goes_on: bool, tmp_
         lambda: group.root in group.roots,
         lambda: list(bare),
     ):
-        with pytest.raises(IntegrityAlarm, match="^registry: step 4 is not there any more, or was exchanged"):
+        with pytest.raises(IntegrityAlarm, match="^registry: expected step 4 with the root that was read"):
             ask()
     registry.close()
 
@@ -361,7 +361,7 @@ def test_eight_processes_register_one_commitment_once(uri: str, registry: Member
 def test_eight_processes_that_skip_the_look_register_one_commitment_once(
     uri: str, registry: MemberRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The uniqueness of the table itself is the last line."""
+    """The uniqueness of the table itself is the last protection."""
     group_on(registry)
     monkeypatch.setattr("rln.group.group._refuse_known", lambda change, commitment: None)
 

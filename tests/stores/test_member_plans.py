@@ -1,4 +1,4 @@
-"""No question of a registry walks all members: SQLite says how it would go about each."""
+"""No statement of a registry reads all members, according to SQLite's query plans."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from rln.stores import sql_registry as members
+from rln.stores import sql_registry
 
 QUESTIONS = {
     name: text
-    for name, text in vars(members).items()
+    for name, text in vars(sql_registry).items()
     if isinstance(text, str) and text.startswith(("SELECT", "UPDATE")) and name != "_SLASHED"
 }
 
@@ -18,12 +18,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_no_question_walks_all_members_events_or_slashings(name: str) -> None:
     connection = sqlite3.connect(":memory:")
-    for table in members.TABLES:
+    for table in sql_registry.TABLES:
         connection.execute(table.format(number="INTEGER", bytes="BLOB"))
     text = QUESTIONS[name]
     plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", [0] * text.count("?")).fetchall()
     walks = [row[3] for row in plan if row[3].startswith("SCAN")]
-    # The newest step is the first one from the end; the registry has one row.
+    # The newest step is the last row of its index; the registry has one row.
     assert walks in ([], ["SCAN rln_step"], ["SCAN rln_registry"])
     assert (walks == ["SCAN rln_step"]) == (name == "_HEAD")
     connection.close()

@@ -1,4 +1,4 @@
-"""The contract of a member registry: every adapter keeps it, in the same words."""
+"""The contract of a member registry, which every adapter keeps with the same words."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def append(registry: MemberRegistry, *steps: Step) -> None:
 
 def slash(registry: MemberRegistry, number: int, event: Event, at: int = 0) -> None:
     with registry.change() as change:
-        change.note(event.commitment, at, at)
+        change.note_slashing(event.commitment, at, at)
         change.append(Step(number, number + 1, at, [event]))
 
 
 def everything(registry: MemberRegistry) -> tuple[object, ...]:
-    """All that can be asked."""
+    """The answers to all questions."""
     commitments = range(1, 12)
     return (
         registry.head(),
@@ -117,7 +117,7 @@ def test_members_leave_and_come_back_elsewhere(registry: MemberRegistry) -> None
 def test_a_slashing_is_noted_and_then_done(registry: MemberRegistry) -> None:
     append(registry, Step(1, 101, 500, joins(1, 0, 5, 6, 7)))
     with registry.change() as change:
-        change.note(6, 1000, 2000)
+        change.note_slashing(6, 1000, 2000)
     registration = Registration(1, 6, 3, 1, None)
     assert registry.slashing(6) == Slashing(6, 1000, 2000, None, (registration,))
     assert registry.is_slashed(6)
@@ -170,7 +170,7 @@ def test_an_exception_takes_everything_back(registry: MemberRegistry, failure: t
 
     def change_and_fail() -> None:
         with registry.change() as change:
-            change.note(6, 0, 0)
+            change.note_slashing(6, 0, 0)
             change.append(Step(3, 103, 0, [*gone, *joins(7, 3, 5, 8)]))
             raise failure
 
@@ -195,7 +195,7 @@ def test_slashed_is_for_good(registry: MemberRegistry) -> None:
     append(registry, Step(1, 101, 0, joins(1, 0, 5, 6)))
     slash(registry, 2, Event(3, Change.SLASHED, 0, 5, 3))
     with registry.change() as change:
-        change.note(6, 0, 1000)
+        change.note_slashing(6, 0, 1000)
     for commitments in ((5,), (7, 5)):
         with pytest.raises(AlreadyAMember, match="^commitment: slashed"):
             append(registry, Step(3, 103, 0, joins(4, 2, *commitments)))
@@ -207,7 +207,7 @@ def test_slashed_is_for_good(registry: MemberRegistry) -> None:
             pytest.raises(ParameterError, match="never registered, or slashed already"),
             registry.change() as change,
         ):
-            change.note(commitment, 0, 0)
+            change.note_slashing(commitment, 0, 0)
 
 
 MISFITS = {
@@ -215,15 +215,15 @@ MISFITS = {
     "its number is skipped": (Step(3, 9, 10, joins(3, 2, 8)), "^step: expected number 2"),
     "it is earlier": (Step(2, 9, 9, joins(3, 2, 8)), "^step: expected number 2 at 10 or later"),
     "an event is skipped": (Step(2, 9, 10, joins(4, 2, 8)), "^step: expected event 3, got 4"),
-    "an index comes again": (Step(2, 9, 10, joins(3, 1, 8)), "^step: expected members from index 2"),
-    "an index is skipped": (Step(2, 9, 10, joins(3, 3, 8)), "^step: expected members from index 2"),
+    "an index comes again": (Step(2, 9, 10, joins(3, 1, 8)), "^step: expected the next member at index 2"),
+    "an index is skipped": (Step(2, 9, 10, joins(3, 3, 8)), "^step: expected the next member at index 2"),
     "a limit is too high": (Step(2, 9, 10, joins(3, 2, 8, limit=17)), "^limit: expected 1 to 16, got 17"),
     "nobody stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 5, 5, 3)]), "^event 3: no such member"),
     "another stands there": (Step(2, 9, 10, [Event(3, Change.REMOVED, 1, 5, 3)]), "^event 3: no such member"),
     "a slashing was not noted": (Step(2, 9, 10, [Event(3, Change.SLASHED, 0, 5, 3)]), "^event 3: .* noted"),
     "who joins comes before who leaves": (
         Step(2, 9, 10, [*joins(3, 2, 8), Event(4, Change.REMOVED, 0, 5, 3)]),
-        "^step: expected registrations behind",
+        "^step: expected registrations after",
     ),
 }
 
@@ -241,7 +241,7 @@ def test_a_step_that_does_not_fit(registry: MemberRegistry, why: str) -> None:
 def test_who_is_noted_as_slashed_cannot_just_leave(registry: MemberRegistry) -> None:
     append(registry, Step(1, 101, 0, joins(1, 0, 5)))
     with registry.change() as change:
-        change.note(5, 0, 1000)
+        change.note_slashing(5, 0, 1000)
     with pytest.raises(ParameterError, match="^event 2: "):
         append(registry, Step(2, 102, 0, [Event(2, Change.REMOVED, 0, 5, 3)]))
     with pytest.raises(ParameterError, match="^event 2: "):
@@ -327,7 +327,7 @@ def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) 
     append(second, Step(2, 102, 20, [Event(4, Change.REMOVED, 0, 5, 3)]))
     slash(first, 3, Event(5, Change.SLASHED, 1, 6, 3), at=30)
     with second.change() as change:
-        change.note(7, 40, 50)
+        change.note_slashing(7, 40, 50)
     told = everything(first)
     assert everything(second) == told
     first.close()
@@ -339,7 +339,7 @@ def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) 
 
 def test_many_events_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("rln.group.memory_registry", "rln.stores.sql_registry"):
-        monkeypatch.setattr(f"{module}.PAGE", 4)
+        monkeypatch.setattr(f"{module}.PAGE_EVENTS", 4)
     for kind in ("memory", "sqlite"):
         registry = registry_at(REGISTRIES[kind](tmp_path))
         for number in range(1, 6):

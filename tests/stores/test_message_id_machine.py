@@ -1,14 +1,14 @@
-"""Row 20 of the scoreboard: a member whom everything happens to never spends an id on two messages.
+"""Row 20 of the scoreboard: whatever happens to a member, no id is spent on two messages.
 
-A seeded machine sends from two open files at once, is killed, cloned, rolled back, started anew, and has its
-clock pushed about. A model in plain Python says beforehand what each step must answer; and whatever left in
-any of its lives is remembered by the world, which no backup puts back.
+A seeded machine sends from two open files at once, is killed, cloned, rolled back and restarted, and has its
+clock set. A model in plain Python predicts the answer to each step. Everything that was sent in any life of
+the machine is remembered outside of it, where no backup can undo it.
 
-One thing is out of reach and left out: a clock that is behind the newest epoch that was used and stays there,
-together with a backup of database and intent file from before. Then nothing on the machine knows better.
+One case cannot be noticed and is left out: a clock that is behind the newest used epoch and stays there,
+together with a backup of the database and the intent file from before. Then nothing on the machine shows it.
 
-Kills at a system call and copies by other programs are in `tests/threats/`. The files are in memory, where
-there is such a place: what a commit does to a disk is not the matter here.
+Kills at a system call and copies by other programs are in `tests/threats/`. The files are in memory where the
+system has such a place: what a commit does to a disk is tested elsewhere.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ import pytest
 
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.sqlite import message_ids as module
-from rln.stores.sqlite import rollback_guard as guard_module
+from rln.stores.sqlite import message_ids, rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from rln.stores.sqlite.rollback_guard import Intent
+from rln.stores.sqlite.rollback_guard import IntentRecord
 from tests.support.effort import effort
 
 STEPS = effort(10**5, 10**7)
@@ -66,21 +65,21 @@ class Killed(BaseException):
 
 @dataclass
 class Model:
-    """What database and guard file must know.
+    """What the database and the guard file must know.
 
     Attributes:
         spent: ids by owner and epoch.
-        bound: x of each id that is remembered, 0 where it is not known yet.
+        bound: x of each id that is remembered, 0 while it is not known.
         kept: x of each message that is remembered.
-        since: for each identity that was met, the time before which its epochs are burnt, and how far its
-            clock was set then, None where that does not matter any more.
-        burnt: the same for everybody.
+        since: for each identity in the file, the time before which its epochs are refused, and how far the
+            clock was set then; None if that does not matter any more.
+        burnt: the same for all identities.
         ahead: how far the clock is set now.
-        reach, guard_reach: begin of the newest epoch used, in database and intent file.
-        change, touch, intent: the last one that database, guard file and intent file know; each one is
-            unlike all others in any life.
-        base: the change that was there when the intent was written, -1 for one that is done.
-        boot, booted: the start of the machine that the database knows, and the one that it is.
+        reach, guard_reach: start of the newest epoch used, in the database and in the intent file.
+        change, touch, intent: the last change that the database, the guard file and the intent file know;
+            each is different from all others in any life.
+        base: the change that was there when the intent was written, -1 for an intent that is done.
+        boot, booted: the start of the machine that the database knows, and the current one.
     """
 
     spent: dict[Owner, dict[int, int]] = field(default_factory=dict)
@@ -100,12 +99,12 @@ class Model:
 
     @property
     def doubt(self) -> bool:
-        """The next reservation must burn."""
+        """Whether the next reservation must refuse the epoch."""
         sound = self.change == self.intent or self.base == self.change
         return not sound or self.touch != self.intent or self.boot != self.booted
 
     def seal(self, begin: int, end: str = "done") -> None:
-        """A transaction up to where its process ends: touch, intent, commit, or when all is done."""
+        """A transaction up to the end of its process: touch, intent, commit, or when all is done."""
         change, was, doubt = next(CHANGES), self.change, self.doubt
         self.touch = change
         if end == "touch":
@@ -116,14 +115,14 @@ class Model:
             self.change, self.reach, self.boot = change, self.guard_reach, self.booted
 
     def moved(self, burnt: tuple[int, int | None]) -> tuple[int, int | None]:
-        """It moves along when the clock is set forward, by more than a second."""
+        """The end moves forward if the clock was set forward by more than a second."""
         end, ahead = burnt
         if ahead is None or end == 0 or self.ahead - ahead <= 1:
             return burnt
         return end + self.ahead - ahead, self.ahead
 
     def until(self, member: int) -> int:
-        """No epoch that begins before is used."""
+        """The time before which no epoch may begin."""
         return max(self.moved(self.burnt)[0], self.moved(self.since.get(member, (0, None)))[0])
 
     def introduce(self, member: int) -> None:
@@ -288,7 +287,7 @@ class Machine:
 
     def introduce(self) -> None:
         member = self.chance.choice(MEMBERS[:3])
-        # Who says so of an identity that was used before is not helped; so it is said once.
+        # To say this of an identity that was used before does not help, so it is said once.
         if member in self.model.since or not any(key[0] == member for key in self.given):
             self.handle().introduce(member)
             self.model.introduce(member)
@@ -310,12 +309,12 @@ class Machine:
         return self.model.ahead * 10**9
 
     def ends(self) -> None:
-        """A process ends as it should, and another goes on."""
+        """A process ends normally, and another goes on."""
         self.close()
         self.pending.clear()
 
     def is_killed(self) -> None:
-        """While it reserves, at each step of its way to the disk."""
+        """Kill a reservation at each of its steps to the disk."""
         member, epoch, limit, count, x = self.draw()
         end = self.chance.choice(("begin", "touch", "intent", "commit", "done"))
         handle = self.handle()
@@ -326,13 +325,13 @@ class Machine:
             reached.append(end)
             raise Killed
 
-        def written(intent: Intent) -> None:
-            """The second time it is about a commit that is there."""
+        def written(intent: IntentRecord) -> None:
+            """The second write says that the commit is done."""
             write(intent)
             guard._write = killed if end == "commit" else write  # type: ignore[method-assign]
 
         def touched(*arguments: object) -> object:
-            """Up to the intent, or through it."""
+            """Run up to the intent, or through it."""
             made = touch(*arguments)  # type: ignore[arg-type]
             if end == "intent":
                 killed()
@@ -353,9 +352,9 @@ class Machine:
         self.ends()
 
     def is_fit(self) -> bool:
-        """Whether nothing held it up between touch and intent; else it looks like a file put back."""
+        """Whether nothing delayed the write of the intent; else the file looks like a restored one."""
         guard, intent = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
-        return intent - guard <= guard_module._AT_ONCE
+        return intent - guard <= rollback_guard._INTENT_DELAY
 
     def is_cloned(self) -> None:
         self.number += 1
@@ -370,7 +369,7 @@ class Machine:
             shutil.rmtree(self.backups.pop(0)[0])
 
     def is_rolled_back(self) -> None:
-        """Then somebody sends; a clock that is behind what was sent is set before that or soon after."""
+        """Then a message is sent; a clock behind the newest used epoch is set before that or soon after."""
         if not self.backups:
             return
         self.ends()
@@ -395,7 +394,7 @@ class Machine:
             self.reserve()
 
     def remember(self, model: Model, names: tuple[str, ...]) -> None:
-        """What the model knows after these files were put back."""
+        """What the model knows after these files were restored."""
         before, self.model = self.model, copy.deepcopy(model if FILES[0] in names else self.model)
         self.model.booted, self.model.ahead = before.booted, before.ahead
         self.model.touch = next(CHANGES) if FILES[2] in names else before.touch
@@ -404,8 +403,8 @@ class Machine:
         self.model.base = -1 if FILES[3] in names else before.base
 
     def until_time_has_passed(self, long: bool) -> None:
-        """No restore is as quick as a tick of an old kernel's file system, or as an intent after a touch."""
-        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * guard_module._AT_ONCE
+        """No restore is as fast as a tick of an old kernel's file system, or as an intent after a touch."""
+        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * rollback_guard._INTENT_DELAY
         probe = self.place / "probe"
         probe.write_bytes(b"")
         while probe.stat().st_ctime_ns <= newest:
@@ -420,7 +419,7 @@ class Machine:
 
 
 def put_back(source: Path, target: Path) -> None:
-    """Overwrite a file where it is, or remove it if there was none."""
+    """Overwrite a file in place, or remove it if there was none."""
     if not source.exists():
         target.unlink(missing_ok=True)
         return
@@ -448,7 +447,7 @@ RULES: dict[str, tuple[Callable[[Machine], None], float]] = {
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Path]:
-    """A directory in memory, or a plain one."""
+    """A directory in memory if the system has one, or a plain one."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
         yield tmp_path
@@ -461,16 +460,16 @@ def test_no_id_is_spent_on_two_messages(
     ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot_id"
-    monkeypatch.setattr(guard_module, "_BOOT", str(boot))
+    monkeypatch.setattr(rollback_guard, "_BOOT", str(boot))
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is gone after a restart")
+        warnings.filterwarnings("ignore", message=".*a restart of the machine deletes it")
         for seed in range(lives):
             place = ground / str(seed)
             place.mkdir()
             machine = Machine(seed, place, boot)
-            monkeypatch.setattr(module, "clock_offset", machine.offset)
+            monkeypatch.setattr(message_ids, "clock_offset", machine.offset)
             machine.run(LIFE)
             shutil.rmtree(place)
             given += len(machine.given)

@@ -1,4 +1,4 @@
-"""The contract of a message-id allocator, for every adapter."""
+"""The contract of a message-id allocator, which every adapter keeps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def epoch(index: int, application: str = "example.com", period: int = 60) -> Epo
 def test_ids_count_up_to_the_limit(ids: MessageIdAllocator) -> None:
     assert [list(ids.reserve(7, epoch(10), 3)) for _ in range(3)] == [[0], [1], [2]]
     for _ in range(2):
-        with pytest.raises(RateLimitReached, match="3 messages in epoch 10 are the limit, 3 are used"):
+        with pytest.raises(RateLimitReached, match="3 of 3 messages in epoch 10 are used"):
             ids.reserve(7, epoch(10), 3)
     assert ids.reserve(7, epoch(11), 3) == range(0, 1)
 
@@ -151,11 +151,11 @@ def test_of_two_messages_for_one_x_the_newer_comes_back(ids: MessageIdAllocator)
 def test_an_id_never_goes_with_a_second_x(ids: MessageIdAllocator) -> None:
     now = epoch(10)
     bound, free = ids.reserve(7, now, 5, x=21), ids.reserve(7, now, 5)
-    with pytest.raises(StoreUnavailable, match="goes with another message"):
+    with pytest.raises(StoreUnavailable, match="belongs to another message"):
         ids.keep(7, now, bound, 22, b"other")
     ids.keep(7, now, free, 23, b"first")
     ids.keep(7, now, free, 23, b"first")
-    with pytest.raises(StoreUnavailable, match="goes with another message"):
+    with pytest.raises(StoreUnavailable, match="belongs to another message"):
         ids.keep(7, now, free, 24, b"second")
     assert ids.recall(7, now, 22) is None
     assert ids.recall(7, now, 24) is None

@@ -1,4 +1,4 @@
-"""The contract of a nullifier log, for every adapter."""
+"""The contract of a nullifier log, which every adapter keeps."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_one_that_is_refused_does_not_hold_up_the_others(log: NullifierLog) -> N
 
 
 def test_any_nullifier_and_any_share(log: NullifierLog) -> None:
-    """Bytes that mean something to a server's key space included: braces, zeros, line ends."""
+    """Including bytes that mean something in a server's key space: braces, zeros, line ends."""
     odd = [0, 1, ORDER - 1, int.from_bytes(b"{tag}\r\n\0*" * 3, "little") % ORDER]
     shares = [Share(x or 1, y, nullifier) for x in odd for y in odd for nullifier in odd]
     for number, share in enumerate(shares):

@@ -1,4 +1,4 @@
-"""What only a registry on a server can meet: no server, a server that goes away, passwords, others' locks."""
+"""What only a registry on a server can meet: no server, a server that stops, passwords, foreign locks."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_server_that_stops_within_a_change(own_server: PostgresServer) -> None
 
     def change_and_stop() -> None:
         with registry.change() as change:
-            change.note(5, 0, 0)
+            change.note_slashing(5, 0, 0)
             own_server.stop()
 
     with pytest.raises(StoreUnavailable, match="^members: "):
@@ -135,13 +135,13 @@ def test_a_connection_that_the_server_has_ended_is_replaced(uri: str) -> None:
 
 
 def test_somebody_who_holds_the_lock_for_too_long(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres_members, "PATIENCE", 3)
+    monkeypatch.setattr(postgres_members, "TIMEOUT", 3)
     one, other = members(uri), members(uri)
     group = Group(DEPTH, LIMIT_BITS, registry=other)
     with one.change():
         with pytest.raises(StoreUnavailable, match="LockNotAvailable"):
             group.register(5, 5)
-        assert len(group) == 0  # who only reads does not wait
+        assert len(group) == 0  # a reader does not wait
     assert group.register(5, 5).index == 0
     one.close()
     other.close()

@@ -1,4 +1,4 @@
-"""What the primaries of a log say of themselves, for operators, and no more than their least user may ask."""
+"""What the primaries of a log report about themselves, with no more permissions than the log needs."""
 
 from __future__ import annotations
 
@@ -88,19 +88,19 @@ def test_a_log_that_is_closed_describes_nothing(uri: str) -> None:
 
 
 def test_who_only_looks_writes_nothing(uri: str) -> None:
-    """Neither where there is nothing nor where a record does not fit; and he says what a verifier would."""
+    """Whether there is no record or one that does not match, the answers are those of a verifier."""
     client, now = RedisServer.at(uri), CLOCK.current()
     where = StoreUri.parse(uri, ("redis", "redis+cluster"))
     client.flushall()
     for expected in ({}, {"none fits"}):
-        with closing(open_redis_log(where, CLOCK, look=True)) as log:
+        with closing(open_redis_log(where, CLOCK, read_only=True)) as log:
             for _ in range(2):
                 (answer,) = log.peek_many([(now, 1)])
                 assert isinstance(answer, StoreUnavailable)
                 assert "was open at" in str(answer)
             (taken,) = log.insert_or_get_many([(now, [Share(1, 2, 3)])])
             assert isinstance(taken, StoreUnavailable)
-            assert "opened to be looked at" in str(taken)
+            assert "opened read-only" in str(taken)
             log.forget(now.end)
         if not expected:
             assert client.dbsize() == 0
@@ -110,6 +110,6 @@ def test_who_only_looks_writes_nothing(uri: str) -> None:
         else:
             assert {client.get(key).decode() for key in client.keys()} == expected
     client.flushall()
-    with closing(log_at(uri)) as served, closing(open_redis_log(where, CLOCK, look=True)) as log:
+    with closing(log_at(uri)) as served, closing(open_redis_log(where, CLOCK, read_only=True)) as log:
         served.insert_or_get_many([(now, [Share(1, 2, 3)])])
         assert log.peek_many([(now, 3)]) == served.peek_many([(now, 3)]) != [None]

@@ -1,4 +1,4 @@
-"""The log on Redis while networks and servers fail: nothing is accepted twice, and it comes back."""
+"""The log on Redis while networks and servers fail: nothing is accepted twice, and it recovers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.protocol.share import Share
 from rln.stores import open_log
-from rln.stores.redis import primary as redis_primary
-from rln.stores.redis import routing as redis_primaries
+from rln.stores.redis import primary, routing
 from tests.stores.redis_worker import (
     IMPATIENCE,
     PATIENCE,
@@ -39,9 +38,9 @@ from tests.support.redis_server import (
 
 @pytest.fixture
 def attentive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers that look for another primary before every decision."""
-    monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
-    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+    """Workers that ask for the primary before every decision."""
+    monkeypatch.setattr(routing, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(primary, "EXAMINED_EVERY", 0.0)
 
 
 # ---- the network ---------------------------------------------------------------------------------------
@@ -103,7 +102,7 @@ def test_a_fault_that_stays_is_an_error_and_never_a_second_acceptance(
 
 
 def test_a_copy_that_arrives_late_finds_the_one_that_was_sent_again(server: RedisServer) -> None:
-    """Two commands on one nullifier, held up, and let go after they were sent once more."""
+    """Two commands on one nullifier are delayed, and forwarded after they were sent again."""
     now, _, _ = epochs()
     script = Script()
     with Proxy(server.port, script) as proxy:
@@ -149,7 +148,7 @@ def test_a_server_that_stands_still_is_unavailable_and_then_exact(server: RedisS
         server.send(signal.SIGCONT)
     until(server.client.ping, "the server again")
     rested()
-    # What was sent while it stood still may have been done when it went on; nobody was served for it.
+    # Commands that were sent while the server was stopped may be executed later; their senders got an error.
     assert spend(log, now, range(20), x=2) <= 10
     assert spend(log, now, range(20, 30), x=2) == 10
     assert spend(log, now, range(30), x=3) == 0
@@ -176,7 +175,7 @@ def test_who_saw_entries_believes_nobody_who_says_that_there_were_none(server: R
 
 
 def test_a_server_emptied_in_the_middle_of_a_pipeline(server: RedisServer) -> None:
-    """The record is looked at after the decisions, on the same connection."""
+    """The record is read after the decisions, on the same connection."""
     now, _, _ = epochs()
     log = worker(server.port, new=True)
     stop = threading.Event()
@@ -278,7 +277,7 @@ def test_in_a_cluster_a_slot_that_moved_closes_the_epoch_on_both_sides(
         source.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", names[1])
         assert spend(log, now, ids, x=2) == 0
         source.execute_command("MIGRATE", "127.0.0.1", cluster.nodes[1].port, "", 0, 1000, "KEYS", key)
-        # The moved entry is asked for where it no longer is, and that is no decision.
+        # The moved entry is read where it is no longer, and this does not count as a decision.
         assert spend(log, now, ids, x=2) == 0
         for client in (target, source, third):
             client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", names[1])

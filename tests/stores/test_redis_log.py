@@ -1,4 +1,4 @@
-"""The log on Redis beyond the contract: its entries, whom it believes, what it refuses."""
+"""The log on Redis beyond the contract: its entries, its checks of a server, its refusals."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ from rln.ports import NullifierLog
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
 from rln.stores import open_log
-from rln.stores.redis import log as redis_log
-from rln.stores.redis import primary as redis_primary
-from rln.stores.redis.resp import Login
-from rln.stores.redis.server_info import Heard, Record, check_settings
-from rln.stores.redis.topology import Place, _primaries, _watched, directory
+from rln.stores.redis import primary
+from rln.stores.redis.log import RedisNullifierLog
+from rln.stores.redis.resp import ConnectionSettings
+from rln.stores.redis.server_info import GenerationRecord, ServerStatus, check_settings
+from rln.stores.redis.topology import (
+    PrimaryLocation,
+    _read_cluster_nodes,
+    _read_sentinel_master,
+    parse_topology,
+)
 from rln.stores.uri import StoreUri
 from tests.stores.redis_worker import PATIENCE, rested
 from tests.support.redis_server import HOST, RedisServer, empty_cluster, empty_server, free_port, redis_server
@@ -37,11 +42,11 @@ SCHEMES = ("redis", "rediss", "redis+sentinel", "redis+cluster")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_log, "PATIENCE", PATIENCE)
+    monkeypatch.setattr("rln.stores.redis.log.TIMEOUT", PATIENCE)
 
 
 class Moment:
-    """The machine's time, moved."""
+    """The machine's time, shifted."""
 
     def __init__(self) -> None:
         self.offset = 0.0
@@ -55,7 +60,7 @@ def clock(application: str = "example.com", **more: object) -> EpochClock:
 
 
 def epochs(of: EpochClock) -> tuple[Epoch, Epoch]:
-    """The one that it is, and one that opens later however the skew is taken."""
+    """The current epoch, and one that opens later whatever the skew is."""
     now = of.current()
     return now, of.epoch(now.index + 4)
 
@@ -210,7 +215,7 @@ def test_a_record_that_is_none_is_a_difference(server: RedisServer, text: bytes)
 
 
 def test_who_meets_another_record_takes_it_over_and_serves_what_opened_after_it(server: RedisServer) -> None:
-    """One worker noticed in time; another that comes a whole epoch later need not refuse the new one."""
+    """One worker noticed in time; a worker that comes a whole epoch later need not refuse the new epoch."""
     own = clock()
     now, later = epochs(own)
     first, second = opened(server, own, new=True), opened(server, own)
@@ -247,16 +252,16 @@ def test_racing_workers_agree_on_one_record(server: RedisServer) -> None:
 def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the record and the write of another one."""
-    begin, faster = Record.begin, []
+    """Another worker writes a record between our read and our write."""
+    begin, faster = GenerationRecord.begin, []
 
-    def begin_later(*arguments: Any) -> Record:
+    def begin_later(*arguments: Any) -> GenerationRecord:
         if not faster:
             faster.append(None)
             faster.append(opened(server))
         return begin(*arguments)
 
-    monkeypatch.setattr(Record, "begin", begin_later)
+    monkeypatch.setattr(GenerationRecord, "begin", begin_later)
     now, later = epochs(clock())
     slower = opened(server, new=True)
     for log in (slower, faster[1]):
@@ -264,13 +269,13 @@ def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
             log.peek(now, 3)
         assert log.peek(later, 3) is None
 
-    def begin_never(*arguments: Any) -> Record:
+    def begin_never(*arguments: Any) -> GenerationRecord:
         server.client.set(server.client.keys("rln:generation:*")[0], b"something else")
         return begin(*arguments)
 
-    monkeypatch.setattr(Record, "begin", begin_never)
+    monkeypatch.setattr(GenerationRecord, "begin", begin_never)
     server.client.set(server.client.keys("rln:generation:*")[0], b"something")
-    with pytest.raises(StoreUnavailable, match="others keep changing its record"):
+    with pytest.raises(StoreUnavailable, match="other workers changed its generation record"):
         opened(server)
 
 
@@ -288,7 +293,7 @@ def test_a_record_that_somebody_else_began_meanwhile_is_taken_over(
 def test_a_setting_that_could_lose_entries_is_refused_at_the_start_and_while_it_runs(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch, setting: str, wrong: str, right: str
 ) -> None:
-    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(primary, "EXAMINED_EVERY", 0.0)
     now, log = clock().current(), opened(server, new=True)
     server.client.config_set(setting, wrong)
     try:
@@ -321,7 +326,7 @@ def test_settings_that_are_not_shown_are_read_from_info(server: RedisServer) -> 
 
 
 def test_the_least_that_a_user_of_the_server_may_do(server: RedisServer) -> None:
-    """As docs/stores.md lists it."""
+    """The user has the access list of docs/stores.md."""
     page = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
     listed = re.search(r"`(~rln:\* [^`]+)`", page)
     assert listed is not None
@@ -352,7 +357,7 @@ def test_a_password_is_in_no_message_and_no_repr(server: RedisServer) -> None:
         "other", enabled=True, passwords=["+s3cr3t-word"], keys=["*"], categories=["+@all"]
     )
     right = open_log(server.uri.replace("//", "//other:s3cr3t-word@"), clock(), new=True)
-    texts = [repr(right), repr(right._primaries._map), repr(right._primaries._terms), str(vars(right))]
+    texts = [repr(right), repr(right._router._map), repr(right._router._settings), str(vars(right))]
     for wrong in ("redis://other:wr0ng-word@", "redis+cluster://other:wr0ng-word@"):
         with pytest.raises(StoreUnavailable) as caught:
             open_log(server.uri.replace("redis://", wrong), clock())
@@ -395,10 +400,11 @@ def test_decisions_that_wait_for_replicas_need_a_server_that_does(server: RedisS
 @pytest.mark.parametrize(
     "uri",
     [
-        "redis://", "redis:///0", "redis://host:port", "redis://host:99999", "redis://host/zero", "redis://host/-1",
-        "redis+sentinel://host:26379", "redis+sentinel://host:26379/", "redis+sentinel://host,/service",
-        "redis+cluster://host:7000/1", "redis+cluster://", "redis://host?min_replicas=-1",
-        "redis://host?min_replicas=65", "redis://host?min_replicas=", "redis://host?timeout=1",
+        "redis://", "redis:///0", "redis://host:port", "redis://host:99999", "redis://host/zero",
+        "redis://host/-1", "redis+sentinel://host:26379", "redis+sentinel://host:26379/",
+        "redis+sentinel://host,/service", "redis+cluster://host:7000/1", "redis+cluster://",
+        "redis://host?min_replicas=-1", "redis://host?min_replicas=65", "redis://host?min_replicas=",
+        "redis://host?timeout=1",
     ],
 )  # fmt: skip
 def test_a_uri_that_says_too_little_or_too_much_is_refused(uri: str) -> None:
@@ -408,7 +414,7 @@ def test_a_uri_that_says_too_little_or_too_much_is_refused(uri: str) -> None:
 
 def test_a_uri_in_its_parts() -> None:
     def read(uri: str) -> tuple[object, object]:
-        return directory(StoreUri.parse(uri, SCHEMES), 1.0)
+        return parse_topology(StoreUri.parse(uri, SCHEMES), 1.0)
 
     single, login = read("redis://us%40er:pa%3Ass@[::1]/3")
     assert single.address == ("::1", 6379)
@@ -430,21 +436,23 @@ def test_the_table_of_a_cluster() -> None:
         b"cc 10.0.0.3:7002@17002 slave aa 0 0 3 connected\n"
         b"dd 10.0.0.4:7003@17003 master - 0 0 0 connected\n"
     )
-    first, second = _primaries(table, ("asked", 1))
-    assert (first.address, first.ranges) == (("10.0.0.1", 7000), ((0, 99), (200, 200)))
-    assert (second.address, second.ranges) == (("asked", 7001), ((100, 199),))
-    moved = _primaries(table.replace(b" 0 0 3 connected 0-99", b" 0 0 5 connected 0-99"), ("asked", 1))
-    assert moved[0].shape != first.shape and moved[1].shape == second.shape
+    first, second = _read_cluster_nodes(table, ("asked", 1))
+    assert (first.address, first.slot_ranges) == (("10.0.0.1", 7000), ((0, 99), (200, 200)))
+    assert (second.address, second.slot_ranges) == (("asked", 7001), ((100, 199),))
+    moved = _read_cluster_nodes(
+        table.replace(b" 0 0 3 connected 0-99", b" 0 0 5 connected 0-99"), ("asked", 1)
+    )
+    assert moved[0].slots_digest != first.slots_digest and moved[1].slots_digest == second.slots_digest
     with pytest.raises(ValueError, match="no primary"):
-        _primaries(table.splitlines()[2], ("asked", 1))
+        _read_cluster_nodes(table.splitlines()[2], ("asked", 1))
 
 
 @pytest.mark.parametrize("flags", [b"s_down,master", b"master,o_down", b"slave"])
 def test_a_primary_that_a_sentinel_misses_is_none(flags: bytes) -> None:
     reply = [b"ip", b"10.0.0.1", b"port", b"7000", b"flags", b"master"]
-    assert _watched(reply, ("asked", 1))[0].address == ("10.0.0.1", 7000)
-    with pytest.raises(ValueError, match="the primary is"):
-        _watched([*reply[:-1], flags], ("asked", 1))
+    assert _read_sentinel_master(reply, ("asked", 1))[0].address == ("10.0.0.1", 7000)
+    with pytest.raises(ValueError, match="expected a primary with flags master, got "):
+        _read_sentinel_master([*reply[:-1], flags], ("asked", 1))
 
 
 # ---- time ----------------------------------------------------------------------------------------------
@@ -461,7 +469,7 @@ def test_a_server_whose_clock_differs_is_refused(server: RedisServer, skew: floa
 
 
 def test_after_clocks_were_apart_what_was_open_is_refused_until_the_next_epoch(server: RedisServer) -> None:
-    """The server's may have run ahead, and entries have expired."""
+    """The server's clock may have run ahead, so that entries have expired."""
     moment = Moment()
     own = clock(skew=5, now=moment)
     now, later = epochs(own)
@@ -519,8 +527,8 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     log, now = opened(server, new=True), clock().current()
     assert log.insert_or_get(now, [Share(1, 2, 3)]) == ()
     before = {client["id"] for client in server.client.client_list()}
-    with log._primaries._lock:  # another thread is at work while one forks
-        log._primaries._map_until = 0.0
+    with log._router._lock:  # another thread works during the fork
+        log._router._map_until = 0.0
         child = os.fork()
         if child == 0:
             signal.alarm(10)
@@ -545,25 +553,27 @@ def test_nobody_is_there(tmp_path: Path) -> None:
 
 def test_a_slot_that_nobody_has_is_unavailable_alone(server: RedisServer) -> None:
     class Half:
-        def places(self) -> tuple[Place, ...]:
-            return (Place((HOST, server.port), ((0, 8191),)),)
+        def locations(self) -> tuple[PrimaryLocation, ...]:
+            return (PrimaryLocation((HOST, server.port), ((0, 8191),)),)
 
-    login = Login(None, None, 0, False, PATIENCE)
-    log, now = redis_log.RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
+    login = ConnectionSettings(None, None, 0, False, PATIENCE)
+    log, now = RedisNullifierLog(Half(), login, clock(), new=True), clock().current()
     taken = log.insert_or_get_many([(now, [Share(1, 2, n)]) for n in range(40)])
     lost = [str(error) for error in taken if error != ()]
     assert 5 < len(lost) < 35
-    assert set(lost) == {"nullifier log: nobody has the slot of this nullifier"}
+    assert set(lost) == {
+        "nullifier log: no primary owns the slot of this nullifier; check the cluster's slots"
+    }
 
 
 def test_a_single_server_is_no_cluster(server: RedisServer) -> None:
-    with pytest.raises(StoreUnavailable, match="nobody says where .*cluster support disabled"):
+    with pytest.raises(StoreUnavailable, match="no server names the primary: .*cluster support disabled"):
         open_log(server.uri.replace("redis:", "redis+cluster:"), clock(), new=True)
 
 
 def test_a_server_that_says_less_of_itself_is_refused() -> None:
     with pytest.raises(StoreUnavailable, match="INFO: expected role, master_replid and evicted_keys"):
-        Heard.of(b"role:master\r\nevicted_keys:0\r\n")
+        ServerStatus.of(b"role:master\r\nevicted_keys:0\r\n")
 
 
 def test_used_after_it_was_closed(server: RedisServer) -> None:
@@ -589,7 +599,7 @@ def test_over_tls_the_certificate_is_checked(tmp_path: Path, monkeypatch: pytest
         assert open_log(uri, clock(), new=True).peek(clock().current(), 3) is None
 
 
-def _self_signed(directory: Path) -> tuple[Path, Path]:
+def _self_signed(parse_topology: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "rln test")])
     today = datetime.datetime.now(datetime.UTC)
@@ -605,7 +615,7 @@ def _self_signed(directory: Path) -> tuple[Path, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )
-    files = directory / "certificate.pem", directory / "key.pem"
+    files = parse_topology / "certificate.pem", parse_topology / "key.pem"
     files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     files[1].write_bytes(
         key.private_bytes(

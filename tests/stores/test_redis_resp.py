@@ -1,4 +1,4 @@
-"""Sessions on a connection: what is under way when one ends belongs to nobody."""
+"""Sessions on a connection: replies that are on the way when a session ends have no reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import pytest
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from rln.stores.redis.resp import Login, Server, Session, pack
+from rln.stores.redis.resp import ConnectionSettings, Server, Session, pack
 from tests.support.proxy import Proxy
 from tests.support.redis_server import HOST, empty_server
 
@@ -18,7 +18,7 @@ def port() -> int:
 
 
 def opened(port: int, patience: float = 1.0) -> Server:
-    return Server((HOST, port), Login("default", None, 0, False, patience))
+    return Server((HOST, port), ConnectionSettings("default", None, 0, False, patience))
 
 
 def test_commands_are_packed_as_the_protocol_has_them() -> None:

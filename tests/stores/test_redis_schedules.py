@@ -1,13 +1,14 @@
-"""Seeded schedules of faults: workers, a network that fails, servers that lose things; then the history.
+"""Seeded schedules of faults: workers, a network that fails, servers that lose data; then their history.
 
-In a schedule workers send messages at once on few nullifiers, through proxies that draw faults. Meanwhile the
-servers are emptied, stopped, run out of memory, or are replaced by a replica that lacks entries. All of it is
-written down. Of each slot (epoch, nullifier) at most one message was accepted, and who was told that it is
-taken was shown that one. While a primary that was replaced still answers, there may be one on each.
+In a schedule, workers send messages at the same time on few nullifiers, through proxies that draw faults.
+Meanwhile the servers are emptied, stopped, run out of memory, or are replaced by a replica that lacks
+entries. Everything is recorded. In each slot (epoch, nullifier) at most one message was accepted, and every
+sender that was told that the slot is taken was shown that message. While a replaced primary still answers,
+each of the two servers may accept one.
 
     now      the epoch in which faults happen
-    later    one that opens when they are over; a worker may not have seen yet who is the primary
-    last     one that opens when everybody has
+    later    an epoch that opens after them; a worker may not have seen yet which server is the primary
+    last     an epoch that opens when every worker has
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ SPACE = 0.04
 """Seconds in which the faults of a schedule begin."""
 
 RISK = 0.1
-"""That something that is sent meets a fault."""
+"""The probability that what is sent meets a fault."""
 
 _x = count(1)
 
 
 class History:
-    """Who sent what, and what he was told."""
+    """Which messages were sent, and the answers to them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,7 +61,7 @@ class History:
             self.said += zip(claims, results, strict=True)
 
     def accepted(self, epoch: Epoch) -> dict[int, list[Share]]:
-        """The shares that were accepted, by nullifier."""
+        """The accepted shares, by nullifier."""
         found: dict[int, list[Share]] = defaultdict(list)
         for (place, shares), result in self.said:
             if place == epoch and result == ():
@@ -69,7 +70,7 @@ class History:
         return found
 
     def check(self, epoch: Epoch, copies: int) -> None:
-        """Check an epoch in which each slot may have been accepted so many times."""
+        """Check an epoch in which each slot may have been accepted this many times."""
         accepted = self.accepted(epoch)
         over = {nullifier: shares for nullifier, shares in accepted.items() if len(shares) > copies}
         assert over == {}
@@ -77,18 +78,18 @@ class History:
         for (place, _), result in self.said:
             for share in result if place == epoch and not isinstance(result, StoreUnavailable) else ():
                 assert share in sent
-                # On two servers it may be the one of a message that nobody was served for.
+                # With two servers, it may be the share of a message whose sender got an error.
                 assert copies > 1 or share in accepted.get(share.nullifier or 0, [share])
 
 
 class Crew:
-    """Workers of one schedule, each with a way of his own to the primary."""
+    """The workers of one schedule, each with its own proxy to the primary."""
 
     def __init__(self, seed: int, ports: list[int], min_replicas: int = 0) -> None:
         self.seed = seed
         self.draw = random.Random(seed)
         self.loyal = self.draw.randrange(1, WORKERS)
-        """So many workers do not see for a while that the primary was replaced."""
+        """This many workers do not notice for a while that the primary was replaced."""
         self.history = History()
         self.calm = threading.Event()
         self.proxies = [
@@ -118,7 +119,7 @@ class Crew:
         return lambda: "forward" if self.calm.is_set() or draw.random() > RISK else draw.choice(kinds)
 
     def send(self, epoch: Epoch, faults: Callable[[], None] | None = None) -> None:
-        """Let all send messages for an epoch, while something happens."""
+        """Let all workers send messages for an epoch while something happens."""
         start = threading.Barrier(WORKERS + 1)
         threads = [threading.Thread(target=self._work, args=(i, epoch, start)) for i in range(WORKERS)]
         for thread in threads:
@@ -150,10 +151,10 @@ class Crew:
     def turn(self, i: int) -> None:
         """Tell a worker of the second primary, as a Sentinel would."""
         self.ways[i].port = self.proxies[i][1].port
-        self.logs[i]._primaries._map_until = 0.0
+        self.logs[i]._router._map_until = 0.0
 
     def check(self, totals: Counter[str], **copies: int) -> int:
-        """Check the three epochs; how many messages were accepted beyond one a slot."""
+        """Check the three epochs, and return how many messages were accepted beyond one in a slot."""
         for name, most in copies.items():
             try:
                 self.history.check(getattr(self, name), most)
@@ -192,7 +193,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def third(tmp_path_factory: pytest.TempPathFactory, second: RedisServer) -> Iterator[RedisServer]:
-    """A replica of the second, so that it may accept when it must have one."""
+    """A replica of the second server, so that this one may accept when it needs a replica."""
     with redis_server(tmp_path_factory.mktemp("third")) as server:
         server.follow(second.port)
         yield server
@@ -217,10 +218,10 @@ def cut_off(server: RedisServer, draw: random.Random) -> None:
 
 
 def evicting(server: RedisServer, draw: random.Random) -> None:
-    """Everything that fits no more goes, whatever it is."""
+    """The server evicts every key that does not fit."""
     server.set(maxmemory_policy="allkeys-random")
     server.set(maxmemory=1)
-    # Whoever writes next makes room by eviction, or learns that all of it is not enough.
+    # The next write makes room by eviction, or fails if that is not enough.
     with suppress(redis.ResponseError):
         server.client.set("filling", bytes(1000))
     time.sleep(draw.random() * SPACE / 4)
@@ -236,13 +237,13 @@ HAPPENINGS = (nothing, emptied, stopped, paused, cut_off, evicting)
 
 
 def groups(begin: int, size: int) -> Iterator[range]:
-    """Seeds of schedules that run at the same time on the same servers: they wait more than they work."""
+    """Seeds of schedules that run at the same time on the same servers; they mostly wait."""
     for start in range(begin, begin + size, TOGETHER):
         yield range(start, min(start + TOGETHER, begin + size))
 
 
 def each(crews: list[Crew], act: Callable[[Crew], None]) -> None:
-    """Do something with all crews at once."""
+    """Do something with all groups of workers at once."""
     with ThreadPoolExecutor(len(crews)) as pool:
         list(pool.map(act, crews))
 

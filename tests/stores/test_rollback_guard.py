@@ -1,4 +1,4 @@
-"""The guard file: what is the newest state, what an interrupted commit; everything else is in doubt."""
+"""The guard file recognizes the newest state and an interrupted commit; everything else is in doubt."""
 
 from __future__ import annotations
 
@@ -13,77 +13,81 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.sqlite import rollback_guard as module
+from rln.stores.sqlite import rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from rln.stores.sqlite.rollback_guard import Guard, Intent, Look, Seal
+from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, IntentRecord, RollbackGuard
 
 TOUCH = 1_700_000_000_000_000_000
-RECORDED = Seal("b007", "1:2", "1:3", TOUCH, 8, 600)
-DONE = Look(RECORDED, Intent(TOUCH - 50, TOUCH, 8, 600, True, TOUCH + 10))
-NEXT = Intent(TOUCH, TOUCH + 70, 9, 600, False, TOUCH + 80)
-INTERRUPTED = Look(dataclasses.replace(RECORDED, changed=TOUCH + 70, generation=9), NEXT)
+RECORDED = Fingerprint("b007", "1:2", "1:3", TOUCH, 8, 600)
+DONE = GuardState(RECORDED, IntentRecord(TOUCH - 50, TOUCH, 8, 600, True, TOUCH + 10))
+NEXT = IntentRecord(TOUCH, TOUCH + 70, 9, 600, False, TOUCH + 80)
+INTERRUPTED = GuardState(dataclasses.replace(RECORDED, changed=TOUCH + 70, generation=9), NEXT)
 NOW = Epoch.of(10, 60, rln_identifier("example.com", 60))
 
 
-def seal(look: Look, **fields: object) -> Look:
-    return dataclasses.replace(look, seal=dataclasses.replace(look.seal, **fields))
+def fingerprint(state: GuardState, **fields: object) -> GuardState:
+    return dataclasses.replace(state, fingerprint=dataclasses.replace(state.fingerprint, **fields))
 
 
-def intent(look: Look, **fields: object) -> Look:
-    return dataclasses.replace(look, intent=dataclasses.replace(look.intent, **fields))
+def intent(state: GuardState, **fields: object) -> GuardState:
+    return dataclasses.replace(state, intent=dataclasses.replace(state.intent, **fields))
 
 
 def test_the_newest_state_and_an_interrupted_commit_are_beyond_doubt() -> None:
-    assert DONE.doubt(RECORDED) is None
-    assert INTERRUPTED.doubt(RECORDED) is None
-    committed = dataclasses.replace(INTERRUPTED.seal)
-    assert INTERRUPTED.doubt(committed) is None, "committed, and killed before that was said"
+    assert DONE.reason_for_doubt(RECORDED) is None
+    assert INTERRUPTED.reason_for_doubt(RECORDED) is None
+    committed = dataclasses.replace(INTERRUPTED.fingerprint)
+    assert INTERRUPTED.reason_for_doubt(committed) is None, "committed, and killed before that was said"
 
 
 @pytest.mark.parametrize(
-    ("look", "why"),
+    ("state", "why"),
     [
-        (seal(DONE, boot="b008"), "the machine was started anew"),
-        (seal(DONE, database="1:4"), "was copied"),
-        (seal(DONE, guard="1:4"), "was copied"),
-        (seal(DONE, changed=TOUCH + 1), "the guard file was restored"),
+        (fingerprint(DONE, boot="b008"), "the machine was restarted"),
+        (fingerprint(DONE, database="1:4"), "was copied"),
+        (fingerprint(DONE, guard="1:4"), "was copied"),
+        (fingerprint(DONE, changed=TOUCH + 1), "the guard file was restored"),
         (intent(DONE, changed=TOUCH + 1), "the guard file was restored"),
-        (seal(DONE, generation=9), "the database is older"),
-        (seal(DONE, generation=7), "the guard file was restored"),
-        (seal(DONE, reach=660), "the guard file was restored"),
-        (seal(INTERRUPTED, boot="b008"), "the machine was started anew"),
-        (seal(INTERRUPTED, database="1:4"), "was copied"),
-        (seal(INTERRUPTED, guard="1:4"), "was copied"),
-        (seal(INTERRUPTED, changed=TOUCH + 71), "the database is older"),
+        (fingerprint(DONE, generation=9), "the database is older"),
+        (fingerprint(DONE, generation=7), "the guard file was restored"),
+        (fingerprint(DONE, newest_start=660), "the guard file was restored"),
+        (fingerprint(INTERRUPTED, boot="b008"), "the machine was restarted"),
+        (fingerprint(INTERRUPTED, database="1:4"), "was copied"),
+        (fingerprint(INTERRUPTED, guard="1:4"), "was copied"),
+        (fingerprint(INTERRUPTED, changed=TOUCH + 71), "the database is older"),
         (intent(INTERRUPTED, is_done=True), "the database is older"),
-        (intent(INTERRUPTED, before=TOUCH + 1), "the database is older"),
+        (intent(INTERRUPTED, previous_change=TOUCH + 1), "the database is older"),
         (intent(INTERRUPTED, changed=TOUCH + 71), "the database is older"),
         (intent(INTERRUPTED, generation=8), "the database is older"),
         (intent(INTERRUPTED, written=TOUCH + 70 + 10**8 + 1), "the database is older"),
         (intent(INTERRUPTED, written=TOUCH + 69), "the database is older"),
     ],
 )
-def test_everything_else_is_in_doubt(look: Look, why: str) -> None:
-    assert why in (look.doubt(RECORDED) or "nothing")
+def test_everything_else_is_in_doubt(state: GuardState, why: str) -> None:
+    assert why in (state.reason_for_doubt(RECORDED) or "nothing")
 
 
 def test_a_database_without_a_record_is_new_or_lost() -> None:
-    fresh = Look(dataclasses.replace(RECORDED, generation=0, reach=0), Intent(written=TOUCH + 10))
-    first = Look(dataclasses.replace(RECORDED, generation=1), Intent(0, TOUCH, 1, 600, False, TOUCH + 10))
-    assert fresh.doubt(None) is None
-    assert first.doubt(None) is None, "the first commit was interrupted"
+    fresh = GuardState(
+        dataclasses.replace(RECORDED, generation=0, newest_start=0), IntentRecord(written=TOUCH + 10)
+    )
+    first = GuardState(
+        dataclasses.replace(RECORDED, generation=1), IntentRecord(0, TOUCH, 1, 600, False, TOUCH + 10)
+    )
+    assert fresh.reason_for_doubt(None) is None
+    assert first.reason_for_doubt(None) is None, "the first commit was interrupted"
     for lost in (DONE, INTERRUPTED, intent(first, is_done=True), intent(fresh, generation=-1)):
-        assert "the database is gone" in (lost.doubt(None) or "nothing")
+        assert "the database was deleted" in (lost.reason_for_doubt(None) or "nothing")
 
 
 def test_records_come_back_as_they_were() -> None:
-    for one in (RECORDED, dataclasses.replace(RECORDED, boot="", reach=2**100)):
-        assert Seal.decode(one.encode()) == one
-    for other in (NEXT, DONE.intent, Intent()):
-        assert Intent.decode(other.encode(), other.written) == other
+    for one in (RECORDED, dataclasses.replace(RECORDED, boot="", newest_start=2**100)):
+        assert Fingerprint.decode(one.encode()) == one
+    for other in (NEXT, DONE.intent, IntentRecord()):
+        assert IntentRecord.decode(other.encode(), other.written) == other
     for damaged in (b"x", NEXT.encode()[:-1], NEXT.encode() + b"0", NEXT.encode().replace(b"0", b"-", 1)):
-        assert Intent.decode(damaged, 5) == Intent(generation=-1, is_done=True, written=5)
-    assert Intent.decode(b"", 5) == Intent(written=5)
+        assert IntentRecord.decode(damaged, 5) == IntentRecord(generation=-1, is_done=True, written=5)
+    assert IntentRecord.decode(b"", 5) == IntentRecord(written=5)
 
 
 @pytest.fixture
@@ -101,10 +105,10 @@ def test_killed_between_touch_and_intent_it_is_in_doubt(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Guard, "_write", dies)
+        patch.setattr(RollbackGuard, "_write", dies)
         with pytest.raises(KeyboardInterrupt):
             ids.reserve(7, NOW, 9)
-    with pytest.raises(StoreUnavailable, match="the guard file was restored, or changed by somebody else"):
+    with pytest.raises(StoreUnavailable, match="the guard file was restored, or changed by another program"):
         ids.reserve(7, NOW, 9)
 
 
@@ -113,17 +117,17 @@ def test_killed_while_it_burns_it_stays_in_doubt(
 ) -> None:
     """An intent that is written in doubt does not look like an interrupted commit of a sound state."""
     os.utime(tmp_path / "ids.db-guard")
-    honest = Guard.touch
+    honest = RollbackGuard.touch
 
-    def dies(guard: Guard, *arguments: object) -> None:
+    def dies(guard: RollbackGuard, *arguments: object) -> None:
         honest(guard, *arguments)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Guard, "touch", dies)
+        patch.setattr(RollbackGuard, "touch", dies)
         with pytest.raises(KeyboardInterrupt):
             ids.reserve(7, NOW, 9)
-    with pytest.raises(StoreUnavailable, match="burnt"):
+    with pytest.raises(StoreUnavailable, match="its rest is refused"):
         ids.reserve(7, NOW, 9)
 
 
@@ -134,7 +138,7 @@ def test_killed_before_it_is_said_that_it_is_done_the_id_is_burnt_and_no_more(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Guard, "settle", dies)
+        patch.setattr(RollbackGuard, "confirm", dies)
         with pytest.raises(KeyboardInterrupt):
             ids.reserve(7, NOW, 9)
     assert ids.reserve(7, NOW, 9) == range(1, 2)
@@ -143,7 +147,7 @@ def test_killed_before_it_is_said_that_it_is_done_the_id_is_burnt_and_no_more(
 def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", lambda descriptor, data, place: len(data) - 1)
-        with pytest.raises(StoreUnavailable, match="expected to write it whole"):
+        with pytest.raises(StoreUnavailable, match=r"wrote \d+ of \d+ bytes"):
             ids.reserve(7, NOW, 9)
 
     def full(*_: object) -> int:
@@ -154,7 +158,7 @@ def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: p
             patch.setattr(os, name, full)
             with pytest.raises(StoreUnavailable, match="No space left"):
                 ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9)
-    with pytest.raises(StoreUnavailable, match="burnt"):
+    with pytest.raises(StoreUnavailable, match="its rest is refused"):
         ids.reserve(7, Epoch.of(30, 60, NOW.identifier), 9)
     assert ids.reserve(7, Epoch.of(31, 60, NOW.identifier), 9) == range(1)
 
@@ -175,13 +179,13 @@ def test_what_cannot_be_looked_at_is_refused(ids: SqliteMessageIds, monkeypatch:
 
 
 class Holder:
-    """A thread that holds the guard file until it is told to end."""
+    """A thread that holds the guard file's lock until it is told to end."""
 
     def __init__(self, ids: SqliteMessageIds) -> None:
         holds, self._let_go = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with ids._guard.held():
+            with ids._guard.locked():
                 holds.set()
                 assert self._let_go.wait(60)
 
@@ -197,9 +201,9 @@ class Holder:
 def test_a_thread_that_holds_it_is_waited_for_and_then_refused(
     ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(rollback_guard, "TIMEOUT", 0.1)
     holder = Holder(ids)
-    with pytest.raises(StoreUnavailable, match="held by somebody else"):
+    with pytest.raises(StoreUnavailable, match="locked by another thread or process"):
         ids.reserve(7, NOW, 9)
     holder.end()
     assert ids.reserve(7, NOW, 9) == range(1)
@@ -209,8 +213,8 @@ def test_a_system_that_does_not_tell_its_boot(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then only the times of the guard file protect."""
-    monkeypatch.setattr(module, "_BOOT", str(tmp_path / "none"))
-    with pytest.raises(StoreUnavailable, match="started anew"):
+    monkeypatch.setattr(rollback_guard, "_BOOT", str(tmp_path / "none"))
+    with pytest.raises(StoreUnavailable, match="the machine was restarted"):
         ids.reserve(7, NOW, 9)
     later = Epoch.of(11, 60, NOW.identifier)
     assert [ids.reserve(7, later, 9)[0] for _ in range(2)] == [0, 1]
@@ -219,14 +223,14 @@ def test_a_system_that_does_not_tell_its_boot(
 def test_a_forked_child_does_not_hold_its_parents_lock(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forked while another thread holds the guard file, longer than a fork waits."""
-    monkeypatch.setattr(module, "_FORK_PATIENCE", 0.05)
+    """A fork while another thread holds the guard file for longer than a fork waits."""
+    monkeypatch.setattr(rollback_guard, "_FORK_TIMEOUT", 0.05)
     holder = Holder(ids)
     end_read, end_write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(end_write)
-        os.read(end_read, 1)  # lives on until the parent is through
+        os.read(end_read, 1)  # lives until the parent is finished
         os._exit(0 if ids._guard._descriptor is None and ids._guard._lock.acquire(timeout=1) else 1)
     descriptor = os.open(tmp_path / "ids.db-guard", os.O_RDWR)
     with pytest.raises(BlockingIOError):
@@ -241,7 +245,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
 
 
 def test_files_of_a_process_that_ended(tmp_path: Path) -> None:
-    """A second close does nothing, a use after it is refused, another file is refused."""
+    """A second close does nothing; use after it is refused; another kind of file is refused."""
     ids = SqliteMessageIds(tmp_path / "ids.db")
     assert "ids.db" in repr(ids)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Snapshots of a group's tree: whole, of this registry, or not used at all."""
+"""Snapshots of a group's tree: complete, of this registry, or not used at all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_tree_comes_back_whole(count: int, tmp_path: Path) -> None:
     group.register_many([(n + 1, 1) for n in range(count)])
     write_snapshot(group.picture(), tmp_path / "snapshot")
     picture = read_snapshot(tmp_path / "snapshot")
-    assert (picture.number, picture.tree.root) == (int(count > 0), group.root)
+    assert (picture.step, picture.tree.root) == (int(count > 0), group.root)
     tree = MerkleTree.from_state(picture.tree)
     assert (tree.root, tree.next_index) == (group.root, count)
     assert [tree.proof(index) for index in range(count)] == [group.proof(index) for index in range(count)]
@@ -112,7 +112,7 @@ def assert_not_used(folder: Path, message: str) -> None:
 def test_a_snapshot_newer_than_the_registry_is_not_used(tmp_path: Path) -> None:
     group = filled(tmp_path)
     write_snapshot(TreeSnapshot(2, group.picture().tree), tmp_path / "snapshot")
-    assert_not_used(tmp_path, "snapshot: .* it is of step 2, the registry at 1")
+    assert_not_used(tmp_path, "snapshot: .* expected step 1 or earlier, got 2")
 
 
 def test_a_snapshot_of_another_group_is_not_used(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_a_snapshot_of_another_group_is_not_used(tmp_path: Path) -> None:
     other = Group(DEPTH)
     other.register(5, 5)
     write_snapshot(other.picture(), tmp_path / "snapshot")
-    assert_not_used(tmp_path, "snapshot: .* step 1 of the registry has another root")
+    assert_not_used(tmp_path, "snapshot: .* its root is not the root of step 1")
     write_snapshot(Group(DEPTH - 1).picture(), tmp_path / "snapshot")
-    assert_not_used(tmp_path, "snapshot: .* it has depth 8, not 9")
+    assert_not_used(tmp_path, "snapshot: .* expected depth 9, got 8")
 
 
 def test_nodes_that_do_not_belong_together_do_not_fit_the_next_step(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_every_bit_counts(tmp_path: Path) -> None:
             with pytest.raises(EncodingError, match="^snapshot: "):
                 read_snapshot(path)
     path.write_bytes(whole)
-    assert read_snapshot(path).number == 1
+    assert read_snapshot(path).step == 1
 
 
 def test_every_length_counts(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_what_is_no_file_of_this_user_alone(tmp_path: Path) -> None:
     path = tmp_path / "snapshot"
     close_group(filled(tmp_path, 3), path)
     os.chmod(path, 0o620)
-    with pytest.raises(StoreUnavailable, match="others may write it"):
+    with pytest.raises(StoreUnavailable, match="other users may write it"):
         read_snapshot(path)
     os.chmod(path, 0o644)
     read_snapshot(path)

@@ -1,4 +1,4 @@
-"""The nullifier log in a file, and its high-water mark: what outlives a process and what others see of it."""
+"""The nullifier log in a file, and its high-water mark: what lasts, and what other processes see."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_purge_that_was_cut_short_is_ended_by_the_next(
 
 
 def test_numbers_of_epochs_are_never_used_again(log: SqliteNullifierLog) -> None:
-    """A share that is on its way to a forgotten epoch must not land in another."""
+    """A share for a forgotten epoch must not get into another epoch."""
     log.insert_or_get(epoch(10), [FIRST])
     log.forget(epoch(10).end)
     log.insert_or_get(epoch(11), [FIRST])
@@ -103,7 +103,7 @@ def test_numbers_of_epochs_are_never_used_again(log: SqliteNullifierLog) -> None
 def test_a_number_that_was_taken_back_is_not_remembered(
     path: Path, log: SqliteNullifierLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A failed transaction gives its epoch's number back, and another process gives it to another epoch."""
+    """A failed transaction returns its epoch's number, and another process gives it to another epoch."""
     claim = log._claim
 
     def failing(*arguments: object) -> object:
@@ -132,7 +132,7 @@ def test_while_somebody_else_holds_the_file_all_claims_of_a_call_are_unsure(
 ) -> None:
     log.insert_or_get(epoch(10), [FIRST])
     log.close()
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(database, "TIMEOUT", 0.05)
     with closing(SqliteNullifierLog(path, CLOCK)) as one, closing(SqliteNullifierLog(path, CLOCK)) as other:
         with other._database.writing():
             answers = one.insert_or_get_many([(epoch(10), [Share(1, 2, n)]) for n in (3, 4, 5)])
@@ -149,12 +149,12 @@ def test_a_log_that_was_not_there_refuses_what_was_open_then(path: Path) -> None
     with closing(SqliteNullifierLog(path, CLOCK)) as log:
         assert CLOCK.opened(following) > NOW >= CLOCK.opened(now)
         assert log.insert_or_get(following, [FIRST]) == ()
-    # Whoever opens it later is bound by the time at which it was made, not by his own, nor by `new`.
+    # A later opening keeps the time at which the log was created, whatever its own clock and `new` say.
     for new in (False, True):
         after = EpochClock("example.com", 60, now=lambda: NOW + 100)
         with closing(SqliteNullifierLog(path, after, new=new)) as log:
             for use in (lambda: log.peek(now, 3), lambda: log.insert_or_get(now, [FIRST])):
-                with pytest.raises(StoreUnavailable, match=f"was open at {NOW}, when this log was made"):
+                with pytest.raises(StoreUnavailable, match=f"was open at {NOW}, when this log was created"):
                     use()
             assert log.insert_or_get(following, [SECOND]) == (FIRST,)
             assert log.peek(later, 3) is None
@@ -163,7 +163,7 @@ def test_a_log_that_was_not_there_refuses_what_was_open_then(path: Path) -> None
 def test_a_file_of_a_mark_does_not_make_a_log_old(path: Path) -> None:
     with closing(SqliteMark(path)) as mark, closing(SqliteNullifierLog(path, CLOCK)) as log:
         mark.raise_to(NOW)
-        with pytest.raises(StoreUnavailable, match="when this log was made"):
+        with pytest.raises(StoreUnavailable, match="when this log was created"):
             log.insert_or_get(CLOCK.current(), [FIRST])
 
 

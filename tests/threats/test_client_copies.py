@@ -111,7 +111,9 @@ def test_e4_a_restored_state_waits_for_the_next_epoch(folder: Path, restore: Cal
     for _ in range(2):
         ids = opened(folder)
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="burnt: ids are given out again from unix time 660 "):
+            with pytest.raises(
+                StoreUnavailable, match="refused: ids are given out again from unix time 660 "
+            ):
                 ids.reserve(ME, epoch(10), 1000)
             ids.introduce(ME)
         ids.close()
@@ -163,7 +165,7 @@ def test_e4_a_second_name_of_a_file_is_refused(folder: Path) -> None:
     """Under it another process would keep another write-ahead log."""
     introduced(folder)
     os.link(folder / "ids.db", folder / "other.db")
-    with pytest.raises(StoreUnavailable, match="expected files with one name, got more"):
+    with pytest.raises(StoreUnavailable, match="expected no second hard link"):
         spent(folder, 10, 1)
 
 
@@ -196,7 +198,7 @@ def test_e4_after_a_restart_of_the_machine_the_rest_of_the_epoch_is_burnt(
     introduced(folder)
     assert spent(folder, 10, 2) == [0, 1]
     boot("second\n")
-    with pytest.raises(StoreUnavailable, match="the machine was started anew") as caught:
+    with pytest.raises(StoreUnavailable, match="the machine was restarted") as caught:
         spent(folder, 10, 1)
     assert "from unix time 660 on, 60 seconds after" in str(caught.value)
     assert spent(folder, 11, 2) == [0, 1]
@@ -230,7 +232,7 @@ def test_e4_a_doubt_settled_by_a_slow_clock_is_a_doubt_again(
         spent(folder, 10, 1)
     clock(60)
     for _ in range(2):
-        with pytest.raises(StoreUnavailable, match="there was a doubt before.* from unix time 720 on"):
+        with pytest.raises(StoreUnavailable, match="an earlier call was in doubt.* from unix time 720 on"):
             spent(folder, 11, 1)
     clock(0)
     with pytest.raises(StoreUnavailable, match="from unix time 720 on"):
@@ -242,7 +244,9 @@ def test_e4_an_identity_first_met_by_a_slow_clock_waits_by_the_right_one(
     folder: Path, clock: Callable[[int], None]
 ) -> None:
     ids = opened(folder)
-    with pytest.raises(StoreUnavailable, match="this identity was not here before.* from unix time 660 on"):
+    with pytest.raises(
+        StoreUnavailable, match="this file has never seen the identity.* from unix time 660 on"
+    ):
         ids.reserve(ME, epoch(10), 9)
     ids.introduce(8)
     clock(130)
@@ -278,7 +282,7 @@ def test_e4_a_restart_forgets_how_the_clock_of_the_last_one_was(
             ids.reserve(member, epoch(10), 9)
     boot("second\n")
     clock(86400)
-    with pytest.raises(StoreUnavailable, match="the machine was started anew.* from unix time 900 on"):
+    with pytest.raises(StoreUnavailable, match="the machine was restarted.* from unix time 900 on"):
         ids.reserve(8, epoch(14), 9)
     for member in (ME, 8):
         assert ids.reserve(member, epoch(15), 9) == range(1)
@@ -292,15 +296,17 @@ def test_e4_a_system_without_a_boot_id_is_in_doubt(folder: Path, monkeypatch: py
     for index in (10, 11):
         other = opened(folder)
         for ids in (first, other) if index == 10 else (other, first):
-            with pytest.raises(StoreUnavailable, match="its system does not tell|there was a doubt before"):
+            with pytest.raises(
+                StoreUnavailable, match="its system does not tell|an earlier call was in doubt"
+            ):
                 ids.reserve(ME, epoch(index), 9)
         other.close()
     for index in (12, 12, 13):
         assert first.reserve(ME, epoch(index), 9)
     other = opened(folder)
-    with pytest.raises(StoreUnavailable, match="may have been started anew, its system does not tell"):
+    with pytest.raises(StoreUnavailable, match="may have been restarted; its system does not tell"):
         other.reserve(ME, epoch(13), 9)
-    with pytest.raises(StoreUnavailable, match="there was a doubt before"):
+    with pytest.raises(StoreUnavailable, match="an earlier call was in doubt"):
         first.reserve(ME, epoch(13), 9)
     assert [ids.reserve(ME, epoch(14), 9)[0] for ids in (first, other, first)] == [0, 1, 2]
     for ids in (first, other):
@@ -317,7 +323,7 @@ def test_e4_a_doubt_is_everybodys(folder: Path, boot: Callable[[str], int]) -> N
     with pytest.raises(StoreUnavailable):
         ids.reserve(ME, epoch(10), 9)
     for begun in (day, epoch(10)):
-        with pytest.raises(StoreUnavailable, match="there was a doubt before"):
+        with pytest.raises(StoreUnavailable, match="an earlier call was in doubt"):
             ids.reserve(8, begun, 9)
     assert ids.reserve(8, epoch(11), 9) == range(1)
     ids.close()
@@ -331,11 +337,11 @@ def test_e4_in_doubt_no_message_leaves_and_old_ones_may_go_out_again(
     ids.keep(ME, now, ids.reserve(ME, now, 9, x=21), 21, b"message")
     token = ids.reserve(ME, now, 9)
     boot("second\n")
-    with pytest.raises(StoreUnavailable, match="the message must not leave: the machine was started anew"):
+    with pytest.raises(StoreUnavailable, match="do not send the message: the machine was restarted"):
         ids.keep(ME, now, token, 22, b"other")
-    with pytest.raises(StoreUnavailable, match="burnt"):
+    with pytest.raises(StoreUnavailable, match="its rest is refused"):
         ids.reserve(ME, now, 9)
-    with pytest.raises(StoreUnavailable, match="burnt"):
+    with pytest.raises(StoreUnavailable, match="its rest is refused"):
         ids.keep(ME, now, token, 22, b"other")
     assert ids.recall(ME, now, 21) == b"message"
     assert ids.recall(ME, now, 22) is None
@@ -361,7 +367,7 @@ def test_e4_only_a_reservation_settles_a_doubt(folder: Path, boot: Callable[[str
 def test_e4_an_identity_that_was_never_met_waits_for_an_epoch(folder: Path) -> None:
     ids = opened(folder)
     for attempt in range(3):
-        why = "this identity was not here before" if attempt == 0 else "there was a doubt before"
+        why = "this file has never seen the identity" if attempt == 0 else "an earlier call was in doubt"
         with pytest.raises(StoreUnavailable, match=f"{why}.* from unix time 660 on"):
             ids.reserve(ME, epoch(10), 9)
         ids.introduce(ME)

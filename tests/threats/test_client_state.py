@@ -132,7 +132,7 @@ def test_b10_one_identity_in_two_groups_of_an_application_has_one_counter(folder
     used = set()
     for number, there in enumerate((world, other, world)):
         used.add(there.prover(member, ids).prove(b"%d" % number).shares[0].nullifier)
-    with pytest.raises(RateLimitReached, match="3 messages in epoch .* are the limit, 3 are used"):
+    with pytest.raises(RateLimitReached, match="3 of 3 messages in epoch .* are used"):
         other.prover(member, ids).prove(b"x")
     used.add(world.prover(member, ids).prove(b"x").shares[0].nullifier)
     assert len(used) == 4
@@ -220,7 +220,7 @@ def test_e2_no_id_goes_with_a_second_x_across_a_restart(folder: Path) -> None:
     ids.close()
     ids = opened(folder)
     for reserved, x in ((bound, 23), (free, 23), (free, 21), (bound, 22)):
-        with pytest.raises(StoreUnavailable, match="goes with another message already"):
+        with pytest.raises(StoreUnavailable, match="already belongs to another message"):
             ids.keep(ME, now, reserved, x, b"second")
     ids.keep(ME, now, bound, 21, b"kept late")
     assert [ids.recall(ME, now, x) for x in (21, 22, 23)] == [b"kept late", b"first", None]
@@ -346,19 +346,19 @@ def test_e3_a_held_guard_file_is_waited_for_and_then_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     introduced(folder)
-    monkeypatch.setattr(guard_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(guard_module, "TIMEOUT", 0.2)
     let_go_read, let_go_write = os.pipe()
 
     def work(tell: Callable[[str], None]) -> None:
         ids = opened(folder)
-        with ids._guard.held():
+        with ids._guard.locked():
             tell("held")
             os.read(let_go_read, 1)
 
     pid, told = forked(work)
     assert os.read(told, 5) == b"held\n"
     ids = opened(folder)
-    with pytest.raises(StoreUnavailable, match="held by somebody else"):
+    with pytest.raises(StoreUnavailable, match="locked by another thread or process"):
         ids.reserve(ME, epoch(10), 5)
     os.write(let_go_write, b"x")
     assert os.waitpid(pid, 0)[1] == 0
@@ -522,7 +522,7 @@ def test_e7_a_file_system_in_memory_is_warned_of(
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 0 {os.major(device)}:{os.minor(device)} / / rw - tmpfs none rw\n")
     monkeypatch.setattr(place, "_MOUNTS", mounts)
-    with pytest.warns(UserWarning, match="is on tmpfs: it is gone after a restart"):
+    with pytest.warns(UserWarning, match="is on tmpfs: a restart of the machine deletes it"):
         opened(folder).close()
 
 

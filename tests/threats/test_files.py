@@ -78,7 +78,7 @@ def test_b2_a_log_that_was_not_there_refuses_what_it_cannot_know(tmp_path: Path)
     mark = SqliteMark(path)  # makes the file, and must not make the log look old
     for _ in range(2):
         with closing(opened(path, world, new=False)) as log:
-            with pytest.raises(rln.StoreUnavailable, match="when this log was made"):
+            with pytest.raises(rln.StoreUnavailable, match="when this log was created"):
                 world.verifier(log=log).submit(message, b"now")
             assert len(log) == 0
     world.time += PERIOD  # in the next epoch, which was not open yet
@@ -146,7 +146,7 @@ def fill(log: SqliteNullifierLog, epoch: Epoch) -> list[int]:
     raise AssertionError("the disk is never full")
 
 
-@pytest.mark.filterwarnings("ignore:.*is gone after a restart")
+@pytest.mark.filterwarnings("ignore:.*a restart of the machine deletes it")
 def test_b3_a_full_disk_serves_nobody_and_loses_nothing(tmp_path: Path) -> None:
     world = World()
     now = world.clock.current()
@@ -267,18 +267,18 @@ def test_f6_a_forked_worker_has_connections_of_its_own(tmp_path: Path) -> None:
     now = world.clock.current()
     with closing(opened(tmp_path / "log.db", world)) as log:
         assert log.insert_or_get(now, [share(1)]) == ()
-        with log._database.stating() as of_parent:
+        with log._database.autocommitting() as of_parent:
             pass
 
         def work() -> None:
             assert log.insert_or_get(now, [share(1)]) == (share(1),)
             assert log.insert_or_get(now, [share(2)]) == ()
-            with log._database.stating() as of_child:
+            with log._database.autocommitting() as of_child:
                 assert of_child is not of_parent
 
         assert exit_code(work) == 0
         assert log.insert_or_get(now, [share(2)]) == (share(2),)
-        with log._database.stating() as connection:
+        with log._database.autocommitting() as connection:
             assert connection is of_parent
 
 
@@ -294,7 +294,7 @@ def test_f6_a_network_file_system_is_refused(
 
 def test_f6_a_file_system_in_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "_file_system", lambda directory: "tmpfs")
-    with pytest.warns(UserWarning, match="is on tmpfs: it is gone after a restart"):
+    with pytest.warns(UserWarning, match="is on tmpfs: a restart of the machine deletes it"):
         opened(tmp_path / "log.db", World()).close()
 
 
@@ -333,7 +333,7 @@ def insert_many(log: SqliteNullifierLog, epoch: Epoch, rows: int) -> None:
 
 def sizes(log: SqliteNullifierLog, path: Path) -> int:
     """Bytes of the file when everything is in it."""
-    with log._database.stating() as connection:
+    with log._database.autocommitting() as connection:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     return path.stat().st_size
 

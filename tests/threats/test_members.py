@@ -29,7 +29,7 @@ from rln.ports import MemberRegistry, RegistryChange
 from rln.protocol.membership import rate_commitment
 from rln.stores import open_members, postgres_members
 from rln.stores.groups import close_group, open_group
-from rln.stores.postgres_members import _PostgresSession
+from rln.stores.postgres_members import _PostgresTransaction
 from tests.stores.adapters import REGISTRIES
 from tests.support.effort import effort
 from tests.support.killed_child import killed
@@ -329,7 +329,7 @@ def test_a11_an_overdue_removal_makes_roots_unavailable_not_unknown(town: Town) 
     assert proof.root in bare
     town.time += 0.2
     for roots in (bare, town.bare_roots()):
-        with pytest.raises(StoreUnavailable, match="a removal is overdue"):
+        with pytest.raises(StoreUnavailable, match="removal of a slashed member is overdue"):
             town.verifier(roots=roots).submit(proof, b"honest")
     town.opened().follow()
     fresh = town.prover(honest).prove(b"honest")
@@ -383,7 +383,7 @@ def check_after_crash(uri: str, mallory: rln.Identity, others: int, time: float)
     group = rln.Group(8, LIMIT_BITS, rln.WindowSize(count=100), registry=registry, now=lambda: time)
     begun = registry.is_slashed(mallory.commitment)
     held = [step.root for step in registry.steps_after(-1)][
-        registry.registrations(mallory.commitment)[0].joined :
+        registry.registrations(mallory.commitment)[0].registered_in :
     ]
     if begun:
         assert group.slash(mallory) == ()
@@ -423,13 +423,13 @@ def test_a12_a_slashing_killed_at_any_statement_resumes(
         worker = rln.Group(8, LIMIT_BITS, registry=mine, now=lambda: time[0])
         left[0] = statement
         if kind == "sqlite":
-            with mine._database.stating() as connection:  # type: ignore[attr-defined]
+            with mine._database.autocommitting() as connection:  # type: ignore[attr-defined]
                 connection.set_trace_callback(count)
         else:
             for name in ("rows", "run", "run_many"):
-                plain = getattr(_PostgresSession, name)
+                plain = getattr(_PostgresTransaction, name)
                 counted = lambda self, *a, plain=plain: (count(), plain(self, *a))[1]  # noqa: E731
-                monkeypatch.setattr(_PostgresSession, name, counted)
+                monkeypatch.setattr(_PostgresTransaction, name, counted)
         worker.slash(mallory)
 
     outcomes, dead = [], True
@@ -635,7 +635,7 @@ def test_f6_a_postgres_without_fsync_is_refused() -> None:
 
 def test_f8_a_postgres_that_hangs_is_unavailable_within_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped, its kernel still acknowledges: for those who are connected, and for those who come."""
-    monkeypatch.setattr(postgres_members, "PATIENCE", 1)
+    monkeypatch.setattr(postgres_members, "TIMEOUT", 1)
     server = PostgresServer()
     try:
         server.start()

@@ -235,7 +235,7 @@ def test_f4_a_replica_that_hangs_does_not_count_whichever_connection_asks(tmp_pa
         script.left = ["after"]
         (unsure,) = log.insert_or_get_many(claims(now, [3]))
         assert isinstance(unsure, StoreUnavailable)
-        assert "expected 1 replicas to have it, got 0" in str(unsure)
+        assert "expected 1 replicas to have the entries, got 0" in str(unsure)
         link.fault = "forward"
         rested()
         until(lambda: spend(log, now, [time.monotonic_ns()]) == 1, "acknowledgements again")
@@ -259,7 +259,7 @@ def test_f4_sentinels_replace_a_primary_that_died(tmp_path: Path, attentive: Non
         assert spend(log, later, range(20), x=2) == 0
         sentinels.stop()
         # Nobody says who it is now; the one of before may be cut off from all the others.
-        with pytest.raises(StoreUnavailable, match="nobody says where the primary is"):
+        with pytest.raises(StoreUnavailable, match="no server names the primary"):
             log.peek(later, 3)
 
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""A file is there completely or not at all."""
 
 import errno
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rln import atomic_files as files
-from rln.atomic_files import check_place, write_file, write_new_file
+from rln import atomic_files
+from rln.atomic_files import check_writable, write_file, write_new_file
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
@@ -32,7 +32,7 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_file(path, b"after")
     assert path.read_bytes() == b"before"
@@ -40,13 +40,13 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
 
 
 def test_only_a_regular_file_is_replaced(tmp_path):
-    """Not a device either: `--out /dev/null` of an administrator must leave the device there."""
+    """Not a device either: an administrator's `--out /dev/null` must not replace the device."""
     target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
     target.write_bytes(b"before")
     link.symlink_to(target)
     os.mkfifo(pipe)
     for path in (link, pipe):
-        for refuse in (check_place, lambda path: write_file(path, b"after")):
+        for refuse in (check_writable, lambda path: write_file(path, b"after")):
             with pytest.raises(FileExistsError, match="expected a regular file or none"):
                 refuse(path)
     assert target.read_bytes() == b"before"
@@ -65,14 +65,14 @@ def test_only_a_regular_file_is_replaced(tmp_path):
 )
 def test_no_place_for_a_file(tmp_path, name, kind):
     (tmp_path / "file").write_bytes(b"")
-    for refuse in (check_place, lambda path: write_file(path, b"after")):
+    for refuse in (check_writable, lambda path: write_file(path, b"after")):
         with pytest.raises(kind):
             refuse(tmp_path / name)
 
 
 @contextmanager
 def somebody() -> Iterator[None]:
-    """Everything is open to root, so root becomes somebody else for a while."""
+    """Root may do everything, so root becomes another user for a while."""
     if os.geteuid() != 0:
         yield
         return
@@ -91,12 +91,12 @@ def test_a_closed_folder():
         folder = Path(name)
         folder.chmod(0o555)
         with somebody():
-            for refuse in (check_place, lambda path: write_file(path, b"after")):
+            for refuse in (check_writable, lambda path: write_file(path, b"after")):
                 with pytest.raises(PermissionError, match="Permission denied"):
                     refuse(folder / "a")
         assert os.listdir(folder) == []
         folder.chmod(0o755)
-        check_place(folder / "a")
+        check_writable(folder / "a")
 
 
 def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_a_secret_goes_into_a_new_file_or_nowhere(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_new_file(tmp_path / "other", b"second")
     assert sorted(os.listdir(tmp_path)) == ["link", "secret"]
@@ -129,7 +129,7 @@ def test_the_name_of_a_file_is_made_durable_after_its_content(tmp_path, monkeypa
         synced.append((stat.S_ISDIR(found.st_mode), os.path.exists(tmp_path / "a")))
         fsync(descriptor)
 
-    monkeypatch.setattr(files.os, "fsync", noted)
+    monkeypatch.setattr(atomic_files.os, "fsync", noted)
     write(tmp_path / "a", b"content")
     assert synced == [(False, write is write_new_file), (True, True)]
 
@@ -146,10 +146,10 @@ def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, write):
 
         return fail
 
-    monkeypatch.setattr(files.os, "fsync", failing(errno.EIO))
+    monkeypatch.setattr(atomic_files.os, "fsync", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         write(tmp_path / "a", b"content")
     assert os.listdir(tmp_path) == (["a"] if write is write_file else [])
-    monkeypatch.setattr(files.os, "fsync", failing(errno.EINVAL))
+    monkeypatch.setattr(atomic_files.os, "fsync", failing(errno.EINVAL))
     write(tmp_path / "b", b"content")
     assert (tmp_path / "b").read_bytes() == b"content"

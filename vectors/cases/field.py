@@ -1,5 +1,7 @@
 """field.json: arithmetic in Fr and Fp, and what their decoders must refuse."""
 
+from collections.abc import Sequence
+
 from oracle.field import P, R, decode, encode, evaluate
 
 from . import form
@@ -8,10 +10,12 @@ MODULI = {"fr": R, "fp": P}
 BINARY = ("add", "sub", "mul")
 
 
-def _case(name, operation, a, b, identifier, why, flags=()):
+def _case(
+    name: str, operation: str, a: bytes, b: bytes, identifier: str, why: str, flags: Sequence[str] = ()
+) -> form.Case:
     modulus = MODULI[name]
 
-    def answer():
+    def answer() -> str:
         x = decode(a, modulus)
         y = decode(b, modulus) if operation in BINARY else 0
         return encode(evaluate(operation, x, y, modulus)).hex()
@@ -22,9 +26,9 @@ def _case(name, operation, a, b, identifier, why, flags=()):
     return form.case(identifier, why, given, answer, flags)
 
 
-def document():
-    """The whole file."""
-    cases = []
+def document() -> form.Document:
+    """Return the whole file."""
+    cases: list[form.Case] = []
     for name, modulus in MODULI.items():
         edges = [0, 1, 2, modulus - 1, modulus - 2, 2**64 - 1, 2**128, 2**253, (modulus + 1) // 2]
         edges += [form.number(f"{name} {i}", modulus) for i in range(5)]

@@ -1,5 +1,7 @@
 """hash_to_field.json: Keccak-256 reduced mod r; a claimed result that differs must be refused."""
 
+from collections.abc import Sequence
+
 from oracle.field import R, Refused, encode
 from oracle.keccak import hash_to_field, keccak256
 
@@ -21,8 +23,10 @@ MESSAGES = {
 }
 
 
-def _case(identifier, why, message, claimed, flags=()):
-    def answer():
+def _case(
+    identifier: str, why: str, message: bytes, claimed: bytes | None, flags: Sequence[str] = ()
+) -> form.Case:
+    def answer() -> dict[str, str]:
         little = encode(hash_to_field(message))
         if claimed is not None and claimed != little:
             raise Refused("mismatch")
@@ -36,9 +40,9 @@ def _case(identifier, why, message, claimed, flags=()):
     return form.case(identifier, why, given, answer, flags)
 
 
-def document():
-    """The whole file."""
-    cases = []
+def document() -> form.Document:
+    """Return the whole file."""
+    cases: list[form.Case] = []
     for name, message in MESSAGES.items():
         digest = keccak256(message)
         true = encode(hash_to_field(message))

@@ -1,4 +1,6 @@
-"""identity.json: seeded identities, and secrets that are none."""
+"""identity.json: identities from seeds, and values that are not secrets."""
+
+from collections.abc import Sequence
 
 from oracle.field import P, R, Refused, decode, encode
 from oracle.identity import from_seed
@@ -7,15 +9,15 @@ from oracle.poseidon import poseidon
 from . import form
 
 
-def _seeded(identifier, why, seed, extended):
-    def answer():
+def _seeded(identifier: str, why: str, seed: bytes, extended: bool) -> form.Case:
+    def answer() -> dict[str, str]:
         return {name: encode(value).hex() for name, value in from_seed(seed, extended).items()}
 
     return form.case(identifier, why, {"seed": seed.hex(), "extended": extended}, answer)
 
 
-def _given(identifier, why, secret, flags=()):
-    def answer():
+def _given(identifier: str, why: str, secret: bytes, flags: Sequence[str] = ()) -> form.Case:
+    def answer() -> dict[str, str]:
         value = decode(secret)
         if value == 0:
             raise Refused("parameter")
@@ -24,9 +26,9 @@ def _given(identifier, why, secret, flags=()):
     return form.case(identifier, why, {"secret": secret.hex()}, answer, flags)
 
 
-def document():
-    """The whole file."""
-    cases = []
+def document() -> form.Document:
+    """Return the whole file."""
+    cases: list[form.Case] = []
     seeds = {"phrase": b"A seed phrase example", "ten": bytes(range(10)), "empty": b"", "long": bytes(300)}
     seeds |= {f"n{i}": i.to_bytes(4, "little") for i in range(8)}
     for name, seed in seeds.items():

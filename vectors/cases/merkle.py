@@ -1,30 +1,41 @@
 """merkle.json: roots over leaves from index 0, and roots over one path."""
 
+from collections.abc import Sequence
+
 from oracle.field import P, R, decode, encode
 from oracle.merkle import root_of, tree_root, zero_hashes
 
 from . import form
 
 
-def _tree(identifier, why, depth, leaves, flags=()):
-    def answer():
+def _tree(
+    identifier: str, why: str, depth: int, leaves: Sequence[bytes], flags: Sequence[str] = ()
+) -> form.Case:
+    def answer() -> str:
         return encode(tree_root(depth, [decode(leaf) for leaf in leaves])).hex()
 
     given = {"depth": depth, "leaves": [leaf.hex() for leaf in leaves]}
     return form.case(identifier, why, given, answer, flags)
 
 
-def _path(identifier, why, leaf, siblings, bits, flags=()):
-    def answer():
+def _path(
+    identifier: str,
+    why: str,
+    leaf: bytes,
+    siblings: Sequence[bytes],
+    bits: Sequence[int],
+    flags: Sequence[str] = (),
+) -> form.Case:
+    def answer() -> str:
         return encode(root_of(decode(leaf), [decode(value) for value in siblings], bits)).hex()
 
     given = {"leaf": leaf.hex(), "siblings": [value.hex() for value in siblings], "bits": bits}
     return form.case(identifier, why, given, answer, flags)
 
 
-def document():
-    """The whole file."""
-    cases = []
+def document() -> form.Document:
+    """Return the whole file."""
+    cases: list[form.Case] = []
     for depth in (1, 2, 3, 10, 16, 20, 32):
         cases.append(_tree(f"empty-{depth}", "the chain of zero hashes", depth, []))
     for depth in (3, 10, 20):

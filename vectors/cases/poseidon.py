@@ -1,4 +1,6 @@
-"""poseidon.json: one hash of one to eight elements."""
+"""poseidon.json: hashes of one to eight elements."""
+
+from collections.abc import Sequence
 
 from oracle.field import P, R, Refused, decode, encode
 from oracle.poseidon import poseidon
@@ -6,8 +8,8 @@ from oracle.poseidon import poseidon
 from . import form
 
 
-def _case(inputs, identifier, why, flags=()):
-    def answer():
+def _case(inputs: Sequence[bytes], identifier: str, why: str, flags: Sequence[str] = ()) -> form.Case:
+    def answer() -> str:
         if not 1 <= len(inputs) <= 8:
             raise Refused("parameter")
         return encode(poseidon([decode(value) for value in inputs])).hex()
@@ -15,9 +17,9 @@ def _case(inputs, identifier, why, flags=()):
     return form.case(identifier, why, {"inputs": [value.hex() for value in inputs]}, answer, flags)
 
 
-def document():
-    """The whole file."""
-    cases = []
+def document() -> form.Document:
+    """Return the whole file."""
+    cases: list[form.Case] = []
     for arity in range(1, 9):
         rows = {
             "count": [i + 1 for i in range(arity)],
@@ -25,9 +27,11 @@ def document():
             "top": [R - 1 - i for i in range(arity)],
             "fixed": [form.number(f"poseidon {arity} {i}", R) for i in range(arity)],
         }
-        for name, row in rows.items():
+        for name, values in rows.items():
             cases.append(
-                _case([encode(v) for v in row], f"arity-{arity}-{name}", "each width has its own parameters")
+                _case(
+                    [encode(v) for v in values], f"arity-{arity}-{name}", "each width has its own parameters"
+                )
             )
         for position in range(arity):
             row = [encode(i + 1) for i in range(arity)]

@@ -1,24 +1,28 @@
 """proof.json: Groth16 proofs under the verifying key of zerokit's depth-20 ceremony."""
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from oracle.curve import (
     B2,
+    Element2,
     Fp,
     Fp2,
+    Point,
     add,
     add2,
     decode_g1,
     encode_g1,
     encode_g2,
+    finite,
     mul2,
     multiply,
     negate,
     sqrt2,
 )
 from oracle.field import P, R, Refused, encode
-from oracle.groth16 import read_key, read_proof, rerandomise, verify, write_proof
+from oracle.groth16 import Key, read_key, read_proof, rerandomise, verify, write_proof
 
 from . import form
 
@@ -56,12 +60,14 @@ PUBLIC = [
 
 
 @cache
-def _key():
+def _key() -> Key:
     return read_key(KEY)
 
 
-def _case(identifier, why, inputs, proof, flags=()):
-    def answer():
+def _case(
+    identifier: str, why: str, inputs: Sequence[bytes], proof: bytes, flags: Sequence[str] = ()
+) -> form.Case:
+    def answer() -> bool:
         if not verify(_key(), inputs, proof):
             raise Refused("refused")
         return True
@@ -70,8 +76,8 @@ def _case(identifier, why, inputs, proof, flags=()):
     return form.case(identifier, why, given, answer, flags)
 
 
-def twist_point(order):
-    """A point of the twist outside G2 whose order is the given factor of the cofactor 2p - r."""
+def twist_point(order: int) -> Point[Element2]:
+    """Find a point of the twist outside G2 whose order is the given factor of the cofactor 2p - r."""
     total = R * (2 * P - R)
     x = 0
     while True:
@@ -85,7 +91,7 @@ def twist_point(order):
             return point
 
 
-def _accepted(inputs):
+def _accepted(inputs: list[bytes]) -> Iterator[form.Case]:
     a, b, c = read_proof(UPSTREAM)
     yield _case("upstream", "zerokit's hard-coded snarkjs proof", inputs, UPSTREAM)
     negated = write_proof(negate(Fp, a), negate(Fp2, b), c)
@@ -101,7 +107,7 @@ def _accepted(inputs):
         )
 
 
-def _inputs_refused(inputs):
+def _inputs_refused(inputs: list[bytes]) -> Iterator[form.Case]:
     for position, name in enumerate(NAMES):
         value = PUBLIC[position]
         for k in range(1, 6):
@@ -120,7 +126,7 @@ def _inputs_refused(inputs):
         yield _case(f"order-{i}", "the order of the inputs counts", changed, UPSTREAM, ["refused"])
 
 
-def _points_refused(inputs):
+def _points_refused(inputs: list[bytes]) -> Iterator[form.Case]:
     a, b, c = read_proof(UPSTREAM)
     starts = {"A": (0, 32), "B": (32, 96), "C": (96, 128)}
     for name, (start, end) in starts.items():
@@ -149,7 +155,7 @@ def _points_refused(inputs):
     yield _case("C-off-curve", "no y for this x", inputs, UPSTREAM[:96] + encode(x), ["point"])
     for order in (10069, 5864401):
         small = twist_point(order)
-        for label, point in (("alone", small), ("added", add(Fp2, b, small))):
+        for label, point in (("alone", small), ("added", finite(add(Fp2, b, small)))):
             changed = UPSTREAM[:32] + encode_g2(point) + UPSTREAM[96:]
             why = f"on the twist, outside the subgroup: a part of order {order}"
             yield _case(f"B-subgroup-{order}-{label}", why, inputs, changed, ["point"])
@@ -162,8 +168,8 @@ def _points_refused(inputs):
         yield _case(f"proof-{length}", "a proof has 128 bytes", inputs, changed, ["length"])
 
 
-def document():
-    """The whole file, with the key that its cases are verified under."""
+def document() -> form.Document:
+    """Return the whole file, with the key that verifies its cases."""
     inputs = [encode(value) for value in PUBLIC]
     cases = [*_accepted(inputs), *_inputs_refused(inputs), *_points_refused(inputs)]
     origin = (

@@ -1,4 +1,6 @@
-"""share.json: a share of the secret, and recovery from two."""
+"""share.json: shares of a secret, and its recovery from two of them."""
+
+from collections.abc import Sequence
 
 from oracle.field import R, Refused, decode, encode
 from oracle.share import recover, share
@@ -9,8 +11,16 @@ EXTERNAL = 0x089804A30E02D64C0E56C50D4EC27C93884199D41627367E931E3A423EA52CB3
 SECRET = 0x07984F7C054AD7793D9F31A1E9F29EAA8D05966511E546BCED89961EB8874AB9
 
 
-def _share(identifier, why, secret, external, message_id, x, flags=()):
-    def answer():
+def _share(
+    identifier: str,
+    why: str,
+    secret: bytes,
+    external: bytes,
+    message_id: bytes,
+    x: bytes,
+    flags: Sequence[str] = (),
+) -> form.Case:
+    def answer() -> dict[str, str]:
         values = [decode(value) for value in (secret, external, message_id, x)]
         if values[0] == 0:
             raise Refused("parameter")
@@ -26,10 +36,17 @@ def _share(identifier, why, secret, external, message_id, x, flags=()):
     return form.case(identifier, why, given, answer, flags)
 
 
-def _recover(identifier, why, nullifier, first, second, flags=()):
-    def answer():
-        points = [tuple(decode(value) for value in point) for point in (first, second)]
-        return {"secret": encode(recover(decode(nullifier), *points)).hex()}
+def _recover(
+    identifier: str,
+    why: str,
+    nullifier: bytes,
+    first: tuple[bytes, bytes],
+    second: tuple[bytes, bytes],
+    flags: Sequence[str] = (),
+) -> form.Case:
+    def answer() -> dict[str, str]:
+        one, two = ((decode(x), decode(y)) for x, y in (first, second))
+        return {"secret": encode(recover(decode(nullifier), one, two)).hex()}
 
     given = {
         "nullifier": nullifier.hex(),
@@ -39,11 +56,11 @@ def _recover(identifier, why, nullifier, first, second, flags=()):
     return form.case(identifier, why, given, answer, flags)
 
 
-def document():
-    """The whole file."""
+def document() -> form.Document:
+    """Return the whole file."""
     secret, external = encode(SECRET), encode(EXTERNAL)
     x = encode(form.number("x", R))
-    cases = []
+    cases: list[form.Case] = []
     for message_id in (0, 1, 99, 65535):
         for name, value in (("one", 1), ("top", R - 1), ("fixed", form.number("x", R))):
             why = "any message id and any x but 0"
@@ -61,7 +78,8 @@ def document():
         for k in (1, 2, 5):
             values = [secret, external, encode(1), encode(5)]
             values[position] = encode((k * R + 5) % 2**256 if k * R + 5 < 2**256 else 2**256 - 1)
-            cases.append(_share(f"share-{name}-alias-{k}", "5 + k r is not 5", *values, flags=["range"]))
+            a, b, c, d = values
+            cases.append(_share(f"share-{name}-alias-{k}", "5 + k r is not 5", a, b, c, d, ["range"]))
     for i in range(6):
         s, e = form.number(f"s{i}", R), form.number(f"e{i}", R)
         x1, x2 = form.number(f"x{i}", R), form.number(f"z{i}", R)

@@ -1,37 +1,48 @@
 """The groups of BN254 and the bytes of their points.
 
-G1: y^2 = x^3 + 3 over Fp. G2: y^2 = x^3 + 3/(9 + u) over Fp2 = Fp[u]/(u^2 + 1). A point is (x, y) or None for
-infinity; an element of Fp2 is (c0, c1). Compressed bytes: zerokit-spec 7.2.
+G1: y^2 = x^3 + 3 over Fp. G2: y^2 = x^3 + 3/(9 + u) over Fp2 = Fp[u]/(u^2 + 1). A point is (x, y), or None
+for infinity; an element of Fp2 is (c0, c1). Compressed bytes: zerokit-spec 7.2.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
 from .field import P, R, Refused
+
+Element2 = tuple[int, int]
+"""c0 + c1 u."""
+
+Element = TypeVar("Element", int, Element2)
+Point = tuple[Element, Element]
+"""x and y of a point other than infinity."""
 
 INFINITY, LARGER = 0x40, 0x80
 
 
-def add2(a, b):
-    """Sum in Fp2."""
+def add2(a: Element2, b: Element2) -> Element2:
+    """Add in Fp2."""
     return (a[0] + b[0]) % P, (a[1] + b[1]) % P
 
 
-def sub2(a, b):
-    """Difference in Fp2."""
+def sub2(a: Element2, b: Element2) -> Element2:
+    """Subtract in Fp2."""
     return (a[0] - b[0]) % P, (a[1] - b[1]) % P
 
 
-def mul2(a, b):
-    """Product in Fp2."""
+def mul2(a: Element2, b: Element2) -> Element2:
+    """Multiply in Fp2."""
     return (a[0] * b[0] - a[1] * b[1]) % P, (a[0] * b[1] + a[1] * b[0]) % P
 
 
-def inv2(a):
-    """Inverse in Fp2."""
+def inv2(a: Element2) -> Element2:
+    """Invert in Fp2."""
     norm = pow(a[0] * a[0] + a[1] * a[1], -1, P)
     return a[0] * norm % P, -a[1] * norm % P
 
 
-def pow2(a, exponent):
-    """Power in Fp2."""
+def pow2(a: Element2, exponent: int) -> Element2:
+    """Raise to a power in Fp2."""
     result = (1, 0)
     for bit in format(exponent, "b"):
         result = mul2(result, result)
@@ -54,38 +65,54 @@ G2 = (
 )
 
 
-class Fp:
-    """The operations that the group law needs, over Fp; Fp2 below has the same names."""
+@dataclass(frozen=True)
+class Field(Generic[Element]):
+    """The operations that the group law needs.
 
-    b = 3
-    add = staticmethod(lambda a, b: (a + b) % P)
-    sub = staticmethod(lambda a, b: (a - b) % P)
-    mul = staticmethod(lambda a, b: a * b % P)
-    inv = staticmethod(lambda a: pow(a, -1, P))
-    zero = 0
+    Attributes:
+        b: the constant of the curve y^2 = x^3 + b.
+        zero: the zero of the field.
+        add, sub, mul, inv: the arithmetic.
+    """
+
+    b: Element
+    zero: Element
+    add: Callable[[Element, Element], Element]
+    sub: Callable[[Element, Element], Element]
+    mul: Callable[[Element, Element], Element]
+    inv: Callable[[Element], Element]
 
 
-class Fp2:
-    """The same over Fp2."""
+Fp = Field[int](
+    b=3,
+    zero=0,
+    add=lambda a, b: (a + b) % P,
+    sub=lambda a, b: (a - b) % P,
+    mul=lambda a, b: a * b % P,
+    inv=lambda a: pow(a, -1, P),
+)
+Fp2 = Field[Element2](b=B2, zero=(0, 0), add=add2, sub=sub2, mul=mul2, inv=inv2)
 
-    b = B2
-    add, sub, mul, inv = staticmethod(add2), staticmethod(sub2), staticmethod(mul2), staticmethod(inv2)
-    zero = (0, 0)
 
-
-def on_curve(f, point):
-    """y^2 = x^3 + b."""
+def on_curve(f: Field[Element], point: Point[Element]) -> bool:
+    """Return whether y^2 = x^3 + b."""
     x, y = point
     return f.mul(y, y) == f.add(f.mul(f.mul(x, x), x), f.b)
 
 
-def negate(f, point):
-    """-P."""
-    return point and (point[0], f.sub(f.zero, point[1]))
+def finite(point: Point[Element] | None) -> Point[Element]:
+    """Return a point that cannot be infinity where this is called."""
+    assert point is not None
+    return point
 
 
-def add(f, p, q):
-    """P + Q by the chord and tangent rule, all cases."""
+def negate(f: Field[Element], point: Point[Element]) -> Point[Element]:
+    """Return -P."""
+    return point[0], f.sub(f.zero, point[1])
+
+
+def add(f: Field[Element], p: Point[Element] | None, q: Point[Element] | None) -> Point[Element] | None:
+    """Return P + Q by the chord and tangent rule, for all cases."""
     if p is None or q is None:
         return q or p
     if p[0] == q[0]:
@@ -99,8 +126,8 @@ def add(f, p, q):
     return x, f.sub(f.mul(slope, f.sub(p[0], x)), p[1])
 
 
-def multiply(f, p, k):
-    """K P for k >= 0, not reduced: it also tests the order of a point."""
+def multiply(f: Field[Element], p: Point[Element] | None, k: int) -> Point[Element] | None:
+    """Return k P for k >= 0. k is not reduced, so this also tests the order of a point."""
     result = None
     for bit in format(k, "b"):
         result = add(f, result, result)
@@ -109,14 +136,14 @@ def multiply(f, p, k):
     return result
 
 
-def _coordinate(data):
+def _coordinate(data: bytes) -> int:
     value = int.from_bytes(data, "little")
     if value >= P:
         raise Refused("range")
     return value
 
 
-def _flags(data):
+def _flags(data: bytes) -> tuple[int, bytes]:
     """Split the two flag bits off the last byte."""
     flags = data[-1] & 0xC0
     if flags == 0xC0:
@@ -124,8 +151,8 @@ def _flags(data):
     return flags, data[:-1] + bytes([data[-1] & 0x3F])
 
 
-def decode_g1(data):
-    """32 bytes to a point other than infinity."""
+def decode_g1(data: bytes) -> Point[int]:
+    """Decode 32 bytes to a point other than infinity."""
     flags, data = _flags(data)
     x = _coordinate(data)
     if flags == INFINITY:
@@ -137,8 +164,8 @@ def decode_g1(data):
     return x, y if (y > P - y) == (flags == LARGER) else P - y
 
 
-def sqrt2(a):
-    """A square root in Fp2, or Refused: the complex method, p = 3 mod 4."""
+def sqrt2(a: Element2) -> Element2:
+    """Return a square root in Fp2 by the complex method for p = 3 mod 4; Refused if there is none."""
     norm_root = pow(a[0] * a[0] + a[1] * a[1], (P + 1) // 4, P)
     for sign in (1, -1):
         half = (a[0] + sign * norm_root) * pow(2, -1, P) % P
@@ -152,8 +179,8 @@ def sqrt2(a):
     raise Refused("point")
 
 
-def decode_g2(data):
-    """64 bytes to a point of the subgroup other than infinity."""
+def decode_g2(data: bytes) -> Point[Element2]:
+    """Decode 64 bytes to a point of the subgroup other than infinity."""
     flags, data = _flags(data)
     x = (_coordinate(data[:32]), _coordinate(data[32:]))
     if flags == INFINITY:
@@ -167,14 +194,14 @@ def decode_g2(data):
     return point
 
 
-def encode_g1(point):
-    """A point other than infinity to 32 bytes."""
+def encode_g1(point: Point[int]) -> bytes:
+    """Encode a point other than infinity in 32 bytes."""
     x, y = point
     return (x | (LARGER << 248 if y > P - y else 0)).to_bytes(32, "little")
 
 
-def encode_g2(point):
-    """A point other than infinity to 64 bytes."""
+def encode_g2(point: Point[Element2]) -> bytes:
+    """Encode a point other than infinity in 64 bytes."""
     x, y = point
     other = sub2((0, 0), y)
     larger = (y[1], y[0]) > (other[1], other[0])

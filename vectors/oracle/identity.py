@@ -1,4 +1,6 @@
-"""Seeded identities, exactly as zerokit makes them. Source: zerokit-spec 3; ChaCha20: Bernstein 2008."""
+"""Identities from seeds, exactly as zerokit makes them. Source: zerokit-spec 3; ChaCha20: Bernstein 2008."""
+
+from collections.abc import Iterator
 
 from .field import R
 from .keccak import keccak256
@@ -7,16 +9,16 @@ from .poseidon import poseidon
 MASK = 2**32 - 1
 
 
-def quarter(s, a, b, c, d):
-    """One quarter round on four words of s."""
+def quarter(s: list[int], a: int, b: int, c: int, d: int) -> None:
+    """Apply one quarter round to four words of s."""
     for first, second, third, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
         s[first] = (s[first] + s[second]) & MASK
         mixed = s[third] ^ s[first]
         s[third] = (mixed << turn | mixed >> (32 - turn)) & MASK
 
 
-def keystream(key):
-    """Yield the 64-bit words of ChaCha20 with counter and stream from 0."""
+def keystream(key: bytes) -> Iterator[int]:
+    """Yield the 64-bit words of ChaCha20; the counter starts at 0, the stream is 0."""
     counter = 0
     while True:
         start = [int.from_bytes(part, "little") for part in (b"expa", b"nd 3", b"2-by", b"te k")]
@@ -34,8 +36,8 @@ def keystream(key):
         counter += 1
 
 
-def draw(words):
-    """One field element: the drawn integer below r is its Montgomery form."""
+def draw(words: Iterator[int]) -> int:
+    """Draw a field element; the drawn integer below r is its Montgomery form."""
     while True:
         limbs = [next(words) for _ in range(4)]
         limbs[3] &= 2**62 - 1
@@ -44,7 +46,7 @@ def draw(words):
             return value * pow(2**256, -1, R) % R
 
 
-def from_seed(seed, extended=False):
+def from_seed(seed: bytes, extended: bool = False) -> dict[str, int]:
     """Return the parts of an identity by name."""
     words = keystream(keccak256(seed))
     if not extended:

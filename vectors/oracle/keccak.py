@@ -1,11 +1,13 @@
 """Keccak-256 (padding 0x01) and the hash to the field. Source: the Keccak reference; zerokit-spec 2."""
 
+from collections.abc import Iterator
+
 from .field import R
 
 MASK = 2**64 - 1
 
 
-def round_constants():
+def round_constants() -> Iterator[int]:
     """Yield the 24 round constants from their LFSR x^8 + x^6 + x^5 + x^4 + 1."""
     lfsr = 1
     for _ in range(24):
@@ -17,14 +19,14 @@ def round_constants():
         yield constant
 
 
-def rotate(value, count):
+def rotate(value: int, count: int) -> int:
     """Rotate a 64-bit word to the left."""
     count %= 64
     return (value << count | value >> (64 - count)) & MASK if count else value
 
 
-def permute(lanes):
-    """Keccak-f[1600] on lanes[x][y]."""
+def permute(lanes: list[list[int]]) -> list[list[int]]:
+    """Apply Keccak-f[1600] to lanes[x][y]."""
     for constant in round_constants():
         columns = [lanes[x][0] ^ lanes[x][1] ^ lanes[x][2] ^ lanes[x][3] ^ lanes[x][4] for x in range(5)]
         lanes = [
@@ -43,7 +45,7 @@ def permute(lanes):
     return lanes
 
 
-def keccak256(message):
+def keccak256(message: bytes) -> bytes:
     """Return the 32-byte digest."""
     rate = 136
     padded = bytearray(message) + bytes(rate - len(message) % rate)
@@ -58,6 +60,6 @@ def keccak256(message):
     return b"".join(lanes[i % 5][i // 5].to_bytes(8, "little") for i in range(4))
 
 
-def hash_to_field(message, big_endian=False):
-    """Reduce the digest, as an integer, mod r."""
+def hash_to_field(message: bytes, big_endian: bool = False) -> int:
+    """Return the digest, read as an integer, mod r."""
     return int.from_bytes(keccak256(message), "big" if big_endian else "little") % R

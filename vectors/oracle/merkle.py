@@ -1,11 +1,13 @@
 """The membership tree: fixed depth, Poseidon nodes, empty leaves 0. Source: zerokit-spec 8."""
 
+from collections.abc import Sequence
+
 from .field import Refused
 from .poseidon import poseidon
 
 
-def root_of(leaf, siblings, bits):
-    """Climb from a leaf: bit 0 means that the current node is the left one."""
+def root_of(leaf: int, siblings: Sequence[int], bits: Sequence[int]) -> int:
+    """Hash from a leaf up to the root. Bit 0 means that the current node is the left child."""
     if len(siblings) != len(bits):
         raise Refused("length")
     for sibling, bit in zip(siblings, bits, strict=True):
@@ -15,7 +17,7 @@ def root_of(leaf, siblings, bits):
     return leaf
 
 
-def zero_hashes(depth):
+def zero_hashes(depth: int) -> list[int]:
     """Return the roots of empty trees of depth 0 to `depth`."""
     zeros = [0]
     for _ in range(depth):
@@ -23,8 +25,8 @@ def zero_hashes(depth):
     return zeros
 
 
-def tree_root(depth, leaves):
-    """Return the root over leaves that stand from index 0 on."""
+def tree_root(depth: int, leaves: Sequence[int]) -> int:
+    """Return the root over leaves at index 0, 1, 2, ..."""
     if not 1 <= depth <= 32:
         raise Refused("parameter")
     if len(leaves) > 2**depth:

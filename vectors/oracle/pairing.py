@@ -1,18 +1,20 @@
-"""The optimal ate pairing of BN254, textbook. Source: Vercauteren 2010; Beuchat et al. 2010.
+"""The optimal ate pairing of BN254, as in the textbooks. Source: Vercauteren 2010; Beuchat et al. 2010.
 
 Fp12 = Fp[w] / (w^12 - 18 w^6 + 82), 12 integers, lowest first; u = w^6 - 9. The twist maps (x, y) of
 G2 to (x w^2, y w^3).
 """
 
-from .curve import add2, inv2, mul2, sub2
+from collections.abc import Iterable, Sequence
+
+from .curve import Element2, Point, add2, inv2, mul2, sub2
 from .field import P, R, X
 
 ONE = [1] + [0] * 11
 XI = (9, 1)
 
 
-def mul12(a, b):
-    """Product in Fp12."""
+def mul12(a: Sequence[int], b: Sequence[int]) -> list[int]:
+    """Multiply in Fp12."""
     wide = [0] * 23
     for i, x in enumerate(a):
         if x:
@@ -24,8 +26,8 @@ def mul12(a, b):
     return [x % P for x in wide[:12]]
 
 
-def pow12(a, exponent):
-    """Power in Fp12."""
+def pow12(a: Sequence[int], exponent: int) -> list[int]:
+    """Raise to a power in Fp12."""
     result = ONE
     for bit in format(exponent, "b"):
         result = mul12(result, result)
@@ -34,14 +36,14 @@ def pow12(a, exponent):
     return result
 
 
-def place(target, value, power):
+def add_term(target: list[int], value: Element2, power: int) -> None:
     """Add (c0 + c1 u) w^power to target."""
     target[power] += value[0] - 9 * value[1]
     target[power + 6] += value[1]
 
 
-def line(t, q, p):
-    """The line through T and Q (tangent when equal) at P, and T + Q."""
+def line(t: Point[Element2], q: Point[Element2], p: Point[int]) -> tuple[list[int], Point[Element2]]:
+    """Return the line through T and Q, the tangent if they are equal, evaluated at P; and T + Q."""
     (x1, y1), (x2, y2) = t, q
     if t == q:
         square = mul2(x1, x1)
@@ -52,13 +54,13 @@ def line(t, q, p):
     y3 = sub2(mul2(slope, sub2(x1, x3)), y1)
     value = [0] * 12
     value[0] = p[1]
-    place(value, mul2(slope, (-p[0] % P, 0)), 1)
-    place(value, sub2(mul2(slope, x1), y1), 3)
+    add_term(value, mul2(slope, (-p[0] % P, 0)), 1)
+    add_term(value, sub2(mul2(slope, x1), y1), 3)
     return [v % P for v in value], (x3, y3)
 
 
-def frobenius(q):
-    """(x^p, y^p) of the untwisted point, twisted back."""
+def frobenius(q: Point[Element2]) -> Point[Element2]:
+    """Return (x^p, y^p) of the untwisted point, twisted back."""
     (x, y) = q
     return (
         mul2((x[0], -x[1] % P), power2((P - 1) // 3)),
@@ -66,8 +68,8 @@ def frobenius(q):
     )
 
 
-def power2(exponent):
-    """(9 + u)^exponent."""
+def power2(exponent: int) -> Element2:
+    """Return (9 + u)^exponent."""
     result, base = (1, 0), XI
     while exponent:
         if exponent & 1:
@@ -77,8 +79,8 @@ def power2(exponent):
     return result
 
 
-def miller(p, q):
-    """The Miller loop of length 6x + 2 and its two Frobenius steps."""
+def miller(p: Point[int], q: Point[Element2]) -> list[int]:
+    """Run the Miller loop of length 6x + 2 and its two Frobenius steps."""
     f, t = ONE, q
     for bit in format(6 * X + 2, "b")[1:]:
         value, t = line(t, t, p)
@@ -94,8 +96,8 @@ def miller(p, q):
     return mul12(f, value)
 
 
-def product_is_one(terms):
-    """Is the product of e(p, q) over the terms 1? A term with infinity (None) gives 1."""
+def product_is_one(terms: Iterable[tuple[Point[int] | None, Point[Element2] | None]]) -> bool:
+    """Return whether the product of e(p, q) over the terms is 1. A term with infinity (None) gives 1."""
     f = ONE
     for p, q in terms:
         if p is not None and q is not None:

@@ -1,5 +1,9 @@
-"""Poseidon with circomlib parameters, dense and literal. Source: Grassi et al. 2021, zerokit-spec 1.2-1.4."""
+"""Poseidon with circomlib parameters, as the paper defines it, without shortcuts.
 
+Source: Grassi et al. 2021, zerokit-spec 1.2-1.4.
+"""
+
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from .field import R, Refused
@@ -8,7 +12,7 @@ FULL = 8
 PARTIAL = {2: 56, 3: 57, 4: 56, 5: 60, 6: 60, 7: 63, 8: 64, 9: 63}
 
 
-def grain_bits(width):
+def grain_bits(width: int) -> Iterator[int]:
     """Yield the bits of the self-shrinking Grain generator for one width."""
     state = [
         int(bit)
@@ -24,7 +28,7 @@ def grain_bits(width):
         for bit in format(value, f"0{size}b")
     ]
 
-    def step():
+    def step() -> int:
         new = state[62] ^ state[51] ^ state[38] ^ state[23] ^ state[13] ^ state[0]
         del state[0]
         state.append(new)
@@ -39,14 +43,14 @@ def grain_bits(width):
 
 
 @cache
-def parameters(width):
+def parameters(width: int) -> tuple[list[int], list[list[int]]]:
     """Return the round constants in order and the matrix."""
     bits = grain_bits(width)
 
-    def number():
+    def number() -> int:
         return int("".join(str(next(bits)) for _ in range(254)), 2)
 
-    constants = []
+    constants: list[int] = []
     while len(constants) < width * (FULL + PARTIAL[width]):
         candidate = number()
         if candidate < R:
@@ -56,7 +60,7 @@ def parameters(width):
     return constants, [[pow(x + y, -1, R) for y in ys] for x in xs]
 
 
-def poseidon(inputs):
+def poseidon(inputs: Sequence[int]) -> int:
     """Hash 1 to 8 elements."""
     width = len(inputs) + 1
     if width not in PARTIAL:

@@ -1,10 +1,10 @@
-/* batch.c - verify many proofs by one product of pairings; search for the bad ones if it fails.
+/* batch.c - verify many proofs with one product of pairings; if it fails, search for the bad proofs.
  *
- * Algorithm  batch.h has the equation; a failed batch is halved, and 1/left comes for free by conjugation
+ * Algorithm  batch.h has the equation. A failed batch is halved; 1/left is a conjugation and costs nothing
  * Memory     one mem holds all arrays of the batch, and proof_verify_many_var closes it on every path out; key,
  *            inputs, proofs, coefficients and results belong to the caller
- * Secret     nothing but the coefficients, until the results are known: a prover that foresees them can cheat. They
- *            are wiped with the mem, and time depends on all values
+ * Secret     only the coefficients, until the results are known: a prover that foresees them can cheat. They are wiped
+ *            with the mem. Time depends on all values
  */
 #include "batch.h"
 
@@ -14,15 +14,15 @@
 #include "../math/portable.h"
 #include "coefficient.h"
 
-/* Items that are decoded together. */
+/* The items that are decoded together. */
 #define PIECE ((size_t)32)
-/* Up to so many items each one alone is faster than a product: measured. */
+/* Up to this many items, verifying each alone is faster than a product: measured. */
 #define ALONE 4
-/* What a product costs, in items of it, and what an item alone does: measured. */
+/* The costs of a product and of verifying one item alone, in units of one item of a product: measured. */
 #define PRODUCT_COST 10
 #define ALONE_COST 6
 
-/* All arrays but those of the caller have a place for each item that has points and inputs, in order. */
+/* All arrays except the caller's have one place for each item that has points and inputs, in order. */
 typedef struct batch {
     const verifying_key *key;
     const uint8_t *inputs, *proofs, *coefficients; /* the caller's, n of each */
@@ -35,10 +35,10 @@ typedef struct batch {
     fr *coefficient;
     u256 *scalar; /* the coefficient as an integer */
     size_t count;
-    pairing_term *terms; /* three more */
+    pairing_term *terms; /* three more than items */
     uint8_t *outside;
     fr *sums; /* instance */
-    size_t patience; /* what products may still cost in the search for bad items */
+    size_t patience; /* the cost that products may still have in the search for bad items */
     pool *threads;
 } batch;
 
@@ -48,7 +48,7 @@ static rln_status decode_inputs(fr *r, const uint8_t *a, size_t n) {
     return RLN_OK;
 }
 
-/* The answer to what decompression said of A, B, C: that of proof_decode, subgroup apart. */
+/* The status of an item from the statuses of A, B, C in decompression: that of proof_decode, without the subgroup. */
 static rln_status examine(const g1_aff *a, const g2_aff *b, const g1_aff *c, const rln_status status[3]) {
     if (status[0]) return status[0];
     if (status[2]) return status[2];
@@ -78,7 +78,7 @@ static void decode_piece(void *context, size_t index) {
     }
 }
 
-/* Keep the items that drop says nothing against, or, where it is NULL, those whose result is good so far. */
+/* Keep the items with drop[i] = 0; if drop is NULL, the items whose result is RLN_OK so far. */
 static void compact(batch *b, const uint8_t *drop) {
     size_t kept = 0;
     for (size_t i = 0; i < b->count; i++) {
@@ -99,7 +99,8 @@ static const fr *inputs_of(const batch *b, size_t i) {
     return b->decoded + b->place[i] * (b->key->instance - 1);
 }
 
-/* r = left side / right side for the items first .. end; 0, or -1: no memory. outside as pairing_product_var has it. */
+/* r = left side / right side for the items [first, end). Returns 0; or -1: no memory. outside as in
+ * pairing_product_var. */
 static int evaluate(fp12 *r, uint8_t *outside, const batch *b, size_t first, size_t end) {
     const verifying_key *const k = b->key;
     const engine *const e = engine_get();
@@ -148,16 +149,17 @@ static void verify_job(void *context, size_t index) {
     if (!ok) b->results[b->place[i]] = RLN_REFUSED;
 }
 
-/* The answers for first .. end, each from its own equation. */
+/* The results of the items [first, end), each from its own equation. */
 static int verify_each(const batch *b, size_t first, size_t end) {
     each e = {.batch = b, .first = first};
     pool_run(b->threads, end - first, verify_job, &e);
     return atomic_load(&e.failed) ? -1 : 0;
 }
 
-/* The answers for first .. end, whose evaluation is value. Depth at most 64. Where bad items are many, halving costs
- * more than each alone: it stops when it has cost as much as that. The worst batch takes 7/3 as long as singles: two
- * products of all items, the second without those outside, then the search, then singles. */
+/* The results of the items [first, end), for which evaluate gives value. The depth is at most 64. With many bad items,
+ * halving costs more than verifying each alone, so it stops when it has cost as much. The worst batch takes 7/3 of the
+ * time of single verifications: two products of all items, the second without the items outside the subgroup, then the
+ * search, then single verifications. */
 static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     if (fp12_is_one(value)) return 0;
     const size_t middle = first + (end - first) / 2, cost = PRODUCT_COST + middle - first;
@@ -171,7 +173,7 @@ static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     return halve(b, first, middle, &left) || halve(b, middle, end, &right) ? -1 : 0;
 }
 
-/* The answers for all items that have points and inputs; 0, or -1: no memory. */
+/* The results of all items that have points and inputs. Returns 0; or -1: no memory. */
 static int judge(batch *b) {
     fp12 value;
     if (b->count == 0) return 0;
@@ -187,7 +189,7 @@ static int judge(batch *b) {
     return b->count ? halve(b, 0, b->count, &value) : 0;
 }
 
-/* Few items: each from its bytes. */
+/* For few items: verify each from its bytes. */
 static rln_status verify_alone(const batch *b) {
     const size_t public_inputs = b->key->instance - 1;
     for (size_t i = 0; i < b->n; i++) {

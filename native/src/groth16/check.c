@@ -1,7 +1,8 @@
 /* check.c - whether a proving key belongs to its own verifying key.
  *
- * Algorithm  the lints of its verifying key; then beta, delta and B, which exist in both groups, must have the same
- *            logarithm there, B by one random combination: e(sum c_i B'_i, G2) = e(G1, sum c_i B_i) (threats D5)
+ * Algorithm  the lints of its verifying key. Then beta, delta and B, which exist in both groups, must have the same
+ *            logarithm in both; for B one random combination shows it: e(sum c_i B'_i, G2) = e(G1, sum c_i B_i)
+ *            (threats D5)
  * Memory     one mem for the combination, closed before the return; the key belongs to the caller
  * Secret     nothing; the coefficients must be fresh. Time depends on all values
  */
@@ -12,7 +13,7 @@
 #include "fault.h"
 #include "key.h"
 
-/* *ok = e(a, G2) = e(G1, b). 0, or -1: no memory. */
+/* *ok = 1 if e(a, G2) = e(G1, b), else 0. Returns 0; or -1: no memory. */
 static int same_logarithm(int *ok, const g1_aff *a, const g2_aff *b, pool *threads) {
     fp12 product;
     pairing_term terms[2] = {{.p = *a, .q = G2_GENERATOR}, {.q = *b}};

@@ -1,8 +1,8 @@
-/* coefficient.c - whether random coefficients are fit for a random combination.
+/* coefficient.c - the check that random coefficients may be used in a random combination.
  *
- * Algorithm  sort a copy; 0, or two equal neighbours, show that the randomness is broken
+ * Algorithm  sort a copy; a 0 or two equal neighbours show that the randomness is broken
  * Memory     the sorted copy, freed (and wiped) before the return
- * Secret     nothing: whoever makes the proofs must not foresee the coefficients, but may see them later
+ * Secret     nothing. A prover must not foresee the coefficients, but may see them later
  */
 #include "coefficient.h"
 

@@ -17,9 +17,10 @@ static inline u256 coefficient_at(const uint8_t *a, size_t i) {
     return (u256){{bytes_u64_decode(c), bytes_u64_decode(c + 8), 0, 0}};
 }
 
-/** r = low + high lambda of the i-th, where phi(P) = lambda P in G1: what costs 64 doublings and not 128.
- *  source different bytes give different scalars: for u, v below 2^64 in size, u + v lambda = 0 mod r would mean that r
- *         divides the norm u^2 - u v + v^2 < 3 * 2^128, since lambda^2 + lambda + 1 = 0; it is 0 for u = v = 0 only */
+/** r = low + high lambda for coefficient i, where phi(P) = lambda P in G1: a multiple costs 64 doublings instead of
+ *  128.
+ *  source different bytes give different scalars: if |u|, |v| < 2^64 and u + v lambda = 0 mod r, then r divides the
+ *         norm u^2 - u v + v^2 < 3 * 2^128, because lambda^2 + lambda + 1 = 0; the norm is 0 only for u = v = 0 */
 static inline void coefficient_scalar(fr *r, const uint8_t *a, size_t i) {
     const u256 halves = coefficient_at(a, i);
     fr high;
@@ -29,8 +30,8 @@ static inline void coefficient_scalar(fr *r, const uint8_t *a, size_t i) {
     fr_add(r, r, &high);
 }
 
-/** RLN_OK when all n are non-zero and no two are equal, which fresh entropy fails with probability below
- *  n^2 / 2^128; else RLN_ERR_ENTROPY. RLN_ERR_MEMORY. */
+/** RLN_OK if all n are non-zero and different; RLN_ERR_ENTROPY if not, which happens to fresh entropy with probability
+ *  below n^2 / 2^128; RLN_ERR_MEMORY. */
 RLN_MUST_USE rln_status coefficients_examine(const uint8_t *a, size_t n, rln_fault *fault);
 
 #endif

@@ -1,4 +1,4 @@
-/* cursor.h - reading untrusted bytes from the front, never past their end. */
+/* cursor.h - a cursor over untrusted bytes: it reads from the front, never past the end. */
 #ifndef RLN_GROTH16_CURSOR_H
 #define RLN_GROTH16_CURSOR_H
 
@@ -13,7 +13,7 @@ typedef struct cursor {
     size_t left;
 } cursor;
 
-/** The next n bytes, or NULL when fewer are left; the cursor then stays. */
+/** The next n bytes; NULL, with the cursor unchanged, if fewer are left. */
 static inline const uint8_t *cursor_take(cursor *c, uint64_t n) {
     const uint8_t *r = c->at;
     if (n > c->left) return NULL;
@@ -22,7 +22,7 @@ static inline const uint8_t *cursor_take(cursor *c, uint64_t n) {
     return r;
 }
 
-/** The next integer: 0, or -1 and *r = 0. */
+/** *r = the next integer. Returns 0; or -1, with *r = 0, if too few bytes are left. */
 RLN_MUST_USE static inline int cursor_u32(cursor *c, uint32_t *r) {
     const uint8_t *a = cursor_take(c, 4);
     *r = a ? bytes_u32_decode(a) : 0;
@@ -35,7 +35,7 @@ RLN_MUST_USE static inline int cursor_u64(cursor *c, uint64_t *r) {
     return a ? 0 : -1;
 }
 
-/** count entries of size bytes, or NULL when fewer are left: no product can overflow. */
+/** The next count entries of size bytes each; NULL if fewer are left. No product can overflow. */
 static inline const uint8_t *cursor_take_many(cursor *c, uint64_t count, size_t size) {
     return count > c->left / size ? NULL : cursor_take(c, count * size);
 }

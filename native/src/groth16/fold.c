@@ -14,20 +14,20 @@ static void report(uint32_t *progress, uint32_t thousandths) {
     if (progress) __atomic_store_n(progress, thousandths, __ATOMIC_RELAXED);
 }
 
-/* Every point times a scalar of its own. */
+/* Multiply each point by its own scalar. */
 static int multiply(g1_aff *points, const u256 *scalars, size_t n, pool *threads) {
     return engine_get()->g1_mul_each_var(points, points, scalars, n, 254, threads);
 }
 
-/* r[j] = sum_k w^(-jk) a[k] for j < n of the domain's; a is lost.
- * source a forward transform, read backwards */
+/* r[j] = sum_k w^(-jk) a[k] for j < n; overwrites a.
+ * source a forward transform, read in reverse */
 static int transform_back(g1_aff *r, size_t n, g1_aff *a, const proving_key *k, pool *threads) {
     if (engine_get()->g1_ntt_var(a, &k->ntt, 0, threads)) return -1;
     for (size_t j = 0; j < n; j++) r[j] = a[(k->domain - j) & (k->domain - 1)];
     return 0;
 }
 
-/* c[i] += -C_mi K_m for all entries; points: room for a point an entry. Most coefficients are 1. */
+/* l[i] -= C_mi K_m for all entries; points has room for one point for each entry. Most coefficients are 1. */
 static int subtract_columns(g1_jac *l, const sparse *c, const g1_aff *basis, g1_aff *points, u256 *scalars,
                             pool *threads) {
     size_t n = 0;

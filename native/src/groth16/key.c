@@ -1,6 +1,6 @@
-/* key.c - a proving key: room for it, the checks of its points, the verifying key in it.
+/* key.c - a proving key: its memory, the checks of its points, the verifying key in it.
  *
- * Algorithm  points are checked for many at once by the engine; the verifying key shares alpha, beta, gamma, delta, IC
+ * Algorithm  the engine checks many points at once; the verifying key shares alpha, beta, gamma, delta, IC
  * Memory     proving_key_new makes the key, whose own mem holds every array; proving_key_free frees all of it
  * Secret     nothing: a key is public
  */
@@ -92,7 +92,7 @@ rln_status proving_key_finish(proving_key *k, rln_fault *fault) {
     return RLN_OK;
 }
 
-/* A run of points in the key, and what a fault calls it. place NULL: the i-th point is at position i. */
+/* An array of points in the key, and its name in a fault. place = NULL: point i is at position i. */
 typedef struct named_points {
     const char *field;
     const void *points;
@@ -100,7 +100,7 @@ typedef struct named_points {
     const uint32_t *place;
 } named_points;
 
-/* The position of the first bad point of the run; n when all are good. */
+/* The position of the first bad point of the array; n if all are good. */
 static size_t first_bad(const named_points *p, int g2, uint8_t *bad, pool *threads) {
     if (g2) engine_get()->g2_check_many_var(bad, p->points, p->n, threads);
     else engine_get()->g1_check_many_var(bad, p->points, p->n, threads);

@@ -1,8 +1,9 @@
 /* key_ark.c - zerokit's .arkzkey, read and written.
  *
- * Algorithm  zerokit-spec 5.2: no magic and no version, so only the numbers tell whether a file is one
- * Memory     data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
- *            every failure frees it
+ * Algorithm  zerokit-spec 5.2: there is no magic and no version, so only the numbers show whether a file has this
+ *            format
+ * Memory     data belongs to the caller, and a key_file points into it; the new key owns its memory, and every failure
+ *            frees it
  * Secret     nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
  */
 #include "cursor.h"
@@ -11,7 +12,7 @@
 
 #define ENTRY_BYTES 40 /* scalar, u64 column */
 
-/* A count and that many points of size bytes; 0 or -1. */
+/* Take a count, and that many points of size bytes each. Returns 0 or -1. */
 static int take_points(cursor *c, const uint8_t **r, uint64_t *count, size_t size) {
     if (cursor_u64(c, count)) return -1;
     *r = cursor_take_many(c, *count, size);
@@ -26,7 +27,7 @@ static rln_status must_be(rln_fault *fault, const char *field, uint64_t expected
     return expected == got ? RLN_OK : fault_at(RLN_ERR_FORMAT, fault, field, FAULT_WHOLE, expected, got);
 }
 
-/* The vectors of points, and whether their lengths agree. */
+/* Take the arrays of points, and check that their lengths agree. */
 static rln_status take_queries(cursor *c, key_file *f, uint64_t *l_count, rln_fault *fault) {
     uint64_t b1_count, b2_count;
     rln_status status;
@@ -48,7 +49,7 @@ static rln_status take_queries(cursor *c, key_file *f, uint64_t *l_count, rln_fa
     return must_be(fault, "l_query", f->wires - f->instance, *l_count);
 }
 
-/* The six numbers behind the points. */
+/* Take the six numbers after the points. */
 static rln_status take_numbers(cursor *c, key_file *f, rln_fault *fault) {
     static const char *const names[6] = {"num_instance_variables", "num_witness_variables", "num_constraints",
                                          "a_num_non_zero",         "b_num_non_zero",        "c_num_non_zero"};
@@ -57,7 +58,7 @@ static rln_status take_numbers(cursor *c, key_file *f, rln_fault *fault) {
     for (int i = 0; i < 6; i++)
         if (cursor_u64(c, &n[i])) return cut_short(fault, names[i]);
     if ((status = must_be(fault, names[0], f->instance, n[0]))) return status;
-    /* upstream counts the wires without the public inputs, the constant 1 among the private ones */
+    /* zerokit counts the wires without the public inputs; the constant 1 counts as private */
     if ((status = must_be(fault, names[1], f->wires - (f->instance - 1), n[1]))) return status;
     if ((status = must_be(fault, names[5], 0, n[5]))) return status;
     const uint64_t room = c->left / ENTRY_BYTES;
@@ -104,7 +105,7 @@ rln_status key_ark_decode(proving_key **r, const uint8_t *data, size_t data_len,
     if ((status = take_matrix(&c, &k->a_matrix, k->wires, "a_matrix", fault)) ||
         (status = take_matrix(&c, &k->b_matrix, k->wires, "b_matrix", fault)))
         goto done;
-    /* C is never stored: the prover takes a b for it */
+    /* C is never stored: the prover uses a b instead */
     if (cursor_u64(&c, &c_rows)) {
         status = cut_short(fault, "c_matrix");
         goto done;

@@ -1,8 +1,8 @@
-/* key_file.h - what .arkzkey and .zkey have in common: the same parts, differently packed.
+/* key_file.h - the common part of .arkzkey and .zkey, which hold the same parts in different layouts.
  *
- * A format's reader finds the parts in the file (each pointer has the bytes that the numbers ask for behind
- * it), then key_file_load makes the key and reads its points; the reader adds the matrices and ends with
- * key_file_finish. Nothing is allocated before the numbers have been held against the file's length.
+ * The reader of a format finds the parts in the file: after each pointer there are as many bytes as the numbers
+ * require. Then key_file_load makes the key and reads its points; the reader adds the matrices and calls
+ * key_file_finish. Nothing is allocated before the numbers are checked against the length of the file.
  */
 #ifndef RLN_GROTH16_KEY_FILE_H
 #define RLN_GROTH16_KEY_FILE_H
@@ -20,13 +20,13 @@ typedef struct key_file {
     const uint8_t *l; /* wires - instance */
 } key_file;
 
-/** Do the numbers hold together (key.h)? RLN_ERR_FORMAT names the one that does not. */
+/** Check that the numbers are consistent (key.h). RLN_ERR_FORMAT names the first that is not. */
 RLN_MUST_USE rln_status key_file_examine(const key_file *f, rln_fault *fault);
 
-/** A key with the file's points, their form checked. Examines the numbers first. */
+/** Make a key with the points of the file. Checks the numbers first, then the form of the points. */
 RLN_MUST_USE rln_status key_file_load(proving_key **r, const key_file *f, rln_fault *fault);
 
-/** The rest of the checks, after the matrices are in place: curve, subgroups, a sound verifying key. */
+/** Make the other checks, after the matrices have been read: curves, subgroups, a sound verifying key. */
 RLN_MUST_USE rln_status key_file_finish(proving_key *k, pool *threads, rln_fault *fault);
 
 #endif

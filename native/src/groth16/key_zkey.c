@@ -3,13 +3,13 @@
  *    1  the number of the proof system, 1
  *    2  moduli, wires, public inputs, domain, alpha, beta, gamma, delta
  *    3  IC    5  A    6  B in G1    7  B in G2    8  L    9  H
- *    4  entries of the matrices A (0) and B (1): matrix, row, column, value * 2^512 mod r; the rows behind
- *       the last constraint are those that bind the instance to A
- *   10  hash of the circuit and the contributions of the ceremony: skipped, for nothing here rests on it
+ *    4  entries of the matrices A (0) and B (1): matrix, row, column, value * 2^512 mod r; the rows after
+ *       the last constraint bind the instance to A
+ *   10  hash of the circuit and the contributions of the ceremony: skipped, because nothing here depends on it
  *
  * source  snarkjs, the layout as its files show it; checked against zerokit's pair .zkey and .arkzkey
- * Memory  data belongs to the caller, and a key_file points into it; the key that is made owns its own memory, and
- *         every failure frees it
+ * Memory  data belongs to the caller, and a key_file points into it; the new key owns its memory, and every failure
+ *         frees it
  * Secret  nothing. The bytes are untrusted: nothing is allocated before the numbers agree with their length
  */
 #include <string.h>
@@ -24,7 +24,7 @@
 #define NUMBERS_BYTES (4 + 32 + 4 + 32 + 4 + 4 + 4)
 #define PARTS_BYTES (NUMBERS_BYTES + 3 * G1_BYTES + 3 * G2_BYTES)
 #define ENTRY_BYTES 44
-#define CONTRIBUTIONS_BYTES (64 + 4) /* a hash, and no contribution */
+#define CONTRIBUTIONS_BYTES (64 + 4) /* a hash, and a count of 0 contributions */
 
 enum { PROTOCOL = 1, PARTS = 2, IC = 3, ENTRIES = 4, A = 5, B1 = 6, B2 = 7, L = 8, H = 9, CONTRIBUTIONS = 10 };
 
@@ -36,7 +36,7 @@ static rln_status wrong(rln_fault *fault, const char *field, uint64_t expected, 
     return fault_at(RLN_ERR_FORMAT, fault, field, FAULT_WHOLE, expected, got);
 }
 
-/* Each section once, in any order, nothing before, between or behind them. */
+/* Find the sections: each once, in any order, with nothing before, between or after them. */
 static rln_status find_sections(cursor c, cursor section[SECTIONS + 1], rln_fault *fault) {
     uint32_t version, count;
     const uint8_t *const magic = cursor_take(&c, 4);
@@ -60,7 +60,7 @@ static rln_status find_sections(cursor c, cursor section[SECTIONS + 1], rln_faul
     return c.left ? fault_at(RLN_ERR_LENGTH, fault, "data", FAULT_WHOLE, 0, c.left) : RLN_OK;
 }
 
-/* A u32 that says 32, and that modulus. */
+/* 1 if a u32 of 32 and this modulus come next. */
 static int modulus_is(cursor *c, const uint64_t modulus[4]) {
     uint32_t size;
     if (cursor_u32(c, &size) || size != 32) return 0;
@@ -70,7 +70,7 @@ static int modulus_is(cursor *c, const uint64_t modulus[4]) {
     return a && difference == 0;
 }
 
-/* The numbers of section 2, and the parts behind them. */
+/* Read the numbers of section 2, and the parts after them. */
 static rln_status read_header(key_file *f, cursor c, rln_fault *fault) {
     uint32_t wires, public_inputs, domain;
     if (c.left != PARTS_BYTES) return wrong(fault, NAMES[PARTS], PARTS_BYTES, c.left);
@@ -91,7 +91,7 @@ static rln_status read_header(key_file *f, cursor c, rln_fault *fault) {
     return RLN_OK;
 }
 
-/* The sections of points, each as long as the numbers say. */
+/* Find the sections of points; each has the length that the numbers give. */
 static rln_status find_points(key_file *f, const cursor section[SECTIONS + 1], rln_fault *fault) {
     const struct {
         int type;
@@ -121,12 +121,12 @@ static entry entry_at(const uint8_t *entries, size_t i) {
     return (entry){bytes_u32_decode(a), bytes_u32_decode(a + 4), bytes_u32_decode(a + 8), a + 12};
 }
 
-/* r = the value behind the factor 2^512; RLN_ERR_RANGE. */
+/* r = the value without the factor 2^512; RLN_ERR_RANGE. */
 static rln_status read_value(fr *r, const uint8_t a[32]) {
     fr scaled;
     u256 montgomery;
     if (fr_decode(&scaled, a)) return RLN_ERR_RANGE;
-    /* a = v 2^512 is held as a 2^256; two reductions of that leave v 2^256, which is v in Montgomery form */
+    /* a = v 2^512 is stored as a 2^256; two reductions of it give v 2^256, which is v in Montgomery form */
     fr_to_u256(&montgomery, &scaled);
     memcpy(scaled.v, montgomery.v, sizeof scaled.v);
     fr_to_u256(&montgomery, &scaled);
@@ -143,8 +143,8 @@ static void write_value(uint8_t r[32], const fr *a) {
     for (int i = 0; i < 4; i++) bytes_u64_encode(r + 8 * i, t.v[i]);
 }
 
-/* Sort out section 4: constraints and the entries of each matrix, and the rows behind the last constraint are
- * exactly those that bind the instance: A holds a single 1 in the column of the same number. */
+/* Count the constraints and the entries of each matrix in section 4. Check that the rows after the last constraint are
+ * exactly those that bind the instance: row i of these holds a single 1, in A, in column i. */
 static rln_status count_entries(key_file *f, const uint8_t *entries, size_t n, rln_fault *fault) {
     uint64_t rows = 0;
     for (size_t i = 0; i < n; i++) {
@@ -180,14 +180,14 @@ static rln_status count_entries(key_file *f, const uint8_t *entries, size_t n, r
     return status;
 }
 
-/* A matrix from its entries: those of a row keep their order. */
+/* Read a matrix from its entries; those of a row keep their order. */
 static rln_status read_matrix(sparse *s, uint32_t matrix, const uint8_t *entries, size_t n, rln_fault *fault) {
     for (size_t i = 0; i < n; i++) {
         const entry e = entry_at(entries, i);
         if (e.matrix == matrix && e.row < s->rows) s->start[e.row + 1]++;
     }
     for (size_t i = 0; i < s->rows; i++) s->start[i + 1] += s->start[i];
-    /* while entries arrive, start[i] is where the next one of row i goes; it ends as start[i + 1] was */
+    /* during this loop start[i] is the place of the next entry of row i; at the end it equals the old start[i + 1] */
     for (size_t i = 0; i < n; i++) {
         const entry e = entry_at(entries, i);
         if (e.matrix != matrix || e.row >= s->rows) continue;
@@ -229,7 +229,7 @@ rln_status key_zkey_decode(proving_key **r, const uint8_t *data, size_t data_len
     return RLN_OK;
 }
 
-/* Every entry of the matrices and one for each binding row. */
+/* The number of entries of both matrices, and one for each row that binds the instance. */
 static size_t entry_count(const proving_key *k) {
     return k->a_matrix.entries + k->b_matrix.entries + k->instance;
 }

@@ -1,4 +1,4 @@
-/* partial.c - the part of a proof that depends on the known wires: made, updated, encoded, decoded.
+/* partial.c - the part of a proof that depends on the known wires: creation, update, encoding, decoding.
  *
  * Algorithm  the sums of sums.h over the marked wires, and their part of the rows; an update adds the sums over the
  *            wires that changed. Decoding computes the points again and compares (zerokit-spec 6.1, 7.5)
@@ -19,7 +19,7 @@ static const chosen ALL = {NULL, 0};
 
 /* ---- memory and marks */
 
-/* The entries of a matrix at wires that are not marked; -1: no memory. */
+/* r = the entries of a at wires that are not marked. Returns 0; or -1: no memory. */
 static int rest_new(mem *m, sparse *r, const sparse *a, const uint8_t *mask) {
     size_t entries = 0;
     for (size_t j = 0; j < a->entries; j++) entries += !mask[a->column[j]];
@@ -41,7 +41,7 @@ static int rest_new(mem *m, sparse *r, const sparse *a, const uint8_t *mask) {
     return 0;
 }
 
-/* All but values, rows and sums, which are zero. NULL: no memory. */
+/* A partial with everything but values, rows and sums, which are zero. NULL: no memory. */
 static partial *partial_blank(const bases *b, const uint8_t *mask) {
     const proving_key *const k = b->key;
     partial *const p = mem_new(1, sizeof *p);
@@ -80,7 +80,7 @@ size_t partial_differs(const partial *p, const fr *wires) {
 
 /* ---- sums */
 
-/* Add the chosen wires' terms to the sums of p, and with constants alpha and beta. */
+/* Add the terms of the chosen wires to the sums of p; if constants is set, also alpha and beta. */
 static int add_sums(partial *p, chosen wires, const fr *values, int constants, pool *threads) {
     const bases *const b = &p->bases;
     const size_t n = b->key->wires;
@@ -133,7 +133,7 @@ rln_status partial_new(partial **r, const bases *b, const fr *wires, const uint8
     return RLN_OK;
 }
 
-/* r[i] += <row i, change>, for the rows that a change is in. */
+/* r[i] += <row i, change>, for the rows that contain a changed wire. */
 static void change_rows(fr *r, const sparse *m, const uint8_t *changed, const fr *change) {
     fr t;
     for (size_t i = 0; i < m->rows; i++)
@@ -187,7 +187,7 @@ size_t partial_size(const proving_key *k) {
     return 8 + (k->wires - 1) + POINTS_SIZE;
 }
 
-/* sum w_i L_i over the known wires, L as it stands in the key. */
+/* sum w_i L_i over the known wires, with the L of the key. */
 static int sum_l(g1_aff *r, const partial *p, pool *threads) {
     const bases plain = bases_of(p->bases.key, NULL);
     const size_t n = plain.key->wires;
@@ -224,7 +224,7 @@ rln_status partial_encode(uint8_t *r, const partial *p, pool *threads) {
     return RLN_OK;
 }
 
-/* The part of the two encodings that differs first, or NULL. */
+/* The name of the first part in which the two encodings differ; NULL if none does. */
 static const char *other_point(const uint8_t *a, const uint8_t *b) {
     if (memcmp(a, b, 32)) return "partial_pi_a";
     if (memcmp(a + 32, b + 32, 32)) return "partial_rho";

@@ -1,7 +1,7 @@
-/* points.c - the points of key files, one by one and as queries.
+/* points.c - the points of key files, single points and queries.
  *
- * Algorithm  a query keeps its finite points only, with their places; infinity is written back where it was
- * Memory     none taken: the places and points are room in the key
+ * Algorithm  a query keeps only its finite points, with their places; writing puts infinity back at the other places
+ * Memory     none taken: places and points are in the key
  * Secret     nothing. The bytes are untrusted; the curve and the subgroup are checked later (points.h)
  */
 #include "points.h"

@@ -1,10 +1,10 @@
-/* points.h - the coordinates of points in key files, two forms of them.
+/* points.h - the coordinates of points in key files, in two forms.
  *
  *   ark         zerokit-spec 5.2: canonical integers, sign and infinity flags in the last byte
  *   montgomery  snarkjs: a * 2^256 mod p, infinity all zero, no flags
  *
- * Reading checks the form alone; the curve and the subgroup are checked for many points at once, by the
- * engine (proving_key_check_points).
+ * Reading checks only the form; the engine checks curve and subgroup for many points at once
+ * (proving_key_check_points).
  */
 #ifndef RLN_GROTH16_POINTS_H
 #define RLN_GROTH16_POINTS_H
@@ -19,7 +19,8 @@
 
 typedef enum point_form { POINT_ARK, POINT_MONTGOMERY } point_form;
 
-/** 1 when the point in size bytes is infinity, by its flag or its zeros. A reader that accepts agrees. */
+/** 1 if the point in size bytes is infinity, by its flag or its zeros. A reader that accepts the bytes gets the same
+ *  answer. */
 static inline int point_is_infinity(point_form form, const uint8_t *a, size_t size) {
     if (form == POINT_ARK) return (a[size - 1] & POINT_INFINITY) != 0;
     for (size_t i = 0; i < size; i++)
@@ -34,7 +35,7 @@ static inline size_t points_count_finite(point_form form, const uint8_t *a, size
     return r;
 }
 
-/* r = an integer below p that already is in Montgomery form; RLN_ERR_RANGE. */
+/* r = an integer below p, which is already in Montgomery form; RLN_ERR_RANGE. */
 RLN_MUST_USE static inline rln_status fp_read_montgomery(fp *r, const uint8_t a[32]) {
     uint64_t borrow = 0;
     for (int i = 0; i < 4; i++) r->v[i] = bytes_u64_decode(a + 8 * i);
@@ -57,7 +58,7 @@ RLN_MUST_USE static inline rln_status g2_read(g2_aff *r, point_form form, const 
     return status;
 }
 
-/* Points at rest are canonical: their limbs are what the form wants. */
+/* Stored points are canonical, so their limbs already have this form. */
 static inline void fp_write_montgomery(uint8_t r[32], const fp *a) {
     for (int i = 0; i < 4; i++) bytes_u64_encode(r + 8 * i, a->v[i]);
 }
@@ -82,18 +83,18 @@ static inline void g2_write(uint8_t r[G2_BYTES], point_form form, const g2_aff *
     fp_write_montgomery(r + 96, &a->y.c1);
 }
 
-/** The count points of a query: the finite ones to points, their places to q.
+/** Read the count points of a query: the finite ones into points, their places into q.
  *  needs  q->finite = points_count_finite of the same bytes, and room for it
  *  gives  a fault that names field and position */
 RLN_MUST_USE rln_status g1_query_read(query *q, g1_aff *points, point_form form, const uint8_t *a, const char *field,
                                       rln_fault *fault);
 RLN_MUST_USE rln_status g2_query_read(query *q, g2_aff *points, point_form form, const uint8_t *a, const char *field,
                                       rln_fault *fault);
-/** q->count points, infinity where q holds none. */
+/** Write q->count points: infinity where q has no finite point. */
 void g1_query_write(uint8_t *r, point_form form, const query *q, const g1_aff *points);
 void g2_query_write(uint8_t *r, point_form form, const query *q, const g2_aff *points);
 
-/** One point that stands alone in a key file. */
+/** Read a single point of a key file. */
 RLN_MUST_USE rln_status g1_part_read(g1_aff *r, point_form form, const uint8_t *a, const char *field, uint64_t index,
                                      rln_fault *fault);
 RLN_MUST_USE rln_status g2_part_read(g2_aff *r, point_form form, const uint8_t *a, const char *field, rln_fault *fault);

@@ -1,7 +1,7 @@
 /* proof.c - proofs from and to bytes.
  *
- * Algorithm  decompression by the engine; then canonical form, curve, subgroup of B and infinity, in one fixed order of
- *            faults (threats D1, D2); verification may leave the subgroup to the pairing
+ * Algorithm  decompression by the engine; then canonical form, curve, subgroup of B and infinity, in one fixed order
+ *            (threats D1, D2); verification may leave the subgroup to the pairing
  * Memory     none taken: the proof belongs to the caller, and is all zero after a failure
  * Secret     nothing: a proof is public
  */
@@ -18,7 +18,7 @@ static rln_status refuse(proof *r, rln_status status, rln_fault *fault, const ch
     return fault_in(status, fault, field);
 }
 
-/* The points of a proof are of prime order and not infinity: what is left to see after decoding. */
+/* Check that the points are not infinity and have prime order: decompression has checked all else. */
 static rln_status examine(proof *r, rln_fault *fault) {
     if (g1_aff_is_infinity(&r->a)) return refuse(r, RLN_ERR_POINT, fault, "proof_a");
     if (g2_aff_is_infinity(&r->b)) return refuse(r, RLN_ERR_POINT, fault, "proof_b");
@@ -30,7 +30,7 @@ rln_status proof_refuse_b(proof *r, rln_fault *fault) {
     return refuse(r, RLN_ERR_POINT, fault, "proof_b");
 }
 
-/* The points, on their curves. */
+/* Read the points and check that they are on their curves. */
 static rln_status decompress(proof *r, const uint8_t a[PROOF_BYTES], rln_fault *fault) {
     g1_aff points[2];
     rln_status status[2], status_b;

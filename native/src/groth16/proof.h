@@ -20,13 +20,13 @@ typedef struct proof {
 /** Untrusted bytes -> proof: canonical, on the curve, B in the subgroup, no infinity (threats D1, D2);
  *  RLN_ERR_RANGE or RLN_ERR_POINT name "proof_a", "proof_b" or "proof_c". *r is all zero on failure. */
 RLN_MUST_USE rln_status proof_decode(proof *r, const uint8_t a[PROOF_BYTES], rln_fault *fault);
-/** The same, but B, on its curve, may lie outside the subgroup: only the pairing tells (verify.c). When another point
- *  is refused B has been looked at, so that the fault is the one that proof_decode would name. */
+/** As proof_decode, but B, on its curve, may be outside the subgroup: the pairing tests that (verify.c). If another
+ *  point is refused, B is tested here, so that the fault is the one that proof_decode would name. */
 RLN_MUST_USE rln_status proof_decode_on_curves(proof *r, const uint8_t a[PROOF_BYTES], rln_fault *fault);
 void proof_encode(uint8_t r[PROOF_BYTES], const proof *a);
-/** The refusal of a proof whose B lies outside: RLN_ERR_POINT, the fault; *r becomes zero. */
+/** Refuse a proof whose B is outside the subgroup: RLN_ERR_POINT and the fault; *r becomes zero. */
 rln_status proof_refuse_b(proof *r, rln_fault *fault);
-/** The same as proof_decode for uncompressed points. */
+/** As proof_decode, for uncompressed points. */
 RLN_MUST_USE rln_status proof_points_decode(proof *r, const uint8_t a[POINTS_BYTES], rln_fault *fault);
 void proof_points_encode(uint8_t r[POINTS_BYTES], const proof *a);
 

@@ -22,7 +22,7 @@ void proof_rows(fr *a, fr *b, const proving_key *k, const known *known, const fr
     qap_bind(a, k, wires);
 }
 
-/* c += s a + r b1, where b1 NULL leaves the second term out. */
+/* c += s a + r b1; b1 = NULL leaves out the second term. */
 static int add_blinded(g1_jac *c, const g1_aff *a, const u256 *s, const g1_aff *b1, const u256 *r) {
     g1_aff points[2] = {*a, b1 ? *b1 : *a};
     u256 scalars[2] = {*s, *r};
@@ -68,7 +68,7 @@ int proof_assemble(proof *p, const bases *b, const known *known, const fr *wires
 done:
     if (status) memset(p, 0, sizeof *p);
     ct_wipe(raw, sizeof raw);
-    /* Z of a Jacobian point remembers the way to it */
+    /* Z of a Jacobian point depends on how it was computed */
     ct_wipe(&a, sizeof a);
     ct_wipe(&b2, sizeof b2);
     ct_wipe(&c, sizeof c);

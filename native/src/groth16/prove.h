@@ -6,16 +6,16 @@
 #include "proof.h"
 #include "sums.h"
 
-/* What depends on the wires that are known beforehand: partial.h makes it. */
+/* The values that depend on the known wires alone: partial.h makes them. */
 typedef struct known {
-    const uint8_t *mask;         /* a byte a wire: 1 known, 0 not */
+    const uint8_t *mask;         /* a byte for each wire: 1 known, 0 not */
     g1_aff a, b1, c;             /* alpha + sum w_i A_i; beta + sum w_i B'_i; sum w_i L_i */
     g2_aff b;                    /* beta + sum w_i B_i in G2 */
     const fr *a_rows, *b_rows;   /* their part of the rows of the constraints */
     sparse a_rest, b_rest;       /* the matrices' entries at the other wires */
 } known;
 
-/** The rows of an assignment (qap.h); known NULL: nothing is.
+/** The rows of an assignment (qap.h). known = NULL: no wires are known.
  *  needs  a, b: room for domain values each, zeroed */
 void proof_rows(fr *a, fr *b, const proving_key *k, const known *known, const fr *wires, pool *threads);
 
@@ -24,10 +24,10 @@ RLN_MUST_USE int proof_assemble(proof *p, const bases *b, const known *known, co
                                 const fr *r, const fr *s, pool *threads);
 
 /** p = the one proof for (key, wires, r, s).
- *  needs   wires: key->wires of them, the first one 1; the known ones, when known is not NULL, have its values. Whether
- *          they satisfy the constraints is not looked at
+ *  needs   wires: key->wires of them, the first one 1; if known is not NULL, the known wires have its values. Not
+ *          checked: whether the wires satisfy the constraints
  *  gives   0, or -1: no memory, *p is then all zero
- *  time    depends on the wires, r and s; what depends on them is wiped */
+ *  time    depends on the wires, r and s; all data derived from them is wiped */
 RLN_MUST_USE int proof_create(proof *p, const bases *b, const known *known, const fr *wires, const fr *r, const fr *s,
                               pool *threads);
 

@@ -2,7 +2,7 @@
  *
  * Algorithm  coset form: zerokit-spec 6, steps 1 to 4; folded form: L'Hopital's rule on the domain (qap.h, fold.h)
  * Memory     one mem for scratch rows, closed before the return; a, b and r belong to the caller
- * Secret     the rows and the scalars, which depend on the wires. What is derived from them here is wiped
+ * Secret     the rows and the scalars, which depend on the wires. All data derived from them here is wiped
  */
 #include "qap.h"
 
@@ -10,7 +10,7 @@
 
 #include "../math/portable.h"
 
-/* Work is spread in pieces of so many rows. */
+/* The rows in one piece of work. */
 #define PIECE ((size_t)512)
 
 static size_t pieces(size_t n) {
@@ -74,7 +74,7 @@ typedef struct quotient {
     fr *c[2 * QAP_DEGREE]; /* coset: the 2 degree - 1 parts of c; folded: the transforms of a, then of b */
 } quotient;
 
-/* c[i] = sum of a[p] b[q], p + q = i, on the rows of the constraints; the others have b = 0. */
+/* c[i] = sum of a[p] b[q], p + q = i, for the rows of the constraints; all other rows have b = 0. */
 static void multiply_piece(void *context, size_t index) {
     const quotient *const q = context;
     fr t;
@@ -119,15 +119,15 @@ static int row_is_zero(const fr *a) {
     return (a->v[0] | a->v[1] | a->v[2] | a->v[3]) == 0;
 }
 
-/* r += a b, but for rows without a; t is left dirty. */
+/* r += a b, except in rows where a is zero; t is not wiped. */
 static void add_product(fr *r, fr *t, const fr *a, const fr *b) {
     if (row_is_zero(a)) return;
     fr_mul(t, a, b);
     fr_add(r, r, t);
 }
 
-/* The transforms are not in Montgomery form, so that their products with the rows are integers. A direction has few
- * rows that are not zero. */
+/* The transforms are not in Montgomery form, so their products with the rows are integers. A direction has few rows
+ * that are not zero. */
 static void folded_piece(void *context, size_t index) {
     const quotient *const q = context;
     fr *const *const da = q->c, *const *const db = q->c + q->degree;

@@ -1,14 +1,14 @@
-/* qap.h - from an assignment to the scalars that meet the points of the quotient h = (a b - c) / Z.
+/* qap.h - from an assignment to the scalars for the points of the quotient h = (a b - c) / Z.
  *
- * a and b are the rows of an assignment: for row i of the matrices the sums <A_i, wires>, <B_i, wires>, then the rows
- * that bind the instance (a = wire, b = 0), then zeros up to the domain. Two kinds of points can be met:
+ * a and b are the rows of an assignment: the sums <A_i, wires>, <B_i, wires> for row i of the matrices, then the rows
+ * that bind the instance (a = wire, b = 0), then zeros up to the domain. There are two kinds of points:
  *
  *   coset   the key's H query, with (a b - c) at the points g w^i: zerokit-spec 6, steps 1 to 4; domain scalars
- *   folded  those of a known C (fold.h), with e_i = (w^i / n) (a_i b'(w^i) + b_i a'(w^i)); one scalar a row, for all
- *           others are zero
+ *   folded  those of a known C (fold.h), with e_i = (w^i / n) (a_i b'(w^i) + b_i a'(w^i)); one scalar for each row,
+ *           because all others are zero
  *
  * Scalars are integers below r, not in Montgomery form. Times depend on the key, and in the folded form on which rows
- * are zero; what depends on the wires is wiped.
+ * are zero; all data derived from the wires is wiped.
  */
 #ifndef RLN_GROTH16_QAP_H
 #define RLN_GROTH16_QAP_H
@@ -17,10 +17,10 @@
 
 /** r[i] += <row i of m, wires>, for all rows. Canonical. */
 void qap_add_rows(fr *r, const sparse *m, const fr *wires, pool *threads);
-/** a's rows that bind the instance. */
+/** Fill the rows of a that bind the instance. */
 void qap_bind(fr *a, const proving_key *k, const fr *wires);
 
-/** Lines through at most so many assignments. */
+/** The most assignments on one line. */
 #define QAP_DEGREE 2
 
 /** The scalars of the assignment sum_p x^p (a[p], b[p]), p < degree, are sum_i x^i r[i], i < 2 degree - 1.
@@ -30,13 +30,13 @@ void qap_bind(fr *a, const proving_key *k, const fr *wires);
 RLN_MUST_USE int qap_quotient(u256 *const r[], size_t degree, const proving_key *k, const fr *factors, fr *const a[],
                               fr *const b[], pool *threads);
 
-/** How many scalars there are. */
+/** The number of scalars. */
 static inline size_t qap_scalars(const proving_key *k, int folded) {
     return folded ? k->constraints + k->instance : k->domain;
 }
 
-/** What the folded form asks for: r[i] = i / n^2, i < n = domain, not in Montgomery form: a product of one
- *  such number and one in Montgomery form is an integer.
+/** The factors of the folded form: r[i] = i / n^2, i < n = domain, not in Montgomery form, so a product with a
+ *  number in Montgomery form is an integer.
  *  source  x a'(x) has the coefficients i a_i, and ntt_scaled multiplies by n */
 void qap_fill_factors(fr *r, const proving_key *k);
 

@@ -4,7 +4,7 @@
  *
  *    A_j = sum over rows i of a_ij l_i(tau),   l_i(x) = Z(x) w^i / (n (x - w^i))
  *    L_j = (beta A_j + alpha B_j + C_j) / delta, and IC_j the same over gamma
- *    H_i: the prover knows a b - c at the points g w^i only, where Z = g^n - 1 = -2, so the quotient h is there
+ *    H_i: the prover knows a b - c only at the points g w^i, where Z = g^n - 1 = -2, so the quotient h there is
  *         -(a b - c) / 2. With the Lagrange basis m_i of the coset, h(tau) Z(tau) / delta is the sum of
  *         (a b - c)(g w^i) H_i for H_i = -m_i(tau) Z(tau) / (2 delta).
  *         m_i(x) = -(x^n + 1) g w^i / (n (x - g w^i)), hence
@@ -12,8 +12,8 @@
  *
  * Memory  two blocks of secret memory, wiped in a forked child and freed on every path out; the matrices belong to the
  *         caller, who also owns the key that is made
- * Secret  tau, alpha, beta, gamma, delta and all that is derived from them: whoever learns them can forge proofs.
- *         random is wiped
+ * Secret  tau, alpha, beta, gamma, delta and everything derived from them: with them, anyone can forge proofs. random
+ *         is wiped
  */
 #include "setup.h"
 
@@ -22,7 +22,7 @@
 #include "../math/portable.h"
 #include "fault.h"
 
-/* All of this betrays tau: one block of secret memory, gone in a forked child, wiped at the end. */
+/* All of this reveals tau: one block of secret memory, wiped in a forked child and at the end. */
 typedef struct waste {
     fr tau, alpha, beta, gamma, delta;
     fr inverse_gamma, inverse_delta;
@@ -31,7 +31,7 @@ typedef struct waste {
     u256 scalar;
 } waste;
 
-/* The arrays that betray it too. */
+/* Arrays that also reveal tau. */
 typedef struct scratch {
     fr *basis;     /* domain: l_i(tau), later the scalars of H */
     fr *inverse;   /* domain: room for inv_many */
@@ -102,12 +102,12 @@ static void columns_at_tau(fr *r, const sparse *m, const fr *basis) {
     ct_wipe(&t, sizeof t);
 }
 
-/* The polynomials of each wire at tau, then c = (beta a + alpha b + c) / gamma or delta. */
+/* Evaluate the polynomials of each wire at tau; then c = (beta a + alpha b + c) / gamma or delta. */
 static void evaluate_wires(const setup *s) {
     waste *const w = s->waste;
     const scratch *const m = &s->scratch;
     fr factor;
-    /* Z(tau) / n; inverse_n by the caller's domain size, a power of two that is not 0 mod r */
+    /* Z(tau) / n; domain is a power of two, so not 0 mod r */
     fr_from_u64(&factor, s->domain);
     fr_inv(&factor, &factor);
     fr_mul(&factor, &factor, &w->tau_n);
@@ -144,7 +144,7 @@ static size_t count_non_zero(const fr *a, size_t n) {
     return r;
 }
 
-/* The places and, at scalars, the values of what is not zero; q->finite of them. Gives what lies behind them. */
+/* Write the places of the q->finite non-zero values to q, and the values to scalars. Returns the place after them. */
 static u256 *fill_query(query *q, u256 *scalars, const fr *a) {
     size_t n = 0;
     for (size_t i = 0; i < q->count; i++) {
@@ -170,7 +170,7 @@ static int multiply_g2(const setup *s, g2_aff *r, const u256 *end) {
     return engine_get()->g2_mul_many_var(r, &base, s->scratch.scalars, (size_t)(end - s->scratch.scalars), s->threads);
 }
 
-/* All points of the key: each array is one job, in the order that key.h gives. 0, or -1: no memory. */
+/* All points of the key: each array is one job, in the order of key.h. Returns 0; or -1: no memory. */
 static int multiply_generators(const setup *s, proving_key *k) {
     const waste *const w = s->waste;
     const scratch *const m = &s->scratch;

@@ -1,6 +1,6 @@
 /* sums.c - the three sums of a proof.
  *
- * Algorithm  the terms that take part are gathered, then one msm of the engine over the key's points or over tables
+ * Algorithm  gather the terms, then one msm of the engine over the key's points or over tables
  * Memory     one mem for the terms of each sum, and a copy of the chosen points where needed; both are wiped and freed
  *            before the return. Bases belong to the caller
  * Secret     the scalars: wires, blinders, quotient. Time depends on them
@@ -13,7 +13,7 @@
 #include "qap.h"
 #include "tables.h"
 
-/* Wires whose scalars are made in one go. */
+/* The wires whose scalars are computed together. */
 #define PIECE ((size_t)512)
 
 bases bases_of(const proving_key *k, const struct rln_tables *tables) {
@@ -30,14 +30,14 @@ static int is_chosen(chosen c, size_t wire) {
     return !c.mask || c.mask[wire] == c.wanted;
 }
 
-/* How many of the wires 0 .. n are chosen: no query has more terms. */
+/* The number of chosen wires below n: no query has more terms. */
 static size_t count_chosen(chosen c, size_t n) {
     size_t r = 0;
     for (size_t i = 0; i < n; i++) r += (size_t)is_chosen(c, i);
     return r;
 }
 
-/* Positions in a list of points, and what they are multiplied by. */
+/* Positions in a list of points, and their scalars. */
 typedef struct terms {
     mem memory;
     uint32_t *which;
@@ -45,7 +45,7 @@ typedef struct terms {
     size_t n, room;
 } terms;
 
-/* Room for n; -1: no memory. terms_close either way. */
+/* Take room for n terms. Returns 0; or -1: no memory. The caller closes t->memory in both cases. */
 static int terms_take(terms *t, size_t n) {
     *t = (terms){.memory = MEM_EMPTY, .room = n};
     t->which = mem_take(&t->memory, n, sizeof *t->which);
@@ -59,7 +59,7 @@ static void terms_add(terms *t, size_t which, const u256 *scalar) {
     t->scalars[t->n++] = *scalar;
 }
 
-/* The chosen wires of a query that begins at wire first, whose points stand in the list from position at on. */
+/* Add the chosen wires of a query. The query begins at wire first; its points are in the list from position at on. */
 static void terms_add_query(terms *t, size_t at, const query *q, size_t first, chosen wires, const u256 *w) {
     for (size_t i = 0; i < q->finite; i++)
         if (is_chosen(wires, first + q->place[i])) terms_add(t, at + i, &w[first + q->place[i]]);
@@ -130,7 +130,7 @@ static void terms_add_quotient(terms *t, const bases *b, const u256 *quotient) {
     }
 }
 
-/* Folded, the instance has points in L, too. */
+/* If folded, the instance has points in L, too. */
 static void terms_add_l(terms *t, const bases *b, chosen wires, const u256 *w) {
     const proving_key *const k = b->key;
     if (!b->factors) {

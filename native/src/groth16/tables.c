@@ -1,10 +1,10 @@
-/* tables.c - tables of a key's points: built into a buffer, and opened from one.
+/* tables.c - tables of a key's points: building them in a buffer, and opening them.
  *
- * Algorithm  the layout follows from the key's numbers; a header is written last and compared as a whole
- * Memory     the buffer belongs to the caller and must outlive the tables; a tables struct owns its factors alone.
- *            The folded points live in a mem of tables_build
+ * Algorithm  the layout follows from the numbers of the key. The header is written last, and is compared as a whole
+ * Memory     the buffer belongs to the caller and must outlive the tables; a tables struct owns only its factors. The
+ *            folded points are in a mem of tables_build
  * Secret     nothing: tables are made of public points. Opening checks the header, the length, and alpha, beta, delta;
- *            the caller has checked a digest of the rest
+ *            the caller checks a digest of the rest first
  */
 #include "tables.h"
 
@@ -21,12 +21,12 @@ _Static_assert(254 < TABLES_G2_BITS * TABLES_G2_WINDOWS, "a scalar and its sign 
 
 static const char MAGIC[16] = "rln tables\n\x01";
 
-/* Equal to itself only where a word's bytes stand as they do here. */
+/* Read from a file, it has this value only if the machine that wrote it has the same order of bytes. */
 #define BYTE_ORDER_MARK 0x01020304u
 
 #define NUMBERS 16
 
-/* How many points each list has, and where its multiples begin. */
+/* The number of points of each list, and the place of its multiples. */
 typedef struct layout {
     int folded;
     size_t a_points, c_points, b_points;
@@ -65,14 +65,14 @@ size_t tables_size(const proving_key *k, int folded) {
     return layout_of(k, folded).end;
 }
 
-/* The list of C, folded; its room belongs to m. */
+/* The list of C, folded; m owns its memory. */
 static g1_aff *folded_points(mem *m, const proving_key *k, const sparse *c, const layout *l, pool *threads,
                              uint32_t *progress) {
     g1_aff *const r = mem_take(m, l->c_points, sizeof *r);
     if (!r) return NULL;
     g1_aff *const l_points = r + qap_scalars(k, 1), *const b1_points = l_points + k->wires;
     if (fold_key(r, l_points, k, c, threads, progress)) return NULL;
-    memcpy(b1_points, key_b1_points(k), (k->b1.finite + 1) * sizeof *r); /* beta stands behind them in the key */
+    memcpy(b1_points, key_b1_points(k), (k->b1.finite + 1) * sizeof *r); /* beta is after them in the key */
     return r;
 }
 
@@ -99,7 +99,8 @@ done:
     return status;
 }
 
-/* Do the lists end with this key's alpha, beta and delta? Those of a key from another setup end with other points. */
+/* 1 if the lists end with this key's alpha, beta and delta. The lists of a key from another setup end with other
+ * points. */
 static int belongs(const tables *t, const proving_key *k) {
     const size_t g1 = TABLES_G1_WINDOWS, g2 = TABLES_G2_WINDOWS;
     return !memcmp(&t->a.multiples[(t->a.n - 2) * g1], &k->alpha_g1, sizeof(g1_aff)) &&

@@ -1,19 +1,20 @@
-/* tables.h - multiples of a key's points, laid out in one buffer that can be a mapped file.
+/* tables.h - multiples of a key's points, in one buffer that can be a mapped file.
  *
- *   header      128 bytes: TABLES_MAGIC, then numbers of 4 bytes, little-endian: the order of bytes in the points, and
- *               the shape of the key and of the tables. Written last: a buffer without it is no tables
+ *   header      128 bytes: MAGIC of tables.c, then numbers of 4 bytes, little-endian: the order of bytes in the points,
+ *               and the shape of the key and of the tables. Written last: a buffer without it holds no tables
  *   A           the list of A: the query's finite points, alpha, delta
  *   C           folded: G (fold.h) for the rows, L' for all wires; else: H and L; then B in G1, and beta
  *   B           the list of B in G2: the query's finite points, beta, delta
  *
- * Multiples as in math/point_table.h, in the machine's own form; each list begins on 64 bytes when the buffer does.
+ * Multiples are as in math/point_table.h, in the machine's own byte order. If the buffer is aligned to 64 bytes, each
+ * list is too.
  */
 #ifndef RLN_GROTH16_TABLES_H
 #define RLN_GROTH16_TABLES_H
 
 #include "key.h"
 
-/* Windows of so many bits, as many as a scalar of 254 bits and its sign need. */
+/* The bits of a window, and the windows that a scalar of 254 bits and its sign need. */
 #define TABLES_G1_BITS 15
 #define TABLES_G1_WINDOWS 17
 #define TABLES_G2_BITS 13
@@ -30,15 +31,15 @@ typedef struct rln_tables {
     const fr *factors; /* qap.h; NULL: not folded */
 } tables;
 
-/** Bytes of the tables of a key. */
+/** The number of bytes of the tables of a key. */
 size_t tables_size(const proving_key *k, int folded);
 /** Fill r, tables_size bytes.
  *  needs  c NULL (not folded) or a matrix of the key's constraints and wires; r aligned
- *  gives  0, or -1: no memory; r is then no tables
- *  progress  NULL, or raised from 0 to 1000 */
+ *  gives  0; or -1: no memory, and r holds no tables
+ *  progress  NULL; or it rises from 0 to 1000 */
 RLN_MUST_USE int tables_build(uint8_t *r, const proving_key *k, const sparse *c, pool *threads, uint32_t *progress);
-/** The tables in data, which stays where it is. RLN_ERR_FORMAT: no tables; RLN_ERR_LENGTH; RLN_ERR_PARAMETER: those of
- *  another key, as alpha, beta and delta show; RLN_ERR_MEMORY.
+/** Open the tables in data, which is not copied. RLN_ERR_FORMAT: data holds no tables; RLN_ERR_LENGTH;
+ *  RLN_ERR_PARAMETER: alpha, beta or delta are those of another key; RLN_ERR_MEMORY.
  *  needs  data aligned */
 RLN_MUST_USE rln_status tables_open(tables **r, const proving_key *k, const uint8_t *data, size_t data_len,
                                     rln_fault *fault);

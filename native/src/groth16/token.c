@@ -1,10 +1,10 @@
 /* token.c - a prepared proof, made before its signal is known.
  *
- * Algorithm  the proof for x = 0 and its direction towards x = 1 (token.h); to publish is to evaluate three polynomials
- * Memory     a token lies in secret memory that a forked child finds wiped; token_free frees it. Scratch is in one mem
+ * Algorithm  the proof for x = 0 and its change from x = 0 to x = 1 (token.h); publishing evaluates three polynomials
+ * Memory     a token is in secret memory, which is wiped in a forked child; token_free frees it. Scratch is in one mem
  *            for each call. The partial belongs to the caller
- * Secret     the whole token, and the wires and blinders it was made from. It serves once: token_claim gives it to one
- *            caller, and its points are wiped after use
+ * Secret     the whole token, and the wires and blinders that it is made from. It is used once: token_claim gives it to
+ *            one caller, and its points are wiped after use
  */
 #include "token.h"
 
@@ -36,7 +36,7 @@ static int direction_new(mem *m, direction *d, const fr *zero, const fr *one, co
     return 0;
 }
 
-/* All points of t but those for x = 0. quotient: the scalars of x and x^2. */
+/* All points of t except those for x = 0. quotient: the scalars of x and x^2. */
 static int fill_direction(token *t, const bases *b, const direction *d, u256 *const quotient[2], const u256 *s,
                           pool *threads) {
     const engine *const e = engine_get();

@@ -1,11 +1,11 @@
-/* token.h - a proof of which one public input x is still open.
+/* token.h - a proof that lacks only one public input, x.
  *
- * Every wire is affine in x, hence so are A and B, and the quotient is quadratic in it:
+ * Every wire is affine in x, so A and B are too, and the quotient is quadratic in x:
  *
  *     A(x) = A0 + x A1,   B(x) = B0 + x B1,   C(x) = C0 + x C1 + x^2 C2
  *
- * A0, B0, C0 are the proof for x = 0. A token is a secret; it serves once, for two proofs with the same blinders tell
- * more than they should.
+ * A0, B0, C0 are the proof for x = 0. A token is secret. It is used once, because two proofs with the same blinders
+ * reveal too much.
  */
 #ifndef RLN_GROTH16_TOKEN_H
 #define RLN_GROTH16_TOKEN_H
@@ -15,7 +15,7 @@
 
 #include "partial.h"
 
-/* Lies in secret memory: mem_secret_new. A forked child, which would be a second user, finds it spent. */
+/* Stored in secret memory: mem_secret_new. In a forked child, which would be a second user, it is spent. */
 typedef struct rln_token {
     atomic_flag spent;
     pid_t process;
@@ -23,15 +23,17 @@ typedef struct rln_token {
     g2_aff b[2];
 } token;
 
-/** From the assignments for x = 0 and x = 1, equal in the known wires of the partial. RLN_ERR_MEMORY. */
+/** Make a token from the assignments for x = 0 and x = 1, which are equal in the known wires of the partial.
+ *  RLN_ERR_MEMORY. */
 RLN_MUST_USE rln_status token_new(token **r, const partial *p, const fr *zero, const fr *one, const fr *blind_r,
                                   const fr *blind_s, pool *threads);
-/** 0 for the one caller that may use the token, -1 for all others and in all other processes. */
+/** Returns 0 to the one caller that may use the token, -1 to all others and in other processes. */
 RLN_MUST_USE int token_claim(token *t);
-/** p = the proof for x; 0, or -1: no memory. The points in t are gone either way.
- *  needs  token_claim gave 0 */
+/** p = the proof for x. Returns 0; or -1: no memory. Wipes the points in t in both cases.
+ *  needs  token_claim returned 0 */
 RLN_MUST_USE int token_publish(proof *p, token *t, const fr *x);
-/** The points in t are gone. needs token_claim gave 0. */
+/** Wipe the points in t.
+ *  needs  token_claim returned 0 */
 void token_wipe(token *t);
 /** Wipe and free. NULL is allowed. */
 void token_free(token *t);

@@ -1,7 +1,7 @@
 /* verify.c - one proof against a verifying key.
  *
  * Algorithm  Groth 2016, section 3.2, verifier: IC by a comb or an msm, then one product of pairings with the prepared
- *            lines of gamma and delta; the subgroup of B is tested on the way
+ *            lines of gamma and delta; the pairing also tests the subgroup of B
  * Memory     one mem for each call, closed before the return; key, inputs and proof belong to the caller
  * Secret     nothing: time depends on all values
  */
@@ -25,7 +25,7 @@ int instance_sum_var(g1_aff *r, const verifying_key *k, const fr *scalars, pool 
     return status;
 }
 
-/* *ok, and *outside as pairing_product_var has it; 0, or -1: no memory. */
+/* *ok = 1 if the equation holds, else 0; *outside as in pairing_product_var. Returns 0; or -1: no memory. */
 static int equation(int *ok, uint8_t *outside, const verifying_key *k, const fr *inputs, const proof *p) {
     mem m = MEM_EMPTY;
     fp12 product;

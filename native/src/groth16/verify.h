@@ -5,18 +5,18 @@
 #include "key.h"
 #include "proof.h"
 
-/** *ok = 1 when the equation holds, else 0.
- *  needs   inputs: key->instance - 1 of them; p decoded, so trusted to consist of points of the groups
+/** *ok = 1 if the equation holds, else 0.
+ *  needs   inputs: key->instance - 1 of them; p decoded, so its points are in the groups
  *  gives   0, or -1: no memory, *ok = 0
  *  time    variable */
 RLN_MUST_USE int proof_verify_var(int *ok, const verifying_key *k, const fr *inputs, const proof *p);
 
-/** The same from the untrusted bytes of a proof: RLN_OK, or a status and fault of proof_decode, or RLN_ERR_MEMORY, and
- *  *ok = 0. The subgroup is tested on the way through the pairing. */
+/** As proof_verify_var, from the untrusted bytes of a proof: RLN_OK; or, with *ok = 0, a status and fault of
+ *  proof_decode, or RLN_ERR_MEMORY. The pairing tests the subgroup. */
 RLN_MUST_USE rln_status proof_verify_bytes_var(int *ok, const verifying_key *k, const fr *inputs,
                                                const uint8_t bytes[PROOF_BYTES], rln_fault *fault);
 
-/** r = scalars[0] IC_0 + .. over all instance points; may be infinity. 0, or -1: no memory. */
+/** r = scalars[0] IC_0 + .. over all instance points; may be infinity. Returns 0; or -1: no memory. */
 RLN_MUST_USE int instance_sum_var(g1_aff *r, const verifying_key *k, const fr *scalars, pool *threads);
 
 #endif

@@ -1,4 +1,4 @@
-/* verifying_key.c - verifying keys: prepared, checked, from and to bytes.
+/* verifying_key.c - verifying keys: preparation, checks, from and to bytes.
  *
  * Algorithm  e(alpha, beta), the lines of beta, gamma and delta, and the comb of IC are computed once for each key
  * Memory     a verifying key owns one mem with all its arrays; verifying_key_free frees it, also after a failed decode
@@ -49,7 +49,7 @@ rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_
     if (g2_aff_is_infinity(beta)) return fault_in(RLN_ERR_KEY, fault, "beta_g2");
     if (g2_aff_is_infinity(gamma)) return fault_in(RLN_ERR_KEY, fault, "gamma_g2");
     if (g2_aff_is_infinity(delta)) return fault_in(RLN_ERR_KEY, fault, "delta_g2");
-    /* with equal x, anybody can move a public input's term from one pairing into the other and forge */
+    /* with equal x, anyone can move the term of a public input from one pairing to the other and forge proofs */
     if (fp2_equal(&gamma->x, &delta->x)) return fault_in(RLN_ERR_KEY, fault, "delta_g2");
     for (size_t i = 1; i < instance; i++)
         if (g1_aff_is_infinity(&ic[i])) return fault_at(RLN_ERR_KEY, fault, "ic", i, 0, 0);
@@ -59,7 +59,7 @@ rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_
 rln_status verifying_key_check(const verifying_key *k, size_t public_inputs, rln_fault *fault) {
     if (k->instance != public_inputs + 1)
         return fault_at(RLN_ERR_KEY, fault, "public_inputs", FAULT_WHOLE, public_inputs, k->instance - 1);
-    /* delta = +-G2: nobody took part in the second phase of the set-up */
+    /* delta = +-G2: nobody contributed to the second phase of the setup */
     if (fp2_equal(&k->delta_g2.x, &G2_GENERATOR.x)) return fault_in(RLN_ERR_KEY, fault, "delta_g2");
     for (size_t i = 0; i < k->instance; i++)
         for (size_t j = 0; j < i; j++)

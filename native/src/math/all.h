@@ -1,5 +1,5 @@
-/* all.h - the whole mathematics, from the ground up. Include a mont_*.h first: it decides how limbs are
- * multiplied; nothing below knows. */
+/* all.h - the whole mathematics, from the ground up. Include a mont_*.h first: it multiplies limbs, and no other file
+ * depends on its method. */
 #ifndef RLN_MATH_ALL_H
 #define RLN_MATH_ALL_H
 

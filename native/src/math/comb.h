@@ -1,8 +1,9 @@
 /* comb.h - sums k_i P_i of a few fixed points, from tables of their multiples: the public inputs of a verification.
  *
- * A scalar is split in two parts, k = k_0 + k_1 m (glv.h), a part in signed digits d_w, k_j = sum d_w 2^(6 w). The
- * table of a point holds d 2^(6 w) P for 0 < d <= 32 and every w. Those that the digits name are added in a tree,
- * k_0's and k_1's apart: the endomorphism is then applied once. 44 additions a point, and no doubling.
+ * A scalar is split into two parts, k = k_0 + k_1 m (glv.h), and each part into signed digits d_w,
+ * k_j = sum d_w 2^(6 w). The table of a point holds d 2^(6 w) P for 0 < d <= 32 and every w. The multiples that the
+ * digits name are added in a tree, separately for k_0 and k_1, so that the endomorphism is applied once. A point costs
+ * 44 additions and no doubling.
  */
 #ifndef RLN_MATH_COMB_H
 #define RLN_MATH_COMB_H
@@ -10,7 +11,7 @@
 #include "comb_table.h"
 #include "msm.h"
 
-/* Sums of so many points are left to Jacobian additions: fewer are not worth an inversion. Measured. */
+/* Up to this many points, Jacobian additions are faster than additions with an inversion: measured. */
 #define COMB_LEAST 24
 
 /** r[(i COMB_WINDOWS + w) COMB_MULTIPLES + d - 1] = d 2^(COMB_BITS w) p[i], canonical. */
@@ -27,8 +28,9 @@ static void g1_comb_fill_var(g1_aff *r, const g1_aff *p, size_t n) {
     }
 }
 
-/* Operands (see batch_pair) of the digits of a part, at most COMB_WINDOWS; first is the place of the point's table.
- * source digits lie in (-2^(b-1), 2^(b-1)]; a part is below 2^127 and 132 bits hold the last carry */
+/* r = the operands (see batch_pair) of the digits of a part; returns their number, at most COMB_WINDOWS. first is the
+ * place of the point's table.
+ * source digits are in (-2^(b-1), 2^(b-1)], b = COMB_BITS; a part is below 2^127, so 132 bits hold the last carry */
 static inline size_t g1_comb_operands(uint32_t *r, const glv_part *part, uint32_t first) {
     mont_u128 k = (mont_u128)part->high << 64 | part->low;
     size_t count = 0;
@@ -45,14 +47,14 @@ static inline size_t g1_comb_operands(uint32_t *r, const glv_part *part, uint32_
     return count;
 }
 
-/* Pairs of neighbours; the last one of an odd number stays alone. */
+/* r = pairs of neighbours; returns their number. If n is odd, the last operand has no partner. */
 static inline size_t g1_comb_pairs(batch_pair *r, const uint32_t *operands, size_t n) {
     for (size_t i = 0; i < n / 2; i++) r[i] = (batch_pair){operands[2 * i], operands[2 * i + 1]};
     if (n % 2) r[n / 2] = (batch_pair){operands[n - 1], BATCH_NONE};
     return (n + 1) / 2;
 }
 
-/* r = the sum of what the operands name. */
+/* r = the sum of the points that the operands name. */
 static inline void g1_comb_rest(g1_jac *r, const g1_aff *points, const uint32_t *operands, size_t n) {
     *r = g1_infinity();
     for (size_t i = 0; i < n; i++) {
@@ -62,7 +64,7 @@ static inline void g1_comb_rest(g1_jac *r, const g1_aff *points, const uint32_t 
     }
 }
 
-/** r = sum k[i] p[i] from the table of p; add adds points, see batch_add.inc.
+/** r = sum k[i] p[i] from the table of p. add is an adder, see batch_add.inc.
  *  needs  n <= COMB_MOST; k[i] < r */
 static inline void g1_comb_sum_with_var(g1_jac *r, const g1_aff *table, const u256 *k, size_t n, g1_batch_adder *add) {
     enum { DIGITS = COMB_MOST * COMB_WINDOWS, PAIRS = DIGITS + 2 };

@@ -1,14 +1,14 @@
-/* fp12.h - Fp12 = Fp6[w] / (w^2 - v): where pairings take their values.
+/* fp12.h - Fp12 = Fp6[w] / (w^2 - v): the field of the values of pairings.
  *
  * A value is c0 + c1 w, all coordinates loose. Over Fp2 its basis is w^0 .. w^5, with w^6 = xi = 9 + u:
  *
  *   w^0  w^1  w^2  w^3  w^4  w^5
  *   c0.c0 c1.c0 c0.c1 c1.c1 c0.c2 c1.c2
  *
- * cyclotomic  a^(p^4 - p^2 + 1) = 1: what the easy part of the final exponentiation yields; 1/a is then the
- *             conjugate, and squaring is cheaper
+ * cyclotomic  a^(p^4 - p^2 + 1) = 1, as after the easy part of the final exponentiation; then 1/a is the
+ *             conjugate of a, and squaring costs less
  *
- * Every function is constant time but those named _var. Any argument may alias the result.
+ * Every function is constant time except those named _var. Any argument may alias the result.
  */
 #ifndef RLN_MATH_FP12_H
 #define RLN_MATH_FP12_H
@@ -35,18 +35,18 @@ static inline void fp12_neg(fp12 *r, const fp12 *a) {
     fp6_neg(&r->c1, &a->c1);
 }
 
-/** All coordinates canonical: what engines agree on. */
+/** r = a, all coordinates canonical: the form in which engines agree. */
 static inline void fp12_canonical(fp12 *r, const fp12 *a) {
     fp6_canonical(&r->c0, &a->c0);
     fp6_canonical(&r->c1, &a->c1);
 }
 
-/** Mask: all ones when a = b. */
+/** Mask: all ones if a = b. */
 static inline uint64_t fp12_equal(const fp12 *a, const fp12 *b) {
     return fp6_equal(&a->c0, &b->c0) & fp6_equal(&a->c1, &b->c1);
 }
 
-/** Mask: all ones when a = 1. */
+/** Mask: all ones if a = 1. */
 static inline uint64_t fp12_is_one(const fp12 *a) {
     const fp12 one = fp12_one();
     return fp12_equal(a, &one);
@@ -111,7 +111,7 @@ static inline void fp12_inv(fp12 *r, const fp12 *a) {
     fp12_conjugate_mul_by_fp6(r, a, &norm);
 }
 
-/** The same for a public a. */
+/** fp12_inv for a public a. */
 static inline void fp12_inv_var(fp12 *r, const fp12 *a) {
     fp6 norm;
     fp12_norm(&norm, a);
@@ -119,7 +119,7 @@ static inline void fp12_inv_var(fp12 *r, const fp12 *a) {
     fp12_conjugate_mul_by_fp6(r, a, &norm);
 }
 
-/* r = a^(p^n) for n odd: conjugates, times factors[i] at w^i. */
+/* r = a^(p^n) for n odd: conjugates of the coefficients, times factors[i] at w^i. */
 static inline void fp12_frobenius_odd(fp12 *r, const fp12 *a, const fp2 factors[6]) {
     fp2_conjugate(&r->c0.c0, &a->c0.c0);
     fp2_conjugate(&r->c1.c0, &a->c1.c0);
@@ -226,7 +226,7 @@ static inline void fp12_mul_by_unit_line(fp12 *r, const fp12 *a, const fp2 *l1, 
     fp6_add(&r->c1, &a->c1, &high);
 }
 
-/** Untrusted bytes c0 || c1 -> value: 0, or -1 and r = 0 when a coordinate is not < p. */
+/** Untrusted bytes c0 || c1 -> value. Returns 0; or -1, with r = 0, if a coordinate is not < p. */
 RLN_MUST_USE static inline int fp12_decode(fp12 *r, const uint8_t a[384]) {
     const int c0 = fp6_decode(&r->c0, a), c1 = fp6_decode(&r->c1, a + 192);
     if (!(c0 | c1)) return 0;

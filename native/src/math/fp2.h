@@ -1,7 +1,7 @@
 /* fp2.h - Fp2 = Fp[u] / (u^2 + 1): the coordinates of G2.
  *
- * A value is c0 + c1 u, both coordinates loose unless a line says otherwise. Every function is constant
- * time but those named _var. Any argument may alias the result.
+ * A value is c0 + c1 u, both coordinates loose unless a comment says otherwise. Every function is constant time except
+ * those named _var. Any argument may alias the result.
  */
 #ifndef RLN_MATH_FP2_H
 #define RLN_MATH_FP2_H
@@ -45,9 +45,9 @@ static inline void fp2_conjugate(fp2 *r, const fp2 *a) {
 
 /** r = a b: three wide products, two reductions.
  *  source Karatsuba: c1 = (a0 + a1)(b0 + b1) - a0 b0 - a1 b1. In units of p^2, with p 2^256 = 5.29 p^2:
- *         a0 b0 and a1 b1 are < 4, so their difference, plus p 2^256 when negative, is wide; the sums
- *         are < 4p < 2^256, their product has no bound to keep, and c1 = a0 b1 + a1 b0 < 8 < 2 * 5.29 is
- *         wide after one subtraction of p 2^256 from its high half */
+ *         a0 b0 and a1 b1 are < 4, so their difference, plus p 2^256 if negative, is wide. The sums are < 4p < 2^256;
+ *         their product needs no bound. c1 = a0 b1 + a1 b0 < 8 < 2 * 5.29 is wide after one subtraction of p 2^256,
+ *         from its high half */
 static inline void fp2_mul(fp2 *r, const fp2 *a, const fp2 *b) {
     uint64_t low[8], high[8], cross[8], sum_a[4], sum_b[4], carry = 0, borrow = 0;
 #pragma GCC unroll 4
@@ -94,8 +94,8 @@ static inline void fp2_mul_by_fp(fp2 *r, const fp2 *a, const fp *b) {
 
 /* r = 9 a + b, for b <= 2p.
  * source t = 9 a + b < 20 p < 2^258. The top bits T = t >> 248 < 2^10 give the quotient q = T * 5417 >> 18:
- *        2^248 / p = 0.0206646.. = 5417.11.. / 2^18, so q <= t / p; what is lost is below 2^248 / p < 0.03 by T,
- *        2^10 * 0.12 / 2^18 by the factor and 1 by the shift, so 0 <= t - q p < 2p */
+ *        2^248 / p = 0.0206646.. = 5417.11.. / 2^18, so q <= t / p. The error is below
+ *        2^248 / p < 0.03 from T, 2^10 * 0.12 / 2^18 from the factor and 1 from the shift, so 0 <= t - q p < 2p */
 static inline void fp_nine_plus(fp *r, const fp *a, const uint64_t b[4]) {
     uint64_t t[4], carry = 0, product_carry = 0, borrow = 0;
 #pragma GCC unroll 4
@@ -108,7 +108,7 @@ static inline void fp_nine_plus(fp *r, const fp *a, const uint64_t b[4]) {
     }
 }
 
-/** r = a (9 + u), the non-residue that makes Fp6: (9 a0 - a1) + (9 a1 + a0) u. */
+/** r = a (9 + u), the non-residue that defines Fp6: (9 a0 - a1) + (9 a1 + a0) u. */
 static inline void fp2_mul_by_nonresidue(fp2 *r, const fp2 *a) {
     const fp2 t = *a;
     uint64_t minus[4], borrow = 0;
@@ -118,18 +118,18 @@ static inline void fp2_mul_by_nonresidue(fp2 *r, const fp2 *a) {
     fp_nine_plus(&r->c1, &t.c1, t.c0.v);
 }
 
-/** Both coordinates canonical: needed before rest and before comparing bytes. */
+/** r = a, both coordinates canonical: needed before storing and before comparing bytes. */
 static inline void fp2_canonical(fp2 *r, const fp2 *a) {
     fp_canonical(&r->c0, &a->c0);
     fp_canonical(&r->c1, &a->c1);
 }
 
-/** Mask: all ones when a = 0. */
+/** Mask: all ones if a = 0. */
 static inline uint64_t fp2_is_zero(const fp2 *a) {
     return fp_is_zero(&a->c0) & fp_is_zero(&a->c1);
 }
 
-/** Mask: all ones when a = b. */
+/** Mask: all ones if a = b. */
 static inline uint64_t fp2_equal(const fp2 *a, const fp2 *b) {
     return fp_equal(&a->c0, &b->c0) & fp_equal(&a->c1, &b->c1);
 }
@@ -155,8 +155,8 @@ static inline void fp2_inv(fp2 *r, const fp2 *a) {
     ct_wipe(&t, sizeof t);
 }
 
-/** a[i] = 1/a[i] for i < n, zeros stay zero; one inversion for all. scratch holds n elements.
- *  source Montgomery's trick, zeros replaced by one in the products */
+/** a[i] = 1/a[i] for i < n, with one inversion; zeros stay zero. scratch has room for n elements.
+ *  source Montgomery's trick; the products have 1 in place of a zero */
 static inline void fp2_inv_many(fp2 *a, size_t n, fp2 *scratch) {
     fp2 product = fp2_one(), inverse, t;
     const fp2 one = fp2_one();
@@ -175,11 +175,11 @@ static inline void fp2_inv_many(fp2 *a, size_t n, fp2 *scratch) {
     }
 }
 
-/** r^2 = a: 0, or -1 and r = 0 when a is not a square. Which of the two roots is not said.
- *  source the complex method. a is a square exactly when its norm is one, s^2 = a0^2 + a1^2. With
- *         t = (a0 + s) / 2 and z = t^((p-3)/4): for t a square, (z t)^2 = t, z (z t) = 1 and the root is
- *         z t + (a1 z / 2) u; else (z t)^2 = -t, z (z t) = -1 and it is (a1 z / 2) - (z t) u, because
- *         (a1 z / 2)^2 = -a1^2 / (4 t) = (a0 - s) / 2. t = 0 means a1 = 0 and s = -a0: then -s gives t = a0 */
+/** r^2 = a. Returns 0; or -1, with r = 0, if a is not a square. r may be either root.
+ *  source the complex method. a is a square if and only if its norm is one, s^2 = a0^2 + a1^2. With t = (a0 + s) / 2
+ *         and z = t^((p-3)/4): if t is a square, (z t)^2 = t, z (z t) = 1 and the root is z t + (a1 z / 2) u;
+ *         else (z t)^2 = -t, z (z t) = -1 and the root is (a1 z / 2) - (z t) u, because
+ *         (a1 z / 2)^2 = -a1^2 / (4 t) = (a0 - s) / 2. t = 0 means a1 = 0 and s = -a0: then use -s, so t = a0 */
 RLN_MUST_USE static inline int fp2_sqrt_var(fp2 *r, const fp2 *a) {
     fp s, t, z, zt, square;
     fp2 root, check;
@@ -211,14 +211,14 @@ RLN_MUST_USE static inline int fp2_sqrt_var(fp2 *r, const fp2 *a) {
     return 0;
 }
 
-/** Mask: all ones when a is the larger of a and -a; c1 decides, then c0. 0 is not.
+/** Mask: all ones if a is the larger of a and -a: compare c1 first, then c0. 0 if a = 0.
  *  source zerokit-spec 7.2, the order of arkworks' quadratic extensions */
 static inline uint64_t fp2_is_larger(const fp2 *a) {
     const uint64_t real = fp_is_zero(&a->c1);
     return fp_is_larger(&a->c1) | (real & fp_is_larger(&a->c0));
 }
 
-/** Untrusted bytes c0 || c1 -> value: 0, or -1 and r = 0 when a coordinate is not < p. */
+/** Untrusted bytes c0 || c1 -> value. Returns 0; or -1, with r = 0, if a coordinate is not < p. */
 RLN_MUST_USE static inline int fp2_decode(fp2 *r, const uint8_t a[64]) {
     const int low = fp_decode(&r->c0, a), high = fp_decode(&r->c1, a + 32);
     if (!(low | high)) return 0;

@@ -1,7 +1,7 @@
 /* fp6.h - Fp6 = Fp2[v] / (v^3 - xi), xi = 9 + u: half of Fp12.
  *
- * A value is c0 + c1 v + c2 v^2, all coordinates loose. Every function is constant time but those named
- * _var. Any argument may alias the result.
+ * A value is c0 + c1 v + c2 v^2, all coordinates loose. Every function is constant time except those named _var. Any
+ * argument may alias the result.
  */
 #ifndef RLN_MATH_FP6_H
 #define RLN_MATH_FP6_H
@@ -41,12 +41,12 @@ static inline void fp6_canonical(fp6 *r, const fp6 *a) {
     fp2_canonical(&r->c2, &a->c2);
 }
 
-/** Mask: all ones when a = b. */
+/** Mask: all ones if a = b. */
 static inline uint64_t fp6_equal(const fp6 *a, const fp6 *b) {
     return fp2_equal(&a->c0, &b->c0) & fp2_equal(&a->c1, &b->c1) & fp2_equal(&a->c2, &b->c2);
 }
 
-/** r = a v: v^3 = xi brings c2 round. */
+/** r = a v: v^3 = xi moves xi c2 to c0. */
 static inline void fp6_mul_by_v(fp6 *r, const fp6 *a) {
     fp2 t;
     fp2_mul_by_nonresidue(&t, &a->c2);
@@ -138,8 +138,8 @@ static inline void fp6_sqr(fp6 *r, const fp6 *a) {
     fp2_add(&r->c1, &s1, &s4);
 }
 
-/* cofactor = the product of the two other conjugates of a over Fp2, norm = a times it, in Fp2.
- * source with cofactor = t0 + t1 v + t2 v^2 the norm is a0 t0 + xi (a2 t1 + a1 t2) */
+/* cofactor = the product of the other two conjugates of a over Fp2; norm = a cofactor, in Fp2.
+ * source for cofactor = t0 + t1 v + t2 v^2 the norm is a0 t0 + xi (a2 t1 + a1 t2) */
 static inline void fp6_norm(fp2 *norm, fp6 *cofactor, const fp6 *a) {
     fp2 t;
     fp2_sqr(&cofactor->c0, &a->c0);
@@ -170,7 +170,7 @@ static inline void fp6_inv(fp6 *r, const fp6 *a) {
     fp6_mul_by_fp2(r, &cofactor, &norm);
 }
 
-/** The same for a public a. */
+/** fp6_inv for a public a. */
 static inline void fp6_inv_var(fp6 *r, const fp6 *a) {
     fp6 cofactor;
     fp2 norm;
@@ -179,7 +179,7 @@ static inline void fp6_inv_var(fp6 *r, const fp6 *a) {
     fp6_mul_by_fp2(r, &cofactor, &norm);
 }
 
-/** Untrusted bytes c0 || c1 || c2 -> value: 0, or -1 and r = 0 when a coordinate is not < p. */
+/** Untrusted bytes c0 || c1 || c2 -> value. Returns 0; or -1, with r = 0, if a coordinate is not < p. */
 RLN_MUST_USE static inline int fp6_decode(fp6 *r, const uint8_t a[192]) {
     const int c0 = fp2_decode(&r->c0, a), c1 = fp2_decode(&r->c1, a + 64), c2 = fp2_decode(&r->c2, a + 128);
     if (!(c0 | c1 | c2)) return 0;

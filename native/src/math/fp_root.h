@@ -1,4 +1,4 @@
-/* fp_root.h - halves and square roots in Fp, and which of y and -y is the larger one: what decompression needs.
+/* fp_root.h - halves and square roots in Fp, and the larger of y and -y: what decompression needs.
  *
  * p = 3 mod 4, so a root of a square a is a^((p+1)/4) = a * a^((p-3)/4).
  */
@@ -8,7 +8,7 @@
 #include "fp.h"
 
 /** r = a / 2, constant time.
- *  source an odd a becomes even with p: a + p < 3p < 2^256, half of it is loose */
+ *  source if a is odd, a + p is even; a + p < 3p < 2^256, so its half is loose */
 static inline void fp_half(fp *r, const fp *a) {
     uint64_t t[4], carry = 0;
     const uint64_t odd = ct_hide(0 - (a->v[0] & 1));
@@ -26,7 +26,7 @@ static inline void fp_root_power(fp *r, const fp *a) {
     fp_pow_var(r, a, &exponent);
 }
 
-/** r^2 = a: 0, or -1 and r = 0 when a is not a square. Which of the two roots is not said. */
+/** r^2 = a. Returns 0; or -1, with r = 0, if a is not a square. r may be either root. */
 RLN_MUST_USE static inline int fp_sqrt_var(fp *r, const fp *a) {
     fp root, square;
     fp_root_power(&root, a);
@@ -40,7 +40,7 @@ RLN_MUST_USE static inline int fp_sqrt_var(fp *r, const fp *a) {
     return 0;
 }
 
-/** Mask: all ones when a > -a as integers in [0, p), so not for a = 0. */
+/** Mask: all ones if a > -a as integers in [0, p); 0 if a = 0. */
 static inline uint64_t fp_is_larger(const fp *a) {
     u256 t;
     uint64_t borrow = 0;

@@ -1,5 +1,5 @@
-/* g1.h - G1: y^2 = x^3 + 3 over Fp. The curve has prime order r, so that every point on it is a member of the
- * group. See group.inc for the functions. */
+/* g1.h - G1: y^2 = x^3 + 3 over Fp. The curve has prime order r, so every point on it is in the group. See group.inc
+ * for the functions. */
 #ifndef RLN_MATH_G1_H
 #define RLN_MATH_G1_H
 
@@ -16,7 +16,7 @@
 
 static inline uint64_t g1_aff_on_curve(const g1_aff *a);
 
-/** Nonzero when a, of any coordinates, is an element of G1; infinity is. */
+/** Nonzero if a, with any coordinates, is an element of G1, such as infinity. */
 static inline uint64_t g1_aff_is_member_var(const g1_aff *a) {
     return g1_aff_on_curve(a);
 }

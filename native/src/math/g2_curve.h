@@ -1,5 +1,5 @@
-/* g2_curve.h - the twist y^2 = x^3 + 3 / (9 + u) over Fp2, whose points are those of G2 and many others. See group.inc
- * for the functions. */
+/* g2_curve.h - the twist y^2 = x^3 + 3 / (9 + u) over Fp2, which contains G2 and many other points. See group.inc for
+ * the functions. */
 #ifndef RLN_MATH_G2_CURVE_H
 #define RLN_MATH_G2_CURVE_H
 

@@ -1,6 +1,6 @@
-/* g2_psi.h - psi: the p-power map of the curve, seen on the twist. On G2 it multiplies by p mod r = 6x^2.
+/* g2_psi.h - psi: the p-power map of the curve, carried over to the twist. On G2 it multiplies by p mod r = 6x^2.
  *
- * Results are canonical; infinity stays infinity; r may be a.
+ * Results are canonical; psi keeps infinity; r may be a.
  * Source: Galbraith, Scott 2008, section 4; native/gen/tower.py.
  */
 #ifndef RLN_MATH_G2_PSI_H
@@ -20,8 +20,8 @@ static inline void g2_psi(g2_aff *r, const g2_aff *a) {
 }
 
 /** r = psi(psi(a)).
- *  source psi^2(x, y) = (x xi^((p^2-1)/3), y xi^((p^2-1)/2)), and the second factor is -1, since xi is no
- *         square in Fp2 */
+ *  source psi^2(x, y) = (x xi^((p^2-1)/3), y xi^((p^2-1)/2)), and the second factor is -1, because xi is not a square
+ *         in Fp2 */
 static inline void g2_psi2(g2_aff *r, const g2_aff *a) {
     fp2_mul_by_fp(&r->x, &a->x, &FP12_FROBENIUS_2[2]);
     fp2_neg(&r->y, &a->y);

@@ -1,4 +1,4 @@
-/* g2_subgroup.h - is a point of the twist in G2, the subgroup of order r? */
+/* g2_subgroup.h - the test whether a point of the twist is in G2, the subgroup of order r. */
 #ifndef RLN_MATH_G2_SUBGROUP_H
 #define RLN_MATH_G2_SUBGROUP_H
 
@@ -6,11 +6,11 @@
 #include "g2_curve.h"
 #include "g2_walk.h"
 
-/** 1 when q is in G2 (infinity is), else 0.
+/** 1 if q is in G2 (infinity is), else 0.
  *  needs  q on the twist
- *  source q is in G2 exactly when [6x + 2] q + psi(q) - psi^2(q) + psi^3(q) = 0. The resultant of that
- *         polynomial with psi's own, z^2 - (6x^2 + 1) z + p, has with the order r (2p - r) of the twist the
- *         greatest common divisor r, so no point outside G2 passes; native/gen/tower.py computes it */
+ *  source q is in G2 if and only if [6x + 2] q + psi(q) - psi^2(q) + psi^3(q) = 0. Take the resultant of this
+ *         polynomial with psi's own, z^2 - (6x^2 + 1) z + p: its greatest common divisor with the order r (2p - r) of
+ *         the twist is r, so no point outside G2 passes. native/gen/tower.py computes it */
 static inline int g2_in_subgroup_var(const g2_aff *q) {
     g2_aff point;
     g2_jac t;
@@ -29,7 +29,7 @@ static inline int g2_in_subgroup_var(const g2_aff *q) {
     return g2_is_infinity(&t) != 0;
 }
 
-/** Nonzero when a, of any coordinates, is an element of G2; infinity is. */
+/** Nonzero if a, with any coordinates, is an element of G2, such as infinity. */
 static inline uint64_t g2_aff_is_member_var(const g2_aff *a) {
     return g2_aff_on_curve(a) && g2_in_subgroup_var(a);
 }
@@ -49,9 +49,9 @@ static inline void g2_check_piece(void *context, size_t index) {
     }
 }
 
-/** See the engine table. */
+/** See engine.h. */
 static inline void g2_check_many_var(uint8_t *bad, const g2_aff *p, size_t n, pool *threads) {
-    const size_t most = 4 * pool_threads(threads); /* more pieces than threads: bad points are quick */
+    const size_t most = 4 * pool_threads(threads); /* more pieces than threads: a bad point may take less time */
     g2_check check = {bad, p, n, n < most ? n : most};
     pool_run(threads, check.pieces, g2_check_piece, &check);
 }

@@ -1,5 +1,5 @@
-/* g2_walk.h - the way from T = Q to [6x + 2] Q + psi(Q) - psi^2(Q): the pairing takes it and collects lines,
- * the subgroup test takes it and looks where it ends. G2_WALK lists its steps.
+/* g2_walk.h - the walk: the steps of T from Q to [6x + 2] Q + psi(Q) - psi^2(Q). The pairing collects the lines of the
+ * steps; the subgroup test checks the last T. G2_WALK lists the steps.
  */
 #ifndef RLN_MATH_G2_WALK_H
 #define RLN_MATH_G2_WALK_H
@@ -7,7 +7,7 @@
 #include "g2_psi.h"
 #include "g2_walk_constants.h"
 
-/** r = what a step adds to T: q, -q, psi(q) or -psi^2(q); step is not 0.
+/** r = the point that a step adds to T: q, -q, psi(q) or -psi^2(q); step is not 0.
  *  needs  q canonical
  *  gives  r canonical
  *  alias  r may be q */

@@ -1,9 +1,9 @@
-/* glv.h - multiplication in G1 and G2 with the help of their endomorphisms.
+/* glv.h - multiplication in G1 and G2 by means of their endomorphisms.
  *
- * phi on G1 and psi on G2 multiply by known numbers m, at the price of one or two multiplications of
- * coordinates. A scalar is split into parts, k = sum k_i m^i mod r: two of 127 bits for G1 (Gallant, Lambert,
- * Vanstone 2001), four of 64 bits for G2 (Galbraith, Lin, Scott 2009); k P is the sum of k_i times the images of P.
- * native/gen/group.py explains the lattices and proves the parts' size. psi multiplies by m in the subgroup only.
+ * phi on G1 and psi on G2 multiply by known numbers m and cost one or two multiplications of coordinates. A scalar is
+ * split into parts, k = sum k_i m^i mod r: two of 127 bits for G1 (Gallant, Lambert, Vanstone 2001), four of 64 bits
+ * for G2 (Galbraith, Lin, Scott 2009); k P is the sum of k_i times the images of P. native/gen/group.py explains the
+ * lattices and proves the bounds of the parts. psi multiplies by m in the subgroup only.
  */
 #ifndef RLN_MATH_GLV_H
 #define RLN_MATH_GLV_H
@@ -17,14 +17,15 @@ typedef struct glv_part { uint64_t low, high, negative; } glv_part;
 
 /* The n parts of k. basis holds n x n numbers mod 2^128.
  * needs  k < r
- * source group.py: part i is k (i = 0) - sum c_j b_ji; its size makes 128 bits of everything enough */
+ * source group.py: part i is k (if i = 0) - sum c_j b_ji. Parts are so small that 128 bits of every number are
+ *        enough */
 static inline void glv_split(glv_part *parts, size_t n, const u256 *k, const uint64_t estimates[][4],
                              const uint64_t *basis) {
     mont_u128 sums[4] = {(mont_u128)k->v[1] << 64 | k->v[0], 0, 0, 0};
     uint64_t wide[8];
     for (size_t j = 0; j < n; j++) {
         mont_wide_mul(wide, k->v, estimates[j]);
-        const mont_u128 c = ((mont_u128)wide[5] << 64 | wide[4]) + (wide[3] >> 63); /* + 2^255 carries */
+        const mont_u128 c = ((mont_u128)wide[5] << 64 | wide[4]) + (wide[3] >> 63); /* the carry of + 2^255 */
         for (size_t i = 0; i < n; i++) {
             const uint64_t *const b = basis + 2 * (j * n + i);
             sums[i] -= c * ((mont_u128)b[1] << 64 | b[0]);
@@ -37,7 +38,7 @@ static inline void glv_split(glv_part *parts, size_t n, const u256 *k, const uin
     }
 }
 
-/* The width-w NAF of a part in n digits, least significant first: odd, |digit| < 2^(w-1), or 0. */
+/* The width-w NAF of a part in n digits, least significant first: each is 0, or odd with |digit| < 2^(w-1). */
 static inline void glv_digits(int8_t *r, size_t n, const glv_part *part, int w) {
     mont_u128 k = (mont_u128)part->high << 64 | part->low;
     for (size_t i = 0; i < n; i++, k >>= 1) {

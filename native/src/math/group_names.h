@@ -1,6 +1,6 @@
-/* group_names.h - how one text serves both groups. A header that is included once for G1 and once for G2 is
- * written with these names; the including file defines GROUP (g1 or g2), COORD (fp or fp2) and G(NAME), the
- * prefix of the constants, before each inclusion, and undefines them after it.
+/* group_names.h - the names in templates that serve both groups. The file that includes a template, once for G1 and
+ * once for G2, defines GROUP (g1 or g2), COORD (fp or fp2) and G(NAME), the prefix of the constants, before each
+ * inclusion, and undefines them after it.
  */
 #ifndef RLN_MATH_GROUP_NAMES_H
 #define RLN_MATH_GROUP_NAMES_H

@@ -1,13 +1,13 @@
-/* inverse.h - fast inversion of public values: a tenth of the time of fr_inv, which is constant time.
+/* inverse.h - fast inversion of public values, in a tenth of the time of fr_inv, which is constant time.
  *
  * Bernstein, Yang 2019, "Fast constant-time gcd computation and modular inversion", made variable-time: a
  * division step maps (eta, f, g), f odd, to
  *     g even              (eta - 1, f, g / 2)
  *     g odd, eta >= 0     (eta - 1, f, (g + f) / 2)
  *     g odd, eta < 0      (-eta - 1, g, (g - f) / 2)
- * until g = 0 and f = +-1. 62 steps at a time are gathered in a matrix of words, from the low words of f and
- * g alone; then the matrix is applied to f, g and, mod p, to d, e with f = a d, g = a e mod p.
- * Numbers are 5 signed limbs of 62 bits, the highest one carrying the sign.
+ * until g = 0 and f = +-1. 62 steps make one matrix of words, which depends on the low words of f and g alone. The
+ * matrix is applied to f, g and, mod p, to d, e, where f = a d, g = a e mod p. Numbers have 5 signed limbs of 62 bits;
+ * the highest limb holds the sign.
  */
 #ifndef RLN_MATH_INVERSE_H
 #define RLN_MATH_INVERSE_H
@@ -21,8 +21,8 @@ typedef __int128 inverse_i128;
 
 typedef struct inverse_number { int64_t v[5]; } inverse_number;
 
-/* 2^62 times the map of 62 division steps: f' = (u f + v g) / 2^62, g' = (q f + r g) / 2^62; a row's
- * absolute values sum to at most 2^62. */
+/* 2^62 times the map of 62 division steps: f' = (u f + v g) / 2^62, g' = (q f + r g) / 2^62; the absolute values in a
+ * row sum to at most 2^62. */
 typedef struct inverse_matrix { int64_t u, v, q, r; } inverse_matrix;
 
 static inline inverse_number inverse_number_of(const uint64_t a[4]) {
@@ -41,7 +41,7 @@ static inline int64_t inverse_steps_var(int64_t eta, uint64_t f, uint64_t g, inv
     uint64_t u = 1, v = 0, q = 0, r = 1;
     int left = 62;
     for (;;) {
-        /* the bit at left ends a run of zeros at the last step */
+        /* bit number left ends a run of zeros at the last step */
         const int zeros = __builtin_ctzll(g | UINT64_MAX << left);
         g >>= zeros;
         u <<= zeros;
@@ -56,8 +56,8 @@ static inline int64_t inverse_steps_var(int64_t eta, uint64_t f, uint64_t g, inv
             swap = v, v = r, r = 0 - swap;
             eta = -eta;
         }
-        /* As long as eta >= 0 steps only add f to g: adding w f at once clears min(eta + 1, left) low bits,
-         * here at most 6. f (2 - f^2) = 1 / f mod 64, because f^2 = 1 mod 8. */
+        /* While eta >= 0, steps only add f to g. Adding w f at once clears min(eta + 1, left) low bits, here at most 6.
+         * f (2 - f^2) = 1 / f mod 64, because f^2 = 1 mod 8. */
         const int limit = eta + 1 < left ? (int)eta + 1 : left;
         const uint64_t w = (f * g * (f * f - 2)) & (UINT64_MAX >> (64 - limit)) & 63;
         g += f * w;
@@ -86,9 +86,9 @@ static inline void inverse_apply(inverse_number *f, inverse_number *g, const inv
     g->v[4] = (int64_t)cg;
 }
 
-/* (d, e) = t (d, e) / 2^62 mod p, where multiples of p make the division exact; p62 = 1/p mod 2^62.
- * needs, gives  d, e in (-2p, p): p is added to a row once for each negative operand, times its factor, which brings
- *               the sum to (-2^62 p, 2^62 p); less than 2^62 p is subtracted for the division */
+/* (d, e) = t (d, e) / 2^62 mod p, where adding multiples of p makes the division exact; p62 = 1/p mod 2^62.
+ * needs, gives  d, e in (-2p, p): for each negative operand, a row adds the operand's factor times p, so the sum is in
+ *               (-2^62 p, 2^62 p); the division subtracts less than 2^62 p */
 static inline void inverse_apply_mod(inverse_number *d, inverse_number *e, const inverse_matrix *t,
                                      const inverse_number *p, uint64_t p62) {
     const int64_t sign_d = d->v[4] >> 63, sign_e = e->v[4] >> 63;
@@ -113,7 +113,7 @@ static inline void inverse_apply_mod(inverse_number *d, inverse_number *e, const
     e->v[4] = (int64_t)ce;
 }
 
-/* a = sign a + p where that is negative, limbs back in [0, 2^62). sign is 0 or -1 (negate). */
+/* a = a (sign = 0) or -a (sign = -1), plus p if the result is negative; limbs are in [0, 2^62). */
 static inline void inverse_settle(inverse_number *a, int64_t sign, const inverse_number *p) {
     int64_t carry = 0;
     for (int i = 0; i < 5; i++) {
@@ -144,7 +144,7 @@ static inline void inverse_var(uint64_t r[4], const uint64_t a[4], const uint64_
         inverse_apply_mod(&d, &e, &t, &p, p62);
         inverse_apply(&f, &g, &t);
     }
-    inverse_settle(&d, 0, &p);           /* d in (-2p, p) to (-p, p) */
+    inverse_settle(&d, 0, &p);           /* from (-2p, p) to (-p, p) */
     inverse_settle(&d, f.v[4] >> 63, &p); /* f = +-1; for a = 0 it is p, and d = 0 */
     r[0] = (uint64_t)d.v[0] | (uint64_t)d.v[1] << 62;
     r[1] = (uint64_t)d.v[1] >> 2 | (uint64_t)d.v[2] << 60;

@@ -1,26 +1,26 @@
-/* mont_adx.h - Montgomery multiplication modulo a 254-bit prime p, 4 limbs of 64 bits, with MULX, ADCX and ADOX.
+/* mont_adx.h - Montgomery multiplication modulo a 254-bit prime p, in 4 limbs of 64 bits, with MULX, ADCX and ADOX.
  *
- * The functions of mont_portable.h, with the same promises: see mont_carry.h for the vocabulary. Everything here is
+ * The functions and contracts are those of mont_portable.h; mont_carry.h explains the vocabulary. Everything here is
  * constant time.
  *
- * A row adds x * (y0 .. y3) to four limbs, in one pass: ADOX carries the low words of the products, ADCX the high
- * words, and neither disturbs the other's carry (Ozturk, Guilford, Gopal, "Large integer squaring on Intel architecture
- * processors", 2013). In the text below rdx holds x, rax and rcx a product; `zero` is zero from its xor on, which also
- * clears both carries; t0 and so on name operands; x is the text of a limb, y(i) that of y's limb i.
+ * A row adds x * (y0 .. y3) to four limbs in one pass. ADOX adds the low words of the products, ADCX the high words;
+ * each has a carry flag of its own (Ozturk, Guilford, Gopal, "Large integer squaring on Intel architecture processors",
+ * 2013). In the assembly, rdx holds x; rax and rcx hold a product. `zero` is zero after its xor, which also clears both
+ * carries. t0, t1, .. name operands. x is the text of a limb; y(i) is the text of limb i of y.
  */
 #ifndef RLN_MATH_MONT_H
 #define RLN_MATH_MONT_H
 
 #include "mont_carry.h"
 
-/* clang-format off: the rows of the assembly have a layout of their own */
+/* clang-format off: the rows of the assembly have their own layout */
 
-/* Limb i of a and b, which are pointers, and of p, whose limbs are operands: p is known to the compiler. */
+/* Limb i of a, b and p. a and b are pointers; the limbs of p are operands, because the compiler knows p. */
 #define MONT_A(i) "8*" #i "(%[a])"
 #define MONT_B(i) "8*" #i "(%[b])"
 #define MONT_P(i) "%[p" #i "]"
 #define MONT_LIMBS(name, a) [name##0] "m"(a[0]), [name##1] "m"(a[1]), [name##2] "m"(a[2]), [name##3] "m"(a[3])
-/* A pointer, and that the asm reads the n limbs there. */
+/* The operand for a pointer to n limbs; it also tells the compiler that the asm reads them. */
 #define MONT_READS(name, a, n) [name] "r"(a), "m"(*(const uint64_t (*)[n])(a))
 #define MONT_CLOBBERS "rax", "rcx", "rdx", "cc"
 
@@ -32,7 +32,7 @@
     "adcxq %%rcx, %[" #high "]\n\t"
 #define MONT_STEPS(y, t0, t1, t2, t3) MONT_STEP(y(0), t0, t1) MONT_STEP(y(1), t1, t2) MONT_STEP(y(2), t2, t3)
 
-/* t = x * a: nothing to add to, so the low and the high words meet in one chain. */
+/* t = x * a. Nothing is added, so one carry chain takes the low and the high words. */
 #define MONT_FIRST_ROW(x, t0, t1, t2, t3, t4)                                                                      \
     MONT_LOAD(x)                                                                                                   \
     "mulxq " MONT_A(0) ", %[" #t0 "], %[" #t1 "]\n\t"                                                              \
@@ -42,7 +42,7 @@
                                                                                 "]\n\t adcq %%rax, %[" #t3 "]\n\t" \
                                                                                 "adcq $0, %[" #t4 "]\n\t"
 
-/* t (5 limbs) = t (4 limbs) + x * y, where rdx = x. t4 may be t0 where the new t0 is not wanted.
+/* t (5 limbs) = t (4 limbs) + x * y, where rdx = x. t4 may be t0 if the new t0 is not needed.
  * source t + x y < 2^256 + (2^64 - 1) 2^256 = 2^320, so t4 takes both carries */
 #define MONT_GROW(y, t0, t1, t2, t3, t4)                                                   \
     MONT_CLEAR MONT_STEPS(y, t0, t1, t2, t3) "mulxq " y(3) ", %%rax, %[" #t4 "]\n\t"       \
@@ -51,7 +51,7 @@
                                                            "adoxq %[zero], %[" #t4 "]\n\t"
 #define MONT_ROW(x, t0, t1, t2, t3, t4) MONT_LOAD(x) MONT_GROW(MONT_A, t0, t1, t2, t3, t4)
 
-/* rdx = m, the multiple of p that makes t0 zero. */
+/* rdx = m: adding m p makes t0 zero. */
 #define MONT_QUOTIENT(t0) MONT_LOAD("%[n0]") "imulq %[" #t0 "], %%rdx\n\t"
 
 /* t (5 limbs) += m p; t0 becomes zero. needs t + m p < 2^320 */
@@ -94,7 +94,7 @@ static inline void mont_wide_sqr(uint64_t r[8], const uint64_t a[4]) {
                                                                     "%[t5]\n\t" MONT_LOAD(MONT_A(2)) "mulxq " MONT_A(
                                                                         3) ", %%rax, %[t6]\n\t addq %%rax, %[t5]\n\t "
                                                                            "adcq %[zero], %[t6]\n\t"
-            /* twice that in the chain of ADOX, the squares in that of ADCX; the last limb is below 2^64 */
+            /* ADOX doubles them, ADCX adds the squares; the last limb is below 2^64 */
             MONT_LOAD(MONT_A(0)) MONT_CLEAR
             "mulxq %%rdx, %%rax, %%rcx\n\t movq %%rax, (%[r])\n\t"
             "adoxq %[t1], %[t1]\n\t adcxq %%rcx, %[t1]\n\t" MONT_LOAD(
@@ -124,7 +124,7 @@ static inline void mont_wide_sqr(uint64_t r[8], const uint64_t a[4]) {
  *  gives  r loose: (a + m p) / 2^256 < p + p
  *  alias  r may be in a
  *  source Montgomery 1985. Each row makes the lowest limb of (a mod 2^256) + m p zero and drops it. The
- *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, comes last */
+ *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, is added last */
 static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], zero;
     __asm__(MONT_QUOTIENT(t0) MONT_GROW(MONT_P, t0, t1, t2, t3, t0) MONT_QUOTIENT(t1)
@@ -162,14 +162,14 @@ static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b
     r[3] = t2;
 }
 
-/** r = a^2 / 2^256 mod p; as mont_mul. */
+/** r = a^2 / 2^256 mod p, with the contract of mont_mul. */
 static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
     uint64_t wide[8];
     mont_wide_sqr(wide, a);
     mont_reduce(r, wide, p, n0);
 }
 
-/* Terms of mont_dot. */
+/* The most terms of mont_dot. */
 #define MONT_DOT_MOST 4
 
 /* rdx = limb i of a[j]; t (5 limbs) += rdx * b[j]. */
@@ -198,8 +198,8 @@ static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p
 /** r = (sum a[i] b[i]) / 2^256 mod p, i < n <= 4.
  *  needs  a loose, b canonical
  *  gives  r < sum / 2^256 + p, at most 2.6p
- *  source n products share one reduction: mont_mul with n terms a row. With the limbs of a as multipliers and each b
- *         below p, t stays below 5p < 2^256 between the rows and below 2^64 5p + 5p < 2^320 within them */
+ *  source n products share one reduction: mont_mul with n terms in each row. With the limbs of a as multipliers and
+ *         each b below p, t stays below 5p < 2^256 between the rows and below 2^64 5p + 5p < 2^320 within them */
 static inline void mont_dot(uint64_t r[4], const uint64_t (*a)[4], const uint64_t (*b)[4], unsigned n,
                             const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = 0, t1 = 0, t2 = 0, t3 = 0, t4, zero;

@@ -1,20 +1,19 @@
-/* mont_carry.h - what every mont_*.h is built from: carries, and addition modulo a 254-bit prime p, 4 limbs of 64 bits.
+/* mont_carry.h - the parts of every mont_*.h: carries, and addition modulo a 254-bit prime p in 4 limbs of 64 bits.
  *
  * Vocabulary
- *   canonical  value in [0, p)      what decode yields and encode, equality, hashing need
- *   loose      value in [0, 2p)     what add, sub, mul accept and may return
- *   wide       8 limbs, < p * 2^256 what mont_reduce accepts
+ *   canonical  value in [0, p)         decode gives it; encode, equality and hashing need it
+ *   loose      value in [0, 2p)        add, sub and mul accept it and may return it
+ *   wide       8 limbs, < p * 2^256    mont_reduce accepts it
  *
- * The fields pass their modulus p, its double p2 and n0 = -1/p mod 2^64 as constants; all of this is inline,
- * so the compiler sees them as such. 4p < 2^256 is what makes lazy reduction work: see each function.
- * Everything here is constant time.
+ * A field passes constants: its modulus p, p2 = 2p and n0 = -1/p mod 2^64. All functions are inline, so the compiler
+ * knows these values. Lazy reduction works because 4p < 2^256: see each function. Everything here is constant time.
  */
 #ifndef RLN_MATH_MONT_CARRY_H
 #define RLN_MATH_MONT_CARRY_H
 
 #include <stdint.h>
 #if defined(__x86_64__)
-#include <immintrin.h> /* the carry flag only: every x86-64 processor has it */
+#include <immintrin.h> /* only for the carry flag, which every x86-64 processor has */
 #endif
 
 #include "../base/ct.h"
@@ -33,7 +32,7 @@ static inline uint64_t mont_mac(uint64_t a, uint64_t b, uint64_t c, uint64_t *ca
 }
 
 /* r = low word of a + b + carry, carry = high word; and a - b - borrow. carry and borrow are 0 or 1.
- * gcc 12 does not find the carry flag in the 128-bit form: there an addition costs five times as much. */
+ * gcc 12 does not use the carry flag for the 128-bit form, where an addition costs five times as much. */
 #if defined(__x86_64__)
 static inline uint64_t mont_addc(uint64_t a, uint64_t b, uint64_t *carry) {
     unsigned long long t;

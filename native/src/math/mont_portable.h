@@ -1,12 +1,12 @@
-/* mont_portable.h - Montgomery multiplication modulo a 254-bit prime p, 4 limbs of 64 bits, on any machine.
- * See mont_carry.h for the vocabulary. Everything here is constant time.
+/* mont_portable.h - Montgomery multiplication modulo a 254-bit prime p, in 4 limbs of 64 bits, on any machine. See
+ * mont_carry.h for the vocabulary. Everything here is constant time.
  */
 #ifndef RLN_MATH_MONT_H
 #define RLN_MATH_MONT_H
 
 #include "mont_carry.h"
 
-/* t (5 limbs) = t (4 limbs) + a * b: low words in one carry chain, high words in a second.
+/* t (5 limbs) = t (4 limbs) + a * b: one carry chain adds the low words, a second one the high words.
  * source t + a b < 2^256 + (2^64 - 1) 2^256 = 2^320, so the fifth limb takes both carries */
 static inline void mont_row(uint64_t t[5], uint64_t a, const uint64_t b[4]) {
     mont_u128 product[4];
@@ -41,7 +41,7 @@ static inline void mont_wide_mul(uint64_t r[8], const uint64_t a[4], const uint6
  *  gives  r loose: (a + m p) / 2^256 < p + p
  *  alias  r may be in a
  *  source Montgomery 1985. Each row makes the lowest limb of (a mod 2^256) + m p zero and drops it. The
- *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, comes last */
+ *         rows leave at most p, so no row carries into a fifth limb; the high half of a, below p, is added last */
 static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_t p[4], uint64_t n0) {
     uint64_t t0 = a[0], t1 = a[1], t2 = a[2], t3 = a[3], carry = 0;
 #pragma GCC unroll 4
@@ -64,20 +64,20 @@ static inline void mont_reduce(uint64_t r[4], const uint64_t a[8], const uint64_
  *  needs  a, b loose: a b < 4 p^2 < p * 2^256 is wide
  *  gives  r loose
  *  alias  r may be a or b
- *  source product first, then the reduction: the methods that interleave them (CIOS) need more registers
- *         than there are, and take a third longer under gcc 12 */
+ *  source first the product, then the reduction. Methods that interleave the two (CIOS) need more registers than there
+ *         are and take a third longer with gcc 12 */
 static inline void mont_mul(uint64_t r[4], const uint64_t a[4], const uint64_t b[4], const uint64_t p[4], uint64_t n0) {
     uint64_t wide[8];
     mont_wide_mul(wide, a, b);
     mont_reduce(r, wide, p, n0);
 }
 
-/** r = a^2 / 2^256 mod p; as mont_mul. */
+/** r = a^2 / 2^256 mod p, with the contract of mont_mul. */
 static inline void mont_sqr(uint64_t r[4], const uint64_t a[4], const uint64_t p[4], uint64_t n0) {
     mont_mul(r, a, a, p, n0);
 }
 
-/* Terms of mont_dot. */
+/* The most terms of mont_dot. */
 #define MONT_DOT_MOST 4
 
 /** r = (sum a[i] b[i]) / 2^256 mod p, i < n <= 4.

@@ -1,8 +1,8 @@
 /* msm.h - the jobs of the engine's table on many points: sums of multiples, multiples of one point, checks.
  *
- * Bucket sums are explained in buckets.inc, which point_jobs.h includes, multiples of a fixed point in fixed_base.inc;
- * both add affine points by the pairs of batch_add.inc, with an adder that is an argument. Everything here takes time
- * that depends on its values, and wipes the arrays that it derived from them.
+ * buckets.inc, which point_jobs.h includes, explains bucket sums; fixed_base.inc explains multiples of a fixed point.
+ * Both add affine points in pairs (batch_add.inc) and take the adder as an argument. The time of everything here
+ * depends on its values; arrays derived from the values are wiped.
  */
 #ifndef RLN_MATH_MSM_H
 #define RLN_MATH_MSM_H
@@ -20,12 +20,12 @@
 typedef struct batch_pair { uint32_t a, b; } batch_pair;
 #define BATCH_NONE UINT32_MAX
 
-/* Bytes that an adder of n pairs may use: 2.5 coordinates a pair, pairs in eights, and 1 KiB. */
+/* Bytes that an adder of n pairs may use: 2.5 coordinates for each pair, n rounded up to a multiple of 8, and 1 KiB. */
 #define BATCH_SCRATCH(coordinate, n) (sizeof(coordinate) / 2 * 5 * (((size_t)(n) + 7) & ~(size_t)7) + 1024)
 
 typedef enum batch_case { BATCH_ADD, BATCH_DOUBLE, BATCH_ZERO, BATCH_FIRST, BATCH_SECOND } batch_case;
 
-/* 1 when all words of size bytes are zero. */
+/* 1 if all size bytes are zero; size is a multiple of 8. */
 static inline int batch_is_zero(const void *a, size_t size) {
     const uint64_t *const words = a;
     uint64_t t = 0;
@@ -35,26 +35,27 @@ static inline int batch_is_zero(const void *a, size_t size) {
 
 /* ---- the shape of a bucket sum: buckets.inc */
 
-/* Points in one go, which bounds memory; larger sums are cut, at a small loss. */
+/* The most points of one pass, to bound memory. Larger sums are cut, at a small cost. */
 #define MSM_CHUNK ((size_t)1 << 18)
-/* Up to here the method of multiply.inc is faster: measured. */
+/* Up to this many points, the method of multiply.inc is faster: measured. */
 #define G1_MSM_SMALL 8
 #define G2_MSM_SMALL 4
 
-/* windows of bits bits, 2^(bits-1) buckets each. */
+/* The number of windows, the bits of a window, and its 2^(bits-1) buckets. */
 typedef struct msm_plan {
     unsigned bits, windows;
     size_t buckets;
     uint64_t offset[3];
 } msm_plan;
 
-/* A part plus offset = sum_w 2^(bits w + bits - 1): its window w, less 2^(bits-1), is a digit, no carries. */
+/* A part plus offset = sum_w 2^(bits w + bits - 1): window w of it, minus 2^(bits-1), is a digit. Digits need no
+ * carries. */
 typedef struct msm_scalar { uint64_t v[3]; } msm_scalar;
 
-/* The plan for so many images with parts below 7/8 of 2^part_bits.
+/* The plan for this many images, with parts below 7/8 of 2^part_bits.
  * source windows * bits >= part_bits + 1 and bits >= 4 leave room for part + offset: with z = 2^(windows bits - 1) it
- *        is below 7/8 z + 16/15 z < 2 z. Measured: a point in a window costs 1 with its share of the sort, the
- *        additions that fold a bucket 3/2, and a window 100 for rounds of few pairs and the last additions */
+ *        is below 7/8 z + 16/15 z < 2 z. Measured costs: 1 for a point in a window, with its share of the sort; 3/2 for
+ *        the additions that fold a bucket; 100 for a window, for rounds of few pairs and the last additions */
 static inline msm_plan msm_plan_of(size_t images, unsigned part_bits) {
     msm_plan best = {0};
     uint64_t best_cost = UINT64_MAX;
@@ -91,15 +92,16 @@ static inline int32_t msm_digit(const msm_scalar *a, const msm_plan *plan, unsig
 
 /* ---- multiples of a fixed point: fixed_base.inc */
 
-/* Multiples that are computed side by side. */
+/* The multiples that are computed together. */
 #define FIXED_BASE_PIECE ((size_t)512)
-/* Digits lie in (-2^(bits-1), 2^(bits-1)]; k < 2^254 and windows * bits >= 255 leave no carry at the end. */
+/* Digits are in (-2^(bits-1), 2^(bits-1)]; k < 2^254 and windows * bits >= 255 leave no carry at the end. */
 typedef struct fixed_base_plan {
     unsigned bits, windows;
     size_t multiples;
 } fixed_base_plan;
 
-/* source building the table costs windows 2^(bits-1) additions, using it n windows */
+/* The plan for n multiples.
+ * source building the table costs windows 2^(bits-1) additions, using it n windows */
 static inline fixed_base_plan fixed_base_plan_of(size_t n) {
     fixed_base_plan best = {0};
     uint64_t best_cost = UINT64_MAX;
@@ -113,7 +115,8 @@ static inline fixed_base_plan fixed_base_plan_of(size_t n) {
     return best;
 }
 
-/* Window w of k, and the carry from the windows below: digits above 2^(bits-1) become negative. */
+/* The digit of window w of k. carry goes from window to window: a digit above 2^(bits-1) becomes negative and carries
+ * 1. */
 static inline int32_t fixed_base_digit(const u256 *k, const fixed_base_plan *plan, unsigned w, uint32_t *carry) {
     const unsigned bit = plan->bits * w, limb = bit / 64, shift = bit % 64;
     uint64_t t = k->v[limb] >> shift;

@@ -1,10 +1,10 @@
 /* ntt.h - number-theoretic transforms over Fr: from the coefficients of a polynomial to its values on the powers
- * of a 2^log_n-th root of unity w, and back. In place, natural order outside.
+ * of a 2^log_n-th root of unity w, and back. Transforms are in place; input and output are in natural order.
  *
  *   dif  decimation in frequency (Gentleman, Sande 1966): natural order in, bit-reversed order out
  *   dit  decimation in time (Cooley, Tukey 1965): bit-reversed order in, natural order out
  *
- * Both are constant time. Values are loose in between and canonical in the end.
+ * Both are constant time. Values are loose between the stages and canonical at the end.
  */
 #ifndef RLN_MATH_NTT_H
 #define RLN_MATH_NTT_H
@@ -16,22 +16,22 @@
 #include "ntt_constants.h"
 #include "ntt_domain.h"
 
-/* Stages with blocks of more values than this are cut across; the smaller blocks, 64 KiB each, are
- * independent and done one by one in the cache. */
+/* Stages with larger blocks than this are cut into pieces. Smaller blocks, 64 KiB each, are independent; each is
+ * transformed in the cache. */
 #define NTT_LOG_BLOCK 11
-/* Values of a piece of work. */
+/* The values of one piece of work. */
 #define NTT_PIECE ((size_t)1 << NTT_LOG_BLOCK)
 
 typedef struct ntt_run {
     fr *a;
     const fr *roots;
-    const fr *factors; /* n of them, natural order, or NULL: factor for all */
+    const fr *factors; /* n factors in natural order; NULL: use factor for all */
     fr factor;
     unsigned log_n, stage; /* stage s has blocks of n >> s values */
-    int time;              /* dit, else dif */
+    int time;              /* 1: dit; 0: dif */
 } ntt_run;
 
-/* Butterflies from .. to of a block: a[j], a[j + half] with w = roots[j << stage].
+/* Butterflies [from, to) of a block: a[j], a[j + half] with w = roots[j << stage].
  * source dif: u + v, (u - v) w; dit: u + v w, u - v w */
 static inline void ntt_butterflies(fr *a, const fr *roots, size_t half, size_t from, size_t to, unsigned stage,
                                    int time) {
@@ -62,7 +62,7 @@ static void ntt_stage_job(void *context, size_t index) {
     ntt_butterflies(run->a + 2 * half * block, run->roots, half, from, from + NTT_PIECE / 2, run->stage, run->time);
 }
 
-/* All stages of one small block: stage first and what follows (dif) or what comes before (dit). */
+/* All stages of one small block: those from run->stage on. */
 static void ntt_block_job(void *context, size_t index) {
     const ntt_run *const run = context;
     const unsigned first = run->stage;
@@ -103,13 +103,13 @@ static inline size_t ntt_piece_end(const ntt_run *run, size_t index) {
     return end < n ? end : n;
 }
 
-/* Bit-reversed order to natural order, times the factor. */
+/* From bit-reversed order to natural order; all values are multiplied by the factor. */
 static void ntt_order_job(void *context, size_t index) {
     const ntt_run *const run = context;
     fr t;
     for (size_t i = index * NTT_PIECE, end = ntt_piece_end(run, index); i < end; i++) {
         const size_t j = ntt_bit_reverse(i, run->log_n);
-        if (j < i) continue; /* the piece of j swaps the two */
+        if (j < i) continue; /* the piece with j swaps the two */
         fr_mul(&t, &run->a[i], &run->factor);
         fr_mul(&run->a[i], &run->a[j], &run->factor);
         fr_canonical(&run->a[i], &run->a[i]);
@@ -117,7 +117,7 @@ static void ntt_order_job(void *context, size_t index) {
     }
 }
 
-/* In bit-reversed order, times the factors. */
+/* Multiply the values, in bit-reversed order, by the factors. */
 static void ntt_scale_job(void *context, size_t index) {
     const ntt_run *const run = context;
     for (size_t i = index * NTT_PIECE, end = ntt_piece_end(run, index); i < end; i++)
@@ -130,7 +130,7 @@ static void ntt_canonical_job(void *context, size_t index) {
         fr_canonical(&run->a[i], &run->a[i]);
 }
 
-/* After dif: natural order, and for the inverse the division by n. */
+/* After dif: back to natural order; for the inverse, also divide by n. */
 static void ntt_order(fr *a, const ntt_domain *domain, int inverse, pool *threads) {
     ntt_run run = {.a = a, .factor = inverse ? domain->inverse_n : FR_ONE, .log_n = domain->log_n};
     pool_run(threads, (((size_t)1 << run.log_n) + NTT_PIECE - 1) / NTT_PIECE, ntt_order_job, &run);
@@ -155,9 +155,9 @@ static void ntt_scaled(fr *a, const ntt_domain *domain, const fr *factors, pool 
     pool_run(threads, pieces, ntt_canonical_job, &run);
 }
 
-/** The domain of 2^log_n values, its tables in the caller's memory, canonical.
- *  needs  log_n <= NTT_LOG_MAX; room for n / 2, at least 1, roots and as many inverse_roots; shifts NULL, or log_n <
- *         NTT_LOG_MAX and room for n
+/** r = the domain of n = 2^log_n values, with canonical tables in the caller's memory.
+ *  needs  log_n <= NTT_LOG_MAX; roots and inverse_roots with room for n / 2 elements each, at least 1; shifts NULL, or
+ *         with room for n elements and log_n < NTT_LOG_MAX
  *  source w^-i = -w^(n/2 - i) */
 static inline void ntt_domain_fill(ntt_domain *r, unsigned log_n, fr *roots, fr *inverse_roots, fr *shifts) {
     const size_t n = (size_t)1 << log_n, half = n / 2;

@@ -1,5 +1,4 @@
-/* ntt_domain.h - what a transform needs to know about its domain: shared by the transform and the engine's
- * table. */
+/* ntt_domain.h - the domain of a transform, shared by the transforms and the engine's table. */
 #ifndef RLN_MATH_NTT_DOMAIN_H
 #define RLN_MATH_NTT_DOMAIN_H
 

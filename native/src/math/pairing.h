@@ -1,15 +1,15 @@
-/* pairing.h - the optimal ate pairing e: G1 x G2 -> Fp12, products of many, and lines kept for a fixed Q.
+/* pairing.h - the optimal ate pairing e: G1 x G2 -> Fp12, products of pairings, and prepared lines of a fixed Q.
  *
  * e(P, Q) = (f_{6x+2,Q}(P) l_{T, psi(Q)}(P) l_{T', -psi^2(Q)}(P))^((p^12 - 1) / r), exactly this power.
  * Sources: Vercauteren 2010; Aranha, Karabina, Longa, Gebotys, Lopez 2011 (steps, D-type twist);
  * Scott, Benger, Charlemagne, Dominguez Perez, Kachisa 2009 (final exponentiation).
  *
  * Vocabulary
- *   walk   T on its way from Q to [6x + 2] Q + psi(Q) - psi^2(Q), see g2_walk.h
- *   line   l0 + l1 (x/y) w + l3 (1/y) w^3: the line of a step at P = (x, y), divided by y; factors from
- *          Fp2 make no difference to the final value, because (p^12 - 1) / r is a multiple of p^2 - 1
+ *   walk   the steps of T from Q to [6x + 2] Q + psi(Q) - psi^2(Q), see g2_walk.h
+ *   line   l0 + l1 (x/y) w + l3 (1/y) w^3: the line of a step at P = (x, y), divided by y; factors in
+ *          Fp2 do not change the final value, because (p^12 - 1) / r is a multiple of p^2 - 1
  *
- * All of this takes time that depends on the values; nothing here is secret.
+ * The time of everything here depends on the values; nothing here is secret.
  */
 #ifndef RLN_MATH_PAIRING_H
 #define RLN_MATH_PAIRING_H
@@ -33,11 +33,11 @@ typedef struct pairing_walk {
 
 typedef struct pairing_line { fp2 l0, l1, l3; } pairing_line;
 
-/* What remains of a line after division by l0. */
+/* A line divided by its l0. */
 typedef struct pairing_unit_line { fp2 l1, l3; } pairing_unit_line;
 
 struct g2_lines {
-    uint64_t infinity; /* 1: q is infinity and the lines mean nothing */
+    uint64_t infinity; /* 1: q is infinity and the lines have no meaning */
     pairing_unit_line line[G2_WALK_STEPS];
 };
 
@@ -49,7 +49,7 @@ static inline void pairing_start(pairing_walk *r, const g2_aff *q) {
 }
 
 /* T = 2T and the tangent at T.
- * source Aranha et al. 2011, section 4, all scaled by 4 so that nothing is halved: with B = Y^2 and
+ * source Aranha et al. 2011, section 4, all scaled by 4 to avoid halving: with B = Y^2 and
  *        E = 3 b Z^2, X' = 2XY (B - 3E), Y' = (B + 3E)^2 - 12 E^2, Z' = 4 B 2YZ;
  *        line -2YZ y + 3X^2 x w + (E - B) w^3, where X^3 = Z (B - E / 3) was used */
 static inline void pairing_double(pairing_line *line, pairing_walk *t) {
@@ -84,7 +84,7 @@ static inline void pairing_double(pairing_line *line, pairing_walk *t) {
 }
 
 /* T = T + Q and the line through both.
- * needs  T is neither Q nor -Q, nor infinity: so it is on the walk of a point of order r
+ * needs  T is neither Q nor -Q nor infinity, which holds on the walk of a point of order r
  * source Aranha et al. 2011, section 4: with A = Y - y_Q Z, L = X - x_Q Z, E = L^3, G = X L^2 and
  *        H = E + Z A^2 - 2G, T + Q = (L H : A (G - H) - E Y : Z E);
  *        line L y - A x w + (A x_Q - L y_Q) w^3 */
@@ -132,8 +132,8 @@ static size_t pairing_lines_size(void) {
 }
 
 /** The lines of q's walk, each divided by its l0.
- *  needs  q infinity, or on the twist and of order r; then l0 is never zero, because T is never of order
- *         two, nor equal or opposite to what is added */
+ *  needs  q infinity, or on the twist and of order r. Then l0 is never zero, because T never has order two and never
+ *         equals the addend or its negative */
 static void pairing_prepare(g2_lines *r, const g2_aff *q) {
     pairing_walk walk;
     pairing_line line;
@@ -153,11 +153,12 @@ static void pairing_prepare(g2_lines *r, const g2_aff *q) {
     }
 }
 
-/** 1 when Q, of a walk that was taken to its end, is in G2, else 0. Q is not infinity.
- *  source T must be -psi^3(Q): see g2_in_subgroup_var. No addition of the walk meets an exception, wherever on the
- *         twist Q lies (native/gen/tower.py), and doubling has none, because the twist has odd order. Were it not
- *         so: where T = Q, and where infinity meets Q, pairing_add makes (0 : 0 : 0), which no step leaves, and Z = 0
- *         is refused */
+/** 1 if Q is in G2, else 0.
+ *  needs  t at the end of its walk; Q not infinity
+ *  source T must be -psi^3(Q): see g2_in_subgroup_var. No addition of the walk meets an exceptional case, for any Q
+ *         on the twist (native/gen/tower.py), and no doubling does, because the twist has odd order. Even an exception
+ *         would be refused: for T = Q, and for infinity plus Q, pairing_add gives (0 : 0 : 0); every later step keeps
+ *         it, and Z = 0 is refused */
 static inline int pairing_walk_in_subgroup(const pairing_walk *t) {
     g2_aff end;
     fp2 x, y;
@@ -169,11 +170,11 @@ static inline int pairing_walk_in_subgroup(const pairing_walk *t) {
     return (~fp2_is_zero(&t->z) & fp2_equal(&x, &t->x) & fp2_equal(&y, &t->y)) != 0;
 }
 
-/* One factor under way: P as it enters lines, and the walk of Q, or its lines. */
+/* One factor in the Miller loop: P in the form that lines need, and the walk of Q or its prepared lines. */
 typedef struct pairing_factor {
     fp x_over_y, one_over_y;
     const g2_lines *lines;
-    uint8_t *outside; /* where to say it, NULL when nobody asks */
+    uint8_t *outside; /* the place of the answer; NULL: no answer is needed */
     pairing_walk walk;
 } pairing_factor;
 
@@ -181,7 +182,7 @@ static inline void pairing_say_outside(const pairing_factor *factor) {
     if (factor->outside) *factor->outside = !pairing_walk_in_subgroup(&factor->walk);
 }
 
-/* f times the line of step i, for one factor. */
+/* f = f times the line of step i of one factor. */
 static inline void pairing_absorb(fp12 *f, pairing_factor *factor, size_t i) {
     pairing_line line;
     if (factor->lines) {
@@ -196,7 +197,7 @@ static inline void pairing_absorb(fp12 *f, pairing_factor *factor, size_t i) {
     fp12_mul_by_line(f, f, &line.l0, &line.l1, &line.l3);
 }
 
-/* The Miller loop of n factors at once: they share the squarings. */
+/* The Miller loop of n factors, which share the squarings. */
 static void pairing_miller(fp12 *r, pairing_factor *factors, size_t n) {
     fp12 f = fp12_one();
     for (size_t i = 0; i < G2_WALK_STEPS; i++) {
@@ -229,7 +230,7 @@ static void pairing_pow_x(fp12 *r, const fp12 *a) {
 /** r = a^((p^12 - 1) / r), a not zero.
  *  source (p^12 - 1) / r = (p^6 - 1)(p^2 + 1) (p^4 - p^2 + 1) / r. The last factor is l0 + l1 p + l2 p^2 + p^3
  *         with l2 = 6x^2 + 1, l1 = -36x^3 - 18x^2 - 12x + 1, l0 = -36x^3 - 30x^2 - 18x - 2; Scott et al. 2009,
- *         section 5, reaches it from y0 .. y6 as y0 y1^2 y2^6 y3^12 y4^18 y5^30 y6^36 */
+ *         section 5, computes it from y0 .. y6 as y0 y1^2 y2^6 y3^12 y4^18 y5^30 y6^36 */
 static void pairing_final_power(fp12 *r, const fp12 *a) {
     fp12 f, fx, fx2, fx3, y0, y1, y2, y3, y4, y5, y6, s, t;
     fp12_inv_var(&t, a);
@@ -274,7 +275,7 @@ static void pairing_final_power(fp12 *r, const fp12 *a) {
     fp12_mul(r, &s, &t);
 }
 
-/* Terms cut into pieces, one Miller loop each. */
+/* Terms, cut into pieces with one Miller loop each. */
 typedef struct pairing_cut {
     pairing_factor *factors;
     fp12 *values;
@@ -293,8 +294,8 @@ static inline int pairing_term_is_one(const pairing_term *term) {
     return (fp2_is_zero(&term->q.x) & fp2_is_zero(&term->q.y)) != 0;
 }
 
-/* The factors of terms, those left out that are 1, and how many they are. Both arrays have room for n.
- * gives  outside, when not NULL: 0, but the answer for terms that are left out */
+/* factors = the factors of the terms that are not 1; returns their number. factors and scratch have room for n.
+ * gives  outside, if not NULL: the answer for terms that are 1, and 0 for all others */
 static size_t pairing_gather_var(pairing_factor *factors, fp *scratch, uint8_t *outside, const pairing_term *terms,
                                  size_t n) {
     size_t count = 0;
@@ -325,7 +326,7 @@ static size_t pairing_gather_var(pairing_factor *factors, fp *scratch, uint8_t *
     return count;
 }
 
-/* See the engine table. */
+/* See engine.h. */
 static int pairing_product_var(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n, pool *threads) {
     mem taken = MEM_EMPTY;
     int status = -1;

@@ -1,8 +1,8 @@
 /* point_jobs.h - the jobs of the engine's table that go beyond msm.h: sums over tables of fixed points, multiples of
  * different points, transforms of points.
  *
- * Jobs take the fast parts of an engine, as the adder of pairs, as arguments; those without are for engines that have
- * none.
+ * A job named _with_var takes the fast parts of an engine, such as its adder of pairs, as arguments. The job without
+ * "_with" is for engines that have no such parts.
  */
 #ifndef RLN_MATH_POINT_JOBS_H
 #define RLN_MATH_POINT_JOBS_H
@@ -13,10 +13,10 @@
 #include "point_ntt.h"
 #include "point_table.h"
 
-/* ---- room for a job: one block for all its arrays. Blocks of their own would come from the system and go back to it
- * every time, at the price of a page fault a page. */
+/* ---- room for a job: one block for all its arrays. Separate blocks would be taken from the system and returned to it
+ * each time, which costs a page fault for each page. */
 
-/* base NULL: only count what is used. */
+/* base = NULL: only count the bytes used. */
 typedef struct point_room {
     uint8_t *base;
     size_t used;
@@ -30,24 +30,25 @@ static inline void *point_room_take(point_room *room, size_t count, size_t size)
 
 /* ---- lists of points: point_lists.inc */
 
-/* A list to be summed: count operands from start on; the sum's place. */
+/* A list to sum: count operands from start on. target is the place of the sum. */
 typedef struct point_list { uint32_t start, count, target; } point_list;
 
-/* Points that are in flight together: they fit a cache of the second level, and an inversion is lost among them. */
+/* The points of a group: few enough for a second-level cache, and so many that one inversion among them costs
+ * little. */
 #define POINT_GROUP_BYTES ((size_t)512 << 10)
 #define POINT_GROUP_LEAST ((size_t)1024)
-/* Fewer points than these are not worth the wait for another thread: 0.1 ms. */
+/* For fewer points than this, waiting for another thread (0.1 ms) is not worth it. */
 #define POINT_ALONE ((size_t)3000)
 
-/* Points of a group, when so many are shared out. */
+/* The points of a group if the threads share this many points. */
 static inline size_t point_group_of(size_t points, size_t threads) {
     const size_t each = points / threads;
     return each < POINT_GROUP_LEAST ? POINT_GROUP_LEAST : each;
 }
 
-/* The n lists by length, longest first, and widths[j]: how many are longer than j, for j up to the longest length,
- * which is returned.
- * needs  room for two widths more than the longest list */
+/* r = the n lists, longest first; widths[j] = the number of lists longer than j, for j up to the longest length.
+ * Returns the longest length.
+ * needs  widths with room for two more than the longest length */
 static inline size_t point_lists_sort(point_list *r, uint32_t *widths, const point_list *lists, size_t n) {
     size_t most = 0;
     for (size_t i = 0; i < n; i++)
@@ -58,13 +59,13 @@ static inline size_t point_lists_sort(point_list *r, uint32_t *widths, const poi
     /* widths[j] lists have length j or more: those of length j begin where the longer ones end */
     for (size_t j = 0; j <= most; j++) widths[j] = widths[j + 1];
     for (size_t i = 0; i < n; i++) r[widths[lists[i].count]++] = lists[i];
-    /* and end where the shorter ones begin: widths[j] is now that of column j - 1 */
+    /* and end where the shorter ones begin: widths[j] now belongs to column j - 1 */
     for (size_t j = 0; j < most; j++) widths[j] = widths[j + 1];
     widths[most] = 0;
     return most;
 }
 
-/* Points of a piece of work on single points. */
+/* The points in a piece of work on single points. */
 #define POINT_PIECE ((size_t)256)
 
 /* ---- weighted points: point_fold.inc */
@@ -75,19 +76,20 @@ typedef struct point_set {
     unsigned bits, shift;
 } point_set;
 
-/* One of the two sets that a set is cut into: by key = weight >> right, mod 2^bits. Its lists have 2^bits places. */
+/* One of the two sets that a set is cut into. It adds up the points of equal key = weight >> right mod 2^bits. Its
+ * lists take 2^bits places. */
 typedef struct point_cut {
     point_set set;
     unsigned right, bits, shift;
     uint32_t lists, operands;
 } point_cut;
 
-/* Places for the lists of the cuts of a set. */
+/* The number of places for the lists of the cuts of a set. */
 static inline size_t point_cuts_room(unsigned bits) {
     return ((size_t)1 << (bits - bits / 2)) + (bits > 1 ? (size_t)1 << bits / 2 : 0);
 }
 
-/* The cuts of n sets: how many. A set of one bit only has its high part. */
+/* r = the cuts of n sets; returns their number. A set of one bit has a high part only. */
 static inline size_t point_cuts_of(point_cut *r, const point_set *sets, size_t n) {
     size_t cuts = 0;
     uint32_t lists = 0, operands = 0;
@@ -101,7 +103,7 @@ static inline size_t point_cuts_of(point_cut *r, const point_set *sets, size_t n
     return cuts;
 }
 
-/* The lists of a cut, one a key, and their operands: a counting sort. */
+/* The lists of a cut, one for each key, and their operands: a counting sort. */
 static inline void point_cut_sort(point_list *lists, uint32_t *operands, const uint32_t *weights,
                                   const point_cut *cut) {
     const uint32_t keys = (uint32_t)1 << cut->bits, *const w = weights + cut->set.first;
@@ -117,7 +119,8 @@ static inline void point_cut_sort(point_list *lists, uint32_t *operands, const u
         operands[lists[w[i] >> cut->right & (keys - 1)].target++] = 2 * (cut->set.first + i);
 }
 
-/* The sets that the cuts make, their weights and lists, moved together: how many lists. Key 0 weighs nothing. */
+/* The sets that the cuts make, with their weights and lists, empty lists removed; returns the number of lists. Key 0 is
+ * left out, because its weight is 0. */
 static inline size_t point_cuts_gather(point_set *sets, uint32_t *weights, point_list *lists, const point_cut *cuts,
                                        size_t n) {
     uint32_t used = 0;
@@ -137,16 +140,16 @@ static inline size_t point_cuts_gather(point_set *sets, uint32_t *weights, point
 
 /* ---- tables of fixed points: point_table_sum.inc */
 
-/* Scalars in one go, which bounds memory. */
+/* The most scalars of one pass, to bound memory. */
 #define TABLE_CHUNK ((size_t)1 << 18)
 
-/* sum_w 2^(bits w + bits - 1): window w of a scalar plus that, less 2^(bits-1), is a digit in [-2^(bits-1),
- * 2^(bits-1)), no carries. */
+/* sum_w 2^(bits w + bits - 1). Window w of a scalar plus this offset, minus 2^(bits-1), is a digit in [-2^(bits-1),
+ * 2^(bits-1)). Digits need no carries. */
 typedef struct table_offset { uint64_t v[5]; } table_offset;
 
-/* Windows that have digits: bits * windows >= 255.
+/* The number of windows that have digits: bits * windows >= 255.
  * source a scalar is below 0.76 2^254; with z = 2^(bits windows - 1) >= 2^254 and bits >= 4 the offset is below
- *        16/15 z, so that their sum is below 2 z */
+ *        16/15 z, so their sum is below 2 z */
 static inline unsigned table_windows(unsigned bits) {
     return (254 + bits) / bits;
 }
@@ -160,7 +163,7 @@ static inline table_offset table_offset_of(unsigned bits, unsigned windows) {
     return r;
 }
 
-/* The digits of k, each plus 2^(bits-1), and their sizes counted. */
+/* r = the digits of k, each plus 2^(bits-1); counts[|digit|] counts each of them. */
 static inline void table_digits(uint16_t *r, uint32_t *counts, const u256 *k, const table_offset *offset, unsigned bits,
                                 unsigned windows) {
     const int32_t half = (int32_t)1 << (bits - 1);

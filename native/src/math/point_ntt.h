@@ -1,4 +1,4 @@
-/* point_ntt.h - many points times as many scalars, and transforms of points. */
+/* point_ntt.h - many points, each times its own scalar, and transforms of points. */
 #ifndef RLN_MATH_POINT_NTT_H
 #define RLN_MATH_POINT_NTT_H
 
@@ -7,7 +7,7 @@
 
 /* ---- multiples of different points */
 
-/* Points of a piece of work. */
+/* The points of one piece of work. */
 #define MUL_EACH_PIECE ((size_t)64)
 
 typedef struct g1_mul_each {
@@ -32,13 +32,13 @@ static void g1_mul_each_job(void *context, size_t index) {
 /** See engine.h.
  *  alias  r may be p */
 static int g1_mul_each_var(g1_aff *r, const g1_aff *p, const u256 *k, size_t n, unsigned bits, pool *threads) {
-    (void)bits; /* the parts of g1_mul_var have 127 bits, whatever k has */
+    (void)bits; /* the parts in g1_mul_var have 127 bits for every k */
     g1_mul_each m = {r, p, k, n};
     pool_run(threads, (n + MUL_EACH_PIECE - 1) / MUL_EACH_PIECE, g1_mul_each_job, &m);
     return 0;
 }
 
-/* What g1_mul_each_var is: engines have their own. */
+/* The type of g1_mul_each_var: engines have their own multiplier. */
 typedef int g1_multiplier(g1_aff *r, const g1_aff *p, const u256 *k, size_t n, unsigned bits, pool *threads);
 
 /* ---- transforms */
@@ -46,11 +46,11 @@ typedef int g1_multiplier(g1_aff *r, const g1_aff *p, const u256 *k, size_t n, u
 /* Butterflies that share an inversion. */
 #define POINT_NTT_PIECE ((size_t)256)
 
-/* One stage of a transform in time (see ntt.h): butterfly i = block half + j makes u + w^j v and u - w^j v of the
+/* One stage of a transform in time (see ntt.h): butterfly i = block half + j makes u + w^j v and u - w^j v from the
  * points u = a[2 half block + j] and v = a[2 half block + half + j]. */
 typedef struct g1_ntt_run {
     g1_aff *a;
-    g1_aff *products; /* w^j v: those with j > 0, then one a block with j = 0 */
+    g1_aff *products; /* w^j v: those with j > 0, then those with j = 0, one for each block */
     u256 *scalars;
     size_t half, butterflies;
     g1_batch_adder *add;
@@ -104,8 +104,8 @@ static int g1_ntt_multiply(const g1_ntt_run *run, const fr *roots, size_t stride
     return 0;
 }
 
-/** g1_ntt_var of engine.h, with additions by add and multiples by mul. The last stage of an inverse transform takes the
- *  factor 1 / n: its products with roots are due anyway. */
+/** g1_ntt_var of engine.h, with the adder add and the multiplier mul. The last stage of an inverse transform includes
+ *  the factor 1 / n in its products with roots. */
 static int g1_ntt_with_var(g1_aff *a, const ntt_domain *domain, int inverse, pool *threads, g1_batch_adder *add,
                            g1_multiplier *mul) {
     const size_t n = (size_t)1 << domain->log_n;

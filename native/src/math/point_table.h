@@ -6,8 +6,8 @@
 
 #include "types.h"
 
-/* 2^(bits w) P_i stands at i * windows + w, for i < n and w < windows; affine and canonical. bits * windows > 254,
- * so that a scalar below r has no carry out of its last signed digit. */
+/* 2^(bits w) P_i is at i * windows + w, for i < n and w < windows; affine and canonical. bits * windows > 254, so a
+ * scalar below r has no carry out of its last signed digit. */
 typedef struct g1_table {
     const g1_aff *multiples;
     size_t n;

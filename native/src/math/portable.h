@@ -1,5 +1,5 @@
-/* portable.h - the mathematics for floors 6 to 8, where a few operations are too small for the engine's
- * table: static, on any processor. */
+/* portable.h - the mathematics for the floors above engine: for operations that are too small for the engine's table.
+ * Its functions are static and run on any processor. */
 #ifndef RLN_MATH_PORTABLE_H
 #define RLN_MATH_PORTABLE_H
 

@@ -1,9 +1,9 @@
 /* poseidon.h - the Poseidon hash with circomlib's parameters, arities 1..8.
  *
  * State [0, in_1 .. in_arity], x^5 S-boxes, 8 full and 56..64 partial rounds; the hash is element 0 of the
- * last state. Computed in the direct form that native/gen/poseidon.py derives and explains: a partial round costs
- * one S-box and 2 (width - 1) products. Integers go in and come out: no Montgomery form to enter or to leave.
- * Constant time.
+ * last state. The code uses the direct form that native/gen/poseidon.py derives and explains: a partial round costs one
+ * S-box and 2 (width - 1) products. Inputs and outputs are integers; no conversion to or from Montgomery form is
+ * needed. Constant time.
  */
 #ifndef RLN_MATH_POSEIDON_H
 #define RLN_MATH_POSEIDON_H
@@ -15,7 +15,7 @@
 #define POSEIDON_MAX_ARITY 8
 #define POSEIDON_MAX_WIDTH (POSEIDON_MAX_ARITY + 1)
 
-/* Bodies with everything inline, whatever the compiler thinks of the size of the whole engine. */
+/* A function with all its calls inline, even if the compiler finds the engine too large. */
 #define POSEIDON_KERNEL static __attribute__((noinline, flatten)) void
 
 POSEIDON_KERNEL poseidon_layer(fr *x, const fr *s, unsigned n) {
@@ -24,16 +24,16 @@ POSEIDON_KERNEL poseidon_layer(fr *x, const fr *s, unsigned n) {
     for (unsigned i = 0; i < n; i++) fr_mul(&x[i], &x[i], &s[i]);
 }
 
-/* Elements side by side as rows of limbs. */
+/* An array of elements as rows of limbs. */
 static inline const uint64_t (*poseidon_limbs(const fr *a))[4] {
     return (const uint64_t (*)[4])(const void *)a;
 }
 
-/** r = unit + c[0] + sum x[i] c[1 + i], i < n; unit NULL is 0.
+/** r = unit + c[0] + sum x[i] c[1 + i], i < n; unit = NULL means 0.
  *  needs  unit, x loose, c canonical
  *  gives  r loose
  *  source four products and a reduction are below (4 * 2 * 0.19 + 1) p < 2.6p, and 3.6p with a constant: below 4p, so
- *         that 2p taken off once leaves a loose value */
+ *         subtracting 2p once leaves a loose value */
 POSEIDON_KERNEL poseidon_row(fr *r, const fr *unit, const fr *x, const fr *c, unsigned n) {
     fr sum = c[0];
 #pragma GCC unroll 1
@@ -49,7 +49,8 @@ POSEIDON_KERNEL poseidon_row(fr *r, const fr *unit, const fr *x, const fr *c, un
     else *r = sum;
 }
 
-/* The row before the S-box, which it does not need: so that only an addition stands between one S-box and the next. */
+/* y = a^5 and the row with unit y. The products of the row do not need y and come first, so only an addition separates
+ * one S-box from the next. */
 POSEIDON_KERNEL poseidon_step(fr *y, fr *r, const fr *a, const fr *x, const fr *c, unsigned n) {
     poseidon_row(r, NULL, x, c, n);
     poseidon_layer(y, a, 1);
@@ -92,7 +93,7 @@ typedef struct poseidon_batch {
     size_t arity, n;
 } poseidon_batch;
 
-/* A piece is as many hashes as cost about a millisecond: what a wake-up of a thread is worth. */
+/* The hashes of one piece: they take about a millisecond, which justifies waking a thread. */
 #define POSEIDON_PIECE 128
 
 static void poseidon_piece(void *context, size_t index) {
@@ -102,7 +103,7 @@ static void poseidon_piece(void *context, size_t index) {
         poseidon_hash(b->r + 32 * i, b->in + 32 * i * b->arity, b->arity);
 }
 
-/** The engine's job of this name: see engine.h. */
+/** See engine.h. */
 static void poseidon_hash_many(uint8_t *r, const uint8_t *in, size_t arity, size_t n, pool *threads) {
     poseidon_batch b = {r, in, arity, n};
     pool_run(threads, (n + POSEIDON_PIECE - 1) / POSEIDON_PIECE, poseidon_piece, &b);

@@ -7040,13 +7040,13 @@ static const fr POSEIDON_ROWS_9[1675] = {
     {{0x358245eb23f82cd7u, 0x047ff4fff37702b7u, 0x728f306dc06eec85u, 0x102012a22d7ad4fdu}}
 };
 
-/* One width's parameters: see native/gen/poseidon.py for the rows. */
+/* The parameters of one width; native/gen/poseidon.py explains the rows. */
 typedef struct poseidon_parameters {
     unsigned partial_rounds, constants;
     const fr *rows;
 } poseidon_parameters;
 
-/* Indexed by the width less 2. */
+/* Indexed by width - 2. */
 static const poseidon_parameters POSEIDON_PARAMETERS[8] = {
     {56, 198, POSEIDON_ROWS_2},
     {57, 352, POSEIDON_ROWS_3},

@@ -3372,7 +3372,7 @@ typedef struct poseidon_dense {
     const fr *rounds, *matrix;
 } poseidon_dense;
 
-/* Indexed by the width less 2. */
+/* Indexed by width - 2. */
 static const poseidon_dense POSEIDON_DENSE[8] = {
     {56, POSEIDON_DENSE_ROUNDS_2, POSEIDON_DENSE_MATRIX_2},
     {57, POSEIDON_DENSE_ROUNDS_3, POSEIDON_DENSE_MATRIX_3},

@@ -1,4 +1,4 @@
-/* types.h - what the mathematics computes with. Bare nouns; each header says what its values mean. */
+/* types.h - the types of the mathematics. The header of a type says what its values mean. */
 #ifndef RLN_MATH_TYPES_H
 #define RLN_MATH_TYPES_H
 
@@ -15,7 +15,7 @@ typedef struct fp2 { fp c0, c1; } fp2;            /* c0 + c1 u,           u^2 = 
 typedef struct fp6 { fp2 c0, c1, c2; } fp6;       /* c0 + c1 v + c2 v^2,  v^3 = 9 + u  */
 typedef struct fp12 { fp6 c0, c1; } fp12;         /* c0 + c1 w,           w^2 = v      */
 
-/* Affine points; infinity is (0, 0), which lies on neither curve. Coordinates canonical at rest. */
+/* Affine points; infinity is (0, 0), which is on neither curve. Stored coordinates are canonical. */
 typedef struct g1_aff { fp x, y; } g1_aff;
 typedef struct g2_aff { fp2 x, y; } g2_aff;
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rln import circuit
 from rln.base import scalar
 from rln.cli.report import AsJson, ProgressBar, Report, run
-from rln.keys import proving_key
+from rln.keys.setup import setup
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
 from rln.lowlevel.witness import Witness
@@ -84,7 +84,7 @@ def bench(
 
 def _measurements(threads_each: int) -> list[_Measurement]:
     """Return all measurements; they share a fresh key with its tables, and one member."""
-    key = proving_key.setup(circuit.rln(depth=_DEPTH))
+    key = setup(circuit.rln(depth=_DEPTH))
     key.build_tables()
     identity = Identity.generate()
     tree = MerkleTree(_DEPTH)

@@ -17,7 +17,8 @@ from rln import circuit
 from rln.cli.numbers import hexadecimal
 from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
-from rln.keys.proving_key import ProvingKey, setup
+from rln.keys.proving_key import ProvingKey
+from rln.keys.setup import setup
 from rln.lowlevel import engine
 from rln.protocol.epoch import EpochClock
 from rln.protocol.identity import Identity

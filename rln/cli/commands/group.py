@@ -23,8 +23,9 @@ from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
 from rln.stores import open_members
 from rln.stores.copy_members import copy_members
-from rln.sync.bulletin_folder import ENDING, read_bulletin
-from rln.sync.signing import RegistrarKey, bulletin_since, open_bulletin, steps_between
+from rln.sync.bulletin_folder import BULLETIN_SUFFIX, read_bulletin
+from rln.sync.export import bulletin_since, steps_between
+from rln.sync.signing import RegistrarKey, open_bulletin
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
@@ -199,7 +200,7 @@ def list_members(
                     registration.index,
                     numbers.hexadecimal(registration.commitment),
                     registration.limit,
-                    registration.joined,
+                    registration.registered_in,
                 )
                 for registration in members
             ],
@@ -209,7 +210,7 @@ def list_members(
                 "index": registration.index,
                 "commitment": str(registration.commitment),
                 "limit": registration.limit,
-                "since_step": registration.joined,
+                "since_step": registration.registered_in,
             }
             for registration in members
         ]
@@ -262,7 +263,7 @@ def export(
             if begin == last and out.is_dir():
                 return Report({"file": None, "after": begin, "last": last}, f"nothing new after step {begin}")
             bulletin = bulletin_since(registry, begin, progress=progress)
-        name = f"{bulletin.after:012d}-{bulletin.last:012d}{ENDING}"
+        name = f"{bulletin.after:012d}-{bulletin.last:012d}{BULLETIN_SUFFIX}"
         place = out / name if out.is_dir() else out
         signed = signer.sign(bulletin)
         write_output(place, signed)
@@ -357,8 +358,8 @@ def _last_published(folder: Path, signer: RegistrarKey, registry: RegistryReader
         IntegrityAlarm: the registry does not have this step with the same root. Publishing from it would show
             different groups to different members.
     """
-    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(ENDING))
-    ends = [(name.removesuffix(ENDING).rpartition("-")[2], name) for name in names]
+    names = sorted(path.name for path in folder.iterdir() if path.name.endswith(BULLETIN_SUFFIX))
+    ends = [(name.removesuffix(BULLETIN_SUFFIX).rpartition("-")[2], name) for name in names]
     known = [(int(end), name) for end, name in ends if end.isascii() and end.isdigit()]
     if not known:
         return 0

@@ -21,9 +21,10 @@ from rln.cli.keyfiles import (
 from rln.cli.output import check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, run
 from rln.errors import NativeError, ParameterError
-from rln.keys import proving_key, table_cache
-from rln.keys.constraint_matrix import own_circuit
+from rln.keys import table_cache
+from rln.keys.constraint_matrix import build_circuit
 from rln.keys.proving_key import ProvingKey
+from rln.keys.setup import setup as make_key
 from rln.keys.verifying_key import PACKAGED, VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
@@ -67,10 +68,10 @@ def setup(
     """Make a fresh key. Do this only if you also verify: the maker of a key can forge proofs."""
 
     def action() -> Report:
-        circuit = own_circuit(CircuitParameters(depth, limit_bits, max_out))
+        circuit = build_circuit(CircuitParameters(depth, limit_bits, max_out))
         check_output(out)
         with ProgressBar("setup", as_json).running() as progress:
-            key = proving_key.setup(circuit, threads=threads, progress=progress)
+            key = make_key(circuit, threads=threads, progress=progress)
         write_output(out, key.encode())
         return _about(key, out)
 
@@ -209,7 +210,7 @@ def _export(key: ProvingKey, to: Form) -> bytes:
         return key.to_arkzkey()
     if to is Form.GRAPH:
         return key.graph_data
-    circuit = own_circuit(key.parameters)
+    circuit = build_circuit(key.parameters)
     if circuit.digest != key.circuit_digest:
         raise ParameterError(
             "--to r1cs: expected a key of a circuit that this version builds; "

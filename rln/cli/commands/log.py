@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, runtime_checkable
 import typer
 from rich.console import RenderableType
 
-from rln.atomic_files import check_place, write_file
+from rln.atomic_files import check_writable, write_file
 from rln.audit.files import SUFFIX, AuditedEpoch
 from rln.audit.violators import Violators
 from rln.base import canonical_json
@@ -29,7 +29,7 @@ from rln.stores import LOGS, open_log
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
-    from rln.stores.redis.server_info import Description
+    from rln.stores.redis.server_info import ServerDescription
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -177,7 +177,7 @@ def merge(
         if evidence is not None:
             with name_in_errors(evidence):
                 evidence.mkdir(mode=0o700, exist_ok=True)
-                check_place(evidence / "any")
+                check_writable(evidence / "any")
         counts: Counter[int] = Counter()
         with ProgressBar("reading", hidden=as_json).running() as progress:
             reading = _AuditReader(audited, progress)
@@ -312,7 +312,7 @@ def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
         return _open_existing(uri, clock)
     from rln.stores.redis.log import open_redis_log
 
-    return open_redis_log(where, clock, look=True)
+    return open_redis_log(where, clock, read_only=True)
 
 
 def _share_count(log: NullifierLog) -> int | None:
@@ -323,10 +323,10 @@ def _share_count(log: NullifierLog) -> int | None:
 class _ServerLog(Protocol):
     """A log on servers, which can describe them."""
 
-    def describe(self) -> list[Description]: ...
+    def describe(self) -> list[ServerDescription]: ...
 
 
-def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[Description] = ()) -> Report:
+def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = ()) -> Report:
     """Report the acceptable epochs that a log serves, its number of shares if known, and its servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
@@ -348,7 +348,7 @@ def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[Descript
     return Report(data, stack(_server_table(servers), table) if servers else table)
 
 
-def _server_table(servers: Iterable[Description]) -> str | RenderableType:
+def _server_table(servers: Iterable[ServerDescription]) -> str | RenderableType:
     """Return a table of the servers, one row each; settings have their names in Redis."""
     return format_table(
         "primaries; `keys` counts the whole database",

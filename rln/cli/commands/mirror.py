@@ -206,7 +206,7 @@ def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Pa
     before, refused, newest, applied = mirror.step, set(folder.refused.items()), folder.newest, 0
     try:
         with name_in_errors(directory):
-            applied = len(folder.look())
+            applied = len(folder.apply_new())
     finally:
         if mirror.step != before:
             with name_in_errors(into):

@@ -1,7 +1,7 @@
-"""Entry: a share as a key and a value, and the commands on it.
+"""Entry: a share as a key and a value in Redis, and the commands for it.
 
 key      rln: ‖ application ‖ external nullifier ‖ nullifier, base64url of 6, 15 and 32 bytes: 75 bytes,
-         without braces, so the slot in a cluster comes from the nullifier
+         without braces, so that in a cluster the nullifier determines the slot
 value    x ‖ y ‖ attempt, 32, 32 and 12 bytes
 """
 
@@ -16,32 +16,32 @@ from rln.errors import InputError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 
-ATTEMPT: Final = 12
-"""Bytes that tell one attempt to insert from another."""
+ATTEMPT_BYTES: Final = 12
+"""Bytes of the random attempt id, which tells one attempt to insert from another."""
 
-_VALUE: Final = 64 + ATTEMPT
-_KEY: Final = 75
+_VALUE_BYTES: Final = 64 + ATTEMPT_BYTES
+_KEY_BYTES: Final = 75
 _KNOWN_EPOCHS: Final = 256
 
 
-class Ask(NamedTuple):
-    """One command on one key, for an epoch that opened at some unix time."""
+class EntryCommand(NamedTuple):
+    """One command on one key, with its epoch and the unix time from which on the epoch was open."""
 
     epoch: Epoch
     opened: float
     key: bytes
-    command: bytes
+    packed: bytes
 
 
 Reply = bytes | StoreUnavailable | None
-"""The value that was there, nothing, or why nobody can tell."""
+"""The value of the key, None if there is none, or the error that says why this is unknown."""
 
 
-class Entries:
-    """Makes the commands for shares.
+class CommandBuilder:
+    """Builds the commands for shares.
 
     Args:
-        clock: of the verifiers; says how long entries live and when epochs opened.
+        clock: of the verifiers; determines how long entries live and when epochs open.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -50,33 +50,33 @@ class Entries:
         self._tail = b"\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nEX\r\n$%d\r\n%b\r\n" % (len(seconds), seconds)
         self._epochs: dict[Epoch, tuple[float, bytes]] = {}
 
-    def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> Ask:
-        """Ask to insert a share, or for the one that is there."""
-        opened, prefix = self._named(epoch)
+    def insert_or_get(self, epoch: Epoch, share: Share, attempt: bytes) -> EntryCommand:
+        """Build the command that inserts a share or returns the existing one."""
+        opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(share.nullifier or 0, "nullifier"))
-        command = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
-            _KEY,
+        packed = b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b%b%b%b" % (
+            _KEY_BYTES,
             key,
-            _VALUE,
+            _VALUE_BYTES,
             scalar.encode(share.x, "x"),
             scalar.encode(share.y, "y"),
             attempt,
             self._tail,
         )
-        return Ask(epoch, opened, key, command)
+        return EntryCommand(epoch, opened, key, packed)
 
-    def get(self, epoch: Epoch, nullifier: int) -> Ask:
-        """Ask for the share that is there."""
-        opened, prefix = self._named(epoch)
+    def get(self, epoch: Epoch, nullifier: int) -> EntryCommand:
+        """Build the command that returns the share of a nullifier."""
+        opened, prefix = self._opened_and_prefix(epoch)
         key = prefix + base64(scalar.encode(nullifier, "nullifier"))
-        return Ask(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY, key))
+        return EntryCommand(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY_BYTES, key))
 
-    def _named(self, epoch: Epoch) -> tuple[float, bytes]:
-        """When an epoch opened, and how its keys begin."""
+    def _opened_and_prefix(self, epoch: Epoch) -> tuple[float, bytes]:
+        """Return the unix time from which on an epoch is open, and the start of its keys."""
         known = self._epochs.get(epoch)
         if known is None:
-            place = scalar.encode(epoch.external_nullifier, "external nullifier")
-            digest = blake2b(place, digest_size=15).digest()
+            external = scalar.encode(epoch.external_nullifier, "external nullifier")
+            digest = blake2b(external, digest_size=15).digest()
             prefix = b"rln:" + application_name(epoch.identifier) + base64(digest)
             known = self._clock.opened(epoch), prefix
             if len(self._epochs) >= _KNOWN_EPOCHS:
@@ -86,31 +86,36 @@ class Entries:
 
 
 def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
-    """Return the share that a reply is."""
+    """Decode the share in a reply; pass on None and errors."""
     if not isinstance(reply, bytes):
         return reply
-    if len(reply) != _VALUE:
-        return StoreUnavailable(f"nullifier log: expected an entry of {_VALUE} bytes, got {len(reply)}")
+    if len(reply) != _VALUE_BYTES:
+        return StoreUnavailable(
+            f"nullifier log: expected an entry of {_VALUE_BYTES} bytes, got {len(reply)}; "
+            "check for other writers of rln:*"
+        )
     try:
         return Share(scalar.decode(reply[:32], "x"), scalar.decode(reply[32:64], "y"), nullifier)
     except InputError as error:
-        failure = StoreUnavailable(f"nullifier log: an entry is none of ours: {error}")
+        failure = StoreUnavailable(
+            f"nullifier log: an entry is not a share: {error}; check for other writers of rln:*"
+        )
         failure.__cause__ = error
         return failure
 
 
-def other_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
-    """Return the share of somebody else that a reply is; None: this attempt has inserted its own."""
+def existing_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
+    """Decode the existing share in a reply to an insertion; None: this attempt inserted its own share."""
     if reply is None or (isinstance(reply, bytes) and reply[64:] == attempt):
         return None
     return share_of(reply, nullifier)
 
 
 def application_name(identifier: bytes) -> bytes:
-    """Return how keys name an rln identifier, 8 bytes."""
+    """Return the name of an rln identifier in keys, 8 bytes."""
     return base64(blake2b(identifier, digest_size=6).digest())
 
 
 def base64(value: bytes) -> bytes:
-    """Write bytes in the alphabet for URLs, without padding."""
+    """Encode bytes in the base64 alphabet for URLs, without padding."""
     return urlsafe_b64encode(value).rstrip(b"=")

@@ -1,8 +1,8 @@
-"""Primary: a server that has entries, and how far they can be believed.
+"""Primary: a server that holds entries, and the checks that decide whether its replies count.
 
-Every pipeline ends with questions on the same connection: the record of its generation, its role and its
-counts, its time. What came before them is believed when the answers are those that the primary was examined
-with. Settings are examined every few seconds.
+Every pipeline ends with questions on the same connection: the generation record, the role, the replication id
+and the count of evicted keys, and the time. The replies before them count only if the answers are the same as
+when the primary was examined. The server's settings are examined every few seconds.
 """
 
 from __future__ import annotations
@@ -20,135 +20,138 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
-from rln.stores.redis.resp import FAULTS, Login, Server, Session, pack
+from rln.stores.redis.resp import FAULTS, ConnectionSettings, Server, Session, pack
 from rln.stores.redis.server_info import (
-    MAX_DIFFERENCE,
-    Description,
-    Heard,
-    Record,
+    MAX_CLOCK_DIFFERENCE,
+    GenerationRecord,
+    ServerDescription,
+    ServerStatus,
     check_settings,
     clock_difference,
     microseconds,
     refuse_errors,
 )
-from rln.stores.redis.topology import SLOTS, Place
+from rln.stores.redis.topology import SLOTS, PrimaryLocation
 
 EXAMINED_EVERY: Final = 5.0
-"""Seconds between two examinations of settings, and between two questions for the primaries."""
+"""Seconds between two examinations of a primary, and between two questions for the list of primaries."""
 
 _ROUNDS: Final = 5
-_HEARD: Final = pack(b"INFO", b"stats", b"replication")
+_STATUS: Final = pack(b"INFO", b"stats", b"replication")
 _TIME: Final = pack(b"TIME")
-_EXAMINED: Final = (
+_EXAMINATION: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence"),
     pack(b"CONFIG", b"GET", b"appendfsync", b"min-replicas-to-write"),
     _TIME,
 )
-_DESCRIBED: Final = (
+_DESCRIPTION: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence", b"replication", b"keyspace"),
-    *_EXAMINED[1:],
+    *_EXAMINATION[1:],
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """What a primary is believed for.
+class ExaminedState:
+    """What a primary reported when it was examined; its replies count while it reports the same.
 
     Attributes:
-        record: its record, as it stands there; None: there is none, and we only look.
-        heard: its role and counts.
-        closed: epochs that were open by this unix time are refused.
+        record: its generation record, as stored; None: there is none, and the log is read-only.
+        status: its role, replication id and count of evicted keys.
+        complete_after: unix time; epochs that were open by then are refused.
     """
 
     record: bytes | None
-    heard: Heard
-    closed: float
+    status: ServerStatus
+    complete_after: float
 
 
-class Bounds:
-    """What a log refuses on all of its primaries; only a bound beyond a server's time goes back."""
+class RefusalBounds:
+    """The unix times up to which a log refuses epochs, on all of its primaries.
+
+    They only rise, except that a bound later than a server's time is dropped.
+    """
 
     def __init__(self) -> None:
         self.restart()
         self.forgotten = 0
-        """Epochs that ended by this unix time are forgotten."""
-        self.closed = -math.inf
-        """Epochs that were open by this unix time are refused, since clocks were apart."""
+        """Unix time; epochs that ended by then are forgotten."""
+        self.complete_after = -math.inf
+        """Unix time; epochs that were open by then are refused, since clocks differed."""
 
     def restart(self) -> None:
-        """Begin in a forked child: another thread of the parent may have held the lock."""
+        """Replace the lock in a forked child: another thread of the parent may have held it."""
         self._lock = threading.Lock()
 
     def forget(self, before: int) -> None:
-        """Raise the first."""
+        """Raise `forgotten`."""
         with self._lock:
             self.forgotten = max(before, self.forgotten)
 
-    def agree(self, known: int, now: int) -> None:
-        """Take over the first from a server, and drop what is beyond the server's time.
+    def merge_forgotten(self, known: int, now: int) -> None:
+        """Raise `forgotten` to a server's value; first drop our own if it is later than the server's time.
 
-        That comes from a clock that was ahead for a moment, and would refuse everybody until then.
+        Such a value comes from a clock that was ahead for a moment, and would refuse all epochs until then.
         """
         with self._lock:
             self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
 
-    def close(self, moment: float) -> None:
-        """Raise the second."""
+    def refuse_until(self, moment: float) -> None:
+        """Raise `complete_after`."""
         with self._lock:
-            self.closed = max(moment, self.closed)
+            self.complete_after = max(moment, self.complete_after)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What all primaries of a log are examined for.
+class LogSettings:
+    """The settings of a log, with which all its primaries are examined.
 
     Attributes:
         application: names the application in keys.
         clock: of the verifiers.
-        bounds: of the log; what is forgotten other processes learn through the servers.
-        replicas: so many must have an entry before it counts.
-        login: how to present oneself.
-        look: write nothing, no record either; then nothing may be decided.
+        bounds: of the log; the servers pass `forgotten` on to other processes.
+        replicas: the number of replicas that must have an entry before it counts.
+        connection: how to connect.
+        read_only: write nothing, not even a generation record; every claim is refused.
     """
 
     application: bytes
     clock: Clock
-    bounds: Bounds
+    bounds: RefusalBounds
     replicas: int
-    login: Login
-    look: bool = False
+    connection: ConnectionSettings
+    read_only: bool = False
 
     @property
-    def tolerated(self) -> float:
+    def tolerance(self) -> float:
         """Seconds by which a server's clock may differ."""
-        return min(self.clock.skew, MAX_DIFFERENCE)
+        return min(self.clock.skew, MAX_CLOCK_DIFFERENCE)
 
 
 class Primary:
     """One primary. Safe to use from several threads."""
 
-    def __init__(self, place: Place, terms: Terms) -> None:
-        self.place = place
-        self._terms = terms
-        self._server = Server(place.address, terms.login)
-        tag = b"{%d}" % _own_tag(place)
-        self._record_key = b"rln:generation:" + tag + terms.application
-        self._horizon_key = b"rln:forgotten:" + tag + terms.application
-        self._tail = [pack(b"GET", self._record_key), _HEARD, _TIME]
-        # WAIT is promised for what its own connection wrote, so there is such a write before it; ahead of it
-        # in the stream to the replicas is whatever an earlier attempt wrote on another connection. The server
-        # gives up before we do: half of our patience, in milliseconds.
+    def __init__(self, location: PrimaryLocation, settings: LogSettings) -> None:
+        self.location = location
+        self._settings = settings
+        self._server = Server(location.address, settings.connection)
+        tag = b"{%d}" % _hash_tag(location)
+        self._record_key = b"rln:generation:" + tag + settings.application
+        self._horizon_key = b"rln:forgotten:" + tag + settings.application
+        self._tail = [pack(b"GET", self._record_key), _STATUS, _TIME]
+        # WAIT covers what its own connection wrote, so a write on this connection precedes it. In the stream
+        # to the replicas, an earlier attempt's writes on another connection precede this write. The server
+        # gives up before we do: after half of our timeout, in milliseconds.
         self._wait = [
-            pack(b"SET", b"rln:written:" + tag + terms.application, b"", b"EX", 60),
-            pack(b"WAIT", terms.replicas, max(int(terms.login.patience * 500), 1)),
+            pack(b"SET", b"rln:written:" + tag + settings.application, b"", b"EX", 60),
+            pack(b"WAIT", settings.replicas, max(int(settings.connection.timeout * 500), 1)),
         ]
         self._lock = threading.Lock()
-        self._trust: Trust | None = None
-        self._closed = -math.inf
-        self._believed: tuple[bytes | None, float] | None = None
-        """The record that was believed last, and when that was, by the server's time."""
+        self._state: ExaminedState | None = None
+        self._complete_after = -math.inf
+        self._last_confirmed: tuple[bytes | None, float] | None = None
+        """The last record whose replies counted, and the server's time of those replies."""
         self._examine_at = 0.0
-        self._rests_until = 0.0
+        self._retry_at = 0.0
         self._reason = ""
 
     def __repr__(self) -> str:
@@ -156,51 +159,52 @@ class Primary:
 
     @property
     def name(self) -> str:
-        """Host and port, as messages have them."""
+        """Host and port, for messages."""
         return self._server.name
 
-    def trusted(self, new: bool = False) -> Trust:
-        """Return what it is believed for; examine it first, when that was not done lately.
+    def examined_state(self, new: bool = False) -> ExaminedState:
+        """Return the state of the last examination; examine the primary first if that was too long ago.
 
         Args:
-            new: an application without a record has never accepted anything.
+            new: if the application has no record, it has never accepted anything.
 
         Raises:
-            StoreUnavailable: it is not fit for use. For a moment nobody asks it again then, so that not
-                everybody waits in turn for a server that is gone.
+            StoreUnavailable: a check failed. For a quarter of the timeout the same error is raised without
+                asking again, so that callers do not wait one after the other for a server that does not
+                answer.
         """
-        trust = self._trust
-        if trust is not None and time.monotonic() < self._examine_at:
-            return trust
+        state = self._state
+        if state is not None and time.monotonic() < self._examine_at:
+            return state
         with self._lock:
             now = time.monotonic()
-            if self._trust is not None and now < self._examine_at:
-                return self._trust
-            if now < self._rests_until:
+            if self._state is not None and now < self._examine_at:
+                return self._state
+            if now < self._retry_at:
                 raise StoreUnavailable(self._reason)
             try:
-                self._trust = self._examined_again(new)
+                self._state = self._examine_with_retry(new)
             except (*FAULTS, StoreUnavailable) as error:
-                self._trust = None
+                self._state = None
                 self._reason = f"nullifier log: {self.name}: {error}"
-                self._rests_until = time.monotonic() + self._terms.login.patience / 4
+                self._retry_at = time.monotonic() + self._settings.connection.timeout / 4
                 raise StoreUnavailable(self._reason) from error
             self._examine_at = time.monotonic() + EXAMINED_EVERY
-            return self._trust
+            return self._state
 
-    def doubt(self) -> None:
-        """Examine it before the next decision."""
+    def require_examination(self) -> None:
+        """Examine the primary again before the next decision."""
         self._examine_at = 0.0
 
     def begin(self, commands: Sequence[bytes], write: bool) -> Session:
-        """Send commands and the questions after them; whoever begins ends it, with `end`.
+        """Send commands and the questions after them. The caller must call `end` with the session.
 
         Raises:
             RedisError, OSError: `FAULTS`.
         """
         session = self._server.open()
         try:
-            wait = self._wait if write and self._terms.replicas else []
+            wait = self._wait if write and self._settings.replicas else []
             session.send([*commands, *wait, *self._tail])
         except BaseException:
             session.abandon()
@@ -208,18 +212,18 @@ class Primary:
             raise
         return session
 
-    def end(self, session: Session, trust: Trust, before: float, write: bool) -> list[Any]:
-        """Return the replies to the commands, when the answers after them are the ones of `trust`.
+    def end(self, session: Session, state: ExaminedState, before: float, write: bool) -> list[Any]:
+        """Return the replies to the commands if the answers after them match `state`.
 
         Args:
             session: from `begin`.
-            trust: what the primary was believed for when it was sent.
-            before: our time by then.
+            state: the state of the primary when the commands were sent.
+            before: our time before they were sent.
             write: as for `begin`.
 
         Raises:
-            StoreUnavailable: another server, another generation, entries lost, clocks apart, or too few
-                replicas; then none of the replies counts.
+            StoreUnavailable: another server, another generation, lost entries, a clock that differs, or too
+                few replicas; then none of the replies counts.
             RedisError, OSError: `FAULTS`.
         """
         try:
@@ -232,106 +236,113 @@ class Primary:
         *replies, record, info, clock = replies
         try:
             refuse_errors((record, info, clock))
-            if record != trust.record or Heard.of(info) != trust.heard:
-                raise StoreUnavailable("it is not the server that it was")
+            if record != state.record or ServerStatus.of(info) != state.status:
+                raise StoreUnavailable(
+                    "its generation, role, replication id or count of evicted keys has changed; the next "
+                    "call examines it again"
+                )
             self._compare_clocks(clock, before)
-            self._believed = record, microseconds(clock) / 1e6
-            if write and self._terms.replicas:
+            self._last_confirmed = record, microseconds(clock) / 1e6
+            if write and self._settings.replicas:
                 *replies, written, acknowledged = replies
                 refuse_errors((written, acknowledged))
-                if acknowledged < self._terms.replicas:
+                if acknowledged < self._settings.replicas:
                     raise StoreUnavailable(
-                        f"expected {self._terms.replicas} replicas to have it, got {acknowledged}"
+                        f"expected {self._settings.replicas} replicas to have the entries, "
+                        f"got {acknowledged}; check the replicas"
                     )
         except StoreUnavailable as error:
-            self.doubt()
+            self.require_examination()
             raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
         return replies
 
-    def describe(self) -> Description:
-        """Ask it what an operator may want to know; nothing of it is remembered.
+    def describe(self) -> ServerDescription:
+        """Ask the primary what an operator may want to know; nothing is kept.
 
         Raises:
             StoreUnavailable: it cannot be asked.
         """
         try:
             with self._server.session() as session:
-                before = self._terms.clock.now()
-                info, config, clock = session.ask(*_DESCRIBED)
-                after = self._terms.clock.now()
+                before = self._settings.clock.now()
+                info, config, clock = session.ask(*_DESCRIPTION)
+                after = self._settings.clock.now()
             refuse_errors((info, clock))
         except (*FAULTS, StoreUnavailable) as error:
             raise StoreUnavailable(f"nullifier log: {self.name}: {error}") from error
         seconds = microseconds(clock) / 1e6
         ahead = min(0.0, seconds - before) + max(0.0, seconds - after)
-        return Description.of(self.name, info, config, round(ahead, 3), self._terms.login.database)
+        return ServerDescription.of(
+            self.name, info, config, round(ahead, 3), self._settings.connection.database
+        )
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._server.close()
 
     def _compare_clocks(self, reply: Sequence[bytes], before: float) -> None:
-        """Refuse a server whose clock differs, and from then on what was open by then.
+        """Refuse a server whose clock differs, and from now on all epochs that were open at this time.
 
-        If it was the server's clock that ran ahead, entries have expired early. If ours did, then the earlier
-        of the two is right, and little is refused without need.
+        If the server's clock ran ahead, entries have expired too early. If ours ran ahead, the earlier of the
+        two times is right, so few epochs are refused without need.
         """
-        after = self._terms.clock.now()
-        wrong = clock_difference(reply, before, after, self._terms.tolerated)
+        after = self._settings.clock.now()
+        wrong = clock_difference(reply, before, after, self._settings.tolerance)
         if wrong is not None:
-            moment = min(after, microseconds(reply) / 1e6) + self._terms.tolerated
-            self._terms.bounds.close(moment)
+            moment = min(after, microseconds(reply) / 1e6) + self._settings.tolerance
+            self._settings.bounds.refuse_until(moment)
             raise StoreUnavailable(wrong)
 
-    def _examined_again(self, new: bool) -> Trust:
-        """Examine it, twice where a connection broke: the next one may be sound."""
+    def _examine_with_retry(self, new: bool) -> ExaminedState:
+        """Examine the primary, a second time if a connection broke: the next connection may work."""
         try:
-            return self._examined(new)
+            return self._examine(new)
         except TimeoutError:
             raise
         except ConnectionError:
-            return self._examined(new)
+            return self._examine(new)
 
-    def _examined(self, new: bool) -> Trust:
+    def _examine(self, new: bool) -> ExaminedState:
         with self._server.session() as session:
-            before = self._terms.clock.now()
-            info, config, clock = session.ask(*_EXAMINED)
+            before = self._settings.clock.now()
+            info, config, clock = session.ask(*_EXAMINATION)
             refuse_errors((info, clock))
-            check_settings(info, config, self._terms.replicas)
+            check_settings(info, config, self._settings.replicas)
             self._compare_clocks(clock, before)
             for _ in range(_ROUNDS):
-                trust = self._settle(session, new)
-                if trust is not None:
-                    return trust
-        raise StoreUnavailable("others keep changing its record")
+                state = self._adopt_or_begin_record(session, new)
+                if state is not None:
+                    return state
+        raise StoreUnavailable(
+            f"other workers changed its generation record {_ROUNDS} times in a row; try again"
+        )
 
-    def _settle(self, session: Session, new: bool) -> Trust | None:
-        """Take over the record, or begin a new one; None when somebody else was faster.
+    def _adopt_or_begin_record(self, session: Session, new: bool) -> ExaminedState | None:
+        """Adopt the record, or begin a new one; None: another process changed it at the same time.
 
-        Who only looks believes it for what he would after that, and leaves what is there.
-
-        Between WATCH and EXEC nobody has changed the record, emptied the server, or begun a generation.
+        A read-only log derives the same state and writes nothing. WATCH and EXEC make sure that meanwhile no
+        process changed the record, emptied the server, or began a generation.
         """
         watch = pack(b"WATCH", self._record_key, self._horizon_key)
-        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _HEARD, _TIME]
+        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _STATUS, _TIME]
         replies = session.ask(watch, *questions)
         refuse_errors(replies)
         _, text, horizon, info, clock = replies
-        heard = Heard.of(info)
-        if heard.role != b"master":
-            raise StoreUnavailable(f"role: expected master, got {heard.role.decode()}")
+        status = ServerStatus.of(info)
+        if status.role != b"master":
+            raise StoreUnavailable(f"role: expected master, got {status.role.decode()}; check the address")
         writes = []
-        record = Record.decode(text)
-        if record is None or not record.describes(heard, self.place.shape):
+        record = GenerationRecord.decode(text)
+        if record is None or not record.matches(status, self.location.slots_digest):
             since = 0 if new and text is None else microseconds(clock)
-            record = Record.begin(since, heard, self.place.shape)
+            record = GenerationRecord.begin(since, status, self.location.slots_digest)
             writes.append(pack(b"SET", self._record_key, record.encode()))
         now = microseconds(clock) // 1_000_000
         known = int(horizon) if horizon is not None and horizon.isdigit() and int(horizon) <= now else 0
-        self._terms.bounds.agree(known, now)
-        if self._terms.bounds.forgotten > known:
-            writes.append(pack(b"SET", self._horizon_key, self._terms.bounds.forgotten))
-        if not writes or self._terms.look:
+        self._settings.bounds.merge_forgotten(known, now)
+        if self._settings.bounds.forgotten > known:
+            writes.append(pack(b"SET", self._horizon_key, self._settings.bounds.forgotten))
+        if not writes or self._settings.read_only:
             refuse_errors(session.ask(pack(b"UNWATCH")))
         else:
             replies = session.ask(pack(b"MULTI"), *writes, pack(b"EXEC"))
@@ -339,21 +350,25 @@ class Primary:
             if replies[-1] is None:
                 return None
             refuse_errors(replies[-1])
-        if not self._terms.look:
+        if not self._settings.read_only:
             text = record.encode()
-        if self._believed is not None and self._believed[0] != text:
-            # Whatever the new record says: entries were lost after we believed the old one.
-            self._closed = max(self._closed, self._believed[1] + self._terms.tolerated)
-        self._believed = text, microseconds(clock) / 1e6
-        opening = record.since / 1e6 + self._terms.tolerated if record.since else -math.inf
-        return Trust(text, heard, max(opening, self._closed, self._terms.bounds.closed))
+        if self._last_confirmed is not None and self._last_confirmed[0] != text:
+            # Whatever the new record says, entries were lost after replies with the old one counted.
+            self._complete_after = max(
+                self._complete_after, self._last_confirmed[1] + self._settings.tolerance
+            )
+        self._last_confirmed = text, microseconds(clock) / 1e6
+        opening = record.since / 1e6 + self._settings.tolerance if record.since else -math.inf
+        return ExaminedState(
+            text, status, max(opening, self._complete_after, self._settings.bounds.complete_after)
+        )
 
 
-def _own_tag(place: Place) -> int:
-    """The first number whose slot, as a hash tag, belongs to the primary."""
-    return next(tag for tag in count() if place.has(crc_hqx(b"%d" % tag, 0) % SLOTS))
+def _hash_tag(location: PrimaryLocation) -> int:
+    """Return the smallest number whose slot, as a hash tag, belongs to the primary."""
+    return next(tag for tag in count() if location.owns(crc_hqx(b"%d" % tag, 0) % SLOTS))
 
 
-def describe(error: Exception) -> str:
-    """Say what a server, or the way to it, answered instead of a reply."""
+def error_text(error: Exception) -> str:
+    """Return the text of an error of a server or of the connection to it."""
     return str(error) if isinstance(error, ResponseError) else f"{type(error).__name__}: {error}"

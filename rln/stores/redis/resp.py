@@ -1,7 +1,7 @@
-"""Wire: commands as bytes, a server's connections, and questions that are answered on one of them.
+"""RESP: commands as bytes, the connections to a server, and commands that are answered on one connection.
 
-redis-py connects, authenticates, reads replies and keeps a pool. Commands are put together here, since those
-of a nullifier log always have one shape, and are sent many at a time. RESP 2, as its specification has it.
+redis-py connects, authenticates, reads replies and keeps a pool. This module builds the commands, since those
+of a nullifier log always have one shape, and sends many at a time. RESP 2, by its specification.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError, ResponseError, TimeoutError
 from redis.retry import Retry
 
 FAULTS: Final = (RedisError, OSError)
-"""What a question may end with when the server, or the way to it, is at fault."""
+"""The errors of a command when the server or the connection to it fails."""
 
 _MAX_CONNECTIONS: Final = 1 << 12
 
@@ -27,25 +27,25 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """How to present oneself to a server.
+class ConnectionSettings:
+    """How to connect to a server.
 
     Attributes:
-        username, password: None where the server asks for none.
+        username, password: None if the server asks for none.
         database: number of the database; 0 in a cluster.
-        encrypted: speak TLS, and check the server's certificate against the system's authorities.
-        patience: seconds to wait for a connection or for a reply.
+        encrypted: use TLS, and check the server's certificate against the system's authorities.
+        timeout: seconds to wait for a connection or for a reply.
     """
 
     username: str | None = field(repr=False)
     password: str | None = field(repr=False)
     database: int
     encrypted: bool
-    patience: float
+    timeout: float
 
 
 def pack(*words: bytes | int) -> bytes:
-    """Return a command as it is sent."""
+    """Encode a command."""
     parts = [b"*%d\r\n" % len(words)]
     for word in words:
         text = b"%d" % word if isinstance(word, int) else word
@@ -56,21 +56,21 @@ def pack(*words: bytes | int) -> bytes:
 class Server:
     """The connections to one server. Safe to use from several threads."""
 
-    def __init__(self, address: Address, login: Login) -> None:
+    def __init__(self, address: Address, settings: ConnectionSettings) -> None:
         self.address = address
-        self._patience = login.patience
+        self._timeout = settings.timeout
         self._pool = ConnectionPool(
-            connection_class=SSLConnection if login.encrypted else Connection,
+            connection_class=SSLConnection if settings.encrypted else Connection,
             max_connections=_MAX_CONNECTIONS,
             host=address[0],
             port=address[1],
-            db=login.database,
-            username=login.username,
-            password=login.password,
-            socket_timeout=login.patience,
-            socket_connect_timeout=login.patience,
+            db=settings.database,
+            username=settings.username,
+            password=settings.password,
+            socket_timeout=settings.timeout,
+            socket_connect_timeout=settings.timeout,
             socket_keepalive=True,
-            # Who asks decides what is asked again, and on which server.
+            # The caller decides what is sent again, and to which server.
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
@@ -80,12 +80,12 @@ class Server:
 
     @property
     def name(self) -> str:
-        """Host and port, as messages have them."""
+        """Host and port, for messages."""
         return f"{self.address[0]}:{self.address[1]}"
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """One connection for a block; it is given up when the block fails or leaves replies unread.
+        """Use one connection for a block; close it if the block fails or leaves replies unread.
 
         Raises:
             RedisError, OSError: `FAULTS`.
@@ -100,64 +100,65 @@ class Server:
             session.close()
 
     def open(self) -> Session:
-        """Take a connection; whoever takes it closes it.
+        """Take a connection; the caller must close the session.
 
         Raises:
             RedisError, OSError: `FAULTS`.
         """
-        return Session(self._pool, self._pool.get_connection(), self._patience)
+        return Session(self._pool, self._pool.get_connection(), self._timeout)
 
     def close(self) -> None:
-        """Close the connections that nobody uses; the others close with their sessions."""
+        """Close the connections that are not in use; the others are closed with their sessions."""
         self._pool.disconnect(inuse_connections=False)
 
 
 class Session:
-    """One connection, while one thread has it."""
+    """One connection, in use by one thread."""
 
-    def __init__(self, pool: Any, connection: Any, patience: float) -> None:
+    def __init__(self, pool: Any, connection: Any, timeout: float) -> None:
         self._pool = pool
         self._connection = connection
-        self._patience = patience
+        self._timeout = timeout
         self._unread = 0
 
     def send(self, commands: Sequence[bytes]) -> None:
-        """Send packed commands, all at once."""
+        """Send encoded commands, all at once."""
         self._unread += len(commands)
         self._connection.send_packed_command([b"".join(commands)])
 
     def receive(self) -> list[Any]:
-        """Return the replies to all commands that were sent: bytes, int, None, a list, or a `ResponseError`.
+        """Return the replies to all sent commands: bytes, int, None, a list, or a `ResponseError`.
 
         Raises:
-            RedisError, OSError: `FAULTS`; a server that is still loading its data is one of them.
+            RedisError, OSError: `FAULTS`, also if a server is still loading its data.
         """
         replies: list[Any] = []
         read = self._connection.read_response
-        deadline = time.monotonic() + 2 * self._patience
+        deadline = time.monotonic() + 2 * self._timeout
         while self._unread:
             try:
                 replies.append(read(disable_decoding=True))
             except ResponseError as error:
                 replies.append(error)
             self._unread -= 1
-            # A reply that comes in drops is never late by itself; all of them may be.
+            # The socket's timeout does not end a reply that arrives bit by bit, so the whole pipeline has a
+            # limit.
             if self._unread and not self._unread % 64 and time.monotonic() > deadline:
-                raise TimeoutError("Timeout reading a pipeline of replies")
+                raise TimeoutError(f"a pipeline of replies took more than {2 * self._timeout:.1f} seconds")
         return replies
 
     def ask(self, *commands: bytes) -> list[Any]:
-        """Send packed commands and return their replies."""
+        """Send encoded commands and return their replies."""
         self.send(commands)
         return self.receive()
 
     def abandon(self) -> None:
-        """Close the connection: what is still under way belongs to nobody."""
+        """Close the connection: replies that are still on the way have no reader."""
         self._connection.disconnect()
         self._unread = 0
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection to the pool."""
         if self._unread:
             self.abandon()
         self._pool.release(self._connection)

@@ -1,6 +1,6 @@
-"""Primaries: all that there are now, asked many things at once, and again where an answer is lost.
+"""Routing: sends commands to the primaries that own their keys, and sends them again if a reply is lost.
 
-Where a primary cannot be reached or believed, only what belongs to it is without an answer.
+If a primary cannot be reached or a check fails, only the commands on its own keys stay without an answer.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from rln.errors import StoreUnavailable
-from rln.stores.redis.entry import Ask, Reply
-from rln.stores.redis.primary import EXAMINED_EVERY, Primary, Terms, Trust, describe
+from rln.stores.redis.entry import EntryCommand, Reply
+from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings, Primary, error_text
 from rln.stores.redis.resp import FAULTS, Session
-from rln.stores.redis.server_info import Description
-from rln.stores.redis.topology import SLOTS, Directory
-from rln.stores.refusals import forgotten
+from rln.stores.redis.server_info import ServerDescription
+from rln.stores.redis.topology import SLOTS, Topology
+from rln.stores.refusals import epoch_forgotten
 
 _ATTEMPTS: Final = 3
 _CHUNK: Final = 512
-"""Commands in a pipeline."""
+"""Commands in one pipeline, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Map:
-    """Which primary has which slot; `slots` is None where one has all."""
+class _SlotMap:
+    """The primary of each slot; `slots` is None if one primary has all."""
 
     primaries: tuple[Primary, ...]
     slots: tuple[Primary | None, ...] | None
@@ -37,161 +37,176 @@ class _Map:
         return self.primaries[0] if self.slots is None else self.slots[crc_hqx(key, 0) % SLOTS]
 
 
-class Primaries:
+class PrimaryRouter:
     """The primaries of a log. Safe to use from several threads.
 
     Args:
-        servers: who knows them.
-        terms: what they are examined for.
+        topology: tells which servers are the primaries.
+        settings: of the log.
     """
 
-    def __init__(self, servers: Directory, terms: Terms) -> None:
-        self._servers = servers
-        self._terms = terms
+    def __init__(self, topology: Topology, settings: LogSettings) -> None:
+        self._topology = topology
+        self._settings = settings
         self._closed = False
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew in a forked child: the connections are the parent's, and locks may be held for good."""
-        self._terms.bounds.restart()
+        """Start again in a forked child: the connections are the parent's, and its locks may be held."""
+        self._settings.bounds.restart()
         self._lock = threading.Lock()
-        self._map = _Map((), None)
+        self._map = _SlotMap((), None)
         self._map_until = 0.0
 
     def __repr__(self) -> str:
         return ", ".join(primary.name for primary in self._map.primaries)
 
     def examine(self, new: bool) -> None:
-        """Examine all of them.
+        """Examine all primaries.
 
         Args:
-            new: see `Primary.trusted`.
+            new: see `Primary.examined_state`.
 
         Raises:
-            StoreUnavailable: one cannot be reached, or is not fit for use.
+            StoreUnavailable: a primary cannot be reached, or a check failed.
         """
-        for primary in self.current().primaries:
-            primary.trusted(new)
+        for primary in self.current_map().primaries:
+            primary.examined_state(new)
 
-    def tell(self) -> None:
-        """Examine all that were known lately, so that they learn what is forgotten; failures wait."""
+    def announce_forgotten(self) -> None:
+        """Examine all known primaries, so that they record what is forgotten. Failures are ignored.
+
+        A primary that fails records it at its next examination.
+        """
         for primary in self._map.primaries:
-            primary.doubt()
+            primary.require_examination()
             try:
-                primary.trusted()
+                primary.examined_state()
             except StoreUnavailable:
                 continue
 
-    def describe(self) -> list[Description]:
-        """Ask all of them what an operator may want to know.
+    def describe(self) -> list[ServerDescription]:
+        """Ask all primaries what an operator may want to know.
 
         Raises:
-            StoreUnavailable: one cannot be asked.
+            StoreUnavailable: a primary cannot be asked.
         """
-        return [primary.describe() for primary in self.current().primaries]
+        return [primary.describe() for primary in self.current_map().primaries]
 
     def close(self) -> None:
-        """Close the connections; a second time does nothing."""
+        """Close the connections; a second call does nothing."""
         self._closed = True
         for primary in self._map.primaries:
             primary.close()
 
-    def answers(self, asks: list[Ask], *, write: bool) -> list[Reply]:
-        """Ask, and ask again with the same bytes where an answer is lost or not believed.
+    def execute(self, commands: list[EntryCommand], *, write: bool) -> list[Reply]:
+        """Send commands, and send the same bytes again if a reply is lost or does not count.
 
         Args:
-            asks: any number; those on one key are done in order.
-            write: they insert, so replicas may have to have it.
+            commands: any number; those on one key are executed in order.
+            write: the commands insert, so replicas must have the entries if `min_replicas` is set.
         """
-        found: list[Reply] = [None] * len(asks)
-        for start in range(0, len(asks), _CHUNK):
-            pending = list(range(start, min(start + _CHUNK, len(asks))))
-            deadline = time.monotonic() + self._terms.login.patience
+        results: list[Reply] = [None] * len(commands)
+        for start in range(0, len(commands), _CHUNK):
+            pending = list(range(start, min(start + _CHUNK, len(commands))))
+            deadline = time.monotonic() + self._settings.connection.timeout
             for attempt in range(_ATTEMPTS):
                 if not pending or (attempt and time.monotonic() > deadline):
                     break
-                pending = self._attempt(asks, pending, found, write)
-        return found
+                pending = self._attempt(commands, pending, results, write)
+        return results
 
-    def _attempt(self, asks: list[Ask], pending: list[int], found: list[Reply], write: bool) -> list[int]:
-        """Ask once; set what was found, an error included, and return what is worth another attempt."""
+    def _attempt(
+        self, commands: list[EntryCommand], pending: list[int], results: list[Reply], write: bool
+    ) -> list[int]:
+        """Send the pending commands once, set their results, and return those worth another attempt."""
         try:
-            groups = self._grouped(asks, pending)
+            groups = self._group_by_primary(commands, pending)
         except StoreUnavailable as error:
             for i in pending:
-                found[i] = error
+                results[i] = error
             return pending
-        again: list[int] = []
-        under_way: list[tuple[Primary, Trust, Session, list[int], float]] = []
+        retry: list[int] = []
+        under_way: list[tuple[Primary, ExaminedState, Session, list[int], float]] = []
         for primary, indices in groups:
             try:
                 if primary is None:
-                    raise StoreUnavailable("nullifier log: nobody has the slot of this nullifier")
-                trust = primary.trusted()
-                indices = self._admitted(asks, indices, found, primary, trust)
-                before = self._terms.clock.now()
-                session = primary.begin([asks[i].command for i in indices], write) if indices else None
+                    raise StoreUnavailable(
+                        "nullifier log: no primary owns the slot of this nullifier; check the cluster's slots"
+                    )
+                state = primary.examined_state()
+                indices = self._admit(commands, indices, results, primary, state)
+                before = self._settings.clock.now()
+                session = primary.begin([commands[i].packed for i in indices], write) if indices else None
             except (*FAULTS, StoreUnavailable) as error:
-                again += self._failed(primary, indices, found, error)
+                retry += self._record_failure(primary, indices, results, error)
                 continue
             if session is not None:
-                under_way.append((primary, trust, session, indices, before))
-        for primary, trust, session, indices, before in under_way:
+                under_way.append((primary, state, session, indices, before))
+        for primary, state, session, indices, before in under_way:
             try:
-                replies = primary.end(session, trust, before, write)
+                replies = primary.end(session, state, before, write)
             except (*FAULTS, StoreUnavailable) as error:
-                again += self._failed(primary, indices, found, error)
+                retry += self._record_failure(primary, indices, results, error)
                 continue
             for i, reply in zip(indices, replies, strict=True):
                 if isinstance(reply, ResponseError):
-                    again += self._failed(primary, [i], found, reply)
+                    retry += self._record_failure(primary, [i], results, reply)
                 else:
-                    found[i] = reply
-        return sorted(again)
+                    results[i] = reply
+        return sorted(retry)
 
-    def _admitted(
-        self, asks: list[Ask], indices: list[int], found: list[Reply], primary: Primary, trust: Trust
+    def _admit(
+        self,
+        commands: list[EntryCommand],
+        indices: list[int],
+        results: list[Reply],
+        primary: Primary,
+        state: ExaminedState,
     ) -> list[int]:
-        """Those whose epochs the primary is believed for; the others get their refusal."""
+        """Return the commands whose epochs the primary may decide; set the refusals of the others."""
         admitted = []
-        horizon = self._terms.bounds.forgotten
+        horizon = self._settings.bounds.forgotten
         for i in indices:
-            epoch, opened, _, _ = asks[i]
+            epoch, opened, _, _ = commands[i]
             if epoch.end <= horizon:
-                found[i] = forgotten(epoch, horizon)
-            elif opened <= trust.closed:
-                found[i] = StoreUnavailable(
-                    f"nullifier log: {primary.name}: epoch {epoch.index} was open at {trust.closed:.0f}, and "
-                    "what was accepted until then may be missing; later epochs are served"
+                results[i] = epoch_forgotten(epoch, horizon)
+            elif opened <= state.complete_after:
+                results[i] = StoreUnavailable(
+                    f"nullifier log: {primary.name}: epoch {epoch.index} was open at "
+                    f"{state.complete_after:.0f}, so shares that were accepted in it may be missing; it is "
+                    "refused, and later epochs are accepted"
                 )
             else:
                 admitted.append(i)
         return admitted
 
-    def _failed(
-        self, primary: Primary | None, indices: list[int], found: list[Reply], error: Exception
+    def _record_failure(
+        self, primary: Primary | None, indices: list[int], results: list[Reply], error: Exception
     ) -> list[int]:
         self._map_until = 0.0
         if not isinstance(error, StoreUnavailable):
             name = "" if primary is None else primary.name
-            failure = StoreUnavailable(f"nullifier log: {name}: {describe(error)}")
+            failure = StoreUnavailable(f"nullifier log: {name}: {error_text(error)}")
             failure.__cause__ = error
             error = failure
         for i in indices:
-            found[i] = error
+            results[i] = error
         return indices
 
-    def _grouped(self, asks: list[Ask], pending: list[int]) -> list[tuple[Primary | None, list[int]]]:
-        current = self.current()
-        if current.slots is None:
-            return [(current.primaries[0], pending)]
+    def _group_by_primary(
+        self, commands: list[EntryCommand], pending: list[int]
+    ) -> list[tuple[Primary | None, list[int]]]:
+        current_map = self.current_map()
+        if current_map.slots is None:
+            return [(current_map.primaries[0], pending)]
         groups: dict[Primary | None, list[int]] = {}
         for i in pending:
-            groups.setdefault(current.primary(asks[i].key), []).append(i)
+            groups.setdefault(current_map.primary(commands[i].key), []).append(i)
         return list(groups.items())
 
-    def current(self) -> _Map:
-        """The primaries, asked for when that was not done lately or when something failed."""
+    def current_map(self) -> _SlotMap:
+        """Return the primaries and their slots; ask again if that was too long ago or something failed."""
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
         if time.monotonic() < self._map_until:
@@ -199,10 +214,12 @@ class Primaries:
         with self._lock:
             if time.monotonic() < self._map_until:
                 return self._map
-            places = self._servers.places()
-            known = {primary.place: primary for primary in self._map.primaries}
-            primaries = tuple(known.get(place) or Primary(place, self._terms) for place in places)
-            self._map = found = _Map(primaries, _slots(primaries))
+            locations = self._topology.locations()
+            known = {primary.location: primary for primary in self._map.primaries}
+            primaries = tuple(
+                known.get(location) or Primary(location, self._settings) for location in locations
+            )
+            self._map = found = _SlotMap(primaries, _slot_table(primaries))
             self._map_until = time.monotonic() + EXAMINED_EVERY
         for primary in known.values():
             if primary not in primaries:
@@ -210,11 +227,11 @@ class Primaries:
         return found
 
 
-def _slots(primaries: tuple[Primary, ...]) -> tuple[Primary | None, ...] | None:
-    if not any(primary.place.ranges for primary in primaries):
+def _slot_table(primaries: tuple[Primary, ...]) -> tuple[Primary | None, ...] | None:
+    if not any(primary.location.slot_ranges for primary in primaries):
         return None
     slots: list[Primary | None] = [None] * SLOTS
     for primary in primaries:
-        for first, last in primary.place.ranges:
+        for first, last in primary.location.slot_ranges:
             slots[first : last + 1] = [primary] * (last + 1 - first)
     return tuple(slots)

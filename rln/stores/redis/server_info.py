@@ -1,18 +1,18 @@
-"""State: what a primary says of itself, and whether that is what it said when its entries began to count.
+"""What a primary reports about itself, and whether it is still what it was when its entries began to count.
 
-Each primary keeps a record for each application: a random generation, the server's time since when everything
-accepted is there, and what the server was by then, namely its replication id, its count of evicted keys, and
-in a cluster its slots. A server that lost entries differs in one of these:
+Each primary stores a generation record for each application: a random generation, the server's time from
+which on every accepted share is there, and what the server was at that time: its replication id, its count of
+evicted keys, and in a cluster the digest of its slots. A server that lost entries differs in one of these:
 
-    emptied                      the record is gone
-    started again                another replication id
-    a replica that was promoted  another replication id
-    out of memory                evicted keys
-    slots from somewhere else    another shape
+    emptied                      the record is missing
+    restarted                    another replication id
+    a promoted replica           another replication id
+    out of memory                another count of evicted keys
+    slots from another primary   another digest of slots
 
-Whoever finds a difference writes a new record, with the server's time. Whoever meets another record than the
-one that he knows takes it over. Both refuse the epochs that were open by its time: nobody knows what was
-accepted in them. Those that opened later are complete.
+A worker that finds a difference writes a new record, with the server's time. A worker that finds another
+record than the one that it knows adopts it. Both refuse the epochs that were open by the time in the record,
+because shares that were accepted in them may be missing. Epochs that opened later are complete.
 """
 
 from __future__ import annotations
@@ -27,52 +27,53 @@ from redis.exceptions import ResponseError
 from rln.errors import StoreUnavailable
 from rln.lowlevel import entropy
 
-OLDEST: Final = (7, 0)
+OLDEST_VERSION: Final = (7, 0)
 """The first version of Redis in which `SET` takes NX and GET together."""
 
-MAX_DIFFERENCE: Final = 30.0
+MAX_CLOCK_DIFFERENCE: Final = 30.0
 """Seconds by which a server's clock may be ahead or behind, whatever the skew.
 
-It says when entries expire. While it stays within 30 seconds on both sides it cannot jump by more than 60,
-which is the margin of `Clock.retention`, so no entry expires while its epoch is acceptable.
+The server's clock determines when entries expire. While it stays within 30 seconds on both sides it cannot
+jump by more than 60 seconds, which is the margin of `Clock.retention`. So no entry expires while its epoch is
+acceptable.
 """
 
 _ROUNDING: Final = 0.001
-_HEARD: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
+_STATUS_FIELDS: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
 _SETTINGS: Final[dict[bytes, tuple[bytes, ...]]] = {
     b"maxmemory-policy": (b"noeviction",),
     b"appendonly": (b"yes",),
 }
-_SYNCED: Final = (b"always", b"everysec")
+_FSYNC_VALUES: Final = (b"always", b"everysec")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class GenerationRecord:
     """What a primary was when its entries began to count.
 
     Attributes:
         generation: random, 16 hexadecimal digits.
-        since: the server's unix time in microseconds; 0: nothing was ever accepted before.
-        replication: its replication id.
-        evicted: how many keys it had evicted.
-        shape: in a cluster a digest of its slots.
+        since: the server's unix time in microseconds; 0: nothing was accepted before.
+        replication_id: of the server.
+        evicted_keys: count of the keys that the server had evicted.
+        slots_digest: in a cluster a digest of its slots.
     """
 
     generation: bytes
     since: int
-    replication: bytes
-    evicted: bytes
-    shape: bytes
+    replication_id: bytes
+    evicted_keys: bytes
+    slots_digest: bytes
 
     @classmethod
-    def begin(cls, since: int, heard: Heard, shape: bytes) -> Record:
+    def begin(cls, since: int, status: ServerStatus, slots_digest: bytes) -> GenerationRecord:
         """Begin a generation at a server as it is now."""
         generation = entropy.draw(8).hex().encode()
-        return cls(generation, since, heard.replication, heard.evicted, shape)
+        return cls(generation, since, status.replication_id, status.evicted_keys, slots_digest)
 
     @classmethod
-    def decode(cls, text: bytes | None) -> Record | None:
-        """Read a record, or None when there is none or it is not one."""
+    def decode(cls, text: bytes | None) -> GenerationRecord | None:
+        """Decode a record; None: there is none, or it is not a record."""
         parts = (text or b"").split(b" ")
         if len(parts) != 5 or not parts[1].isdigit():
             return None
@@ -80,51 +81,64 @@ class Record:
         return record if record.encode() == text else None
 
     def encode(self) -> bytes:
-        """Write it."""
-        return b"%b %d %b %b %b" % (self.generation, self.since, self.replication, self.evicted, self.shape)
+        """Encode the record."""
+        return b"%b %d %b %b %b" % (
+            self.generation,
+            self.since,
+            self.replication_id,
+            self.evicted_keys,
+            self.slots_digest,
+        )
 
-    def describes(self, heard: Heard, shape: bytes) -> bool:
+    def matches(self, status: ServerStatus, slots_digest: bytes) -> bool:
         """Tell whether the server is still what it was."""
-        return (self.replication, self.evicted, self.shape) == (heard.replication, heard.evicted, shape)
+        return (self.replication_id, self.evicted_keys, self.slots_digest) == (
+            status.replication_id,
+            status.evicted_keys,
+            slots_digest,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ServerStatus:
     """The part of `INFO stats replication` that a record is about."""
 
     role: bytes
-    replication: bytes
-    evicted: bytes
+    replication_id: bytes
+    evicted_keys: bytes
 
     @classmethod
-    def of(cls, info: bytes) -> Heard:
-        """Read it.
+    def of(cls, info: bytes) -> ServerStatus:
+        """Read the reply to INFO.
 
         Raises:
-            StoreUnavailable: something is missing.
+            StoreUnavailable: a field is missing.
         """
-        found = dict(_HEARD.findall(info))
+        found = dict(_STATUS_FIELDS.findall(info))
         if len(found) != 3:
-            raise StoreUnavailable("INFO: expected role, master_replid and evicted_keys, got less")
+            raise StoreUnavailable(
+                "INFO: expected role, master_replid and evicted_keys, "
+                f"got {b', '.join(found).decode() or 'none of them'}"
+            )
         return cls(found[b"role"], found[b"master_replid"], found[b"evicted_keys"])
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What an operator may want to know of a primary; nothing is decided by it.
+class ServerDescription:
+    """What an operator may want to know about a primary; no decision depends on it.
 
     Attributes:
         name: host and port.
         role: master, or what it has become.
-        version: which server it is.
+        version: kind and version of the server.
         appendonly: whether it keeps an append-only file.
-        appendfsync: how often the file is synced; None where the server does not show its configuration.
+        appendfsync: how often the file is synced; None if the server does not show its configuration.
         eviction: its `maxmemory-policy`.
         least_replicas: its `min-replicas-to-write`; None as above.
-        replicas: how many are connected.
-        ahead: seconds, by which its clock is ahead of ours at least; negative: behind; 0 where the way to it
-            explains the difference.
-        keys: in its whole database, ours and others.
+        replicas: number of connected replicas.
+        ahead: seconds by which its clock is ahead of ours, at least; negative: behind; 0 if the time on the
+            way explains the difference.
+        keys: in its whole database, including those of other programs.
         memory: bytes that it has allocated.
     """
 
@@ -141,8 +155,8 @@ class Description:
     memory: int
 
     @classmethod
-    def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> Description:
-        """Read it.
+    def of(cls, name: str, info: bytes, config: Any, ahead: float, database: int) -> ServerDescription:
+        """Read the replies to INFO and CONFIG GET.
 
         Args:
             name: of the primary.
@@ -151,82 +165,91 @@ class Description:
             ahead: as above.
             database: number of the log's database.
         """
-        said, settings = _read_info(info), _read_config(config)
-        kind = "valkey" if b"valkey_version" in said else "redis"
+        fields, settings = _read_info(info), _read_config(config)
+        kind = "valkey" if b"valkey_version" in fields else "redis"
         least = settings.get(b"min-replicas-to-write")
-        # DBSIZE would say the same, and needs one more permission.
-        keys = re.match(rb"keys=(\d+)", said.get(b"db%d" % database, b""))
+        # DBSIZE would return the same, but needs one more permission.
+        keys = re.match(rb"keys=(\d+)", fields.get(b"db%d" % database, b""))
         return cls(
             name,
-            said.get(b"role", b"unknown").decode(),
-            f"{kind} {said.get(kind.encode() + b'_version', b'unknown').decode()}",
-            said.get(b"aof_enabled") == b"1",
+            fields.get(b"role", b"unknown").decode(),
+            f"{kind} {fields.get(kind.encode() + b'_version', b'unknown').decode()}",
+            fields.get(b"aof_enabled") == b"1",
             settings[b"appendfsync"].decode() if b"appendfsync" in settings else None,
-            said.get(b"maxmemory_policy", b"unknown").decode(),
+            fields.get(b"maxmemory_policy", b"unknown").decode(),
             None if least is None else int(least),
-            int(said.get(b"connected_slaves", b"0")),
+            int(fields.get(b"connected_slaves", b"0")),
             ahead,
             int(keys[1]) if keys else 0,
-            int(said.get(b"used_memory", b"0")),
+            int(fields.get(b"used_memory", b"0")),
         )
 
 
 def microseconds(reply: Sequence[bytes]) -> int:
-    """Read the reply to `TIME`."""
+    """Return the unix time in a reply to `TIME`, in microseconds."""
     return int(reply[0]) * 1_000_000 + int(reply[1])
 
 
-def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerated: float) -> str | None:
-    """Say by how much a server's clock is wrong, or None when it is within what is tolerated.
+def clock_difference(reply: Sequence[bytes], before: float, after: float, tolerance: float) -> str | None:
+    """Return by how much a server's clock differs, as text; None: it is within the tolerance.
 
     Args:
         reply: to `TIME`.
         before, after: our time before the question and after the answer.
-        tolerated: seconds.
+        tolerance: seconds.
     """
     seconds = microseconds(reply) / 1e6
     difference = max(before - seconds, seconds - after)
-    if difference <= tolerated + _ROUNDING:
+    if difference <= tolerance + _ROUNDING:
         return None
-    return f"TIME: expected our time within {tolerated} seconds, it differs by {difference:.3f}"
+    return (
+        f"TIME: expected our time within {tolerance} seconds, got a difference of {difference:.3f} seconds; "
+        "check both clocks"
+    )
 
 
 def check_settings(info: bytes, config: Any, replicas: int) -> None:
     """Refuse a server whose settings could lose entries.
 
-    An append-only file is required, synced always or every second. A server that starts again has another
-    replication id, so what an unsynced second has lost is never accepted twice; what the file keeps is the
-    evidence. A server that does not show its configuration is judged by INFO, which says all but how
-    often the file is synced.
+    An append-only file is required, synced always or every second. A server that restarts has another
+    replication id, so nothing that an unsynced second has lost is accepted twice; the file keeps the shares
+    as evidence. If a server does not show its configuration, INFO is used, which shows everything except how
+    often the file is synced and `min-replicas-to-write`.
 
     Args:
         info: the sections server, memory and persistence.
         config: the reply to `CONFIG GET`, names and values in turn, or an error.
-        replicas: `min-replicas-to-write` must be that many at least.
+        replicas: the least value of `min-replicas-to-write`.
 
     Raises:
-        StoreUnavailable: which setting, what was expected, and what it is.
+        StoreUnavailable: names the setting, the expected value, and the value that it has.
     """
-    said = _read_info(info)
-    version = said.get(b"redis_version", b"")
-    if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST:
-        raise StoreUnavailable(f"version: expected {OLDEST[0]} or later, got {version.decode() or 'none'}")
+    fields = _read_info(info)
+    version = fields.get(b"redis_version", b"")
+    if not re.match(rb"\d+\.\d+", version) or tuple(map(int, version.split(b".")[:2])) < OLDEST_VERSION:
+        raise StoreUnavailable(
+            f"version: expected {OLDEST_VERSION[0]} or later, got {version.decode() or 'none'}; "
+            "update the server"
+        )
     shown = isinstance(config, list)
     settings = _read_config(config)
-    settings[b"maxmemory-policy"] = said.get(b"maxmemory_policy", b"unknown")
-    settings[b"appendonly"] = b"yes" if said.get(b"aof_enabled") == b"1" else b"no"
-    expected = _SETTINGS | ({b"appendfsync": _SYNCED} if shown else {})
+    settings[b"maxmemory-policy"] = fields.get(b"maxmemory_policy", b"unknown")
+    settings[b"appendonly"] = b"yes" if fields.get(b"aof_enabled") == b"1" else b"no"
+    expected = _SETTINGS | ({b"appendfsync": _FSYNC_VALUES} if shown else {})
     for name, values in expected.items():
         if settings.get(name) not in values:
             raise StoreUnavailable(
                 f"{name.decode()}: expected {b' or '.join(values).decode()}, "
-                f"got {settings.get(name, b'nothing').decode()}"
+                f"got {settings.get(name, b'nothing').decode()}; change the server's configuration"
             )
-    if said.get(b"aof_last_write_status", b"ok") != b"ok":
-        raise StoreUnavailable("the server cannot write its append-only file")
+    if fields.get(b"aof_last_write_status", b"ok") != b"ok":
+        raise StoreUnavailable("the server cannot write its append-only file; check its disk")
     least = settings.get(b"min-replicas-to-write", b"0")
     if int(least) < replicas:
-        raise StoreUnavailable(f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}")
+        raise StoreUnavailable(
+            f"min-replicas-to-write: expected {replicas} or more, got {least.decode()}; "
+            "change the server's configuration, and allow CONFIG GET"
+        )
 
 
 def _read_info(info: bytes) -> dict[bytes, bytes]:
@@ -234,12 +257,12 @@ def _read_info(info: bytes) -> dict[bytes, bytes]:
 
 
 def _read_config(config: Any) -> dict[bytes, bytes]:
-    """Read the reply to `CONFIG GET`; an error shows nothing."""
+    """Return the settings in a reply to `CONFIG GET`; none if it is an error."""
     return dict(zip(config[::2], config[1::2], strict=True)) if isinstance(config, list) else {}
 
 
 def refuse_errors(replies: Sequence[Any]) -> None:
-    """Refuse replies when one is an error.
+    """Raise the first error among replies.
 
     Raises:
         StoreUnavailable: with the server's words.

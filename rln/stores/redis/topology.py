@@ -1,7 +1,7 @@
-"""Servers: which primaries there are now, and which of them a key belongs to.
+"""Topology: which servers are the primaries now, and which slots each of them owns.
 
-Three kinds of URI, one answer: a list of primaries. A single server is one; Sentinel names one; a cluster
-has several, each with its slots. Nobody who cannot be asked is guessed: no answer is an error.
+Each kind of URI gives a list of primaries. A single server is one; Sentinel names one; a cluster has several,
+each with its slots. Nothing is guessed: if no server answers, that is an error.
 """
 
 from __future__ import annotations
@@ -15,96 +15,98 @@ from urllib.parse import unquote, urlsplit
 from redis.exceptions import ResponseError
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.redis.resp import FAULTS, Address, Login, Server, pack
+from rln.stores.redis.resp import FAULTS, Address, ConnectionSettings, Server, pack
 from rln.stores.uri import StoreUri
 
 SLOTS: Final = 16384
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 
-Ranges = tuple[tuple[int, int], ...]
+SlotRanges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A primary, as those say who know.
+class PrimaryLocation:
+    """A primary, as the topology reports it.
 
     Attributes:
         address: where it listens.
-        ranges: its slots, first and last of each range; empty: all keys are its own.
-        shape: in a cluster a digest of who it is, of its slots and of the configuration epoch in which it got
-            them, which rises whenever a slot comes from somewhere else; otherwise empty.
+        slot_ranges: first and last slot of each range that it owns; empty: it owns all keys.
+        slots_digest: in a cluster a digest of its node id, of its slots, and of the configuration epoch in
+            which it got them, which rises whenever a slot comes from another primary; otherwise `-`.
     """
 
     address: Address
-    ranges: Ranges = ()
-    shape: bytes = b"-"
+    slot_ranges: SlotRanges = ()
+    slots_digest: bytes = b"-"
 
-    def has(self, slot: int) -> bool:
-        """Tell whether a slot is its own."""
-        return not self.ranges or any(first <= slot <= last for first, last in self.ranges)
+    def owns(self, slot: int) -> bool:
+        """Tell whether the primary owns a slot."""
+        return not self.slot_ranges or any(first <= slot <= last for first, last in self.slot_ranges)
 
 
-class Directory(Protocol):
-    """Whoever knows the primaries."""
+class Topology(Protocol):
+    """Tells which servers are the primaries."""
 
-    def places(self) -> tuple[Place, ...]:
+    def locations(self) -> tuple[PrimaryLocation, ...]:
         """Return the primaries as they are now.
 
         Raises:
-            StoreUnavailable: nobody knows.
+            StoreUnavailable: no server knows them.
         """
 
 
 @dataclass(frozen=True, slots=True)
-class Single:
+class SingleTopology:
     """One server, known by its address."""
 
     address: Address
 
-    def places(self) -> tuple[Place, ...]:
+    def locations(self) -> tuple[PrimaryLocation, ...]:
         """Return the server."""
-        return (Place(self.address),)
+        return (PrimaryLocation(self.address),)
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A server that Sentinels watch, and replace when it is gone."""
+class SentinelTopology:
+    """A primary that Sentinels watch, and replace if it fails."""
 
     sentinels: tuple[Address, ...]
     service: str
-    patience: float
+    timeout: float
 
-    def places(self) -> tuple[Place, ...]:
+    def locations(self) -> tuple[PrimaryLocation, ...]:
         """Ask the Sentinels, one after the other, which server is the primary.
 
-        Without an answer the primary of before is no answer: it may be on the wrong side of a split.
+        If none answers, the previous primary is not used: it may be on the wrong side of a network split.
         """
-        login = Login(None, None, 0, False, self.patience)
-        return _first_answer(self.sentinels, login, (b"SENTINEL", b"MASTER", self.service.encode()), _watched)
+        connection = ConnectionSettings(None, None, 0, False, self.timeout)
+        return _first_answer(
+            self.sentinels, connection, (b"SENTINEL", b"MASTER", self.service.encode()), _read_sentinel_master
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterTopology:
     """A cluster, known by some of its nodes."""
 
     nodes: tuple[Address, ...]
-    login: Login
+    connection: ConnectionSettings
 
-    def places(self) -> tuple[Place, ...]:
+    def locations(self) -> tuple[PrimaryLocation, ...]:
         """Ask the nodes, one after the other, for the primaries with slots."""
-        return _first_answer(self.nodes, self.login, (b"CLUSTER", b"NODES"), _primaries)
+        return _first_answer(self.nodes, self.connection, (b"CLUSTER", b"NODES"), _read_cluster_nodes)
 
 
 def _first_answer(
     addresses: tuple[Address, ...],
-    login: Login,
+    connection: ConnectionSettings,
     question: tuple[bytes, ...],
-    read: Callable[[Any, Address], tuple[Place, ...]],
-) -> tuple[Place, ...]:
+    read: Callable[[Any, Address], tuple[PrimaryLocation, ...]],
+) -> tuple[PrimaryLocation, ...]:
     reasons = []
     for address in addresses:
-        server = Server(address, login)
+        server = Server(address, connection)
         try:
             with server.session() as session:
                 (reply,) = session.ask(pack(*question))
@@ -115,20 +117,20 @@ def _first_answer(
             reasons.append(f"{server.name}: {error}")
         finally:
             server.close()
-    raise StoreUnavailable(f"nullifier log: nobody says where the primary is: {'; '.join(reasons)}")
+    raise StoreUnavailable(f"nullifier log: no server names the primary: {'; '.join(reasons)}")
 
 
-def _watched(reply: list[bytes], asked: Address) -> tuple[Place, ...]:
-    """Read `SENTINEL MASTER`: names and values in turn."""
+def _read_sentinel_master(reply: list[bytes], asked: Address) -> tuple[PrimaryLocation, ...]:
+    """Read the reply to `SENTINEL MASTER`: names and values in turn."""
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
     flags = fields[b"flags"].decode()
     if flags != "master":
-        raise ValueError(f"the primary is {flags}")
-    return (Place((fields[b"ip"].decode(), int(fields[b"port"]))),)
+        raise ValueError(f"expected a primary with flags master, got {flags}")
+    return (PrimaryLocation((fields[b"ip"].decode(), int(fields[b"port"]))),)
 
 
-def _primaries(table: bytes, asked: Address) -> tuple[Place, ...]:
-    """Read `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots."""
+def _read_cluster_nodes(table: bytes, asked: Address) -> tuple[PrimaryLocation, ...]:
+    """Read the reply to `CLUSTER NODES`: id, address, flags, primary, ping, pong, epoch, link, slots."""
     found = []
     for line in table.decode().splitlines():
         name, address, flags, _, _, _, epoch, _, *held = line.split()
@@ -136,51 +138,54 @@ def _primaries(table: bytes, asked: Address) -> tuple[Place, ...]:
         if "master" not in flags.split(",") or not spans:
             continue
         host, _, port = address.split(",")[0].split("@")[0].rpartition(":")
-        ranges = tuple((int(first), int(last or first)) for first, _, last in spans)
-        shape = blake2b(f"{name} {epoch} {ranges}".encode(), digest_size=8).hexdigest().encode()
-        # A node to which no other has spoken does not know its own address.
-        found.append(Place((host or asked[0], int(port)), ranges, shape))
+        slot_ranges = tuple((int(first), int(last or first)) for first, _, last in spans)
+        slots_digest = blake2b(f"{name} {epoch} {slot_ranges}".encode(), digest_size=8).hexdigest().encode()
+        # A node that no other node has contacted does not know its own address.
+        found.append(PrimaryLocation((host or asked[0], int(port)), slot_ranges, slots_digest))
     if not found:
         raise ValueError("the cluster has no primary with slots")
-    return tuple(sorted(found, key=lambda place: place.ranges))
+    return tuple(sorted(found, key=lambda location: location.slot_ranges))
 
 
-def directory(where: StoreUri, patience: float) -> tuple[Directory, Login]:
-    """Read a URI.
+def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionSettings]:
+    """Parse a URI.
 
     Args:
-        where: of scheme redis, rediss, redis+sentinel, or redis+cluster.
-        patience: seconds.
+        uri: of scheme redis, rediss, redis+sentinel, or redis+cluster.
+        timeout: seconds.
 
     Raises:
-        ParameterError: no host, a port or database that is no number, no service of Sentinel. The message
-            does not repeat the URI, which may hold a password.
+        ParameterError: no host, a port or database that is no number, or no Sentinel service. The message
+            does not repeat the URI, which may contain a password.
     """
-    authority, _, path = where.location.partition("/")
+    authority, _, path = uri.location.partition("/")
     credentials, mark, hosts = authority.rpartition("@")
-    several = where.scheme in ("redis+sentinel", "redis+cluster")
-    port = _SENTINEL_PORT if where.scheme == "redis+sentinel" else _PORT
+    several = uri.scheme in ("redis+sentinel", "redis+cluster")
+    port = _SENTINEL_PORT if uri.scheme == "redis+sentinel" else _PORT
     addresses = tuple(_address(part, port) for part in (hosts.split(",") if several else [hosts]))
     username, _, password = credentials.partition(":")
-    service, _, database = path.rpartition("/") if where.scheme == "redis+sentinel" else ("", "", path)
-    if where.scheme == "redis+sentinel" and not service:
+    service, _, database = path.rpartition("/") if uri.scheme == "redis+sentinel" else ("", "", path)
+    if uri.scheme == "redis+sentinel" and not service:
         service, database = database, ""
-    if database and (where.scheme == "redis+cluster" or not database.isdecimal()):
-        raise ParameterError(f"store: {where.scheme}: expected the number of a database, or nothing")
-    login = Login(
+    if database and (uri.scheme == "redis+cluster" or not database.isdecimal()):
+        expected = "nothing" if uri.scheme == "redis+cluster" else "a number or nothing"
+        raise ParameterError(
+            f"store: {uri.scheme}: database: expected {expected}; quote / in a password as %2F"
+        )
+    connection = ConnectionSettings(
         unquote(username) or None if mark else None,
         unquote(password) or None if mark else None,
         int(database or 0),
-        where.scheme == "rediss",
-        patience,
+        uri.scheme == "rediss",
+        timeout,
     )
-    if where.scheme == "redis+cluster":
-        return Cluster(addresses, login), login
-    if where.scheme == "redis+sentinel":
+    if uri.scheme == "redis+cluster":
+        return ClusterTopology(addresses, connection), connection
+    if uri.scheme == "redis+sentinel":
         if not service:
             raise ParameterError("store: redis+sentinel: expected //host:port,host:port/service")
-        return Watched(addresses, unquote(service), patience), login
-    return Single(addresses[0]), login
+        return SentinelTopology(addresses, unquote(service), timeout), connection
+    return SingleTopology(addresses[0]), connection
 
 
 def _address(text: str, port: int) -> Address:
@@ -190,8 +195,19 @@ def _address(text: str, port: int) -> Address:
     except ValueError:
         host, found = None, None
     if not host:
-        raise ParameterError("store: expected host:port for each server of the URI")
+        raise ParameterError(
+            "store: expected host:port for each server; quote / and @ in a password as %2F and %40"
+        )
     return unquote(host), found or port
 
 
-__all__ = ["SLOTS", "Cluster", "Directory", "Place", "Ranges", "Single", "Watched", "directory"]
+__all__ = [
+    "SLOTS",
+    "ClusterTopology",
+    "PrimaryLocation",
+    "SentinelTopology",
+    "SingleTopology",
+    "SlotRanges",
+    "Topology",
+    "parse_topology",
+]

@@ -1,15 +1,15 @@
-"""Database: one SQLite file, opened so that what was committed stays, and refused when it is unsure.
+"""Database: one SQLite file, opened so that every commit lasts, and refused when it is unsure.
 
-WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, since SQLite
-answers a setting that it did not take with the old value and no error.
+WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, because
+SQLite answers a setting that it did not take with the old value and no error.
 
-Connections belong to one process. SQLite's idea of which locks a process holds is inherited by a fork, the
-locks are not: whoever opens the file beside an inherited connection holds none, and loses what he commits
-when the parent closes and removes the log. So nothing is in the middle of its use when a process forks, and
-the child closes, unused, what it inherited, before it opens its own.
+Connections belong to one process. A fork inherits SQLite's record of which locks the process holds, but not
+the locks. A process that opens the file beside an inherited connection holds no lock, and loses its commits
+when the parent closes and removes the WAL. So a fork waits until no connection is in use, and the child
+closes the inherited connections, unused, before it opens its own.
 
-After an error of the disk nobody knows what is in the page cache and not on the disk. The connections are
-given up; the next one writes everything from the log to the file and asks the disk for it before it is used.
+After a disk error it is unknown which pages are in the page cache but not on the disk. The connections are
+closed. The next connection writes the whole WAL to the file and syncs it before it is used.
 """
 
 from __future__ import annotations
@@ -26,49 +26,50 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.file_checks import check_place, make_private
+from rln.stores.file_checks import check_local_file_system, ensure_private_file
 
-PATIENCE: Final = 10.0
-"""Seconds that one waits for another process's transaction."""
+TIMEOUT: Final = 10.0
+"""Seconds to wait for another process's transaction."""
 
-_TURN: Final = (0.0002, 0.002)
-"""Seconds between two attempts to write, at least and at most. SQLite itself waits longer and longer, up to a
-tenth of a second, and who has waited longest is then the last to come in."""
+_RETRY_SECONDS: Final = (0.0002, 0.002)
+"""Least and greatest pause in seconds between two attempts to write. SQLite itself waits longer each time, up
+to a tenth of a second, so the process that has waited longest would get in last.
+"""
 
 FULL: Final = 2
-"""`PRAGMA synchronous`, as SQLite reads it back."""
+"""`PRAGMA synchronous` as SQLite reads it back."""
 
-_WAL: Final = 4 << 20
-"""Bytes of the log at which its pages are written to the file."""
+_WAL_BYTES: Final = 4 << 20
+"""Bytes of the WAL at which its pages are written to the file."""
 
-_FORK_PATIENCE: Final = 1.0
-"""Seconds that a fork waits for other threads to end their use of a file."""
+_FORK_TIMEOUT: Final = 1.0
+"""Seconds that a fork waits for other threads to finish their use of a file."""
 
 _abandoned: list[sqlite3.Connection] = []
 """Connections that cannot be closed, kept so that nothing tries again."""
 
-_stranded: set[Path] = set()
-"""Files that this process must not open: it was forked in the middle of their use."""
+_forked_in_use: set[Path] = set()
+"""Files that this process must not open, because it was forked while they were in use."""
 
 
-class _Slot:
-    """A place for one connection, which one thread uses at a time.
+class _ConnectionSlot:
+    """Holds one connection, which one thread uses at a time.
 
     Attributes:
-        lock: held while it is used.
+        lock: held while the connection is used.
         connection: None while there is none.
-        errors: of the disk, that had been seen when it was opened.
+        disk_errors: number of disk errors that had been seen when it was opened.
     """
 
-    __slots__ = ("connection", "errors", "lock")
+    __slots__ = ("connection", "disk_errors", "lock")
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # the thread that forks may be the one that uses it
+        self.lock = threading.RLock()  # reentrant: the thread that forks may be the one that uses it
         self.connection: sqlite3.Connection | None = None
-        self.errors = 0
+        self.disk_errors = 0
 
     def clear(self) -> None:
-        """Close the connection, if there is one; what cannot even be closed is kept aside."""
+        """Close the connection, if any; keep it if it cannot be closed."""
         connection, self.connection = self.connection, None
         try:
             if connection is not None:
@@ -79,22 +80,22 @@ class _Slot:
 
 
 class Database:
-    """A file with tables, for threads and processes at once.
+    """A file with tables, shared by threads and processes.
 
-    No block of one is entered within a block of its own; nor within a block of another, unless nobody ever
-    does it the other way round.
+    Within a block of this database, do not enter another block of it. Enter blocks of two databases in the
+    same order everywhere, or they can deadlock.
 
     Args:
-        path: of the file; it is made when it is missing, with mode 0600.
-        name: what messages call the store.
-        application_id: says in the file's header what it is, 1 to 2^31 - 1.
-        form: says which tables it has, 1 or more; a file of another form is refused.
-        page: bytes of a page when the file is made. A commit writes whole pages: small ones suit tables that
+        path: of the file; created with mode 0600 if it does not exist.
+        name: of the store in messages.
+        application_id: the kind of file, in its header, 1 to 2^31 - 1.
+        schema_version: the version of its tables, 1 or more; a file with another version is refused.
+        page_size: bytes of a page of a new file. A commit writes whole pages: small pages suit tables that
             get single small rows in no order.
-        create: makes the tables, once, in the transaction in which the file becomes one of ours.
+        create: creates the tables, once, in the transaction that turns a new file into one of ours.
 
     Raises:
-        StoreUnavailable: the file cannot be used, is not ours, or has another form.
+        StoreUnavailable: the file cannot be used, is of another kind, or has another schema version.
     """
 
     def __init__(
@@ -103,22 +104,22 @@ class Database:
         *,
         name: str,
         application_id: int,
-        form: int,
-        page: int = 4096,
+        schema_version: int,
+        page_size: int = 4096,
         create: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.path = path.absolute()
         self._name = name
         self._application_id = application_id
-        self._form = form
-        self._page = page
+        self._schema_version = schema_version
+        self._page_size = page_size
         self._create = create
         self._closed = False
-        self._errors = 0
-        self._settled = 0
-        self._file: tuple[int, int] | None = None
-        self._writer = _Slot()
-        self._reader = _Slot()
+        self._disk_errors = 0
+        self._flushed_errors = 0
+        self._file_id: tuple[int, int] | None = None
+        self._writer = _ConnectionSlot()
+        self._reader = _ConnectionSlot()
         with _forking:
             _databases.add(self)
         with self.writing():
@@ -126,14 +127,14 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that writes: committed at the end of the block, rolled back after an exception.
+        """Run the block in one write transaction: commit at its end, roll back after an exception.
 
         Raises:
-            StoreUnavailable: SQLite or the disk failed; after a failed commit what was written may be there
-                or not.
+            StoreUnavailable: SQLite or the disk failed. After a failed commit, the changes may be there or
+                not.
         """
-        with self.stating() as connection:
-            _in_turn(connection, "BEGIN IMMEDIATE", ())
+        with self.autocommitting() as connection:
+            _execute_when_free(connection, "BEGIN IMMEDIATE", ())
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -143,41 +144,38 @@ class Database:
                 raise
 
     @contextmanager
-    def stating(self) -> Iterator[sqlite3.Connection]:
-        """The writing connection outside a transaction: each statement is one of its own.
+    def autocommitting(self) -> Iterator[sqlite3.Connection]:
+        """Give the writing connection without a transaction: each statement commits on its own.
 
-        A statement that returns rows is committed when all of them were fetched. Nothing waits here for
-        others who write.
+        A statement that returns rows commits when all of them have been fetched. Nothing here waits for other
+        writers.
 
         Raises:
-            StoreUnavailable: as `writing`.
+            StoreUnavailable: as for `writing`.
         """
         slot = self._writer
         with slot.lock:
             try:
-                yield self._ready(slot)
+                yield self._connection_of(slot)
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
-    def state(self, statement: str, values: tuple[object, ...]) -> int:
-        """Run one statement, which writes and returns nothing, as a transaction of its own.
-
-        Returns:
-            The number of rows that it has changed.
+    def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
+        """Run one statement, which returns no rows, as its own transaction; return how many rows it changed.
 
         Raises:
-            StoreUnavailable: as `writing`.
+            StoreUnavailable: as for `writing`.
         """
         slot = self._writer
         with slot.lock:
             try:
-                return _in_turn(self._ready(slot), statement, values).rowcount
+                return _execute_when_free(self._connection_of(slot), statement, values).rowcount
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the file for all statements of the block, which write nothing.
+        """Give a connection whose statements all see one state of the file; they must not write.
 
         Raises:
             StoreUnavailable: SQLite or the disk failed.
@@ -185,7 +183,7 @@ class Database:
         slot = self._reader
         with slot.lock:
             try:
-                connection = self._ready(slot)
+                connection = self._connection_of(slot)
                 connection.execute("BEGIN")
                 try:
                     yield connection
@@ -193,10 +191,10 @@ class Database:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
             except (sqlite3.Error, OSError) as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
 
     def close(self) -> None:
-        """Close the connections of this process; a second time does nothing."""
+        """Close the connections of this process; a second call does nothing."""
         self._closed = True
         for slot in (self._writer, self._reader):
             with slot.lock:
@@ -205,112 +203,115 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
 
-    def _ready(self, slot: _Slot) -> sqlite3.Connection:
-        """The connection of a slot whose lock is held, opened when there is none to be trusted."""
+    def _connection_of(self, slot: _ConnectionSlot) -> sqlite3.Connection:
+        """Return the connection of a slot whose lock is held; open one if needed, or after a disk error."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
         if os.getpid() != _process:
-            raise StoreUnavailable(f"{self._name}: {self.path}: forked behind Python's back")
-        if slot.connection is not None and slot.errors != self._errors:
+            raise self._error("this process was forked outside Python; fork with os.fork or multiprocessing")
+        if slot.connection is not None and slot.disk_errors != self._disk_errors:
             slot.clear()
         if slot.connection is None:
-            errors = self._errors
+            disk_errors = self._disk_errors
             slot.connection = self._open()
-            slot.errors = errors
+            slot.disk_errors = disk_errors
             if slot is self._writer:
-                slot.connection.execute("PRAGMA busy_timeout=0")  # we wait for our turn ourselves
+                slot.connection.execute("PRAGMA busy_timeout=0")  # `_execute_when_free` waits instead
         else:
             self._check_file()
         return slot.connection
 
-    def _failed(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
-        """What an error is called outside; one of the disk puts all connections in doubt."""
-        if isinstance(error, sqlite3.Error) and not _is_passing(error):
-            self._errors += 1
-        return StoreUnavailable(f"{self._name}: {self.path}: {error}")
+    def _error(self, text: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name}: {self.path}: {text}")
+
+    def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
+        """Make the error for callers; after a disk error, no open connection is used again."""
+        if isinstance(error, sqlite3.Error) and not _is_transient(error):
+            self._disk_errors += 1
+        return self._error(str(error))
 
     def _check_file(self) -> None:
-        """Refuse when the file was removed or another is in its place: others would use that one."""
+        """Refuse a file that was removed or replaced: other processes would use the new one."""
         found = os.stat(self.path)
-        if self._file is None:
-            self._file = found.st_dev, found.st_ino
-        elif self._file != (found.st_dev, found.st_ino):
-            raise StoreUnavailable(f"{self._name}: {self.path}: expected the file of before, got another")
+        if self._file_id is None:
+            self._file_id = found.st_dev, found.st_ino
+        elif self._file_id != (found.st_dev, found.st_ino):
+            raise self._error("the file was replaced by another one; close this store and open it again")
 
     def _open(self) -> sqlite3.Connection:
-        if self.path in _stranded:
-            raise StoreUnavailable(f"{self._name}: {self.path}: this process was forked while it was in use")
-        check_place(self.path, self._name)
-        if self._file is None:
-            make_private(self.path, self._name)
+        if self.path in _forked_in_use:
+            raise self._error("this process was forked while the file was in use; start a new process")
+        check_local_file_system(self.path, self._name)
+        if self._file_id is None:
+            ensure_private_file(self.path, self._name)
         self._check_file()
         connection = sqlite3.connect(
-            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
         )
         try:
             self._set_up(connection)
-            self._settle(connection)
+            self._flush(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _settle(self, connection: sqlite3.Connection) -> None:
-        """See to it that what the connection shows is on the disk, and not in the page cache alone.
+    def _flush(self, connection: sqlite3.Connection) -> None:
+        """Make sure that what the connection shows is on the disk, and not only in the page cache.
 
-        A writer may have died between its write and its fsync: then it is not, and nobody has noticed. Where
-        the disk has reported an error, everything must be written anew.
+        A writer may have died between its write and its fsync; then nothing shows that the data is not on the
+        disk. After a disk error, everything must be written again.
         """
-        errors = self._errors
-        doubtful = errors != self._settled
+        disk_errors = self._disk_errors
+        in_doubt = disk_errors != self._flushed_errors
         busy, _, _ = connection.execute(
-            f"PRAGMA wal_checkpoint({'TRUNCATE' if doubtful else 'PASSIVE'})"
+            f"PRAGMA wal_checkpoint({'TRUNCATE' if in_doubt else 'PASSIVE'})"
         ).fetchone()
-        if doubtful and busy:
-            raise StoreUnavailable(f"{self._name}: {self.path}: still in doubt after a disk error")
-        self._settled = max(errors, self._settled)
+        if in_doubt and busy:
+            raise self._error("the file must be synced after a disk error, but is in use; try again")
+        self._flushed_errors = max(disk_errors, self._flushed_errors)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA page_size={self._page}")  # counts for a new file alone
-        mode = self._to_wal(connection)
-        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL // self._page}").fetchone()
+        connection.execute(f"PRAGMA page_size={self._page_size}")  # applies to a new file only
+        mode = self._switch_to_wal(connection)
+        connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // self._page_size}").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if (mode, synchronous) != ("wal", FULL):
-            raise StoreUnavailable(
-                f"{self._name}: {self.path}: expected journal mode wal and synchronous {FULL}, "
-                f"got {mode} and {synchronous}"
+            raise self._error(
+                f"expected journal mode wal and synchronous {FULL}, got {mode} and {synchronous}"
             )
         if self._header(connection) == (0, 0):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 if self._header(connection) == (0, 0):
                     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                        raise StoreUnavailable(f"{self._name}: {self.path}: expected our file, got another's")
+                        raise self._error("expected a file of this library or an empty one; check the path")
                     self._create(connection)
                     connection.execute(f"PRAGMA application_id={self._application_id}")
-                    connection.execute(f"PRAGMA user_version={self._form}")
+                    connection.execute(f"PRAGMA user_version={self._schema_version}")
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        found, form = self._header(connection)
+        found, schema_version = self._header(connection)
         if found != self._application_id:
-            raise StoreUnavailable(
-                f"{self._name}: {self.path}: expected a file of kind {self._application_id}, got {found}"
+            raise self._error(f"expected a file of kind {self._application_id}, got {found}; check the path")
+        if schema_version != self._schema_version:
+            raise self._error(
+                f"expected schema version {self._schema_version}, got {schema_version}; another "
+                "version of this library wrote the file"
             )
-        if form != self._form:
-            raise StoreUnavailable(f"{self._name}: {self.path}: expected form {self._form}, got {form}")
 
-    def _to_wal(self, connection: sqlite3.Connection) -> object:
-        """Switch to WAL; SQLite does not wait for others at this step, so we do."""
-        deadline = time.monotonic() + PATIENCE
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> object:
+        """Switch to WAL. SQLite does not wait for other processes at this step, so wait here."""
+        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 return connection.execute("PRAGMA journal_mode=wal").fetchone()[0]
             except sqlite3.OperationalError as error:
-                if not _is_passing(error) or time.monotonic() > deadline:
+                if not _is_transient(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.005)
 
@@ -322,24 +323,26 @@ class Database:
 
     # Around a fork.
 
-    def _slots(self) -> tuple[_Slot, _Slot]:
+    def _slots(self) -> tuple[_ConnectionSlot, _ConnectionSlot]:
         return self._writer, self._reader
 
-    def _leave_to_parent(self, held: set[_Slot]) -> None:
-        """Close what was inherited: at rest, it writes nothing while the parent has its own open."""
+    def _discard_inherited(self, held: set[_ConnectionSlot]) -> None:
+        """Close the inherited connections. They are not in use, so this writes nothing."""
         for slot in self._slots():
             connection = slot.connection
             if connection is not None and (slot not in held or connection.in_transaction):
-                _stranded.add(self.path)
+                _forked_in_use.add(self.path)
                 _abandoned.append(connection)
                 slot.connection = None
             slot.clear()
             if slot not in held:
-                slot.lock = threading.RLock()  # its holder is no thread of this process
+                slot.lock = threading.RLock()  # the thread that held it does not exist in this process
 
 
-def _in_turn(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> sqlite3.Cursor:
-    """Execute the first statement of a transaction once nobody else writes."""
+def _execute_when_free(
+    connection: sqlite3.Connection, statement: str, values: tuple[object, ...]
+) -> sqlite3.Cursor:
+    """Execute the first statement of a transaction as soon as no other process writes."""
     deadline = None
     while True:
         try:
@@ -348,14 +351,14 @@ def _in_turn(connection: sqlite3.Connection, statement: str, values: tuple[objec
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
             now = time.monotonic()
-            deadline = now + PATIENCE if deadline is None else deadline
+            deadline = now + TIMEOUT if deadline is None else deadline
             if now > deadline:
                 raise
-        time.sleep(random.uniform(*_TURN))
+        time.sleep(random.uniform(*_RETRY_SECONDS))
 
 
-def _is_passing(error: sqlite3.Error) -> bool:
-    """Tell whether the file is sound: somebody else held it too long, or a statement was wrong."""
+def _is_transient(error: sqlite3.Error) -> bool:
+    """Tell whether an error leaves the file sound: it was locked for too long, or the statement was wrong."""
     code = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)) or (
         code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -365,12 +368,12 @@ def _is_passing(error: sqlite3.Error) -> bool:
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _process = os.getpid()
 _forking = threading.RLock()
-_held: list[_Slot] = []
+_held: list[_ConnectionSlot] = []
 
 
 def _before_fork() -> None:
     _forking.acquire()
-    deadline = time.monotonic() + _FORK_PATIENCE
+    deadline = time.monotonic() + _FORK_TIMEOUT
     for database in list(_databases):
         for slot in database._slots():
             if slot.lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
@@ -388,7 +391,7 @@ def _in_child() -> None:
     _process = os.getpid()
     held = set(_held)
     for database in list(_databases):
-        database._leave_to_parent(held)
+        database._discard_inherited(held)
     while _held:
         _held.pop().lock.release()
     _forking = threading.RLock()

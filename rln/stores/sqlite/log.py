@@ -1,12 +1,12 @@
 """SqliteNullifierLog: the shares of accepted messages in one SQLite file, for threads and processes at once.
 
-    memory   one row: everything that ended by `forgotten` is forgotten, and of what was open by `since`
-             nobody knows what came before
+    memory   one row: epochs that ended by `forgotten` are forgotten; the log does not know what was accepted
+             before `since` in the epochs that were open then
     epoch    a number for each (rln identifier, external nullifier); numbers are never used again
     share    (epoch, nullifier) -> x, y
 
-One statement inserts a share, unless its epoch is forgotten or its nullifier is there, and says which. Alone
-it is a transaction of its own, and one fsync; what comes together shares one transaction.
+One statement inserts a share unless its epoch is forgotten or its nullifier exists, and tells whether it did.
+A single claim is its own transaction, with one fsync; claims that arrive together share one transaction.
 
 The file may also hold the high-water mark of a clock.
 """
@@ -24,23 +24,23 @@ from rln.base.arguments import whole
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
-from rln.stores.refusals import LATEST, check_before, forgotten, opened_before
+from rln.stores.refusals import LATEST_TIME, check_before, epoch_forgotten, epoch_older_than_log
 from rln.stores.sqlite.database import Database
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
-_FORM: Final = 1
-_PAGE: Final = 1024
-"""Bytes: a row has some 100, rows that come one after the other lie far apart."""
+_SCHEMA_VERSION: Final = 1
+_PAGE_SIZE: Final = 1024
+"""Bytes: a row has about 100, and consecutive rows are far apart."""
 
 _CHUNK: Final = 2000
-"""Shares that are dropped in one transaction: others wait no longer than it takes."""
+"""Shares that are dropped in one transaction; other writers wait no longer than it takes."""
 
 _CHUNKS: Final = 10
-"""How many of these `forget` makes before it leaves the rest to insertions."""
+"""Transactions of one `forget`; later insertions drop the rest."""
 
 _KNOWN_EPOCHS: Final = 8192
-_NEVER: Final = -LATEST
+_NEVER: Final = -LATEST_TIME
 
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
@@ -80,7 +80,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _encode(share: Share) -> _Row:
-    """A share that `check_claim` has seen; its numbers were checked when it was made."""
+    """Encode a share that `check_claim` has checked; its numbers were checked when it was made."""
     nullifier, x, y = share.nullifier or 0, share.x, share.y
     return nullifier.to_bytes(32, "little"), x.to_bytes(32, "little"), y.to_bytes(32, "little")
 
@@ -93,21 +93,28 @@ def _names(epoch: Epoch) -> tuple[bytes, bytes]:
     return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
 
 
-def _forgotten(connection: sqlite3.Connection) -> int:
+def _forgotten_until(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT forgotten FROM memory").fetchone()[0])
 
 
 def _open(path: Path, name: str) -> Database:
-    return Database(path, name=name, application_id=_APPLICATION_ID, form=_FORM, page=_PAGE, create=_create)
+    return Database(
+        path,
+        name=name,
+        application_id=_APPLICATION_ID,
+        schema_version=_SCHEMA_VERSION,
+        page_size=_PAGE_SIZE,
+        create=_create,
+    )
 
 
 class SqliteNullifierLog(NullifierLog):
     """A `NullifierLog` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: of the file, made when it is missing.
+        path: of the file; created if it does not exist.
         clock: of the verifiers.
-        new: nothing was accepted in a running epoch before, here or elsewhere; see `rln.stores.open_log`.
+        new: no message was accepted in an open epoch before, here or elsewhere; see `rln.stores.open_log`.
 
     Raises:
         StoreUnavailable: the file cannot be used.
@@ -128,7 +135,7 @@ class SqliteNullifierLog(NullifierLog):
             raise
 
     def __len__(self) -> int:
-        """Return the number of shares in the file, those included that are being dropped.
+        """Return the number of shares in the file, including those that are being dropped.
 
         Raises:
             StoreUnavailable: the file cannot be read.
@@ -140,16 +147,16 @@ class SqliteNullifierLog(NullifierLog):
         return f"SqliteNullifierLog({str(self._database.path)!r})"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
-        """Return the shares that are known; see `NullifierLog`."""
+        """Return the shares that the log holds; see `NullifierLog`."""
         try:
             with self._database.reading() as connection:
-                before = _forgotten(connection)
+                before = _forgotten_until(connection)
                 return [self._peek(connection, before, *key) for key in keys]
         except StoreUnavailable as error:
             return [error] * len(keys)
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert each claim, or return what of it is taken; see `NullifierLog`."""
+        """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         if not checked:
             return []
@@ -158,12 +165,12 @@ class SqliteNullifierLog(NullifierLog):
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
             with self._database.writing() as connection:
-                before = _forgotten(connection)
+                before = _forgotten_until(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
         except StoreUnavailable as error:
             return [error] * len(checked)
-        # Only now are these numbers theirs for good.
+        # Remember the epochs' numbers only after the commit.
         if len(self._epochs) > _KNOWN_EPOCHS:
             self._epochs = {}
         self._epochs.update(entered)
@@ -172,8 +179,9 @@ class SqliteNullifierLog(NullifierLog):
     def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`.
 
-        They are refused from the first transaction on. Their shares go in small ones: some here, the rest
-        with what is inserted afterwards, twice as many each time: no verdict waits for all of them.
+        They are refused after the first transaction. Their shares are dropped in small transactions: some
+        here, and the rest by later insertions, each of which drops twice as many as it inserts. So no verdict
+        waits for all of them.
         """
         check_before(before)
         with self._database.writing() as connection:
@@ -187,26 +195,26 @@ class SqliteNullifierLog(NullifierLog):
                 self._drop(connection, _CHUNK)
 
     def close(self) -> None:
-        """Close the file for this process; a second time does nothing."""
+        """Close the file for this process; a second call does nothing."""
         self._database.close()
 
     def _drop(self, connection: sqlite3.Connection, most: int) -> None:
-        """Drop some shares of an epoch that is over, in a transaction; whoever is in one changes the list."""
+        """Drop some shares of an ended epoch. Call it within a transaction, which also protects the list."""
         if self._ended:
             number = self._ended[0]
             dropped = connection.execute(_DROP_SHARES, (number, most, _BEYOND)).rowcount
             if dropped < most:
                 connection.execute("DELETE FROM epoch WHERE id = ?", (number,))
-                # Should this be rolled back, the next `forget` finds the epoch again.
+                # If this is rolled back, the next `forget` finds the epoch again.
                 self._ended.remove(number)
 
     def _insert_alone(self, epoch: Epoch, shares: dict[int, Share]) -> bool:
-        """Insert the one share of a claim by a statement of its own; False: it takes a transaction."""
+        """Insert a claim of one share by a single statement; False: the claim needs a transaction."""
         number = self._epochs.get(epoch)
         if number is None or len(shares) > 1 or self._ended:
             return False
         (share,) = shares.values()
-        return self._database.state(_INSERT, (*_encode(share), number, epoch.end)) > 0
+        return self._database.execute_alone(_INSERT, (*_encode(share), number, epoch.end)) > 0
 
     def _peek(
         self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
@@ -239,7 +247,7 @@ class SqliteNullifierLog(NullifierLog):
         if number is None:
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
-                return forgotten(epoch, before)
+                return epoch_forgotten(epoch, before)
             number = entered[epoch] = rows[0][0]
         if len(shares) > 1:
             connection.execute("SAVEPOINT claim")
@@ -249,7 +257,10 @@ class SqliteNullifierLog(NullifierLog):
             if connection.execute(_INSERT, (*row, number, epoch.end)).rowcount == 0:
                 found = connection.execute(_GET, (number, row[0])).fetchone()
                 if found is None:
-                    raise StoreUnavailable(f"nullifier log: expected epoch {epoch.index}, it is gone")
+                    raise StoreUnavailable(
+                        f"nullifier log: expected a row for epoch {epoch.index}, got none; check for other "
+                        "programs that write the file"
+                    )
                 taken.append(_decode(found, share.nullifier or 0))
         if len(shares) > 1:
             if taken:
@@ -259,17 +270,17 @@ class SqliteNullifierLog(NullifierLog):
 
     def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
         if epoch.end <= before:
-            return forgotten(epoch, before)
+            return epoch_forgotten(epoch, before)
         if self._clock.opened(epoch) <= self._since:
-            return opened_before(epoch, self._since)
+            return epoch_older_than_log(epoch, self._since)
         return None
 
 
 class SqliteMark:
-    """A high-water mark in a file, the log's own or another. Safe to use from several threads.
+    """A high-water mark in a file, the log's or another. Safe to use from several threads.
 
     Args:
-        path: of the file, made when it is missing.
+        path: of the file; created if it does not exist.
 
     Raises:
         StoreUnavailable: the file cannot be used.
@@ -282,8 +293,8 @@ class SqliteMark:
         return f"SqliteMark({str(self._database.path)!r})"
 
     def raise_to(self, seconds: int) -> int:
-        """Raise the mark, durably; see `rln.protocol.epoch.HighWaterMark`."""
-        whole(seconds, "seconds", 0, LATEST)
+        """Raise the mark and sync it; see `rln.protocol.epoch.HighWaterMark`."""
+        whole(seconds, "seconds", 0, LATEST_TIME)
         with self._database.writing() as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()
             if found is None or found[0] < seconds:
@@ -291,5 +302,5 @@ class SqliteMark:
         return seconds if found is None else max(int(found[0]), seconds)
 
     def close(self) -> None:
-        """Close the file for this process; a second time does nothing."""
+        """Close the file for this process; a second call does nothing."""
         self._database.close()

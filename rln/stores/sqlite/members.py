@@ -9,46 +9,51 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, Session, SqlChange, SqlRegistry
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
 from rln.stores.sqlite.database import Database
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
-_FORM: Final = 1
+_SCHEMA_VERSION: Final = 1
 _NAME: Final = "members"
-_KIBIBYTES: Final = 128 << 10
+_CACHE_KIBIBYTES: Final = 128 << 10
 """Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
-index, and pages that do not fit are written and read again for each."""
+index, and a page that does not fit is written and read again for each of them.
+"""
 
 
 class SqliteRegistry(SqlRegistry):
     """A `MemberRegistry` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: of the file, made when it is missing.
-        depth: of the membership tree, 1 to 32; that of the file if it is there.
-        limit_bits: limits are 1 to 2^limit_bits; that of the file if it is there.
+        path: of the file; created if it does not exist.
+        depth: of the membership tree, 1 to 32; an existing file must have the same.
+        limit_bits: limits are 1 to 2^limit_bits; an existing file must have the same.
 
     Raises:
         ParameterError: an argument outside its range, or a file of another depth or limit.
-        StoreUnavailable: here and below, the file cannot be used, or the disk failed.
+        StoreUnavailable: here and in every method, the file cannot be used, or the disk failed.
     """
 
     def __init__(self, path: Path, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
         self._database = Database(
-            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=self._create
+            path,
+            name=_NAME,
+            application_id=_APPLICATION_ID,
+            schema_version=_SCHEMA_VERSION,
+            create=self._create,
         )
         try:
-            with self._reading() as session:
-                SqlChange(session, depth, limit_bits).check(_NAME)
+            with self._reading() as transaction:
+                SqlChange(transaction, depth, limit_bits).check(_NAME)
         except BaseException:
             self._database.close()
             raise
 
     @classmethod
     def existing(cls, path: Path) -> Self:
-        """Open the registry that a file holds, whatever its depth and limit.
+        """Open the registry in a file with its own depth and limit.
 
         Raises:
             StoreUnavailable: no such file, or no registry in it.
@@ -59,7 +64,7 @@ class SqliteRegistry(SqlRegistry):
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error
         if found is None:
-            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none")
+            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none; check the path")
         return cls(path, *found)
 
     def __repr__(self) -> str:
@@ -72,22 +77,22 @@ class SqliteRegistry(SqlRegistry):
     def _create(self, connection: sqlite3.Connection) -> None:
         for table in TABLES:
             connection.execute(table.format(number="INTEGER", bytes="BLOB"))
-        SqlChange(_SqliteSession(connection), self._depth, self._limit_bits).create()
+        SqlChange(_SqliteTransaction(connection), self._depth, self._limit_bits).create()
 
     @contextmanager
-    def _reading(self) -> Iterator[Session]:
+    def _reading(self) -> Iterator[SqlTransaction]:
         with self._database.reading() as connection:
-            yield _SqliteSession(connection)
+            yield _SqliteTransaction(connection)
 
     @contextmanager
-    def _changing(self) -> Iterator[Session]:
+    def _changing(self) -> Iterator[SqlTransaction]:
         with self._database.writing() as connection:
-            connection.execute(f"PRAGMA cache_size=-{_KIBIBYTES}")
-            yield _SqliteSession(connection)
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
+            yield _SqliteTransaction(connection)
 
 
-class _SqliteSession(Session):
-    taken = sqlite3.IntegrityError
+class _SqliteTransaction(SqlTransaction):
+    duplicate_error = sqlite3.IntegrityError
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

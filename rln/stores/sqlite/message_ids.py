@@ -1,23 +1,25 @@
-"""SqliteMessageIds: a client's message ids in a file, so that no restart, crash or copy gives one out twice.
+"""SqliteMessageIds: a member's message ids in a file, so that no id is given out twice.
 
-The file knows, for every identity and rln identifier, which ids of which absolute epoch were reserved, for
-which x, and the message that went out with them. It keeps the newest epoch and the one before it; what is
-older is refused, so a clock that goes back gives nothing out again.
+This also holds after a restart, a crash or a copy. For every identity and rln identifier, the file records
+which ids of which absolute epoch were reserved, for which x, and the message that was sent with them. It
+keeps the newest epoch and the one before it, and refuses older ones, so no id is given out again when a clock
+goes back.
 
-The order of a reservation: lock, look at the guard file (`rln.stores.sqlite.rollback_guard`), insert, touch
-the guard file, commit with the disk's word for it, say that it is done, return. If the guard file says that
-the database may not be the newest, nobody knows which ids of the running epoch are spent. Then the rest of
-the epoch is burnt: everything up to the end of the epoch that was asked for is refused from there on, for
-every identity in the file. That is so after a copy, and after a restart of the machine, too.
+A reservation does these steps in this order: lock, inspect the guard file
+(`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
+return. If the guard file shows that the database may not be the newest, it is unknown which ids of the
+current epoch are spent. Then the rest of the epoch is refused: everything up to the end of the requested
+epoch, for every identity in the file. This also happens after a copy and after a restart of the machine.
 
-An identity that the file has never met is in the same doubt, it may have been used from another file: its
-first epoch is lost, unless `introduce` says that the identity is new.
+An identity that the file does not know is in the same doubt, because it may have been used from another file:
+its first epoch is refused, unless `introduce` says that the identity is new.
 
-The end of what is burnt comes from a clock that may have been slow. When the machine's clock is set forward
-later, the end moves with it, and stays there: so it is behind the doubt by the right clock, too, and every
-epoch that was running then is burnt. Nothing tells of a clock that stays slow.
+The end of a refusal comes from a clock that may have been slow. If the machine's clock is set forward later,
+the end moves forward by the same time, and stays there. So by the right clock, too, the end is after the
+doubt, and every epoch that was current at that time is refused. A clock that stays slow is not noticed.
 
-One identity belongs to one file. Copies of a file that are both used notice nothing after their first epoch.
+One identity belongs to one file. Two copies of a file that are both used notice nothing after their first
+epoch.
 """
 
 from __future__ import annotations
@@ -35,119 +37,138 @@ from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
-    budget_is_spent,
     check_message,
     check_reservation,
-    epoch_is_over,
-    goes_with_another,
-    never_reserved,
+    epoch_too_old,
+    id_used_for_other_message,
+    ids_not_reserved,
+    limit_reached,
 )
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.rollback_guard import Guard, Look, Seal
+from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, RollbackGuard
 
 _NAME: Final = "message ids"
 _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
-_FORM: Final = 1
+_SCHEMA_VERSION: Final = 1
 
 _TABLES: Final = (
-    # One row: the seal of the last change, and the end of what is burnt for everybody.
+    # One row: the fingerprint of the last change, and the end of the refusal for all identities.
     "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL, "
     "clock INTEGER)",
-    # The end of what is burnt for an identity.
+    # The end of the refusal for an identity.
     "CREATE TABLE identities (commitment BLOB PRIMARY KEY, burnt BLOB NOT NULL, clock INTEGER) WITHOUT ROWID",
-    # Owner: commitment and rln identifier, one behind the other. Ids: `first` and those up to `stop`.
+    # Owner: commitment and rln identifier, one after the other. Ids: from `first` up to, not including,
+    # `stop`.
     "CREATE TABLE reservations (owner BLOB, epoch BLOB, first INTEGER, stop INTEGER NOT NULL, x BLOB, "
     "message BLOB, PRIMARY KEY (owner, epoch, first)) WITHOUT ROWID",
 )
 
 
-_STEADY: Final = 1_000_000_000
-"""Nanoseconds by which a clock may go forward without having been set."""
+_UNKNOWN_IDENTITY: Final = (
+    "this file has never seen the identity (if it is new, call `introduce` before its first message)"
+)
+_CLOCK_TOLERANCE: Final = 1_000_000_000
+"""Nanoseconds by which the clock may go forward without having been set."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Burnt:
-    """The end of what is burnt: epochs that begin before it are not used.
+class _RefusalEnd:
+    """The end of a refusal: epochs that begin before it are refused.
 
     Attributes:
-        end: unix time, by the clock as it was then; 0: nothing is burnt.
-        clock: that clock's offset, see `rln.protocol.epoch.clock_offset`; None: a later doubt has covered
-            what a slow clock left open.
+        time: unix time, by the clock at that time; 0: nothing is refused.
+        clock_offset: of that clock, see `rln.protocol.epoch.clock_offset`; None: a later refusal for all
+            identities covers the epochs that a slow clock left open.
     """
 
-    end: int
-    clock: int | None
+    time: int
+    clock_offset: int | None
 
-    def moved(self, clock: int) -> _Burnt:
-        """The same by a clock of this offset; one that was set back moves nothing."""
-        if self.clock is None or self.end == 0 or clock - self.clock <= _STEADY:
+    def adjusted(self, clock_offset: int) -> _RefusalEnd:
+        """Return the same end by a clock with this offset; a clock that was set back changes nothing."""
+        if (
+            self.clock_offset is None
+            or self.time == 0
+            or clock_offset - self.clock_offset <= _CLOCK_TOLERANCE
+        ):
             return self
-        return _Burnt(self.end + -(-(clock - self.clock) // 1_000_000_000), clock)
+        return _RefusalEnd(self.time + -(-(clock_offset - self.clock_offset) // 1_000_000_000), clock_offset)
 
 
-_NOTHING: Final = _Burnt(0, None)
+_NO_REFUSAL: Final = _RefusalEnd(0, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _TransactionState:
     """What a transaction finds.
 
     Attributes:
         connection: in the transaction.
-        found: what database and guard file look like.
-        recorded: what they looked like at the last change; None: there was none.
-        burnt: for everybody.
-        clock: offset of the clock now.
+        guard_state: of the database and the guard file now.
+        recorded: their fingerprint at the last change; None: there was no change.
+        refusal_end: for all identities.
+        clock_offset: of the clock now.
     """
 
     connection: sqlite3.Connection
-    found: Look
-    recorded: Seal | None
-    burnt: _Burnt
-    clock: int
+    guard_state: GuardState
+    recorded: Fingerprint | None
+    refusal_end: _RefusalEnd
+    clock_offset: int
 
     @property
-    def doubt(self) -> str | None:
-        """Why the database may not be the newest."""
-        return self.found.doubt(self.recorded)
+    def reason_for_doubt(self) -> str | None:
+        """Why the database may not be the newest; None: it is the newest."""
+        return self.guard_state.reason_for_doubt(self.recorded)
 
     @property
     def generation(self) -> int:
-        """Changes up to now, by whoever counts more."""
-        return max(0 if self.recorded is None else self.recorded.generation, self.found.seal.generation, 0)
+        """The number of changes so far: the larger of the two recorded counts."""
+        return max(
+            0 if self.recorded is None else self.recorded.generation,
+            self.guard_state.fingerprint.generation,
+            0,
+        )
 
     @property
-    def reach(self) -> int:
-        """Begin of the newest epoch that anybody knows of."""
-        return max(0 if self.recorded is None else self.recorded.reach, self.found.seal.reach)
+    def newest_start(self) -> int:
+        """The start of the newest epoch in either record, unix time."""
+        return max(
+            0 if self.recorded is None else self.recorded.newest_start,
+            self.guard_state.fingerprint.newest_start,
+        )
 
 
 class SqliteMessageIds(MessageIdAllocator):
-    """A `MessageIdAllocator` in a file, for threads and processes at once.
+    """A `MessageIdAllocator` in a file, shared by threads and processes.
 
     Args:
-        path: of the file; it and its guard file are made when they are missing, with mode 0600.
+        path: of the file; it and its guard files are created with mode 0600 if they do not exist.
 
     Raises:
-        StoreUnavailable: the file cannot be used, or its place cannot be relied upon.
+        StoreUnavailable: the file cannot be used, or its file system is not reliable.
     """
 
     def __init__(self, path: Path) -> None:
         self._database = Database(
-            path, name=_NAME, application_id=_APPLICATION_ID, form=_FORM, create=_create_tables
+            path,
+            name=_NAME,
+            application_id=_APPLICATION_ID,
+            schema_version=_SCHEMA_VERSION,
+            create=_create_tables,
         )
-        self._guard = Guard(self._database.path, _NAME)
+        self._guard = RollbackGuard(self._database.path, _NAME)
 
     def introduce(self, commitment: int) -> None:
         """Say that an identity is new; see `MessageIdAllocator`.
 
-        Of one that was met before it changes nothing: what is burnt stays burnt.
+        This changes nothing for an identity that the file knows: refused epochs stay refused.
         """
         nonzero(commitment, "commitment")
         with self._changing() as state:
-            if _meet(state.connection, commitment, _NOTHING) and state.doubt is None:
-                # In doubt the old seal stays, so that the next reservation finds the doubt.
-                self._seal(state, state.burnt, 0)
+            if _add_identity(state.connection, commitment, _NO_REFUSAL) and state.reason_for_doubt is None:
+                # In doubt, the old fingerprint stays, so that the next reservation finds the doubt.
+                self._record_change(state, state.refusal_end, 0)
 
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
@@ -155,101 +176,112 @@ class SqliteMessageIds(MessageIdAllocator):
         """Reserve the next ids of a member in an epoch; see `MessageIdAllocator`.
 
         Raises:
-            StoreUnavailable: also for the rest of an epoch that was burnt; the message says until when.
+            StoreUnavailable: also for the rest of a refused epoch; the message says until when.
         """
         check_reservation(commitment, limit, count, x)
         with self._changing() as state:
-            burnt = state.burnt.moved(state.clock)
+            refusal_end = state.refusal_end.adjusted(state.clock_offset)
             refusal: StoreUnavailable | RateLimitReached | None = None
-            if state.doubt is not None:
-                burnt = _Burnt(max(state.burnt.end, epoch.end, state.reach + 1), state.clock)
-                refusal = _is_burnt(epoch, burnt.end, state.doubt)
-                # Every epoch that is running now is burnt with this, and by this clock from here on.
+            if state.reason_for_doubt is not None:
+                refusal_end = _RefusalEnd(
+                    max(state.refusal_end.time, epoch.end, state.newest_start + 1), state.clock_offset
+                )
+                refusal = _epoch_refused(epoch, refusal_end.time, state.reason_for_doubt)
+                # This refusal covers every epoch that is current now, for all identities, and follows the
+                # clock, so their own ends need not follow it any more.
                 state.connection.execute("UPDATE identities SET clock = NULL")
-            if _meet(state.connection, commitment, _Burnt(epoch.end, state.clock)):
-                refusal = refusal or _is_burnt(epoch, epoch.end, "this identity was not here before")
-            moved = _move(state, commitment) or burnt != state.burnt
+            if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
+                refusal = refusal or _epoch_refused(epoch, epoch.end, _UNKNOWN_IDENTITY)
+            adjusted = _adjust_identity(state, commitment) or refusal_end != state.refusal_end
             if refusal is None:
                 try:
-                    _check_open(commitment, epoch, state)
-                    ids = _insert(state.connection, commitment, epoch, limit, count, x)
+                    _check_not_refused(commitment, epoch, state)
+                    ids = _insert_reservation(state.connection, commitment, epoch, limit, count, x)
                 except (StoreUnavailable, RateLimitReached) as error:
-                    if not moved:
+                    if not adjusted:
                         raise
                     refusal = error
-            self._seal(state, burnt, epoch.start)
-        # What is refused here had to be committed first.
+            self._record_change(state, refusal_end, epoch.start)
+        # Raised after the commit, because the refusal itself must be recorded.
         if refusal is not None:
             raise refusal
         return ids
 
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
-        """Remember the message of reserved ids; see `MessageIdAllocator`."""
+        """Keep the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
         check_message(message)
         with self._changing() as state:
-            if state.doubt is not None:
-                # Only a reservation burns: this epoch may be older than the one that is running.
-                raise StoreUnavailable(f"{_NAME}: the message must not leave: {state.doubt}")
-            _check_open(commitment, epoch, state)
-            key = (_owner(commitment, epoch), _ordered(epoch.index))
+            if state.reason_for_doubt is not None:
+                # Only a reservation sets the end of a refusal: this epoch may be older than the current one.
+                raise StoreUnavailable(f"{_NAME}: do not send the message: {state.reason_for_doubt}")
+            _check_not_refused(commitment, epoch, state)
+            key = (_owner(commitment, epoch), _sortable(epoch.index))
             row = state.connection.execute(
                 "SELECT stop, x FROM reservations WHERE owner = ? AND epoch = ? AND first = ?",
                 (*key, ids.start),
             ).fetchone()
             if row is None or ids != range(ids.start, row[0]):
-                raise never_reserved(epoch.index)
+                raise ids_not_reserved(epoch.index)
             if row[1] not in (None, scalar.encode(x)):
-                raise goes_with_another(epoch.index)
+                raise id_used_for_other_message(epoch.index)
             state.connection.execute(
                 "UPDATE reservations SET x = ?, message = ? WHERE owner = ? AND epoch = ? AND first = ?",
                 (scalar.encode(x), message, *key, ids.start),
             )
-            self._seal(state, state.burnt, epoch.start)
+            self._record_change(state, state.refusal_end, epoch.start)
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`.
 
-        A message that went out may go out again, so this is answered in doubt, too.
+        A message that was sent may be sent again, so this also answers in doubt.
         """
         with self._database.reading() as connection:
             row = connection.execute(
                 "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "
                 "AND message IS NOT NULL ORDER BY first DESC LIMIT 1",
-                (_owner(commitment, epoch), _ordered(epoch.index), scalar.encode(x)),
+                (_owner(commitment, epoch), _sortable(epoch.index), scalar.encode(x)),
             ).fetchone()
         return None if row is None else bytes(row[0])
 
     def close(self) -> None:
-        """Close the file; a second time does nothing."""
+        """Close the file; a second call does nothing."""
         self._database.close()
 
     def __repr__(self) -> str:
         return f"SqliteMessageIds({str(self._database.path)!r})"
 
     @contextmanager
-    def _changing(self) -> Iterator[_State]:
-        """One transaction with nobody else at the files, committed at the end of the block."""
-        with self._guard.held():
+    def _changing(self) -> Iterator[_TransactionState]:
+        """Run the block in one transaction while no other process uses the files; commit at its end."""
+        with self._guard.locked():
             with self._database.writing() as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
-                found, clock = self._guard.look(), clock_offset()
+                guard_state, offset = self._guard.inspect(), clock_offset()
                 if row is None:
-                    yield _State(connection, found, None, _NOTHING, clock)
+                    yield _TransactionState(connection, guard_state, None, _NO_REFUSAL, offset)
                 else:
-                    yield _State(connection, found, Seal.decode(row[0]), _read_burnt(row[1:]), clock)
-            self._guard.settle()
+                    yield _TransactionState(
+                        connection,
+                        guard_state,
+                        Fingerprint.decode(row[0]),
+                        _read_refusal_end(row[1:]),
+                        offset,
+                    )
+            self._guard.confirm()
 
-    def _seal(self, state: _State, burnt: _Burnt, begin: int) -> None:
-        """Touch the guard file and record it, the last step before a commit.
+    def _record_change(self, state: _TransactionState, refusal_end: _RefusalEnd, begin: int) -> None:
+        """Touch the guard file and record its fingerprint, as the last step before a commit.
 
         Args:
             state: what the transaction has found.
-            burnt: for everybody from now on.
-            begin: of the epoch of this change, unix time; 0 for one without.
+            refusal_end: for all identities from now on.
+            begin: start of this change's epoch, unix time; 0 if it has no epoch.
         """
-        seal = self._guard.touch(state.found, state.recorded, state.generation + 1, max(state.reach, begin))
-        row = (seal.encode(), _ordered(burnt.end), burnt.clock)
+        fingerprint = self._guard.touch(
+            state.guard_state, state.recorded, state.generation + 1, max(state.newest_start, begin)
+        )
+        row = (fingerprint.encode(), _sortable(refusal_end.time), refusal_end.clock_offset)
         state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?, ?)", row)
 
 
@@ -258,8 +290,8 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-def _ordered(number: int) -> bytes:
-    """A whole number below 2^128 such that the database orders as numbers are: SQLite's own have 63 bits."""
+def _sortable(number: int) -> bytes:
+    """Encode a whole number below 2^128 so that SQLite sorts it by value: its integers have only 63 bits."""
     return number.to_bytes(16, "big")
 
 
@@ -267,72 +299,72 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
     return scalar.encode(commitment) + epoch.identifier
 
 
-def _meet(connection: sqlite3.Connection, commitment: int, burnt: _Burnt) -> bool:
-    """Remember an identity; False: it was there."""
-    row = (scalar.encode(commitment), _ordered(burnt.end), burnt.clock)
+def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: _RefusalEnd) -> bool:
+    """Add an identity; False: it was there before."""
+    row = (scalar.encode(commitment), _sortable(refusal_end.time), refusal_end.clock_offset)
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
 
-def _own(state: _State, commitment: int) -> _Burnt:
-    """What is burnt for an identity."""
+def _identity_refusal_end(state: _TransactionState, commitment: int) -> _RefusalEnd:
+    """Return the end of the refusal for an identity."""
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
-    return _NOTHING if row is None else _read_burnt(row)
+    return _NO_REFUSAL if row is None else _read_refusal_end(row)
 
 
-def _move(state: _State, commitment: int) -> bool:
-    """Move the end of what is burnt for an identity where the clock was set forward; False: it was not."""
-    own = _own(state, commitment)
-    moved = own.moved(state.clock)
-    if moved != own:
+def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
+    """Move an identity's end of refusal if the clock was set forward; False: it was not."""
+    own = _identity_refusal_end(state, commitment)
+    adjusted = own.adjusted(state.clock_offset)
+    if adjusted != own:
         state.connection.execute(
             "UPDATE identities SET burnt = ?, clock = ? WHERE commitment = ?",
-            (_ordered(moved.end), moved.clock, scalar.encode(commitment)),
+            (_sortable(adjusted.time), adjusted.clock_offset, scalar.encode(commitment)),
         )
-    return moved != own
+    return adjusted != own
 
 
-def _read_burnt(row: Sequence[Any]) -> _Burnt:
-    return _Burnt(int.from_bytes(row[0], "big"), row[1])
+def _read_refusal_end(row: Sequence[Any]) -> _RefusalEnd:
+    return _RefusalEnd(int.from_bytes(row[0], "big"), row[1])
 
 
-def _is_burnt(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
+def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"{_NAME}: {why}; nobody knows what is spent in epoch {epoch.index}, so its rest is burnt: ids are "
-        f"given out again from unix time {until} on, {until - epoch.start} seconds after the epoch's begin"
+        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are spent, so its rest is refused: "
+        f"ids are given out again from unix time {until} on, {until - epoch.start} seconds after its start"
     )
 
 
-def _check_open(commitment: int, epoch: Epoch, state: _State) -> None:
-    """Refuse what is burnt for everybody, or for the identity."""
-    ends = (state.burnt, _own(state, commitment))
-    until = max(burnt.moved(state.clock).end for burnt in ends)
+def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) -> None:
+    """Check that an epoch is not refused, for all identities or for this one."""
+    ends = (state.refusal_end, _identity_refusal_end(state, commitment))
+    until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
     if epoch.start < until:
-        raise _is_burnt(epoch, until, "there was a doubt before")
+        raise _epoch_refused(epoch, until, "an earlier call was in doubt")
 
 
-def _insert(
+def _insert_reservation(
     connection: sqlite3.Connection, commitment: int, epoch: Epoch, limit: int, count: int, x: int | None
 ) -> range:
-    """Reserve in a transaction that knows of no doubt."""
-    owner, index = _owner(commitment, epoch), _ordered(epoch.index)
+    """Reserve ids; the caller has checked that the database is not in doubt and the epoch not refused."""
+    owner, index = _owner(commitment, epoch), _sortable(epoch.index)
     row = connection.execute(
         "SELECT epoch FROM reservations WHERE owner = ? ORDER BY epoch DESC LIMIT 1", (owner,)
     ).fetchone()
     newest = epoch.index if row is None else int.from_bytes(row[0], "big")
     if epoch.index < newest - 1:
-        raise epoch_is_over(epoch.index, newest)
+        raise epoch_too_old(epoch.index, newest)
     row = connection.execute(
         "SELECT stop FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
         (owner, index),
     ).fetchone()
     first = 0 if row is None else row[0]
     if first + count > limit:
-        raise budget_is_spent(epoch.index, limit, first)
+        raise limit_reached(epoch.index, limit, first)
     if epoch.index > newest:
         connection.execute(
-            "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _ordered(epoch.index - 1))
+            "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _sortable(epoch.index - 1))
         )
     connection.execute(
         "INSERT INTO reservations VALUES (?, ?, ?, ?, ?, NULL)",

@@ -1,18 +1,19 @@
-"""Guard: two small files beside a database, by which one that was copied or restored gives itself away.
+"""Rollback guard: two small files beside a database, which show when it was copied or restored.
 
-Every change of the database touches the guard file within its transaction, and commits what that file then
-looks like from outside: device, inode, and the time of its inode's last change to the nanosecond. No program
-can set that time, and whatever copies, unpacks or overwrites a file moves it. So of two files that were
-restored together, to the same inodes and with the same times of modification, the database still remembers
-another touch than the guard file shows; and so does either of them that was restored alone.
+Every change of the database touches the guard file within its transaction, and commits what the guard file
+then looks like from outside: device, inode, and the time of its inode's last change to the nanosecond. No
+program can set this time, and every copy, unpacking or overwriting of a file changes it. So if both files are
+restored together, even to the same inodes and with the same modification times, the touch that the database
+records differs from the one that the guard file shows. The same is true if one of them is restored alone.
 
-The intent file says what is about to be committed, and after the commit that it is done. Who is killed in
-between leaves a touched guard file and an intent that fits it: then the last commit may be missing, and
-nobody has got anything of it. Behind one that is done, the same database would be one that was put back.
+The intent file records what is about to be committed, and after the commit that it is done. A process that is
+killed in between leaves a touched guard file and an intent that matches it. Then the last commit may be
+missing, and no caller has got its result. If the intent says that it is done, the same database is one that
+was restored.
 
-The system's boot is remembered too: a disk that is put back whole brings the times of its files along, but a
-machine must boot from it. A system that does not name its boots may have been started anew whenever a process
-opens the database. What is put back with its memory, processes and all, notices nothing.
+The system's boot is recorded too: a disk that is restored as a whole brings back the times of its files, but
+a machine must boot from it. If the system does not name its boots, the machine may have restarted whenever a
+process opens the database. A machine that is restored together with its memory and processes is not noticed.
 """
 
 from __future__ import annotations
@@ -30,31 +31,31 @@ from pathlib import Path
 from typing import Final
 
 from rln.errors import StoreUnavailable
-from rln.stores.file_checks import make_private
+from rln.stores.file_checks import ensure_private_file
 
-PATIENCE: Final = 10.0
-"""Seconds that one waits for another thread's or process's turn."""
+TIMEOUT: Final = 10.0
+"""Seconds to wait for another thread or process."""
 
 _BOOT: Final = "/proc/sys/kernel/random/boot_id"
-_TURN: Final = 0.001
-"""Seconds between two attempts at the lock."""
-_AT_ONCE: Final = 100_000_000
-"""Nanoseconds within which an intent is written after the touch; one that is younger was restored."""
+_RETRY_SECONDS: Final = 0.001
+"""Seconds between two attempts to lock."""
+_INTENT_DELAY: Final = 100_000_000
+"""Nanoseconds between the touch and the writing of the intent, at most; a later intent file was restored."""
 _DIGITS: Final = 40
-_FORK_PATIENCE: Final = 1.0
+_FORK_TIMEOUT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
-    """What a database and its guard file look like from outside, at one change.
+class Fingerprint:
+    """What a database and its guard file look like from outside, after one change.
 
     Attributes:
-        boot: of the machine; empty where the system does not tell.
+        boot: of the machine; empty if the system does not tell.
         database: device and inode.
         guard: device and inode.
         changed: when the guard file's inode changed last, nanoseconds by the file system.
         generation: number of changes of the database.
-        reach: begin of the newest epoch that was used, unix time.
+        newest_start: start of the newest epoch that was used, unix time.
     """
 
     boot: str
@@ -62,110 +63,110 @@ class Seal:
     guard: str
     changed: int
     generation: int
-    reach: int
+    newest_start: int
 
     def encode(self) -> str:
-        """The seal as one line of text."""
-        numbers = (self.changed, self.generation, self.reach)
+        """Encode the fingerprint as one line of text."""
+        numbers = (self.changed, self.generation, self.newest_start)
         return " ".join((self.boot or "-", self.database, self.guard, *map(str, numbers)))
 
     @classmethod
-    def decode(cls, line: str) -> Seal:
-        """Read what `encode` wrote.
+    def decode(cls, line: str) -> Fingerprint:
+        """Decode a line that `encode` wrote.
 
         Raises:
-            ValueError: it did not write that.
+            ValueError: any other line.
         """
         boot, database, guard, *numbers = line.split(" ")
-        changed, generation, reach = map(int, numbers)
-        return cls("" if boot == "-" else boot, database, guard, changed, generation, reach)
+        changed, generation, newest_start = map(int, numbers)
+        return cls("" if boot == "-" else boot, database, guard, changed, generation, newest_start)
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
-    """What the intent file says.
+class IntentRecord:
+    """The content of the intent file.
 
     Attributes:
-        before: time of the guard file's touch in the database when it was written, 0 for none.
-        changed: time of the touch after that.
-        generation, reach: of the change.
-        is_done: its commit has returned.
-        written: when the intent file's inode changed last; no part of its content.
+        previous_change: the guard file's change time that the database recorded before, 0 for none.
+        changed: the guard file's change time after the touch.
+        generation, newest_start: of the change.
+        is_done: the commit has returned.
+        written: when the intent file's inode changed last; not part of the content.
     """
 
-    before: int = 0
+    previous_change: int = 0
     changed: int = 0
     generation: int = 0
-    reach: int = 0
+    newest_start: int = 0
     is_done: bool = False
     written: int = 0
 
     def encode(self) -> bytes:
-        """The content of the file, always of one length."""
-        numbers = (self.before, self.changed, self.generation, self.reach, int(self.is_done))
+        """Encode the content of the file, always of the same length."""
+        numbers = (self.previous_change, self.changed, self.generation, self.newest_start, int(self.is_done))
         return b" ".join(b"%0*d" % (_DIGITS, number) for number in numbers) + b"\n"
 
     @classmethod
-    def decode(cls, content: bytes, written: int) -> Intent:
-        """Read the file; a damaged one says nothing that fits a database, an empty one that there is none."""
+    def decode(cls, content: bytes, written: int) -> IntentRecord:
+        """Decode the file. A damaged file matches no database; an empty one means that there is none."""
         parts = content.split()
         if not content:
             return cls(written=written)
         if len(content) != _LENGTH or len(parts) != 5 or not all(part.isdigit() for part in parts):
             return cls(generation=-1, is_done=True, written=written)
-        before, changed, generation, reach, done = map(int, parts)
-        return cls(before, changed, generation, reach, bool(done), written)
+        previous_change, changed, generation, newest_start, done = map(int, parts)
+        return cls(previous_change, changed, generation, newest_start, bool(done), written)
 
 
-_LENGTH: Final = len(Intent().encode())
+_LENGTH: Final = len(IntentRecord().encode())
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What there is.
+class GuardState:
+    """What the database, the guard file and the intent file show now.
 
     Attributes:
-        seal: from outside, with the numbers of the intent file.
+        fingerprint: of the database and the guard file, with the numbers of the intent file.
         intent: the intent file.
-        is_settled: whoever looks has seen a change of his own through since he opened it.
+        has_committed: whether a change through this guard was completed since the database was opened.
     """
 
-    seal: Seal
-    intent: Intent
-    is_settled: bool = True
+    fingerprint: Fingerprint
+    intent: IntentRecord
+    has_committed: bool = True
 
-    def doubt(self, recorded: Seal | None) -> str | None:
-        """Say why a database with this record in it may not be the newest; None: it is."""
-        seal, intent = self.seal, self.intent
+    def reason_for_doubt(self, recorded: Fingerprint | None) -> str | None:
+        """Return why a database with this record may not be the newest; None: it is the newest."""
+        fingerprint, intent = self.fingerprint, self.intent
         interrupted = (
             not intent.is_done
-            and intent.before == (0 if recorded is None else recorded.changed)
+            and intent.previous_change == (0 if recorded is None else recorded.changed)
             and intent.generation > (0 if recorded is None else recorded.generation)
-            and intent.changed == seal.changed
-            and 0 <= intent.written - intent.changed <= _AT_ONCE
+            and intent.changed == fingerprint.changed
+            and 0 <= intent.written - intent.changed <= _INTENT_DELAY
         )
         if recorded is None:
             new = interrupted or intent.generation == 0
-            return None if new else "the database is gone, a new one is in its place"
-        if seal.boot != recorded.boot:
-            return "the machine was started anew"
-        if not seal.boot and not self.is_settled:
-            return "the machine may have been started anew, its system does not tell"
-        if (seal.database, seal.guard) != (recorded.database, recorded.guard):
+            return None if new else "the database was deleted, and a new one is in its place"
+        if fingerprint.boot != recorded.boot:
+            return "the machine was restarted"
+        if not fingerprint.boot and not self.has_committed:
+            return "the machine may have been restarted; its system does not tell"
+        if (fingerprint.database, fingerprint.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
-        if interrupted or (seal == recorded and intent.changed == seal.changed):
+        if interrupted or (fingerprint == recorded and intent.changed == fingerprint.changed):
             return None
-        if seal.generation > recorded.generation:
-            return "the database is older than its guard file: it was restored"
-        return "the guard file was restored, or changed by somebody else"
+        if fingerprint.generation > recorded.generation:
+            return "the database is older than its guard file, so it was restored"
+        return "the guard file was restored, or changed by another program"
 
 
-class Guard:
-    """The guard file of one database, held by one thread of one process at a time.
+class RollbackGuard:
+    """The guard file of one database, locked by one thread of one process at a time.
 
     Args:
         database: path of the database.
-        name: what messages call the store.
+        name: of the store in messages.
     """
 
     def __init__(self, database: Path, name: str) -> None:
@@ -177,112 +178,119 @@ class Guard:
         self._lock = threading.RLock()
         self._descriptor: int | None = None
         self._intent_descriptor: int | None = None
-        self._pending: Intent | None = None
-        self._is_settled = False
+        self._pending_intent: IntentRecord | None = None
+        self._has_committed = False
         _guards.add(self)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the guard file's lock: what is seen and committed in the block belongs together.
+    def locked(self) -> Iterator[None]:
+        """Lock the guard file, so that what the block inspects and commits belongs together.
 
         Raises:
-            StoreUnavailable: somebody else held it too long, or it is not a file of this user's own.
+            StoreUnavailable: another process held the lock too long, or the file does not belong to this user
+                alone.
         """
-        deadline = time.monotonic() + PATIENCE
-        if not self._lock.acquire(timeout=PATIENCE):
+        deadline = time.monotonic() + TIMEOUT
+        if not self._lock.acquire(timeout=TIMEOUT):
             raise self._busy()
         try:
             try:
-                self._descriptor = self._locked(deadline)
-                self._intent_descriptor = self._opened_intent()
+                self._descriptor = self._lock_guard_file(deadline)
+                self._intent_descriptor = self._open_intent_file()
                 yield
             finally:
-                self._pending = None
-                self._give_up(unlock=True)
+                self._pending_intent = None
+                self._close_files(unlock=True)
         finally:
             self._lock.release()
 
-    def look(self) -> Look:
-        """Return what there is; while held.
+    def inspect(self) -> GuardState:
+        """Return the state of the files; call it while locked.
 
         Raises:
-            StoreUnavailable: a file cannot be read, or has a second name, under which others may change it.
+            StoreUnavailable: a file cannot be read, or has a second name (hard link), through which other
+                programs may change it.
         """
         try:
             assert self._descriptor is not None
             assert self._intent_descriptor is not None
             guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
             written = os.fstat(self._intent_descriptor).st_ctime_ns
-            intent = Intent.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
+            intent = IntentRecord.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
-            raise StoreUnavailable(f"{self._name}: {self._database}: expected files with one name, got more")
-        numbers = (guard.st_ctime_ns, intent.generation, intent.reach)
-        return Look(Seal(boot, _place(database), _place(guard), *numbers), intent, self._is_settled)
+            raise StoreUnavailable(f"{self._name}: {self._database}: expected no second hard link; remove it")
+        numbers = (guard.st_ctime_ns, intent.generation, intent.newest_start)
+        identities = (_device_and_inode(database), _device_and_inode(guard))
+        return GuardState(Fingerprint(boot, *identities, *numbers), intent, self._has_committed)
 
-    def touch(self, found: Look, recorded: Seal | None, generation: int, reach: int) -> Seal:
-        """Touch the guard file, and return what there is from now on; while held, just before the commit.
+    def touch(
+        self, state: GuardState, recorded: Fingerprint | None, generation: int, newest_start: int
+    ) -> Fingerprint:
+        """Touch the guard file and return the new fingerprint; call it while locked, just before the commit.
 
         Args:
-            found: what `look` has returned.
+            state: from `inspect`.
             recorded: the database's record that is replaced.
             generation: number of changes of the database.
-            reach: begin of the newest epoch that was used, unix time.
+            newest_start: start of the newest epoch that was used, unix time.
 
         Raises:
-            StoreUnavailable: it cannot be written.
+            StoreUnavailable: a file cannot be written.
         """
-        before = 0 if recorded is None else recorded.changed
-        # In doubt it counts as done from the start: whoever is killed now must leave the doubt behind.
-        in_doubt = found.doubt(recorded) is not None
+        previous_change = 0 if recorded is None else recorded.changed
+        # In doubt, the intent counts as done from the start, so that a process killed now leaves the doubt.
+        in_doubt = state.reason_for_doubt(recorded) is not None
         try:
             assert self._descriptor is not None
             os.utime(self._descriptor)
             changed = os.fstat(self._descriptor).st_ctime_ns
         except OSError as error:
-            raise self._failed(error) from error
-        self._pending = Intent(before, changed, generation, reach, in_doubt)
-        self._write(self._pending)
-        return replace(found.seal, changed=changed, generation=generation, reach=reach)
+            raise self._unavailable(error) from error
+        self._pending_intent = IntentRecord(previous_change, changed, generation, newest_start, in_doubt)
+        self._write(self._pending_intent)
+        return replace(state.fingerprint, changed=changed, generation=generation, newest_start=newest_start)
 
-    def settle(self) -> None:
-        """Say that what was about to be committed is; while held.
+    def confirm(self) -> None:
+        """Record that the pending commit is done; call it while locked.
 
         Raises:
-            StoreUnavailable: it cannot be said; then nobody may get anything of it.
+            StoreUnavailable: it cannot be recorded; then no caller may get the commit's result.
         """
-        if self._pending is not None:
-            self._write(replace(self._pending, is_done=True))
-            self._is_settled = True
+        if self._pending_intent is not None:
+            self._write(replace(self._pending_intent, is_done=True))
+            self._has_committed = True
 
-    def _write(self, intent: Intent) -> None:
+    def _write(self, intent: IntentRecord) -> None:
         content = intent.encode()
         try:
             assert self._intent_descriptor is not None
             written = os.pwrite(self._intent_descriptor, content, 0)
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         if written != len(content):
-            raise StoreUnavailable(f"{self._name}: {self._intent_path}: expected to write it whole")
+            raise StoreUnavailable(
+                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; check the disk"
+            )
 
-    def _opened_intent(self) -> int:
-        """The intent file, opened, and made when it is missing."""
+    def _open_intent_file(self) -> int:
+        """Open the intent file; create it if it does not exist."""
         descriptor = None
         try:
             if not self._intent_path.exists():
-                make_private(self._intent_path, self._name)
+                ensure_private_file(self._intent_path, self._name)
             descriptor = os.open(self._intent_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             self._check_private(self._intent_path, os.fstat(descriptor))
             opened, descriptor = descriptor, None
             return opened
         except OSError as error:
-            raise self._failed(error) from error
+            raise self._unavailable(error) from error
         finally:
             if descriptor is not None:
                 os.close(descriptor)
 
-    def _give_up(self, *, unlock: bool) -> None:
+    def _close_files(self, *, unlock: bool) -> None:
         """Close both files."""
         intent, self._intent_descriptor = self._intent_descriptor, None
         descriptor, self._descriptor = self._descriptor, None
@@ -293,8 +301,8 @@ class Guard:
         elif descriptor is not None:
             os.close(descriptor)
 
-    def _locked(self, deadline: float) -> int:
-        """The guard file, opened and locked, once it is sure that others lock the same one."""
+    def _lock_guard_file(self, deadline: float) -> int:
+        """Open and lock the guard file, and make sure that other processes lock the same file."""
         while True:
             descriptor = None
             try:
@@ -306,51 +314,53 @@ class Guard:
                     locked, descriptor = descriptor, None
                     return locked
             except BlockingIOError:
-                pass  # somebody else's turn
+                pass  # another process holds the lock
             except FileNotFoundError:
-                make_private(self._path, self._name)
+                ensure_private_file(self._path, self._name)
             except OSError as error:
-                raise self._failed(error) from error
+                raise self._unavailable(error) from error
             finally:
                 _release(descriptor)
             if time.monotonic() > deadline:
                 raise self._busy()
-            time.sleep(_TURN)
+            time.sleep(_RETRY_SECONDS)
 
     def _check_private(self, path: Path, opened: os.stat_result) -> None:
-        """Refuse a file that others may read or write; looked at closely when it is not as it was before."""
+        """Refuse a file that other users may read or write; check again only if its metadata changed."""
         private = (opened.st_dev, opened.st_ino, opened.st_mode, opened.st_uid)
         if self._private.get(path) != private:
-            make_private(path, self._name)
+            ensure_private_file(path, self._name)
             self._private[path] = private
 
     def _busy(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._name}: {self._path}: held by somebody else for {PATIENCE:.0f} s")
+        return StoreUnavailable(
+            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; try again"
+        )
 
-    def _failed(self, error: OSError) -> StoreUnavailable:
+    def _unavailable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
 
-    def _leave_to_parent(self, held: set[Guard]) -> None:
+    def _discard_inherited(self, held: set[RollbackGuard]) -> None:
         """Close what a thread of the parent was using: its lock would last as long as this process."""
         if self not in held:
-            self._give_up(unlock=False)
+            self._close_files(unlock=False)
             self._lock = threading.RLock()
 
 
 def _release(descriptor: int | None) -> None:
-    """Unlock and close; unlocked first, since a forked child may hold a copy of the descriptor."""
+    """Unlock and close. Unlock first, because a forked child may hold a copy of the descriptor."""
     if descriptor is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
-def _place(found: os.stat_result) -> str:
-    return f"{found.st_dev}:{found.st_ino}"
+def _device_and_inode(file: os.stat_result) -> str:
+    return f"{file.st_dev}:{file.st_ino}"
 
 
 def _boot() -> str:
-    """Name this start of the machine; empty where the system has no such file."""
+    """Return the id of this boot of the machine; empty if the system has no such file."""
     try:
         descriptor = os.open(_BOOT, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -361,12 +371,12 @@ def _boot() -> str:
         os.close(descriptor)
 
 
-_guards: weakref.WeakSet[Guard] = weakref.WeakSet()
-_forking: list[Guard] = []
+_guards: weakref.WeakSet[RollbackGuard] = weakref.WeakSet()
+_forking: list[RollbackGuard] = []
 
 
 def _before_fork() -> None:
-    deadline = time.monotonic() + _FORK_PATIENCE
+    deadline = time.monotonic() + _FORK_TIMEOUT
     for guard in list(_guards):
         if guard._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
             _forking.append(guard)
@@ -380,7 +390,7 @@ def _in_parent() -> None:
 def _in_child() -> None:
     held = set(_forking)
     for guard in list(_guards):
-        guard._leave_to_parent(held)
+        guard._discard_inherited(held)
     _in_parent()
 
 

@@ -10,7 +10,7 @@ import pytest
 import rln
 from rln.audit.files import AuditedEpoch, AuditFiles, audited_epochs
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from tests.support.small_world import PERIOD, World, small_multi_key
 
 
@@ -61,7 +61,7 @@ def test_one_write_for_a_batch(world, audit, proofs, monkeypatch):
     honest = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: writes.append(len(data)) or honest(fd, data))
     audit.append_many([(epoch_of(world), proof) for proof in proofs[1:]])
-    assert writes == [5 * record.size(5)]
+    assert writes == [5 * proof_record.size(5)]
 
 
 def test_one_file_for_each_epoch_and_old_ones_are_deleted_whole(world, audit, proofs):

@@ -63,7 +63,7 @@ def test_forged_records_frame_nobody(scene):
     ]
     found, violators = find([*forged, *honest, *forged], world)
     assert (found, violators.refused) == ([], 10)
-    # and they hide nobody who did overspend
+    # and they hide no member who exceeded the limit
     hiding = [replace(bad[0], x=9), replace(bad[0], x=10), replace(bad[1], y=bad[1].y ^ 1)]
     found, violators = find([*hiding, bad[0], *hiding, bad[1], *hiding], world)
     assert found == [mallory.commitment]

@@ -1,12 +1,11 @@
-"""What a public function accepts where it is not simply a field element."""
+"""Checks of arguments that are not field elements."""
 
 from __future__ import annotations
 
 import pytest
 
 import rln
-from rln.base import arguments as argument
-from rln.base import scalar
+from rln.base import arguments, scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from tests.support.small_world import World
@@ -15,36 +14,36 @@ from tests.support.small_world import World
 @pytest.mark.parametrize("value", [True, 1.0, "1", None, 0, 11, -1, 1 << 5000])
 def test_whole_refuses_what_is_no_number_of_the_range(value: object) -> None:
     with pytest.raises(ParameterError, match="^limit: expected"):
-        argument.whole(value, "limit", 1, 10)  # type: ignore[arg-type]
+        arguments.whole(value, "limit", 1, 10)  # type: ignore[arg-type]
 
 
 def test_whole_accepts_both_ends() -> None:
-    assert [argument.whole(v, "limit", 1, 10) for v in (1, 10)] == [1, 10]
+    assert [arguments.whole(v, "limit", 1, 10) for v in (1, 10)] == [1, 10]
 
 
 def test_nonzero() -> None:
-    assert argument.nonzero(scalar.ORDER - 1, "x") == scalar.ORDER - 1
+    assert arguments.nonzero(scalar.ORDER - 1, "x") == scalar.ORDER - 1
     with pytest.raises(ParameterError, match="^x: expected a field element other than 0, got 0"):
-        argument.nonzero(0, "x")
+        arguments.nonzero(0, "x")
     for value in (scalar.ORDER, -1, True, 1.0):
         with pytest.raises(FieldRangeError, match="^x: "):
-            argument.nonzero(value, "x")  # type: ignore[arg-type]
+            arguments.nonzero(value, "x")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("data", [bytearray(2), memoryview(b"ab"), "ab", None, [1, 2]])
 def test_bytes_that_could_change_are_refused(data: object) -> None:
     with pytest.raises(EncodingError, match="^signal: expected bytes, got "):
-        argument.plain_bytes(data, "signal")  # type: ignore[arg-type]
+        arguments.plain_bytes(data, "signal")  # type: ignore[arg-type]
 
 
 def test_fixed_bytes() -> None:
-    assert argument.fixed_bytes(b"ab", 2, "tag") == b"ab"
+    assert arguments.fixed_bytes(b"ab", 2, "tag") == b"ab"
     with pytest.raises(EncodingError, match="^tag: expected 2 bytes, got 3"):
-        argument.fixed_bytes(b"abc", 2, "tag")
+        arguments.fixed_bytes(b"abc", 2, "tag")
 
 
 def test_parts_of_the_wrong_kind_are_named() -> None:
-    """Above all the key's other half, which is easily taken for it."""
+    """In particular the other key of the pair, which is easily mistaken for it."""
     world = World()
     group, key, roots, member = world.group, world.key, world.group.roots, rln.Identity.generate()
     other_half = key.verifying_key
@@ -77,26 +76,26 @@ def test_parts_of_the_wrong_kind_are_named() -> None:
 
 @pytest.mark.parametrize("value", ["", "ab" * 31, "AB" * 32, "ab" * 32 + "\n", "gg" * 32, b"ab" * 32, None])
 def test_digests_are_64_lower_case_hexadecimal_digits(value: object) -> None:
-    assert argument.check_digest("0f" * 32, "sha256") == "0f" * 32
+    assert arguments.check_digest("0f" * 32, "sha256") == "0f" * 32
     with pytest.raises(EncodingError, match="^sha256: expected 64 lower-case hexadecimal digits"):
-        argument.check_digest(value, "sha256")
+        arguments.check_digest(value, "sha256")
 
 
 def test_fixed_bytes_refuses_another_length() -> None:
     with pytest.raises(EncodingError, match=r"^root: expected 32 bytes, got 31$"):
-        argument.fixed_bytes(bytes(31), 32, "root")
-    assert argument.fixed_bytes(bytes(32), 32, "root") == bytes(32)
+        arguments.fixed_bytes(bytes(31), 32, "root")
+    assert arguments.fixed_bytes(bytes(32), 32, "root") == bytes(32)
 
 
 @pytest.mark.parametrize("value", [bytearray(32), memoryview(bytes(32)), "0" * 32, None, 7, [0] * 32])
 def test_only_bytes_go_in(value: object) -> None:
     with pytest.raises(EncodingError, match=rf"^root: expected bytes, got {type(value).__name__}$"):
-        argument.fixed_bytes(value, 32, "root")  # type: ignore[arg-type]
+        arguments.fixed_bytes(value, 32, "root")  # type: ignore[arg-type]
 
 
 def test_whole_names_the_range() -> None:
-    assert argument.whole(256, "threads", 1, 256) == 256
+    assert arguments.whole(256, "threads", 1, 256) == 256
     with pytest.raises(ParameterError, match=r"^threads: expected 1 to 256, got 257$"):
-        argument.whole(257, "threads", 1, 256)
+        arguments.whole(257, "threads", 1, 256)
     with pytest.raises(ParameterError, match=r"^threads: expected int, got bool$"):
-        argument.whole(True, "threads", 1, 256)
+        arguments.whole(True, "threads", 1, 256)

@@ -1,4 +1,4 @@
-"""Read and evaluate `wtns.graph.001` files (zerokit-spec 5.3) in plain Python, apart from writer and core."""
+"""Read and evaluate `wtns.graph.001` files (zerokit-spec 5.3) in plain Python, without the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the circuits should compute, in plain integers; and a search for every witness over a small field."""
+"""The values of the circuits in plain integers, and a search for every witness over a small field."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def inputs(
 
 
 def solutions(r1cs: R1cs, fixed: Mapping[int, int] | None = None) -> Iterator[list[int]]:
-    """Every satisfying witness over a small field, trying each constraint as soon as it is whole."""
+    """Find every satisfying witness over a small field; test a constraint once all its wires have values."""
     fixed = {0: 1, **(fixed or {})}
     rows = list(r1cs.rows())
     order = _order(r1cs, fixed)
@@ -135,7 +135,7 @@ def solutions(r1cs: R1cs, fixed: Mapping[int, int] | None = None) -> Iterator[li
 
 
 def _order(r1cs: R1cs, fixed: Mapping[int, int]) -> list[int]:
-    """Wires so that constraints become whole early: next those of the row that leaves the fewest open."""
+    """Order the wires so that constraints can be tested early: next, the row with the fewest open wires."""
     order = list(fixed)
     open_rows = [{wire for part in row for wire, _ in part} - set(order) for row in r1cs.rows()]
     while open_rows := [row for row in open_rows if row]:

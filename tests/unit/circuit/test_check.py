@@ -38,12 +38,10 @@ def test_another_length_is_refused(witness: list[int]) -> None:
 
 @pytest.mark.parametrize("value", [-1, ORDER, ORDER + 5])
 def test_a_value_that_is_not_canonical_is_refused_and_not_repeated(witness: list[int], value: int) -> None:
-    with pytest.raises(
-        FieldRangeError, match=r"^witness\[9\]: expected a canonical field element, got another$"
-    ):
+    with pytest.raises(FieldRangeError, match=r"^witness\[9\]: expected a canonical field element$"):
         failures(rln(1, 4).r1cs, [*witness[:9], value, *witness[10:]])
 
 
 def test_wire_zero_is_one(witness: list[int]) -> None:
-    with pytest.raises(ParameterError, match=r"^witness\[0\]: expected 1, got another value$"):
+    with pytest.raises(ParameterError, match=r"^witness\[0\]: expected 1$"):
         failures(rln(1, 4).r1cs, [2, *witness[1:]])

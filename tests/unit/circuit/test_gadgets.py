@@ -1,4 +1,4 @@
-"""Gadgets over small primes: every witness there is, against the specification's set (threats 3.7)."""
+"""Gadgets over small primes: all witnesses are compared with the set in the specification (threats 3.7)."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -25,7 +25,7 @@ def build(p: int, given: dict[str, int], body: Callable[[ConstraintSystem], obje
 
 
 def accepted(assembly: Assembly) -> set[tuple[int, ...]]:
-    """The inputs that some witness satisfies; each by one witness only, which is the graph's."""
+    """Return the inputs that have a witness; check that there is only one, which is the graph's."""
     graph = evaluator.load(assembly.graph)
     found = set()
     for witness in solutions(assembly.r1cs):
@@ -88,7 +88,9 @@ def test_used_slots_differ_and_there_is_one(p: int) -> None:
         for selector in selectors:
             require_boolean(system, selector)
         slots = list(zip(ids, selectors, strict=True))
-        require_nonzero(system, [relation._used(system, selectors), *relation._differences(system, slots)])
+        require_nonzero(
+            system, [relation._count_used(system, selectors), *relation._differences(system, slots)]
+        )
 
     expected = {
         (s, t, a, b)
@@ -133,7 +135,7 @@ def test_merkle_step(p: int) -> None:
 
 @pytest.mark.parametrize(("p", "bits"), [(13, 2), (17, 3)])
 def test_the_whole_relation(p: int, bits: int) -> None:
-    """Every message id and limit; the rest of the witness is searched, and is unique where there is one."""
+    """Try every message id and limit; search the rest of the witness, which is unique if it exists."""
     gadgets = toy_gadgets(p)
     circuit = relation.build_single(1, bits, gadgets, p)
     size = 1 << bits

@@ -14,7 +14,7 @@ def test_an_inverse_undoes() -> None:
 
 
 def test_a_singular_matrix_has_no_inverse() -> None:
-    with pytest.raises(ParameterError, match="^matrix: expected an invertible one, got a singular one$"):
+    with pytest.raises(ParameterError, match="^matrix: expected an invertible matrix, got a singular one$"):
         linear.invert([[1, 2], [2, 4]], 97)
 
 

@@ -1,4 +1,4 @@
-"""The `.r1cs` file: round trip, the real one, hostile ones."""
+"""The `.r1cs` file: the round trip, a real file, and hostile files."""
 
 import hashlib
 import struct
@@ -23,7 +23,7 @@ PRIME = ORDER.to_bytes(32, "little")
 def file(
     rows: bytes = b"", count: int = 0, wires: int = 2, labels: bytes | None = None, prime: bytes = PRIME
 ) -> list[tuple[int, bytes]]:
-    """Sections of a small file; each test spoils one."""
+    """The sections of a small file; each test changes one."""
     header = struct.pack("<I", len(prime)) + prime + struct.pack("<IIIIQI", wires, 0, 0, 1, wires, count)
     return [(1, header), (2, rows), (3, bytes(8 * wires) if labels is None else labels)]
 
@@ -107,7 +107,11 @@ def test_the_ceremony_circuit(zerokit_dir: Path) -> None:
         (pack(file()) + b"\0", EncodingError, "r1cs file: expected the end, got 1 more bytes"),
         (pack(file())[:-1], EncodingError, "r1cs file: expected 16 more bytes, got 15"),
         (pack([*file(), (4, b"")]), EncodingError, "r1cs file: expected sections 1 to 3, got 4"),
-        (pack([*file(), (1, b"")]), EncodingError, "r1cs file: expected one section header, got a second"),
+        (
+            pack([*file(), (1, b"")]),
+            EncodingError,
+            "r1cs file: expected the section header once, got it twice",
+        ),
         (pack(file()[:2]), EncodingError, "r1cs file: expected 3 sections, got 2"),
         (pack(file(), 0xFFFFFFFF), EncodingError, "r1cs file: expected 4 more bytes, got 0"),
         (

@@ -26,7 +26,7 @@ def refused_by(circuit: Circuit, given: dict[str, list[int]]) -> set[str]:
 
 
 def bits_can_be_chosen(circuit: Circuit, witness: list[int], label: str) -> bool:
-    """Whether any choice of the bits in a range check satisfies all its constraints, everything else kept.
+    """Return whether any bits satisfy all constraints of a range check, with all other wires unchanged.
 
     The last constraint of the check holds when its A is 0 or 1. All 2^(bits - 1) values of that A are formed,
     so False is a proof that no satisfying witness has these inputs.
@@ -140,7 +140,7 @@ def test_sizes() -> None:
 
 
 def test_digests_are_pinned() -> None:
-    """A key binds to these; a change of the circuit is a change of every key made for it."""
+    """A key is bound to its circuit's digest: a changed circuit makes all its keys invalid."""
     single, several = rln(), rln_multi()
     assert single.digest == hashlib.sha256(single.r1cs.encode()).hexdigest()
     assert single.digest == "db8c0b56ea9a2734ae1cee3e4e9429bd7c6626b9bbf5a5e6c9573a9ab1633ed5"

@@ -1,4 +1,4 @@
-"""The search for under-constrained wires: finds none in ours, and every planted one."""
+"""The search for under-constrained wires finds none in our circuits, and finds every planted one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -98,7 +98,7 @@ def test_a_missing_gate_is_found(part: str) -> None:
 @pytest.mark.parametrize("start", range(10))
 @pytest.mark.parametrize(("circuit", "step"), [(rln(1, 4), 100), (rln_multi(1, 4, 2), 200)])
 def test_deleting_any_constraint_is_found(circuit: Circuit, step: int, start: int) -> None:
-    """One mutant in ten or twenty, spread over all; what only refuses inputs is tested by attacks."""
+    """Remove every tenth or twentieth constraint; those that only refuse inputs are tested by attacks."""
     rows = rows_of(circuit.r1cs)
     survivors = set()
     for index in range(start, len(rows), step):

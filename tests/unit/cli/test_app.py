@@ -22,7 +22,7 @@ def test_machine_failures_are_three(files, tmp_path, monkeypatch):
 
 def test_too_much_to_do_is_three(tmp_path, monkeypatch):
     def too_many(out):
-        raise rln.Overloaded("verifier: 7 messages are on their way; try later")
+        raise rln.Overloaded("verifier: 7 messages are pending; try later")
 
     monkeypatch.setattr("rln.lowlevel.entropy.fill", too_many)
     assert run_json("identity", "new", "--out", tmp_path / "a", status=3)["error"] == "Overloaded"

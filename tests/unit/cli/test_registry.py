@@ -44,7 +44,7 @@ def test_a_registry_moves_to_a_server_and_back(uri: str, tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "back.db").stat().st_mode) == 0o600
     # A second copy is refused, and changes nothing.
     again = run_json("group", "copy", uri, server, status=2)
-    assert again["message"] == "target: expected an empty registry, got one that is at step 3"
+    assert again["message"] == "target: expected an empty registry, got one at step 3"
     assert run_json("group", "list", server) == said["list"]
 
 
@@ -54,7 +54,7 @@ def test_copies_that_are_refused(uri: str, tmp_path: Path) -> None:
     for source, target, words in (
         (uri, "memory://", "store: expected one that outlives the command, got memory://"),
         (uri, uri, "expected an empty registry"),
-        (uri, other, "expected a registry of depth 6 and 4 bits of limit, got 7 and 4"),
+        (uri, other, "expected a registry of depth 6 and limit_bits 4, got 7 and 4"),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
         (uri, "redis://127.0.0.1", "store: expected"),
     ):
@@ -66,20 +66,20 @@ def test_a_tree_is_saved_in_a_snapshot(uri: str, tmp_path: Path) -> None:
     file = tmp_path / "group.tree"
     plain = run_json("group", "path", uri, "--index", 7)
     assert run_json("group", "path", uri, "--index", 7, "--snapshot", file) == plain
-    assert read_snapshot(file).number == 3
+    assert read_snapshot(file).step == 3
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for number, command in (
         (4, ("register", uri, "--commitment", 7, "--limit", 3)),
         (5, ("remove", uri, "--index", 0)),
     ):
         data = run_json("group", *command, "--snapshot", file)
-        picture = read_snapshot(file)
-        assert (picture.number, str(picture.tree.root)) == (number, data["root"])
+        snapshot = read_snapshot(file)
+        assert (snapshot.step, str(snapshot.tree.root)) == (number, data["root"])
     # An older snapshot is brought up to date.
     run("group", "remove", uri, "--index", 1)
     data = run_json("group", "path", uri, "--index", 2, "--snapshot", file)
     assert data["root"] == run_json("group", "root", uri)["root"]
-    assert read_snapshot(file).number == 6
+    assert read_snapshot(file).step == 6
     # A refused command leaves it unchanged.
     before = file.read_bytes()
     run("group", "remove", uri, "--index", 1, "--snapshot", file, status=1)
@@ -99,8 +99,8 @@ def test_slash_saves_the_snapshot_too(tmp_path: Path) -> None:
     run("group", "register", uri, "--commitment", mallory.commitment, "--limit", 1, "--snapshot", file)
     assert read_snapshot(file).tree.root == world.group.root
     data = run_json("group", "slash", uri, "--evidence", evidence, "--vk", vk, "--snapshot", file)
-    picture = read_snapshot(file)
-    assert (picture.number, str(picture.tree.root)) == (2, data["root"])
+    snapshot = read_snapshot(file)
+    assert (snapshot.step, str(snapshot.tree.root)) == (2, data["root"])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut"])

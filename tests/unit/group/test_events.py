@@ -48,7 +48,7 @@ def test_columns_are_of_one_length() -> None:
         (b"\1", [1], bytes(32), []),
         (b"", [1], bytes(32), [1]),
     ):
-        with pytest.raises(ParameterError, match="as many of each column"):
+        with pytest.raises(ParameterError, match="expected columns of one length"):
             Events(1, changes, array("Q", indices), commitments, array("Q", limits))
 
 
@@ -102,5 +102,5 @@ def test_when_a_slashing_is_due() -> None:
 
 def test_a_slashing_that_is_done() -> None:
     registrations = (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7))
-    done = Slashing(5, 10, 20, None, registrations).done(9)
+    done = Slashing(5, 10, 20, None, registrations).settled(9)
     assert done == Slashing(5, 10, 20, 9, (Registration(0, 5, 1, 1, 3), Registration(4, 5, 2, 7, 9)))

@@ -385,7 +385,7 @@ def test_proofs_taken_while_others_join_and_leave_are_whole() -> None:
     standing = [
         registration.index
         for registration in registrations
-        if registration is not None and registration.left is None
+        if registration is not None and registration.removed_in is None
     ]
     assert [group.member_at(index).index for index in standing] == standing
     assert len(standing) == len(group)

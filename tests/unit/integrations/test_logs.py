@@ -36,7 +36,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, object]
     ],
 )
 def test_each_outcome_is_a_line(caplog, outcome, level, line):
-    caplog.set_level(logging.DEBUG, "rln.verifying.verifier")
+    caplog.set_level(logging.DEBUG, "rln.verifying")
     observer = LogObserver()
     observer.judged(outcome, observer.moment())
     ((found, written),) = lines(caplog)

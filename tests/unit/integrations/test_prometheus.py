@@ -1,4 +1,4 @@
-"""Counters and histograms follow what happens, with labels that nobody can multiply."""
+"""Counters and histograms follow what happens, and no sender can add label values."""
 
 from __future__ import annotations
 

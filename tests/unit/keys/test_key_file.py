@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, InputError, ParameterError
 from rln.keys.key_file import FORMAT, MAGIC, KeyFile, Provenance, is_key_file
@@ -19,7 +19,7 @@ def parts(data: bytes) -> tuple[bytes, bytes]:
 
 
 def build(header: object, body: bytes, **change: object) -> bytes:
-    text = header if isinstance(header, bytes) else document.write(header)
+    text = header if isinstance(header, bytes) else canonical_json.write(header)
     rest = len(text).to_bytes(4, "little") + text + body
     length = change.get("length", len(rest))
     return MAGIC + bytes([change.get("format", FORMAT)]) + length.to_bytes(8, "little") + rest
@@ -67,7 +67,7 @@ def test_every_truncation_and_extension_is_refused():
 
 
 def test_every_flipped_byte_is_noticed():
-    """Threats D6: what was hashed is what is parsed."""
+    """Threats D6: the bytes that are hashed are those that are parsed."""
     header, _ = parts(DATA)
     for position in range(len(DATA)):
         changed = bytearray(DATA)
@@ -76,7 +76,7 @@ def test_every_flipped_byte_is_noticed():
             read = KeyFile.decode(bytes(changed))
         except InputError:
             continue
-        # The header vouches for the body, and for nothing in itself: these are other, well-formed statements.
+        # The digest covers the body only: a changed header is another well-formed statement.
         assert 21 <= position < 21 + len(header)
         assert (read.key, read.graph) == (FILE.key, FILE.graph)
         assert read != FILE

@@ -1,4 +1,4 @@
-"""Tables of a key: found, built, kept, and never able to change a proof."""
+"""Tables of a key: how they are found, built and cached; they never change a proof."""
 
 import hashlib
 import os
@@ -14,11 +14,10 @@ import pytest
 import rln
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.errors import NativeError, ParameterError
-from rln.keys import key_tables as module
-from rln.keys.constraint_matrix import own_circuit
+from rln.keys import key_tables
+from rln.keys.constraint_matrix import build_circuit
 from rln.keys.key_tables import KeyTables
-from rln.lowlevel import engine, groth16
-from rln.lowlevel import tables as lowlevel
+from rln.lowlevel import engine, groth16, tables
 from rln.protocol.statement import Statement
 from tests.support.small_world import World, small_key, small_multi_key
 
@@ -35,25 +34,25 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each set of tables that is built, whether C went in."""
+    """List, for each set of tables that is built, whether C is folded in."""
     made: list[bool] = []
-    honest = lowlevel.build
+    honest = tables.build
 
     def counting(key, c, *rest):
         made.append(c is not None)
         honest(key, c, *rest)
 
-    monkeypatch.setattr(lowlevel, "build", counting)
+    monkeypatch.setattr(tables, "build", counting)
     return made
 
 
 def again(key: rln.ProvingKey | None = None) -> rln.ProvingKey:
-    """The key as another process would have it."""
+    """Load the key as another process does."""
     return rln.ProvingKey.decode((key or small_key()).encode(), check=False)
 
 
 def foreign(r1cs: bytes | None = None) -> rln.ProvingKey:
-    """The small key as somebody else's, whose circuit is not known."""
+    """Import the small key without its circuit, as a key that somebody else made."""
     key = small_key()
     return rln.ProvingKey.from_arkzkey(
         key.to_arkzkey(), key.graph_data, name="elsewhere", limit_bits=4, r1cs=r1cs
@@ -73,7 +72,7 @@ def wait_for_tables(key: rln.ProvingKey) -> None:
 
 
 def witness_of(key: rln.ProvingKey, group: rln.Group | None = None):
-    """Of a member with a limit of 2 who spends what he can."""
+    """Make the witnesses of a member with a limit of 2 who uses all message ids."""
     world = World(key)
     world.group = world.group if group is None else group
     member = world.join(2)
@@ -89,9 +88,9 @@ def witness_of(key: rln.ProvingKey, group: rln.Group | None = None):
 @pytest.mark.parametrize("folded", [True, False])
 def test_tables_never_change_a_proof(key, folded):
     made = key()
-    matrix = own_circuit(made.parameters).r1cs.c if folded else None
+    matrix = build_circuit(made.parameters).r1cs.c if folded else None
     digest = made.circuit_digest if folded else None
-    tables = KeyTables(made._handle, made.digest, digest, lambda: matrix, kept=False)
+    tables = KeyTables(made._handle, made.digest, digest, lambda: matrix, cached=False)
     tables.build(1)
     assert tables.folded == folded
     with closing(witness_of(made)) as witness:
@@ -177,7 +176,7 @@ def test_a_build_that_fails_leaves_proofs_as_they_were(monkeypatch):
         raise NativeError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(lowlevel, "build", fail)
+        patch.setattr(tables, "build", fail)
         for n in range(3):
             prover.prove(bytes([n]))
         with pytest.raises(NativeError, match="out of memory"):
@@ -229,12 +228,12 @@ def test_a_foreign_key_gets_the_textbook_quotient(place, builds):
 
 
 def test_a_foreign_key_with_its_constraints_gets_the_short_one(place, builds):
-    r1cs = own_circuit(small_key().parameters).r1cs.encode()
+    r1cs = build_circuit(small_key().parameters).r1cs.encode()
     key = foreign(r1cs)
     assert key.circuit_digest == hashlib.sha256(r1cs).hexdigest()
     key.build_tables(threads=1)
     assert builds == [True]
-    # its own file remembers which constraints they were, so they are found without them
+    # our key file holds the digest of the constraints, so the tables are found without them
     later = rln.ProvingKey.decode(key.encode(), check=False)
     later.build_tables()
     assert builds == [True] and later.has_tables
@@ -247,8 +246,8 @@ def test_constraints_of_another_circuit_are_refused_at_once(place):
 
 
 def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
-    """A and B say nothing about C; proofs made with it do."""
-    r1cs = own_circuit(small_key().parameters).r1cs
+    """A and B do not determine C, but proofs made with a wrong C do not verify."""
+    r1cs = build_circuit(small_key().parameters).r1cs
     rows = [dict(row) for row in r1cs.c.rows()]
     place_of = next(i for i, row in enumerate(rows) if row)
     wire = next(iter(rows[place_of]))
@@ -268,7 +267,7 @@ def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
 
 def test_a_key_of_a_circuit_that_this_version_does_not_build(place, builds, monkeypatch):
     key = again()
-    monkeypatch.setattr(module, "own_matrix", lambda *_: None)
+    monkeypatch.setattr(key_tables, "matrix_of_own_circuit", lambda *_: None)
     key.build_tables(threads=1)
     assert builds == [False]
     later = again()
@@ -322,7 +321,7 @@ def test_another_keys_file_is_not_used(place):
     mine = file_of(place)
     honest = mine.read_bytes()
     assert len(honest) == len(data)
-    # also with the names in the header changed, so that only the points are another key's
+    # also with the digests in the header changed, so that only the points are another key's
     forged = honest[:96] + hashlib.sha256(data[128:]).digest() + data[128:]
     for attempt in (data, forged):
         mine.write_bytes(attempt)
@@ -341,18 +340,18 @@ def test_another_engines_file_is_not_used(place, monkeypatch):
 
 
 def test_a_file_is_mapped_and_its_digest_is_that_of_the_mapping(place, monkeypatch):
-    """Threats D6: what was hashed is what is used, whatever stands under the name afterwards."""
+    """Threats D6: the mapping that is hashed is the one that is used, even if the file is then replaced."""
     again().build_tables(threads=1)
     file = file_of(place)
     honest = file.read_bytes()
-    opened = module.Tables
+    opened = key_tables.Tables
 
     def exchange(*arguments):
         file.unlink()
         file.write_bytes(bytes(len(honest)))
         return opened(*arguments)
 
-    monkeypatch.setattr(module, "Tables", exchange)
+    monkeypatch.setattr(key_tables, "Tables", exchange)
     key = again()
     tables = key.tables()
     assert tables is not None

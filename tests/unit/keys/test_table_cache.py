@@ -1,4 +1,4 @@
-"""The user's cache: nothing of anybody else's is read, and nothing that fails is an error."""
+"""The user's cache: only the user's own files are read, and no failure is an error."""
 
 import fcntl
 import mmap
@@ -9,39 +9,39 @@ from pathlib import Path
 
 import pytest
 
-from rln.keys import table_cache as cache
+from rln.keys import table_cache
 
 DATA = bytes(range(256)) * 32
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache directory, not yet there."""
+    """The cache directory, which does not exist yet."""
     directory = tmp_path / "deep" / "cache"
     monkeypatch.setenv("RLN_CACHE_DIR", str(directory))
     return directory
 
 
 def content(name: str = "a.kind", size: int = len(DATA)) -> bytes | None:
-    found = cache.read(name, size)
+    found = table_cache.read(name, size)
     return None if found is None else bytes(found)
 
 
 def test_what_is_written_is_found_again(place: Path) -> None:
     assert content() is None
-    assert cache.write("a.kind", [DATA[:100], memoryview(DATA)[100:]])
+    assert table_cache.write("a.kind", [DATA[:100], memoryview(DATA)[100:]])
     assert content() == DATA
     assert os.listdir(place) == ["a.kind"]
     assert stat.S_IMODE((place / "a.kind").stat().st_mode) == 0o600
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    assert cache.write("a.kind", [DATA[::-1]])
+    assert table_cache.write("a.kind", [DATA[::-1]])
     assert content() == DATA[::-1]
 
 
 def test_modes_do_not_depend_on_the_umask(place: Path) -> None:
     before = os.umask(0)
     try:
-        assert cache.write("a.kind", [DATA])
+        assert table_cache.write("a.kind", [DATA])
     finally:
         os.umask(before)
     assert stat.S_IMODE((place / "a.kind").stat().st_mode) == 0o600
@@ -49,12 +49,12 @@ def test_modes_do_not_depend_on_the_umask(place: Path) -> None:
 
 
 def test_a_mapping_cannot_be_written_and_outlives_its_name(place: Path) -> None:
-    cache.write("a.kind", [DATA])
-    found = cache.read("a.kind", len(DATA))
+    table_cache.write("a.kind", [DATA])
+    found = table_cache.read("a.kind", len(DATA))
     assert isinstance(found, mmap.mmap)
     with pytest.raises(TypeError):
         found[0] = 1
-    cache.write("a.kind", [DATA[::-1]])
+    table_cache.write("a.kind", [DATA[::-1]])
     (place / "a.kind").unlink()
     assert bytes(found) == DATA
 
@@ -74,22 +74,22 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name, raising=False)
             if value is not None:
                 monkeypatch.setenv(name, value)
-        assert cache.directory() == (None if expected is None else Path(expected))
+        assert table_cache.directory() == (None if expected is None else Path(expected))
 
 
 @pytest.mark.parametrize("value", ["", "relative/cache", "/proc/nowhere/cache", "/dev/null"])
 def test_without_a_usable_directory_nothing_is_kept(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RLN_CACHE_DIR", value)
-    assert not cache.write("a.kind", [DATA])
+    assert not table_cache.write("a.kind", [DATA])
     assert content() is None
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o720, 0o702])
 def test_a_directory_that_others_may_write_to_is_not_used(place: Path, mode: int) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     place.chmod(mode)
     assert content() is None
-    assert not cache.write("b.kind", [DATA])
+    assert not table_cache.write("b.kind", [DATA])
     place.chmod(0o755)
     assert content() == DATA
 
@@ -98,7 +98,7 @@ def test_a_link_to_a_directory_is_not_used(place: Path) -> None:
     real = place.with_name("real")
     real.mkdir(parents=True, mode=0o700)
     place.symlink_to(real)
-    assert not cache.write("a.kind", [DATA])
+    assert not table_cache.write("a.kind", [DATA])
     (real / "a.kind").write_bytes(DATA)
     (real / "a.kind").chmod(0o600)
     assert content() is None
@@ -111,51 +111,51 @@ def another_user(path: Path) -> None:
 
 
 def test_another_users_directory_is_not_used(place: Path) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     another_user(place)
     assert content() is None
-    assert not cache.write("a.kind", [DATA])
+    assert not table_cache.write("a.kind", [DATA])
 
 
 def test_another_users_file_is_not_used_and_replaced(place: Path) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     another_user(place / "a.kind")
     assert content() is None
-    assert cache.write("a.kind", [DATA])
+    assert table_cache.write("a.kind", [DATA])
     assert content() == DATA
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o606, 0o700, 0o400])
 def test_a_file_of_another_mode_is_not_used(place: Path, mode: int) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     (place / "a.kind").chmod(mode)
     assert content() is None
 
 
 def test_links_are_not_followed_and_not_written_through(place: Path) -> None:
-    cache.write("other", [DATA])
+    table_cache.write("other", [DATA])
     for make in (os.symlink, os.link):
         make(place / "other", place / "a.kind")
         assert content() is None, "a symbolic link, or a file with a second name"
-        assert cache.write("a.kind", [DATA[::-1]])
+        assert table_cache.write("a.kind", [DATA[::-1]])
         assert content() == DATA[::-1]
         assert content("other") == DATA
         (place / "a.kind").unlink()
 
 
 def test_what_is_no_regular_file_is_not_used(place: Path) -> None:
-    cache.write("other", [DATA])
+    table_cache.write("other", [DATA])
     os.mkfifo(place / "pipe", 0o600)
     (place / "folder").mkdir()
     assert content("pipe") is None
     assert content("folder") is None
-    assert not cache.write("folder", [DATA])
+    assert not table_cache.write("folder", [DATA])
     assert sorted(os.listdir(place)) == ["folder", "other", "pipe"]
 
 
 @pytest.mark.parametrize("size", [0, 1, len(DATA) - 1, len(DATA) + 1])
 def test_a_file_of_another_length_is_not_used(place: Path, size: int) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     assert content(size=size) is None
 
 
@@ -163,43 +163,43 @@ def test_a_file_of_another_length_is_not_used(place: Path, size: int) -> None:
 def test_a_write_that_fails_leaves_what_was_there(
     place: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(fcntl if at == "flock" else os, at, fail)
-        assert not cache.write("a.kind", [DATA[::-1]])
+        assert not table_cache.write("a.kind", [DATA[::-1]])
     assert content() == DATA
     assert os.listdir(place) == ["a.kind"]
 
 
 def test_what_a_dead_writer_left_is_removed_and_a_living_ones_is_not(place: Path) -> None:
-    cache.write("a.kind", [DATA])
+    table_cache.write("a.kind", [DATA])
     dead, living = place / ".a.kind.00.new", place / ".a.kind.11.new"
     dead.write_bytes(DATA)
     with living.open("wb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        cache.write("b.kind", [DATA])
+        table_cache.write("b.kind", [DATA])
         assert sorted(os.listdir(place)) == [".a.kind.11.new", "a.kind", "b.kind"]
-    cache.write("b.kind", [DATA])
+    table_cache.write("b.kind", [DATA])
     assert sorted(os.listdir(place)) == ["a.kind", "b.kind"]
 
 
 def test_the_files_that_were_used_last_stay(place: Path) -> None:
-    names = [f"{n}.kind" for n in range(cache.KEEP)]
+    names = [f"{n}.kind" for n in range(table_cache.KEEP)]
     for n, name in enumerate(["x.other", *names]):
-        cache.write(name, [DATA])
+        table_cache.write(name, [DATA])
         os.utime(place / name, (n, n))
-    held = cache.read(names[1], len(DATA))
-    cache.read(names[0], len(DATA))
-    cache.write("new.kind", [DATA])
+    held = table_cache.read(names[1], len(DATA))
+    table_cache.read(names[0], len(DATA))
+    table_cache.write("new.kind", [DATA])
     assert sorted(os.listdir(place)) == sorted({"x.other", "new.kind", *names} - {names[2]})
     for n, name in enumerate((names[0], names[1])):
         os.utime(place / name, (n, n))
-    cache.write("newer.kind", [DATA])
-    cache.write("newest.kind", [DATA])
+    table_cache.write("newer.kind", [DATA])
+    table_cache.write("newest.kind", [DATA])
     assert names[1] not in os.listdir(place)
     assert held is not None and bytes(held) == DATA
 
@@ -208,7 +208,7 @@ def test_two_writers_at_once_both_end_well(place: Path) -> None:
     versions = [bytes([n]) * len(DATA) for n in range(8)]
     done: list[bool] = []
     workers = [
-        threading.Thread(target=lambda data=data: done.append(cache.write("a.kind", [data])))
+        threading.Thread(target=lambda data=data: done.append(table_cache.write("a.kind", [data])))
         for data in versions
     ]
     for worker in workers:

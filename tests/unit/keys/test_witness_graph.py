@@ -7,7 +7,7 @@ import pytest
 import rln
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.keys.witness_graph import WitnessGraph, relation_of
+from rln.keys.witness_graph import WitnessGraph, parameters_of_graph
 from rln.protocol.statement import Statement
 from tests.support.small_world import DEPTH, LIMIT_BITS, SLOTS
 
@@ -58,16 +58,16 @@ def test_known_wires_are_those_that_no_message_changes(parameters):
 def test_known_wires_of_zerokits_graphs(zerokit_dir, name, counts):
     """zerokit-spec 6.1."""
     data = (zerokit_dir / name / "graph.bin").read_bytes()
-    made = WitnessGraph(data, relation_of(data, 16))
+    made = WitnessGraph(data, parameters_of_graph(data, 16))
     known = sum(made.known[1:])
     assert (known, made.wires - 1 - known) == counts
 
 
 def test_a_graph_says_its_relation():
     for parameters in (SINGLE, MULTI):
-        assert relation_of(program(parameters).data, LIMIT_BITS) == parameters
+        assert parameters_of_graph(program(parameters).data, LIMIT_BITS) == parameters
     with pytest.raises(EncodingError, match="graph"):
-        relation_of(b"no graph", 16)
+        parameters_of_graph(b"no graph", 16)
 
 
 def test_the_graph_of_another_relation_is_refused():

@@ -1,4 +1,4 @@
-"""Witness graph files, written byte by byte: good ones, and the pieces of bad ones."""
+"""Witness graph files, written byte by byte: valid files, and parts of invalid ones."""
 
 from collections.abc import Iterable, Sequence
 

@@ -94,7 +94,7 @@ def test_swapped_inputs_are_refused(verifying_key: VerifyingKeyHandle, items: li
 def test_every_item_gets_the_answer_that_it_gets_alone(
     verifying_key: VerifyingKeyHandle, items: list[Item]
 ) -> None:
-    """Threats D11, with infinity in every place and every other thing that is no proof."""
+    """Threats D11: infinity in every place, and everything else that is not a proof."""
     draw = random.Random(2)
     bad = [Item(items[0].inputs, proof) for _, _, proof in spoiled(items[0].proof)]
     bad += [Item(word(R) + word(2), items[0].proof), Item(items[3].inputs, items[4].proof)]
@@ -116,7 +116,7 @@ def test_coefficients_that_are_not_random_stop_the_batch(
     items: list[Item],
     fake: Callable[[int], bytes],
 ) -> None:
-    """Threats D10: nothing is answered, not even what is no proof at all."""
+    """Threats D10: no item gets an answer, not even one that is not a proof."""
     monkeypatch.setattr(entropy, "draw", fake)
     for batch in (items, [Item(items[0].inputs, bytes(128)), items[1]]):
         with pytest.raises(errors.EntropyError):

@@ -1,4 +1,4 @@
-"""The door to C: every status has its exception, every message its parts, every handle its end."""
+"""Calls of C: each status has an exception, messages are complete, and handles are freed."""
 
 import ast
 import copy

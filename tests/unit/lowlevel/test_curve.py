@@ -1,4 +1,4 @@
-"""Points and the pairing through the border: laws, encodings, and what is refused."""
+"""Points and the pairing: laws, encodings and refusals."""
 
 import pytest
 

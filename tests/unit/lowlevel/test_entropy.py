@@ -1,4 +1,4 @@
-"""Random bytes: the right number of them, and never the same."""
+"""Random bytes: the right number of bytes, and never the same bytes twice."""
 
 import os
 

@@ -63,7 +63,7 @@ class Tower:
 
     @staticmethod
     def fold(a: Any) -> Any:
-        """Multiply by what the next floor's generator is a root of: -1, 9 + u, v."""
+        """Multiply by the element whose root generates the next field of the tower: -1, 9 + u, v."""
         if isinstance(a, int):
             return -a % P
         if len(a) == 2:

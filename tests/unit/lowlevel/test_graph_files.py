@@ -1,4 +1,4 @@
-"""The loader of witness graphs, and files that lie."""
+"""The loader of witness graphs, with valid and with malformed files."""
 
 import random
 import resource
@@ -196,7 +196,7 @@ def test_the_largest_files_stay_within_memory_and_time(case: str, tmp_path: Path
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 def test_evaluating_leaves_no_memory_behind() -> None:
-    """What is resident now, for the peak of the whole run would hide a leak behind any test before."""
+    """Return the memory that is resident now; the peak of the whole run would hide a leak."""
     data = graph_file(GOOD + [duo(MUL, 3, 3)] * 20_000, GOOD_META)
     graph = Graph.load(data)
 

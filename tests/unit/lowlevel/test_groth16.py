@@ -1,4 +1,4 @@
-"""Groth16 proofs on a toy circuit, and everybody who lies."""
+"""Groth16 proofs of a toy circuit, valid and invalid."""
 
 import os
 

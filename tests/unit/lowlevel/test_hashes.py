@@ -22,7 +22,7 @@ def poseidon(*inputs: int) -> int:
     return integer(hashes.poseidon([scalar(value) for value in inputs]))
 
 
-# A sponge from the Keccak reference, so slow and plain that hashlib's SHA3-256 can vouch for it.
+# A plain sponge from the Keccak reference, which is checked against hashlib's SHA3-256.
 
 MASK = 2**64 - 1
 
@@ -281,7 +281,7 @@ def test_merkle_root_of_depth_zero_is_the_leaf() -> None:
         (bytes(31), bytes(64), bytes(2), errors.EncodingError, r"^leaf: expected 32 bytes, got 31$"),
         (bytes(32), bytes(63), bytes(2), errors.EncodingError, r"^siblings: expected 32 bytes, got 63$"),
         (bytes(32), bytes(64), bytes(3), errors.EncodingError, r"^bits: expected 2 bytes, got 3$"),
-        (bytes(32), bytes(64), b"\0\2", errors.ParameterError, r"^bits\[1\]: not accepted$"),
+        (bytes(32), bytes(64), b"\0\2", errors.ParameterError, r"^bits\[1\]: not allowed$"),
         (scalar(R), bytes(64), bytes(2), errors.FieldRangeError, r"^leaf: not a canonical number"),
         (
             bytes(32),

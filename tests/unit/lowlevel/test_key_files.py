@@ -1,4 +1,4 @@
-"""Proving keys in both file formats, and files that lie."""
+"""Proving keys in both file formats, with valid and with malformed files."""
 
 import random
 import struct
@@ -49,7 +49,7 @@ def test_a_file_that_is_cut_or_longer_is_refused(key: ProvingKeyHandle, form: Fo
 
 @pytest.mark.parametrize("form", ["ark", "zkey"])
 def test_no_damage_to_a_file_does_harm(key: ProvingKeyHandle, form: Format) -> None:
-    """What is loaded nevertheless comes back as it was: nothing is read in two ways."""
+    """A file that loads is written back unchanged: it cannot be read in two ways."""
     data, draw = key.encode(form), random.Random(1)
     loaded = 0
     for _ in range(3000):

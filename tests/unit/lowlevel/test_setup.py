@@ -1,4 +1,4 @@
-"""Setting a key up: what the paper says, and random numbers that spoil it."""
+"""Setup of a key: the equations of the paper, and bad random numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Pools: one for each number of threads and process."""
+"""Thread pools: one for each number of threads in each process."""
 
 import os
 import threading

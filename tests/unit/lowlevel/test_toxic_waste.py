@@ -1,4 +1,4 @@
-"""Nothing of the random numbers of a set-up is left in the process that made the key (threats D8)."""
+"""No random number of a setup stays in the memory of the process that made the key (threats D8)."""
 
 import hashlib
 import subprocess
@@ -28,7 +28,7 @@ sys.stdin.read()
 
 
 def forms(value: int) -> list[bytes]:
-    """What a number looks like in memory: the raw bytes, the integer, its Montgomery form."""
+    """Return the forms of a number in memory: the raw bytes, the integer, its Montgomery form."""
     wide = value.to_bytes(64, "little")
     return [
         wide[:32],

@@ -1,4 +1,4 @@
-"""Verifying keys: their bytes and their lints."""
+"""Verifying keys: their bytes and their checks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The witness graph evaluator against plain integers, and what goes in and comes out."""
+"""The evaluator of witness graphs against plain integers, and its inputs and outputs."""
 
 import random
 from collections.abc import Sequence

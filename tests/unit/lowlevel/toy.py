@@ -1,4 +1,4 @@
-"""A toy circuit with everything that keys and proofs are made of, and points that lie."""
+"""A toy circuit with all parts of keys and proofs, and invalid points."""
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -169,7 +169,7 @@ def curve_generator_2() -> bytes:
 
 
 def counts_of(data: bytes) -> list[int]:
-    """Where the counts and numbers of a toy .arkzkey stand."""
+    """Return the positions of the counts and numbers in a toy .arkzkey."""
     places, position = [448], 448 + 8 + 64 * 3 + 128
     for size, count in ((64, WIRES), (64, WIRES), (128, WIRES), (64, DOMAIN), (64, WIRES - 3)):
         places.append(position)

@@ -324,16 +324,6 @@ def test_a_failing_hash_leaves_the_tree_as_it_was(monkeypatch: pytest.MonkeyPatc
     assert tree.next_index == 19
 
 
-def test_a_stale_plan_is_refused() -> None:
-    tree = MerkleTree(3)
-    plan = tree.plan_extend((1).to_bytes(32, "little"))
-    assert (plan.root, plan.next_index) == (rebuilt(3, {0: 1}), 1)
-    tree.append(2)
-    with pytest.raises(ParameterError, match="^plan: "):
-        tree.apply(plan)
-    assert tree.root == rebuilt(3, {0: 2})
-
-
 def test_batches_across_pages_equal_single_steps() -> None:
     many, threaded, single = MerkleTree(12), MerkleTree(12, threads=2), MerkleTree(12)
     for tree in (many, threaded):

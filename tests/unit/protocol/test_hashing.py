@@ -76,6 +76,6 @@ def test_only_bytes_are_hashed(message: object) -> None:
 
 @pytest.mark.parametrize("inputs", [b"ab", bytearray(2), memoryview(b"ab"), "12", 5, None, {1}, iter([1])])
 def test_poseidon_refuses_what_is_no_sequence_of_int(inputs: object) -> None:
-    """Bytes above all: their items are ints, and a hash of each byte is not what anybody means."""
+    """Bytes are refused: their items are ints, and a caller never means a hash of each byte."""
     with pytest.raises(ParameterError, match="^inputs: expected a sequence of int, got "):
         poseidon_hash(inputs)  # type: ignore[arg-type]

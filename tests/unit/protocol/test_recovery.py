@@ -12,7 +12,7 @@ from rln.base import scalar
 from rln.errors import RecoveryError
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.protocol.hashing import poseidon_hash
-from rln.protocol.identity import Identity
+from rln.protocol.identity import Identity, secret_on_line
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 
@@ -47,6 +47,12 @@ def test_the_slashing_example() -> None:
         assert recovered.reveal() == SECRET
         assert recovered.commitment == poseidon_hash([SECRET])
         assert recovered.identity() == Identity.from_secret(SECRET)
+
+
+def test_the_line_must_belong_to_the_nullifier() -> None:
+    assert secret_on_line(FIRST, SECOND, NULLIFIER).reveal() == SECRET
+    with pytest.raises(RecoveryError):
+        secret_on_line(FIRST, SECOND, NULLIFIER + 1)
 
 
 @given(element, element, st.integers(0, 65535), element, element)

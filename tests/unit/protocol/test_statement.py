@@ -66,8 +66,8 @@ def test_public_values_are_those_of_the_specification():
         ({"identityPathIndex": (1, 0, 2)}, ParameterError, "identityPathIndex"),
         ({"identityPathIndex": (1, 0, scalar.ORDER + 1)}, ParameterError, "identityPathIndex"),
         ({"identityPathIndex": (1, 0)}, ParameterError, "identityPathIndex: expected 3 values, got 2"),
-        ({"selectorUsed": (1,)}, ParameterError, "selectorUsed: no input"),
-        ({"y": (1,)}, ParameterError, "y: no input"),
+        ({"selectorUsed": (1,)}, ParameterError, "selectorUsed: this circuit has no input"),
+        ({"y": (1,)}, ParameterError, "y: this circuit has no input"),
     ],
 )
 def test_what_cannot_be_proved_is_refused(change, error, words):

@@ -131,7 +131,7 @@ def test_an_id_is_bound_to_its_message_before_there_is_a_proof(world, monkeypatc
         patch.setattr("rln.lowlevel.entropy.fill", lambda out: None)
         with pytest.raises(rln.EntropyError):
             prover.prove(b"one")
-    with pytest.raises(StoreUnavailable, match="goes with another message"):
+    with pytest.raises(StoreUnavailable, match="belongs to another message"):
         ids.keep(member.commitment, world.clock.current(), range(1), rln.hash_signal(b"two"), b"message")
 
 

@@ -30,18 +30,18 @@ def scene(key, tmp_path):
 def test_bulletins_are_taken_as_they_fit(scene, key, tmp_path):
     mirror, board, steps, registrar = scene
     paths = [tmp_path / f"{n}.bulletin" for n in range(5)]
-    assert board.look() == []
+    assert board.apply_new() == []
     for n in (1, 2):
         paths[n].write_bytes(key.sign(steps[n]))
-    assert board.look() == []
+    assert board.apply_new() == []
     paths[0].write_bytes(key.sign(steps[0]))
-    assert board.look() == paths[:3]
+    assert board.apply_new() == paths[:3]
     assert mirror.step == 3
-    assert board.look() == []
+    assert board.apply_new() == []
     paths[3].write_bytes(key.sign(steps[3]))
     paths[1].unlink()
     paths[4].write_bytes(key.sign(steps[4]))
-    assert board.look() == paths[3:]
+    assert board.apply_new() == paths[3:]
     assert (mirror.root, board.refused) == (registrar.tree.root, {})
 
 
@@ -54,7 +54,7 @@ def test_the_longest_way_is_taken(scene, key, tmp_path):
     )
     path = tmp_path / "whole.bulletin"
     path.write_bytes(key.sign(whole))
-    assert board.look() == [path]
+    assert board.apply_new() == [path]
     assert mirror.step == 5
 
 
@@ -62,10 +62,10 @@ def test_a_file_that_is_being_written_is_read_when_it_is_whole(scene, key, tmp_p
     mirror, board, steps, _ = scene
     path, data = tmp_path / "0.bulletin", key.sign(steps[0])
     path.write_bytes(data[:100])
-    assert board.look() == []
+    assert board.apply_new() == []
     assert "not signed by the key that was pinned" in board.refused[path]
     path.write_bytes(data)
-    assert board.look() == [path]
+    assert board.apply_new() == [path]
     assert (board.refused, mirror.step) == ({}, 1)
 
 
@@ -81,11 +81,11 @@ def test_what_is_no_bulletin_is_left_aside(scene, key, tmp_path):
     most = Bulletin.most_bytes(DEPTH) + 64
     with (tmp_path / "g.bulletin").open("wb") as file:
         file.truncate(1 << 40)
-    assert board.look() == []
+    assert board.apply_new() == []
     assert {path.name for path in board.refused} == {"a.bulletin", "b.bulletin", "g.bulletin"}
     assert f"expected at most {most} bytes, got {1 << 40}" in board.refused[tmp_path / "g.bulletin"]
     (tmp_path / "a.bulletin").unlink()
-    board.look()
+    board.apply_new()
     assert {path.name for path in board.refused} == {"b.bulletin", "g.bulletin"}
     assert mirror.step == 0
 
@@ -94,17 +94,17 @@ def test_p1_two_groups_under_one_key_are_an_alarm(scene, key, tmp_path):
     """Threats P1: a second bulletin for a step that is here, with another root and a right signature."""
     mirror, board, steps, _ = scene
     (tmp_path / "0.bulletin").write_bytes(key.sign(steps[0]))
-    board.look()
+    board.apply_new()
     root = mirror.root
     apart = Registrar()
     (tmp_path / "1.bulletin").write_bytes(key.sign(apart.change([99])))
-    with pytest.raises(GroupRefused, match=r"1\.bulletin: another root for step 1 than is here"):
-        board.look()
+    with pytest.raises(GroupRefused, match=r"1\.bulletin: another root for step 1 than the mirror has"):
+        board.apply_new()
     assert (mirror.step, mirror.root) == (1, root)
     # neither does one that only continues from it lead anywhere
     (tmp_path / "1.bulletin").write_bytes(key.sign(apart.change([98])))
     with pytest.raises(GroupRefused, match=r"1\.bulletin: bulletin: it continues from another root"):
-        board.look()
+        board.apply_new()
     assert (mirror.step, mirror.root) == (1, root)
 
 
@@ -113,7 +113,7 @@ def test_p1_both_groups_at_once_are_an_alarm(scene, key, tmp_path):
     (tmp_path / "0.bulletin").write_bytes(key.sign(steps[0]))
     (tmp_path / "1.bulletin").write_bytes(key.sign(Registrar().change([99])))
     with pytest.raises(GroupRefused, match="another root for step 1"):
-        board.look()
+        board.apply_new()
     assert mirror.step == 1
 
 
@@ -121,7 +121,7 @@ def test_a_signed_root_that_nothing_leads_to_is_an_alarm(scene, key, tmp_path):
     mirror, board, steps, _ = scene
     (tmp_path / "0.bulletin").write_bytes(key.sign(replace(steps[0], root=5)))
     with pytest.raises(GroupRefused, match=r"0\.bulletin: bulletin: its leaves do not lead to the root"):
-        board.look()
+        board.apply_new()
     assert mirror.step == 0
 
 
@@ -130,4 +130,4 @@ def test_the_key_and_the_directory_must_be_there(key, tmp_path):
         BulletinFolder(tmp_path, Mirror(DEPTH, LIMIT_BITS), bytes(32))
     board = BulletinFolder(tmp_path / "missing", Mirror(DEPTH, LIMIT_BITS), key.public_key)
     with pytest.raises(FileNotFoundError):
-        board.look()
+        board.apply_new()

@@ -49,7 +49,7 @@ def test_a_mirror_follows():
         ({"limit_bits": 5}, "expected a group of depth 3 and limit_bits 4, got 3 and 5"),
         ({"start": 5}, "expected new leaves from index 4, got 5"),
         ({"start": 3}, "expected new leaves from index 4, got 3"),
-        ({"gone": (2,)}, "leaf 2 is to go, and no member stands there"),
+        ({"gone": (2,)}, "expected a member at index 2, which it removes, got none"),
         ({"leaves": b"\xff" * 32}, "bulletin: "),
         ({"leaves": (16).to_bytes(32, "little")}, "do not lead to the root"),
         ({"leaves": bytes(32)}, "do not lead to the root"),

@@ -19,7 +19,7 @@ PATIENCE = 60  # seconds
 
 
 class SlowLog(MemoryNullifierLog):
-    """Lets nothing in before it is told to; says when somebody waits."""
+    """Blocks every call until it is opened, and tells when a call waits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ def test_a_task_that_is_cancelled_during_its_batch_leaves_a_message_that_counts(
 
 
 def test_a_full_queue_refuses_at_once(world, batches):
-    """Threats F8: what waits or is judged is bounded, and whoever is refused was not judged."""
+    """Threats F8: the number of pending messages is bounded, and a refused message is not judged."""
     log, messages = SlowLog(), messages_of(world, 4)
 
     async def story() -> None:
@@ -180,7 +180,7 @@ def test_a_full_queue_refuses_at_once(world, batches):
             second = asyncio.create_task(judge.submit(*messages[1]))
             await asyncio.sleep(0)
             for _ in range(100):
-                with pytest.raises(Overloaded, match="2 messages are on their way"):
+                with pytest.raises(Overloaded, match="2 messages are pending"):
                     await judge.submit(*messages[2])
             second.cancel()
             await asyncio.sleep(0)
@@ -198,7 +198,7 @@ def test_a_full_queue_refuses_at_once(world, batches):
 
 
 def test_the_second_half_of_the_queue_is_for_sources_that_have_no_place_yet(world):
-    """Threats F8: one that sends as fast as it can keeps nobody else out."""
+    """Threats F8: a source that sends as fast as it can excludes no other source."""
     log, messages = SlowLog(), messages_of(world, 8)
 
     async def story() -> None:

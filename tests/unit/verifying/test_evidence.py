@@ -1,4 +1,4 @@
-"""Evidence convicts whoever sent both messages, and nobody else."""
+"""Evidence convicts the sender of both messages, and no other member."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ def test_messages_with_several_ids():
 
 
 def test_a_framed_member_is_not_convicted(case):
-    """Threats A13: a share of somebody else's line that was written down, not proved."""
+    """Threats A13: a share on another member's line that is made up, not proved."""
     world, _, evidence = case
     key = world.key.verifying_key
     for name in ("first", "second"):

@@ -7,10 +7,12 @@ import pytest
 import rln
 from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
-from rln.errors import IntegrityAlarm, ParameterError, Reason, StoreUnavailable
+from rln.errors import IntegrityAlarm, Overloaded, ParameterError, Reason, StoreUnavailable
 from rln.ports import AuditTrail
 from rln.stores import open_log
 from rln.stores.memory import MemoryNullifierLog
+from rln.verifying.nullifier_check import Candidate, Look, NullifierCheck
+from rln.verifying.safe_observer import SafeObserver
 from tests.support.small_world import World, small_multi_key
 
 
@@ -53,7 +55,7 @@ def trail() -> ListTrail:
 
 
 def on_one_id(world: World, member: rln.Identity, count: int) -> list[tuple[rln.RlnProof, bytes]]:
-    """Messages of a member on his first message id."""
+    """Messages of a member on their first message id."""
     return [(world.prover(member).prove(bytes([n])), bytes([n])) for n in range(count)]
 
 
@@ -87,7 +89,7 @@ def test_a_violation_comes_with_evidence(world, trail, together):
     assert verdicts[1].evidence == rln.Evidence(first[0], second[0], key.digest)
     assert verdicts[2].evidence == rln.Evidence(first[0], third[0], key.digest)
     assert all(verdict.evidence.check(key) == member.secret() for verdict in verdicts[1:])
-    assert trail.kept == [first[0], second[0]], "two of an id convict; nobody fills a disk by overspending"
+    assert trail.kept == [first[0], second[0]], "two of an id convict; more of them do not fill the disk"
 
 
 def test_evidence_of_messages_with_several_ids(trail):
@@ -248,3 +250,62 @@ def test_a_clock_or_a_window_that_fails_is_no_fault_of_the_message(world, monkey
         world.verifier(roots=Roots([1])).submit(*message)
     assert world.verifier().submit(*message) == rln.Valid()
     assert world.verifier().submit(message[0], b"?").reason is Reason.WRONG_SIGNAL
+
+
+def candidate_of(world: World, proof: rln.RlnProof) -> Candidate:
+    return Candidate(proof, proof.shares, world.clock.current())
+
+
+def check_of(world: World) -> NullifierCheck:
+    return NullifierCheck(
+        world.log, world.clock, None, None, world.key.verifying_key.digest, SafeObserver(None)
+    )
+
+
+def test_a_look_returns_what_is_known_and_writes_nothing(world):
+    member = world.join()
+    (first, signal), (second, _) = on_one_id(world, member, 2)
+    (new, _) = on_one_id(world, world.join(), 1)[0]
+    world.verifier().submit(first, signal)
+    candidates = [candidate_of(world, proof) for proof in (first, second, new)]
+    looks = check_of(world).look(candidates)
+    assert [look.known for look in looks] == [first.shares, first.shares, (None,)]
+    assert [look.outcome for look in looks] == [rln.Duplicate(), None, None]
+    assert len(world.log) == 1
+
+
+def test_a_record_returns_every_outcome_and_changes_no_input(world):
+    member = world.join()
+    (first, _), (second, _) = on_one_id(world, member, 2)
+    (other, _) = on_one_id(world, world.join(), 1)[0]
+    candidates = [candidate_of(world, proof) for proof in (first, second, first, first, other)]
+    looks = [Look((None,), None) for _ in candidates]
+    bad, alarm = rln.Invalid(Reason.BAD_PROOF), IntegrityAlarm("an error is no refusal")
+    refused = [None, None, bad, alarm, bad]
+    outcomes = check_of(world).record(candidates, looks, refused)
+    assert outcomes == [
+        rln.Valid(),
+        rln.RateLimitViolation(member.secret()),
+        rln.Duplicate(),
+        alarm,
+        bad,
+    ]
+    assert refused == [None, None, bad, alarm, bad]
+    assert [look.known for look in looks] == [(None,)] * 5
+    assert len(world.log) == 1
+
+
+@pytest.mark.parametrize("refusal", [rln.Invalid(Reason.BAD_PROOF), Overloaded("busy")])
+def test_a_refused_copy_is_a_duplicate_only_after_its_message(world, refusal):
+    (first, _) = on_one_id(world, world.join(), 1)[0]
+    candidates = [candidate_of(world, first)] * 3
+    outcomes = check_of(world).record(candidates, [Look((None,), None)] * 3, [refusal, None, refusal])
+    assert outcomes == [refusal, rln.Valid(), rln.Duplicate()]
+
+
+def test_candidates_and_looks_are_immutable(world):
+    (first, _) = on_one_id(world, world.join(), 1)[0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        candidate_of(world, first).source = "somebody else"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Look((None,), None).outcome = rln.Valid()

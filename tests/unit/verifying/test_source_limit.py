@@ -1,4 +1,4 @@
-"""Token buckets by source: nobody has more than his burst, and memory is bounded."""
+"""The allowance of each source: no source exceeds its burst, and memory is bounded."""
 
 import random
 import threading
@@ -26,7 +26,7 @@ def test_sources_do_not_know_each_other():
         assert not limit.take(source, 0.0)
 
 
-def test_a_token_that_comes_back_can_be_taken_again_and_full_buckets_are_not_kept():
+def test_what_is_given_back_can_be_taken_again_and_full_allowances_are_not_kept():
     limit = SourceLimit(1.0, 2)
     for _ in range(100):
         assert limit.take("a", 5.0) and limit.take("a", 5.0) and not limit.take("a", 5.0)
@@ -37,7 +37,7 @@ def test_a_token_that_comes_back_can_be_taken_again_and_full_buckets_are_not_kep
     assert [limit.take("a", 5.0) for _ in range(3)] == [True, True, False]
 
 
-def test_a_clock_that_goes_back_makes_no_tokens():
+def test_a_clock_that_goes_back_adds_nothing():
     limit = SourceLimit(1.0, 1)
     assert limit.take("a", 1000.0)
     for now in (999.0, 999.9, 999.0, 1000.0, 1000.9):
@@ -61,7 +61,7 @@ def test_memory_is_bounded_and_the_least_recently_used_goes():
     assert limit.take("899", 1.0)
 
 
-def test_buckets_that_have_filled_up_again_go_first():
+def test_allowances_that_are_full_again_are_dropped_first():
     limit = SourceLimit(1.0, 2, sources=100)
     for number in range(100):
         limit.take(str(number), 0.0)
@@ -92,7 +92,7 @@ def test_nobody_gets_more_than_burst_and_rate_allow(seed):
                 assert j - i + 1 <= burst + rate * (times[j] - first) + 1e-6
 
 
-def test_threads_share_a_bucket():
+def test_threads_share_an_allowance():
     limit, taken = SourceLimit(0.001, 500), []
 
     def take() -> None:

@@ -121,9 +121,9 @@ def remembered_many(key: rln.VerifyingKey, proofs: list[rln.RlnProof], threads: 
 @settings(max_examples=effort(150, 20_000))
 @given(data=st.data())
 def test_batches_of_any_size_give_the_outcomes_of_one_after_the_other(kind, data):
-    """Threats D11, F8: with limits for sources, too, whose tokens come and go within a batch.
+    """Threats D11, F8: with limits for sources too, whose allowances change within a batch.
 
-    Only a forgery with the shares of a good message costs a token in the batch in which that one comes.
+    One thing differs: a forgery with the shares of a good message of its batch uses up allowance.
     """
     world, messages, distinct = pool(kind)
     burst = data.draw(st.sampled_from([None, 1, 2, 4]))

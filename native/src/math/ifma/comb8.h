@@ -1,4 +1,4 @@
-/* comb8.h - the sums of comb.h on eight lanes. */
+/* comb8.h - the sums of comb.h, on eight lanes. */
 #ifndef RLN_MATH_IFMA_COMB8_H
 #define RLN_MATH_IFMA_COMB8_H
 

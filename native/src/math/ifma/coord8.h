@@ -1,13 +1,13 @@
-/* coord8.h - coordinates of points on eight lanes, from and to places in memory that need not be neighbours. fp8 and
- * fp2_8 offer the same functions, so that batch_add8.inc is written once. All is raw (see lanes.h); bounds are those of
- * the formula for the sum of two affine points, to save carries. Time depends on the values.
+/* coord8.h - coordinates of points on eight lanes, read from and written to any places in memory. fp8 and fp2_8 offer
+ * the same functions, so that batch_add8.inc is written once. All values are raw (see lanes.h). To save carries, bounds
+ * are those of the formula for the sum of two affine points. Time depends on the values.
  */
 #ifndef RLN_MATH_IFMA_COORD8_H
 #define RLN_MATH_IFMA_COORD8_H
 
 #include "fp2_8.h"
 
-/** Lane i from offsets[i] bytes behind base. Bound 1 for canonical ones. */
+/** Lane i of r = the element at base + offsets[i] bytes. Bound 1 if it is canonical. */
 static inline void fp8_gather_raw(fp8 *r, const void *base, const uint64_t offsets[LANES]) {
     const char *const bytes = base;
     lanes rows[4], words[4];
@@ -30,7 +30,7 @@ static inline void fp2_8_gather_raw(fp2_8 *r, const void *base, const uint64_t o
     lanes_split(r->c1.v, rows + 4);
 }
 
-/** Lane i to the place that is i strides behind r.
+/** Store lane i at r + i stride.
  *  needs  a canonical; stride in bytes */
 static inline void fp8_scatter(void *r, size_t stride, const fp8 *a) {
     lanes rows[4], words[4];
@@ -53,8 +53,8 @@ static inline void fp2_8_scatter(void *r, size_t stride, const fp2_8 *a) {
     for (int i = 0; i < 8; i++) _mm512_storeu_si512((char *)r + (size_t)i * stride, rows[i]);
 }
 
-/** Lanes where a and b may be equal: all where they are, hardly another.
- *  needs  a, b canonical, as below */
+/** Lanes where a and b may be equal: all lanes where they are, and almost no others.
+ *  needs  a, b canonical */
 static inline __mmask8 fp8_maybe_equal(const fp8 *a, const fp8 *b) {
     return _mm512_cmpeq_epi64_mask(a->v[0], b->v[0]);
 }
@@ -63,7 +63,8 @@ static inline __mmask8 fp2_8_maybe_equal(const fp2_8 *a, const fp2_8 *b) {
     return fp8_maybe_equal(&a->c0, &b->c0);
 }
 
-/** Lanes where a may be 0: all where it is, hardly another. */
+/** Lanes where a may be 0: all lanes where it is, and almost no others.
+ *  needs  a canonical */
 static inline __mmask8 fp8_maybe_zero(const fp8 *a) {
     return _mm512_testn_epi64_mask(a->v[0], a->v[0]);
 }
@@ -83,7 +84,7 @@ static inline __mmask8 fp2_8_equal(const fp2_8 *a, const fp2_8 *b) {
     return fp8_equal(&a->c0, &b->c0) & fp8_equal(&a->c1, &b->c1);
 }
 
-/** r = -a where the mask says so, else a; canonical. */
+/** r = -a in the lanes of negative, else a; canonical. */
 static inline void fp8_sign(fp8 *r, __mmask8 negative, const fp8 *a) {
     const __mmask8 mask = negative & ~fp8_is_zero(a);
     lanes t[5];
@@ -97,7 +98,7 @@ static inline void fp2_8_sign(fp2_8 *r, __mmask8 negative, const fp2_8 *a) {
     fp8_sign(&r->c1, negative, &a->c1);
 }
 
-/** r = 16 a: from rest to the lanes' form. Bound 16. */
+/** r = 16 a: from the stored form to the lanes' form. Bound 16. */
 static inline void fp8_times_16(fp8 *r, const fp8 *a) {
     fp8_shift(r, a, 4);
 }
@@ -106,9 +107,9 @@ static inline void fp2_8_times_16(fp2_8 *r, const fp2_8 *a) {
     fp2_8_shift(r, a, 4);
 }
 
-/* ---- inverses. The norm of a is a itself, or a0^2 + a1^2 */
+/* ---- inverses. The norm of a is a itself in Fp, and a0^2 + a1^2 in Fp2 */
 
-/** Lane by lane; bound 2.4 for A <= 4. */
+/** r = the norm of a; bound 2.4 for A <= 4. */
 static inline void fp8_norm(fp8 *r, const fp8 *a) {
     *r = *a;
 }
@@ -122,8 +123,9 @@ static inline void fp2_8_norm(fp8 *r, const fp2_8 *a) {
     fp8_wide_reduce(r, &t);
 }
 
-/** r = 2^518 / a from one = 2^518 / norm: bound 2.2 for A <= 4, or that of one.
- *  source 1 / (a0 + a1 u) = (a0 - a1 u) / norm; the norm and this product each divide by 2^260, and one is 2^260 */
+/** r = 2^518 / a from one = 2^518 / norm: bound 2.2 for A <= 4 (Fp2), or the bound of one (Fp).
+ *  source 1 / (a0 + a1 u) = (a0 - a1 u) / norm. The norm is divided by 2^260, so one has a factor 2^260, which the
+ *         division in this product removes */
 static inline void fp8_over_norm(fp8 *r, const fp8 *a, const fp8 *one) {
     (void)a;
     *r = *one;
@@ -137,7 +139,7 @@ static inline void fp2_8_over_norm(fp2_8 *r, const fp2_8 *a, const fp8 *one) {
     fp8_mul(&r->c1, &minus, one);
 }
 
-/** a = 2^518 / a, lane by lane, no lane 0.
+/** a = 2^518 / a in each lane; no lane is 0.
  *  source Montgomery's trick across the lanes, in the scalar field: inv_var(a) is 2^512 / a */
 static inline void fp8_invert(fp8 *a) {
     fp lane[LANES], products[LANES], inverse, t;
@@ -166,7 +168,7 @@ static inline void fp2_8_invert(fp2_8 *a) {
 
 /* ---- steps of the sum (x3, s y3) = (x1, s y1) + (x2, s y2'), s = +-1, in the order of their use */
 
-/** r = +-y2 - y1 + 2p, - where the mask says so: bound 4. */
+/** r = +-y2 - y1 + 2p, with - in the lanes of negative: bound 4. */
 static inline void fp8_rise(fp8 *r, const fp8 *y1, __mmask8 negative, const fp8 *y2) {
     lanes t[5];
 #pragma GCC unroll 5
@@ -194,8 +196,8 @@ static inline void fp2_8_slope_sqr(fp2_8 *r, const fp2_8 *slope) {
 
 /* r = t mod p, canonical.
  * needs  t signed limbs below 2^56, a number in [2p, 80p)
- * source as fp8_reduce; without a carry the highest limb may be 16 off, 1 / 2^41 of p's: taken off, it leaves a
- *        quotient that is too small at most, and hardly ever */
+ * source as fp8_reduce. Without a carry the highest limb may be wrong by 16, 1 / 2^41 of the highest limb of p.
+ *        Subtracting 16 leaves a quotient that is never too large, and almost never too small */
 static inline void fp8_settle(fp8 *r, const lanes t[5]) {
     const lanes high = lanes_sub(t[4], lanes_all(16)), zero = _mm512_setzero_si512();
     const lanes q = _mm512_srli_epi64(lanes_high(zero, high, lanes_at(&FP8_QUOTIENT)), 45);
@@ -209,7 +211,7 @@ static inline void fp8_settle(fp8 *r, const lanes t[5]) {
     if (__builtin_expect(_mm512_cmpge_epi64_mask(r->v[4], lanes_at(&FP8_MODULUS[4])), 0)) fp8_canonical(r, r);
 }
 
-/** x3 = square - x1 - x2, canonical, and run = 4 (x1 - x3) mod p, bound 28.
+/** x3 = square - x1 - x2, canonical; run = 4 (x1 - x3) mod p, bound 28.
  *  needs  square of bound 3 */
 static inline void fp8_abscissa(fp8 *x3, fp8 *run, const fp8 *square, const fp8 *x1, const fp8 *x2) {
     lanes t[5], u[5];
@@ -229,7 +231,7 @@ static inline void fp2_8_abscissa(fp2_8 *x3, fp2_8 *run, const fp2_8 *square, co
     fp8_abscissa(&x3->c1, &run->c1, &square->c1, &x1->c1, &x2->c1);
 }
 
-/** y3 = +-(fall - y1), canonical, - where the mask says so.
+/** y3 = +-(fall - y1), canonical, with - in the lanes of negative.
  *  needs  fall of bound 5 */
 static inline void fp8_ordinate(fp8 *y3, const fp8 *fall, const fp8 *y1, __mmask8 negative) {
     lanes t[5];

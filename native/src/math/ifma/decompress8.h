@@ -1,7 +1,8 @@
-/* decompress8.h - decompression of points on eight lanes: see decompress_on_curve in group.inc for the answers.
+/* decompress8.h - decompression of points on eight lanes, with the results of decompress_on_curve in group.inc.
  *
- * Lanes find y for every x, square or not, and say which of them is one. Bytes that are no x at all put 0 in their
- * place. For bounds and the lanes' Montgomery form see field8.inc; "integer" is a number that is in no Montgomery form.
+ * Every lane computes a root for its x, and whether it is one: x^3 + b may not be a square. If the bytes are not a
+ * valid x, the lane takes x = 0. field8.inc explains bounds and the lanes' Montgomery form; an "integer" is not in
+ * Montgomery form.
  */
 #ifndef RLN_MATH_IFMA_DECOMPRESS8_H
 #define RLN_MATH_IFMA_DECOMPRESS8_H
@@ -10,13 +11,13 @@
 #include "../g2.h"
 #include "tower8.h"
 
-/* Vectors whose powers are taken together: one waits while another works. */
+/* The vectors whose powers are computed together, so that one works while another waits. */
 #define DECOMPRESS8_VECTORS 2
 /* The window of the exponent: odd powers up to 2^5 - 1. */
 #define DECOMPRESS8_WINDOW 5
 
 /** r[i] = a[i]^((p-3)/4), bound 3, a of bound 16: see fp_root_power.
- *  source sliding windows, which are the same for all lanes: 251 squares and about 60 products */
+ *  source sliding windows, the same for all lanes: 251 squares and about 60 products */
 static __attribute__((noinline)) void fp8_root_power(fp8 *r, const fp8 *a, size_t n) {
     fp8 odd[DECOMPRESS8_VECTORS][1 << (DECOMPRESS8_WINDOW - 1)], t[DECOMPRESS8_VECTORS], square;
     uint64_t e[4];
@@ -51,11 +52,11 @@ static __attribute__((noinline)) void fp8_root_power(fp8 *r, const fp8 *a, size_
     for (size_t v = 0; v < n; v++) r[v] = t[v];
 }
 
-/* The coordinates of eight points as they stand in bytes: integers, 0 where there is none. */
+/* The coordinates of eight points as integers, read from the bytes; 0 in lanes without a point. */
 typedef struct decompress8_bytes { fp v[LANES]; } decompress8_bytes;
 
-/* RLN_OK and r = the integer of 32 bytes, or RLN_ERR_RANGE and 0 when it is not below p. keep: which bits of the last
- * byte belong to it. */
+/* RLN_OK and r = the integer of 32 bytes; or RLN_ERR_RANGE and r = 0, if it is not below p. keep: the bits of the last
+ * byte that belong to it. */
 static inline rln_status decompress8_read(fp *r, const uint8_t *a, uint8_t keep) {
     uint64_t borrow = 0;
     for (int i = 0; i < 4; i++) r->v[i] = bytes_u64_decode(a + 8 * i);
@@ -69,7 +70,7 @@ static inline rln_status decompress8_read(fp *r, const uint8_t *a, uint8_t keep)
 /* r = eight integers, in the lanes' form. Bound 3.
  * source a 2^260 = a (16 R2) 2^256 .. / 2^260, where R2 2^256 .. is 2^512 mod p: the lanes' form of 2^260 is 2^520 */
 static inline void decompress8_load(fp8 *r, const fp a[LANES]) {
-    fp scale = FP_R2; /* at rest that is 2^256 */
+    fp scale = FP_R2; /* stored form of 2^256 */
     for (int i = 0; i < 4; i++) fp_dbl(&scale, &scale);
     fp_canonical(&scale, &scale);
     const fp8 factor = fp8_everywhere(&scale); /* 16 times 2^516: 2^520 */
@@ -115,9 +116,9 @@ static inline void decompress8_negate(fp8 *r, __mmask8 mask, const fp8 *a) {
     fp8_select(r, mask, &negative, a);
 }
 
-/* What the flags of eight points say, as masks; points beyond the last one are infinity. */
+/* The flags of eight points, as masks; lanes after the last point count as infinity. */
 typedef struct decompress8_flags {
-    __mmask8 larger, infinity, broken; /* broken: RLN_ERR_RANGE is known */
+    __mmask8 larger, infinity, broken; /* broken: the status is already RLN_ERR_RANGE */
 } decompress8_flags;
 
 static inline void decompress8_flag(decompress8_flags *r, size_t lane, uint8_t last, rln_status range) {
@@ -127,7 +128,8 @@ static inline void decompress8_flag(decompress8_flags *r, size_t lane, uint8_t l
     if (range) r->broken |= bit;
 }
 
-/* The status of a lane, as decompress_on_curve has it. x_zero, y_zero, square: lanes where that is so. */
+/* The status of a lane, as in decompress_on_curve. x_zero, y_zero, square: the lanes where x = 0, y = 0, or the right
+ * side is a square. */
 static inline rln_status decompress8_status(const decompress8_flags *flags, size_t lane, __mmask8 x_zero,
                                             __mmask8 y_zero, __mmask8 square) {
     const unsigned larger = flags->larger >> lane & 1;
@@ -138,7 +140,7 @@ static inline rln_status decompress8_status(const decompress8_flags *flags, size
 
 /* ---- G1 */
 
-/* Up to DECOMPRESS8_VECTORS vectors, n points. */
+/* Decompress n points, at most DECOMPRESS8_VECTORS vectors. */
 static void g1_decompress8(g1_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n) {
     const size_t vectors = (n + LANES - 1) / LANES;
     const fp8 b = fp8_everywhere(&G1_B);
@@ -182,7 +184,7 @@ static void g1_decompress8(g1_aff *r, rln_status *status, const uint8_t *bytes, 
 
 /* ---- G2 */
 
-/* r^2 = a where square says so: see fp2_sqrt_var, also for the letters. a of bound 3, r of bound 4. */
+/* r^2 = a in the lanes of square: see fp2_sqrt_var, which explains the letters. a has bound 3, r bound 4. */
 static void fp2_8_sqrt(fp2_8 *r, __mmask8 *square, const fp2_8 *a, size_t n) {
     fp8 norm[DECOMPRESS8_VECTORS], s[DECOMPRESS8_VECTORS], t[DECOMPRESS8_VECTORS], z[DECOMPRESS8_VECTORS], zt, u;
     fp half_at_rest;
@@ -274,7 +276,7 @@ static void g2_decompress8(g2_aff *r, rln_status *status, const uint8_t *bytes, 
 
 /* ---- the engine's entries */
 
-/* Fewer points than this are faster one after the other: measured. */
+/* For fewer points than this, one point at a time is faster: measured. */
 #define DECOMPRESS8_LEAST 2
 
 /** See engine.h. */

@@ -1,5 +1,5 @@
-/* fp2_8.h - eight elements of Fp2 = Fp(u), u^2 = -1: see field8.inc for bounds, which here hold for both coordinates,
- * and for the lanes' Montgomery form. Everything is constant time. Any argument may alias the result.
+/* fp2_8.h - eight elements of Fp2 = Fp(u), u^2 = -1: field8.inc explains bounds, which here hold for both coordinates,
+ * and the lanes' Montgomery form. Everything is constant time. Any argument may alias the result.
  */
 #ifndef RLN_MATH_IFMA_FP2_8_H
 #define RLN_MATH_IFMA_FP2_8_H
@@ -17,7 +17,7 @@ static inline fp2_8 fp2_8_one(void) {
     return (fp2_8){fp8_one(), fp8_zero()};
 }
 
-/** mask ? a : b, lane by lane. */
+/** r = mask ? a : b, in each lane. */
 static inline void fp2_8_select(fp2_8 *r, __mmask8 mask, const fp2_8 *a, const fp2_8 *b) {
     fp8_select(&r->c0, mask, &a->c0, &b->c0);
     fp8_select(&r->c1, mask, &a->c1, &b->c1);
@@ -55,8 +55,8 @@ static inline void fp2_8_shift(fp2_8 *r, const fp2_8 *a, int k) {
 /** r = a b / 2^260.
  *  needs  A B <= 84, 2 A, 2 B <= 84
  *  gives  bounds A B / 84 + 3.01 and 2 A B / 84 + 2.01
- *  source Karatsuba with two reductions: 252 products of limbs. a1 b1 < 84 p^2 < p 2^260 is what the difference may
- *         lack; (a0 + a1) (b0 + b1) - a0 b0 - a1 b1 = a0 b1 + a1 b0 lacks nothing */
+ *  source Karatsuba with two reductions: 252 products of limbs. a0 b0 - a1 b1 may be negative, but
+ *         a1 b1 < 84 p^2 < p 2^260; (a0 + a1) (b0 + b1) - a0 b0 - a1 b1 = a0 b1 + a1 b0 is never negative */
 static inline void fp2_8_mul(fp2_8 *r, const fp2_8 *a, const fp2_8 *b) {
     fp8_wide low = fp8_wide_zero(), high = low, cross = low;
     fp8 s, t;
@@ -76,7 +76,7 @@ static inline void fp2_8_mul(fp2_8 *r, const fp2_8 *a, const fp2_8 *b) {
 
 /** r = a^2 / 2^260.
  *  needs  A <= 16
- *  gives  bounds 2 A (A + 2^k) / 84 + 2.01, where 2^k is the power of two at A or above, and 2 A^2 / 84 + 2.01
+ *  gives  bounds 2 A (A + 2^k) / 84 + 2.01, where 2^k >= A, and 2 A^2 / 84 + 2.01
  *  source (a0 + a1) (a0 - a1) + 2 a0 a1 u: 202 products of limbs */
 static inline void fp2_8_sqr(fp2_8 *r, const fp2_8 *a, int k) {
     fp8 sum, difference, twice;

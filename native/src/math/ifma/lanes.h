@@ -1,9 +1,9 @@
-/* lanes.h - eight numbers side by side in AVX-512 registers.
+/* lanes.h - eight numbers in AVX-512 registers.
  *
  * A lane value is five vectors of limbs in radix 2^52, least significant first; lane i of each belongs to number i.
  *   normal   every limb < 2^52: the value is below 2^260
- *   raw      the words of a field element as it is at rest (a * 2^256), taken apart
- * field8.inc makes two fields of this. Nothing here branches on values.
+ *   raw      the words of a field element in stored form (a * 2^256), split into limbs
+ * field8.inc makes two fields from this. Nothing here branches on values.
  */
 #ifndef RLN_MATH_IFMA_LANES_H
 #define RLN_MATH_IFMA_LANES_H
@@ -22,14 +22,14 @@ static inline lanes lanes_all(uint64_t a) {
     return _mm512_set1_epi64((long long)a);
 }
 
-/* As lanes_all, of a constant in memory. Compilers that see its value build it in a general register instead, and
- * its way from there costs as much as an addition: loads are free here. */
+/* As lanes_all, for a constant in memory. A compiler that sees the value builds it in a general register and moves it
+ * from there, which costs as much as an addition; a load costs nothing here. */
 static inline lanes lanes_at(const uint64_t *a) {
     __asm__("" : "+r"(a));
     return _mm512_set1_epi64((long long)*a);
 }
 
-/* a + low (high) half of b * c, the low 52 bits of both. */
+/* a + the low (high) 52 bits of b * c, where b and c count with their low 52 bits. */
 static inline lanes lanes_low(lanes a, lanes b, lanes c) {
     return _mm512_madd52lo_epu64(a, b, c);
 }
@@ -46,7 +46,7 @@ static inline lanes lanes_sub(lanes a, lanes b) {
     return _mm512_sub_epi64(a, b);
 }
 
-/* mask ? a : b, lane by lane. */
+/* mask ? a : b, in each lane. */
 static inline lanes lanes_select(__mmask8 mask, lanes a, lanes b) {
     return _mm512_mask_mov_epi64(b, mask, a);
 }
@@ -63,14 +63,14 @@ static inline void lanes_carry(lanes r[5], const lanes t[5]) {
     r[4] = carried;
 }
 
-/** All limbs normal in every lane: for the tests' build. */
+/** 1 if all limbs are normal in every lane: for the tests' build. */
 static inline int lanes_are_normal(const lanes a[5]) {
     lanes high = _mm512_setzero_si512();
     for (int i = 0; i < 5; i++) high = _mm512_or_si512(high, _mm512_srli_epi64(a[i], 52));
     return _mm512_test_epi64_mask(high, high) == 0;
 }
 
-/** Four words a number, word i of all eight in a[i], to limbs. */
+/** From four words for each number, word i of all eight in a[i], to limbs. */
 static inline void lanes_split(lanes r[5], const lanes a[4]) {
     const lanes mask = lanes_all(LANES_MASK);
     const lanes a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
@@ -81,7 +81,7 @@ static inline void lanes_split(lanes r[5], const lanes a[4]) {
     r[4] = _mm512_srli_epi64(a3, 16);
 }
 
-/** The same times 16.
+/** As lanes_split, times 16.
  *  source 256 + 4 bits are the 260 bits of five limbs */
 static inline void lanes_split_times_16(lanes r[5], const lanes a[4]) {
     const lanes mask = lanes_all(LANES_MASK);
@@ -93,7 +93,7 @@ static inline void lanes_split_times_16(lanes r[5], const lanes a[4]) {
     r[4] = _mm512_srli_epi64(a3, 12);
 }
 
-/** Limbs to words.
+/** From limbs to words.
  *  needs  a normal, the number < 2^256
  *  alias  none */
 static inline void lanes_join(lanes r[4], const lanes a[5]) {
@@ -103,8 +103,8 @@ static inline void lanes_join(lanes r[4], const lanes a[5]) {
     r[3] = _mm512_or_si512(_mm512_srli_epi64(a[3], 36), _mm512_slli_epi64(a[4], 16));
 }
 
-/* Between four vectors that hold two numbers of four words each, and word i of all eight in vector i: the two
- * index vectors serve both ways. */
+/* The index vectors for transposing: from four vectors of two numbers, with four words each, to word i of all eight
+ * numbers in vector i, and back. */
 static inline lanes lanes_index_first(void) {
     return _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
 }
@@ -135,7 +135,7 @@ static inline void lanes_rows_of_words(lanes rows[4], const lanes a[4]) {
     rows[3] = _mm512_permutex2var_epi64(last01, last, last23);
 }
 
-/** Transpose 8 x 8 words in place: for numbers of eight words, such as points, one a row. */
+/** Transpose 8 x 8 words in place: for numbers of eight words, such as points, one in each row. */
 static inline void lanes_transpose(lanes r[8]) {
     const lanes even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
     lanes t[8], u[8];

@@ -5,14 +5,14 @@
 #include "../point_jobs.h"
 #include "coord8.h"
 
-/* Fewer pairs are faster one after the other: measured. */
+/* For fewer pairs, one pair at a time is faster: measured. */
 #define BATCH_ADD8_LEAST 6
-/* Vectors from a prefetch to its use. */
+/* The number of vectors from a prefetch to its use. */
 #define BATCH_ADD8_AHEAD 4
-/* Vectors side by side. */
+/* The vectors that take each step together. */
 #define BATCH_ADD8_ABREAST 2
 
-/* Of a vector of pairs: the norm of its denominators, and the product of those before. */
+/* For a vector of pairs: the norm of its denominators, and the product of the norms before it. */
 typedef struct batch_add8_norm { fp8 norm, before; } batch_add8_norm;
 
 #define CO8(name) GROUP_JOIN(COORD8, name)

@@ -1,9 +1,9 @@
 /* ntt8.h - the transforms of ntt.h on eight lanes.
  *
- * Stages go two by two over vectors of eight neighbours; the last three stages of dif and the first three of dit, whose
- * butterflies are inside eight neighbours, take 64 values with the eight-neighbour blocks side by side: lane i of value
- * e is a[8 i + e]. Values rest in a between passes: below 2^256, so bound 5.29. Roots are reduced, bound 1.01; so every
- * product with one has a bound below 3.
+ * A pass does two stages on vectors of eight neighbours. The last three stages of dif and the first three of dit have
+ * their butterflies inside eight neighbours; they take 64 values at a time: lane i of value e is a[8 i + e]. Between
+ * passes values are stored in a: below 2^256, so bound 5.29. Roots are reduced, bound 1.01, so every product with a
+ * root has a bound below 3.
  */
 #ifndef RLN_MATH_IFMA_NTT8_H
 #define RLN_MATH_IFMA_NTT8_H
@@ -11,20 +11,20 @@
 #include "../ntt.h"
 #include "fr8.h"
 
-/* Smaller transforms go by the scalar text. */
+/* Smaller transforms use ntt.h. */
 #define NTT8_LOG_MIN 7
-/* Blocks of so many values are one job: 256 KiB, a quarter of a cache of the second level. */
+/* A block of this many values is one job: 256 KiB, a quarter of a second-level cache. */
 #define NTT8_LOG_BLOCK 13
-/* Values of a piece of a pass over larger blocks. */
+/* The values of one piece of a pass over larger blocks. */
 #define NTT8_PIECE ((size_t)1 << 12)
 
 typedef struct ntt8_run {
     fr *a;
     const fr *roots;          /* of dif */
-    const fr *back, *factors; /* the roots of dit and what comes between the two, or NULL: dif alone */
+    const fr *back, *factors; /* the roots of dit, and the factors between dif and dit; NULL: dif alone */
     unsigned log_n;
-    unsigned large;           /* stages outside of blocks */
-    unsigned stage;           /* of the pass at hand */
+    unsigned large;           /* stages outside blocks */
+    unsigned stage;           /* of the current pass */
     int dit, single;
 } ntt8_run;
 
@@ -48,7 +48,8 @@ static inline void ntt8_keep(fr *r, const fr8 *a, int canonical) {
     fr8_store_raw(r, &t);
 }
 
-/* Stages stage and stage + 1, of count blocks of 4 quarter values from a on: butterflies from .. to of each. */
+/* Stages stage and stage + 1 of count blocks, each of 4 quarter values, from a on: butterflies [from, to) of each
+ * block. */
 static void ntt8_dif(fr *a, size_t count, size_t quarter, size_t from, size_t to, unsigned stage, const fr *roots) {
     for (size_t j = from; j < to; j += 8) {
         fr8 w02, w13, w2;
@@ -82,7 +83,7 @@ static void ntt8_dif(fr *a, size_t count, size_t quarter, size_t from, size_t to
     }
 }
 
-/* Stages stage + 1 and stage: as above. */
+/* Stages stage + 1 and stage of dit: as ntt8_dif. */
 static void ntt8_dit(fr *a, size_t count, size_t quarter, size_t from, size_t to, unsigned stage, const fr *roots,
                      int canonical) {
     for (size_t j = from; j < to; j += 8) {
@@ -117,7 +118,7 @@ static void ntt8_dit(fr *a, size_t count, size_t quarter, size_t from, size_t to
     }
 }
 
-/* One stage, the first of dif or the last of dit, where the number of stages is odd. */
+/* One stage, the first of dif or the last of dit, if the number of stages is odd. */
 static void ntt8_single(fr *a, size_t half, size_t from, size_t to, const ntt8_run *run) {
     for (size_t j = from; j < to; j += 8) {
         fr8 x, y, t, w;
@@ -186,7 +187,7 @@ static inline void ntt8_dif_inside(fr8 y[8], const fr8 w[4]) {
         fr8_sub(&t, &y[e], &y[e + 4], 3);
         fr8_add(&y[e], &y[e], &y[e + 4]);
         if (e) fr8_mul(&y[e + 4], &t, &w[e]);
-        else y[4] = t; /* 14, the others of this half 3, of the first half 11 */
+        else y[4] = t; /* 14; the others of this half 3, those of the first half 11 */
     }
 #pragma GCC unroll 2
     for (int b = 0; b < 8; b += 4)
@@ -195,13 +196,13 @@ static inline void ntt8_dif_inside(fr8 y[8], const fr8 w[4]) {
             fr8_sub(&t, &y[e], &y[e + 2], 4);
             fr8_add(&y[e], &y[e], &y[e + 2]);
             if (e != b) fr8_mul(&y[e + 2], &t, &w[2]);
-            else y[e + 2] = t; /* at most 14 + 16, the sums 22 */
+            else y[e + 2] = t; /* at most 14 + 16; the sums 22 */
         }
 #pragma GCC unroll 4
     for (int e = 0; e < 8; e += 2) {
         fr8_sub(&t, &y[e], &y[e + 1], 5);
         fr8_add(&y[e], &y[e], &y[e + 1]);
-        y[e + 1] = t; /* what is subtracted is at most 22, or a product; the rest at most 30 + 32 */
+        y[e + 1] = t; /* the subtracted value is at most 22, or a product; the others are at most 30 + 32 */
     }
 }
 
@@ -245,7 +246,7 @@ static inline void ntt8_scale(fr8 y[8], const ntt8_run *run, size_t at) {
     }
 }
 
-/* Everything inside one block: dif, and for ntt8_scaled the factors and dit as well. */
+/* All work inside one block: dif, and for ntt8_scaled also the factors and dit. */
 static void ntt8_block_job(void *context, size_t index) {
     const ntt8_run *const run = context;
     const size_t size = ((size_t)1 << run->log_n) >> run->large;
@@ -276,14 +277,14 @@ static void ntt8_block_job(void *context, size_t index) {
     }
 }
 
-/* Into how many pieces the pass at hand is cut: one has a vector of butterflies of each block at least. */
+/* The number of pieces of the current pass. A piece has at least one vector of butterflies of each block. */
 static size_t ntt8_pieces(const ntt8_run *run) {
     const size_t n = (size_t)1 << run->log_n, wanted = n / NTT8_PIECE < 1 ? 1 : n / NTT8_PIECE;
     const size_t most = (n >> (run->stage + (run->single ? 1 : 2))) / LANES;
     return wanted < most ? wanted : most;
 }
 
-/* A piece of the passes over blocks larger than a job; the first pass is a single stage where their number is odd. */
+/* A piece of a pass over blocks larger than a job; the first pass is a single stage if the number of stages is odd. */
 static void ntt8_pass_job(void *context, size_t index) {
     const ntt8_run *const run = context;
     const size_t n = (size_t)1 << run->log_n, pieces = ntt8_pieces(run);

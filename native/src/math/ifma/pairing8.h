@@ -1,22 +1,23 @@
 /* pairing8.h - Miller loops of many terms, eight at a time: see pairing.h for the pairing and its vocabulary.
  *
- * Each lane has one f and takes every eighth term: all its terms share the squarings. Terms come in rounds of eight.
+ * Each lane has one f and takes every eighth term; all its terms share the squarings. A round is eight terms, one in
+ * each lane.
  *
- * T is affine. Its slopes need the inverse of a number of Fp2, that is of its norm in Fp, and the norms of all rounds
- * and lanes share one inversion a step. So doubling and adding cost half of what they do in projective coordinates,
- * and lines come as 1 + l1 w + l3 w^3.
+ * T is affine. A slope needs the inverse of a number in Fp2, and so of its norm in Fp; in each step the norms of all
+ * rounds and lanes share one inversion. So doublings and additions cost half as much as in projective coordinates, and
+ * lines have the form 1 + l1 w + l3 w^3.
  *
- * The walk goes along an isomorphic curve. With u = -x_P / y_P, (x, y) -> (u^2 x, u^3 y) leads from the twist to
- * y^2 = x^3 + u^6 b; the formulas never read b, and psi is the same there, because u is in Fp. Slopes s become
- * s' = u s and intercepts c = s x - y become c' = u^3 c. The line y_P - s x_P w + c w^3, over y_P, is
+ * The walk is done on an isomorphic curve. With u = -x_P / y_P, (x, y) -> (u^2 x, u^3 y) maps the twist to
+ * y^2 = x^3 + u^6 b. The formulas never read b, and psi is the same there, because u is in Fp. Slopes s become
+ * s' = u s and intercepts c = s x - y become c' = u^3 c. The line y_P - s x_P w + c w^3, divided by y_P, is
  *     1 + s' w - (y_P^2 / x_P^3) c' w^3:
  * l1 costs nothing. Neither x_P nor y_P is zero: the order of G1 is odd and not a multiple of 3.
  *
- * The subgroup. q is in G2 exactly when the walk ends at -psi^3(q): see g2_subgroup.h. Affine formulas fail in one
+ * The subgroup. q is in G2 if and only if the walk ends at -psi^3(q): see g2_subgroup.h. Affine formulas fail in one
  * way only, with a denominator of zero: T of order two is doubled, or T is the addend or its negative. For q of order r
- * that never happens (native/gen/tower.py looks at every step), so a term that meets it is outside. A term that
- * does not meet it has walked by true additions, without infinity on its way, and its end decides. A lost term goes on
- * with the denominator one and spoils nothing but its own lane's f.
+ * that never happens (native/gen/tower.py checks every step), so a term where it happens is outside, and is called
+ * lost. Otherwise all additions of the walk are correct and never reach infinity, and the end of the walk decides. A
+ * lost term continues with the denominator 1 and changes only the f of its own lane.
  */
 #ifndef RLN_MATH_IFMA_PAIRING8_H
 #define RLN_MATH_IFMA_PAIRING8_H
@@ -24,16 +25,16 @@
 #include "../pairing.h"
 #include "tower8.h"
 
-/* So many rounds share their squarings and inversions; their memory stays in the second cache. */
+/* The most rounds that share squarings and inversions; their memory fits in the second-level cache. */
 #define PAIRING8_ROUNDS 64
-/* So many rounds take a step together. */
+/* The rounds that take a step together. */
 #define PAIRING8_BLOCK 4
 
-/* Eight terms under way. x, y, qx, qy small. */
+/* Eight terms of the loop. x, y, qx, qy are small. */
 typedef struct pairing8_round {
-    factor8 x, y, qx, qy;     /* T and Q, both times u^2 and u^3 */
+    factor8 x, y, qx, qy;     /* x and y of T and of Q, times u^2 and u^3 */
     fp8 scale;                /* -y_P^2 / x_P^3; 0 in idle lanes */
-    fp8 norm, before;         /* of the denominator; product of those of the rounds before */
+    fp8 norm, before;         /* of the denominator; the product of the norms of the rounds before */
     __mmask8 idle, lost;
 } pairing8_round;
 
@@ -43,7 +44,7 @@ typedef struct pairing8_fixed {
     fp8 x_over_y, one_over_y; /* times 16 more; 0 in idle lanes */
 } pairing8_fixed;
 
-/* Terms by the way they go: places in the caller's array. */
+/* The terms of one call, sorted into those with a walk and those with lines. */
 typedef struct pairing8_job {
     const pairing_term *terms;
     uint8_t *outside;
@@ -51,12 +52,12 @@ typedef struct pairing8_job {
     size_t walking_count, fixed_count, pieces;
     pairing8_round *rounds;
     pairing8_fixed *fixed_rounds;
-    fp12 *values; /* one a piece */
+    fp12 *values; /* one for each piece */
 } pairing8_job;
 
 /* ---- one inversion for all */
 
-/* r = factor / a, lane by lane, bound 16. Lanes where a = 0 give 0 and are returned. */
+/* r = factor / a in each lane, bound 16; 0 where a = 0. Returns the lanes where a = 0. */
 static __mmask8 pairing8_invert(fp8 *r, const fp8 *a, const fp *factor) {
     fp values[LANES], before[LANES], inverse;
     __mmask8 zeros = 0;
@@ -92,7 +93,7 @@ TOWER8_KERNEL void pairing8_multiply(fp8 *r, pairing8_round *rounds, size_t n) {
     *r = product;
 }
 
-/* Rounds find out which of their norms are zero, and put one in their places. */
+/* Mark the lanes whose norm is zero as lost, and replace these norms by 1. */
 static __attribute__((noinline)) void pairing8_mark_lost(pairing8_round *rounds, size_t n) {
     const fp8 one = fp8_one();
     for (size_t i = 0; i < n; i++) {
@@ -114,7 +115,7 @@ static void pairing8_share(fp8 *r, pairing8_round *rounds, size_t n, const fp *f
     pairing8_invert(r, &product, factor);
 }
 
-/* r = factor / norm of the last round that is left in shared, from which it is taken. Bound 3. */
+/* r = factor / norm of the last round in shared; removes this round from shared. Bound 3. */
 TOWER8_KERNEL void pairing8_take(fp8 *r, fp8 *shared, const pairing8_round *round) {
     fp8_mul(r, shared, &round->before);
     fp8_mul(shared, shared, &round->norm);
@@ -131,13 +132,13 @@ TOWER8_KERNEL void pairing8_norm(fp8 *r, const fp2_8 *a) {
     fp8_wide_reduce(r, &t);
 }
 
-/* ---- beginning */
+/* ---- start */
 
 static const pairing_term *pairing8_term(const pairing8_job *job, const size_t *places, size_t count, size_t i) {
     return i < count ? &job->terms[places[i]] : NULL;
 }
 
-/* r[l] = x_P and s[l] = y_P of term first + l; the generator in idle lanes, which are returned. */
+/* x[l] = x_P and y[l] = y_P of term first + l; those of the generator in idle lanes. Returns the idle lanes. */
 static __mmask8 pairing8_load_points(fp8 *x, fp8 *y, const pairing8_job *job, const size_t *places, size_t count,
                                      size_t first) {
     fp xs[LANES], ys[LANES];
@@ -170,7 +171,7 @@ static void pairing8_load_twist(factor8 *x, factor8 *y, const pairing8_job *job,
     fp8_load(&y->v.c1, c[3]);
 }
 
-/* Rounds from .. to of the walk, at T = Q.
+/* Start rounds [from, to) of the walk, at T = Q.
  * source with i = 1 / (x_P y_P): u = -x_P^2 i, -y_P^2 / x_P^3 = -y_P^5 i^3 */
 static void pairing8_start(const pairing8_job *job, size_t from, size_t to) {
     pairing8_round *const rounds = job->rounds + from;
@@ -210,7 +211,7 @@ static void pairing8_start(const pairing8_job *job, size_t from, size_t to) {
     }
 }
 
-/* Rounds from .. to of those with lines. */
+/* Start rounds [from, to) of the terms with lines. */
 static void pairing8_start_fixed(const pairing8_job *job, size_t from, size_t to) {
     const fp8 zero = fp8_zero(), one = fp8_one();
     for (size_t i = from; i < to; i++) {
@@ -224,7 +225,7 @@ static void pairing8_start_fixed(const pairing8_job *job, size_t from, size_t to
         pairing8_invert(&y, &y, &FP_ONE);
         fp8_mul(&x, &x, &y);
         fp8_mul(&y, &y, &one);
-        fp8_reduce(&x, &x); /* 16 times bound 5 would make lines that are not small */
+        fp8_reduce(&x, &x); /* with bound 5, 16 x would give lines that are not small */
         fp8_shift(&x, &x, 4);
         fp8_shift(&y, &y, 4);
         fp8_select(&round->x_over_y, idle, &zero, &x);
@@ -256,7 +257,8 @@ static inline void pairing8_addend(factor8 *x, factor8 *y, const pairing8_round 
     }
 }
 
-/* The norms of a step's denominators: T's y for a doubling, whose slope is 3/2 x^2 / y, else x_T - x of the addend. */
+/* The norms of the denominators of a step: y_T for a doubling, whose slope is 3/2 x^2 / y, else x_T - x of the
+ * addend. */
 static void pairing8_denominators(pairing8_round *rounds, size_t n, int step) {
     const fp8 one = fp8_one();
     for (size_t i = 0; i < n; i++) {
@@ -274,15 +276,17 @@ static void pairing8_denominators(pairing8_round *rounds, size_t n, int step) {
     }
 }
 
-/* A block's step under way: products wait for nothing when several rounds go through each of them together. */
+/* The values of one round during a step. The rounds of a block take each product together, so that none waits for a
+ * result. */
 typedef struct pairing8_stride {
     factor8 above, below; /* of the slope */
-    factor8 x2, y2;       /* the other point of the line: T itself when it is doubled */
+    factor8 x2, y2;       /* the other point of the line; T itself in a doubling */
     factor8 l1, l3;
     fp8 inverse;
 } pairing8_stride;
 
-/* s->above = 3/2 x^2 / y's fraction without its inverse, or that of two points. */
+/* The numerator (above) and denominator (below) of the slope: of 3/2 x^2 / y for a doubling, else of the line through
+ * two points. */
 static inline void pairing8_fraction(pairing8_stride *s, const pairing8_round *round, int step) {
     if (step == 0) {
         lanes p[5];
@@ -300,7 +304,7 @@ static inline void pairing8_fraction(pairing8_stride *s, const pairing8_round *r
     factor8_conjugate(&s->below, &s->below);
 }
 
-/* s->above = x of T's next place, T.x - it.
+/* The x of the next T, and s->above = x_T minus it.
  * source x' = slope^2 - x_T - x_2 */
 TOWER8_KERNEL void pairing8_next_x(pairing8_stride *s, pairing8_round *round) {
     lanes plus0[5], plus1[5];
@@ -316,8 +320,8 @@ TOWER8_KERNEL void pairing8_next_x(pairing8_stride *s, pairing8_round *round) {
     factor8_sub(&s->below, &s->x2, &round->x, 2);
 }
 
-/* The step of n rounds, backwards from round. shared is that of pairing8_take.
- * source the line through (x_2, y_2) with this slope s meets T's next place mirrored: y' = s (x_2 - x') - y_2; its
+/* The step of n rounds, from round backwards. shared as in pairing8_take.
+ * source the line through (x_2, y_2) with slope s meets the negative of the next T: y' = s (x_2 - x') - y_2; its
  *        intercept is s x_2 - y_2 */
 static void pairing8_advance(pairing8_stride *s, pairing8_round *round, size_t n, fp8 *shared, int step) {
     const factor8 none = factor8_zero();
@@ -334,7 +338,7 @@ static void pairing8_advance(pairing8_stride *s, pairing8_round *round, size_t n
         if (round[i].idle) factor8_select(&s[i].l1, round[i].idle, &none, &s[i].l1);
 }
 
-/* Lines of step i at eight points. */
+/* The prepared lines of step i at eight points. */
 static void pairing8_fixed_step(factor8 *l1, factor8 *l3, const pairing8_fixed *round, size_t i) {
     lanes first[LANES], third[LANES];
 #pragma GCC unroll 8
@@ -352,7 +356,7 @@ static void pairing8_fixed_step(factor8 *l1, factor8 *l3, const pairing8_fixed *
     factor8_mul_by_fp(l3, l3, &round->one_over_y);
 }
 
-/* Lanes whose walk has not ended at -psi^3(Q). */
+/* Lanes whose walk did not end at -psi^3(Q). */
 static __mmask8 pairing8_strayed(const pairing8_round *round) {
     const fp2_8 zero = fp2_8_zero();
     const factor8 by_x = factor8_everywhere(&FP12_FROBENIUS_3[2]), by_y = factor8_everywhere(&FP12_FROBENIUS_3[3]);
@@ -373,7 +377,7 @@ static __mmask8 pairing8_strayed(const pairing8_round *round) {
 
 /* ---- the loop */
 
-/* Where a loop stands: f is in one of two places, products go to the other. */
+/* The value f of a loop: it is in one of two places; the next product is written to the other. */
 typedef struct pairing8_value {
     fp12_8 place[2];
     int at;
@@ -384,7 +388,7 @@ static inline void pairing8_absorb(pairing8_value *f, const factor8 *l1, const f
     f->at = !f->at;
 }
 
-/* f = the product of the lanes' Miller loops over n rounds and so many with lines. */
+/* f = in each lane, the product of the Miller loops of n rounds with a walk and fixed_count rounds with lines. */
 static void pairing8_loop(pairing8_value *f, pairing8_round *rounds, size_t n, const pairing8_fixed *fixed,
                           size_t fixed_count) {
     pairing8_stride strides[PAIRING8_BLOCK];
@@ -436,7 +440,7 @@ static void pairing8_piece(void *context, size_t index) {
     }
 }
 
-/* See the engine table. */
+/* See engine.h. */
 static int pairing8_product_var(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n, pool *threads) {
     mem taken = MEM_EMPTY;
     int status = -1;
@@ -446,7 +450,7 @@ static int pairing8_product_var(fp12 *r, uint8_t *outside, const pairing_term *t
     if (outside) memset(outside, 0, n);
     for (size_t i = 0; i < n; i++) {
         if (pairing_term_is_one(&terms[i])) {
-            /* rare: a point at infinity meets some q */
+            /* rare: p is infinity, or q is */
             if (outside && !terms[i].lines) outside[i] = !g2_in_subgroup_var(&terms[i].q);
         } else if (terms[i].lines) {
             places[n - ++fixed] = i;

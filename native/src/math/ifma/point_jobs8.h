@@ -1,4 +1,4 @@
-/* point_jobs8.h - the jobs of point_jobs.h on eight lanes. */
+/* point_jobs8.h - the jobs of point_jobs.h, on eight lanes. */
 #ifndef RLN_MATH_IFMA_POINT_JOBS8_H
 #define RLN_MATH_IFMA_POINT_JOBS8_H
 
@@ -60,7 +60,7 @@ static inline void fp2_8_four_times_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *
     fp8_four_times_less(&r->c1, &a->c1, &b->c1);
 }
 
-/* Vectors side by side. */
+/* The vectors that take each step together. */
 #define JAC8_ABREAST 2
 
 #define GROUP g1
@@ -81,20 +81,20 @@ static inline void fp2_8_four_times_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *
 
 /* ---- multiples of different points */
 
-/* Points of a piece of work. They are what is between the multiples of a point: no power of two, which the cache's ways
- * would not like. */
+/* The points of one piece of work. This is also the distance between the multiples of a point, so it is not a power of
+ * two, for which the multiples would share the same lines of the cache. */
 #define MUL_EACH8_PIECE ((size_t)80)
-/* Below this many one after the other is faster: measured. */
+/* For fewer points than this, one point at a time is faster: measured. */
 #define MUL_EACH8_LEAST 2
 /* Signed windows: digits from -16 to 16, multiples up to 16. Parts are below 2^128. */
 #define MUL_EACH8_BITS 5
 #define MUL_EACH8_MULTIPLES 16
 #define MUL_EACH8_WINDOWS 26
 
-/* The digits of the parts of eight scalars, lane by lane. */
+/* The digits of the parts of eight scalars, one scalar in each lane. */
 typedef struct mul_each8_digits {
     int8_t v[G1_PARTS][MUL_EACH8_WINDOWS][LANES];
-    unsigned windows; /* that are not 0 everywhere */
+    unsigned windows; /* without the leading ones that are 0 in all lanes */
 } mul_each8_digits;
 
 static void mul_each8_digits_of(mul_each8_digits *r, const u256 *k, size_t n, unsigned bits) {
@@ -123,14 +123,14 @@ static void mul_each8_digits_of(mul_each8_digits *r, const u256 *k, size_t n, un
     ct_wipe(parts, sizeof parts);
 }
 
-/* An affine point for each lane in add, in the lanes' form, bounds 16. */
+/* An affine point in each lane of add, in the lanes' form, bounds 16. */
 typedef struct g1_addend8 {
     fp8 x, y;
     __mmask8 add;
 } g1_addend8;
 
-/* r[v] = r[v] + a[v] in the lanes of add; a[v] where r[v] is none.
- * needs  r != +-a there
+/* r[v] = r[v] + a[v] in the lanes of add; a[v] where r[v] is infinity.
+ * needs  r != +-a in these lanes
  * source as add_slope in group.inc. Bounds: h and slope 3.5, the others 2.5 */
 static __attribute__((noinline)) void g1_jac8_add_mixed(g1_jac8 *r, const g1_addend8 *a, int vectors) {
     fp8 zz[JAC8_ABREAST], h[JAC8_ABREAST], slope[JAC8_ABREAST], w[JAC8_ABREAST], t[JAC8_ABREAST];
@@ -179,7 +179,7 @@ static __attribute__((noinline)) void g1_jac8_add_mixed(g1_jac8 *r, const g1_add
     }
 }
 
-/* The multiples that part j's window w asks for: point i has m times itself at table[(m - 1) stride + i]. */
+/* r = the multiples that the digits of part j in window w name. m times point i is at table[(m - 1) stride + i]. */
 static inline void g1_addend8_read(g1_addend8 *r, const g1_aff *table, size_t stride, const mul_each8_digits *digits,
                                    int j, unsigned w, const fp8 *beta) {
     uint64_t offsets[LANES];
@@ -200,10 +200,10 @@ static inline void g1_addend8_read(g1_addend8 *r, const g1_aff *table, size_t st
 }
 
 /* r[v] = the multiples of eight points.
- * source a sum never meets itself or its negative: let it be (m1 + m2 lambda) P before a digit d of one part. Then
- *        (m1 -+ d) + m2 lambda = 0 mod r, or the same with d at m2, has only 0 as a solution as small as the parts are
- *        before the last window; there the multiple asked for would be 0, whose parts are 0, or 2 d (lambda), whose
- *        parts are 2 d and 0, so that m1 = d, a multiple of 32 */
+ * source a sum never equals its addend or the negative of it. Let the sum be (m1 + m2 lambda) P before a digit d of
+ *        one part. Before the last window the parts are so small that (m1 -+ d) + m2 lambda = 0 mod r, or the same
+ *        with d at m2, has only the solution 0. In the last window the whole multiple would be 0, whose parts are 0,
+ *        or 2 d (times lambda), whose parts are 2 d and 0; then m1 = d is a multiple of 32, which |d| <= 16 excludes */
 static void g1_mul_each8_vectors(g1_jac8 *r, const g1_aff *table, size_t stride, const mul_each8_digits *digits,
                                  const fp8 *beta, int vectors) {
     g1_addend8 a[JAC8_ABREAST];
@@ -263,7 +263,7 @@ static void g1_mul_each8_job(void *context, size_t index) {
         g1_batch_add8_var(table + (from - 1) * stride, table, table, pairs, n, scratch);
     }
 
-    /* 2^264 beta, which takes x from rest to the lanes' form of beta x */
+    /* 2^264 beta, which turns x in stored form into the lanes' form of beta x */
     const uint64_t everywhere[LANES] = {0};
     const fp8 one = fp8_one();
     fp scaled = G1_BETA;
@@ -301,7 +301,7 @@ static int g1_mul_each8_var(g1_aff *r, const g1_aff *p, const u256 *k, size_t n,
 
 /* ---- the engine's entries */
 
-/** See engine.h, all of them. */
+/** See engine.h for all of these. */
 static int g1_table_fill8_var(g1_aff *r, const g1_aff *p, size_t n, unsigned bits, unsigned windows, pool *threads) {
     return g1_table_fill_with_var(r, p, n, bits, windows, threads, g1_double_many8_var);
 }

@@ -1,7 +1,7 @@
 /* poseidon8.h - eight Poseidon hashes at a time: see poseidon.h.
  *
- * A number at rest, 2^256 times something, loaded 16 times is the lanes' form of the same thing; so the scalar
- * constants and the scale of the inputs serve here as well.
+ * 16 times a stored number, 2^256 a, is the lanes' form of a. So the scalar constants and the scale of the inputs are
+ * used here too.
  */
 #ifndef RLN_MATH_IFMA_POSEIDON8_H
 #define RLN_MATH_IFMA_POSEIDON8_H
@@ -13,7 +13,8 @@
 
 typedef struct poseidon8_constant { uint64_t v[5]; } poseidon8_constant;
 
-/** x[i] = s[i]^5, i < n; bound 17 gives bound 3. Square by square: neighbours do not wait for each other. */
+/** x[i] = s[i]^5, i < n; bound 17 gives bound 3. All squares come first, so that neighbours do not wait for each
+ *  other. */
 static inline void poseidon8_layer(fr8 *x, const fr8 *s, unsigned n) {
 #pragma GCC unroll 1
     for (unsigned i = 0; i < n; i++) fr8_sqr(&x[i], &s[i]);
@@ -39,8 +40,9 @@ static inline void poseidon8_high(fr8_wide *t, const lanes a[5]) {
     for (int i = 0; i < 5; i++) t->v[5 + i] = lanes_add(t->v[5 + i], a[i]);
 }
 
-/** r = unit + c[0] + sum x[i] c[1 + i], i < n; unit NULL is 0. c canonical, 17 terms at most.
- *  gives  with bounds 16 of unit and 8 of x: 17 without products, 9 behind an S-box: 17 * 8 / 84 + 2.01 + 1 + 3 */
+/** r = unit + c[0] + sum x[i] c[1 + i], i < n; unit = NULL means 0. c is canonical; at most 17 terms.
+ *  gives  for bounds 16 of unit and 8 of x: bound 17 without products, and 9 after an S-box, because
+ *         17 * 8 / 84 + 2.01 + 1 + 3 < 9 */
 static inline void poseidon8_row(fr8 *r, const fr8 *unit, const fr8 *x, const poseidon8_constant *c, unsigned n) {
     fr8_wide t = fr8_wide_zero();
     const fr8 constant = fr8_all(c[0].v);
@@ -51,7 +53,7 @@ static inline void poseidon8_row(fr8 *r, const fr8 *unit, const fr8 *x, const po
     else lanes_carry(r->v, t.v + 5);
 }
 
-/** y = a^5, and the row behind it. A quarter of the row's products goes wherever the S-box would wait for itself. */
+/** y = a^5, and the row with unit y. A quarter of the row's products fills each wait of the S-box. */
 static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, const poseidon8_constant *c, unsigned n) {
     const unsigned quarter = n / 4, half = n / 2, most = quarter + half;
     const fr8 constant = fr8_all(c[0].v);
@@ -79,7 +81,8 @@ static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, co
 #define STEP poseidon8_step
 #include "../poseidon_rounds.inc"
 
-/* The constants of one width, taken apart: a microsecond of every piece, but no second table. One more is written. */
+/* The constants of one width, split into limbs. This takes a microsecond in every piece, and saves a second table. It
+ * writes one element more than count. */
 static void poseidon8_split(poseidon8_constant *r, const fr *rows, unsigned count) {
     for (unsigned i = 0; i < count; i += LANES) {
         const unsigned n = count - i < LANES ? count - i : LANES;
@@ -91,7 +94,7 @@ static void poseidon8_split(poseidon8_constant *r, const fr *rows, unsigned coun
         fr8_canonical(&t, &t);
         for (int j = 0; j < 8; j++) limbs[j] = j < 5 ? t.v[j] : _mm512_setzero_si512();
         lanes_transpose(limbs);
-        /* in this order each covers the zeros behind the one before */
+        /* in this order each store overwrites the zeros after the one before */
         for (unsigned j = 0; j < n; j++) _mm512_storeu_si512(&r[i + j], limbs[j]);
     }
 }
@@ -133,7 +136,7 @@ static void poseidon8_piece(void *context, size_t index) {
     ct_wipe(&s, sizeof s);
 }
 
-/** The engine's job of this name: see engine.h. One hash alone is faster without lanes. */
+/** See engine.h. A single hash is faster without lanes. */
 static void poseidon8_hash_many(uint8_t *r, const uint8_t *in, size_t arity, size_t n, pool *threads) {
     const size_t alone = n % LANES == 1;
     poseidon_batch b = {r, in, arity, n - alone};

@@ -1,13 +1,13 @@
-/* spread.h - one element of Fp12 on the lanes, for the verification of one proof: lane i holds the coefficient of w^i,
- * i < 6, in Fp2 (see fp12.h); lanes 6 and 7 hold multiples of p. In the lanes' Montgomery form.
+/* spread.h - one element of Fp12 across the lanes, for the verification of one proof. Lane i holds the coefficient of
+ * w^i, i < 6, in Fp2 (see fp12.h); lanes 6 and 7 hold multiples of p. Values are in the lanes' Montgomery form.
  *
- * A product is the schoolbook's: for each i the coefficient a_i, in all lanes, meets b turned by i places, where what
- * comes round past w^5 was multiplied by xi = w^6. Only sums of products are reduced. Six lanes in eight work, at three
- * products (Karatsuba over Fp) for each of the 36: Karatsuba above Fp2 would save a third of that and lose it again in
- * moving values between lanes.
+ * Products use the schoolbook method: for each i, a_i in all lanes is multiplied by b, rotated by i lanes; coefficients
+ * that pass w^5 are multiplied by xi = w^6. Only sums of products are reduced. Six of eight lanes work. Each of the 36
+ * products in Fp2 takes three products in Fp (Karatsuba). Karatsuba above Fp2 would save a third of them, but moving
+ * values between lanes would cost as much.
  *
- * Every value handed on has bound 1.01 ("settled") unless a line says otherwise. Everything is constant time. Any
- * argument may alias the result.
+ * Every value passed between functions has bound 1.01 ("settled") unless a comment says otherwise. Everything is
+ * constant time. Any argument may alias the result.
  */
 #ifndef RLN_MATH_IFMA_SPREAD_H
 #define RLN_MATH_IFMA_SPREAD_H
@@ -17,11 +17,11 @@
 
 typedef fp2_8 spread;
 
-/* Lanes of an even power of w. */
+/* Lanes of the even powers of w. */
 #define SPREAD_EVEN ((__mmask8)0x15)
 #define SPREAD_ODD ((__mmask8)0x2a)
 
-/* One copy of each, with all that it calls inside: gcc otherwise passes vectors through memory. */
+/* A function that is never inlined, with all its calls inline: otherwise gcc passes vectors through memory. */
 #define SPREAD_KERNEL __attribute__((noinline, flatten))
 
 /* ---- sums */
@@ -29,8 +29,8 @@ typedef fp2_8 spread;
 /* r = t + 2^k p mod p.
  * needs  limbs signed, |limb| < 2^63 - 2^58; p <= t + 2^k p < 2^12 p; k <= 10
  * gives  bound 1.01
- * source with x = floor((t + 2^k p) / 2^216), less one for carries that it does not see, below 2^50, and m the highest
- *        limb of p: q = floor(2^8 x / (m + 1)) is floor(t / p) or one less, and one less only where t / p exceeds an
+ * source let x = floor((t + 2^k p) / 2^216) - 1, below 2^50 (the 1 is for carries from lower limbs), and m the highest
+ *        limb of p. Then q = floor(2^8 x / (m + 1)) is floor(t / p) or one less, and one less only if t / p exceeds an
  *        integer by less than 2^-32 */
 static inline void fp8_settle_signed(fp8 *r, const lanes a[5], int k) {
     const lanes zero = _mm512_setzero_si512();
@@ -46,10 +46,10 @@ static inline void fp8_settle_signed(fp8 *r, const lanes a[5], int k) {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) t[i + 1] = lanes_high(t[i + 1], q, lanes_all(FP8_NEGATIVE[i]));
     lanes_carry(r->v, t);
-    r->v[4] = _mm512_and_si512(r->v[4], lanes_all(LANES_MASK)); /* less q 2^260 */
+    r->v[4] = _mm512_and_si512(r->v[4], lanes_all(LANES_MASK)); /* minus q 2^260 */
 }
 
-/* a = conj(a) in the sense of w -> -w: odd coefficients change their sign. */
+/* r = a with w replaced by -w: odd coefficients change their sign. */
 static SPREAD_KERNEL void spread_conjugate(spread *r, const spread *a) {
     lanes t[5], u[5];
 #pragma GCC unroll 5
@@ -63,7 +63,8 @@ static SPREAD_KERNEL void spread_conjugate(spread *r, const spread *a) {
 
 /* ---- factors */
 
-/* A right operand: b, xi b, and for Karatsuba the sums of their coordinates. Bounds 1.01, 12.2 and 10.2, 2.1, 22.4. */
+/* A right operand: b, xi b, and the sums of their coordinates for Karatsuba. Bounds: b 1.01, xi b 12.2 and 10.2, sums
+ * 2.1 and 22.4. */
 typedef struct spread_factor { fp8 b[3], twisted[3]; /* c0, c1, c0 + c1 */ } spread_factor;
 
 /* t = xi a: (9 a0 - a1 + 2p) + (9 a1 + a0) u, normal. Bounds 12.2 and 10.2. */
@@ -88,7 +89,7 @@ static inline void spread_factor_of(spread_factor *r, const spread *b) {
     fp8_add(&r->twisted[2], &r->twisted[0], &r->twisted[1]);
 }
 
-/* Left operands lie in memory: limb j of lane i of part k (c0, c1, sum) at v[k][j][i]. Bounds 2.1, the sum's 4.2. */
+/* Left operands, in memory: limb j of lane i of part k (c0, c1, sum) is v[k][j][i]. Bounds 2.1, of the sum 4.2. */
 typedef struct spread_words { uint64_t v[3][5][LANES] __attribute__((aligned(64))); } spread_words;
 
 static inline void spread_words_of(spread_words *r, const fp8 *c0, const fp8 *c1, const fp8 *sum) {
@@ -100,7 +101,7 @@ static inline void spread_words_of(spread_words *r, const fp8 *c0, const fp8 *c1
     }
 }
 
-/* Turned by i places: lane k from lane k - i, or, past zero, from lane k - i + 6 of the second operand. */
+/* Rotation by i lanes: lane k comes from lane k - i, or, if k < i, from lane k - i + 6 of the second operand. */
 static const int64_t SPREAD_TURN[6][LANES] __attribute__((aligned(64))) = {
     {0, 1, 2, 3, 4, 5, 6, 7},
     {8 + 5, 0, 1, 2, 3, 4, 6, 7},
@@ -110,7 +111,7 @@ static const int64_t SPREAD_TURN[6][LANES] __attribute__((aligned(64))) = {
     {8 + 1, 8 + 2, 8 + 3, 8 + 4, 8 + 5, 0, 6, 7},
 };
 
-/* t = t + (a, the same in all lanes) * (b turned by turn); limb j of a at a[8 j]. */
+/* t = t + (a in all lanes) * (b rotated by turn); limb j of a is a[8 j]. */
 static inline void spread_mac(fp8_wide *t, const uint64_t *a, const fp8 *b, const fp8 *twisted, int turn) {
     const lanes index = _mm512_load_si512(SPREAD_TURN[turn]);
     fp8 left, right;
@@ -137,7 +138,7 @@ static inline void spread_fold(lanes r0[5], lanes r1[5], spread_wide *w) {
     fp8_wide_fold(r1, cross);
 }
 
-/* t = sum over n terms of a (part k of it at words[m]) times b turned by turns[m]. */
+/* w = the sum of n terms: a_m times b rotated by turns[m], where a_m is in lane places[m] of words. */
 static inline void spread_sum(spread_wide *w, const spread_words *words, const int *places, const int *turns, int n,
                               const spread_factor *b) {
     for (int k = 0; k < 3; k++) {
@@ -150,7 +151,7 @@ static inline void spread_sum(spread_wide *w, const spread_words *words, const i
 
 /** r = a b.
  *  needs  a bound 2.1
- *  source six terms of 2.1 * 12.2 p^2 are 1.9 p 2^260: nothing is below -2p */
+ *  source six terms of 2.1 * 12.2 p^2 are 1.9 p 2^260, so every value is at least -2p */
 static SPREAD_KERNEL void spread_mul(spread *r, const spread *a, const spread *b) {
     static const int places[6] = {0, 1, 2, 3, 4, 5};
     spread_factor factor;
@@ -203,8 +204,8 @@ static SPREAD_KERNEL void spread_mul_by_unit_line(spread *r, const spread *f, co
 
 /* ---- squares */
 
-/* Lane k of a square is a sum of four products of a coefficient of a or 2a (8 +) by one of a or xi a (8 +); 7 stands
- * for zero. */
+/* Lane k of a square is a sum of four products: a coefficient of a or 2a (index + 8) times one of a or xi a
+ * (index + 8). Index 7 means zero. */
 static const int64_t SPREAD_SQUARE[4][2][LANES] __attribute__((aligned(64))) = {
     {{0, 8 + 0, 1, 8 + 0, 2, 8 + 0, 7, 7}, {0, 1, 1, 3, 2, 5, 7, 7}},
     {{3, 8 + 2, 8 + 0, 8 + 1, 8 + 0, 8 + 1, 7, 7}, {8 + 3, 8 + 5, 2, 2, 4, 4, 7, 7}},
@@ -242,9 +243,9 @@ static SPREAD_KERNEL void spread_sqr(spread *r, const spread *a) {
 
 /** r = a^2 for a cyclotomic.
  *  source fp12_cyclotomic_sqr: in Fp4 = Fp2(w^3) the pairs (x, y) are (a0, a3), (a1, a4), (a2, a5). Even lanes compute
- *         (x + y)(x + xi y), which exceeds x^2 + xi y^2 by (1 + xi) x y, and odd lanes x y. Then, with S the square's
- *         part, an even coefficient is 3 S - 2 a, and an odd one 6 S + 2 a; lane 1 takes S = xi x y. Between
- *         3 (-0.4 - 11 * 2.1) - 2.1 = -73 and 6 * 10 * 2.1 + 2.1 = 129 p */
+ *         (x + y)(x + xi y), which is x^2 + xi y^2 plus (1 + xi) x y; odd lanes compute x y. With S the lane's part of
+ *         the square, an even coefficient is 3 S - 2 a and an odd one 6 S + 2 a; lane 1 has S = xi x y. Values are
+ *         between 3 (-0.4 - 11 * 2.1) - 2.1 = -73 and 6 * 10 * 2.1 + 2.1 = 129 p */
 static SPREAD_KERNEL void spread_cyclotomic_sqr(spread *r, const spread *a) {
     const lanes low = _mm512_setr_epi64(0, 2, 1, 0, 2, 1, 6, 7), high = _mm512_setr_epi64(3, 5, 4, 3, 5, 4, 6, 7);
     const lanes product = _mm512_setr_epi64(3, 1, 5, 6, 1, 6, 6, 7);
@@ -295,7 +296,7 @@ static SPREAD_KERNEL void spread_cyclotomic_sqr(spread *r, const spread *a) {
 
 /* ---- power maps */
 
-/* r = the lanes' form of six numbers of Fp2 at rest, lanes 6 and 7 zero. */
+/* r = the lanes' form of six stored numbers of Fp2; lanes 6 and 7 are zero. */
 static inline void spread_load_rows(spread *r, const fp2 *const places[6]) {
     lanes rows[8], t[5];
 #pragma GCC unroll 6
@@ -313,7 +314,7 @@ static SPREAD_KERNEL void spread_load(spread *r, const fp12 *a) {
     spread_load_rows(r, places);
 }
 
-/** r = a at rest, canonical. */
+/** r = a in stored form, canonical. */
 static SPREAD_KERNEL void spread_store(fp12 *r, const spread *a) {
     fp2 t[LANES];
     lanes rows[8];
@@ -330,7 +331,7 @@ static SPREAD_KERNEL void spread_store(fp12 *r, const spread *a) {
     r->c1 = (fp6){t[1], t[3], t[5]};
 }
 
-/* r = a b lane by lane.
+/* r = a b in each lane.
  * needs  bounds 4 and 1.01 */
 static inline void spread_mul_each(spread *r, const spread *a, const spread *b) {
     fp2_8 t;

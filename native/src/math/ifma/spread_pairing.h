@@ -1,5 +1,5 @@
-/* spread_pairing.h - a product of few pairings, on the lanes of one value: see spread.h for the value, pairing.h for
- * the pairing. Walks are those of spread_walk.h; prepared lines are scaled two at a time.
+/* spread_pairing.h - a product of few pairings, with one value across the lanes: see spread.h for the value, pairing.h
+ * for the pairing. Walks are those of spread_walk.h; prepared lines are scaled two at a time.
  */
 #ifndef RLN_MATH_IFMA_SPREAD_PAIRING_H
 #define RLN_MATH_IFMA_SPREAD_PAIRING_H
@@ -8,10 +8,10 @@
 #include "pairing8.h"
 #include "spread_walk.h"
 
-/* Terms that are computed this way; above, eight Miller loops side by side are faster (pairing8.h). */
+/* The most terms of such a product. For more terms, eight Miller loops, one in each lane, are faster (pairing8.h). */
 #define SPREAD_TERMS 5
 
-/* What lines are multiplied by: 2^264 s for a number s, so that raw coordinates become the lanes' form. */
+/* r = 2^264 s: the factor of lines, which also turns raw coordinates into the lanes' form. */
 static SPREAD_KERNEL void spread_scale(fp8 *r, const fp s[LANES]) {
     fp8 t;
     fp8_load(&t, s);
@@ -20,7 +20,7 @@ static SPREAD_KERNEL void spread_scale(fp8 *r, const fp s[LANES]) {
     fp8_settle_signed(r, t.v, 1);
 }
 
-/* words = raw scale, and the sums of neighbours: the coordinates of numbers in Fp2.
+/* words = rows times scale, and the sums of neighbours, which are the two coordinates of a number in Fp2.
  * gives  bounds 2.1 and 4.2 */
 static SPREAD_KERNEL void spread_words_of_rows(spread_words *words, const lanes rows[4], const fp8 *scale) {
     lanes t[4];
@@ -33,13 +33,13 @@ static SPREAD_KERNEL void spread_words_of_rows(spread_words *words, const lanes 
 #pragma GCC unroll 5
     for (int j = 0; j < 5; j++) {
         _mm512_store_si512(words->v[0][j], line.v[j]);
-        /* c1 stands beside c0 */
+        /* c1 is next to c0 */
         _mm512_store_si512(words->v[1][j], _mm512_permutex_epi64(line.v[j], 0xb1));
         _mm512_store_si512(words->v[2][j], sum.v[j]);
     }
 }
 
-/* Factors with lines, two at a time; a missing second one is the first again and is not used. */
+/* Two factors with lines. If there is only one, it is also the second, which is then not used. */
 typedef struct spread_lines {
     const g2_lines *lines[2];
     fp8 scale;
@@ -126,8 +126,7 @@ static void spread_pow_x(spread *r, const spread *a) {
     *r = t;
 }
 
-/** As pairing_final_power; r canonical.
- *  source there, step by step */
+/** As pairing_final_power, in the same steps; r canonical. */
 static void spread_final_power(fp12 *r, const spread *a) {
     spread f, fx, fx2, fx3, y0, y1, y2, y3, y4, y5, y6, s, t;
     fp12 low;
@@ -176,7 +175,7 @@ static void spread_final_power(fp12 *r, const spread *a) {
     spread_store(r, &s);
 }
 
-/** As pairing_product_var, on the caller's thread.
+/** As pairing_product_var, on the calling thread.
  *  needs  n <= SPREAD_TERMS */
 static void pairing_product_spread_var(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n) {
     pairing_factor factors[SPREAD_TERMS];
@@ -189,7 +188,7 @@ static void pairing_product_spread_var(fp12 *r, uint8_t *outside, const pairing_
     spread_final_power(r, &f);
 }
 
-/* See the engine table. */
+/* See engine.h. */
 static int pairing_product_lanes_var(fp12 *r, uint8_t *outside, const pairing_term *terms, size_t n, pool *threads) {
     if (n > SPREAD_TERMS) return pairing8_product_var(r, outside, terms, n, threads);
     pairing_product_spread_var(r, outside, terms, n);

@@ -1,9 +1,9 @@
-/* spread_walk.h - one walk of pairing.h with its steps' products side by side: X, Y, Z in lanes 0, 1, 2 of an fp2_8.
+/* spread_walk.h - one walk of pairing.h, the products of a step in lanes: X, Y, Z in lanes 0, 1, 2 of an fp2_8.
  *
  * Each step leaves its line in the same value, scaled for the point P: l1 x/y in lane 4, l3 / y in 5, l0 in 6.
- * Formulas are those of pairing_double and pairing_add. Here 3 b = 9 / (9 + u) = 9 (9 - u) / 82, and everything is
- * multiplied by 82, which turns two products by constants into small multiples: lines may have factors from Fp, T is
- * projective.
+ * Formulas are those of pairing_double and pairing_add. 3 b = 9 / (9 + u) = 9 (9 - u) / 82, so everything is multiplied
+ * by 82, which turns two products by constants into small multiples. This is allowed, because lines may have factors in
+ * Fp and T is projective.
  */
 #ifndef RLN_MATH_IFMA_SPREAD_WALK_H
 #define RLN_MATH_IFMA_SPREAD_WALK_H
@@ -42,7 +42,8 @@ static inline fp2_8 spread_shuffle(lanes index, const fp2_8 *a) {
     return r;
 }
 
-/* r = a times small numbers k, lane by lane, + z times m + z times n u: limbs of a and z normal but the highest one.
+/* r = a times small numbers k, lane by lane, + z times m + z times n u: the limbs of a and z, except the highest, are
+ * normal.
  * source (9 - u) (z0 + z1 u) = 9 z0 + z1 + (9 z1 - z0) u: m = 9 n */
 static inline void spread_combine(fp2_8 *r, const fp2_8 *a, lanes k, const fp2_8 *z, lanes n) {
     const lanes m = lanes_add(_mm512_slli_epi64(n, 3), n);
@@ -60,8 +61,8 @@ static inline void spread_combine(fp2_8 *r, const fp2_8 *a, lanes k, const fp2_8
 }
 
 /* T = 2T and the tangent.
- * source the squares and products of the first round are below 2.1 p; with 82 and 270 for E the sums stay between -570
- *        and 750 p. Second round: 2 82 XY (B - 3E), (B + 3E)^2, 2 82 B YZ, E^2, and the line */
+ * source the squares and products of the first round are below 2.1 p; with 82 and 270 for E, the sums are between
+ *        -570 p and 750 p. The second round computes 2 82 XY (B - 3E), (B + 3E)^2, 2 82 B YZ, E^2, and the line */
 static SPREAD_KERNEL void spread_walk_double(spread_walk *w) {
     const lanes first = _mm512_setr_epi64(0, 1, 2, 1, 0, 7, 7, 7), second = _mm512_setr_epi64(1, 1, 2, 2, 0, 7, 7, 7);
     const lanes left = _mm512_setr_epi64(0, 1, 1, 7, 4, 1, 3, 7), right = _mm512_setr_epi64(1, 1, 3, 7, 7, 7, 7, 7);
@@ -113,7 +114,7 @@ static inline void spread_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *b) {
     fp8_settle_signed(&r->c1, u, 4);
 }
 
-/* T = T + addend and the line through both. Letters of pairing_add. */
+/* T = T + addend and the line through both. The letters are those of pairing_add. */
 static SPREAD_KERNEL void spread_walk_add(spread_walk *w, const fp2_8 *addend) {
     fp2_8 a, b, d, s, v;
     lanes t[5], u[5];
@@ -171,7 +172,7 @@ static SPREAD_KERNEL void spread_walk_add(spread_walk *w, const fp2_8 *addend) {
     fp8_settle_signed(&w->t.c1, u, 3);
 }
 
-/* r = eight numbers at rest, as the lanes' form. */
+/* r = the lanes' form of eight stored numbers. */
 static SPREAD_KERNEL void spread_load_numbers(fp2_8 *r, const fp2 a[LANES]) {
     lanes rows[8], t[5];
 #pragma GCC unroll 8
@@ -215,7 +216,7 @@ static SPREAD_KERNEL void spread_walk_line(spread_words *words, const spread_wal
     spread_words_of(words, &w->t.c0, &w->t.c1, &sum);
 }
 
-/* Where the walk stands, for pairing_say_outside. */
+/* The end of the walk, for pairing_say_outside. */
 static SPREAD_KERNEL void spread_walk_end(const spread_walk *w) {
     fp2 t[LANES];
     lanes rows[8];

@@ -1,4 +1,5 @@
-/* subgroup8.h - are these points of the twist in G2? The walk of pairing8.h without its lines, on the twist itself. */
+/* subgroup8.h - the test whether points of the twist are in G2: the walk of pairing8.h without its lines, on the twist
+ * itself. */
 #ifndef RLN_MATH_IFMA_SUBGROUP8_H
 #define RLN_MATH_IFMA_SUBGROUP8_H
 
@@ -6,7 +7,7 @@
 #include "coord8.h"
 #include "pairing8.h"
 
-/* Rounds that share an inversion a step. */
+/* The most rounds that share the inversion of a step. */
 #define SUBGROUP8_ROUNDS ((size_t)64)
 
 typedef struct subgroup8 {
@@ -15,7 +16,7 @@ typedef struct subgroup8 {
     size_t n;
 } subgroup8;
 
-/* T = Q for the points of a round. Points that need no walk are replaced: infinity is good, and what is off the curve
+/* T = Q for the points of a round. Points that need no walk are replaced: infinity is good, and a point off the curve
  * is bad. */
 static void subgroup8_start(pairing8_round *round, uint8_t *bad, const g2_aff *p, size_t n) {
     g2_aff q[LANES];

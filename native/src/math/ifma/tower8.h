@@ -1,14 +1,14 @@
 /* tower8.h - Fp2 and Fp12 on eight lanes, for Miller loops.
  *
- * A product of limbs is what costs here; what is added beside it costs little as long as it stays in registers. So
- * each coefficient of a result is one sum of products with one reduction, and Karatsuba's trick is used for Fp2 only:
- * above, it would trade products for additions in memory.
+ * Products of limbs are the main cost; additions cost little while their operands are in registers. So each coefficient
+ * of a result is one sum of products with one reduction, and only Fp2 uses Karatsuba's method: above Fp2 it would
+ * replace products by additions in memory.
  *
  * Vocabulary
- *   factor8  an element of Fp2 with the sum of its coordinates at hand, which Karatsuba wants of both operands
- *   small    a factor8 whose coordinates have bound 2.5, and the sum of them 5: what all products here give
+ *   factor8  an element of Fp2 with the sum of its coordinates, which Karatsuba needs of both operands
+ *   small    a factor8 whose coordinates have bound 2.5, and whose sum has bound 5: all products here give one
  *   fp12_8   sum of c[i] w^i, w^6 = xi = 9 + u; all six small
- * For bounds and the lanes' Montgomery form see field8.inc. Everything is constant time.
+ * field8.inc explains bounds and the lanes' Montgomery form. Everything is constant time.
  */
 #ifndef RLN_MATH_IFMA_TOWER8_H
 #define RLN_MATH_IFMA_TOWER8_H
@@ -17,8 +17,8 @@
 #include "fp2_8.h"
 #include "tower8_constants.h"
 
-/* A function of some hundred products of limbs, whole: what it calls goes into it, so that its numbers stay in
- * registers, and it goes into nothing itself. */
+/* A function of some hundred products of limbs. All its calls are inline, so that its numbers stay in registers; it is
+ * never inlined itself. */
 #define TOWER8_KERNEL static __attribute__((noinline, flatten))
 
 typedef struct factor8 {
@@ -38,11 +38,11 @@ static inline fp8 fp8_everywhere(const fp *a) {
     return r;
 }
 
-/** r = t less the multiple of p that makes it small, for signed limbs that are not normal.
+/** r = t minus a multiple of p, so that r is small, for signed limbs that are not normal.
  *  needs  0.1 p <= t < 2^258 = 21.1 p, |limb| < 2^62; or t normal and below 2^258
  *  gives  bound 2.3
- *  source bits 254 to 257 select the multiple. They are read before the limbs' carries, which come to less than 2^10
- *         of the highest limb and p / 2^35: what remains is at least 0.25 p above 0, but for the multiple 0 */
+ *  source bits 254 to 257 select the multiple. They are read before the carries between limbs, which are below 2^10 in
+ *         the highest limb, or p / 2^35. If the multiple is not 0, the rest is at least 0.25 p */
 static inline void fp8_tame(fp8 *r, const lanes t[5]) {
     const lanes q = _mm512_srli_epi64(t[4], 46);
     lanes u[5];
@@ -67,7 +67,7 @@ static inline void fp8_wide_tame(fp8 *r, const fp8_wide *t, const lanes plus[5])
 
 /** r = a, bound 1.01, for signed limbs that are not normal.
  *  needs  0 <= a < 2^260, |limb| < 2^62
- *  source the quotient of fp8_canonical, which is exact or one too small, the latter within p / 2^38 */
+ *  source the quotient of fp8_reduce, which is exact or one too small, the latter only within p / 2^38 */
 static inline void fp8_lower(fp8 *r, const lanes a[5]) {
     lanes t[5];
     lanes_carry(t, a);
@@ -78,10 +78,10 @@ static inline void fp8_lower(fp8 *r, const lanes a[5]) {
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) u[i + 1] = lanes_high(u[i + 1], q, lanes_all(FP8_NEGATIVE[i]));
     lanes_carry(r->v, u);
-    r->v[4] = _mm512_and_si512(r->v[4], lanes_all(LANES_MASK)); /* less q 2^260 */
+    r->v[4] = _mm512_and_si512(r->v[4], lanes_all(LANES_MASK)); /* minus q 2^260 */
 }
 
-/** r = 2^k p - 2^shift a in signed limbs, not normal: something to be added. */
+/** r = 2^k p - 2^shift a in signed limbs, not normal: a summand. */
 static inline void fp8_less(lanes r[5], int k, const fp8 *a, unsigned shift) {
 #pragma GCC unroll 5
     for (int i = 0; i < 5; i++) r[i] = lanes_sub(lanes_all(FP8_MULTIPLES[k][i]), _mm512_slli_epi64(a->v[i], shift));
@@ -107,19 +107,19 @@ static inline factor8 factor8_one(void) {
     return (factor8){fp2_8_one(), fp8_one()};
 }
 
-/** mask ? a : b, lane by lane. */
+/** r = mask ? a : b, in each lane. */
 static inline void factor8_select(factor8 *r, __mmask8 mask, const factor8 *a, const factor8 *b) {
     fp2_8_select(&r->v, mask, &a->v, &b->v);
     fp8_select(&r->sum, mask, &a->sum, &b->sum);
 }
 
-/** r = a + b; bounds add, those of the sum below 84. */
+/** r = a + b; bounds add up; that of the sum must be below 84. */
 static inline void factor8_add(factor8 *r, const factor8 *a, const factor8 *b) {
     fp2_8_add(&r->v, &a->v, &b->v);
     fp8_add(&r->sum, &a->sum, &b->sum);
 }
 
-/** r = a - b + 2^k p (1 + u); 2^k >= B. The sum grows by twice as much. */
+/** r = a - b + 2^k p (1 + u); 2^k >= B. The bound of the sum grows by 2 2^k. */
 static inline void factor8_sub(factor8 *r, const factor8 *a, const factor8 *b, int k) {
     fp2_8_sub(&r->v, &a->v, &b->v, k);
     fp8_sub(&r->sum, &a->sum, &b->sum, k + 1);
@@ -135,7 +135,7 @@ static inline void factor8_conjugate(factor8 *r, const factor8 *a) {
     factor8_sum(r);
 }
 
-/** r = 4 p - a: something to be added.
+/** r = 4 p - a: a summand.
  *  needs  bounds up to 4 */
 static inline void fp2_8_negative(fp2_8 *r, const fp2_8 *a) {
     lanes t[5];
@@ -145,7 +145,7 @@ static inline void fp2_8_negative(fp2_8 *r, const fp2_8 *a) {
     lanes_carry(r->c1.v, t);
 }
 
-/** r = a at rest (canonical) in every lane. Bound 16, the sum 32. */
+/** r = a, stored and canonical, in every lane. Bound 16, the sum 32. */
 static inline factor8 factor8_everywhere(const fp2 *a) {
     factor8 r = {{fp8_everywhere(&a->c0), fp8_everywhere(&a->c1)}, fp8_zero()};
     factor8_sum(&r);
@@ -175,9 +175,9 @@ TOWER8_KERNEL void factor8_mul_by_fp(factor8 *r, const factor8 *a, const fp8 *b)
     factor8_sum(r);
 }
 
-/* r = sum of a[i] b[i] / 2^260, + plus.
+/* r = sum of a[i] b[i] / 2^260 + plus.
  * source low - high and cross - low - high, where low is the sum of a0 b0, high of a1 b1, and cross of
- *        (a0 + a1)(b0 + b1): between -1.9 and 1.9 p 2^260, so that 2 p keeps them above 0 */
+ *        (a0 + a1)(b0 + b1): between -1.9 p 2^260 and 1.9 p 2^260, so adding 2 p makes them positive */
 static inline void factor8_dot(factor8 *r, const factor8 *const a[], const factor8 *const b[], int n,
                                const fp2_8 *plus) {
     fp8_wide low = fp8_wide_zero(), high = low, both;
@@ -218,7 +218,7 @@ TOWER8_KERNEL void factor8_dot2(factor8 *r, const factor8 *a, const factor8 *b, 
     factor8_dot(r, left, right, 2, plus);
 }
 
-/** r = a b + c d + e f + plus, small; as above. */
+/** r = a b + c d + e f + plus, small; needs as in factor8_dot2. */
 TOWER8_KERNEL void factor8_dot3(factor8 *r, const factor8 *a, const factor8 *b, const factor8 *c, const factor8 *d,
                                 const factor8 *e, const factor8 *f, const fp2_8 *plus) {
     const factor8 *const left[] = {a, c, e}, *const right[] = {b, d, f};
@@ -226,7 +226,7 @@ TOWER8_KERNEL void factor8_dot3(factor8 *r, const factor8 *a, const factor8 *b, 
 }
 
 /** r = a^2 + plus, small: (a0 + a1)(a0 - a1) + 2 a0 a1 u.
- *  needs  a small; plus of bound 12, signed limbs that are not normal, 0.1 p at least */
+ *  needs  a small; plus of bound 12, at least 0.1 p, in signed limbs that are not normal */
 TOWER8_KERNEL void factor8_sqr(factor8 *r, const factor8 *a, const lanes plus0[5], const lanes plus1[5]) {
     fp8_wide square = fp8_wide_zero(), cross = square;
     fp8 difference, twice;
@@ -247,12 +247,12 @@ static inline fp12_8 fp12_8_one(void) {
 
 /** r = a (1 + l1 w + l3 w^3) for a small line.
  *  alias  none
- *  source coefficient i is a_i + l1 a_(i-1) + l3 a_(i-3), times xi where the index is negative: twelve products */
+ *  source coefficient i is a_i + l1 a_(i-1) + l3 a_(i-3), times xi if the index is negative: twelve products */
 static inline void fp12_8_mul_by_unit_line(fp12_8 *r, const fp12_8 *a, const factor8 *l1, const factor8 *l3) {
     factor8 m1, m3;
     factor8_mul_by_nonresidue(&m1, l1);
     factor8_mul_by_nonresidue(&m3, l3);
-    /* in an order in which the next line does not wait for the last of this one */
+    /* in this order the next line does not wait for the last result of this one */
     factor8_dot2(&r->c[3], &a->c[2], l1, &a->c[0], l3, &a->c[3].v);
     factor8_dot2(&r->c[4], &a->c[3], l1, &a->c[1], l3, &a->c[4].v);
     factor8_dot2(&r->c[1], &a->c[0], l1, &a->c[4], &m3, &a->c[1].v);
@@ -261,7 +261,7 @@ static inline void fp12_8_mul_by_unit_line(fp12_8 *r, const fp12_8 *a, const fac
     factor8_dot2(&r->c[5], &a->c[4], l1, &a->c[2], l3, &a->c[5].v);
 }
 
-/* r = a b in Fp6 = Fp2[v] / (v^3 - xi), a and b each three factors, + plus. b1 and b2 come times xi, too. */
+/* r = a b in Fp6 = Fp2[v] / (v^3 - xi), + plus; a and b are three factors each. xi_b1 = xi b1, xi_b2 = xi b2. */
 static inline void fp6_8_mul(factor8 r[3], const factor8 *const a[3], const factor8 b[3], const factor8 *xi_b1,
                              const factor8 *xi_b2, const fp2_8 *const plus[3]) {
     factor8_dot3(&r[0], a[0], &b[0], a[1], xi_b2, a[2], xi_b1, plus[0]);
@@ -269,7 +269,7 @@ static inline void fp6_8_mul(factor8 r[3], const factor8 *const a[3], const fact
     factor8_dot3(&r[2], a[0], &b[2], a[1], &b[1], a[2], &b[0], plus[2]);
 }
 
-/* r = 8 p - a - b: something to be added. */
+/* r = 8 p - a - b: a summand. */
 static inline void fp2_8_less_both(fp2_8 *r, const factor8 *a, const factor8 *b) {
     lanes t[5];
     fp8_less(t, 3, &a->v.c0, 0);
@@ -283,7 +283,7 @@ static inline void fp2_8_less_both(fp2_8 *r, const factor8 *a, const factor8 *b)
 }
 
 /** r = a^2.
- *  source with a = g + h w over Fp6, v = w^2: g h gives the odd half, (g + h)(g + v h) - g h - v g h the even one.
+ *  source with a = g + h w over Fp6, v = w^2: the odd half is 2 g h, the even half (g + h)(g + v h) - g h - v g h.
  *         g + h and g + v h have bound 5, and 2 * 3 * 5^2 <= 160 */
 static inline void fp12_8_sqr(fp12_8 *r, const fp12_8 *a) {
     const fp2_8 zero = fp2_8_zero();
@@ -320,7 +320,7 @@ static inline void fp12_8_sqr(fp12_8 *r, const fp12_8 *a) {
     }
 }
 
-/** Eight values at rest, canonical. */
+/** r = eight values in stored form, canonical. */
 static void fp12_8_store(fp12 r[8], const fp12_8 *a) {
     fp c[8];
     for (size_t i = 0; i < 6; i++)

@@ -1,4 +1,4 @@
-/* tower8: multiples of p to be taken away.
+/* tower8: multiples of p to subtract.
  *
  * Written by native/gen from the BN254 parameter x; do not edit.
  * Regenerate: python native/gen. Compare: python native/gen --check. */

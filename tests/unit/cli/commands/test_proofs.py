@@ -103,7 +103,7 @@ def test_witness_writes_a_private_file_for_snarkjs(files, tmp_path):
         ({"identitySecret": "0"}, "secret"),
         ({"identitySecret": ["1", "2"]}, "identitySecret: expected 1 value, got 2"),
         ({"identitySecret": str(SECRET) + "x"}, "identitySecret"),
-        ({"more": "1"}, "more: no input"),
+        ({"more": "1"}, "more: this circuit has no input"),
     ],
 )
 def test_unusable_witness_inputs(files, tmp_path, changes, words):
