@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; leaves the process with 0, 1, 2 or 3."""
+    """Run the command line and exit with status 0, 1, 2 or 3."""
     try:
         from rln.cli.app import app
     except ModuleNotFoundError as error:

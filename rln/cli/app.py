@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import typer
 
 from rln.cli.commands import (
@@ -20,28 +22,40 @@ from rln.cli.commands import (
 
 app = typer.Typer(
     name="rln",
-    help="Rate-Limiting Nullifiers: keys, proofs, verdicts.",
+    help="Rate-Limiting Nullifiers: keys, members, proofs and verdicts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
-app.command("setup")(keys.setup)
-app.add_typer(keys.app, name="keys", help="What a key file is, whether it is sound, conversion.")
-app.add_typer(identity.app, name="identity", help="A member's secret, in a file.")
-app.command("witness")(proofs.witness)
-app.command("prove")(proofs.prove)
-app.command("verify")(proofs.verify)
-app.command("recover")(proofs.recover)
-app.command("poseidon")(proofs.poseidon)
+_START, _KEYS, _PROOFS, _GROUPS = "Start here", "Keys", "Identities and proofs", "Groups and logs"
+
+app.command("demo", rich_help_panel=_START)(demo.demo)
+app.command("doctor", rich_help_panel=_START)(doctor.doctor)
+app.command("bench", rich_help_panel=_START)(bench.bench)
+app.command("poseidon", rich_help_panel=_START)(proofs.poseidon)
+app.add_typer(vectors.app, name="vectors", rich_help_panel=_START)
+app.command("setup", rich_help_panel=_KEYS)(keys.setup)
+app.add_typer(keys.app, name="keys", rich_help_panel=_KEYS)
+app.add_typer(identity.app, name="identity", rich_help_panel=_PROOFS)
+app.command("witness", rich_help_panel=_PROOFS)(proofs.witness)
+app.command("prove", rich_help_panel=_PROOFS)(proofs.prove)
+app.command("verify", rich_help_panel=_PROOFS)(proofs.verify)
+app.command("recover", rich_help_panel=_PROOFS)(proofs.recover)
+app.add_typer(evidence.app, name="evidence", rich_help_panel=_PROOFS)
+app.add_typer(group.app, name="group", rich_help_panel=_GROUPS)
+app.add_typer(log.app, name="log", rich_help_panel=_GROUPS)
 group.app.command("import")(mirror.import_bulletins)
 group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)
 group.app.command("path")(mirror.path)
-app.add_typer(group.app, name="group", help="Registries of members, and mirrors that members keep.")
-app.add_typer(log.app, name="log", help="Nullifier logs, and the audit files of verifiers.")
-app.add_typer(evidence.app, name="evidence", help="Two messages that convict their sender.")
-app.add_typer(vectors.app, name="vectors", help="Test vectors.")
+
+
+def _unwrapped(text: str) -> str:
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
+
+
+# typer keeps the line breaks of a docstring, at whatever width the terminal has.
+for _part in (app, group.app, log.app):
+    for _command in _part.registered_commands:
+        _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")

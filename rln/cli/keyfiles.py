@@ -1,52 +1,147 @@
-"""Keys as the command line names them: by file (ours, `.zkey`, `.arkzkey`, JSON) or built-in name."""
+"""Keys as users name them: a file (in our format, `.zkey`, `.arkzkey` or JSON) or a built-in name."""
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
-from rln.cli.report import naming, read_file
+from rln.base.arguments import check_digest
+from rln.cli.report import name_in_errors, read_file
 from rln.errors import ParameterError
 from rln.keys.key_file import is_key_file
 from rln.keys.proving_key import ProvingKey
-from rln.keys.verifying_key import PACKAGED, VerifyingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey, check_pin
 
-GraphOption = Annotated[Path | None, typer.Option("--graph", help="Witness graph of a foreign key.")]
+GraphOption = Annotated[
+    Path | None, typer.Option("--graph", help="Witness graph; required for a .zkey or .arkzkey.")
+]
 R1csOption = Annotated[
-    Path | None, typer.Option("--r1cs", help="Constraints of a foreign key, for faster proofs.")
+    Path | None,
+    typer.Option("--r1cs", help="Constraints of a .zkey or .arkzkey; with them, proofs are faster."),
 ]
 LimitBitsOption = Annotated[
-    int, typer.Option("--limit-bits", help="Width of a foreign circuit's range check; zerokit's is 16.")
+    int, typer.Option("--limit-bits", help="Bits of the range check in the circuit of a .zkey or .arkzkey.")
 ]
-VkOption = Annotated[str, typer.Option("--vk", help="verification_key.json, a key file, or zerokit-20.")]
+VkOption = Annotated[
+    str, typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20.")
+]
 
-ARK, ZKEY, OWN = "arkzkey", "zkey", "rlnkey"
+
+class KeyForm(enum.Enum):
+    """The format of a key file. `JSON` holds a verifying key alone, the others a proving key."""
+
+    OWN = enum.auto()
+    ZKEY = enum.auto()
+    ARKZKEY = enum.auto()
+    JSON = enum.auto()
 
 
-def kind_of(path: Path, data: bytes) -> str:
-    """Which kind of proving key a file holds: by its first bytes, and an `.arkzkey`, which has none, by name.
+@dataclass(frozen=True, slots=True)
+class KeyContent:
+    """A key file, read once: everything that is decoded comes from the same bytes. The file may be a pipe.
 
-    Raises:
-        ParameterError: none of them.
+    Attributes:
+        path: the file, as the user named it.
+        form: its format.
+        data: the whole file.
     """
+
+    path: Path
+    form: KeyForm
+    data: bytes = field(repr=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a key file and detect its format. Nothing is decoded yet.
+
+        Raises:
+            InputError: the file cannot be read or is not a key file; the message names it.
+        """
+        data = read_file(path)
+        with name_in_errors(path):
+            return cls(path, _form_of(path, data), data)
+
+    def verifying_key(self) -> VerifyingKey:
+        """Return the verifying key in the file; the checks of a whole proving key do not run.
+
+        Raises:
+            InputError: the file is invalid; the message names it.
+        """
+        with name_in_errors(self.path):
+            match self.form:
+                case KeyForm.JSON:
+                    return VerifyingKey.from_json(self.data)
+                case KeyForm.OWN:
+                    return self.unchecked().verifying_key
+                case KeyForm.ZKEY:
+                    return VerifyingKey.from_proving_key(self.data, "zkey")
+                case KeyForm.ARKZKEY:
+                    return VerifyingKey.from_proving_key(self.data, "ark")
+
+    def unchecked(self) -> ProvingKey:
+        """Return the proving key in a file of our format, without running the checks.
+
+        Raises:
+            InputError: the file is invalid; the message names it.
+        """
+        with name_in_errors(self.path):
+            return ProvingKey.decode(self.data, check=False)
+
+    def proving_key(
+        self,
+        graph: Path | None = None,
+        sha256: str | None = None,
+        threads: int | None = None,
+        *,
+        r1cs: Path | None = None,
+        limit_bits: int = 16,
+        name: str | None = None,
+    ) -> ProvingKey:
+        """Return the proving key, checked; the arguments are those of `ProvingKey.load`.
+
+        Raises:
+            InputError: a file is invalid; the message names it.
+        """
+        graph_data, r1cs_data = (None if path is None else read_file(path) for path in (graph, r1cs))
+        with name_in_errors(self.path):
+            if self.form is KeyForm.JSON:
+                raise ParameterError("expected a proving key, got the JSON of a verifying key")
+            if sha256 is not None:
+                check_pin(self.data, check_digest(sha256, "sha256"), "key file")
+            if self.form is KeyForm.OWN:
+                if graph is not None:
+                    raise ParameterError("--graph: expected none; the key file contains its own")
+                return ProvingKey.decode(self.data, r1cs=r1cs_data, check=sha256 is None, threads=threads)
+            if graph_data is None:
+                raise ParameterError(
+                    "--graph: expected the witness graph of this key; only files in our format contain one"
+                )
+            read = ProvingKey.from_zkey if self.form is KeyForm.ZKEY else ProvingKey.from_arkzkey
+            return read(
+                self.data,
+                graph_data,
+                r1cs=r1cs_data,
+                name=self.path.name if name is None else name,
+                limit_bits=limit_bits,
+                threads=threads,
+            )
+
+
+def _form_of(path: Path, data: bytes) -> KeyForm:
+    """Return the format by the first bytes, or by the name of an `.arkzkey`, which has no magic number."""
     if is_key_file(data):
-        return OWN
+        return KeyForm.OWN
     if data[:4] == b"zkey":
-        return ZKEY
+        return KeyForm.ZKEY
     if path.suffix == ".arkzkey":
-        return ARK
-    raise ParameterError("expected our key file, a .zkey or an .arkzkey")
-
-
-def names_verifying_key(name: str) -> bool:
-    """Is it a built-in name or a file of JSON, so a verifying key alone."""
-    return name in PACKAGED or _is_json(Path(name), read_file(Path(name)))
-
-
-def _is_json(path: Path, data: bytes) -> bool:
-    return path.suffix == ".json" or data.lstrip()[:1] == b"{"
+        return KeyForm.ARKZKEY
+    if path.suffix == ".json" or data.lstrip()[:1] == b"{":
+        return KeyForm.JSON
+    raise ParameterError("expected a key file: in our format, a .zkey, an .arkzkey or JSON; got none of them")
 
 
 def open_proving_key(
@@ -59,45 +154,23 @@ def open_proving_key(
     limit_bits: int = 16,
     name: str | None = None,
 ) -> ProvingKey:
-    """The proving key in a file, checked; arguments as for `ProvingKey.load`.
+    """Return the proving key in a file, checked; the arguments are those of `ProvingKey.load`.
 
     Raises:
-        InputError: which file, and what is wrong with it.
+        InputError: a file cannot be read or is invalid; the message names it.
     """
     if str(path) in PACKAGED and not path.exists():
         raise ParameterError(
-            f"{path}: expected the file of a proving key; the package holds the verifying key"
+            f"{path}: expected the file of a proving key; the package contains only the verifying key"
         )
-    with naming(path):
-        kind_of(path, read_file(path)[:16])
-        for other in (graph, r1cs):
-            if other is not None:
-                read_file(other)
-        return ProvingKey.load(
-            path,
-            graph=graph,
-            r1cs=r1cs,
-            sha256=sha256,
-            limit_bits=limit_bits,
-            name=name,
-            threads=threads,
-        )
+    content = KeyContent.read(path)
+    return content.proving_key(graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits, name=name)
 
 
 def open_verifying_key(name: str) -> VerifyingKey:
-    """The verifying key of a built-in name, or in a JSON or key file.
+    """Return the verifying key with a built-in name, or the one in a JSON or key file.
 
     Raises:
-        InputError: which file, and what is wrong with it.
+        InputError: the file cannot be read or is invalid; the message names it.
     """
-    if name in PACKAGED:
-        return VerifyingKey.builtin(name)
-    path = Path(name)
-    with naming(path):
-        data = read_file(path)
-        if _is_json(path, data):
-            return VerifyingKey.from_json(data)
-        kind = kind_of(path, data)
-        if kind == OWN:
-            return ProvingKey.decode(data, check=False).verifying_key
-        return VerifyingKey.from_proving_key(data, "zkey" if kind == ZKEY else "ark")
+    return VerifyingKey.builtin(name) if name in PACKAGED else KeyContent.read(Path(name)).verifying_key()

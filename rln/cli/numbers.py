@@ -1,4 +1,4 @@
-"""Field elements as people type them: decimal, or hexadecimal after 0x."""
+"""Field elements as users type them: decimal, or 0x and hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _HEX = re.compile(r"0x[0-9a-f]{1,64}\Z", re.IGNORECASE)
 
 
 def parse(text: str, name: str) -> int:
-    """The field element in decimal digits or in 0x and up to 64 hexadecimal ones.
+    """Return the field element in decimal digits, or in 0x and 1 to 64 hexadecimal digits.
 
     Raises:
-        EncodingError: other text.
-        FieldRangeError: r or more.
+        EncodingError: the text is neither.
+        FieldRangeError: the number is r or more.
     """
     if text[:2] in ("0x", "0X"):
         if not _HEX.match(text):
@@ -25,5 +25,5 @@ def parse(text: str, name: str) -> int:
 
 
 def hexadecimal(value: int) -> str:
-    """A field element as 0x and 64 digits."""
+    """Return a field element as 0x and 64 hexadecimal digits."""
     return f"0x{value:064x}"

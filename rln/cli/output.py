@@ -1,4 +1,4 @@
-"""Where a command puts what it made: looked at before the work, and never in place of a secret."""
+"""Output files: checked before the work begins, and never written over a secret."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rln.atomic_files import check_writable, write_file
-from rln.cli.report import UnusableFile, naming
+from rln.cli.report import UnusableFile, name_in_errors
 from rln.errors import ParameterError
 from rln.protocol.statement import SECRET
 
-_LOOK = 1 << 20
+_SEARCHED = 1 << 20
+"""Bytes at the start of a file in which a secret is looked for."""
 
 
 def check_output(path: Path) -> None:
-    """Look whether a file may be written there.
+    """Check that a file can be written at this path.
 
     Raises:
-        UnusableFile: not a place for a file, or it holds an identity secret, which nothing replaces.
+        UnusableFile: no file can be written there, or the file holds an identity secret.
     """
-    with naming(path):
+    with name_in_errors(path):
         check_writable(path)
         if not path.exists():
             return
         with path.open("rb") as file:
-            if f'"{SECRET}"'.encode() in file.read(_LOOK):
-                raise UnusableFile(f"holds an {SECRET}, which is never overwritten")
+            if f'"{SECRET}"'.encode() in file.read(_SEARCHED):
+                raise UnusableFile(f"holds an {SECRET}, which is never overwritten; choose another file")
 
 
 def write_output(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file whole or not at all.
+    """Write a file completely or not at all.
 
     Raises:
         UnusableFile: as `check_output`.
     """
     check_output(path)
-    with naming(path):
+    with name_in_errors(path):
         write_file(path, data, mode)
 
 
-def check_apart(files: Mapping[str, Path | None]) -> None:
-    """Refuse options that name one file twice.
+def check_different(files: Mapping[str, Path | None]) -> None:
+    """Refuse two options that name the same file.
 
     Raises:
-        ParameterError: which two.
+        ParameterError: two options name one file; the message names both.
     """
     seen: dict[Path, str] = {}
     for option, path in files.items():

@@ -1,4 +1,4 @@
-"""The registry that a URI names, as commands open it, and its tree."""
+"""Open the registry that a URI names, and its tree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from rln.cli.output import check_output
-from rln.cli.report import Bar, UnusableFile, naming
+from rln.cli.report import ProgressBar, UnusableFile, name_in_errors
 from rln.errors import ParameterError, StoreUnavailable
 from rln.group.group import Group
 from rln.group.ports import MemberRegistry
@@ -24,32 +24,32 @@ from rln.stores.uri import StoreUri
 SnapshotOption = Annotated[
     Path | None,
     typer.Option(
-        "--snapshot", help="File to begin the tree with, and to keep it in; made when it is missing."
+        "--snapshot", help="Load the tree from this file, and save it there afterwards; created if missing."
     ),
 ]
 
 
 def is_uri(name: str) -> bool:
-    """Tell a registry from the file of a mirror."""
+    """Return whether the name is the URI of a registry, and not the file of a mirror."""
     return "://" in name
 
 
-def check_kept(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
-    """Read the URI of something that is there when the command has ended.
+def check_persistent(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
+    """Parse the URI of a store that outlives the command.
 
     Raises:
-        ParameterError: it has none of the schemes that are expected, or is gone then.
+        ParameterError: the scheme is not an expected one, or the store is in memory.
     """
     where = StoreUri.parse(uri, expected)
     if where.scheme == "memory":
-        raise ParameterError("store: memory:// is gone when a command has ended")
+        raise ParameterError("store: expected one that outlives the command, got memory://")
     return where
 
 
 @contextmanager
 def open_registry(uri: str) -> Iterator[MemberRegistry]:
-    """A registry that is there, closed at the end."""
-    where = check_kept(uri)
+    """Open an existing registry, and close it at the end."""
+    where = check_persistent(uri)
     if where.scheme == "sqlite" and not where.path.exists():
         raise UnusableFile(f"{where.path}: No such file or directory")
     with closing(open_existing_members(uri)) as registry:
@@ -58,35 +58,37 @@ def open_registry(uri: str) -> Iterator[MemberRegistry]:
 
 @contextmanager
 def open_tree(uri: str, quiet: bool, snapshot: Path | None = None) -> Iterator[Group]:
-    """The group of a registry, which is closed at the end.
+    """Open the group of a registry, and close the registry at the end.
 
     Args:
-        uri: of a registry that is there.
-        quiet: without a bar.
-        snapshot: begins the tree where it is there, and has it when the block has ended without an error. It
-            is a short cut and no truth, so what is wrong with it is said on standard error, and no failure.
+        uri: an existing registry.
+        quiet: show no progress bar.
+        snapshot: the tree is loaded from this file if it exists, and saved there when the block ends without
+            an error. It only saves time: a snapshot that cannot be used or written is reported on standard
+            error, and the command goes on.
 
     Raises:
-        UnusableFile: the snapshot is no place for a file, or another kind of file, which stays as it is.
+        UnusableFile: no file can be written at the snapshot's path, or another kind of file is there; it is
+            left unchanged.
     """
     if snapshot is not None:
         check_output(snapshot)
-        with naming(snapshot):
+        with name_in_errors(snapshot):
             if snapshot.exists() and not is_snapshot(snapshot):
-                raise UnusableFile("no snapshot, and never overwritten")
+                raise UnusableFile("not a snapshot, and never overwritten; choose another file")
     with open_registry(uri) as registry:
         with warnings.catch_warnings(record=True) as unusable:
             warnings.simplefilter("always")
-            with Bar("opening", hidden=quiet).running() as progress:
-                # A command has ended when a removal would be due: each makes the step of its own.
+            with ProgressBar("building the tree", hidden=quiet).running() as progress:
+                # interval=0: the command ends before a delayed removal is due, so none is delayed.
                 opened = build_group(
                     registry, now=time.time, interval=0, snapshot=snapshot, progress=progress
                 )
         for warning in unusable:
-            typer.echo(f"rln: {warning.message}; the tree was built of all events", err=True)
+            typer.echo(f"rln: {warning.message}; the tree was built from all steps", err=True)
         yield opened
         if snapshot is not None:
             try:
                 write_snapshot(opened.picture(), snapshot)
             except StoreUnavailable as error:
-                typer.echo(f"rln: not kept: {error}", err=True)
+                typer.echo(f"rln: snapshot not saved: {error}", err=True)

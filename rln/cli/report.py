@@ -1,9 +1,9 @@
-"""Report: what a command has to say, to people or as JSON, and the exit status that goes with it.
+"""Report: what a command prints, as text or as JSON, and its exit status.
 
 0  done, accepted
-1  well formed but refused: a proof that does not hold, shares that determine nothing, a vector that misses
-2  unusable input: which file, which field
-3  a store or the machine failed, or has too much to do
+1  well formed but refused: an invalid proof, shares that determine no secret, a test vector that fails
+2  unusable input; the message names the file and the field
+3  a store or the machine failed, or is overloaded
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The end of a command.
+    """The result of a command.
 
     Attributes:
-        data: for `--json`.
-        text: for people, rich markup is not interpreted; or something that rich can draw.
+        data: what `--json` prints.
+        text: what is printed otherwise: plain text, in which rich markup has no effect, or a rich object.
         status: the exit status.
     """
 
@@ -42,22 +42,23 @@ class Report:
     status: int = ACCEPTED
 
 
-_PART = 1 << 20
-"""Bytes that are read at once."""
+_CHUNK = 1 << 20
+"""Bytes in one read."""
 
-_MACHINE = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+_MACHINE_ERRORS = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+"""Errors of the machine (status 3); every other one is about the file that the user named (status 2)."""
 
 
 class UnusableFile(InputError):
-    """A file that is not there, or cannot be read or written as asked."""
+    """A file that does not exist, or that cannot be read or written."""
 
 
 def run(action: Callable[[], Report], as_json: bool) -> None:
-    """Run a command and leave with its status; a failure is one line and never a traceback."""
+    """Run a command and exit with its status. A failure prints one line, never a traceback."""
     try:
         report = action()
     except BrokenPipeError:
-        raise  # whoever reads our output has seen enough; typer ends without a word
+        raise  # the reader of the output has closed it; typer exits without a message
     except (RlnError, OSError) as error:
         report = _failure(error)
     if as_json:
@@ -82,34 +83,34 @@ def _failure(error: RlnError | OSError) -> Report:
 
 
 def read_file(path: Path, limit: int | None = None) -> bytes:
-    """The content of a file that a user named.
+    """Return the content of a file that the user named.
 
     Args:
-        path: of the file.
-        limit: the most bytes that whoever parses it takes; a longer file is not read further. None: a key,
-            whose size is what its circuit makes it.
+        path: the file.
+        limit: the most bytes that the parser accepts; reading stops there. None means no limit: the size of
+            a key depends on its circuit.
 
     Raises:
-        UnusableFile: it is not there, not readable, or longer.
+        UnusableFile: the file does not exist, cannot be read, or is longer.
     """
     try:
         if limit is None:
             return path.read_bytes()
         with path.open("rb") as file:
             data = bytearray()
-            # In parts: to ask for the limit at once would take the memory for it at once.
-            while part := file.read(min(_PART, limit + 1 - len(data))):
+            # In parts: one read of the whole limit would allocate memory for all of it.
+            while part := file.read(min(_CHUNK, limit + 1 - len(data))):
                 data += part
     except OSError as error:
-        raise _of_file(path, error) from error
+        raise _file_error(path, error) from error
     if len(data) > limit:
         raise UnusableFile(f"{path}: expected at most {limit} bytes, got more")
     return bytes(data)
 
 
 @contextmanager
-def naming(path: Path | str) -> Iterator[None]:
-    """Put the file's name before the message of an input error, and make one of what the system refuses."""
+def name_in_errors(path: Path | str) -> Iterator[None]:
+    """Put the file's name before the message of an input error; turn an `OSError` into one of ours."""
     try:
         yield
     except InputError as error:
@@ -117,17 +118,17 @@ def naming(path: Path | str) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
-        raise _of_file(path, error) from error
+        raise _file_error(path, error) from error
 
 
-def _of_file(path: Path | str, error: OSError) -> RlnError:
-    kind = NativeError if error.errno in _MACHINE else UnusableFile
+def _file_error(path: Path | str, error: OSError) -> RlnError:
+    kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
     return kind(f"{path}: {error.strerror}")
 
 
 @dataclass(slots=True)
-class Bar:
-    """A progress bar on a terminal's standard error, and nothing elsewhere."""
+class ProgressBar:
+    """A progress bar on standard error; shown only on a terminal."""
 
     label: str
     hidden: bool = False
@@ -135,7 +136,7 @@ class Bar:
 
     @contextmanager
     def running(self) -> Iterator[Callable[[float], None]]:
-        """Show the bar; the value is called with the part done, 0.0 to 1.0."""
+        """Show the bar. Call the yielded function with the part that is done, 0.0 to 1.0."""
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn(self.label),

@@ -1,4 +1,4 @@
-"""Rows for people: a table on a terminal, lines with tabs elsewhere, where nothing may be cut off."""
+"""Tables: drawn on a terminal, and elsewhere as lines with tabs. No value is ever cut off."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 
-def rows(title: str, headers: Sequence[str], lines: Iterable[Sequence[object]]) -> str | RenderableType:
-    """Return what a report may have as its text.
+def format_table(
+    summary: str, headers: Sequence[str], rows: Iterable[Sequence[object]]
+) -> str | RenderableType:
+    """Return a table in the form that a report's text may have.
 
     Args:
-        title: of the table; elsewhere the last line.
+        summary: printed below the table; printed alone if there are no rows.
         headers: of the columns.
-        lines: as many values each; None is left empty.
+        rows: as many values each as there are headers; None is an empty cell.
     """
-    texts = [["" if value is None else str(value) for value in line] for line in lines]
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    if not texts:
+        return summary
     if not sys.stdout.isatty():
-        return "\n".join(["\t".join(line) for line in (headers, *texts)] if texts else []) + (
-            f"\n{title}" if texts else title
-        )
-    table = Table(title=title)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for line in texts:
-        table.add_row(*line)
-    return table if texts else title
+        return "\n".join(["\t".join(line) for line in (headers, *texts)] + [summary])
+    table = Table(*(Column(header, overflow="fold") for header in headers))
+    for text in texts:
+        table.add_row(*text)
+    return Group(table, Text(summary))
 
 
-def together(*parts: str | RenderableType) -> str | RenderableType:
-    """Put several of them below each other."""
+def stack(*parts: str | RenderableType) -> str | RenderableType:
+    """Put several tables below each other."""
     lines = [part for part in parts if isinstance(part, str)]
     return "\n".join(lines) if len(lines) == len(parts) else Group(*parts)

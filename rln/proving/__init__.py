@@ -1,1 +1,1 @@
-"""Proving: a member's way to make messages, and what it needs from outside."""
+"""Proving: how a member makes messages, and what that needs from outside."""

@@ -1,7 +1,7 @@
-"""Ports: what a prover needs from outside, and nothing about how it is done.
+"""Ports: the protocols of what a prover needs from outside.
 
-Adapters live in `rln.stores`. Every one of them must pass the contract suites in `tests/stores/`. All fail
-closed: an allocator that cannot tell raises `StoreUnavailable`, and then no id was given out.
+`rln.stores` contains the implementations. Each must pass the contract tests in `tests/stores/`. Each fails
+closed: an allocator that is unsure raises `StoreUnavailable` and gives out no message id.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from rln.protocol.epoch import Epoch
 
 @runtime_checkable
 class MessageIdAllocator(Protocol):
-    """Gives out message ids, each one once. An id that was given out is burnt, whatever happens next.
+    """Gives out message ids, each one once. A reserved id is spent, whatever happens next.
 
-    It also remembers what each id went with, so that no id ever goes with a second message, and a message can
-    be sent again byte for byte.
+    The allocator also remembers the message of each id. So no id is ever used for a second message, and a
+    message can be sent again byte for byte.
     """
 
     def introduce(self, commitment: int) -> None:
-        """Say that an identity is new: it has sent nothing before, here or elsewhere.
+        """Declare that an identity is new: it has never sent a message, here or elsewhere.
 
-        A durable allocator that meets an identity for the first time cannot know what was spent before its
-        memory began, and gives out no id of that epoch, unless it was told so. Twice is fine.
+        When a durable allocator sees an identity for the first time, it cannot know which ids were spent
+        before its records began. It then gives out no id of that epoch, unless the identity was introduced. A
+        second call does nothing.
 
         Raises:
-            StoreUnavailable: not remembered.
+            StoreUnavailable: the allocator could not record it.
         """
 
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
     ) -> range:
-        """Reserve the next ids of a member for one message, durably before it returns.
+        """Reserve the next message ids of a member for one message, durably before the call returns.
 
-        Ids are counted by member and external nullifier, that is by the absolute epoch which the proof is
-        for.
+        Ids are counted by member and external nullifier, and so by the absolute epoch of the proof.
 
         Args:
             commitment: identity commitment of the member.
             epoch: the epoch of the proof.
             limit: the member's user message limit, 1 or more.
-            count: ids for this message, 1 for a single-id proof.
-            x: hash of the message that the ids are for; None where it is not known yet, and `keep` says it.
+            count: number of ids for this message; 1 for a proof with a single message id.
+            x: hash of the message that the ids are for; None if it is not known yet, and given to `keep`.
 
         Returns:
             `count` consecutive ids below the limit, never given out before.
@@ -50,29 +50,29 @@ class MessageIdAllocator(Protocol):
         Raises:
             RateLimitReached: fewer than `count` ids are left in the epoch; none was reserved.
             ParameterError: limit or count outside its range, or x is 0.
-            StoreUnavailable: the allocator is unsure: the clock has gone back behind what it remembers, or
-                its memory may have been copied or restored.
+            StoreUnavailable: the allocator is unsure: the clock is behind its newest record, or its records
+                may have been copied or restored.
         """
 
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
-        """Remember the message that goes out with reserved ids, durably before it returns.
+        """Record the message that is sent with reserved ids, durably before the call returns.
 
         Args:
-            commitment, epoch, ids: of a reservation.
-            x: hash of the message, the one given to `reserve` if one was.
+            commitment, epoch, ids: those of a reservation.
+            x: hash of the message; the one given to `reserve`, if one was given.
             message: the encoded proof.
 
         Raises:
-            StoreUnavailable: not remembered; or the ids were not reserved here, or go with another x: then
-                the message must not leave.
+            StoreUnavailable: not recorded, or the ids were not reserved here or belong to another x. The
+                message must not be sent.
         """
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
-        """Return the newest message that was kept for this x in this epoch, or None.
+        """Return the newest message that was recorded for this x in this epoch, or None.
 
         Raises:
-            StoreUnavailable: the allocator cannot tell.
+            StoreUnavailable: the allocator is unsure.
         """
 
     def close(self) -> None:
-        """Give up files; a second time does nothing."""
+        """Close files and connections; a second call does nothing."""

@@ -1,7 +1,8 @@
-"""Spender: turns message ids into proofs for one member. Which ids, and whether there are any, others decide.
+"""ProofBuilder: makes the proofs of one member from message ids that the caller has reserved.
 
-What depends on the member and his path alone is computed once and kept: it is most of a proof. When the path
-changes, what changed is computed again. Every proof is verified here before it goes further.
+The part of a proof that depends only on the member and the path is most of the work. It is computed once and
+kept; when the path changes, only what changed is computed again. With `self_check`, every proof is verified
+before it is returned.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ from rln.protocol.proof import AnyProof, from_public_inputs
 from rln.protocol.statement import Statement
 
 PathSource = MerkleProof | Callable[[int], MerkleProof]
-"""A path, or what gives the newest one for a leaf index (`group.proof`)."""
+"""A path, or a function that returns the newest path for a leaf index (`group.proof`)."""
 
 PARTIAL_CODECS: Final[Mapping[str, bytes]] = {"zerokit-2": b"\x00", "zerokit-3": b""}
-"""Names of zerokit's forms of a partial proof, and what each begins with."""
+"""Names of zerokit's forms of a partial proof, and the tag at the start of each."""
 
 _ROOT: Final = 1
-"""Place of the root in the public values of the relation with one message id."""
+"""Position of the root in the public values of the relation with one message id."""
 
 
 class SlotToken:
-    """A proof for one message id and path that waits for its message. A secret; good for one message.
+    """A prepared proof for one message id and path that lacks only the message. A secret, for one message.
 
     Attributes:
-        message_id: which one.
+        message_id: spent by the proof.
         external_nullifier: of the epoch.
-        path, root: what the proof will be for.
+        path, root: those that the proof is for.
     """
 
     __slots__ = ("_token", "external_nullifier", "message_id", "path", "root")
@@ -55,11 +56,11 @@ class SlotToken:
         self._token = token
 
     def publish(self, x: int) -> bytes:
-        """The 128 bytes of the proof for this x; the token is spent by this, whatever its outcome."""
+        """Return the 128 bytes of the proof for this x. The call uses the token up, even if it fails."""
         return self._token.publish(scalar.encode(x, "x"))
 
     def close(self) -> None:
-        """Wipe it; a second time does nothing."""
+        """Wipe the token; a second call does nothing."""
         self._token.close()
 
     def __repr__(self) -> str:
@@ -77,14 +78,14 @@ class _Prepared:
 
 
 class ProofBuilder:
-    """One member's proofs. Safe to use from several threads.
+    """Makes one member's proofs. Safe to use from several threads.
 
     Args:
         identity: the member.
-        membership: index and limit, of the same commitment.
+        membership: index and limit, for the same identity commitment.
         key: the proving key.
-        path: to begin with; None: there is none yet.
-        self_check: verify each proof before it leaves.
+        path: the first path, or a source of paths; None if there is none yet.
+        self_check: verify each proof before it is returned.
         threads: for one proof; None is one for each processor.
     """
 
@@ -110,60 +111,76 @@ class ProofBuilder:
     # ---- the path
 
     def path(self) -> MerkleProof:
-        """The path to prove for now.
+        """Return the path for the next proof.
 
         Raises:
-            ParameterError: there is none, or another leaf's; or everything is closed.
+            ParameterError: there is no path, it is not the member's, or the builder is closed.
         """
         self._refuse_closed()
         source = self._source
         if source is None:
-            raise ParameterError("path: expected one; call prepare, or give the prover a source of paths")
+            raise ParameterError(
+                "path: expected one, got none; call prepare, or give the prover a source of paths"
+            )
         return source if isinstance(source, MerkleProof) else self._checked(source(self.membership.index))
 
     def _checked(self, path: MerkleProof) -> MerkleProof:
         if path.depth != self._key.parameters.depth:
             raise ParameterError(f"path: expected {self._key.parameters.depth} levels, got {path.depth}")
         if path.index != self.membership.index or path.leaf != self._leaf:
-            raise ParameterError("path: expected that of the member's leaf, got another leaf's")
+            raise ParameterError(
+                f"path: expected the path of the member's leaf 0x{self._leaf:064x} at index "
+                f"{self.membership.index}, got leaf 0x{path.leaf:064x} at index {path.index}"
+            )
         return path
 
     def prepare(self, path: MerkleProof, partial_proof: bytes | None, codec: str) -> None:
-        """Use this path from now on, and compute what depends on it; see `Prover.prepare`."""
+        """Use this path for the next proofs, and compute what depends on it; see `Prover.prepare`."""
         self._refuse_closed()
         checked = self._checked(path)
         with self._witness(self._statement((0,), checked, 1, 0)) as witness:
             if partial_proof is None:
                 self._partial(checked, witness, self._threads)
             else:
-                tables, data = self._key.tables(), _unframed(partial_proof, codec)
-                self._keep(checked, tables, self._key.partial(witness, tables, self._threads, data))
+                tables, data = self._key.tables(), _without_tag(partial_proof, codec)
+                self._store(checked, tables, self._key.partial(witness, tables, self._threads, data))
         self._source = checked
 
     def partial_proof(self, codec: str) -> bytes:
-        """What is prepared for the path of now, as zerokit writes it; see `Prover.partial_proof`."""
+        """Return what is prepared for the current path; see `Prover.partial_proof`."""
         path = self.path()
         with self._witness(self._statement((0,), path, 1, 0)) as witness:
-            return _tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
+            return _codec_tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
 
     # ---- proofs
 
     def prove(self, message_ids: Sequence[int], path: MerkleProof, x: int, epoch: Epoch) -> AnyProof:
-        """The proof that spends these ids, which nobody else may use: they are gone from here on.
+        """Return the proof that spends these message ids. No other call may use them, even if this one fails.
 
         Raises:
-            KeyFileError: key or graph computed something else than RLN; nothing leaves.
+            KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
             EntropyError: the random source failed.
         """
-        statement = self._statement(message_ids, path, x, epoch.external_nullifier)
+        return self.prove_statement(self._statement(message_ids, path, x, epoch.external_nullifier))
+
+    def prove_statement(self, statement: Statement) -> AnyProof:
+        """Return the proof of a statement about this member, as `prove` does.
+
+        Raises:
+            ParameterError: the limit or the path is not the member's.
+            KeyFileError, EntropyError: as `prove`.
+        """
+        if statement.limit != self.membership.limit:
+            raise ParameterError(f"limit: expected {self.membership.limit}, got {statement.limit}")
+        path = self._checked(statement.path)
         expected = statement.public_values(self._identity)
         with self._witness(statement) as witness:
-            self._compare(witness, expected)
+            self._check_public_values(witness, expected)
             proof = self._partial(path, witness, self._threads).finish(witness, threads=self._threads)
-        return self._released(proof, expected)
+        return self._checked_proof(proof, expected)
 
     def token(self, message_id: int, path: MerkleProof, epoch: Epoch) -> SlotToken:
-        """What can be computed of a proof before its message is known, on one thread.
+        """Compute, on one thread, everything of a proof that does not depend on its message.
 
         Raises:
             As `prove`.
@@ -171,14 +188,16 @@ class ProofBuilder:
         statement = self._statement((message_id,), path, 1, epoch.external_nullifier)
         root = path.root
         with self._witness(statement, x=0) as zero, self._witness(statement) as one:
-            # Without y: it is the member's share at x = 1, which with a published one gives his secret, and
-            # must not become a Python number. The self-check compares all of them, for the message's x.
+            # y is left out: it is the member's share at x = 1. With a published share it reveals the secret,
+            # so it must not become a Python number. The self-check covers all public values of the proof.
             if scalar.decode(one.read(1 + _ROOT, 1)) != root:
-                raise KeyFileError("graph: expected the root of RLN, it computes another")
+                raise KeyFileError(
+                    "graph: expected the root of the path, got another value; use the graph of this key"
+                )
             return SlotToken(statement, root, Token.new(self._partial(path, one, 1), zero, one))
 
     def publish(self, token: SlotToken, x: int) -> AnyProof:
-        """The proof for a message, from a token that nobody else may use: it is gone from here on.
+        """Return the proof for a message from a token. The call uses the token up, even if it fails.
 
         Raises:
             KeyFileError: as `prove`.
@@ -186,10 +205,10 @@ class ProofBuilder:
         with closing(token):
             share = self._identity.share(x, token.external_nullifier, token.message_id)
             expected = (share.y, token.root, share.nullifier or 0, x, token.external_nullifier)
-            return self._released(token.publish(x), expected)
+            return self._checked_proof(token.publish(x), expected)
 
     def close(self) -> None:
-        """Wipe what is prepared, and prove no more."""
+        """Wipe what is prepared, and refuse further proofs."""
         self._closed = True
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
@@ -213,7 +232,7 @@ class ProofBuilder:
         return closing(self._key.witness(inputs, self._identity))
 
     def _partial(self, path: MerkleProof, witness: Witness, threads: int | None) -> Partial:
-        """What is prepared for a path. Nobody waits for another thread here: rather both compute it."""
+        """Return what is prepared for a path. Threads never wait here; two may compute the same."""
         tables, last = self._key.tables(), self._prepared
         if last is None or last.tables is not tables:
             made = self._key.partial(witness, tables, threads)
@@ -221,38 +240,42 @@ class ProofBuilder:
             return last.partial
         else:
             made = last.partial.update(witness, threads)
-        self._keep(path, tables, made)
+        self._store(path, tables, made)
         return made
 
-    def _keep(self, path: MerkleProof, tables: Tables | None, made: Partial) -> None:
+    def _store(self, path: MerkleProof, tables: Tables | None, made: Partial) -> None:
         self._prepared = _Prepared(path, tables, made)
         if self._closed:  # meanwhile, by another thread
             self._prepared = None
 
-    def _compare(self, witness: Witness, expected: tuple[int, ...]) -> None:
+    def _check_public_values(self, witness: Witness, expected: tuple[int, ...]) -> None:
         if self._key.public_values(witness) != expected:
-            raise KeyFileError("graph: expected the public values of RLN, it computes others")
+            raise KeyFileError(
+                "graph: expected the public values of RLN, got other values; use the graph of this key"
+            )
 
-    def _released(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
+    def _checked_proof(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
         if self._self_check and not self._verifies(proof, expected):
-            raise KeyFileError("key: the proof that it made does not verify, so it was not released")
+            raise KeyFileError(
+                "key: expected a valid proof, got one that does not verify; it was not released"
+            )
         return from_public_inputs(proof, expected)
 
     def _verifies(self, proof: bytes, expected: tuple[int, ...]) -> bool:
         try:
             return self._key.verifying_key.verify(expected, proof)
-        except InputError:  # not even points of the curve
+        except InputError:  # the bytes are not even points of the curve
             return False
 
 
-def _tag(codec: str) -> bytes:
+def _codec_tag(codec: str) -> bytes:
     if codec not in PARTIAL_CODECS:
         raise ParameterError(f"codec: expected one of {', '.join(PARTIAL_CODECS)}, got {str(codec)[:40]!r}")
     return PARTIAL_CODECS[codec]
 
 
-def _unframed(data: bytes, codec: str) -> bytes:
-    tag = _tag(codec)
+def _without_tag(data: bytes, codec: str) -> bytes:
+    tag = _codec_tag(codec)
     if not plain_bytes(data, "partial proof").startswith(tag):
-        raise EncodingError(f"partial proof: expected the tag {tag.hex()} of {codec}, got another")
+        raise EncodingError(f"partial proof: expected the tag {tag.hex()} of {codec} at the start")
     return data[len(tag) :]

@@ -1,11 +1,12 @@
-"""Prover: one member's way to send messages.
+"""Prover: makes the messages of one member.
 
-The order is what keeps him safe. Everything that can be refused is refused first; then a message id is
-reserved, durably, and is burnt from there on; only then does a proof come into being, which is verified
-before it leaves. A crash at any point wastes an id and never uses one for two messages.
+The order of the steps protects the member's secret. Everything that can be refused is refused first. Then a
+message id is reserved durably, and is spent from then on. Only then is the proof computed; it is verified
+before it is returned. A crash at any point wastes an id, but never uses one id for two messages.
 
-Proofs become faster by themselves: the second one on a path costs a third of the first, and with `tokens` all
-but the message is computed beforehand. They are the same proofs on every way, and the order is the same too.
+Proofs become faster without any action: the second proof on a path costs a third of the first, and with
+`tokens` everything but the message is computed in advance. In every case the proofs are of the same form, and
+the order of the steps is the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rln.errors import ParameterError
 from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
@@ -32,24 +33,25 @@ from rln.proving.token_queue import TokenQueue
 class Prover:
     """Makes one member's proofs. Safe to use from several threads.
 
-    Closing it, or leaving its `with` block, wipes what it has computed beforehand.
+    Closing it, or leaving its `with` block, wipes what it has computed in advance.
 
     Args:
         identity: the member.
-        membership: index and limit, of the same commitment.
+        membership: index and limit, for the same identity commitment.
         key: the proving key.
-        ids: gives out message ids, each one once. One member has one allocator, whatever else he runs.
-        clock: which epoch it is.
-        path: from the member's leaf to the root, or what gives it anew for each proof. None asks the group
-            that the membership came from; without one, call `prepare` first.
+        ids: gives out message ids, each one once. One member has one allocator, whatever else they run.
+        clock: gives the current epoch.
+        path: from the member's leaf to the root, or a function that returns the newest path for an index and
+            is called for each proof. None takes the paths from the group that made the membership; if it has
+            none, call `prepare` first.
         params: the provider's document; key and clock must be those that it names.
-        self_check: verify each proof before it leaves. A malformed key could otherwise give proofs away that
-            say too much; False is accepted for a key that is pinned in the package.
+        self_check: verify each proof before it is returned. Without this check, a malformed key could make
+            proofs that reveal secrets. False is accepted only for a key that is pinned in the package.
         threads: for one proof; None is one for each processor.
-        tokens: how many of the next proofs to keep ready, all but their messages, for as long as epoch and
-            path stay. They are made on a thread in the background, which asks `ids`, `clock` and the source
-            of paths, too. An id is reserved for each; those that are not used when the epoch ends are lost.
-            Only with a key for a single message id.
+        tokens: number of proofs to prepare in advance, complete except for their messages. They are for the
+            current epoch and path. They are made on a background thread, which also calls `ids`, `clock` and
+            the source of paths. A message id is reserved for each; ids still unused when the epoch ends are
+            lost. Only with a key for a single message id.
 
     Raises:
         ParameterError: parts that do not belong together.
@@ -75,21 +77,26 @@ class Prover:
         instance(ids, MessageIdAllocator, "ids")
         instance(clock, Clock, "clock")
         if identity.commitment != membership.commitment:
-            raise ParameterError("membership: expected that of the identity, got another commitment's")
+            raise ParameterError(
+                f"membership: expected commitment 0x{identity.commitment:064x}, that of the identity, "
+                f"got 0x{membership.commitment:064x}"
+            )
         whole(membership.limit, "limit", 1, key.parameters.largest_limit)
         if not self_check and not key.is_pinned:
             raise ParameterError(
-                "self_check: expected True, False is for keys that are pinned in the package"
+                "self_check: expected True, got False, which only a key that is pinned in the package allows"
             )
         if params is not None:
             params.check_key(key)
-            if clock.current().identifier != params.identifier:
+            identifier = clock.current().identifier
+            if identifier != params.identifier:
                 raise ParameterError(
-                    "clock: expected the application and period of the parameters, got others"
+                    f"clock: expected application {params.application} and period {params.period}, "
+                    f"as in the parameters, got rln identifier {identifier.hex()}"
                 )
         whole(tokens, "tokens", 0, 1 << MAX_LIMIT_BITS)
         if tokens and key.parameters.max_out is not None:
-            raise ParameterError("tokens: expected 0 with a key for several message ids")
+            raise ParameterError(f"tokens: expected 0 with a key for several message ids, got {tokens}")
         source = membership.paths if path is None else path
         self._membership = membership
         self._slots = key.parameters.max_out
@@ -102,26 +109,26 @@ class Prover:
     def prepare(
         self, path: MerkleProof, partial_proof: bytes | None = None, codec: str = "zerokit-3"
     ) -> None:
-        """Use this path for the proofs from now on, and compute all of them that depends on it.
+        """Use this path for the next proofs, and compute the part of them that depends only on the path.
 
-        A proof is for the root of its path, so the path must be fresh enough for the verifier's window of
-        roots.
+        A proof is valid for the root of its path, so the path must be new enough for that root to be in the
+        verifier's window.
 
         Args:
             path: from the member's leaf to the root.
-            partial_proof: what another RLN library prepared for this member and path. It is computed here
-                anyway, and must be the same.
+            partial_proof: the same part, as another RLN library prepared it for this member and path. It is
+                computed here too, and the two must be equal.
             codec: its form, "zerokit-2" or "zerokit-3".
 
         Raises:
-            ParameterError: another depth, leaf or index than the member's.
-            InputError: a partial proof that is none, or that of another member or path.
+            ParameterError: depth, leaf or index are not the member's.
+            InputError: not a partial proof, or the partial proof of another member or path.
         """
         self._builder.prepare(path, partial_proof, codec)
         self._refill()
 
     def partial_proof(self, codec: str = "zerokit-3") -> bytes:
-        """What is prepared for the path of now, as zerokit writes it. It is a secret.
+        """Return what is prepared for the current path, in a form of zerokit. It is a secret.
 
         Args:
             codec: the form, "zerokit-2" or "zerokit-3".
@@ -133,43 +140,47 @@ class Prover:
 
     @property
     def tokens_ready(self) -> int:
-        """How many proofs wait for a message now."""
+        """Number of tokens: prepared proofs that wait for a message."""
         return 0 if self._queue is None else self._queue.ready
 
     def prove(self, signal: bytes) -> RlnProof:
-        """Prove for a signal, with one message id.
+        """Make the proof for a signal, which spends one message id.
 
         Args:
-            signal: the message; any bytes.
+            signal: any bytes.
 
         Returns:
-            The proof. It is safe to send again, and must only ever go with this signal.
+            The proof. You can send it again safely, but only ever with this signal.
 
         Raises:
             RateLimitReached: no message id is left in this epoch; nothing was revealed.
             ParameterError: no path yet, a key for several message ids, or a signal whose hash is 0.
             StoreUnavailable: the allocator is unsure.
-            KeyFileError: key or graph computed something else than RLN; nothing left this call.
+            KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
             EntropyError: the random source failed.
         """
         if self._slots is not None:
-            raise ParameterError("key: expected one for a single message id; use prove_multi")
+            raise ParameterError(
+                f"key: expected one for a single message id, got one for {self._slots}; use prove_multi"
+            )
         proof = self._prove(signal, 1)
         assert isinstance(proof, RlnProof)
         return proof
 
     def prove_multi(self, signal: bytes, count: int) -> MultiRlnProof:
-        """Prove for a signal that costs several message ids.
+        """Make the proof for a signal, which spends several message ids.
 
         Args:
-            signal: the message; any bytes.
+            signal: any bytes.
             count: message ids to spend, 1 to the key's number of slots.
 
         Raises:
-            As `prove`; ParameterError for a key with a single message id.
+            As `prove`; ParameterError also for a key for a single message id.
         """
         if self._slots is None:
-            raise ParameterError("key: expected one for several message ids; use prove")
+            raise ParameterError(
+                "key: expected one for several message ids, got one for a single message id; use prove"
+            )
         proof = self._prove(signal, whole(count, "count", 1, self._slots))
         assert isinstance(proof, MultiRlnProof)
         return proof
@@ -177,21 +188,21 @@ class Prover:
     def again(self, signal: bytes) -> AnyProof | None:
         """Return the proof that was made for this signal in this epoch, byte for byte, to send it again.
 
-        A second `prove` would spend another message id, and a changed message needs one. After a lost answer
-        ask here first; it is the same after a restart, with an allocator that survives one.
+        A second `prove` would spend another message id; only a changed signal needs one. After a lost answer,
+        call this first. It also works after a restart, if the allocator is durable.
 
         Returns:
-            The newest proof for the signal, or None: there was none in this epoch.
+            The newest proof for the signal, or None if there is none in this epoch.
 
         Raises:
             ParameterError: a signal whose hash is 0.
             StoreUnavailable: the allocator is unsure.
         """
         kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
-        return None if kept is None else record.decode(kept)
+        return None if kept is None else proof_record.decode(kept)
 
     def close(self) -> None:
-        """Wipe what was computed beforehand, and prove no more; a second time does nothing."""
+        """Wipe what was computed in advance, and refuse further proofs; a second call does nothing."""
         if self._queue is not None:
             self._queue.close()
         self._builder.close()
@@ -209,20 +220,20 @@ class Prover:
         if self._queue is None:
             member = self._membership
             reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
-            return self._kept(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
+            return self._remembered(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)
             if isinstance(taken, SlotToken):
                 spent = range(taken.message_id, taken.message_id + 1)
-                return self._kept(self._builder.publish(taken, x), epoch, spent)
+                return self._remembered(self._builder.publish(taken, x), epoch, spent)
             spent = range(taken, taken + 1)
-            return self._kept(self._builder.prove(spent, path, x, epoch), epoch, spent)
+            return self._remembered(self._builder.prove(spent, path, x, epoch), epoch, spent)
         finally:
             self._refill()
 
-    def _kept(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
-        """The proof, once the allocator has it: then it may leave, any number of times."""
-        self._ids.keep(self._membership.commitment, epoch, ids, proof.x, record.encode(proof))
+    def _remembered(self, proof: AnyProof, epoch: Epoch, ids: range) -> AnyProof:
+        """Return the proof after the allocator has recorded it; from then on it may be sent repeatedly."""
+        self._ids.keep(self._membership.commitment, epoch, ids, proof.x, proof_record.encode(proof))
         return proof
 
     def _refill(self) -> None:

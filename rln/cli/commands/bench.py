@@ -1,4 +1,4 @@
-"""`rln bench`: what this machine does, in a minute. Figures beside other libraries are in benchmarks/."""
+"""`rln bench`: measure this machine in a minute. `benchmarks/` compares with other libraries."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from rln import circuit as circuits
+from rln import circuit
 from rln.base import scalar
-from rln.cli.report import AsJson, Bar, Report, run
+from rln.cli.report import AsJson, ProgressBar, Report, run
 from rln.keys.setup import setup
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
@@ -32,23 +32,23 @@ _TOKENS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Figure:
+class _Measurement:
     """One thing to measure.
 
     Attributes:
-        what: its name.
-        work: does it once.
-        rounds: how often it is measured.
-        units: how many of it one round is.
+        name: printed in the table.
+        work: what is timed.
+        rounds: how often it is timed.
+        units: the time of one round is divided by this number.
     """
 
-    what: str
+    name: str
     work: Callable[[], object]
     rounds: int
     units: int = 1
 
     def median(self) -> float:
-        """Seconds for one unit."""
+        """Return the median time of one unit, in seconds."""
         self.work()
         times = []
         for _ in range(self.rounds):
@@ -59,32 +59,32 @@ class _Figure:
 
 
 def bench(
-    threads_each: Annotated[int, typer.Option("--threads", min=1, help="For each figure.")] = 1,
+    threads_each: Annotated[int, typer.Option("--threads", min=1, help="Threads for each measurement.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Measure this machine: proofs on every tier, verification, hashes, the tree."""
+    """Measure this machine: full, prepared and token proofs, verification, hashes, the tree."""
 
     def action() -> Report:
         conditions = {"engine": engine.name(), "threads": threads_each, "processors": threads.available()}
         medians: dict[str, float] = {}
-        with Bar("measuring", hidden=as_json).running() as progress:
-            figures = _figures(threads_each)
-            for number, figure in enumerate(figures):
-                medians[figure.what] = figure.median()
-                progress((number + 1) / len(figures))
+        with ProgressBar("measuring", hidden=as_json).running() as progress:
+            measurements = _measurements(threads_each)
+            for number, measurement in enumerate(measurements):
+                medians[measurement.name] = measurement.median()
+                progress((number + 1) / len(measurements))
         table = Table(
-            "what", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
+            "operation", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
         )
-        for what, seconds in medians.items():
-            table.add_row(what, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
+        for name, seconds in medians.items():
+            table.add_row(name, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
         return Report({**conditions, "seconds": medians}, table)
 
     run(action, as_json)
 
 
-def _figures(threads_each: int) -> list[_Figure]:
-    """All of them, over a fresh key with its tables and one member."""
-    key = setup(circuits.rln(depth=_DEPTH))
+def _measurements(threads_each: int) -> list[_Measurement]:
+    """Return all measurements; they share a fresh key with its tables, and one member."""
+    key = setup(circuit.rln(depth=_DEPTH))
     key.build_tables()
     identity = Identity.generate()
     tree = MerkleTree(_DEPTH)
@@ -104,28 +104,30 @@ def _figures(threads_each: int) -> list[_Figure]:
     packed = bytes(64 * _PACKED)
     leaves = list(range(1, _LEAVES + 1))
     return [
-        _Figure("full proof", lambda: key.prove(witness(2), threads_each), 9),
-        _Figure("prepared proof", lambda: partial.finish(witness(2), threads=threads_each), 9),
-        _Figure("preparing a token", lambda: Token.new(partial, witness(0), witness(1), threads_each), 9),
-        _Figure("publishing with a token", lambda: tokens.pop().publish(x), _TOKENS - 1),
-        _Figure("one verification", lambda: key.verifying_key.verify(values, proof), 31),
-        _Figure(
+        _Measurement("full proof", lambda: key.prove(witness(2), threads_each), 9),
+        _Measurement("prepared proof", lambda: partial.finish(witness(2), threads=threads_each), 9),
+        _Measurement(
+            "preparing a token", lambda: Token.new(partial, witness(0), witness(1), threads_each), 9
+        ),
+        _Measurement("publishing with a token", lambda: tokens.pop().publish(x), _TOKENS - 1),
+        _Measurement("one verification", lambda: key.verifying_key.verify(values, proof), 31),
+        _Measurement(
             f"verification in batches of {_BATCH}, a proof",
             lambda: key.verifying_key.verify_many(batch, threads_each),
             5,
             _BATCH,
         ),
-        _Figure("Poseidon of 2 inputs, one call", lambda: poseidon_hash([1, 2]), 301),
-        _Figure(
+        _Measurement("Poseidon of 2 inputs, one call", lambda: poseidon_hash([1, 2]), 301),
+        _Measurement(
             f"Poseidon of 2 inputs, {_PACKED} packed, a hash",
             lambda: hashes.poseidon_many(packed, 2, threads=threads_each),
             9,
             _PACKED,
         ),
-        _Figure(
+        _Measurement(
             f"tree of {_LEAVES} leaves",
             lambda: MerkleTree(_DEPTH, threads=threads_each).extend(leaves),
             3,
         ),
-        _Figure("setting one leaf of a tree of depth 20", lambda: tree.set(0, 7), 31),
+        _Measurement("setting one leaf of a tree of depth 20", lambda: tree.set(0, 7), 31),
     ]

@@ -1,4 +1,4 @@
-"""`rln demo`: the story on one screen: a key, members, messages, a restart, one too many, a slashing."""
+"""`rln demo`: on one screen, a key, members, messages, a restart, a message above the limit, a slashing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
-from rln import circuit as circuits
+from rln import circuit
 from rln.cli.numbers import hexadecimal
-from rln.cli.report import REFUSED, AsJson, Bar, Report, run
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, run
 from rln.errors import IntegrityAlarm, RateLimitReached, Reason
 from rln.keys.proving_key import ProvingKey
 from rln.keys.setup import setup
@@ -38,47 +38,49 @@ _MEMBERS = 1000
 
 
 @dataclass(slots=True)
-class _Story:
-    """Tells each step with its time, as it happens."""
+class _StepPrinter:
+    """Runs the steps of the demo, and prints each one with its time."""
 
     console: Console
     steps: list[dict[str, object]] = field(default_factory=list)
 
     def step(
-        self, what: str, action: Callable[[], _Made], say: Callable[[_Made], str] = lambda _: ""
+        self, name: str, action: Callable[[], _Made], describe: Callable[[_Made], str] = lambda _: ""
     ) -> _Made:
+        """Run one step and print its time, its name and what `describe` says of the result."""
         start = time.perf_counter()
         made = action()
         milliseconds = (time.perf_counter() - start) * 1000
-        said = say(made)
-        self.steps.append({"step": what, "result": said, "milliseconds": round(milliseconds, 3)})
-        self.console.print(f"{milliseconds:8.1f} ms  {what:35} {said}", markup=False, soft_wrap=True)
+        result = describe(made)
+        self.steps.append({"step": name, "result": result, "milliseconds": round(milliseconds, 3)})
+        line = f"{milliseconds:8.1f} ms  {name:38}  {result}"
+        self.console.print(line.rstrip(), markup=False, soft_wrap=True)
         return made
 
 
 def demo(
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story with real times: register, prove, verify, overspend, restart, slash."""
+    """Run the whole story on one screen, with times: register, prove, verify, restart, overspend, slash."""
 
     def action() -> Report:
-        story = _Story(Console(quiet=as_json, highlight=False))
-        story.console.print(
+        printer = _StepPrinter(Console(quiet=as_json, highlight=False))
+        printer.console.print(
             f"Rate-Limiting Nullifiers, RLN({depth}, 16), engine {engine.name()}\n", markup=False
         )
-        commitment, recovered = _tell(story, depth, threads, as_json)
+        commitment, recovered = _run_demo(printer, depth, threads, as_json)
         matches = commitment == recovered
         data = {
-            "steps": story.steps,
+            "steps": printer.steps,
             "spammer": str(commitment),
             "recovered": str(recovered),
             "matches": matches,
         }
         text = (
-            f"\nspammer's commitment    {hexadecimal(commitment)}\n"
-            f"of the recovered secret {hexadecimal(recovered)}\n"
+            f"\nMallory's commitment     {hexadecimal(commitment)}\n"
+            f"of the recovered secret  {hexadecimal(recovered)}\n"
             f"{'they match' if matches else 'THEY DIFFER'}"
         )
         return Report(data, text, 0 if matches else REFUSED)
@@ -86,96 +88,102 @@ def demo(
     run(action, as_json)
 
 
-def _tell(story: _Story, depth: int, threads: int | None, quiet: bool) -> tuple[int, int]:
-    circuit = story.step(
-        "build the circuit", lambda: circuits.rln(depth), lambda made: f"{made.constraints} constraints"
+def _run_demo(printer: _StepPrinter, depth: int, threads: int | None, quiet: bool) -> tuple[int, int]:
+    built = printer.step(
+        "build the circuit", lambda: circuit.rln(depth), lambda made: f"{made.constraints} constraints"
     )
-    with Bar("setup", quiet).running() as progress:
-        key = story.step(
+    with ProgressBar("setup", quiet).running() as progress:
+        key = printer.step(
             "make a Groth16 key",
-            lambda: setup(circuit, threads=threads, progress=progress),
+            lambda: setup(built, threads=threads, progress=progress),
             lambda made: str(made.provenance),
         )
-    # The clock stands still, so that no epoch ends in the middle of the story.
+    # The clock is stopped, so that no epoch ends during the demo.
     now = time.time()
     clock = EpochClock("rln-demo.example", 60, now=lambda: now)
     with TemporaryDirectory(prefix="rln-demo-") as folder:
-        stage = _Stage(Path(folder), depth, key, clock, threads)
+        participants = _Participants(Path(folder), depth, key, clock, threads)
         try:
-            return _play(story, stage)
+            return _run_steps(printer, participants)
         finally:
-            stage.close()
+            participants.close()
 
 
-def _play(story: _Story, stage: _Stage) -> tuple[int, int]:
-    others = min(_MEMBERS, (1 << stage.depth) - 2)
-    story.step(
+def _run_steps(printer: _StepPrinter, participants: _Participants) -> tuple[int, int]:
+    others = min(_MEMBERS, (1 << participants.depth) - 2)
+    printer.step(
         f"register {others} members",
-        lambda: stage.group.register_many([(i + 1, _LIMIT) for i in range(others)]),
+        lambda: participants.group.register_many([(i + 1, _LIMIT) for i in range(others)]),
         lambda made: f"{len(made)} leaves",
     )
     alice, mallory = Identity.generate(), Identity.generate()
-    story.step(
+    printer.step(
         "Alice and Mallory join",
-        lambda: stage.group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
+        lambda: participants.group.register_many([(alice.commitment, _LIMIT), (mallory.commitment, _LIMIT)]),
         lambda _: f"{_LIMIT} messages a minute each",
     )
-    first = stage.prover(alice)
-    hello = story.step(
+    first = participants.prover(alice)
+    hello = printer.step(
         "Alice proves", lambda: first.prove(b"hello"), lambda made: f"{len(made.encode())} bytes"
     )
-    stage.submit(story, "the provider verifies", hello, b"hello", Valid)
-    stage.submit(story, "somebody sends the same again", hello, b"hello", Duplicate)
-    stage.submit(story, "somebody changes the signal", hello, b"hell", Invalid)
+    participants.submit(printer, "the provider verifies", hello, b"hello", Valid)
+    participants.submit(printer, "somebody sends the same message again", hello, b"hello", Duplicate)
+    participants.submit(printer, "somebody changes the signal", hello, b"hell", Invalid)
 
-    honest = stage.prover(mallory)
+    honest = participants.prover(mallory)
     signals = [b"buy"] * (_LIMIT - 1) + [b"buy now"]
     spam = [
-        (story.step(f"Mallory proves, message {i + 1}", partial(honest.prove, signal)), signal)
+        (printer.step(f"Mallory proves, message {i + 1}", partial(honest.prove, signal)), signal)
         for i, signal in enumerate(signals)
     ]
-    story.step(
-        f"the provider verifies {_LIMIT} in one batch",
-        lambda: stage.verifier.submit_many(spam),
-        lambda made: ", ".join(_say(Valid)(verdict) for verdict in made),
+    printer.step(
+        f"the provider verifies {_LIMIT} in a batch",
+        lambda: participants.verifier.submit_many(spam),
+        lambda made: ", ".join(_expect(Valid)(verdict) for verdict in made),
     )
-    story.step("one more: her own prover refuses", lambda: _refusal(honest), lambda made: made)
+    printer.step("Mallory's prover refuses one more", lambda: _expect_refusal(honest), lambda made: made)
 
-    root = stage.group.root
-    story.step("provider and members start again", stage.restart, lambda made: f"{made} members, from files")
-    if stage.group.root != root:
-        raise IntegrityAlarm("demo: expected the root of before the restart")
-    again = story.step(
-        "Alice asks for what she sent",
-        lambda: stage.prover(alice).again(b"hello"),
-        lambda made: "the same bytes" if made == hello else "OTHER BYTES",
+    root = participants.group.root
+    printer.step(
+        "provider and members restart", participants.restart, lambda made: f"{made} members, read from files"
+    )
+    if participants.group.root != root:
+        raise IntegrityAlarm("demo: expected the same root as before the restart, got another root")
+    again = printer.step(
+        "Alice asks for the message sent before",
+        lambda: participants.prover(alice).again(b"hello"),
+        lambda made: "the same bytes" if made == hello else "DIFFERENT BYTES",
     )
     if again != hello:
-        raise IntegrityAlarm("demo: expected the message of before the restart")
-    stage.submit(story, "somebody sends it once more", hello, b"hello", Duplicate)
-    honest = stage.prover(mallory)
-    story.step("Mallory's prover still refuses", lambda: _refusal(honest), lambda made: made)
+        raise IntegrityAlarm("demo: expected the same message as before the restart, got another message")
+    participants.submit(printer, "somebody sends that message again", hello, b"hello", Duplicate)
+    honest = participants.prover(mallory)
+    printer.step("Mallory's prover still refuses", lambda: _expect_refusal(honest), lambda made: made)
 
-    cheating = stage.prover(mallory, MemoryMessageIds())
-    over = story.step("she forgets her counter and proves", lambda: cheating.prove(b"buy cheap"))
-    caught = stage.submit(story, "the provider verifies", over, b"buy cheap", RateLimitViolation)
+    cheating = participants.prover(mallory, MemoryMessageIds())
+    over = printer.step("Mallory deletes the counter and proves", lambda: cheating.prove(b"buy cheap"))
+    caught = participants.submit(printer, "the provider verifies", over, b"buy cheap", RateLimitViolation)
     if not isinstance(caught, RateLimitViolation):
-        raise IntegrityAlarm("demo: expected a rate limit violation")
+        raise IntegrityAlarm(f"demo: expected a rate limit violation, got {caught}")
     secret = caught.identity_secret
-    story.step("slash", lambda: stage.group.slash(secret), lambda made: f"{len(made)} leaf removed")
-    stage.submit(story, "she tries once more", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
+    printer.step(
+        "the provider slashes Mallory",
+        lambda: participants.group.slash(secret),
+        lambda made: f"{len(made)} leaf removed",
+    )
+    participants.submit(printer, "Mallory sends it again", over, b"buy cheap", Invalid, Reason.UNKNOWN_ROOT)
     return mallory.commitment, secret.commitment
 
 
-class _Stage:
-    """Provider and members with all that they remember, in files of a folder.
+class _Participants:
+    """The provider and the members, with their stores in files of one folder.
 
     Args:
         folder: for the files.
         depth: of the membership tree.
-        key: for all members.
-        clock: of everybody.
-        threads: for a proof.
+        key: the proving key of all members.
+        clock: shared by the provider and all members.
+        threads: for one proof; None is one for each processor.
     """
 
     def __init__(
@@ -203,19 +211,19 @@ class _Stage:
         )
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         close_group(self.group)
         self._log.close()
         self._ids.close()
 
     def restart(self) -> int:
-        """Forget everything that is not in a file; the number of members afterwards."""
+        """Close everything, open it again from the files, and return the number of members."""
         self.close()
         self._open(new=False)
         return len(self.group)
 
     def prover(self, identity: Identity, ids: MessageIdAllocator | None = None) -> Prover:
-        """A prover with the counter in the file, or with one that remembers nothing."""
+        """Make a prover whose message ids come from the file, unless `ids` is given."""
         self._ids.introduce(identity.commitment)
         member = self.group.membership(identity.commitment)
         return Prover(
@@ -224,26 +232,26 @@ class _Stage:
 
     def submit(
         self,
-        story: _Story,
-        what: str,
+        printer: _StepPrinter,
+        name: str,
         proof: AnyProof,
         signal: bytes,
         expected: type[Verdict],
         reason: Reason | None = None,
     ) -> Verdict:
-        """Judge a message as a step of the story, and insist on the verdict."""
-        return story.step(what, lambda: self.verifier.submit(proof, signal), _say(expected, reason))
+        """Submit a message as a step of the demo; any other verdict than the expected one is an error."""
+        return printer.step(name, lambda: self.verifier.submit(proof, signal), _expect(expected, reason))
 
 
-def _refusal(prover: Prover) -> str:
+def _expect_refusal(prover: Prover) -> str:
     try:
         prover.prove(b"buy more")
     except RateLimitReached:
         return "RATE LIMIT REACHED"
-    raise IntegrityAlarm("demo: expected the prover to keep the limit")
+    raise IntegrityAlarm("demo: expected the prover to refuse, got a proof above the limit")
 
 
-_WORDS = {
+_VERDICT_NAMES = {
     Valid: "VALID",
     Duplicate: "DUPLICATE",
     RateLimitViolation: "RATE_LIMIT_VIOLATION",
@@ -251,11 +259,11 @@ _WORDS = {
 }
 
 
-def _say(expected: type[Verdict], reason: Reason | None = None) -> Callable[[Verdict], str]:
-    def say(verdict: Verdict) -> str:
+def _expect(expected: type[Verdict], reason: Reason | None = None) -> Callable[[Verdict], str]:
+    def describe(verdict: Verdict) -> str:
         if not isinstance(verdict, expected) or (reason and getattr(verdict, "reason", None) is not reason):
-            raise IntegrityAlarm(f"demo: expected {_WORDS[expected]}, got {verdict}")
-        words = _WORDS[type(verdict)]
+            raise IntegrityAlarm(f"demo: expected {_VERDICT_NAMES[expected]}, got {verdict}")
+        words = _VERDICT_NAMES[type(verdict)]
         return f"{words}, {verdict.reason.value}" if isinstance(verdict, Invalid) else words
 
-    return say
+    return describe

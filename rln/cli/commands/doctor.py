@@ -1,4 +1,4 @@
-"""`rln doctor`: which engine runs here, which versions, and whether the mathematics gives known answers."""
+"""`rln doctor`: the engine in use, the versions, and a self-test against known answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HASH: Final = 0x20F21731F169AB317CC024857F7AE28B4CB95ED417DD439DDBC72D432FE19B0
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Which engine runs here, which versions, and a self-test."""
+    """Print the engine in use and the versions, and run a self-test."""
 
     def action() -> Report:
         tests = self_test()
@@ -48,7 +48,7 @@ def doctor(as_json: AsJson = False) -> None:
             "self_test": {name: "ok" if good else "FAILED" for name, good in tests.items()},
         }
         lines = [
-            f"{name:18} {', '.join(value) if isinstance(value, list) else value}"
+            f"{name.replace('_', ' '):18} {', '.join(value) if isinstance(value, list) else value}"
             for name, value in data.items()
             if name != "self_test"
         ]
@@ -59,7 +59,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def self_test() -> dict[str, bool]:
-    """Known answers for every floor: hashes, key generation, curve and pairing."""
+    """Compare hashes, key generation, curve and pairing with known answers; return which of them agree."""
 
     def pairing() -> bool:
         key = VerifyingKey.builtin("zerokit-20")
@@ -69,11 +69,11 @@ def self_test() -> dict[str, bool]:
         "poseidon": poseidon_hash([1, 2]) == _POSEIDON,
         "keccak": hash_to_field(b"hey hey") == _HASH,
         "identity": Identity.from_seed(b"A seed phrase example").commitment == _COMMITMENT,
-        "pairing": _holds(pairing),
+        "pairing": _passes(pairing),
     }
 
 
-def _holds(test: object) -> bool:
+def _passes(test: object) -> bool:
     try:
         return callable(test) and test() is True
     except RlnError:

@@ -1,4 +1,4 @@
-"""`rln evidence`: whether two messages convict their sender; anybody can look who has the verifying key."""
+"""`rln evidence`: check whether two messages convict their sender; this needs only the verifying key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
-from rln.cli.report import AsJson, Report, naming, read_file, run
+from rln.cli.report import AsJson, Report, name_in_errors, read_file, run
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,23 +18,23 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Check evidence of messages above the limit."""
+    """Check two messages that convict their sender."""
 
 
 @app.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="As verifiers and `rln log merge` write it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Evidence, written by a verifier or by `rln log merge`.")
+    ],
     vk: VkOption,
-    out: Annotated[
-        Path | None, typer.Option(help="New file for the secret that follows from it, mode 0600.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the member's secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify both messages; print the commitment of the member who sent them."""
+    """Verify both messages, and print the commitment of the member who sent them."""
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(file):
+        with name_in_errors(file):
             evidence = Evidence.decode(read_file(file, MAX_BYTES))
             secret = evidence.check(key)
         if out is not None:
@@ -45,6 +45,6 @@ def verify(
             "external_nullifier": str(evidence.first.external_nullifier),
             "file": None if out is None else str(out),
         }
-        return Report(data, f"both messages hold; commitment {hexadecimal(secret.commitment)}")
+        return Report(data, f"both messages are valid; commitment {hexadecimal(secret.commitment)}")
 
     run(action, as_json)

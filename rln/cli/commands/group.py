@@ -1,4 +1,4 @@
-"""`rln group`: what a registrar does: members in and out, and the bulletins that he publishes about them."""
+"""`rln group`: the registrar's commands: register and remove members, and publish bulletins."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import typer
 from rln.cli import numbers
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.output import check_output, write_output
-from rln.cli.registry import SnapshotOption, check_kept, open_registry, open_tree
-from rln.cli.report import AsJson, Bar, Report, UnusableFile, naming, read_file, run
-from rln.cli.table import rows
+from rln.cli.registry import SnapshotOption, check_persistent, open_registry, open_tree
+from rln.cli.report import AsJson, ProgressBar, Report, UnusableFile, name_in_errors, read_file, run
+from rln.cli.table import format_table
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Registration, Step
 from rln.group.ports import RegistryReader
@@ -30,19 +30,21 @@ from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 
-_LIMIT = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
+_LIMIT_DIGITS = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
 _MEMBERS_LIMIT = 1 << 30
-"""Bytes of a file of members, some ten million lines."""
+"""Bytes of the longest file of members, about ten million lines."""
 
-UriArgument = Annotated[str, typer.Argument(metavar="URI", help="sqlite:///path or postgresql://…")]
+UriArgument = Annotated[str, typer.Argument(metavar="URI", help="Registry: sqlite:///path or postgresql://…")]
 DepthOption = Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")]
-LimitBitsOption = Annotated[int, typer.Option("--limit-bits", help="Limits are 1 to 2^limit_bits.")]
-IndexOption = Annotated[int, typer.Option("--index", help="Of the leaf.")]
+LimitBitsOption = Annotated[
+    int, typer.Option("--limit-bits", help="User message limits are 1 to 2^BITS.", metavar="BITS")
+]
+IndexOption = Annotated[int, typer.Option("--index", help="Index of the leaf.")]
 
 
 @app.callback()
 def group() -> None:
-    """Groups: registries of members, and mirrors that members keep."""
+    """Manage registries of members, and the mirrors that members keep."""
 
 
 @app.command("create")
@@ -52,43 +54,46 @@ def create(
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """Make a registry without members; one that is there with these parameters stays as it is."""
+    """Create an empty registry; an existing one with the same parameters stays unchanged."""
 
     def action() -> Report:
-        check_kept(uri)
+        check_persistent(uri)
         with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
-        return Report(data, f"root {numbers.hexadecimal(head.root)}")
+        text = f"registry of depth {depth}, {head.members} members at step {head.number}"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}")
 
     run(action, as_json)
 
 
 @app.command("copy")
 def copy(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="URI of a registry; it stays as it is.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="URI of a registry, which stays unchanged.")
+    ],
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="URI of an empty registry; made when it is missing.")
+        str, typer.Argument(metavar="TARGET", help="URI of an empty registry; created if missing.")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Copy a registry to another place: the same indices, roots, times and slashings.
+    """Copy a registry to another database, with the same indices, roots, times and slashings.
 
-    It is all there at the end, or the target is still empty, and the command can be repeated. Nobody must
-    change the source after that: what happens to one registry the other does not learn.
+    TARGET gets everything or stays empty; in the second case, run the command again. Do not change SOURCE
+    afterwards: later changes to one registry do not reach the other.
     """
 
     def action() -> Report:
-        check_kept(target)
+        check_persistent(target)
         with (
             open_registry(source) as old,
             closing(open_members(target, old.depth, old.limit_bits)) as new,
-            Bar("copying", hidden=as_json).running() as progress,
+            ProgressBar("copying", hidden=as_json).running() as progress,
         ):
             head = copy_members(old, new, progress)
         data = {"steps": head.number, "members": head.members, "root": str(head.root)}
-        said = f"{head.number} steps copied, {head.members} members"
-        return Report(data, f"{said}\nroot {numbers.hexadecimal(head.root)}")
+        text = f"{head.number} steps copied, {head.members} members"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}")
 
     run(action, as_json)
 
@@ -97,28 +102,34 @@ def copy(
 def register(
     uri: UriArgument,
     commitment: Annotated[str | None, typer.Option(help="Identity commitment, decimal or 0x.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Messages in an epoch.")] = None,
+    limit: Annotated[int | None, typer.Option(help="User message limit: messages in an epoch.")] = None,
     file: Annotated[
-        Path | None, typer.Option(help="Lines of a commitment, or of a commitment, a comma and a limit.")
+        Path | None,
+        typer.Option(help="Lines of commitment,limit; or of a commitment alone, with --limit for all."),
     ] = None,
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register a member, or all of a file in one step: all of them or none.
+    """Register a member, or all members in a file in one step: all of them or none.
 
-    The leaf is computed here. Whoever registers himself must show before that he knows the secret of the
-    commitment; this command takes the operator's word.
+    The command computes the leaf. It does not check that the member knows the secret of the commitment; you
+    must have checked that before.
     """
 
     def action() -> Report:
         if (commitment is None) == (file is None):
-            raise ParameterError("register: expected --commitment or --file")
-        with Bar("registering", hidden=as_json or file is None).running() as progress:
+            raise ParameterError(
+                "register: expected one of --commitment and --file, got "
+                + ("neither" if file is None else "both")
+            )
+        with ProgressBar("registering", hidden=as_json or file is None).running() as progress:
             if file is not None:
-                with naming(file):
-                    members = list(_members(read_file(file, _MEMBERS_LIMIT), limit))
+                with name_in_errors(file):
+                    members = list(_parse_members(read_file(file, _MEMBERS_LIMIT), limit))
+                    if not members:
+                        raise UnusableFile("expected at least one member, got none")
             elif limit is None:
-                raise ParameterError("register: expected --limit beside --commitment")
+                raise ParameterError("--limit: expected a limit for --commitment, got none")
             else:
                 members = [(numbers.parse(commitment or "", "--commitment"), limit)]
             progress(0.2)
@@ -128,8 +139,8 @@ def register(
                 root = opened.root
         first = added[0].index
         data = {"registered": len(added), "first_index": first, "root": str(root)}
-        said = f"index {first}" if len(added) == 1 else f"indices {first} to {first + len(added) - 1}"
-        return Report(data, f"{said}\nroot {numbers.hexadecimal(root)}")
+        text = f"index {first}" if len(added) == 1 else f"indices {first} to {first + len(added) - 1}"
+        return Report(data, f"registered at {text}\nroot {numbers.hexadecimal(root)}")
 
     run(action, as_json)
 
@@ -141,11 +152,11 @@ def remove(
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a member go; until the roots with his leaf have left the window, he can still prove."""
+    """Remove a member. They can still prove until the roots with their leaf have left the window."""
 
     def action() -> Report:
         with open_tree(uri, as_json, snapshot) as opened:
-            return _gone((opened.remove(index),), opened.root)
+            return _removal_report((opened.remove(index),), opened.root)
 
     run(action, as_json)
 
@@ -153,19 +164,19 @@ def remove(
 @app.command("slash")
 def slash(
     uri: UriArgument,
-    evidence: Annotated[Path, typer.Option(help="As verifiers and `rln log merge` write it.")],
+    evidence: Annotated[Path, typer.Option(help="Evidence, written by a verifier or by `rln log merge`.")],
     vk: VkOption,
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the member whom the evidence convicts, for good; twice is fine."""
+    """Remove the member whom the evidence convicts, for good; a second time changes nothing."""
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(evidence):
+        with name_in_errors(evidence):
             secret = Evidence.decode(read_file(evidence, MAX_BYTES)).check(key)
         with open_tree(uri, as_json, snapshot) as opened:
-            return _gone(opened.slash(secret), opened.root)
+            return _removal_report(opened.slash(secret), opened.root)
 
     run(action, as_json)
 
@@ -175,13 +186,13 @@ def list_members(
     uri: UriArgument,
     as_json: AsJson = False,
 ) -> None:
-    """List the members: index, commitment, limit, and the step since which they are there."""
+    """List the members: index, commitment, limit, and the step that registered them."""
 
     def action() -> Report:
         with open_registry(uri) as registry:
             last = registry.head().number
-            members = _standing(registry, last)
-        text = rows(
+            members = _current_members(registry, last)
+        text = format_table(
             f"{len(members)} members at step {last}",
             ("index", "commitment", "limit", "since step"),
             [
@@ -210,13 +221,13 @@ def list_members(
 
 @app.command("key")
 def key(
-    out: Annotated[Path, typer.Option(help="New file for the private key; never an existing one.")],
+    out: Annotated[Path, typer.Option(help="New file for the private key; an existing file is refused.")],
     as_json: AsJson = False,
 ) -> None:
-    """Make the key that signs a group's bulletins; print the public key, which members pin."""
+    """Make the key that signs bulletins, and print its public key, which members pin."""
 
     def action() -> Report:
-        with naming(out):
+        with name_in_errors(out):
             public = RegistrarKey.new(out).public_key.hex()
         return Report({"public_key": public, "file": str(out)}, public)
 
@@ -226,27 +237,31 @@ def key(
 @app.command("export")
 def export(
     uri: UriArgument,
-    key_file: Annotated[Path, typer.Option("--key", help="As `rln group key` makes it.")],
-    out: Annotated[Path, typer.Option(help="File to write; or a directory, which names it by its steps.")],
+    key_file: Annotated[Path, typer.Option("--key", help="Private key, made by `rln group key`.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write; or a directory, in which the steps name the file.")
+    ],
     after: Annotated[
         int | None,
-        typer.Option(help="Step to continue from. Default: where the newest bulletin of the directory ends."),
+        typer.Option(
+            help="Step to continue from; default: the end of the newest bulletin in the directory, or 0."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a signed bulletin: what changed after a step, and from step 0 on the whole tree."""
+    """Write a signed bulletin of what changed after a step; after step 0, it contains the whole tree."""
 
     def action() -> Report:
-        with naming(key_file):
+        with name_in_errors(key_file):
             signer = RegistrarKey.load(key_file)
         if not out.is_dir():
             check_output(out)
-        bar = Bar("exporting", hidden=as_json)
+        bar = ProgressBar("exporting", hidden=as_json)
         with open_registry(uri) as registry, bar.running() as progress:
-            begin = _newest(out, signer, registry) if after is None and out.is_dir() else after or 0
+            begin = _last_published(out, signer, registry) if after is None and out.is_dir() else after or 0
             last = registry.head().number
             if begin == last and out.is_dir():
-                return Report({"file": None, "after": begin, "last": last}, "nothing new")
+                return Report({"file": None, "after": begin, "last": last}, f"nothing new after step {begin}")
             bulletin = bulletin_since(registry, begin, progress=progress)
         name = f"{bulletin.after:012d}-{bulletin.last:012d}{BULLETIN_SUFFIX}"
         place = out / name if out.is_dir() else out
@@ -259,31 +274,31 @@ def export(
             "root": str(bulletin.root),
             "bytes": len(signed),
         }
-        said = f"steps {bulletin.after} to {bulletin.last}, {len(signed)} bytes, written to {place}"
-        return Report(data, f"{said}\nroot {numbers.hexadecimal(bulletin.root)}")
+        text = f"steps {bulletin.after} to {bulletin.last}, {len(signed)} bytes, written to {place}"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(bulletin.root)}")
 
     run(action, as_json)
 
 
-def root_of_registry(uri: str, number: int | None) -> Report:
-    """The report of a registry's root at a step, or at the newest one."""
+def registry_root_report(uri: str, number: int | None) -> Report:
+    """Report the root of a registry at a step; None is the newest one."""
     with open_registry(uri) as registry:
         head = registry.head()
-        step = _step(registry, head.number if number is None else number)
+        step = _step_at(registry, head.number if number is None else number)
     data = {"step": step.number, "root": str(step.root), "at": step.at / 1000}
     if number is None:
         data["members"] = head.members
     return Report(data, f"{numbers.hexadecimal(step.root)}\nstep {step.number}")
 
 
-def path_of_registry(uri: str, index: int, snapshot: Path | None, quiet: bool) -> Report:
-    """The report of a path, as the registry has it now."""
+def registry_path_report(uri: str, index: int, snapshot: Path | None, quiet: bool) -> Report:
+    """Report the path of a leaf in the current tree of a registry."""
     with open_tree(uri, quiet, snapshot) as opened:
-        return told_path(opened.proof(index))
+        return path_report(opened.proof(index))
 
 
-def told_path(path: MerkleProof) -> Report:
-    """The report of a path, with the names that circuits have for its parts."""
+def path_report(path: MerkleProof) -> Report:
+    """Report a path, its parts named as the inputs of the circuit."""
     data = {
         "leaf": str(path.leaf),
         "root": str(path.root),
@@ -298,18 +313,18 @@ def told_path(path: MerkleProof) -> Report:
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(path.root)}"]))
 
 
-def _gone(members: tuple[Membership, ...], root: int) -> Report:
+def _removal_report(members: tuple[Membership, ...], root: int) -> Report:
     data = {
         "removed": [{"index": member.index, "commitment": str(member.commitment)} for member in members],
         "root": str(root),
     }
     lines = [f"removed index {m.index}, commitment {numbers.hexadecimal(m.commitment)}" for m in members]
-    lines = lines or ["nobody left to remove"]
+    lines = lines or ["removed already; nothing changed"]
     return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
 
 
-def _standing(registry: RegistryReader, last: int) -> list[Registration]:
-    """The members at a step, without those who are slashed and whose leaves are still to go."""
+def _current_members(registry: RegistryReader, last: int) -> list[Registration]:
+    """Return the members at a step, without slashed ones whose leaves are not removed yet."""
     found: dict[int, Registration] = {}
     for step in steps_between(registry, 0, last):
         for event in step.events:
@@ -321,24 +336,27 @@ def _standing(registry: RegistryReader, last: int) -> list[Registration]:
     return [registration for registration in found.values() if registration.commitment not in slashed]
 
 
-def _members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
-    """The members that a file names, one a line; empty lines count for nothing."""
+def _parse_members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
+    """Yield commitment and limit from each line of a file; empty lines are skipped."""
     for number, line in enumerate(data.decode("ascii", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         name, comma, own = (part.strip() for part in line.partition(","))
         if not comma and limit is None:
-            raise ParameterError(f"line {number}: expected a comma and a limit, or --limit for all")
-        if comma and not _LIMIT.match(own):
-            raise UnusableFile(f"line {number}: limit: expected 1 to 10 canonical digits, got other text")
+            raise ParameterError(
+                f"line {number}: expected a comma and a limit, got neither; add them, or give --limit"
+            )
+        if comma and not _LIMIT_DIGITS.match(own):
+            raise UnusableFile(f"line {number}: limit: expected 1 to 10 canonical digits, got {own[:40]!r}")
         yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
 
 
-def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:
-    """The step where the bulletins of a directory end, when the registry still says the same of it.
+def _last_published(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:
+    """Return the last step that the bulletins in a directory cover, 0 if there are none.
 
     Raises:
-        IntegrityAlarm: it does not: to publish on would show different groups to different people.
+        IntegrityAlarm: the registry does not have this step with the same root. Publishing from it would show
+            different groups to different members.
     """
     names = sorted(path.name for path in folder.iterdir() if path.name.endswith(BULLETIN_SUFFIX))
     ends = [(name.removesuffix(BULLETIN_SUFFIX).rpartition("-")[2], name) for name in names]
@@ -346,18 +364,19 @@ def _newest(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int
     if not known:
         return 0
     _, name = max(known)
-    with naming(folder / name):
+    with name_in_errors(folder / name):
         newest = open_bulletin(read_bulletin(folder / name), signer.public_key)
-    if newest.last > registry.head().number or _step(registry, newest.last).root != newest.root:
+    if newest.last > registry.head().number or _step_at(registry, newest.last).root != newest.root:
         raise IntegrityAlarm(
-            f"{folder / name}: expected the registry to have step {newest.last} with the same root: "
-            "it has lost what was published"
+            f"{folder / name}: expected a registry that has step {newest.last} with root "
+            f"{numbers.hexadecimal(newest.root)}: this one has lost what was published, "
+            "or is another registry; check the URI"
         )
     return newest.last
 
 
-def _step(registry: RegistryReader, number: int) -> Step:
-    """A step of a registry.
+def _step_at(registry: RegistryReader, number: int) -> Step:
+    """Return a step of a registry.
 
     Raises:
         ParameterError: there is no such step.

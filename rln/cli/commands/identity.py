@@ -1,4 +1,4 @@
-"""`rln identity`: the secret goes into a file that only its owner can read, and nowhere else."""
+"""`rln identity`: make an identity, and write its secret to a file that only the user can read."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Annotated
 import typer
 
 from rln.atomic_files import write_new_file
-from rln.base import canonical_json as document
-from rln.cli.report import AsJson, Report, UnusableFile, naming, read_file, run
+from rln.base import canonical_json
+from rln.cli.report import AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.protocol.identity import Identity
 
 app = typer.Typer(no_args_is_help=True)
 
 _SEED_LIMIT = 1 << 16
+"""Bytes of the longest seed."""
 
 
 @app.callback()
 def group() -> None:
-    """Make identities."""
+    """Make an identity, and keep its secret in a file."""
 
 
 @app.command("new")
 def new(
-    out: Annotated[Path, typer.Option(help="New file for the secret; never an existing one.")],
+    out: Annotated[Path, typer.Option(help="New file for the secret; an existing file is refused.")],
     seed_file: Annotated[
-        str | None, typer.Option(help="zerokit's seeded generation; - is standard input.")
+        str | None, typer.Option(help="Seed for zerokit's seeded generation; - reads standard input.")
     ] = None,
-    extended: Annotated[bool, typer.Option("--extended", help="With trapdoor and nullifier.")] = False,
+    extended: Annotated[
+        bool, typer.Option("--extended", help="Also write the trapdoor and the nullifier.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make an identity, write its secret to a file of mode 0600, print its commitment."""
+    """Make an identity, write its secret to a new file of mode 0600, and print its commitment."""
 
     def action() -> Report:
         with _identity(seed_file, extended) as identity:
@@ -47,7 +50,7 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
     """Write a secret to a new file of mode 0600.
 
     Raises:
-        UnusableFile: the file exists, or cannot be made.
+        UnusableFile: the file exists, or cannot be written.
     """
     content = {
         "identityCommitment": str(identity.commitment),
@@ -56,8 +59,8 @@ def write_secret(path: Path, identity: Identity, extended: bool = False) -> None
     if extended:
         trapdoor, nullifier = identity.secret().reveal_extended()
         content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
-    with naming(path):
-        write_new_file(path, document.pretty(content))
+    with name_in_errors(path):
+        write_new_file(path, canonical_json.pretty(content))
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

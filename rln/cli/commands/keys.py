@@ -1,4 +1,4 @@
-"""`rln setup` and `rln keys`: make a key, look at one, check it, convert it."""
+"""`rln setup` and `rln keys`: make, inspect, check and convert keys."""
 
 from __future__ import annotations
 
@@ -10,33 +10,36 @@ import typer
 
 from rln.circuit.parameters import CircuitParameters
 from rln.cli.keyfiles import (
-    OWN,
     GraphOption,
+    KeyContent,
+    KeyForm,
     LimitBitsOption,
     R1csOption,
-    kind_of,
-    names_verifying_key,
     open_proving_key,
     open_verifying_key,
 )
-from rln.cli.output import check_apart, check_output, write_output
-from rln.cli.report import AsJson, Bar, Report, naming, read_file, run
+from rln.cli.output import check_different, check_output, write_output
+from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, run
 from rln.errors import NativeError, ParameterError
-from rln.keys import table_cache as cache
+from rln.keys import table_cache
 from rln.keys.constraint_matrix import build_circuit
 from rln.keys.proving_key import ProvingKey
 from rln.keys.setup import setup as make_key
-from rln.keys.verifying_key import VerifyingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey
 
 app = typer.Typer(no_args_is_help=True)
 
-FileArgument = Annotated[Path, typer.Argument(metavar="FILE")]
+_FILE_HELP = "Key file: in our format, a .zkey or an .arkzkey."
+_ANY_KEY_HELP = "Key file, verification_key.json, or the built-in zerokit-20."
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=_FILE_HELP)]
+AnyKeyArgument = Annotated[str, typer.Argument(metavar="FILE", help=_ANY_KEY_HELP)]
 OutOption = Annotated[Path, typer.Option("--out", help="File to write.")]
-PinOption = Annotated[str | None, typer.Option("--sha256", help="The file must be this one.")]
+PinOption = Annotated[str | None, typer.Option("--sha256", help="Accept only the file with this SHA-256.")]
 
 
 class Form(enum.StrEnum):
-    """What a key can be exported as."""
+    """The formats that a key can be exported to."""
 
     ZKEY = "zkey"
     ARKZKEY = "arkzkey"
@@ -45,22 +48,29 @@ class Form(enum.StrEnum):
     VK = "vk"
 
 
+@app.callback()
+def group() -> None:
+    """Inspect, check and convert keys, and build the tables for fast proofs."""
+
+
 def setup(
     out: OutOption,
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
-    limit_bits: Annotated[int, typer.Option(help="Limits are at most 2^bits, 1 to 16.")] = 16,
+    limit_bits: Annotated[
+        int, typer.Option(help="User message limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
+    ] = 16,
     max_out: Annotated[
-        int | None, typer.Option(help="Slots of a proof; without it one message id a proof.")
+        int | None, typer.Option(help="Message ids in one proof; default: one message id, without slots.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a fresh key. Whoever makes it must be the one who verifies."""
+    """Make a fresh key. Do this only if you also verify: the maker of a key can forge proofs."""
 
     def action() -> Report:
         circuit = build_circuit(CircuitParameters(depth, limit_bits, max_out))
         check_output(out)
-        with Bar("setup", as_json).running() as progress:
+        with ProgressBar("setup", as_json).running() as progress:
             key = make_key(circuit, threads=threads, progress=progress)
         write_output(out, key.encode())
         return _about(key, out)
@@ -70,48 +80,46 @@ def setup(
 
 @app.command("info")
 def info(
-    file: Annotated[str, typer.Argument(metavar="FILE")],
+    file: AnyKeyArgument,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """What a key file says about itself, without checking it."""
+    """Print what a key file says about itself, unchecked."""
 
     def action() -> Report:
-        if names_verifying_key(file):
-            return _about_verifying(open_verifying_key(file), file)
-        path = Path(file)
-        data = read_file(path)
-        with naming(path):
-            if kind_of(path, data) == OWN:
-                return _about(ProvingKey.decode(data, check=False), path)
-        if graph is None:
-            return _about_verifying(open_verifying_key(file), file)
-        return _about(open_proving_key(path, graph, limit_bits=limit_bits), path)
+        if file in PACKAGED:
+            return _about_verifying(VerifyingKey.builtin(file), file)
+        content = KeyContent.read(Path(file))
+        if content.form is KeyForm.OWN:
+            return _about(content.unchecked(), content.path)
+        if content.form is KeyForm.JSON or graph is None:
+            return _about_verifying(content.verifying_key(), file)
+        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path)
 
     run(action, as_json)
 
 
 @app.command("check")
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE")],
+    file: AnyKeyArgument,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run every check: points, equations between the parts, lints, and proofs of random statements."""
+    """Check the points, the equations between the parts, the lints, and proofs of random statements."""
 
     def action() -> Report:
-        path = Path(file)
-        if names_verifying_key(file):
-            key = open_verifying_key(file)
-            with naming(path):
+        content = None if file in PACKAGED else KeyContent.read(Path(file))
+        if content is None or content.form is KeyForm.JSON:
+            key = VerifyingKey.builtin(file) if content is None else content.verifying_key()
+            with name_in_errors(Path(file)):
                 key.check_rln(key.public_inputs)
             return Report({"sound": True, "public_inputs": key.public_inputs, "digest": key.digest}, "sound")
-        opened = open_proving_key(path, graph, sha256, limit_bits=limit_bits)
+        opened = content.proving_key(graph, sha256, limit_bits=limit_bits)
         if sha256 is not None:
-            with naming(path):
+            with name_in_errors(Path(file)):
                 opened.check()
         return Report({"sound": True, "digest": opened.digest}, "sound")
 
@@ -126,15 +134,15 @@ def import_key(
     r1cs: R1csOption = None,
     limit_bits: LimitBitsOption = 16,
     name: Annotated[
-        str | None, typer.Option(help="The source, for the provenance; default: the file's name.")
+        str | None, typer.Option(help="Source to record in the provenance; default: the name of the file.")
     ] = None,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a foreign key with its graph, and write both as one file of ours."""
+    """Check a .zkey or .arkzkey and its graph, and write both as one file in our format."""
 
     def action() -> Report:
-        check_apart({"--graph": graph, "--r1cs": r1cs, "--out": out})
+        check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out)
         key = open_proving_key(file, graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         write_output(out, key.encode())
@@ -150,19 +158,22 @@ def tables(
     r1cs: R1csOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build the tables that make a key's proofs fast, and keep them in the user's cache."""
+    """Build the tables that make proofs fast, and keep them in the user's cache."""
 
     def action() -> Report:
         key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
-        with Bar("tables", as_json).running() as progress:
+        with ProgressBar("building tables", as_json).running() as progress:
             kept = key.build_tables(threads=threads, progress=progress)
-        place = cache.directory()
+        place = table_cache.directory()
         if not kept:
-            where = "RLN_CACHE_DIR names none" if place is None else str(place)
-            raise NativeError(f"tables: built, but there is no usable cache directory: {where}")
+            got = "no absolute path in RLN_CACHE_DIR" if place is None else str(place)
+            raise NativeError(
+                f"tables: built, but not kept: expected a usable cache directory, got {got}; "
+                "set RLN_CACHE_DIR to a directory that only you can write to"
+            )
         data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
         return Report(data, f"{key.tables_size} bytes in {place}")
 
@@ -172,16 +183,16 @@ def tables(
 @app.command("export")
 def export(
     file: FileArgument,
-    to: Annotated[Form, typer.Option("--to", help="What to write.")],
+    to: Annotated[Form, typer.Option("--to", help="Format to write.")],
     out: OutOption,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """Write a key, or a part of it, in somebody else's format."""
+    """Write a key, or a part of it, in another format."""
 
     def action() -> Report:
-        check_apart({"FILE": file, "--graph": graph, "--out": out})
+        check_different({"FILE": file, "--graph": graph, "--out": out})
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
@@ -202,7 +213,8 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     circuit = build_circuit(key.parameters)
     if circuit.digest != key.circuit_digest:
         raise ParameterError(
-            "r1cs: expected a key of a circuit that this version builds; its constraints are unknown"
+            "--to r1cs: expected a key of a circuit that this version builds; "
+            "the constraints of this key are unknown"
         )
     return circuit.r1cs.encode()
 

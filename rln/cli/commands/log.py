@@ -1,4 +1,4 @@
-"""`rln log`: the shares of accepted messages, and the audit files that verifiers keep beside them."""
+"""`rln log`: nullifier logs, which hold the shares of accepted messages, and the verifiers' audit files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rich.console import RenderableType
 from rln.atomic_files import check_writable, write_file
 from rln.audit.files import SUFFIX, AuditedEpoch
 from rln.audit.violators import Violators
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
-from rln.cli.registry import check_kept
-from rln.cli.report import REFUSED, AsJson, Bar, Report, UnusableFile, naming, run
-from rln.cli.table import rows, together
+from rln.cli.registry import check_persistent
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
+from rln.cli.table import format_table, stack
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.protocol.proof import AnyProof
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 UriArgument = Annotated[
-    str, typer.Argument(metavar="URI", help="sqlite:///path, redis://…, rediss://…, redis+cluster://…")
+    str, typer.Argument(metavar="URI", help="Log: sqlite:///path, redis://…, rediss://… or redis+cluster://…")
 ]
-ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as verifiers have it.")]
-PeriodOption = Annotated[int, typer.Option(help="Seconds of an epoch, as verifiers have it.")]
-SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may differ.")]
-PastOption = Annotated[int, typer.Option("--past-gap", help="Epochs before this one that are acceptable.")]
-FutureOption = Annotated[int, typer.Option("--future-gap", help="Epochs after it that are acceptable.")]
+ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as for the verifiers.")]
+PeriodOption = Annotated[int, typer.Option(help="Length of an epoch in seconds, as for the verifiers.")]
+SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may differ, as for the verifiers.")]
+PastOption = Annotated[int, typer.Option("--past-gap", help="Acceptable epochs before the current one.")]
+FutureOption = Annotated[int, typer.Option("--future-gap", help="Acceptable epochs after the current one.")]
 FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories of them.")
+    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories that contain them.")
 ]
 
 
 @app.callback()
 def group() -> None:
-    """Nullifier logs and audit files."""
+    """Manage nullifier logs, and read the audit files of verifiers."""
 
 
 @app.command("create")
@@ -61,20 +61,20 @@ def create(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make a log that serves at once.
+    """Create a nullifier log that serves at once.
 
-    With this you say that nothing was accepted in a running epoch before, here or elsewhere. A log that a
-    verifier makes for itself refuses the epochs that were open by then: it might be one that was lost. A log
-    that is there already is never made anew.
+    Use it only if nothing was accepted in the current epochs before, here or elsewhere. A log that a verifier
+    creates itself refuses the epochs that were open at that time, because an earlier log may have been lost.
+    An existing log is never replaced.
     """
 
     def action() -> Report:
-        path = _file(uri)
+        path = _sqlite_path(uri)
         if path is not None and path.exists():
             raise UnusableFile(f"{path}: File exists")
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
         with closing(open_log(uri, clock, new=True)) as log:
-            return _stated(log, clock)
+            return _log_report(log, clock)
 
     run(action, as_json)
 
@@ -89,15 +89,15 @@ def stats(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Open a log as a verifier does, checks of its settings included, and say which epochs it serves.
+    """Open a log as a verifier does, with all checks, and print which epochs it serves.
 
-    Where it is on servers, they are listed, too: how they keep entries, and what they hold.
+    If the log is on servers, the command also lists them: how they keep entries, and what they hold.
     """
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_looked_at(uri, clock)) as log:
-            return _stated(log, clock, log.describe() if isinstance(log, _OnServers) else ())
+        with closing(_open_read_only(uri, clock)) as log:
+            return _log_report(log, clock, log.describe() if isinstance(log, _ServerLog) else ())
 
     run(action, as_json)
 
@@ -112,20 +112,19 @@ def purge(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Forget the epochs that can never be acceptable again; verifiers do the same once a period."""
+    """Drop the epochs that can never be acceptable again; verifiers do the same once a period."""
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_existing(uri, clock)) as log:
+        with closing(_open_existing(uri, clock)) as log:
             horizon = clock.horizon()
-            before = _count(log)
+            before = _share_count(log)
             log.forget(horizon)
-            after = _count(log)
+            after = _share_count(log)
         dropped = None if before is None or after is None else max(before - after, 0)
-        said = "" if dropped is None else f", {dropped} shares dropped"
-        return Report(
-            {"horizon": horizon, "dropped": dropped}, f"forgotten: what ended by {horizon} unix time{said}"
-        )
+        text = f"dropped the epochs that ended by unix time {horizon}"
+        text += "" if dropped is None else f": {dropped} shares"
+        return Report({"horizon": horizon, "dropped": dropped}, text)
 
     run(action, as_json)
 
@@ -139,12 +138,12 @@ def export(
     """Write the messages of audit files as lines of JSON."""
 
     def action() -> Report:
-        audited = _audited(files)
+        audited = _open_audit_files(files)
         if out is None:
-            for line in _lines(audited):
+            for line in _json_lines(audited):
                 typer.echo(line.decode())
             return Report({}, "")
-        lines = list(_lines(audited))
+        lines = list(_json_lines(audited))
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
         return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
 
@@ -157,48 +156,50 @@ def merge(
     vk: VkOption,
     evidence: Annotated[
         Path | None,
-        typer.Option(help="Directory for evidence, one file of mode 0600 a member; secrets follow from it."),
+        typer.Option(help="Directory for evidence, one file of mode 0600 a member; it reveals the secrets."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find members who sent too much to several nodes; print the commitments of their secrets.
+    """Find members who overspent across several nodes, and print their commitments.
 
-    Only messages whose proofs verify count, so it does not matter who wrote the files. They are read twice;
-    a table of some 80 bytes a message is kept in a temporary file, and memory does not grow.
+    Only messages whose proofs verify count, so it does not matter who wrote the files. The command reads the
+    files twice. It keeps about 80 bytes a message in a temporary file; its memory does not grow.
     """
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        audited = _audited(files)
+        audited = _open_audit_files(files)
         for file in audited:
             if file.verifying_key != key.digest:
                 raise ParameterError(
                     f"{file.path}: expected verifying key {key.digest[:16]}…, got {file.verifying_key[:16]}…"
                 )
         if evidence is not None:
-            with naming(evidence):
+            with name_in_errors(evidence):
                 evidence.mkdir(mode=0o700, exist_ok=True)
                 check_writable(evidence / "any")
         counts: Counter[int] = Counter()
-        with Bar("reading", hidden=as_json).running() as progress:
-            reading = _Reading(audited, progress)
+        with ProgressBar("reading", hidden=as_json).running() as progress:
+            reading = _AuditReader(audited, progress)
             violators = Violators(reading.messages, key)
             for violation in violators.find():
                 counts[violation.commitment] += 1
                 if evidence is not None and counts[violation.commitment] == 1:
-                    with naming(evidence):
-                        write_file(_place(evidence, violation.commitment), violation.evidence.encode(), 0o600)
-        return _merged(counts, evidence, reading, violators)
+                    with name_in_errors(evidence):
+                        write_file(
+                            _evidence_path(evidence, violation.commitment), violation.evidence.encode(), 0o600
+                        )
+        return _merge_report(counts, evidence, reading, violators)
 
     run(action, as_json)
 
 
-class _Reading:
-    """Reads all files, any number of times; a damaged one up to the damage.
+class _AuditReader:
+    """Reads all audit files, any number of times; a damaged file up to the damage.
 
     Attributes:
-        damaged: files with what is wrong with them.
-        cut: files whose last message a crash has cut short.
+        damaged: what is wrong with each damaged file.
+        cut: files whose last message is incomplete after a crash.
     """
 
     def __init__(self, files: list[AuditedEpoch], progress: Callable[[float], None]) -> None:
@@ -210,7 +211,7 @@ class _Reading:
         self._done = 0
 
     def messages(self) -> Iterator[AnyProof]:
-        """Go through the messages of all files."""
+        """Yield the messages of all files."""
         for file in self.files:
             try:
                 for message in file.messages():
@@ -222,15 +223,20 @@ class _Reading:
                 self.damaged[file.path] = str(error)
 
 
-def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, found: Violators) -> Report:
+def _merge_report(
+    counts: Counter[int], evidence: Path | None, reading: _AuditReader, found: Violators
+) -> Report:
     places = {
-        commitment: None if evidence is None else str(_place(evidence, commitment)) for commitment in counts
+        commitment: None if evidence is None else str(_evidence_path(evidence, commitment))
+        for commitment in counts
     }
-    notes = [f"{path}: {reason}; read up to there" for path, reason in reading.damaged.items()]
-    title = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
-    title += f"; {found.refused} messages do not hold" if found.refused else ""
-    text = rows(
-        "\n".join([title, *notes]),
+    notes = [
+        f"{path}: {reason}; messages before the damage were read" for path, reason in reading.damaged.items()
+    ]
+    summary = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
+    summary += f"; {found.refused} messages with invalid proofs" if found.refused else ""
+    text = format_table(
+        "\n".join([summary, *notes]),
         ("commitment", "violations", "evidence"),
         [(hexadecimal(commitment), counts[commitment], places[commitment]) for commitment in counts],
     )
@@ -248,28 +254,28 @@ def _merged(counts: Counter[int], evidence: Path | None, reading: _Reading, foun
     return Report(data, text, REFUSED if reading.damaged else 0)
 
 
-def _place(folder: Path, commitment: int) -> Path:
+def _evidence_path(folder: Path, commitment: int) -> Path:
     return folder / f"{hexadecimal(commitment)}.json"
 
 
-def _audited(paths: Iterable[Path]) -> list[AuditedEpoch]:
-    """The audit files that were named, those of directories included."""
+def _open_audit_files(paths: Iterable[Path]) -> list[AuditedEpoch]:
+    """Open the audit files at these paths, and all audit files in the directories among them."""
     found = []
     for path in paths:
         inside = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
         if not inside:
-            raise UnusableFile(f"{path}: no file in it whose name ends in {SUFFIX}")
+            raise UnusableFile(f"{path}: expected files whose names end in {SUFFIX}, got none")
         for file in inside:
-            with naming(file):
+            with name_in_errors(file):
                 found.append(AuditedEpoch.read(file))
     return found
 
 
-def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
+def _json_lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
     for file in files:
-        with naming(file.path):
+        with name_in_errors(file.path):
             for message in file.messages():
-                yield document.write(
+                yield canonical_json.write(
                     {
                         "epoch": file.epoch.index,
                         "period": file.epoch.period,
@@ -285,48 +291,50 @@ def _lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
                 )
 
 
-def _file(uri: str) -> Path | None:
-    """The file of a log, where it has one."""
-    where = check_kept(uri, LOGS)
+def _sqlite_path(uri: str) -> Path | None:
+    """Return the file of a log, or None for a log on servers."""
+    where = check_persistent(uri, LOGS)
     return where.path if where.scheme == "sqlite" else None
 
 
-def _existing(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log, and no file that is missing."""
-    path = _file(uri)
+def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
+    """Open a log; a missing file is an error, so that none is created."""
+    path = _sqlite_path(uri)
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
     return open_log(uri, clock)
 
 
-def _looked_at(uri: str, clock: EpochClock) -> NullifierLog:
-    """The same for one that is only looked at: on servers nothing is written."""
-    where = check_kept(uri, LOGS)
+def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
+    """Open an existing log; nothing is written on servers."""
+    where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
-        return _existing(uri, clock)
+        return _open_existing(uri, clock)
     from rln.stores.redis.log import open_redis_log
 
     return open_redis_log(where, clock, read_only=True)
 
 
-def _count(log: NullifierLog) -> int | None:
+def _share_count(log: NullifierLog) -> int | None:
     return len(log) if isinstance(log, Sized) else None
 
 
 @runtime_checkable
-class _OnServers(Protocol):
+class _ServerLog(Protocol):
+    """A log on servers, which can describe them."""
+
     def describe(self) -> list[ServerDescription]: ...
 
 
-def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = ()) -> Report:
-    """Which of the acceptable epochs a log serves, what it holds where it can tell, and on which servers."""
+def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = ()) -> Report:
+    """Report the acceptable epochs that a log serves, its number of shares if known, and its servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
     states = {
         epoch.index: str(answer) if isinstance(answer, StoreUnavailable) else "served"
         for epoch, answer in zip(epochs, answers, strict=True)
     }
-    shares = _count(log)
+    shares = _share_count(log)
     data = {
         "log": repr(log),
         "shares": shares,
@@ -335,15 +343,15 @@ def _stated(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescri
         "epochs": {str(index): state for index, state in states.items()},
         "servers": [asdict(server) for server in servers],
     }
-    title = repr(log) if shares is None else f"{log!r}: {shares} shares"
-    epochs_told = rows(title, ("epoch", "state"), states.items())
-    return Report(data, together(_listed(servers), epochs_told) if servers else epochs_told)
+    summary = repr(log) if shares is None else f"{log!r}: {shares} shares"
+    table = format_table(summary, ("epoch", "state"), states.items())
+    return Report(data, stack(_server_table(servers), table) if servers else table)
 
 
-def _listed(servers: Iterable[ServerDescription]) -> str | RenderableType:
-    """The servers for people, a row each, with the names that their settings have."""
-    return rows(
-        "primaries; keys are those of the whole database",
+def _server_table(servers: Iterable[ServerDescription]) -> str | RenderableType:
+    """Return a table of the servers, one row each; settings have their names in Redis."""
+    return format_table(
+        "primaries; `keys` counts the whole database",
         (
             "name",
             "role",

@@ -1,7 +1,8 @@
-"""`rln group import`, `follow`, `root`, `path`: what a member does with the bulletins of his registrar."""
+"""`rln group import`, `follow`, `root`, `path`: a member's mirror, updated from the registrar's bulletins."""
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -18,27 +19,38 @@ from rln.cli.commands.group import (
     DepthOption,
     IndexOption,
     LimitBitsOption,
-    path_of_registry,
-    root_of_registry,
-    told_path,
+    path_report,
+    registry_path_report,
+    registry_root_report,
 )
 from rln.cli.output import check_output
 from rln.cli.registry import SnapshotOption, is_uri
-from rln.cli.report import REFUSED, AsJson, Bar, Report, naming, run
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, name_in_errors, run
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
 from rln.sync.signing import check_public_key, open_bulletin
 
-IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; made when it is missing.")]
+_PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
+
+IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; created if missing.")]
 PublicKeyOption = Annotated[
-    str, typer.Option("--public-key", help="Of the registrar, 64 hexadecimal digits, as he says elsewhere.")
+    str,
+    typer.Option(
+        "--public-key",
+        help="Public key of the registrar, 64 hexadecimal digits, from a source that you trust.",
+    ),
 ]
 MinMembersOption = Annotated[
-    int, typer.Option("--min-members", help="Fewer are too few to hide among: exit status 1.")
+    int,
+    typer.Option(
+        "--min-members", help="Exit with status 1 if the group has fewer members, too few to hide among."
+    ),
 ]
-NameArgument = Annotated[str, typer.Argument(metavar="MIRROR", help="File of a mirror, or a registry's URI.")]
+NameArgument = Annotated[
+    str, typer.Argument(metavar="MIRROR", help="File of a mirror, or the URI of a registry.")
+]
 
 
 def import_bulletins(
@@ -49,70 +61,76 @@ def import_bulletins(
     limit_bits: LimitBitsOption = 16,
     min_members: MinMembersOption = MIN_MEMBERS,
     expect_root: Annotated[
-        str | None, typer.Option("--expect-root", help="From a second source: refuse to end at another root.")
+        str | None,
+        typer.Option("--expect-root", help="Root from a second source; any other final root is refused."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Lead a mirror on through signed bulletins, or leave it as it is.
+    """Update a mirror from signed bulletins, or leave it unchanged.
 
-    Bulletins that it has taken before are passed over. Compare the root with a second source: a registrar
-    who shows every member another group signs each of them.
+    Bulletins that the mirror has already applied are skipped. Compare the root with a second source: a
+    registrar could show each member a different group, and the signatures would still be valid.
     """
 
     def action() -> Report:
         pinned = _public_key(public_key)
         expected = None if expect_root is None else numbers.parse(expect_root, "--expect-root")
         check_output(into)
-        mirror = _mirror(into, depth, limit_bits, min_members)
+        mirror = _open_mirror(into, depth, limit_bits, min_members)
         applied = 0
-        with Bar("importing", hidden=as_json).running() as progress:
+        with ProgressBar("importing", hidden=as_json).running() as progress:
             for number, file in enumerate(files):
-                applied += _take(file, pinned, mirror)
+                applied += _apply_file(file, pinned, mirror)
                 progress((number + 1) / len(files))
         if expected is not None and mirror.root != expected:
             raise GroupRefused(
                 f"--expect-root: expected {numbers.hexadecimal(expected)} at step {mirror.step}, "
-                f"got {numbers.hexadecimal(mirror.root)}; nothing was kept"
+                f"got {numbers.hexadecimal(mirror.root)}; nothing was saved"
             )
         if applied:
-            with naming(into):
+            with name_in_errors(into):
                 save_mirror(into, mirror)
-        return _told(mirror, {"applied": applied, "file": str(into)}, min_members)
+        return _mirror_report(mirror, {"applied": applied, "file": str(into)}, min_members)
 
     run(action, as_json)
 
 
 def follow(
-    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where bulletins appear.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Directory in which bulletins appear.")
+    ],
     into: IntoOption,
     public_key: PublicKeyOption,
     depth: DepthOption = 20,
     limit_bits: LimitBitsOption = 16,
-    every: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=3600, help="Seconds between two checks of the directory.")
+    ] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Check once and exit.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lead a mirror on through the bulletins of a directory as they appear, until SIGINT or SIGTERM.
+    """Update a mirror from the bulletins in a directory as they appear, until SIGINT or SIGTERM.
 
-    A bulletin that contradicts the mirror, rightly signed, ends it with status 1: then the registrar shows
-    different groups to different people. With --once a file that is no bulletin, or a missing one, does, too.
+    A bulletin that is correctly signed but contradicts the mirror ends the command with status 1: the
+    registrar shows different groups to different members. With --once, the status is also 1 if a file is not
+    a bulletin, or if a bulletin is missing.
     """
 
     def action() -> Report:
         check_output(into)
-        mirror = _mirror(into, depth, limit_bits, MIN_MEMBERS)
-        board = BulletinFolder(directory, mirror, _public_key(public_key))
+        mirror = _open_mirror(into, depth, limit_bits, MIN_MEMBERS)
+        folder = BulletinFolder(directory, mirror, _public_key(public_key))
         applied = 0
-        with _ending() as ended:
+        with _stop_signals() as ended:
             while True:
-                applied += _look(board, directory, mirror, into, as_json)
+                applied += _apply_new(folder, directory, mirror, into, as_json)
                 if once or ended.wait(every):
                     break
-        refused = {str(path): reason for path, reason in sorted(board.refused.items())}
-        gap = board.newest if board.newest > mirror.step else None
-        more = {"applied": applied, "newest": board.newest, "refused": refused, "file": str(into)}
-        report = _told(mirror, more, 0)
-        text = report.text if gap is None else f"{report.text}\n{_gap(mirror, board)}"
+        refused = {str(path): reason for path, reason in sorted(folder.refused.items())}
+        gap = folder.newest if folder.newest > mirror.step else None
+        more = {"applied": applied, "newest": folder.newest, "refused": refused, "file": str(into)}
+        report = _mirror_report(mirror, more, 0)
+        text = report.text if gap is None else f"{report.text}\n{_gap(mirror, folder)}"
         return Report(report.data, text, REFUSED if once and (refused or gap) else 0)
 
     run(action, as_json)
@@ -121,19 +139,20 @@ def follow(
 def root(
     name: NameArgument,
     step: Annotated[
-        int | None, typer.Option(help="Of a registry; a mirror only knows the step that it is at.")
+        int | None,
+        typer.Option(help="Step of a registry; default: the newest. A mirror has only its current step."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the root of a mirror or of a registry, for comparison."""
+    """Print the root of a mirror or of a registry, so that you can compare them."""
 
     def action() -> Report:
         if is_uri(name):
-            return root_of_registry(name, step)
-        mirror = _load(Path(name), MIN_MEMBERS)
+            return registry_root_report(name, step)
+        mirror = _load_mirror(Path(name), MIN_MEMBERS)
         if step is not None and step != mirror.step:
-            raise ParameterError(f"--step: expected {mirror.step}, where the mirror is, got {step}")
-        return _told(mirror, {}, 0)
+            raise ParameterError(f"--step: expected {mirror.step}, the mirror's current step, got {step}")
+        return _mirror_report(mirror, {}, 0)
 
     run(action, as_json)
 
@@ -142,69 +161,75 @@ def path(
     name: NameArgument,
     index: IndexOption,
     min_members: Annotated[
-        int, typer.Option("--min-members", help="A mirror with fewer gives no path.")
+        int, typer.Option("--min-members", help="A mirror of fewer members gives no path.")
     ] = MIN_MEMBERS,
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the path of a leaf, out of a mirror.
+    """Print the path of a leaf from a mirror.
 
-    With a registry's URI it is for its operator. A member never asks a registrar for a path: he would say who
-    he is, each time.
+    A registry's URI is for its operator alone. Members do not ask a registrar for a path, because each
+    request would reveal who they are.
     """
 
     def action() -> Report:
         if is_uri(name):
-            return path_of_registry(name, index, snapshot, as_json)
+            return registry_path_report(name, index, snapshot, as_json)
         if snapshot is not None:
             raise ParameterError("--snapshot: expected the URI of a registry, got the file of a mirror")
-        return told_path(_load(Path(name), min_members).proof(index))
+        return path_report(_load_mirror(Path(name), min_members).proof(index))
 
     run(action, as_json)
 
 
-def _take(file: Path, public_key: bytes, mirror: Mirror) -> bool:
-    """Apply a bulletin, or pass over one that the mirror has taken before."""
-    with naming(file):
-        bulletin = open_bulletin(read_bulletin(file), public_key)
+def _apply_file(file: Path, public_key: bytes, mirror: Mirror) -> bool:
+    """Apply a bulletin, and return True; return False for one that the mirror has already applied."""
+    with name_in_errors(file):
+        data = read_bulletin(file)
         try:
+            bulletin = open_bulletin(data, public_key)
             if bulletin.last == mirror.step and bulletin.root != mirror.root:
-                raise GroupRefused(f"another root for step {mirror.step} than is here")
+                raise GroupRefused(
+                    f"bulletin: expected root {numbers.hexadecimal(mirror.root)} for step {mirror.step}, "
+                    f"got {numbers.hexadecimal(bulletin.root)}"
+                )
             if bulletin.last <= mirror.step:
                 return False
             mirror.apply(bulletin)
         except GroupRefused as error:
-            raise GroupRefused(f"{file}: {error}; nothing was kept") from error
+            raise GroupRefused(f"{file}: {error}; nothing was saved") from error
     return True
 
 
-def _look(board: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
-    """Look at a directory once, keep the mirror when it went on, and say what is new."""
-    before, refused, newest, applied = mirror.step, set(board.refused.items()), board.newest, 0
+def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Path, quiet: bool) -> int:
+    """Apply the new bulletins of a directory, save the mirror if it changed, and print what is new."""
+    before, refused, newest, applied = mirror.step, set(folder.refused.items()), folder.newest, 0
     try:
-        with naming(directory):
-            applied = len(board.apply_new())
+        with name_in_errors(directory):
+            applied = len(folder.apply_new())
     finally:
         if mirror.step != before:
-            with naming(into):
+            with name_in_errors(into):
                 save_mirror(into, mirror)
             if not quiet:
                 typer.echo(f"step {mirror.step}  root {numbers.hexadecimal(mirror.root)}")
-    for file, reason in sorted(set(board.refused.items()) - refused):
+    for file, reason in sorted(set(folder.refused.items()) - refused):
         if not quiet:
             typer.echo(f"refused {file}: {reason}", err=True)
-    if board.newest > max(newest, mirror.step) and not quiet:
-        typer.echo(_gap(mirror, board), err=True)
+    if folder.newest > max(newest, mirror.step) and not quiet:
+        typer.echo(_gap(mirror, folder), err=True)
     return applied
 
 
-def _gap(mirror: Mirror, board: BulletinFolder) -> str:
-    return f"no bulletin continues from step {mirror.step}; others go to step {board.newest}"
+def _gap(mirror: Mirror, folder: BulletinFolder) -> str:
+    return (
+        f"no bulletin continues from step {mirror.step}, but there are bulletins up to step {folder.newest}"
+    )
 
 
 @contextmanager
-def _ending() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set."""
+def _stop_signals() -> Iterator[threading.Event]:
+    """Yield an event that SIGINT and SIGTERM set."""
     ended = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -218,26 +243,26 @@ def _ending() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _mirror(file: Path, depth: int, limit_bits: int, min_members: int) -> Mirror:
+def _open_mirror(file: Path, depth: int, limit_bits: int, min_members: int) -> Mirror:
     if file.exists():
-        return _load(file, min_members)
+        return _load_mirror(file, min_members)
     return Mirror(depth, limit_bits, min_members=min_members)
 
 
-def _load(file: Path, min_members: int) -> Mirror:
-    with naming(file):
+def _load_mirror(file: Path, min_members: int) -> Mirror:
+    with name_in_errors(file):
         return load_mirror(file, min_members=min_members)
 
 
 def _public_key(text: str) -> bytes:
-    try:
+    if not _PUBLIC_KEY.match(text):
+        raise EncodingError(f"--public-key: expected 64 hexadecimal digits, got {text[:80]!r}")
+    with name_in_errors("--public-key"):
         return check_public_key(bytes.fromhex(text))
-    except ValueError as error:
-        raise EncodingError(f"--public-key: expected 64 hexadecimal digits of a key: {error}") from error
 
 
-def _told(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
-    """The report of where a mirror is; status 1 where it has too few members."""
+def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
+    """Report the state of a mirror, with status 1 if it has fewer than `min_members`."""
     at = datetime.fromtimestamp(mirror.at / 1000, UTC).isoformat(timespec="seconds")
     data = {
         "step": mirror.step,
@@ -246,7 +271,11 @@ def _told(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
         "root": str(mirror.root),
         **more,
     }
-    text = f"step {mirror.step} of {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
+    text = f"step {mirror.step} at {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
     if len(mirror) < min_members:
-        return Report(data, f"{text}\ntoo few members to hide among: expected {min_members}", REFUSED)
+        return Report(
+            data,
+            f"{text}\ntoo few members to hide among: expected at least {min_members}, got {len(mirror)}",
+            REFUSED,
+        )
     return Report(data, text)

@@ -1,14 +1,17 @@
-"""`rln witness`, `prove`, `verify`, `recover`, `poseidon`: one question each, files in and files out."""
+"""`rln witness`, `prove`, `verify`, `recover`, `poseidon`: single steps on files in snarkjs's formats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rln.base import canonical_json as document
+from rln.base import canonical_json
+from rln.circuit.parameters import CircuitParameters
 from rln.cli import numbers
 from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import (
@@ -18,23 +21,26 @@ from rln.cli.keyfiles import (
     open_proving_key,
     open_verifying_key,
 )
-from rln.cli.output import check_apart, check_output, write_output
-from rln.cli.report import REFUSED, AsJson, Report, naming, read_file, run
-from rln.errors import KeyFileError, ParameterError
+from rln.cli.output import check_different, check_output, write_output
+from rln.cli.report import REFUSED, AsJson, Report, name_in_errors, read_file, run
+from rln.errors import ParameterError
 from rln.formats import snarkjs, wtns
 from rln.keys.proving_key import ProvingKey
-from rln.lowlevel.witness import Witness
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity
+from rln.protocol.membership import Membership
+from rln.protocol.proof import AnyProof
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
 from rln.protocol.statement import SECRET, Statement
+from rln.proving.proof_builder import ProofBuilder
 
-KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: our file, .zkey or .arkzkey.")]
+KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")]
 PinOption = Annotated[
     str | None,
     typer.Option(
-        "--sha256", help="The key file must be this one; then the checks of our own file are not repeated."
+        "--sha256",
+        help="Accept only the key file with this SHA-256; if it is in our format, its checks are skipped.",
     ),
 ]
 InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the circom input.")]
@@ -43,23 +49,30 @@ InputOption = Annotated[Path, typer.Option("--input", help="witness.json, the ci
 def witness(
     key: KeyOption,
     input_file: InputOption,
-    out: Annotated[Path, typer.Option(help="The .wtns file, mode 0600: it holds the secret.")],
+    out: Annotated[Path, typer.Option(help="The .wtns file to write, of mode 0600: it contains the secret.")],
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the assignment of all wires, for snarkjs to prove from."""
+    """Compute the values of all wires, so that snarkjs can prove from them."""
 
     def action() -> Report:
-        check_apart({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
+        check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
         check_output(out)
         opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
-        made, values, _ = _witness(opened, input_file)
-        write_output(out, wtns.write(made.read(0, made.size)), 0o600)
+        member, statement = _read_statement(input_file, opened.parameters)
+        with (
+            member,
+            name_in_errors(graph or key),
+            closing(opened.witness(statement.inputs(), member)) as made,
+        ):
+            values, size = opened.public_values(made), made.size
+            data = wtns.write(made.read(0, size))
+        write_output(out, data, 0o600)
         return Report(
-            {"file": str(out), "wires": made.size, "public": [str(value) for value in values]},
-            f"{made.size} wires written to {out}",
+            {"file": str(out), "wires": size, "public": [str(value) for value in values]},
+            f"{size} wires written to {out}",
         )
 
     run(action, as_json)
@@ -73,28 +86,25 @@ def prove(
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
-    threads: Annotated[int | None, typer.Option(help="Default: one for each processor.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove what witness.json says. The message id in it must never have been used in its epoch."""
+    """Make a proof from witness.json. Its message id must never have been used in its epoch."""
 
     def action() -> Report:
-        check_apart(
+        check_different(
             {"--key": key, "--graph": graph, "--input": input_file, "--proof": proof, "--public": public}
         )
         check_output(proof)
         check_output(public)
         opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
-        made, values, expected = _witness(opened, input_file)
-        if values != expected:
-            raise KeyFileError(f"{graph or key}: the graph computes other public values than those of RLN")
-        points = opened.prove(made, threads)
-        if not opened.verifying_key.verify(values, points):
-            raise KeyFileError(f"{key}: the proof that the key made does not verify; nothing was written")
-        write_output(proof, snarkjs.write_proof(points))
-        write_output(public, snarkjs.write_public(values))
+        member, statement = _read_statement(input_file, opened.parameters)
+        with member, name_in_errors(graph or key):
+            made = _prove(opened, member, statement, threads)
+        write_output(proof, snarkjs.write_proof(made.proof))
+        write_output(public, snarkjs.write_public(made.public_inputs))
         return Report(
-            {"proof": str(proof), "public": [str(value) for value in values]},
+            {"proof": str(proof), "public": [str(value) for value in made.public_inputs]},
             f"proof written to {proof}, public values to {public}",
         )
 
@@ -103,37 +113,39 @@ def prove(
 
 def verify(
     vk: VkOption,
-    proof: Annotated[Path, typer.Option(help="proof.json")],
-    public: Annotated[Path, typer.Option(help="public.json")],
+    proof: Annotated[Path, typer.Option(help="proof.json to read.")],
+    public: Annotated[Path, typer.Option(help="public.json to read.")],
     as_json: AsJson = False,
 ) -> None:
-    """Verify a proof of any circuit, in snarkjs's files."""
+    """Verify any Groth16 proof over BN254, in the files of snarkjs."""
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        with naming(public):
-            values = snarkjs.read_public(read_file(public, document.MAX_BYTES))
+        with name_in_errors(public):
+            values = snarkjs.read_public(read_file(public, canonical_json.MAX_BYTES))
             if len(values) != key.public_inputs:
-                raise ParameterError(f"expected {key.public_inputs} values as the key has, got {len(values)}")
-        with naming(proof):
-            points = snarkjs.read_proof(read_file(proof, document.MAX_BYTES))
+                raise ParameterError(
+                    f"expected {key.public_inputs} values, as the key has, got {len(values)}"
+                )
+        with name_in_errors(proof):
+            points = snarkjs.read_proof(read_file(proof, canonical_json.MAX_BYTES))
         if key.verify(values, points):
             return Report({"accepted": True}, "accepted")
-        reason = "the proof does not hold for these public values"
+        reason = "the proof is not valid for these public values"
         return Report({"accepted": False, "reason": reason}, f"refused: {reason}", REFUSED)
 
     run(action, as_json)
 
 
 def recover(
-    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; twice.")],
+    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; give it twice.")],
     nullifier: Annotated[
-        str | None, typer.Option(help="Of both messages; the line must belong to it.")
+        str | None, typer.Option(help="Nullifier of both messages; the recovered line must give it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="New file for the secret, mode 0600.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recover the secret on the line through two shares; print its commitment."""
+    """Recover the secret on the line through two shares, and print its commitment."""
 
     def action() -> Report:
         if len(share) != 2:
@@ -165,15 +177,21 @@ def poseidon(
     run(action, as_json)
 
 
-def _witness(key: ProvingKey, path: Path) -> tuple[Witness, tuple[int, ...], tuple[int, ...]]:
-    """The assignment for a witness.json, its public values, and those that they must be."""
-    with naming(path):
-        inputs = snarkjs.read_witness(read_file(path, document.MAX_BYTES))
+def _read_statement(path: Path, parameters: CircuitParameters) -> tuple[Identity, Statement]:
+    """Read a witness.json: the identity whose secret it contains, and the statement to prove."""
+    with name_in_errors(path):
+        inputs = snarkjs.read_witness(read_file(path, canonical_json.MAX_BYTES))
         secret = _take_secret(inputs)
-        statement = Statement.from_inputs(key.parameters, inputs)
-        with Identity.from_secret(secret) as member:
-            made = key.witness(statement.inputs(), member)
-            return made, key.public_values(made), statement.public_values(member)
+        statement = Statement.from_inputs(parameters, inputs)
+        return Identity.from_secret(secret), statement
+
+
+def _prove(key: ProvingKey, member: Identity, statement: Statement, threads: int | None) -> AnyProof:
+    """Return the proof of a statement; witness.json does not contain the leaf, so the path gets it here."""
+    membership = Membership(statement.path.index, statement.limit, member.commitment)
+    path = replace(statement.path, leaf=membership.rate_commitment)
+    with closing(ProofBuilder(member, membership, key, path, True, threads)) as builder:
+        return builder.prove_statement(replace(statement, path=path))
 
 
 def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
@@ -186,5 +204,5 @@ def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
 def _share(text: str, nullifier: int | None) -> Share:
     parts = text.split(",")
     if len(parts) != 2:
-        raise ParameterError("--share: expected X,Y")
+        raise ParameterError(f"--share: expected X,Y, got {len(parts)} values")
     return Share(numbers.parse(parts[0], "--share X"), numbers.parse(parts[1], "--share Y"), nullifier)

@@ -1,8 +1,8 @@
-"""`rln vectors`: put every case of the test vectors to the library.
+"""`rln vectors`: run the library on every case of the test vectors.
 
-A file is named after what it asks about, and that noun has one checker below. A checker returns the answer in
-the file's notation, or raises what the library raises; a case is met when the answer is the file's, or, for
-an invalid one, when the error is of exactly the file's kind.
+A file is named after its subject, and each subject has one checker below. A checker returns the answer in the
+notation of the file, or raises what the library raises. A valid case passes if the answer is the one in the
+file; an invalid case passes if the error has exactly the kind that the file names.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from rln.base import canonical_json as document
-from rln.base import scalar
-from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, naming, read_file, run
+from rln.base import canonical_json, scalar
+from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.errors import (
     EncodingError,
     FieldRangeError,
@@ -39,14 +38,17 @@ from rln.protocol.share import Share
 app = typer.Typer(no_args_is_help=True)
 
 Case = Mapping[str, Any]
-"""An object of a vector file, as JSON holds it: a whole case, its input, the document."""
+"""A JSON object of a vector file: a whole case, its input, or the document."""
 
 _SIZE_LIMIT = 1 << 26
+"""Bytes of the longest file."""
+
 _SHOWN = 10
+"""Failed cases of a file that are printed; JSON has all of them."""
 
 
 class _Mismatch(RlnError):
-    """A claimed value is not the true one."""
+    """A claimed value is not the value that the library computes."""
 
 
 KINDS: Final[Mapping[str, type[RlnError]]] = {
@@ -59,27 +61,28 @@ KINDS: Final[Mapping[str, type[RlnError]]] = {
     "recovery": RecoveryError,
     "refused": InvalidProof,
 }
-"""What each `error` of a vector is in this library."""
+"""The exception class for each `error` of the vectors."""
 
 
 @app.callback()
 def group() -> None:
-    """Check test vectors."""
+    """Check this library against test vectors."""
 
 
 @app.command("check")
 def check(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH ...]", help="Files, or folders of them.")
+        list[Path] | None,
+        typer.Argument(metavar="[PATH ...]", help="Vector files, or directories of them; default: vectors."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every vector; one line a file, exit status 1 on any miss."""
+    """Check every test vector; print one line a file. The exit status is 1 if any case fails."""
 
     def action() -> Report:
         results = [_check_file(path) for path in _files(paths or [Path("vectors")])]
         missed = sum(len(result["missed"]) for result in results)
-        lines = [_line(result) for result in results]
+        lines = [_result_line(result) for result in results]
         return Report({"missed": missed, "files": results}, "\n".join(lines), REFUSED if missed else 0)
 
     run(action, as_json)
@@ -90,9 +93,9 @@ class VectorFile:
     """A file of cases.
 
     Attributes:
-        noun: what the cases ask about: the file's name.
+        noun: the subject of the cases, which is the name of the file.
         content: the whole document.
-        cases: its cases, each of the form that vectors/README.md describes.
+        cases: the cases, in the form that vectors/README.md describes.
     """
 
     noun: str
@@ -101,47 +104,47 @@ class VectorFile:
 
 
 def read(path: Path) -> VectorFile:
-    """Read a file and look at the form of its cases.
+    """Read a file, and check the form of its cases.
 
     Raises:
-        UnusableFile: not a file of vectors, or of a noun that has no checker.
-        EncodingError: not such a document.
+        UnusableFile: not a file of vectors, or there is no checker for its noun.
+        EncodingError: not a valid JSON document.
     """
-    with naming(path):
+    with name_in_errors(path):
         data = read_file(path, _SIZE_LIMIT)
         if path.stem not in CHECKERS:
-            raise UnusableFile(f"expected a name of {', '.join(CHECKERS)}")
-        content: Any = document.read(data, "vectors", _SIZE_LIMIT, depth=16)
-        cases = document.items(content.get("cases") if isinstance(content, dict) else None, "cases")
+            raise UnusableFile(f"name: expected one of {', '.join(CHECKERS)}, got {path.stem}")
+        content: Any = canonical_json.read(data, "vectors", _SIZE_LIMIT, depth=16)
+        cases = canonical_json.items(content.get("cases") if isinstance(content, dict) else None, "cases")
         if not cases:
-            raise UnusableFile("expected cases, got none")
+            raise UnusableFile("cases: expected at least one, got none")
         return VectorFile(path.stem, content, tuple(_case(case, f"case {i}") for i, case in enumerate(cases)))
 
 
 def _case(value: object, name: str) -> Case:
     result = value.get("result") if isinstance(value, dict) else None
     if result not in ("valid", "invalid"):
-        raise UnusableFile(f"{name}: result: expected valid or invalid")
+        raise UnusableFile(f"{name}: result: expected valid or invalid, got {str(result)[:40]!r}")
     answer = "output" if result == "valid" else "error"
-    known = document.fields(value, name, ("id", "input", "result", answer), ("why", "flags"))
-    if answer == "error" and document.text(known["error"], f"{name}: error") not in KINDS:
-        raise UnusableFile(f"{name}: error: expected one of {', '.join(KINDS)}")
+    known = canonical_json.fields(value, name, ("id", "input", "result", answer), ("why", "flags"))
+    if answer == "error" and (kind := canonical_json.text(known["error"], f"{name}: error")) not in KINDS:
+        raise UnusableFile(f"{name}: error: expected one of {', '.join(KINDS)}, got {kind[:40]!r}")
     return known
 
 
 def check_case(noun: str, content: Case, case: Case) -> str | None:
-    """Put one case to the library.
+    """Run the library on one case.
 
     Args:
-        noun: what the case asks about.
-        content: the whole document, for what its cases have in common.
+        noun: the subject of the case.
+        content: the whole document, which contains what its cases share.
         case: one of its cases.
 
     Returns:
-        None when the library answers what the case expects, and otherwise what it says instead.
+        None if the library gives the expected result, else what it gives instead.
 
     Raises:
-        UnusableFile: the input is not one of this noun.
+        UnusableFile: the input does not have the form that this noun requires.
     """
     expected = KINDS[case["error"]] if case["result"] == "invalid" else None
     try:
@@ -149,10 +152,12 @@ def check_case(noun: str, content: Case, case: Case) -> str | None:
     except RlnError as error:
         return None if type(error) is expected else f"{type(error).__name__}: {error}"
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UnusableFile(f"{case['id']}: not a case of {noun}: {type(error).__name__} {error}") from error
+        raise UnusableFile(
+            f"{case['id']}: input: not a case of {noun}: {type(error).__name__} {error}"
+        ) from error
     if expected is not None:
         return "accepted"
-    return None if answer == case["output"] else "another answer"
+    return None if answer == case["output"] else f"output {str(answer)[:100]}"
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -160,7 +165,7 @@ def _files(paths: list[Path]) -> list[Path]:
     for path in paths:
         inside = sorted(path.glob("*.json")) if path.is_dir() else [path]
         if not inside:
-            raise UnusableFile(f"{path}: no .json file in it")
+            raise UnusableFile(f"{path}: expected .json files in the directory, got none")
         found += inside
     return found
 
@@ -168,7 +173,7 @@ def _files(paths: list[Path]) -> list[Path]:
 def _check_file(path: Path) -> dict[str, Any]:
     file = read(path)
     missed = []
-    with naming(path):
+    with name_in_errors(path):
         for case in file.cases:
             got = check_case(file.noun, file.content, case)
             if got is not None:
@@ -176,7 +181,7 @@ def _check_file(path: Path) -> dict[str, Any]:
     return {"file": str(path), "cases": len(file.cases), "missed": missed}
 
 
-def _line(result: Mapping[str, Any]) -> str:
+def _result_line(result: Mapping[str, Any]) -> str:
     missed = result["missed"]
     state, met = ("MISS" if missed else "ok  "), result["cases"] - len(missed)
     shown = [f"       {miss['id']}: {miss['got']}" for miss in missed[:_SHOWN]]
@@ -198,7 +203,7 @@ def _hash_to_field(case: Case, _: Case) -> object:
     message = bytes.fromhex(case["message"])
     little = _hex(hash_to_field(message))
     if case["claimed"] is not None and case["claimed"] != little:
-        raise _Mismatch("claimed: not the hash of this message")
+        raise _Mismatch(f"claimed: expected {little}, got {str(case['claimed'])[:64]}")
     return {
         "keccak256": hashes.keccak256(message).hex(),
         "little_endian": little,
@@ -242,7 +247,7 @@ def _share(case: Case, _: Case) -> object:
 def _proof(case: Case, content: Case) -> object:
     key = _verifying_key(content["verifying_key"])
     if not key.verify([_scalar(value) for value in case["inputs"]], bytes.fromhex(case["proof"])):
-        raise InvalidProof("proof: the equation does not hold")
+        raise InvalidProof("proof: the pairing equation does not hold")
     return True
 
 

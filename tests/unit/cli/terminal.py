@@ -15,7 +15,7 @@ SECRET = 123456789123456789123456789
 
 
 def run(*arguments: object, status: int = 0, stdin: bytes | None = None) -> str:
-    """What a command prints; no secret is in it."""
+    """Run a command and return its output, in which there is no secret."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
     assert result.exit_code == status, result.output + repr(result.exception)
     assert "Traceback" not in result.output
@@ -28,7 +28,7 @@ def run_json(*arguments: object, status: int = 0, stdin: bytes | None = None) ->
 
 
 def write_inputs(folder: Path) -> World:
-    """key.rlnkey, and witness.json for a member of its own."""
+    """Write key.rlnkey, and witness.json for a new member."""
     world = World()
     member = rln.Identity.from_secret(SECRET)
     world.group.register(member.commitment, 5)

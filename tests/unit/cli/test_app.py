@@ -1,6 +1,13 @@
-"""Exit statuses: 2 for wrong usage, 3 for the machine's failures."""
+"""Exit statuses: 2 for wrong usage, 3 for the machine's failures. Help: a text for everything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
 
 import rln
+from rln.cli.app import app
 from tests.unit.cli.terminal import run, run_json
 
 
@@ -29,3 +36,23 @@ def test_usage_errors_are_two():
         ("keys", "export", "x"),
     ):
         run(*arguments, status=2)
+
+
+def commands(command: Any, name: str = "rln") -> Iterator[tuple[str, Any]]:
+    """Yield a command and all below it."""
+    yield name, command
+    for child in getattr(command, "commands", {}).values():
+        yield from commands(child, f"{name} {child.name}")
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_a_help_text(name):
+    """In sentences; a terminal of any width wraps them, so no paragraph has a line break of its own."""
+    command = COMMANDS[name]
+    assert command.help.strip().endswith(".")
+    assert all("\n" not in paragraph for paragraph in command.help.split("\n\n"))
+    for parameter in command.params:
+        assert parameter.help, parameter.name

@@ -1,4 +1,4 @@
-"""Where commands write: one line and status 2 before the work, and no secret is replaced."""
+"""Output files: an unusable one gives one line and status 2 before the work; no secret is overwritten."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from tests.unit.cli.terminal import run, write_inputs
 
 @pytest.fixture
 def files(tmp_path):
-    """key.rlnkey and witness.json, for each test anew."""
+    """New key.rlnkey and witness.json for each test."""
     write_inputs(tmp_path)
     return tmp_path
 
@@ -26,14 +26,14 @@ def prove(files, proof, public, status=2):
     return said
 
 
-def test_prove_looks_at_both_places_first(files):
+def test_prove_checks_both_output_files_first(files):
     missing = files / "none" / "p.json"
     assert f"rln: {missing}: No such file" in prove(files, missing, files / "u.json")
     assert f"rln: {missing}: No such file" in prove(files, files / "p.json", missing)
     assert f"rln: {files}: Is a directory" in prove(files, files / "p.json", files)
 
 
-def test_one_file_cannot_be_two(files):
+def test_two_options_cannot_name_one_file(files):
     same = files / "p.json"
     assert f"--public: expected another file than --proof, got {same}" in prove(files, same, same)
     assert "--proof: expected another file than --key" in prove(files, files / "key.rlnkey", same)
@@ -58,7 +58,7 @@ def test_a_secret_is_never_replaced(files):
 
 
 @pytest.mark.parametrize("out", [".", "/", "none/key.rlnkey"])
-def test_a_key_has_nowhere_to_go(tmp_path, monkeypatch, out):
+def test_an_output_path_that_cannot_be_written(tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)
     said = run("setup", "--depth", 1, "--limit-bits", 1, "--out", out, status=2)
     assert said.startswith(f"rln: {out}: ")
@@ -86,7 +86,7 @@ def test_a_verifying_key_is_known_by_its_content(files):
     assert "public_inputs" in run("keys", "info", vk, status=0)
     assert run("keys", "check", vk, status=0) == "sound\n"
     said = run("witness", "--key", "zerokit-20", "--input", vk, "--out", files / "w", status=2)
-    assert "the package holds the verifying key" in said
+    assert "the package contains only the verifying key" in said
 
 
 def test_a_bad_graph_is_named(files):
@@ -96,6 +96,6 @@ def test_a_bad_graph_is_named(files):
     assert not out.exists()
 
 
-def test_missing_vectors_are_missing(tmp_path):
+def test_a_missing_vector_file_is_named(tmp_path):
     path = tmp_path / "none.json"
     assert run("vectors", "check", path, status=2) == f"rln: {path}: No such file or directory\n"

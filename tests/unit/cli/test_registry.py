@@ -1,4 +1,4 @@
-"""`rln group copy` and `--snapshot`: a registry in another place, a tree that is not built anew each time."""
+"""`rln group copy` and `--snapshot`: registries in other databases, and trees loaded from a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MANY = 35
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    """A registry of 35 members, one of whom has left and come back."""
+    """A registry of 35 members; one of them was removed and registered again."""
     uri = f"sqlite:///{tmp_path}/members.db"
     run("group", "create", uri, "--depth", 6, "--limit-bits", 4)
     (tmp_path / "many.csv").write_text("".join(f"{1000 + n},{1 + n % 5}\n" for n in range(MANY)))
@@ -42,17 +42,17 @@ def test_a_registry_moves_to_a_server_and_back(uri: str, tmp_path: Path) -> None
         assert {name: run_json("group", name, copy) for name in ("list", "root")} == said
         assert run_json("group", "path", copy, "--index", 35) == run_json("group", "path", uri, "--index", 35)
     assert stat.S_IMODE((tmp_path / "back.db").stat().st_mode) == 0o600
-    # Twice is refused, and changes nothing.
+    # A second copy is refused, and changes nothing.
     again = run_json("group", "copy", uri, server, status=2)
     assert again["message"] == "target: expected an empty registry, got one at step 3"
     assert run_json("group", "list", server) == said["list"]
 
 
-def test_copies_that_cannot_be(uri: str, tmp_path: Path) -> None:
+def test_copies_that_are_refused(uri: str, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     run("group", "create", other, "--depth", 7, "--limit-bits", 4)
     for source, target, words in (
-        (uri, "memory://", "memory:// is gone when a command has ended"),
+        (uri, "memory://", "store: expected one that outlives the command, got memory://"),
         (uri, uri, "expected an empty registry"),
         (uri, other, "expected a registry of depth 6 and limit_bits 4, got 7 and 4"),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
@@ -62,7 +62,7 @@ def test_copies_that_cannot_be(uri: str, tmp_path: Path) -> None:
     assert not (tmp_path / "nothing.db").exists()
 
 
-def test_a_tree_is_kept_in_a_snapshot(uri: str, tmp_path: Path) -> None:
+def test_a_tree_is_saved_in_a_snapshot(uri: str, tmp_path: Path) -> None:
     file = tmp_path / "group.tree"
     plain = run_json("group", "path", uri, "--index", 7)
     assert run_json("group", "path", uri, "--index", 7, "--snapshot", file) == plain
@@ -73,20 +73,20 @@ def test_a_tree_is_kept_in_a_snapshot(uri: str, tmp_path: Path) -> None:
         (5, ("remove", uri, "--index", 0)),
     ):
         data = run_json("group", *command, "--snapshot", file)
-        picture = read_snapshot(file)
-        assert (picture.step, str(picture.tree.root)) == (number, data["root"])
-    # One that is behind is caught up with.
+        snapshot = read_snapshot(file)
+        assert (snapshot.step, str(snapshot.tree.root)) == (number, data["root"])
+    # An older snapshot is brought up to date.
     run("group", "remove", uri, "--index", 1)
     data = run_json("group", "path", uri, "--index", 2, "--snapshot", file)
     assert data["root"] == run_json("group", "root", uri)["root"]
     assert read_snapshot(file).step == 6
-    # What is refused leaves it as it is.
+    # A refused command leaves it unchanged.
     before = file.read_bytes()
     run("group", "remove", uri, "--index", 1, "--snapshot", file, status=1)
     assert file.read_bytes() == before
 
 
-def test_slashing_keeps_the_tree_too(tmp_path: Path) -> None:
+def test_slash_saves_the_snapshot_too(tmp_path: Path) -> None:
     world = World()
     mallory = rln.Identity.from_secret(SECRET)
     world.group.register(mallory.commitment, 1)
@@ -99,12 +99,12 @@ def test_slashing_keeps_the_tree_too(tmp_path: Path) -> None:
     run("group", "register", uri, "--commitment", mallory.commitment, "--limit", 1, "--snapshot", file)
     assert read_snapshot(file).tree.root == world.group.root
     data = run_json("group", "slash", uri, "--evidence", evidence, "--vk", vk, "--snapshot", file)
-    picture = read_snapshot(file)
-    assert (picture.step, str(picture.tree.root)) == (2, data["root"])
+    snapshot = read_snapshot(file)
+    assert (snapshot.step, str(snapshot.tree.root)) == (2, data["root"])
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut"])
-def test_a_damaged_snapshot_is_made_anew(uri: str, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_snapshot_is_replaced(uri: str, tmp_path: Path, damage: str) -> None:
     file = tmp_path / "group.tree"
     plain = run("group", "path", uri, "--index", 7, "--snapshot", file)
     good = file.read_bytes()
@@ -112,16 +112,16 @@ def test_a_damaged_snapshot_is_made_anew(uri: str, tmp_path: Path, damage: str) 
     said = run("group", "path", uri, "--index", 7, "--snapshot", file)
     first, rest = said.split("\n", 1)
     assert first.startswith(f"rln: not used: snapshot: {file}: expected ")
-    assert first.endswith("; the tree was built of all events")
+    assert first.endswith("; the tree was built from all steps")
     assert rest == plain
     assert file.read_bytes() == good
 
 
-def test_snapshots_that_are_none(uri: str, tmp_path: Path) -> None:
+def test_files_that_are_not_snapshots(uri: str, tmp_path: Path) -> None:
     other = tmp_path / "many.csv"
     before = other.read_bytes()
     said = run_json("group", "path", uri, "--index", 7, "--snapshot", other, status=2)
-    assert said["message"] == f"{other}: no snapshot, and never overwritten"
+    assert said["message"] == f"{other}: not a snapshot, and never overwritten; choose another file"
     assert other.read_bytes() == before
     missing = tmp_path / "nowhere" / "group.tree"
     said = run_json("group", "remove", uri, "--index", 7, "--snapshot", missing, status=2)

@@ -1,36 +1,42 @@
-"""Rows: a table on a terminal, lines with tabs elsewhere, and never a value that is cut off."""
+"""Tables: drawn on a terminal, lines with tabs elsewhere, and no value is ever cut off."""
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
-from rln.cli.table import rows, together
+from rln.cli.table import format_table, stack
 
 LINES = [(1, "0x" + "ab" * 32), (2, None)]
 
 
-def test_elsewhere_than_on_a_terminal():
-    assert rows("two", ("index", "value"), LINES) == f"index\tvalue\n1\t0x{'ab' * 32}\n2\t\ntwo"
-    assert rows("none", ("index", "value"), []) == "none"
+def test_without_a_terminal():
+    assert format_table("two", ("index", "value"), LINES) == f"index\tvalue\n1\t0x{'ab' * 32}\n2\t\ntwo"
+    assert format_table("none", ("index", "value"), []) == "none"
 
 
 def test_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    table = rows("two", ("index", "value"), LINES)
-    assert isinstance(table, Table)
+    summary = "two rows, and this line is wider than both columns"
+    drawn = format_table(summary, ("n", "value"), LINES[1:])
+    assert isinstance(drawn, Group)
+    assert isinstance(drawn.renderables[0], Table)
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(drawn)
+    assert captured.get().splitlines()[-1] == summary
     console = Console(width=40)
     with console.capture() as captured:
-        console.print(table)
+        console.print(format_table("two", ("index", "value"), LINES))
     assert captured.get().count("ab") == 32
-    assert rows("none", ("index", "value"), []) == "none"
+    assert format_table("none", ("index", "value"), []) == "none"
 
 
 def test_tables_below_each_other(monkeypatch):
-    assert together(rows("one", ("a",), []), rows("two", ("a",), [(5,)])) == "one\na\n5\ntwo"
+    assert stack(format_table("one", ("a",), []), format_table("two", ("a",), [(5,)])) == "one\na\n5\ntwo"
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     console = Console(width=40)
     with console.capture() as captured:
-        console.print(together(rows("two", ("index", "value"), LINES), rows("none", ("a",), [])))
+        console.print(stack(format_table("two", ("index", "value"), LINES), format_table("none", ("a",), [])))
     assert captured.get().count("ab") == 32
     assert captured.get().rstrip().endswith("none")

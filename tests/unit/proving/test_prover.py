@@ -13,13 +13,12 @@ from rln.lowlevel import entropy, groth16
 from rln.lowlevel._call import ffi
 from rln.lowlevel.partial import Partial
 from rln.protocol.statement import Statement
-from rln.proving import prover as prover_module
 from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_key, small_multi_key
 
 
 class CountingIds(MemoryMessageIds):
-    """Remembers what was asked."""
+    """Records the calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +36,7 @@ class BrokenIds(MemoryMessageIds):
 
 
 class ForgetfulIds(CountingIds):
-    """Cannot keep a message."""
+    """Cannot record a message."""
 
     def keep(self, commitment, epoch, ids, x, message):
         raise StoreUnavailable("ids: disk full")
@@ -63,7 +62,7 @@ def test_a_proof_is_what_the_relation_says(world):
         prover.prove(b"four")
 
 
-def test_everything_is_validated_before_an_id_is_burnt(world):
+def test_everything_is_validated_before_an_id_is_spent(world):
     member, ids = world.join(), CountingIds()
     other = world.join()
     for signal in ("text", bytearray(b"x"), None):
@@ -73,7 +72,9 @@ def test_everything_is_validated_before_an_id_is_burnt(world):
     with pytest.raises(ParameterError, match="path: expected one"):
         rln.Prover(member, alone, world.key, ids=ids, clock=world.clock).prove(b"x")
     wrong = world.group.proof(world.group.membership(other.commitment).index)
-    with pytest.raises(ParameterError, match="another leaf's"):
+    with pytest.raises(
+        ParameterError, match=r"the member's leaf 0x\w+ at index 0, got leaf 0x\w+ at index 1"
+    ):
         world.prover(member, ids, path=lambda index: wrong).prove(b"x")
     with pytest.raises(ParameterError, match="use prove"):
         world.prover(member, ids).prove_multi(b"x", 1)
@@ -92,8 +93,8 @@ def test_x_zero_is_refused_before_the_secret_is_touched(world, monkeypatch, valu
     assert ids.given == []
 
 
-def test_the_id_is_burnt_before_a_proof_exists(world, monkeypatch):
-    """Threats E1, D9: whatever fails after the reservation, the id never comes again."""
+def test_the_id_is_spent_before_a_proof_exists(world, monkeypatch):
+    """Threats E1, D9: whatever fails after the reservation, the id is never given out again."""
     ids = CountingIds()
     prover = world.prover(world.join(2), ids)
     with monkeypatch.context() as patch:
@@ -110,14 +111,14 @@ def test_no_id_no_proof(world):
         world.prover(world.join(), BrokenIds()).prove(b"x")
 
 
-def test_a_message_that_is_not_kept_does_not_leave(world):
-    """Threats E2: it could not be sent again, and its id may go with another one after a restart."""
+def test_a_message_that_is_not_recorded_is_not_returned(world):
+    """Threats E2: it could not be sent again, and after a restart its id might go with another message."""
     ids = ForgetfulIds()
     prover = world.prover(world.join(2), ids)
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="disk full"):
             prover.prove(b"x")
-    assert ids.given == [range(1), range(1, 2)], "the ids are burnt"
+    assert ids.given == [range(1), range(1, 2)], "the ids are spent"
     assert prover.again(b"x") is None
     with pytest.raises(RateLimitReached):
         prover.prove(b"x")
@@ -156,14 +157,14 @@ def test_a_message_with_several_ids_is_sent_again():
     assert prover.again(b"x") == proof
 
 
-def test_a_proof_that_does_not_verify_never_leaves(world, monkeypatch):
+def test_a_proof_that_does_not_verify_is_not_returned(world, monkeypatch):
     prover = world.prover(world.join())
     monkeypatch.setattr(rln.VerifyingKey, "verify", lambda *a: False)
     with pytest.raises(KeyFileError, match="not released"):
         prover.prove(b"x")
 
 
-def test_a_graph_that_shows_the_secret_is_noticed(world, monkeypatch):
+def test_a_graph_that_reveals_the_secret_is_refused(world, monkeypatch):
     member = world.join()
     prover = world.prover(member)
     honest = rln.ProvingKey.public_values
@@ -174,7 +175,7 @@ def test_a_graph_that_shows_the_secret_is_noticed(world, monkeypatch):
     assert str(secret) not in str(caught.value)
 
 
-def test_the_self_check_may_go_only_with_a_pinned_key(world, monkeypatch):
+def test_only_a_pinned_key_may_skip_the_self_check(world, monkeypatch):
     member = world.join()
     with pytest.raises(ParameterError, match="self_check"):
         world.prover(member, self_check=False)
@@ -198,7 +199,7 @@ def test_parts_must_belong_together(world):
         world.prover(alice, path=deep.proof(0))
 
 
-def test_a_membership_fresh_from_its_group_brings_its_paths(world):
+def test_a_membership_from_a_group_supplies_the_paths(world):
     alice = rln.Identity.generate()
     membership = world.group.register(alice.commitment, limit=2)
     prover = rln.Prover(alice, membership, world.key, ids=MemoryMessageIds(), clock=world.clock)
@@ -217,7 +218,9 @@ def test_prepare_sets_the_path_until_the_next_one(world):
     assert prover.prove(b"a").root == old
     prover.prepare(world.group.proof(0))
     assert prover.prove(b"b").root == world.group.root != old
-    with pytest.raises(ParameterError, match="another leaf's"):
+    with pytest.raises(
+        ParameterError, match=r"the member's leaf 0x\w+ at index 0, got leaf 0x\w+ at index 1"
+    ):
         prover.prepare(world.group.proof(1))
     following = world.prover(alice)
     world.join()
@@ -265,15 +268,15 @@ def test_repr_shows_no_secret(world):
 
 
 def test_the_module_reads_no_clock():
-    assert not {"time", "datetime"} & set(vars(prover_module))
+    assert not {"time", "datetime"} & set(vars(rln.proving.prover))
 
 
-# ---- what is computed beforehand -------------------------------------------------------------------
+# ---- what is computed in advance --------------------------------------------------------------------
 
 
 @pytest.fixture
 def fixed_blinding(monkeypatch):
-    """The same random bytes for every proof, to compare proofs byte by byte; identities get true ones."""
+    """The same random bytes for every proof, so that proofs can be compared; identities stay random."""
     drawn, honest = bytes(range(64)) + bytes(range(100, 164)), entropy.fill
 
     def fill(out) -> None:
@@ -314,7 +317,7 @@ def test_every_way_to_a_proof_gives_the_same_bytes(fixed_blinding, tables):
 
 @pytest.fixture
 def made(monkeypatch) -> list[str]:
-    """How often something was prepared: anew, or from what was there."""
+    """How often a partial proof was computed: new, or updated."""
     log: list[str] = []
     new, update = Partial.new, Partial.update
     monkeypatch.setattr(Partial, "new", lambda *a: log.append("new") or new(*a))
@@ -351,7 +354,7 @@ def until_tables(key: rln.ProvingKey) -> None:
         time.sleep(0.01)
 
 
-def test_a_multi_proof_is_prepared_too(made):
+def test_a_proof_with_several_slots_is_prepared_too(made):
     world = World(small_multi_key())
     prover, verifier = world.prover(world.join(8)), world.verifier()
     for n, count in enumerate((1, 3, 2)):
@@ -359,7 +362,7 @@ def test_a_multi_proof_is_prepared_too(made):
     assert 1 <= len(made) <= 2
 
 
-def test_zerokits_partial_proof_goes_out_and_in(world, made):
+def test_a_partial_proof_of_zerokit_is_written_and_read(world, made):
     member = world.join(8)
     prover = world.prover(member, path=world.group.proof(0))
     wires = world.key.info()["wires"]
@@ -376,7 +379,7 @@ def test_zerokits_partial_proof_goes_out_and_in(world, made):
 
 
 def test_a_partial_proof_of_anything_else_is_refused(world):
-    """The known wires must be those of this member on this path: upstream finishes to a proof that fails."""
+    """The known wires must be those of this member and path; upstream would make an invalid proof."""
     member, stranger = world.join(8), world.join(8)
     path = world.group.proof(0)
     prover = world.prover(member, path=path)
@@ -398,7 +401,7 @@ def test_a_partial_proof_of_anything_else_is_refused(world):
     prover.prepare(path, data)
 
 
-def test_a_closed_prover_proves_no_more(world):
+def test_a_closed_prover_refuses_to_prove(world):
     with world.prover(world.join()) as prover:
         prover.prove(b"x")
         kept = prover._builder._prepared

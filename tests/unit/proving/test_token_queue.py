@@ -1,4 +1,4 @@
-"""Tokens: no id twice, none lost within its epoch, nobody waits, and nothing stays behind."""
+"""Tokens: no id twice, none lost within its epoch, callers never wait, and nothing is left in memory."""
 
 import copy
 import gc
@@ -16,8 +16,7 @@ import pytest
 
 import rln
 from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnavailable
-from rln.proving import proof_builder as spender_module
-from rln.proving import token_queue as module
+from rln.proving import proof_builder, token_queue
 from rln.proving.proof_builder import ProofBuilder, SlotToken
 from rln.stores.memory import MemoryMessageIds
 from tests.support.small_world import PERIOD, World, small_multi_key
@@ -27,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class CountingIds(MemoryMessageIds):
-    """Remembers what was given, and fails when it is told."""
+    """Records the ids that it gives out, and fails on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +45,7 @@ class CountingIds(MemoryMessageIds):
 
 
 class Gate:
-    """Stands before the making of tokens."""
+    """Blocks the making of tokens until it is opened."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open, self.reached = threading.Event(), threading.Event()
@@ -62,7 +61,7 @@ class Gate:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL", 0.01)
+    monkeypatch.setattr(token_queue, "POLL", 0.01)
 
 
 @pytest.fixture
@@ -90,7 +89,7 @@ def threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "rln-tokens"]
 
 
-# ---- what comes out --------------------------------------------------------------------------------
+# ---- proofs from tokens ----------------------------------------------------------------------------
 
 
 def test_proofs_from_tokens_are_ordinary_proofs(world, ids):
@@ -109,7 +108,7 @@ def test_proofs_from_tokens_are_ordinary_proofs(world, ids):
             assert verifier.submit(proof, signal) == rln.Valid()
 
 
-def test_a_token_spares_the_making_of_a_proof(world, ids, monkeypatch):
+def test_a_token_replaces_a_full_proof(world, ids, monkeypatch):
     with world.prover(world.join(8), ids, tokens=2) as prover:
         full(prover, 2)
         monkeypatch.setattr(ProofBuilder, "prove", lambda *_: pytest.fail("a whole proof was made"))
@@ -126,7 +125,7 @@ def test_the_queue_is_filled_again(world, ids):
 
 
 @pytest.mark.parametrize("tokens", [1, 3, 5, 16])
-def test_the_budget_is_spent_exactly(world, tokens):
+def test_the_limit_is_reached_exactly(world, tokens):
     member = world.join(5)
     verifier = world.verifier()
     with world.prover(member, tokens=tokens) as prover:
@@ -138,7 +137,7 @@ def test_the_budget_is_spent_exactly(world, tokens):
     assert len(world.log) == 5
 
 
-def test_the_budget_is_spent_exactly_when_all_is_ready(world):
+def test_the_limit_is_reached_exactly_when_all_tokens_are_ready(world):
     with world.prover(world.join(4), tokens=16) as prover:
         full(prover, 4)
         assert len({prover.prove(bytes([n])).nullifier for n in range(4)}) == 4
@@ -147,11 +146,11 @@ def test_the_budget_is_spent_exactly_when_all_is_ready(world):
         assert prover.tokens_ready == 0
 
 
-# ---- nobody waits ----------------------------------------------------------------------------------
+# ---- callers never wait ----------------------------------------------------------------------------
 
 
-def test_without_a_token_there_is_a_whole_proof_at_once(world, ids, monkeypatch):
-    """Also with the id that the thread is busy with, whose token is then thrown away."""
+def test_without_a_token_a_full_proof_is_made_at_once(world, ids, monkeypatch):
+    """Also with the id whose token the thread is making; that token is then wiped."""
     gate = Gate(monkeypatch)
     verifier = world.verifier()
     with world.prover(world.join(3), ids, tokens=2) as prover:
@@ -180,7 +179,7 @@ def test_a_token_whose_id_was_taken_is_wiped(world, monkeypatch):
 # ---- roots, epochs ---------------------------------------------------------------------------------
 
 
-def test_another_root_gives_the_same_ids_other_tokens(world, ids):
+def test_a_new_root_gives_each_id_a_new_token(world, ids):
     prover = world.prover(world.join(8), ids, tokens=3)
     full(prover, 3)
     old = [slot.root for slot in prover._queue._slots.values()]
@@ -209,7 +208,7 @@ def test_a_token_of_an_old_root_is_not_published(world, ids, monkeypatch):
     prover.close()
 
 
-def test_a_new_path_by_hand(world, ids):
+def test_prepare_gives_each_id_a_new_token(world, ids):
     alice = world.join(4)
     prover = world.prover(alice, ids, path=world.group.proof(0), tokens=2)
     full(prover, 2)
@@ -232,7 +231,7 @@ def test_without_a_path_the_thread_waits_for_one(world, ids):
     prover.close()
 
 
-def test_tokens_of_an_epoch_that_is_over_are_wiped(world, ids):
+def test_tokens_of_a_past_epoch_are_wiped(world, ids):
     prover, verifier = world.prover(world.join(3), ids, tokens=2), world.verifier()
     full(prover, 2)
     tokens = list(prover._queue._slots.values())
@@ -250,7 +249,7 @@ def test_tokens_of_an_epoch_that_is_over_are_wiped(world, ids):
     prover.close()
 
 
-def test_the_epoch_turns_in_the_midst_of_a_token(world, ids, monkeypatch):
+def test_the_epoch_ends_while_a_token_is_made(world, ids, monkeypatch):
     gate = Gate(monkeypatch)
     prover = world.prover(world.join(3), ids, tokens=2)
     assert gate.reached.wait(PATIENCE)
@@ -266,7 +265,7 @@ def test_the_epoch_turns_in_the_midst_of_a_token(world, ids, monkeypatch):
 
 
 def test_a_clock_that_goes_back_a_little(world, ids):
-    """What the thread has seen stays; who proves asks the allocator, as without tokens."""
+    """The tokens stay, and `prove` calls the allocator, as without tokens."""
     prover = world.prover(world.join(3), ids, tokens=1)
     full(prover, 1)
     world.time -= PERIOD
@@ -277,7 +276,7 @@ def test_a_clock_that_goes_back_a_little(world, ids):
     prover.close()
 
 
-# ---- threads, forks, ends --------------------------------------------------------------------------
+# ---- threads, forks, the end -----------------------------------------------------------------------
 
 
 def test_threads_race_for_tokens_and_no_id_comes_twice(world, ids):
@@ -407,7 +406,7 @@ def test_close_while_a_token_is_being_made(world, ids, monkeypatch):
     assert len(ids.given) == 1
 
 
-def test_a_prover_that_is_dropped_takes_its_thread_along(world):
+def test_the_thread_ends_when_the_prover_is_dropped(world):
     before = len(threads())
     prover = world.prover(world.join(4), tokens=2)
     full(prover, 2)
@@ -418,7 +417,7 @@ def test_a_prover_that_is_dropped_takes_its_thread_along(world):
 
 
 def test_the_process_may_end_at_any_time(tmp_path):
-    """The thread is in C most of the time; what is not used is wiped; who proves at the end still can."""
+    """The thread is in C most of the time; unused tokens are wiped; `prove` still works at exit."""
     code = (
         "import atexit, sys, rln\n"
         "from tests.support.small_world import World\n"
@@ -434,8 +433,8 @@ def test_the_process_may_end_at_any_time(tmp_path):
         assert (done.returncode, done.stderr, done.stdout) == (0, "", "Valid()\n")
 
 
-def test_a_path_source_that_blocks_holds_up_nobody_who_leaves(world, ids, monkeypatch):
-    monkeypatch.setattr(module, "LEAVE", 0.01)
+def test_close_does_not_wait_for_a_blocked_path_source(world, ids, monkeypatch):
+    monkeypatch.setattr(token_queue, "STOP_WAIT", 0.01)
     asked, answer = threading.Event(), threading.Event()
     member = world.join(4)
 
@@ -468,10 +467,10 @@ def test_without_a_thread_proofs_are_made_without_tokens(world, monkeypatch):
     prover.close()
 
 
-# ---- what fails ------------------------------------------------------------------------------------
+# ---- failures --------------------------------------------------------------------------------------
 
 
-def test_an_unsure_allocator_is_asked_again_and_who_proves_is_told(world, ids):
+def test_an_unsure_allocator_is_called_again_and_prove_raises(world, ids):
     ids.broken = True
     prover = world.prover(world.join(4), ids, tokens=2)
     with pytest.raises(StoreUnavailable):
@@ -487,12 +486,12 @@ def test_an_unsure_allocator_is_asked_again_and_who_proves_is_told(world, ids):
     prover.close()
 
 
-def test_an_id_whose_token_failed_is_still_there(world, ids, monkeypatch):
+def test_an_id_whose_token_failed_is_not_lost(world, ids, monkeypatch):
     def fail(*_: object) -> None:
         raise rln.EntropyError("random: none")
 
     with monkeypatch.context() as patch:
-        patch.setattr(spender_module.Token, "new", fail)
+        patch.setattr(proof_builder.Token, "new", fail)
         prover = world.prover(world.join(2), ids, tokens=2)
         until(lambda: ids.given)
         time.sleep(0.05)
@@ -522,7 +521,7 @@ def test_a_path_source_that_fails(world, ids):
     prover.close()
 
 
-def test_a_proof_of_a_token_that_does_not_verify_never_leaves(world, ids, monkeypatch):
+def test_a_proof_from_a_token_that_does_not_verify_is_not_returned(world, ids, monkeypatch):
     member = world.join(4)
     prover = world.prover(member, ids, tokens=1)
     full(prover, 1)
@@ -534,7 +533,7 @@ def test_a_proof_of_a_token_that_does_not_verify_never_leaves(world, ids, monkey
     assert token._token.closed
     assert ids.ids()[0] == 0
     share = member.share(rln.hash_signal(b"y"), world.clock.current().external_nullifier, 1)
-    assert prover.prove(b"y").shares == (share,), "the id is gone"
+    assert prover.prove(b"y").shares == (share,), "the id is spent"
     prover.close()
 
 
@@ -572,7 +571,7 @@ def test_several_message_ids_have_no_tokens():
         world.prover(world.join(4), tokens=1)
 
 
-def test_nothing_of_it_is_copied_or_shown(world):
+def test_a_token_is_neither_copied_nor_shown(world):
     """Threats E8."""
     member = world.join(4)
     prover = world.prover(member, tokens=1)

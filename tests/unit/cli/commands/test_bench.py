@@ -1,4 +1,4 @@
-"""The bench: small, so that it is quick; what it says of a machine is not looked at."""
+"""`rln bench`, with small sizes so that it is quick; the measured times are not checked."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"rln.cli.commands.bench.{name}", size)
 
 
-def test_bench_measures_every_tier():
+def test_bench_measures_every_kind_of_proof():
     data = run_json("bench", "--threads", 1)
     assert data["engine"] == engine.name()
     assert data["threads"] == 1
@@ -20,7 +20,7 @@ def test_bench_measures_every_tier():
     assert all(seconds > 0 for seconds in data["seconds"].values())
 
 
-def test_bench_speaks_to_people():
+def test_bench_prints_a_table():
     text = run("bench")
     assert "publishing with a token" in text
     assert "Poseidon" in text

@@ -1,4 +1,4 @@
-"""The demonstration: a spammer loses the secret."""
+"""The demo: a spammer is slashed, and their secret is recovered."""
 
 from tests.unit.cli.terminal import run, run_json
 
@@ -17,10 +17,10 @@ def test_demo_ends_with_the_spammers_commitment():
     ):
         assert verdict in words
     steps = [step["step"] for step in data["steps"]]
-    restart = steps.index("provider and members start again")
+    restart = steps.index("provider and members restart")
     after = dict(zip(steps[restart + 1 :], words[restart + 1 :], strict=True))
-    assert after["Alice asks for what she sent"] == "the same bytes"
-    assert after["somebody sends it once more"] == "DUPLICATE"
+    assert after["Alice asks for the message sent before"] == "the same bytes"
+    assert after["somebody sends that message again"] == "DUPLICATE"
     assert after["Mallory's prover still refuses"] == "RATE LIMIT REACHED"
     assert after["the provider verifies"] == "RATE_LIMIT_VIOLATION"
     assert all(step["milliseconds"] >= 0 for step in data["steps"])

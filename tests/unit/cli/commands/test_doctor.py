@@ -1,4 +1,4 @@
-"""The doctor: known answers, and a machine that gives others."""
+"""`rln doctor`: known answers, and a machine that gives others."""
 
 from tests.unit.cli.terminal import run, run_json
 
@@ -10,6 +10,6 @@ def test_doctor_knows_the_answers():
     assert "self-test pairing" in run("doctor")
 
 
-def test_doctor_says_when_the_machine_is_wrong(monkeypatch):
+def test_doctor_reports_a_wrong_answer(monkeypatch):
     monkeypatch.setattr("rln.cli.commands.doctor.poseidon_hash", lambda inputs: 0)
     assert run_json("doctor", status=3)["self_test"]["poseidon"] == "FAILED"

@@ -1,4 +1,4 @@
-"""`rln evidence verify`: the commitment of who overspent, a reason, or the file that is unusable."""
+"""`rln evidence verify`: prints the commitment, the reason for a refusal, or the unusable file."""
 
 import json
 import stat
@@ -15,7 +15,7 @@ from tests.unit.cli.terminal import SECRET, run, run_json
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    """evidence.json against the member with SECRET, the files of both keys, and more messages of his."""
+    """vk.json, and evidence.json, same.json and forged.json against the member with SECRET."""
     folder = tmp_path_factory.mktemp("evidence")
     world = World()
     member = Identity.from_secret(SECRET)
@@ -43,7 +43,7 @@ def test_evidence_convicts(case, tmp_path):
     assert "File exists" in run(*arguments, "--out", out, status=2)
 
 
-def test_what_does_not_hold_is_refused(case):
+def test_invalid_evidence_is_refused(case):
     folder, _ = case
     data = run_json("evidence", "verify", folder / "forged.json", "--vk", folder / "vk.json", status=1)
     assert (data["error"], "second proof" in data["message"]) == ("InvalidProof", True)
@@ -66,7 +66,7 @@ def test_unusable_files_are_named(case, tmp_path):
 
 
 def test_a_file_that_is_too_long_is_not_read_to_its_end(case, tmp_path):
-    """One without an end, too."""
+    """Not even one without an end."""
     folder, _ = case
     long = tmp_path / "long.json"
     long.write_bytes(b" " * ((1 << 16) + 1))

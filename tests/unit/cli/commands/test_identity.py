@@ -10,7 +10,7 @@ import rln
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 
-def test_identity_goes_into_its_file_alone(tmp_path):
+def test_the_secret_is_only_in_its_file(tmp_path):
     path = tmp_path / "id.json"
     data = run_json("identity", "new", "--out", path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
@@ -23,7 +23,7 @@ def test_identity_goes_into_its_file_alone(tmp_path):
 
 
 @pytest.mark.parametrize("extended", [False, True])
-def test_identity_of_a_seed_is_zerokits(tmp_path, extended):
+def test_a_seed_gives_the_identity_of_zerokit(tmp_path, extended):
     seed = tmp_path / "seed"
     seed.write_bytes(bytes(range(10)))
     flag = ("--extended",) if extended else ()

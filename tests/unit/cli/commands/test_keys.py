@@ -42,7 +42,7 @@ def test_setup_and_keys(tmp_path):
     message = run_json(
         "keys", "export", tmp_path / "again.rlnkey", "--to", "r1cs", "--out", tmp_path / "x", status=2
     )
-    assert "constraints are unknown" in message["message"]
+    assert "the constraints of this key are unknown" in message["message"]
     vk = tmp_path / "out.vk"
     vk.rename(tmp_path / "vk.json")
     assert run_json("keys", "check", tmp_path / "vk.json")["public_inputs"] == 5
@@ -60,7 +60,7 @@ def test_setup_of_several_slots(tmp_path):
 @pytest.mark.parametrize(
     "arguments", [("--depth", 0), ("--depth", 33), ("--limit-bits", 17), ("--max-out", 0)]
 )
-def test_setup_refuses_what_no_circuit_has(tmp_path, arguments):
+def test_setup_refuses_parameters_of_no_circuit(tmp_path, arguments):
     error = run_json("setup", *arguments, "--out", tmp_path / "key.rlnkey", status=2)
     assert error["error"] == "ParameterError"
 
@@ -78,7 +78,7 @@ def test_depth_and_limit_of_the_small_key(files):
     assert (data["depth"], data["limit_bits"]) == (DEPTH, LIMIT_BITS)
 
 
-def test_tables_are_built_and_found_again(tmp_path, monkeypatch):
+def test_tables_are_built_once_and_kept(tmp_path, monkeypatch):
     key = tmp_path / "key.rlnkey"
     small_key().save(key)
     monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path / "cache"))
@@ -92,10 +92,10 @@ def test_tables_are_built_and_found_again(tmp_path, monkeypatch):
     assert rln.ProvingKey.load(key).tables() is not None
 
 
-def test_tables_with_nowhere_to_go_are_a_failure(tmp_path):
+def test_tables_without_a_cache_directory_are_a_failure(tmp_path):
     key = tmp_path / "key.rlnkey"
     small_key().save(key)
-    assert "no usable cache" in run_json("keys", "tables", key, status=3)["message"]
+    assert "expected a usable cache directory" in run_json("keys", "tables", key, status=3)["message"]
 
 
 def test_a_foreign_key_with_its_constraints(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""`rln log`: logs are opened as verifiers open them, and audit files of several nodes convict together."""
+"""`rln log`: opens logs as verifiers do, and finds violators across the audit files of several nodes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ CLOCK = ("--application", "story.example", "--period", 60)
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory):
-    """Two nodes' audit files, vk.json, and who overspent: one message to each node, all well by itself."""
+    """Audit files of two nodes, vk.json, and a member who overspent: one valid message to each node."""
     folder = tmp_path_factory.mktemp("nodes")
     world = World()
     (folder / "vk.json").write_bytes(world.key.verifying_key.to_json())
@@ -73,7 +73,7 @@ def test_one_node_alone_convicts_nobody(nodes):
         assert text.startswith("violators: 0, in ")
 
 
-def test_a_cut_record_is_left_out_and_a_damaged_one_ends_its_file(nodes, tmp_path):
+def test_a_cut_message_is_skipped_and_a_damaged_one_ends_its_file(nodes, tmp_path):
     folder, _, commitment, _ = nodes
     (file,) = (folder / "one").iterdir()
     (other,) = (folder / "two").iterdir()
@@ -87,11 +87,11 @@ def test_a_cut_record_is_left_out_and_a_damaged_one_ends_its_file(nodes, tmp_pat
     assert "damaged" in found["damaged"][str(damaged)]
     assert [one["commitment"] for one in found["violators"]] == [str(commitment)]
     said = run("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
-    assert "read up to there" in said
+    assert "messages before the damage were read" in said
 
 
 def test_forged_records_in_a_file_frame_nobody(nodes, tmp_path):
-    """Threats A13: a node writes what it likes under the nullifier of an honest member."""
+    """Threats A13: a node writes any messages under the nullifier of an honest member."""
     folder, world, commitment, messages = nodes
     honest = messages[1]
     audit = AuditFiles(tmp_path / "three", world.key.verifying_key)
@@ -124,7 +124,7 @@ def test_unusable_audit_files_are_named(nodes, tmp_path):
         assert words in run_json("log", "merge", *arguments, status=2)["message"]
     (tmp_path / "empty").mkdir()
     message = run_json("log", "merge", tmp_path / "empty", "--vk", folder / "vk.json", status=2)["message"]
-    assert "no file in it whose name ends in .audit" in message
+    assert "expected files whose names end in .audit, got none" in message
 
 
 def test_export_writes_a_line_a_message(nodes, tmp_path):
@@ -143,7 +143,7 @@ def test_export_writes_a_line_a_message(nodes, tmp_path):
     assert [json.loads(line) for line in out.read_text().splitlines()] == lines[:2]
 
 
-def test_whoever_reads_no_further_is_no_failure(nodes):
+def test_a_closed_output_pipe_is_no_failure(nodes):
     folder, *_ = nodes
     reading, writing = os.pipe()
     os.close(reading)
@@ -169,7 +169,7 @@ def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
     assert f"{tmp_path}/new.db" in run("log", "stats", new, *CLOCK)
 
 
-def test_purge_forgets_what_can_never_come_back(tmp_path):
+def test_purge_drops_epochs_that_are_never_acceptable_again(tmp_path):
     uri = f"sqlite:///{tmp_path}/log.db"
     clock = rln.EpochClock("story.example", 60)
     log = rln.stores.open_log(uri, clock, new=True)
@@ -185,8 +185,11 @@ def test_purge_forgets_what_can_never_come_back(tmp_path):
     run("log", "purge", uri, "--application", "story", "--period", 60, status=2)
 
 
-def test_logs_that_no_command_can_keep(tmp_path):
-    for uri, words in (("memory://", "is gone when a command has ended"), ("nowhere://x", "expected one of")):
+def test_logs_that_are_refused(tmp_path):
+    for uri, words in (
+        ("memory://", "expected one that outlives the command"),
+        ("nowhere://x", "expected one of"),
+    ):
         for command in ("create", "stats", "purge"):
             assert words in run_json("log", command, uri, *CLOCK, status=2)["message"]
     (tmp_path / "junk.db").write_bytes(b"junk" * 100)
@@ -210,7 +213,7 @@ def test_logs_on_servers(tmp_path):
     lines = run("log", "stats", uri, *CLOCK).splitlines()
     assert lines[0].split("\t")[:3] == ["name", "role", "version"]
     assert lines[1].split("\t")[:2] == [server["name"], "master"]
-    assert lines[2] == "primaries; keys are those of the whole database"
+    assert lines[2] == "primaries; `keys` counts the whole database"
     assert lines[-1] == f"RedisNullifierLog({server['name']})"
     nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
     assert nobody["error"] == "StoreUnavailable"

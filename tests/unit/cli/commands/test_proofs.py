@@ -1,8 +1,10 @@
-"""Proofs on the command line: witness, prove, verify, and the file that is named when one is unusable."""
+"""Proofs on the command line: witness, prove, verify, and errors that name the unusable file."""
 
+import hashlib
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,8 @@ from rln.circuit import Matrix
 from rln.formats import snarkjs, wtns
 from rln.lowlevel import groth16, keys
 from rln.lowlevel.witness import Witness
+from rln.protocol.statement import Statement
+from tests.support.small_world import small_multi_key
 from tests.unit.cli.terminal import SECRET, change, run, run_json
 
 
@@ -30,10 +34,10 @@ def test_prove_and_verify(files, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[]", "public.json: expected 5 values as the key has, got 0"),
+        ("[]", "public.json: expected 5 values, as the key has, got 0"),
         ('["01","1","1","1","1"]', "public.json[0]: expected canonical decimal digits"),
         ("{", "public.json: not JSON"),
-        ('["1","1","1","1"]', "expected 5 values as the key has, got 4"),
+        ('["1","1","1","1"]', "expected 5 values, as the key has, got 4"),
     ],
 )
 def test_verify_names_the_unusable_file(files, tmp_path, content, words):
@@ -61,11 +65,11 @@ def test_verify_names_the_unusable_proof_and_key(files, tmp_path):
     assert run_json("verify", "--vk", tmp_path, *names, status=2)["error"] == "UnusableFile"
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x00" * 100)
-    assert "expected our key file" in run("verify", "--vk", junk, *names, status=2)
+    assert "expected a key file" in run("verify", "--vk", junk, *names, status=2)
 
 
 def test_verify_takes_keys_of_other_circuits(tmp_path):
-    """The circuit a * a = b with b public, which has nothing of RLN."""
+    """The circuit a * a = b with b public, which is not RLN."""
     row = {"a": [{2: 1}], "b": [{2: 1}], "c": [{1: 1}]}
     key = keys.setup(*(Matrix.from_rows(row[name]) for name in "abc"), 3, 1)
     witness = Witness.from_wires(b"".join(rln.base.scalar.encode(value) for value in (1, 49, 7)))
@@ -78,7 +82,7 @@ def test_verify_takes_keys_of_other_circuits(tmp_path):
         run("verify", "--vk", tmp_path / "vk.json", *names, status=status)
 
 
-def test_witness_is_snarkjs_and_private(files, tmp_path):
+def test_witness_writes_a_private_file_for_snarkjs(files, tmp_path):
     out = tmp_path / "w.wtns"
     data = run_json("witness", "--key", files / "key.rlnkey", "--input", files / "witness.json", "--out", out)
     wires = wtns.read(out.read_bytes())
@@ -110,6 +114,39 @@ def test_unusable_witness_inputs(files, tmp_path, changes, words):
     assert str(path) in message
     assert not (tmp_path / "p.json").exists()
     assert not (tmp_path / "u.json").exists()
+
+
+def test_prove_with_several_slots(tmp_path):
+    """The slots that witness.json uses need not be the first ones."""
+    key, member = small_multi_key(), rln.Identity.from_secret(SECRET)
+    key.save(tmp_path / "key.rlnkey")
+    spend = Statement.spend(key.parameters, 5, (2, 4), rln.MerkleProof(0, 5, (1, 2, 3)), 1234, 5678)
+    statement = replace(spend, message_ids=(7, 2, 4), selector_used=(False, True, True))
+    inputs = {name: list(values) for name, values in statement.inputs().items()}
+    (tmp_path / "witness.json").write_bytes(snarkjs.write_witness({"identitySecret": SECRET, **inputs}))
+    names = ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
+    given = ("--key", tmp_path / "key.rlnkey", "--input", tmp_path / "witness.json")
+    data = run_json("prove", *given, *names)
+    assert data["public"] == [str(value) for value in statement.public_values(member)]
+    assert run_json("verify", "--vk", tmp_path / "key.rlnkey", *names) == {"accepted": True}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "result", "words"),
+    [
+        (rln.ProvingKey, "public_values", (1, 2, 3, 4, 5), "key.rlnkey: graph: "),
+        (rln.VerifyingKey, "verify", False, "key.rlnkey: key: "),
+    ],
+)
+def test_errors_name_a_key_that_computes_something_else(
+    files, tmp_path, monkeypatch, owner, name, result, words
+):
+    key, out = files / "key.rlnkey", ("--proof", tmp_path / "p.json", "--public", tmp_path / "u.json")
+    pin = ("--sha256", hashlib.sha256(key.read_bytes()).hexdigest())
+    monkeypatch.setattr(owner, name, lambda *_: result)
+    data = run_json("prove", "--key", key, *pin, "--input", files / "witness.json", *out, status=2)
+    assert (data["error"], words in data["message"]) == ("KeyFileError", True)
+    assert os.listdir(tmp_path) == []
 
 
 def test_prove_with_a_pinned_key(files, tmp_path):

@@ -1,4 +1,4 @@
-"""Checking files of vectors: good ones, missed cases, and files that are none."""
+"""`rln vectors check`: passing cases, failing cases, and files that are not vectors."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_vectors_check(tmp_path):
         '{"cases": [{"id": "a", "input": {}, "result": "valid", "output": 1}]}',
     ],
 )
-def test_vectors_that_are_none(tmp_path, content):
+def test_files_that_are_not_vectors(tmp_path, content):
     path = tmp_path / "poseidon.json"
     path.write_text(content)
     run("vectors", "check", path, status=2)
@@ -50,6 +50,8 @@ def test_vectors_that_are_none(tmp_path, content):
 
 def test_vectors_of_an_unknown_noun(tmp_path):
     (tmp_path / "other.json").write_text("{}")
-    assert "expected a name of" in run("vectors", "check", tmp_path, status=2)
+    assert "name: expected one of field" in run("vectors", "check", tmp_path, status=2)
     (tmp_path / "empty").mkdir()
-    assert "no .json file" in run("vectors", "check", tmp_path / "empty", status=2)
+    assert "expected .json files in the directory, got none" in run(
+        "vectors", "check", tmp_path / "empty", status=2
+    )
