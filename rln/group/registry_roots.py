@@ -152,8 +152,8 @@ def changes_after(reader: RegistryReader, number: int, root: int) -> RootChanges
     changes = reader.root_changes_after(number - 1)
     if not changes.roots or changes.roots[0][:2] != (number, root):
         raise IntegrityAlarm(
-            f"registry: expected step {number} with the root that was read before, got another root or no "
-            "step: the registry was restored or replaced"
+            f"registry: step {number} is missing or its root has changed: the registry was restored or "
+            "replaced; stop its users and investigate"
         )
     return RootChanges(
         changes.roots[1:], tuple(slashing for slashing in changes.slashings if slashing.step != number)

@@ -192,7 +192,7 @@ class ProofBuilder:
             # so it must not become a Python number. The self-check covers all public values of the proof.
             if scalar.decode(one.read(1 + _ROOT, 1)) != root:
                 raise KeyFileError(
-                    "graph: expected the root of the path, got another value; use the graph of this key"
+                    "graph: it does not compute the root of the path; use the graph of this key"
                 )
             return SlotToken(statement, root, Token.new(self._partial(path, one, 1), zero, one))
 
