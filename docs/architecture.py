@@ -139,7 +139,7 @@ def height(name: str, uses: Uses) -> int:
 
 def box(x: float, y: float, name: str, text: str, kind: str = "room", width: int = WIDTH) -> str:
     """Draw a box around its middle, with a name and up to two lines of text."""
-    lines = wrap(text, width // 6, max_lines=3, placeholder=" …")
+    lines = wrap(text, width * 10 // 68, max_lines=3, placeholder=" …")
     top = y - HEIGHT / 2
     parts = [
         f'<rect class="{kind}" x="{x - width / 2:g}" y="{top:g}" width="{width}" height="{HEIGHT}" rx="7"/>',

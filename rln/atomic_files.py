@@ -1,4 +1,4 @@
-"""Write a file so that it is there completely or not at all."""
+"""Atomic files: a file appears completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports: all protocols of what a prover, a verifier and a group need, in one module.
+"""Ports: the protocols that adapters implement, in one module.
 
 Each protocol is defined in the folder that needs it. Adapters are in `rln.stores`.
 """

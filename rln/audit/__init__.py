@@ -1,1 +1,1 @@
-"""Audit: the messages that verifiers keep, and the violations that are found in them."""
+"""Audit: the messages that verifiers keep, and the violations found in them."""

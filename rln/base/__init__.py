@@ -1,1 +1,1 @@
-"""Base of all other folders: argument checks, field elements, bounds and canonical JSON."""
+"""Base: argument checks, field elements, bounds and canonical JSON."""

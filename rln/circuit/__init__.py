@@ -1,4 +1,4 @@
-"""Circuits as Python data: the RLN relations, their constraints and their witness graphs.
+"""Circuits: the RLN relations as constraints and witness graphs.
 
 A module behind these names is imported when the name is first used, because proving and verifying with
 existing keys needs none of them.

@@ -1,4 +1,7 @@
-"""The command `rln`. It needs the extra `cli`: typer and rich."""
+"""Command line: the command `rln`, with tables, JSON and progress bars.
+
+It needs the extra `cli`: typer and rich.
+"""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""File formats of other programs: snarkjs, wtns and zerokit."""
+"""Formats: files of other programs: snarkjs, wtns and zerokit."""

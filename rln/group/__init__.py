@@ -1,1 +1,1 @@
-"""Groups: the members, their tree, and the roots that proofs may be for."""
+"""Groups: the members, their tree and the acceptable roots."""

@@ -1,1 +1,1 @@
-"""Integrations: adapters for other programs. Each module needs the program that it is named after."""
+"""Integrations: adapters for other programs, each named after its program."""

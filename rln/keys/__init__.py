@@ -1,1 +1,1 @@
-"""Proving and verifying keys, with their files, witness graphs, constraint matrices and tables."""
+"""Keys: proving and verifying keys, their files, graphs and tables."""

@@ -1,4 +1,4 @@
-"""The functions of the C core, with bytes as arguments and results; each module has one subject.
+"""Low level: the functions of the C core, with bytes in and bytes out.
 
 Look for what you need in `rln` first. This package checks lengths and canonical forms and nothing else: not
 the epoch, not the limit, not the root, not what was revealed before. If you use one message id for two

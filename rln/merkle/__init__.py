@@ -1,1 +1,1 @@
-"""The membership tree: levels of nodes, plans of changes, and its packed state."""
+"""Merkle tree: levels of nodes, plans of changes, packed state."""

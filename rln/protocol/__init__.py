@@ -1,1 +1,1 @@
-"""Protocol: the values of RLN: identity, share, signal, epoch, proof, membership, recovery of a secret."""
+"""Protocol: the values of RLN, from the identity to the proof."""

@@ -1,1 +1,1 @@
-"""Proving: how a member makes messages, and what that needs from outside."""
+"""Proving: how a member makes messages."""

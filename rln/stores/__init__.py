@@ -1,4 +1,4 @@
-"""Stores: what must be remembered. Adapters for the protocols of `rln.ports`, chosen by a URI.
+"""Stores: adapters for the protocols of `rln.ports`, chosen by a URI.
 
     log = rln.stores.open_log("sqlite:///log.db", clock)              shares of accepted messages
     log = rln.stores.open_async_log("sqlite:///log.db", clock)        the same for an event loop
