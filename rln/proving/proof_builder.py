@@ -190,7 +190,8 @@ class ProofBuilder:
         with self._witness(statement, x=0) as zero, self._witness(statement) as one:
             # y is left out: it is the member's share at x = 1. With a published share it reveals the secret,
             # so it must not become a Python number. The self-check covers all public values of the proof.
-            if scalar.decode(one.read(1 + _ROOT, 1)) != root:
+            computed = scalar.decode(one.read(1 + _ROOT, 1))
+            if computed != root:
                 raise KeyFileError(
                     "graph: it does not compute the root of the path; use the graph of this key"
                 )
