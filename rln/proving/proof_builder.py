@@ -193,7 +193,8 @@ class ProofBuilder:
             computed = scalar.decode(one.read(1 + _ROOT, 1))
             if computed != root:
                 raise KeyFileError(
-                    "graph: it does not compute the root of the path; use the graph of this key"
+                    f"graph: expected the root 0x{root:064x} of the path, got 0x{computed:064x}; "
+                    "use the graph of this key"
                 )
             return SlotToken(statement, root, Token.new(self._partial(path, one, 1), zero, one))
 

@@ -148,14 +148,19 @@ def _run_steps(printer: _StepPrinter, participants: _Participants) -> tuple[int,
         "provider and members restart", participants.restart, lambda made: f"{made} members, read from files"
     )
     if participants.group.root != root:
-        raise IntegrityAlarm("demo: the restart has changed the root")
+        raise IntegrityAlarm(
+            f"demo: expected root {hexadecimal(root)} as before the restart, "
+            f"got {hexadecimal(participants.group.root)}"
+        )
     again = printer.step(
         "Alice asks for the message sent before",
         lambda: participants.prover(alice).again(b"hello"),
         lambda made: "the same bytes" if made == hello else "DIFFERENT BYTES",
     )
     if again != hello:
-        raise IntegrityAlarm("demo: the restart has changed the message")
+        raise IntegrityAlarm(
+            "demo: expected the bytes of the message sent before the restart, got different ones"
+        )
     participants.submit(printer, "somebody sends that message again", hello, b"hello", Duplicate)
     honest = participants.prover(mallory)
     printer.step("Mallory's prover still refuses", lambda: _expect_refusal(honest), lambda made: made)
