@@ -1,6 +1,6 @@
 /* rln.h - the one public header of the C core of rln.
  *
- * Vocabulary of the border
+ * Encodings
  *   scalar   32 bytes, little-endian, canonical: < r, the order of the BN254 groups
  *   G1       64 bytes x || y;  compressed 32 bytes x
  *   G2       128 bytes x.c0 || x.c1 || y.c0 || y.c1;  compressed 64 bytes x.c0 || x.c1
@@ -16,7 +16,7 @@
  *   - a handle is read-only after creation: any number of threads may use it, one may free it;
  *   - pool may be NULL: the call then runs on the calling thread alone;
  *   - arrays do not overlap unless a comment says so; handles and pointers to single results are not NULL;
- *   - fault may be NULL; it names what was wrong if the status is neither RLN_OK nor RLN_ERR_MEMORY;
+ *   - fault may be NULL. If the status is an error other than RLN_ERR_MEMORY, *fault names what was wrong;
  *   - time is constant in secrets only where a comment says so.
  */
 #ifndef RLN_H
@@ -39,14 +39,14 @@ typedef enum rln_status {
     RLN_ERR_KEY = 6,        /* a key is well formed but unsound */
     RLN_ERR_RECOVERY = 7,   /* two shares do not determine a secret */
     RLN_ERR_WITNESS = 8,    /* the inputs have no witness: an operation of the graph failed */
-    RLN_ERR_ENTROPY = 9,    /* the random bytes given or drawn are not random */
+    RLN_ERR_ENTROPY = 9,    /* the system gives no random bytes, or the given ones are zero, repeated or unusable */
     RLN_ERR_MEMORY = 10,
     RLN_ERR_ENGINE = 11,    /* no such engine, or this processor cannot run it */
     RLN_ERR_INTERNAL = 12
 } rln_status;
 
-/* What was wrong: field is a static string ("h_query", "delta_g2", "node"); index is the position in it, or
- * UINT64_MAX for all of it. */
+/* What was wrong: field is a static string ("h_query", "delta_g2", "node"); index is the position of the faulty
+ * element, or UINT64_MAX for the whole field. */
 typedef struct rln_fault {
     const char *field;
     uint64_t index;
@@ -227,7 +227,7 @@ rln_status rln_proving_key_load(rln_key_format format, const uint8_t *data, size
                                 rln_proving_key **r, rln_fault *fault);
 void rln_proving_key_free(rln_proving_key *key);
 rln_status rln_proving_key_info(const rln_proving_key *key, rln_key_info *r);
-/* The number of bytes that encode writes; then the bytes. */
+/* rln_proving_key_size: the number of bytes that rln_proving_key_encode writes. */
 size_t rln_proving_key_size(const rln_proving_key *key, rln_key_format format);
 rln_status rln_proving_key_encode(const rln_proving_key *key, rln_key_format format, uint8_t *r, size_t r_len);
 /* Check that the proving key belongs to its own verifying key, by pairing equations over random combinations
@@ -257,24 +257,25 @@ rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix 
 /* ---- tables of a proving key ----------------------------------------------------------------------- */
 
 /* Multiples of a key's points, which make proofs with it several times faster. folded = 1: the C matrix is known; it is
- * folded into L, and the quotient is taken on the domain itself (docs/speed.md). On machines of one byte order every
- * engine makes the same bytes. They hold nothing secret. */
+ * folded into L, and the quotient is taken on the domain itself (docs/speed.md). On all machines with the same byte
+ * order, every engine makes the same bytes. They hold nothing secret. */
 size_t rln_tables_size(const rln_proving_key *key, int folded);
 /* c = NULL: not folded. r_len is rln_tables_size; r is aligned to 64 bytes. progress as in rln_setup. */
 rln_status rln_tables_build(const rln_proving_key *key, const rln_matrix *c, rln_pool *pool, uint32_t *progress,
                             uint8_t *r, size_t r_len, rln_fault *fault);
 /* Use tables that were built for this key. data is aligned to 64 bytes. The caller owns data and key, and keeps both
  * longer than the handle. Lengths and numbers are checked; points are not, so the caller checks a digest first.
- * RLN_ERR_FORMAT: data holds no tables, or those of a key of another shape; RLN_ERR_PARAMETER: those of another key. */
+ * RLN_ERR_FORMAT: data holds no tables, or those of a key with other sizes; RLN_ERR_PARAMETER: those of another key. */
 rln_status rln_tables_open(const rln_proving_key *key, const uint8_t *data, size_t data_len, rln_tables **r,
                            rln_fault *fault);
 void rln_tables_free(rln_tables *tables);
 
 /* ---- Groth16 proofs ------------------------------------------------------------------------------ */
 
-/* proof is 128 bytes. blinding: 128 bytes of fresh entropy, 64 each for r and s (RLN_ERR_ENTROPY if one of them is
- * zero or both are equal); or 64 bytes, the two scalars r || s, used as they are, to make a known proof again. Time
- * depends on the witness. */
+/* proof is 128 bytes. blinding is one of
+ *   128 bytes of fresh entropy, 64 each for r and s: RLN_ERR_ENTROPY if one of them is zero or if they are equal;
+ *   64 bytes, the two scalars r || s, used unchanged: this reproduces a known proof.
+ * Time depends on the witness. */
 rln_status rln_proof_create(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,
                             const uint8_t *blinding, size_t blinding_len, rln_pool *pool, uint8_t *proof,
                             size_t proof_len, rln_fault *fault);
@@ -312,10 +313,10 @@ void rln_partial_free(rln_partial *partial);
  * wire whose value differs. */
 rln_status rln_partial_finish(const rln_partial *partial, const rln_witness *witness, const uint8_t *blinding,
                               size_t blinding_len, rln_pool *pool, uint8_t *proof, size_t proof_len, rln_fault *fault);
-/* zerokit's form of a partial proof (zerokit-spec 6.1 and 7.5, without a leading tag): the number of bytes that encode
- * writes, the bytes, and the partial from the bytes and the values of the witness. Decoding computes the points again
- * and compares, so it costs as much as rln_partial_new. RLN_ERR_FORMAT; RLN_ERR_POINT "partial_pi_a" .. if a point does
- * not match the values. */
+/* A partial proof in zerokit's form (zerokit-spec 6.1 and 7.5, without a leading tag). rln_partial_size: the number of
+ * bytes that rln_partial_encode writes. rln_partial_decode makes the partial from these bytes and the values of the
+ * witness. It computes the points again and compares them, so it costs as much as rln_partial_new. RLN_ERR_FORMAT;
+ * RLN_ERR_POINT "partial_pi_a" .. if a point does not match the values. */
 size_t rln_partial_size(const rln_proving_key *key);
 rln_status rln_partial_encode(const rln_partial *partial, rln_pool *pool, uint8_t *r, size_t r_len);
 rln_status rln_partial_decode(const rln_proving_key *key, const rln_tables *tables, const rln_witness *witness,

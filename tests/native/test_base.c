@@ -1,4 +1,4 @@
-/* Floor 0: memory, the pool, Keccak-256, ChaCha20, entropy. */
+/* base: memory, the pool, Keccak-256, ChaCha20, entropy. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>

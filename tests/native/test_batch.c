@@ -1,4 +1,4 @@
-/* Floor 4: many affine additions on eight lanes, in all special cases. */
+/* math: many affine additions on eight lanes, in all special cases. */
 #include <string.h>
 
 #include "math/portable.h"

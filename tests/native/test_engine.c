@@ -1,4 +1,4 @@
-/* Floor 5: all engines agree with the portable engine bit for bit on every entry of the table; the choice of an engine.
+/* engine: all engines agree with the portable engine bit for bit on every entry of the table; the choice of an engine.
  *
  *     test_engine            every engine that this processor runs
  *     test_engine adx ..     these, without asking the processor: valgrind hides its features

@@ -1,4 +1,4 @@
-/* Floor 3: the groups, their endomorphisms and the forms of points; inversion of public values. */
+/* math: the groups, their endomorphisms and the forms of points; inversion of public values. */
 #include <string.h>
 
 #include "math/portable.h"

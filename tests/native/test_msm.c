@@ -1,4 +1,4 @@
-/* Floor 4: sums of multiples, multiples of one point, checks: against double and add, in all special cases. */
+/* math: sums of multiples, multiples of one point, checks: against double and add, in all special cases. */
 #include <string.h>
 
 #include "engine/engine.h"

@@ -1,4 +1,4 @@
-/* Floor 4: transforms over Fr, against evaluation term by term. */
+/* math: transforms over Fr, against evaluation term by term. */
 #include <string.h>
 
 #include "base/mem.h"

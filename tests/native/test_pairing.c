@@ -1,4 +1,4 @@
-/* Floors 2 to 4: Fp2, Fp6, Fp12, the subgroup test of G2, pairings. */
+/* math: Fp2, Fp6, Fp12, the subgroup test of G2, pairings. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Floor 5: products of many pairings and decompression of many points, in every engine: equal to the portable engine
+/* engine: products of many pairings and decompression of many points, in every engine: equal to the portable engine
  * bit for bit, and exact for each term and each point. */
 #include <string.h>
 

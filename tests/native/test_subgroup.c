@@ -1,4 +1,4 @@
-/* Floor 5: membership of many points, in every engine, also of points of small order, which meet the exceptions of the
+/* engine: membership of many points, in every engine, also of points of small order, which meet the exceptions of the
  * addition formulas. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* Floor 4: tables of fixed points and their sums, multiples of different points, transforms of points: every engine
+/* math: tables of fixed points and their sums, multiples of different points, transforms of points: every engine
  * of this processor against double and add. */
 #include <string.h>
 

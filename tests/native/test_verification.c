@@ -1,4 +1,4 @@
-/* Floor 5, the jobs of one verification in every engine: products of few pairings with the test of the subgroup, sums
+/* engine: the jobs of one verification in every engine: products of few pairings with the test of the subgroup, sums
  * from combs, points from their compressed forms. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* check.h - RLN_CHECK tests a promise in the tests' build, and costs nothing in a release build. */
+/* check.h - RLN_CHECK tests a precondition in the build for tests; a release build leaves it out. */
 #ifndef RLN_BASE_CHECK_H
 #define RLN_BASE_CHECK_H
 

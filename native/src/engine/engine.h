@@ -1,8 +1,8 @@
-/* engine.h - the table of kernels, each the size of a whole job, and the choice of a table.
+/* engine.h - the table of kernels, functions that do a whole job each, and the choice of a table.
  *
- * Floors 6 and above use fast arithmetic through this table only; they name no processor. Engines agree bit
- * for bit on every entry. A job that returns int returns 0, or -1 if there is no memory; outputs are then
- * unspecified. The time of a _var job depends on all its values.
+ * The floors groth16, rln and api use fast arithmetic through this table only, and do not depend on the processor.
+ * Engines agree bit for bit on every entry. A job that returns int returns 0, or -1 if there is no memory; outputs are
+ * then unspecified. The time of a _var job depends on all its values.
  */
 #ifndef RLN_ENGINE_ENGINE_H
 #define RLN_ENGINE_ENGINE_H
@@ -58,8 +58,8 @@ typedef struct engine {
     void (*g1_comb_fill_var)(g1_aff *r, const g1_aff *p, size_t n);
     void (*g1_comb_sum_var)(g1_jac *r, const g1_aff *table, const u256 *k, size_t n);
 
-    /* r[i] = the point whose compressed form begins at bytes + i stride, on the curve, in the subgroup or not;
-     * status[i] is RLN_OK, or the status that group.inc gives for such bytes, with r[i] = infinity. */
+    /* r[i] = the point whose compressed form begins at bytes + i stride. It is on the curve; the subgroup is not
+     * checked. status[i] is RLN_OK, or the status that group.inc gives for such bytes, with r[i] = infinity. */
     void (*g1_decompress_many_var)(g1_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
     void (*g2_decompress_many_var)(g2_aff *r, rln_status *status, const uint8_t *bytes, size_t stride, size_t n);
 

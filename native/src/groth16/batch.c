@@ -1,6 +1,7 @@
 /* batch.c - verify many proofs with one product of pairings; if it fails, search for the bad proofs.
  *
- * Algorithm  batch.h has the equation. A failed batch is halved; 1/left is a conjugation and costs nothing
+ * Algorithm  batch.h has the equation. A failed batch is halved. Only the left half is computed: the right half is
+ *            the whole divided by it, and the inverse of a value is a conjugation, which costs nothing
  * Memory     one mem holds all arrays of the batch, and proof_verify_many_var closes it on every path out; key,
  *            inputs, proofs, coefficients and results belong to the caller
  * Secret     only the coefficients, until the results are known: a prover that foresees them can cheat. They are wiped
@@ -18,7 +19,8 @@
 #define PIECE ((size_t)32)
 /* Up to this many items, verifying each alone is faster than a product: measured. */
 #define ALONE 4
-/* The costs of a product and of verifying one item alone, in units of one item of a product: measured. */
+/* Measured costs of a product, without its items, and of verifying one item alone. The unit is the cost of one more
+ * item in a product. */
 #define PRODUCT_COST 10
 #define ALONE_COST 6
 
@@ -38,7 +40,7 @@ typedef struct batch {
     pairing_term *terms; /* three more than items */
     uint8_t *outside;
     fr *sums; /* instance */
-    size_t patience; /* the cost that products may still have in the search for bad items */
+    size_t patience; /* the cost that the search may still spend on products */
     pool *threads;
 } batch;
 
@@ -156,10 +158,10 @@ static int verify_each(const batch *b, size_t first, size_t end) {
     return atomic_load(&e.failed) ? -1 : 0;
 }
 
-/* The results of the items [first, end), for which evaluate gives value. The depth is at most 64. With many bad items,
- * halving costs more than verifying each alone, so it stops when it has cost as much. The worst batch takes 7/3 of the
- * time of single verifications: two products of all items, the second without the items outside the subgroup, then the
- * search, then single verifications. */
+/* The results of the items [first, end); value is what evaluate gives for them. The depth is at most 64. With many bad
+ * items, halving costs more than verifying each alone, so it stops when it has cost as much. The worst batch takes 7/3
+ * of the time of single verifications: two products of all items, the second without the items outside the subgroup,
+ * then the search, then single verifications. */
 static int halve(batch *b, size_t first, size_t end, const fp12 *value) {
     if (fp12_is_one(value)) return 0;
     const size_t middle = first + (end - first) / 2, cost = PRODUCT_COST + middle - first;

@@ -4,12 +4,13 @@
  *
  *     product of e(c_i A_i, B_i) = e(sum c_i alpha, beta) e(sum c_i IC_i, gamma) e(sum c_i C_i, delta)
  *
- * The scalar of 16 random bytes is low + high lambda: low and high are the halves of 64 bits, and phi multiplies by
- * lambda. Different bytes give different scalars, with half the doublings (coefficient.h).
+ * 16 random bytes give the scalar low + high lambda: low and high are the first and the last 8 bytes, and the
+ * endomorphism phi multiplies by lambda. Different bytes give different scalars, with half the doublings
+ * (coefficient.h).
  *
- * Each B_i is tested for the subgroup by its own walk in the pairing, and exactly. A test of a sum is not enough,
- * because the twist has points of small order. A batch that fails is halved until few items are left, which are
- * verified alone. The result of an item is the one that it would get alone.
+ * Each B_i is tested for the subgroup by its own walk in the pairing, and exactly. Testing one random sum of all B_i
+ * would not be enough, because the twist has points of small order. A batch that fails is halved until few items are
+ * left, which are verified alone. The result of an item is the one that it would get alone.
  */
 #ifndef RLN_GROTH16_BATCH_H
 #define RLN_GROTH16_BATCH_H

@@ -2,7 +2,8 @@
  *
  * Letters are those of Groth 2016. The queries A, B, H, L are points that the prover multiplies by the assignment
  * (the wires; the first one is the constant 1) or by the quotient; the verifier uses the points IC. Points are affine
- * and canonical, in Montgomery form. A query holds its finite points only: a third of B is infinity.
+ * and canonical, in Montgomery form. A query stores only its finite points, those that are not infinity: a third of the
+ * points of B are infinity.
  *
  * The numbers of the domain: instance = public inputs + 1; the rows [constraints, constraints + instance) bind the
  * instance to A and are not stored, because they follow from the numbers; domain is the smallest power of two with room
@@ -128,7 +129,7 @@ RLN_MUST_USE rln_status verifying_key_prepare(verifying_key *k);
 /** Refuse what makes any verifying key unsound: a point at infinity (except IC 0), delta = +-gamma. */
 RLN_MUST_USE rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_aff *gamma,
                                            const g2_aff *delta, const g1_aff *ic, size_t instance, rln_fault *fault);
-/** The lints for an RLN key: see rln_verifying_key_check. */
+/** The checks for an RLN key: see rln_verifying_key_check. */
 RLN_MUST_USE rln_status verifying_key_check(const verifying_key *k, size_t public_inputs, rln_fault *fault);
 RLN_MUST_USE rln_status verifying_key_decode(verifying_key **r, const uint8_t *data, size_t data_len, int compressed,
                                              rln_fault *fault);

@@ -1,5 +1,5 @@
-/* partial.h - the part of a proof that depends on some wires alone: the sums over these wires, and their part of the
- * rows.
+/* partial.h - the part of a proof that depends only on the known wires: the sums over these wires, and their
+ * contribution to the rows.
  *
  * zerokit's form of a partial proof (zerokit-spec 6.1 and 7.5), which holds no values:
  *     u64 count, a byte 0 or 1 for each wire but wire 0, pi_a (32), rho (32), pi_b (64), pi_c (32), compressed

@@ -19,8 +19,8 @@
 
 typedef enum point_form { POINT_ARK, POINT_MONTGOMERY } point_form;
 
-/** 1 if the point in size bytes is infinity, by its flag or its zeros. A reader that accepts the bytes gets the same
- *  answer. */
+/** 1 if the point in size bytes is infinity, by its flag or its zeros. If g1_read or g2_read accepts the bytes, the
+ *  point that it reads is infinity in exactly this case. */
 static inline int point_is_infinity(point_form form, const uint8_t *a, size_t size) {
     if (form == POINT_ARK) return (a[size - 1] & POINT_INFINITY) != 0;
     for (size_t i = 0; i < size; i++)

@@ -11,7 +11,7 @@ typedef struct known {
     const uint8_t *mask;         /* a byte for each wire: 1 known, 0 not */
     g1_aff a, b1, c;             /* alpha + sum w_i A_i; beta + sum w_i B'_i; sum w_i L_i */
     g2_aff b;                    /* beta + sum w_i B_i in G2 */
-    const fr *a_rows, *b_rows;   /* their part of the rows of the constraints */
+    const fr *a_rows, *b_rows;   /* sum over the known wires of A_ij w_j and of B_ij w_j, for each constraint i */
     sparse a_rest, b_rest;       /* the matrices' entries at the other wires */
 } known;
 

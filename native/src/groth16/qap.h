@@ -20,10 +20,12 @@ void qap_add_rows(fr *r, const sparse *m, const fr *wires, pool *threads);
 /** Fill the rows of a that bind the instance. */
 void qap_bind(fr *a, const proving_key *k, const fr *wires);
 
-/** The most assignments on one line. */
+/** The most coefficients that an assignment may have as a polynomial in x: two, for the wires of a token, which are
+ *  affine in x. */
 #define QAP_DEGREE 2
 
-/** The scalars of the assignment sum_p x^p (a[p], b[p]), p < degree, are sum_i x^i r[i], i < 2 degree - 1.
+/** For an assignment whose rows are polynomials in a number x, sum_p x^p (a[p], b[p]) with p < degree, the scalars are
+ *  sum_i x^i r[i] with i < 2 degree - 1.
  *  needs   a[p], b[p]: domain values each; factors: NULL for the coset, or those of qap_fill_factors; r[i] with room
  *          for qap_scalars
  *  gives   0, or -1: no memory. With factors NULL a and b are overwritten */
@@ -35,8 +37,8 @@ static inline size_t qap_scalars(const proving_key *k, int folded) {
     return folded ? k->constraints + k->instance : k->domain;
 }
 
-/** The factors of the folded form: r[i] = i / n^2, i < n = domain, not in Montgomery form, so a product with a
- *  number in Montgomery form is an integer.
+/** The factors of the folded form: r[i] = i / n^2, i < n = domain, not in Montgomery form, so the product of a
+ *  factor and a number in Montgomery form is an integer.
  *  source  x a'(x) has the coefficients i a_i, and ntt_scaled multiplies by n */
 void qap_fill_factors(fr *r, const proving_key *k);
 

@@ -8,9 +8,9 @@
  *       = s A + r beta + sum r w_i B'_i + sum w_i L_i + sum of the quotient's scalars and points
  *
  * The second form of C does not compute B' first: its points are part of one sum. Each function here sums over some of
- * the wires and some of the constants, and so serves a whole proof, its known part, or a change. Scalars are integers
- * below r, not in Montgomery form. Times depend on all values; all data derived from scalars is wiped. A function that
- * returns int returns 0; or -1: no memory.
+ * the wires and some of the constants. So it can compute a whole proof, the known part of a proof, or a change. Scalars
+ * are integers below r, not in Montgomery form. Times depend on all values; all data derived from scalars is wiped. A
+ * function that returns int returns 0; or -1: no memory.
  */
 #ifndef RLN_GROTH16_SUMS_H
 #define RLN_GROTH16_SUMS_H

@@ -21,7 +21,7 @@ _Static_assert(254 < TABLES_G2_BITS * TABLES_G2_WINDOWS, "a scalar and its sign 
 
 static const char MAGIC[16] = "rln tables\n\x01";
 
-/* Read from a file, it has this value only if the machine that wrote it has the same order of bytes. */
+/* Stored in the machine's byte order: in a file from a machine with another byte order, it has another value. */
 #define BYTE_ORDER_MARK 0x01020304u
 
 #define NUMBERS 16

@@ -1,7 +1,8 @@
 /* tables.h - multiples of a key's points, in one buffer that can be a mapped file.
  *
- *   header      128 bytes: MAGIC of tables.c, then numbers of 4 bytes, little-endian: the order of bytes in the points,
- *               and the shape of the key and of the tables. Written last: a buffer without it holds no tables
+ *   header      128 bytes: MAGIC of tables.c; 4 bytes that mark the byte order of the points; then the sizes of the key
+ *               and of the tables, in numbers of 4 bytes, little-endian. Written last: a buffer without it holds no
+ *               tables
  *   A           the list of A: the query's finite points, alpha, delta
  *   C           folded: G (fold.h) for the rows, L' for all wires; else: H and L; then B in G1, and beta
  *   B           the list of B in G2: the query's finite points, beta, delta

@@ -14,7 +14,8 @@
 #include "../math/portable.h"
 #include "qap.h"
 
-/* The change of all wires from x = 0 to x = 1, as wires and as integers; the integers times r. */
+/* The change of all wires from x = 0 to x = 1: wires in Montgomery form, w as integers, v as integers after
+ * multiplication by the blinder r. */
 typedef struct direction {
     fr *wires;
     uint8_t *changed;

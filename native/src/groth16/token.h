@@ -4,8 +4,8 @@
  *
  *     A(x) = A0 + x A1,   B(x) = B0 + x B1,   C(x) = C0 + x C1 + x^2 C2
  *
- * A0, B0, C0 are the proof for x = 0. A token is secret. It is used once, because two proofs with the same blinders
- * reveal too much.
+ * A0, B0, C0 are the proof for x = 0. A token is secret. It is used once: if two proofs have the same blinders r
+ * and s, these cancel in the differences of A and of B, so together the proofs are not zero-knowledge.
  */
 #ifndef RLN_GROTH16_TOKEN_H
 #define RLN_GROTH16_TOKEN_H

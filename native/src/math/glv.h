@@ -1,9 +1,10 @@
 /* glv.h - multiplication in G1 and G2 by means of their endomorphisms.
  *
- * phi on G1 and psi on G2 multiply by known numbers m and cost one or two multiplications of coordinates. A scalar is
- * split into parts, k = sum k_i m^i mod r: two of 127 bits for G1 (Gallant, Lambert, Vanstone 2001), four of 64 bits
- * for G2 (Galbraith, Lin, Scott 2009); k P is the sum of k_i times the images of P. native/gen/group.py explains the
- * lattices and proves the bounds of the parts. psi multiplies by m in the subgroup only.
+ * phi on G1 and psi on G2 multiply a point by a known number m, at the cost of one or two multiplications of
+ * coordinates. A scalar is split into parts, k = sum k_i m^i mod r: two of 127 bits for G1 (Gallant, Lambert, Vanstone
+ * 2001), four of 64 bits for G2 (Galbraith, Lin, Scott 2009); k P is the sum of k_i times the images of P.
+ * native/gen/group.py explains the lattices and proves the bounds of the parts. psi multiplies by m in the subgroup
+ * only.
  */
 #ifndef RLN_MATH_GLV_H
 #define RLN_MATH_GLV_H

@@ -16,7 +16,7 @@
 
 /* ---- pairs of points: batch_add.inc */
 
-/* An operand is twice the place of a point in its table, plus 1 for its negative. */
+/* An operand is 2 i for point i of its table, or 2 i + 1 for the negative of this point. */
 typedef struct batch_pair { uint32_t a, b; } batch_pair;
 #define BATCH_NONE UINT32_MAX
 
@@ -35,7 +35,7 @@ static inline int batch_is_zero(const void *a, size_t size) {
 
 /* ---- the shape of a bucket sum: buckets.inc */
 
-/* The most points of one pass, to bound memory. Larger sums are cut, at a small cost. */
+/* The most points of one pass, to bound memory. Larger sums take several passes, which costs little more. */
 #define MSM_CHUNK ((size_t)1 << 18)
 /* Up to this many points, the method of multiply.inc is faster: measured. */
 #define G1_MSM_SMALL 8

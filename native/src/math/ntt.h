@@ -16,8 +16,8 @@
 #include "ntt_constants.h"
 #include "ntt_domain.h"
 
-/* Stages with larger blocks than this are cut into pieces. Smaller blocks, 64 KiB each, are independent; each is
- * transformed in the cache. */
+/* Log2 of the number of values in a block that fits in the cache, 64 KiB. All stages within such a block are done
+ * together, and the blocks are independent. Stages with larger blocks are cut into pieces. */
 #define NTT_LOG_BLOCK 11
 /* The values of one piece of work. */
 #define NTT_PIECE ((size_t)1 << NTT_LOG_BLOCK)

@@ -33,14 +33,14 @@ static inline void *point_room_take(point_room *room, size_t count, size_t size)
 /* A list to sum: count operands from start on. target is the place of the sum. */
 typedef struct point_list { uint32_t start, count, target; } point_list;
 
-/* The points of a group: few enough for a second-level cache, and so many that one inversion among them costs
- * little. */
+/* The points of a group of lists: few enough for the second-level cache, and so many that the inversion that they share
+ * costs little. */
 #define POINT_GROUP_BYTES ((size_t)512 << 10)
 #define POINT_GROUP_LEAST ((size_t)1024)
 /* For fewer points than this, waiting for another thread (0.1 ms) is not worth it. */
 #define POINT_ALONE ((size_t)3000)
 
-/* The points of a group if the threads share this many points. */
+/* The points of a group of lists if the threads share this many points. */
 static inline size_t point_group_of(size_t points, size_t threads) {
     const size_t each = points / threads;
     return each < POINT_GROUP_LEAST ? POINT_GROUP_LEAST : each;

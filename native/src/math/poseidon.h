@@ -1,9 +1,9 @@
 /* poseidon.h - the Poseidon hash with circomlib's parameters, arities 1..8.
  *
  * State [0, in_1 .. in_arity], x^5 S-boxes, 8 full and 56..64 partial rounds; the hash is element 0 of the
- * last state. The code uses the direct form that native/gen/poseidon.py derives and explains: a partial round costs one
- * S-box and 2 (width - 1) products. Inputs and outputs are integers; no conversion to or from Montgomery form is
- * needed. Constant time.
+ * last state. The code computes the rounds in the direct form, an equivalent form that native/gen/poseidon.py derives
+ * and explains: a partial round costs one S-box and 2 (width - 1) products. Inputs and outputs are integers; no
+ * conversion to or from Montgomery form is needed. Constant time.
  */
 #ifndef RLN_MATH_POSEIDON_H
 #define RLN_MATH_POSEIDON_H

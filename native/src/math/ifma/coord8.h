@@ -1,6 +1,7 @@
 /* coord8.h - coordinates of points on eight lanes, read from and written to any places in memory. fp8 and fp2_8 offer
- * the same functions, so that batch_add8.inc is written once. All values are raw (see lanes.h). To save carries, bounds
- * are those of the formula for the sum of two affine points. Time depends on the values.
+ * the same functions, so that batch_add8.inc is written once. All values are raw (see lanes.h). To save carries,
+ * functions allow only the bounds that occur in the formula for the sum of two affine points. Time depends on the
+ * values.
  */
 #ifndef RLN_MATH_IFMA_COORD8_H
 #define RLN_MATH_IFMA_COORD8_H
@@ -166,7 +167,9 @@ static inline void fp2_8_invert(fp2_8 *a) {
     fp2_8_over_norm(a, a, &norm);
 }
 
-/* ---- steps of the sum (x3, s y3) = (x1, s y1) + (x2, s y2'), s = +-1, in the order of their use */
+/* ---- steps of the sum (x3, s y3) = (x1, s y1) + (x2, s y2'), s = +-1, in the order of their use. With d = x2 - x1:
+ * slope = rise / d, x3 = slope^2 - x1 - x2, y3 = fall - y1. fall = slope (x1 - x3) is the product of slope and run.
+ * batch_add8.inc has the powers of 2 */
 
 /** r = +-y2 - y1 + 2p, with - in the lanes of negative: bound 4. */
 static inline void fp8_rise(fp8 *r, const fp8 *y1, __mmask8 negative, const fp8 *y2) {
@@ -211,7 +214,7 @@ static inline void fp8_settle(fp8 *r, const lanes t[5]) {
     if (__builtin_expect(_mm512_cmpge_epi64_mask(r->v[4], lanes_at(&FP8_MODULUS[4])), 0)) fp8_canonical(r, r);
 }
 
-/** x3 = square - x1 - x2, canonical; run = 4 (x1 - x3) mod p, bound 28.
+/** x3 = square - x1 - x2, canonical, with square = slope^2; run = 4 (x1 - x3) mod p, bound 28.
  *  needs  square of bound 3 */
 static inline void fp8_abscissa(fp8 *x3, fp8 *run, const fp8 *square, const fp8 *x1, const fp8 *x2) {
     lanes t[5], u[5];

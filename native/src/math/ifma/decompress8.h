@@ -11,7 +11,7 @@
 #include "../g2.h"
 #include "tower8.h"
 
-/* The vectors whose powers are computed together, so that one works while another waits. */
+/* How many vectors are processed side by side, which hides the latency of products. */
 #define DECOMPRESS8_VECTORS 2
 /* The window of the exponent: odd powers up to 2^5 - 1. */
 #define DECOMPRESS8_WINDOW 5

@@ -2,7 +2,8 @@
  *
  * A lane value is five vectors of limbs in radix 2^52, least significant first; lane i of each belongs to number i.
  *   normal   every limb < 2^52: the value is below 2^260
- *   raw      the words of a field element in stored form (a * 2^256), split into limbs
+ *   raw      the words of a field element in its stored Montgomery form, a 2^256, split into limbs; the lanes' form is
+ *            a 2^260
  * field8.inc makes two fields from this. Nothing here branches on values.
  */
 #ifndef RLN_MATH_IFMA_LANES_H

@@ -7,9 +7,9 @@
 
 /* For fewer pairs, one pair at a time is faster: measured. */
 #define BATCH_ADD8_LEAST 6
-/* The number of vectors from a prefetch to its use. */
+/* How many vectors ahead points are prefetched. */
 #define BATCH_ADD8_AHEAD 4
-/* The vectors that take each step together. */
+/* How many vectors are processed side by side, which hides the latency of products. */
 #define BATCH_ADD8_ABREAST 2
 
 /* For a vector of pairs: the norm of its denominators, and the product of the norms before it. */

@@ -15,7 +15,7 @@
  *
  * The subgroup. q is in G2 if and only if the walk ends at -psi^3(q): see g2_subgroup.h. Affine formulas fail in one
  * way only, with a denominator of zero: T of order two is doubled, or T is the addend or its negative. For q of order r
- * that never happens (native/gen/tower.py checks every step), so a term where it happens is outside, and is called
+ * that never happens (native/gen/tower.py checks every step). So if it happens, q is not in G2, and the term is called
  * lost. Otherwise all additions of the walk are correct and never reach infinity, and the end of the walk decides. A
  * lost term continues with the denominator 1 and changes only the f of its own lane.
  */
@@ -27,7 +27,7 @@
 
 /* The most rounds that share squarings and inversions; their memory fits in the second-level cache. */
 #define PAIRING8_ROUNDS 64
-/* The rounds that take a step together. */
+/* How many rounds are processed side by side, which hides the latency of products. */
 #define PAIRING8_BLOCK 4
 
 /* Eight terms of the loop. x, y, qx, qy are small. */
@@ -276,8 +276,8 @@ static void pairing8_denominators(pairing8_round *rounds, size_t n, int step) {
     }
 }
 
-/* The values of one round during a step. The rounds of a block take each product together, so that none waits for a
- * result. */
+/* The values of one round during a step. Each product is computed for all rounds of a block before the next product,
+ * which hides the latency. */
 typedef struct pairing8_stride {
     factor8 above, below; /* of the slope */
     factor8 x2, y2;       /* the other point of the line; T itself in a doubling */

@@ -60,7 +60,7 @@ static inline void fp2_8_four_times_less(fp2_8 *r, const fp2_8 *a, const fp2_8 *
     fp8_four_times_less(&r->c1, &a->c1, &b->c1);
 }
 
-/* The vectors that take each step together. */
+/* How many vectors are processed side by side, which hides the latency of products. */
 #define JAC8_ABREAST 2
 
 #define GROUP g1

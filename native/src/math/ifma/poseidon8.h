@@ -53,7 +53,8 @@ static inline void poseidon8_row(fr8 *r, const fr8 *unit, const fr8 *x, const po
     else lanes_carry(r->v, t.v + 5);
 }
 
-/** y = a^5, and the row with unit y. A quarter of the row's products fills each wait of the S-box. */
+/** y = a^5, and the row with unit y. The row's products, in quarters, alternate with the three products of
+ *  the S-box, to hide their latency. */
 static inline void poseidon8_step(fr8 *y, fr8 *r, const fr8 *a, const fr8 *x, const poseidon8_constant *c, unsigned n) {
     const unsigned quarter = n / 4, half = n / 2, most = quarter + half;
     const fr8 constant = fr8_all(c[0].v);

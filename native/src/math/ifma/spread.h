@@ -6,8 +6,8 @@
  * products in Fp2 takes three products in Fp (Karatsuba). Karatsuba above Fp2 would save a third of them, but moving
  * values between lanes would cost as much.
  *
- * Every value passed between functions has bound 1.01 ("settled") unless a comment says otherwise. Everything is
- * constant time. Any argument may alias the result.
+ * A value is "settled" if its bound is 1.01. Values passed between functions are settled unless a comment says
+ * otherwise. Everything is constant time. Any argument may alias the result.
  */
 #ifndef RLN_MATH_IFMA_SPREAD_H
 #define RLN_MATH_IFMA_SPREAD_H

@@ -11,7 +11,7 @@
 /* The most terms of such a product. For more terms, eight Miller loops, one in each lane, are faster (pairing8.h). */
 #define SPREAD_TERMS 5
 
-/* r = 2^264 s: the factor of lines, which also turns raw coordinates into the lanes' form. */
+/* r = 2^264 s: the product of r and a raw coordinate is s times this coordinate, in the lanes' form. */
 static SPREAD_KERNEL void spread_scale(fp8 *r, const fp s[LANES]) {
     fp8 t;
     fp8_load(&t, s);

@@ -2,7 +2,7 @@
  *
  * Products of limbs are the main cost; additions cost little while their operands are in registers. So each coefficient
  * of a result is one sum of products with one reduction, and only Fp2 uses Karatsuba's method: above Fp2 it would
- * replace products by additions in memory.
+ * replace products by additions of operands in memory.
  *
  * Vocabulary
  *   factor8  an element of Fp2 with the sum of its coordinates, which Karatsuba needs of both operands
