@@ -1,4 +1,4 @@
-"""Gadgets over small primes: all witnesses are compared with the set in the specification (threats 3.7)."""
+"""Gadgets over small primes: all witnesses are compared with the specified set (threats, Circuits)."""
 
 from collections.abc import Callable, Sequence
 from itertools import product

@@ -262,7 +262,7 @@ def test_used_slots_hold_different_ids_below_the_limit(
 
 @pytest.mark.parametrize("circuit", [rln(1, 4), rln_multi(1, 4, 2)], ids=lambda circuit: circuit.name)
 def test_every_wire_matters(circuit: Circuit) -> None:
-    """Changing any one wire of a satisfying witness breaks a constraint (threats 3.7 point 5)."""
+    """Changing any one wire of a satisfying witness breaks a constraint (threats, Circuits, point 5)."""
     ids, selectors = ((2,), None) if circuit.max_out is None else ((2, 1), (1, 1))
     witness = witness_of(circuit, inputs(3, ids, selectors, depth=1))
     assert explain(circuit, witness) is None
@@ -277,7 +277,7 @@ def test_every_wire_matters(circuit: Circuit) -> None:
 
 @pytest.mark.parametrize("circuit", [rln(1, 4), rln_multi(1, 4, 2)], ids=lambda circuit: circuit.name)
 def test_a_turned_sign_refuses_the_honest_witness(circuit: Circuit) -> None:
-    """Each thirtieth constraint with -C for C (threats 3.7 point 3): A B = -C holds for A B = 0 alone."""
+    """Each 30th constraint with -C for C (threats, Circuits, point 3): A B = -C holds for A B = 0 alone."""
     ids, selectors = ((2,), None) if circuit.max_out is None else ((2, 1), (1, 1))
     witness = witness_of(circuit, inputs(3, ids, selectors, depth=1))
     rows = [tuple(dict(part) for part in row) for row in circuit.r1cs.rows()]
