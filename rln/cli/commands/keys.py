@@ -108,9 +108,10 @@ def check(
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check that a key is sound: its parts are well formed and fit together, and its proofs verify.
+    """Check that a key is sound.
 
-    The proofs are of random statements. Of a verifying key alone, only the parts are checked.
+    Checks its points, the equations between its parts, known weaknesses, and proofs of random statements. A
+    verifying key alone makes no proofs.
     """
 
     def action() -> Report:

@@ -119,7 +119,10 @@ def purge(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Drop the old epochs, for which no message can be accepted any more; verifiers do so once per period."""
+    """Delete the shares of epochs that are too old to be acceptable again.
+
+    Verifiers do the same once per period.
+    """
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
