@@ -33,7 +33,7 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
     """Write a complete file under a temporary name, sync it, rename it to its path, and sync the folder.
 
     Args:
-        path: of the file; an existing regular file is replaced, anything else is refused.
+        path: path of the file; an existing regular file is replaced, anything else is refused.
         data: the content, in one piece or in parts that follow each other.
         mode: permissions; use 0o600 for a secret.
 

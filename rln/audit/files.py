@@ -1,7 +1,7 @@
 """Audit files: keep accepted messages and evidence for later inspection.
 
-A directory holds one file for each epoch and each verifier that writes to it. Each write appends the messages
-of a whole batch, and nothing else in a file changes. A file is
+A directory holds one file for each epoch and each verifier that uses the directory. Each write appends the
+messages of a whole batch, and nothing else in a file changes. A file is
 
     "rln audit " and a JSON object on one line
         identifier           rln identifier before hashing, hexadecimal
@@ -55,8 +55,8 @@ class AuditedEpoch:
     """One audit file.
 
     Attributes:
-        path: of the file.
-        epoch: that its messages are for.
+        path: path of the file.
+        epoch: the epoch of its messages.
         verifying_key: SHA-256 of the key that its messages were verified with, 64 hexadecimal digits.
         public_values: number of public values of each message.
         start: byte offset of the first record.
@@ -98,7 +98,7 @@ class AuditedEpoch:
 
     @property
     def size(self) -> int:
-        """Size of a record in bytes."""
+        """Size of one record in bytes."""
         return proof_record.size(self.public_values)
 
     @property
@@ -168,7 +168,7 @@ class AuditFiles(AuditTrail):
 
     Args:
         directory: for the files of this verifier and others. It is made with mode 0700 if it is missing.
-        verifying_key: that the messages are verified with.
+        verifying_key: the key that the messages are verified with.
 
     Raises:
         StoreUnavailable: the directory cannot be used, or other users may write to it.
@@ -270,7 +270,7 @@ class AuditFiles(AuditTrail):
         if written != len(data):
             writer.close_epoch(name)  # nothing may follow half a record: the next write makes a new file
             raise StoreUnavailable(
-                f"audit: {self._directory}: expected to write {len(data)} bytes, wrote {written} bytes"
+                f"audit: {self._directory}: wrote {written} of {len(data)} bytes; check the disk"
             )
 
     def _create(self, epoch: Epoch) -> int:

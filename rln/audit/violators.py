@@ -1,8 +1,8 @@
 """Violators: find members who exceeded their limit across nodes, in the messages that each node accepted.
 
-A node alone sees one message of such a member, and nothing wrong. The audit files of two nodes together hold
-two shares of one nullifier, which give the identity secret. The files need no trust: a message counts only if
-its proof verifies, so made-up or changed records convict no member.
+Each node alone sees one message for each message id, so it sees no violation. The audit files of two nodes
+together hold two shares of one nullifier, which give the identity secret. The files need no trust: a message
+counts only if its proof verifies, so made-up or changed records convict no member.
 
 The messages are read twice. The first pass writes all nullifiers to a table on disk, some 80 bytes each, and
 keeps those that came with more than one x. The second pass verifies their messages. Memory does not grow with
@@ -54,11 +54,12 @@ class Violators:
 
     Args:
         messages: returns all messages, in the same order at each call.
-        verifying_key: that their proofs must verify with.
+        verifying_key: the key that their proofs must verify with.
 
     Attributes:
-        messages: number of messages read.
-        refused: number of suspicious messages that do not verify; they are ignored.
+        messages: number of messages read so far.
+        refused: number of messages whose nullifier came with more than one x and whose proof is invalid; they
+            are ignored.
     """
 
     def __init__(self, messages: Callable[[], Iterable[AnyProof]], verifying_key: VerifyingKey) -> None:
@@ -70,7 +71,7 @@ class Violators:
         self._secret = entropy.draw(32)
 
     def find(self) -> Iterator[Violation]:
-        """Iterate over all violations, each message id once, in the order of the second messages.
+        """Yield each violation once, in the order in which the second message of each is read.
 
         Raises:
             StoreUnavailable: the table cannot be written.
@@ -127,7 +128,7 @@ class Violators:
             return evidence.check(self._key).commitment
         except RecoveryError as error:
             raise IntegrityAlarm(
-                "violators: two verified messages with one nullifier are off its line; stop and investigate"
+                "violators: two verified messages with one nullifier give no secret; stop and investigate"
             ) from error
 
     def _verifies(self, proof: AnyProof) -> bool:

@@ -1,4 +1,4 @@
-"""Keys as users name them: a file (in our format, `.zkey`, `.arkzkey` or JSON) or a built-in name."""
+"""Read the key that an option names: a file (in our format, `.zkey`, `.arkzkey`, JSON) or a built-in key."""
 
 from __future__ import annotations
 
@@ -17,14 +17,23 @@ from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import PACKAGED, VerifyingKey, check_pin
 
 GraphOption = Annotated[
-    Path | None, typer.Option("--graph", help="Witness graph; required for a .zkey or .arkzkey.")
+    Path | None,
+    typer.Option(
+        "--graph",
+        help="Witness graph of a .zkey or .arkzkey; without it, only the verifying key can be read.",
+    ),
 ]
 R1csOption = Annotated[
     Path | None,
     typer.Option("--r1cs", help="Constraints of a .zkey or .arkzkey; with them, proofs are faster."),
 ]
 LimitBitsOption = Annotated[
-    int, typer.Option("--limit-bits", help="Bits of the range check in the circuit of a .zkey or .arkzkey.")
+    int,
+    typer.Option(
+        "--limit-bits",
+        help="User message limits are 1 to 2^BITS in the circuit of a .zkey or .arkzkey.",
+        metavar="BITS",
+    ),
 ]
 VkOption = Annotated[
     str, typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20.")

@@ -18,7 +18,7 @@ def check_output(path: Path) -> None:
     """Check that a file can be written at this path.
 
     Raises:
-        UnusableFile: no file can be written there, or the file holds an identity secret.
+        UnusableFile: no file can be written there, or the file contains an identity secret.
     """
     with name_in_errors(path):
         check_writable(path)
@@ -26,7 +26,7 @@ def check_output(path: Path) -> None:
             return
         with path.open("rb") as file:
             if f'"{SECRET}"'.encode() in file.read(_SEARCHED):
-                raise UnusableFile(f"holds an {SECRET}, which is never overwritten; choose another file")
+                raise UnusableFile(f"it contains an {SECRET}, so it is not overwritten; choose another file")
 
 
 def write_output(path: Path, data: bytes, mode: int = 0o644) -> None:

@@ -42,7 +42,10 @@ def check_persistent(uri: str, expected: tuple[str, ...] = MEMBERS) -> StoreUri:
     """
     where = StoreUri.parse(uri, expected)
     if where.scheme == "memory":
-        raise ParameterError("store: expected one that outlives the command, got memory://")
+        raise ParameterError(
+            "store: expected a file or a server, got memory://, which is gone when the command ends; use "
+            "sqlite:///path, for example"
+        )
     return where
 
 
@@ -75,7 +78,7 @@ def open_tree(uri: str, quiet: bool, snapshot: Path | None = None) -> Iterator[G
         check_output(snapshot)
         with name_in_errors(snapshot):
             if snapshot.exists() and not is_snapshot(snapshot):
-                raise UnusableFile("not a snapshot, and never overwritten; choose another file")
+                raise UnusableFile("it is not a snapshot, so it is not overwritten; choose another file")
     with open_registry(uri) as registry:
         with warnings.catch_warnings(record=True) as unusable:
             warnings.simplefilter("always")

@@ -1,7 +1,8 @@
 """Report: what a command prints, as text or as JSON, and its exit status.
 
 0  done, accepted
-1  well formed but refused: an invalid proof, shares that determine no secret, a test vector that fails
+1  well formed but refused: for example an invalid proof, shares that determine no secret, a bulletin of
+   another group, a commitment that is already registered, a test vector that fails
 2  unusable input; the message names the file and the field
 3  a store or the machine failed, or is overloaded
 """

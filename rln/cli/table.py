@@ -17,7 +17,7 @@ def format_table(
 
     Args:
         summary: printed below the table; printed alone if there are no rows.
-        headers: of the columns.
+        headers: headers of the columns.
         rows: as many values each as there are headers; None is an empty cell.
     """
     texts = [["" if value is None else str(value) for value in row] for row in rows]

@@ -43,7 +43,7 @@ class Event:
         change: REGISTERED: a member registered, at an index that was never used before. REMOVED: a member was
             removed. SLASHED: a member was slashed; their leaf is 0 from this step on, and no root that
             contained one of their leaves is acceptable.
-        index: of the leaf; of the newest leaf for a slashed member who was removed before.
+        index: index of the leaf; for a slashed member who was removed before, index of their newest leaf.
         commitment: identity commitment, a field element other than 0.
         limit: user message limit of the leaf, messages in an epoch, 1 to 65,536.
 
@@ -189,7 +189,7 @@ class Step:
 
     Args:
         number: 0 or more, one more than the number of the step before.
-        root: of the tree after the step, a field element other than 0.
+        root: root of the tree after the step, a field element other than 0.
         at: unix time in milliseconds, at least that of the step before.
         events: what happened, in order, with consecutive numbers.
 
@@ -220,7 +220,7 @@ class Head:
     """The state of a registry after its newest step.
 
     Attributes:
-        number, root, at: of the newest step.
+        number, root, at: those of the newest step.
         events: number of the newest event, 0 if there is none.
         next_index: the index that the next member gets; equals the number of registrations so far.
         members: leaves in the tree. The leaf of a slashed member counts until a step removes it.
@@ -258,11 +258,11 @@ class Slashing:
     """The slashing of a commitment, whose secret is public.
 
     Attributes:
-        commitment: of the secret.
+        commitment: commitment of the secret.
         noted: unix time in milliseconds at which it was slashed.
         due: unix time in milliseconds by which a step must remove the leaf.
         step: number of the step that removed the leaf; None while the removal is pending.
-        registrations: of the commitment, oldest first.
+        registrations: registrations of the commitment, oldest first.
     """
 
     commitment: int
@@ -272,7 +272,7 @@ class Slashing:
     registrations: tuple[Registration, ...]
 
     def is_due(self, now: int) -> bool:
-        """Tell whether the leaf must be removed by now; a clock that went far back does not delay that."""
+        """Tell whether the leaf must be removed now. If the clock has gone far back, the answer is yes."""
         return not self.noted - CLOCK_TOLERANCE <= now < self.due
 
     def settled(self, step: int) -> Slashing:

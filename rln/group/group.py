@@ -1,18 +1,19 @@
-"""Group: the membership tree of a registry, and the verbs that change both.
+"""Group: the membership tree of a registry, and the methods that change both.
 
 The group computes each leaf from commitment and limit: a leaf from outside could have a limit that nobody
 agreed to. A commitment has one leaf at a time, because two leaves of one secret share their message ids. An
 index is used once, so no old path fits a new member. A slashed commitment cannot register again, because its
 secret is public.
 
-The registry (`MemberRegistry`) is the source of truth, and several processes may change it. Each change
-excludes the others, applies what they did, hashes, and writes its events and the new root together. The tree
-and the window of roots are copies: they can be dropped and built again.
+The registry (`MemberRegistry`) is the source of truth, and several processes may change it, one at a time. A
+process first applies the changes of the others, then hashes, then writes its events and the new root
+together. The tree and the window of roots are copies: they can be dropped and built again.
 
 A slashing retires the roots that contain the leaf, without a grace period, and every proof for these roots
 becomes invalid. An attacker could slash their own identities one by one to invalidate the proofs of honest
-members. So the removals within an interval share one new root: after a quiet interval the first takes effect
-at once, later ones when the interval is over. Until then, and no longer, a slashed secret still proves.
+members. So the removals within an interval get one new root. If no slashed member was removed in the last
+interval, a removal takes effect at once; otherwise, when the interval is over. Until then, proofs with the
+slashed secret are still accepted.
 """
 
 from __future__ import annotations
@@ -41,25 +42,26 @@ DEFAULT_WINDOW: Final = WindowSize(count=64)
 
 
 class Group:
-    """Members, their leaves, and the roots that proofs may be for.
+    """Members, their leaves in the Merkle tree, and the acceptable roots.
 
     Every change is one step: it happens whole or not at all, and adds one root to the window. Any number of
     threads may read while one changes the group; they see the group before a change or after it. Reading
-    `root`, `roots` or a proof also applies the changes of other processes: all of them without `now`, those
-    older than 0.1 seconds with it.
+    `root`, `roots` or a proof also applies the changes of other processes; with `now`, changes of the last
+    0.1 seconds may be missing.
 
     Args:
-        depth: of the tree, 1 to 32.
+        depth: levels of the tree, 1 to 32.
         limit_bits: limits are 1 to 2^limit_bits; 1 to 16, the same as in the circuit.
         window: how long replaced roots stay acceptable.
         registry: the store of the members, which the caller closes; None is a new one in memory.
         now: unix time in seconds, the `now` of an `EpochClock`. Without it every slashing takes effect at
             once, with its own root, and steps have no time unless the window has a clock. Pass it if other
-            processes read the registry: otherwise their windows in seconds drop each replaced root at once.
-        interval: seconds in which slashed members share one new root, 0 to 3600, by the clock of this
-            process; use the same value in all processes that change the registry. With 0 each slashing makes
-            its step at once: use it in a process that may end before an interval is over.
-        threads: for large changes, 1 to 256; None is as many as the machine has.
+            processes read the registry: without it, a window in seconds drops each replaced root at once.
+        interval: seconds, 0 to 3600, by the clock of this process. Members who are slashed within this time
+            after a removal are removed together, with one new root. Use the same value in all processes that
+            change the registry. With 0 each slashing makes its step at once: use 0 in a process that may end
+            before an interval is over.
+        threads: threads for large changes, 1 to 256; None is as many as the machine has.
         start: a snapshot of the tree to start from; see `rln.stores.groups`.
         progress: is called with the part of the tree that is built, 0 to 1.
 
@@ -198,7 +200,7 @@ class Group:
         return proof
 
     def picture(self) -> TreeSnapshot:
-        """Return a snapshot of the tree, to start another group from."""
+        """Return a snapshot of the tree, from which another group can start."""
         with self._writing:
             return self._replica.snapshot()
 
@@ -241,7 +243,8 @@ class Group:
     def remove(self, index: int) -> Membership:
         """Remove a member, who may register again and then gets another index.
 
-        The older roots in the window still contain the leaf: the member can prove while the window has them.
+        The older roots still contain the leaf, so the member's proofs are accepted until these roots have
+        left the window.
 
         Raises:
             NotAMember: the index has no member now.

@@ -28,7 +28,7 @@ class MemoryRegistry(MemberRegistry):
     """A registry that lasts as long as the process.
 
     Args:
-        depth: of the membership tree, 1 to 32.
+        depth: levels of the membership tree, 1 to 32.
         limit_bits: limits are 1 to 2^limit_bits, 1 to 16.
 
     Raises:

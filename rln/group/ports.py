@@ -1,4 +1,4 @@
-"""Ports: what a group needs from the store of its members.
+"""Ports: the protocols that a store of members implements for a group.
 
 The adapters are in `rln.stores`. Each must pass the contract suites in `tests/stores/`. All fail closed: a
 registry that cannot answer for certain raises `StoreUnavailable`.
@@ -35,7 +35,7 @@ class RegistryReader(Protocol):
         """Return steps that follow a step, oldest first; call it again until it returns none.
 
         Args:
-            number: of a step, 0 or more; -1 returns step 0, too.
+            number: number of a step, 0 or more; -1 returns step 0, too.
             most: the highest number of steps; there are fewer if they have many events.
         """
 
@@ -84,7 +84,7 @@ class RegistryChange(RegistryReader, Protocol):
 
 @runtime_checkable
 class MemberRegistry(RegistryReader, Protocol):
-    """The source of truth about members: an append-only sequence of steps, and the members they lead to.
+    """The source of truth about members: an append-only sequence of steps, and the members that result.
 
     A registry has one depth and one bound of limits. It hashes nothing: `rln.Group` computes the roots
     within a change, and every reader can compute them again.

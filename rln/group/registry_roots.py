@@ -24,7 +24,7 @@ class RootTracker:
     """The root history of a registry, and its pending slashings.
 
     Args:
-        reader: of the registry.
+        reader: reader of the registry.
         size: how long a replaced root stays acceptable.
 
     Raises:
@@ -63,7 +63,10 @@ class RootTracker:
         self.pending = tuple(slashing for slashing in slashings if slashing.step is None)
 
     def pop_removal_time(self) -> int | None:
-        """Return the time of the newest step that removed a slashed member since the last call, or None."""
+        """Return the time of the newest step with a slashed member's removal, or None.
+
+        Only steps that were added since the last call of this method count.
+        """
         removed, self._removed = self._removed, None
         return removed
 
@@ -94,16 +97,17 @@ class RegistryRoots:
 
     It reads the registry at most every 0.1 seconds, so a slashing in another process takes effect here up to
     0.1 seconds later. It makes no steps: while the newest root contains a leaf that must be removed by now,
-    reading the roots raises `StoreUnavailable`, until a group has made the step. The older roots alone would
-    make current proofs invalid as proofs for unknown roots.
+    reading the roots raises `StoreUnavailable`, until a group has made the step. With the older roots alone,
+    current proofs would be refused because their root is unknown.
 
     Args:
-        registry: of the group.
+        registry: registry of the group.
         window: how long a replaced root stays acceptable.
         now: unix time in seconds, the `now` of an `EpochClock`.
 
     Raises:
-        StoreUnavailable: the registry cannot be read, here or later; or later, a removal is overdue.
+        StoreUnavailable: the registry cannot be read. Reading the roots raises it for
+            the same reason, and while a removal is overdue.
     """
 
     def __init__(self, registry: MemberRegistry, window: WindowSize, now: Callable[[], float]) -> None:
@@ -136,8 +140,8 @@ class RegistryRoots:
             self._tracker.retire_due(int(now * 1000))
             if self._tracker.is_overdue(int(now * 1000)):
                 raise StoreUnavailable(
-                    "roots: the removal of a slashed member is overdue; start a process with a group, "
-                    "which makes the step"
+                    "roots: the removal of a slashed member is overdue; open a group on this registry in a "
+                    "process, and call its `follow`"
                 )
 
 

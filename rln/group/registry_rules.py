@@ -25,7 +25,7 @@ def next_head(head: Head, step: Step, removed_leaves: int, depth: int, limit_bit
         head: the state before the step.
         step: the next step.
         removed_leaves: number of leaves that the step removes.
-        depth, limit_bits: of the registry.
+        depth, limit_bits: those of the registry.
 
     Raises:
         ParameterError: the step or one of its events does not follow the state.
@@ -71,13 +71,13 @@ def check_new_indices(indices: Sequence[int], next_index: int, name: str) -> Non
 def no_such_member(event: int) -> ParameterError:
     """Return the error about a step that removes an unknown member, or one who is not noted as slashed."""
     return ParameterError(
-        f"event {event}: no such member at this index; a slashed member must be noted as slashed first"
+        f"event {event}: no such member at this index, or a slashing that was not noted before"
     )
 
 
 def already_registered() -> AlreadyAMember:
     """Return the error about a commitment that is registered."""
-    return AlreadyAMember("commitment: registered already")
+    return AlreadyAMember("commitment: registered already; use its membership, or a new identity")
 
 
 def already_slashed() -> AlreadyAMember:

@@ -1,9 +1,9 @@
 """RemovalThrottle: how long a process waits before it removes another slashed member.
 
-The time of a step comes from the machine that made it, and is at least that of the step before. So where
-clocks differ, or one was far ahead once, the time of a step cannot be compared with the clock here. The
-throttle relies on the clock of this process: a removal that is new in the registry was made after this
-process read the registry the time before.
+The time of a step comes from the clock of the machine that made it, and is never before the time of the
+previous step. So if clocks differ, or one clock was once far ahead, the time of a step cannot be compared
+with the clock of this process. The throttle therefore uses only the clock of this process: if a reading of
+the registry shows a new removal, the removal was made after the previous reading.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class RemovalThrottle:
     """When the last removal was made, by the clock of this process. All times are unix milliseconds.
 
     Args:
-        interval: in which one step with removals is enough; 0 turns the throttle off.
+        interval: least time between two steps with removals; 0 turns the throttle off.
         removed_at: the time of the last known step with removals, 0 if there is none.
         now: when the registry was read; None without a clock, which turns the throttle off.
     """

@@ -44,9 +44,9 @@ class Replica:
     One thread at a time may follow; any number may read the tree and the roots at the same time.
 
     Args:
-        reader: of the registry.
+        reader: reader of the registry.
         window: how long a replaced root stays acceptable.
-        threads: for large changes, 1 to 256; None is as many as the machine has.
+        threads: threads for large changes, 1 to 256; None is as many as the machine has.
         start: a snapshot to start from; its root must be that of its step in this registry.
         progress: is called with the part of the tree that is built.
 

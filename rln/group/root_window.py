@@ -1,9 +1,9 @@
-"""Root windows: the recent roots that a proof may be for.
+"""Root windows: the recent roots that a verifier accepts.
 
 A member proves for a root while others register and change it, so a verifier accepts the current root and the
 roots that were replaced a short while ago. `RootHistory` is for the owner: a group, or a program that follows
-a contract, pushes roots into it. `RootWindow` is for the verifier: a live, read-only view. Neither is ever
-empty: after all roots are retired, reading them is an error until the next root is there.
+a contract, pushes roots into it. `RootWindow` is for the verifier: a live, read-only view. If all roots
+are retired, reading either of them raises `StoreUnavailable` until there is a new root.
 
 Both may be used from several threads; a push is one atomic step.
 """
@@ -65,7 +65,7 @@ class _Entry:
 
 
 class RootHistory:
-    """The roots of a tree in the order in which they were current, for their owner.
+    """The roots of a tree, oldest first, for the object that adds new ones.
 
     Args:
         roots: oldest first, at least one; the last is the current one. Each is one step.
@@ -175,8 +175,8 @@ class RootHistory:
     def _expire(self, now: float) -> None:
         """Drop the entries outside the window; they are in the order of their steps and their replacement.
 
-        A time in the future comes from a wrong clock. It counts as now; otherwise the root would stay
-        acceptable until then.
+        If a root was replaced at a time in the future, a clock was wrong. The time is changed to now;
+        otherwise the root would stay acceptable for too long.
         """
         newest = islice(reversed(self._entries), 2)  # at least one of the two was replaced
         timed = self._size.seconds is not None and now > -math.inf
@@ -218,7 +218,7 @@ class RootWindow:
     It supports `root in window`, `len(window)`, and iteration, newest first.
 
     Args:
-        history: of the roots.
+        history: history of the roots.
         follow: is called before each answer, to add roots that were made elsewhere; an error that it raises
             is passed on.
     """

@@ -1,4 +1,4 @@
-"""StepWriter: the next step of a registry, written there and then applied to the tree and the roots here."""
+"""StepWriter: writes the next step to the registry, then applies it to this process's tree and roots."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ class StepWriter:
 
     Args:
         replica: the tree and the roots of this process.
-        reader: of the registry that the replica follows.
-        interval: milliseconds in which one step removes all slashed members; 0 removes each at once.
+        reader: reader of the registry that the replica follows.
+        interval: least number of milliseconds between two steps that remove slashed members; 0 removes each
+            at once.
         now: unix time in seconds; without it every removal is due at once.
         step_clock: unix time in seconds for the steps; without it each step gets the time of the one before.
     """
@@ -84,8 +85,8 @@ class StepWriter:
     def is_removal_due(self, now: int | None) -> bool:
         """Tell whether this process must remove a slashed member by now, in milliseconds of unix time.
 
-        The process that notes a slashing sets the due time by its own clock. Where clocks differ, that time
-        may pass too early here; so this process also waits for an interval after the last removal.
+        The process that notes a slashing sets the due time by its own clock. If clocks differ, that time may
+        come too early on this machine. So this process also waits for an interval after the last removal.
         """
         return self._replica.tracker.is_due(now) and self._throttle.blocked_until(now) is None
 
@@ -93,9 +94,9 @@ class StepWriter:
         """Write a step that registers members at the next free indices.
 
         Args:
-            change: of the registry.
+            change: change of the registry.
             members: at least one.
-            leaves: of these members, in their order, 32 bytes each.
+            leaves: leaves of these members, in their order, 32 bytes each.
 
         Raises:
             AlreadyAMember, TreeFull, StoreUnavailable: as for `RegistryChange.append`.

@@ -1,1 +1,1 @@
-"""Integrations: adapters for other programs, each named after its program."""
+"""Integrations: observers of a verifier, for `logging` (`logs`) and for Prometheus (`prometheus`)."""

@@ -5,7 +5,7 @@
 A line holds no secret, no proof, no nullifier, no signal and no address. The line of a violation holds the
 member's identity commitment, which is public by then. Levels:
 
-    CRITICAL   alarm: something mathematically impossible; page the operator
+    CRITICAL   alarm: something mathematically impossible happened; alert the operator at once
     ERROR      unavailable, and unexpected errors
     WARNING    rate limit violation; the nullifier log failed
     INFO       invalid, overloaded: any sender can cause any number of these lines
@@ -40,14 +40,14 @@ class LogObserver(Observer):
     """Writes lines to a logger. Safe to use from several threads.
 
     Args:
-        logger: that gets the lines. None: the logger `rln.verifying`.
+        logger: the logger that gets the lines; None is the logger `rln.verifying`.
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logging.getLogger("rln.verifying") if logger is None else logger
 
     def moment(self) -> float:
-        """Return seconds that never go back."""
+        """Return the time of a monotonic clock, in seconds."""
         return time.perf_counter()
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
@@ -69,7 +69,7 @@ class LogObserver(Observer):
         self._write(level, "judged", since, line)
 
     def stored(self, failed: bool, since: float) -> None:
-        """Write that the nullifier log has failed; see `Observer`."""
+        """Write a line if the nullifier log has failed; see `Observer`."""
         if failed:
             self._write(logging.WARNING, "nullifier log failed", since, {})
 

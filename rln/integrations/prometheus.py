@@ -5,7 +5,7 @@
     rln_log_seconds{result}                 seconds of the nullifier log, "answered" or "failed"
     rln_waiting_messages                    messages pending in an AsyncVerifier
 
-No label value comes from a message, so the number of time series is bounded whatever is sent.
+No label value comes from a message, so no sender can increase the number of time series without bound.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PrometheusObserver(Observer):
         )
 
     def moment(self) -> float:
-        """Return seconds that never go back."""
+        """Return the time of a monotonic clock, in seconds."""
         return time.perf_counter()
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:

@@ -36,10 +36,10 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
     Args:
         uri: memory://, sqlite:///path, redis://, rediss://, redis+sentinel://, redis+cluster://, or the same
             with valkey; see `rln.stores.uri`.
-        clock: of the verifiers; it determines how long shares are kept.
-        new: no message was accepted in an open epoch before, here or elsewhere. Without it, a log that did
-            not exist refuses the epochs that are open when it is created, because an earlier log may have
-            been lost.
+        clock: clock of the verifiers; it determines how long shares are kept.
+        new: True if no message of an epoch that is open now was accepted before, here or elsewhere. Otherwise
+            a log that did not exist refuses the epochs that are open when it is created, because an earlier
+            log may have been lost.
 
     Raises:
         ParameterError: not such a URI.
@@ -103,7 +103,7 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
 
     Args:
         uri: memory://, sqlite:///path, or postgresql://.
-        depth: of the membership tree, 1 to 32; an existing registry must have the same.
+        depth: levels of the membership tree, 1 to 32; an existing registry must have the same.
         limit_bits: limits are 1 to 2^limit_bits, as for `Group`.
 
     Raises:

@@ -1,7 +1,7 @@
 """AsyncNullifierLog: a nullifier log for an event loop, which never waits for a disk or a server.
 
-Claims that arrive while the log is busy wait and are sent together: one transaction, one fsync, one round
-trip.
+A claim is the shares of one message, to be inserted. While the log works on some claims, new ones wait in a
+queue. They are then sent together: in one transaction with one fsync, or in one round trip.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rln.protocol.share import Share
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _MAX_CLAIMS: Final = 512
-"""Claims in one call, at most, unless a single caller brings more. The first claim waits for the last."""
+"""Largest number of claims in one call, unless one caller has more. All of them are answered together."""
 
 _Answer = TypeVar("_Answer")
 
@@ -72,8 +72,8 @@ class AsyncNullifierLog:
     async def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return the shares that were there before.
 
-        See `NullifierLog.insert_or_get_many`. Cancelling the task withdraws its claims while they wait. Once
-        the log has them, they are inserted, and the caller does not learn that they were new.
+        See `NullifierLog.insert_or_get_many`. Cancelling the task withdraws its claims while they wait. If
+        the log already has them, they are inserted, and the caller gets no answer.
         """
         loop = self._check_loop()
         for _, shares in claims:
@@ -172,12 +172,13 @@ class AsyncNullifierLog:
         self._start_writing(loop)
 
     def _insert_or_get_many(self, claims: list[Claim]) -> list[Taken | StoreUnavailable]:
-        """Return the log's answers, on the writer's thread; every caller gets one, whatever happens."""
+        """Call the log on the writer's thread. If it raises, return an error for each claim."""
         try:
             return self._log.insert_or_get_many(claims)
         except BaseException as error:  # noqa: BLE001 - a future would not even take some of them
             doubt = StoreUnavailable(
-                f"nullifier log: {type(error).__name__}: it is unknown what was inserted"
+                f"nullifier log: {type(error).__name__}: it is unknown what was inserted; do not accept "
+                "these messages"
             )
             doubt.__cause__ = error
             return [doubt] * len(claims)

@@ -1,11 +1,11 @@
 """Copy a member registry to another one, step by step, to move from one database to another.
 
-Indices, roots, times and slashings stay the same, including slashings whose step is still to be made. So the
-copy accepts what the source accepted, and no Merkle path changes.
+Indices, roots, times and slashings stay the same, including slashings whose leaf is not removed yet. So the
+target accepts what the source accepted, and no Merkle path changes.
 
-The target is written in one transaction: it gets everything, or stays empty. The source may be used during
-the copy; it is locked only while its last steps are copied. The copy does not learn of later changes of the
-source: after the copy, change only one of them.
+The target is written in one transaction: it gets everything, or stays empty. The source may be used while it
+is copied; it is locked only while its last steps are copied. The target does not get later changes of the
+source: afterwards, change only one of them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def copy_members(
     Raises:
         ParameterError: the target has or had members, or has another depth or limit.
         IntegrityAlarm: the steps of the source do not lead to its head.
-        StoreUnavailable: one of the registries is unsure. The target is empty, so you can repeat the copy;
-            but if its commit failed, it may have everything.
+        StoreUnavailable: one of the registries cannot answer for certain. If the commit of the target failed,
+            the target is complete or empty; otherwise it is empty. If it is empty, repeat the copy.
     """
     if source is target:
         raise ParameterError("target: expected a registry other than the source, got the source")
@@ -48,7 +48,9 @@ def copy_members(
     with ExitStack() as held, target.change() as change:
         number = change.head().number
         if number:
-            raise ParameterError(f"target: expected an empty registry, got one at step {number}")
+            raise ParameterError(
+                f"target: expected an empty registry, got one at step {number}; choose another database"
+            )
         if source.head().number:
             _append_steps(change, source, progress)
             last = held.enter_context(source.change())
@@ -89,7 +91,7 @@ def _slashed(step: Step) -> list[int]:
 
 
 def _note_slashing(change: RegistryChange, slashing: Slashing | None) -> None:
-    """Note a slashing with its original times. Between note and step nothing happens to the member."""
+    """Record a slashing in the target with its original times, before the step that removes the leaf."""
     if slashing is None:
-        raise ParameterError("a member was slashed without a note of it")
+        raise ParameterError("a member was slashed, but the registry has no record of the slashing")
     change.note_slashing(slashing.commitment, slashing.noted, slashing.due)

@@ -1,4 +1,4 @@
-"""File checks: where a store's files may be, where they are by default, and who may read them."""
+"""File checks: the file system and permissions of a store's files, and their default directory."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def check_local_file_system(path: Path, name: str) -> None:
     On a file system in memory, warn: a restart of the machine deletes the file.
 
     Args:
-        path: of the file, which need not exist.
-        name: of the store in messages.
+        path: path of the file, which need not exist.
+        name: name of the store in messages.
 
     Raises:
         StoreUnavailable: the directory is missing, or it is on a network file system, whose locks and fsync

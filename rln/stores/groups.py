@@ -35,11 +35,11 @@ def open_group(
     """Open a group; create its registry if it does not exist. End it with `close_group`.
 
     Args:
-        uri: of the registry, as for `rln.stores.open_members`.
+        uri: URI of the registry, as for `rln.stores.open_members`.
         depth, limit_bits, interval, threads: as for `Group`.
         window: how long replaced roots stay acceptable; None means 60 seconds, or without `now` 64 roots.
-        now: returns unix time in seconds, the `now` of an `EpochClock`. A stored registry needs it: without
-            it its steps would have no time, and a window in seconds would drop their roots at once.
+        now: returns unix time in seconds, the `now` of an `EpochClock`. Required for a stored registry:
+            without it, the steps have no time, and a window in seconds drops each replaced root at once.
         snapshot: a file to start from. If it is missing, the tree is built from all events. If it is damaged,
             of another group, or newer than the registry, a warning says so and the tree is built from all
             events. If it is older, the missing steps are added.
@@ -147,4 +147,4 @@ def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:
 
 
 def _warn(error: Exception) -> None:
-    warnings.warn(f"not used: {error}", stacklevel=4)
+    warnings.warn(f"the snapshot is not used: {error}", stacklevel=4)

@@ -104,7 +104,7 @@ class _EpochUse:
 
     Attributes:
         next_id: the next id to give out; all below it are given out.
-        x_of_id: the x that each id belongs to; None while it is not known.
+        x_of_id: for each id, the x of the message that uses it; None while it is not known.
         message_of_x: the kept messages.
     """
 

@@ -38,8 +38,8 @@ TIMEOUT: Final = 10
 
 _STATEMENT_FACTOR: Final = 1.1
 _SILENCE_FACTOR: Final = 1.2
-"""Factors on TIMEOUT for a statement and for an answer. Both are larger than 1, so that the error of a
-statement that waits for a lock names the lock and not the time.
+"""Factors on TIMEOUT for a statement and for an answer. Both are larger than 1, so if a statement
+waits for a lock, the lock timeout ends it first, and the error names the lock.
 """
 
 _NAME: Final = "members"
@@ -60,7 +60,7 @@ wait for standbys.
 
 
 class _Connection(psycopg.Connection[Row]):
-    """A connection on which no server can block a caller much longer than TIMEOUT, whatever its state.
+    """A connection whose calls end after about TIMEOUT seconds, even if the server process hangs.
 
     The server's timeouts end slow statements, the kernel's timeouts end unreachable connections. A server
     process that is stopped still acknowledges bytes but never answers, so the waiting thread also checks the
@@ -100,7 +100,7 @@ class PostgresRegistry(SqlRegistry):
     Args:
         uri: `postgresql://user:password@host:port/database`, with libpq's options after a question mark.
             Missing tables are created in the first schema of the search path.
-        depth: of the membership tree, 1 to 32; existing tables must have the same.
+        depth: levels of the membership tree, 1 to 32; existing tables must have the same.
         limit_bits: limits are 1 to 2^limit_bits; existing tables must have the same.
 
     Raises:
@@ -214,8 +214,7 @@ class PostgresRegistry(SqlRegistry):
                 with connection.transaction():
                     yield connection
             except psycopg.Error as error:
-                # After a failure the state of this connection is unknown, and the other one may not lead to a
-                # server either.
+                # After a failure the state of this connection is unknown, and the other may be broken too.
                 self._discard(kind)
                 self._suspects.update(self._locks.keys() - {kind})
                 raise self._unavailable(error) from None

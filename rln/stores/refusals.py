@@ -19,16 +19,17 @@ MAX_MESSAGE_BYTES: Final = 1 << 16
 def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
     """Make the error for an epoch that the log has dropped."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} ended at {epoch.end} and is forgotten, like all epochs "
-        f"up to {before}; if it is the current epoch, the clock has gone back"
+        f"nullifier log: epoch {epoch.index} ended at unix time {epoch.end} and is forgotten, like all "
+        f"epochs up to unix time {before}; if it is the current epoch, the clock was ahead or has gone back: "
+        "check it"
     )
 
 
 def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
     """Make the error for an epoch that was already open when the log was created."""
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} was open at {since}, when this log was created, so shares that "
-        "were accepted in it may be missing; it is refused, and later epochs are accepted"
+        f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created, so "
+        "shares that were accepted in it may be missing; wait for a later epoch"
     )
 
 
@@ -69,14 +70,15 @@ def check_message(message: bytes) -> None:
 def epoch_too_old(index: int, newest: int) -> StoreUnavailable:
     """Make the error for an old epoch, for which no more ids are given out."""
     return StoreUnavailable(
-        f"message ids: expected epoch {newest - 1} or later, got {index}; has the clock gone back?"
+        f"message ids: expected epoch {newest - 1} or later, got {index}; check the clock: it may have "
+        "gone back"
     )
 
 
 def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
     """Make the error for an epoch that has too few ids left."""
     return RateLimitReached(
-        f"message ids: {used} of {limit} messages in epoch {index} are used, too few are left; "
+        f"message ids: {used} of {limit} ids of epoch {index} are used, too few are left; "
         "wait for the next epoch"
     )
 
@@ -84,7 +86,7 @@ def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
 def ids_not_reserved(index: int) -> StoreUnavailable:
     """Make the error for a message with ids that were not reserved."""
     return StoreUnavailable(
-        f"message ids: expected ids that were reserved in epoch {index}, got ids that were not"
+        f"message ids: these ids were not reserved in epoch {index}; do not send the message"
     )
 
 

@@ -7,13 +7,13 @@
     u64       number of the step that the tree belongs to
     u64       number of leaves
     32 bytes  SHA-256 of everything else
-    nodes     of each level, leaves first: 32 bytes each, those above the leaves
+    nodes     32 bytes each, level by level: the leaves, then the levels above them
 
 Numbers are little-endian. The file is memory-mapped; the tree uses its pages until a change copies one. It is
 written to a temporary file, renamed, and never changed afterwards.
 
-A snapshot saves time and proves nothing: the root of its tree must be the registry's root at that step. It
-contains no commitments, limits or secrets; leaves and nodes are public.
+A snapshot only saves time. The reader must check that the root of its tree is the registry's root at that
+step. It contains no commitments, limits or secrets; leaves and nodes are public.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
 
     Args:
         snapshot: from `rln.Group.picture`.
-        path: of the file; an existing file is replaced.
+        path: path of the file; an existing file is replaced.
 
     Raises:
         StoreUnavailable: the file was not written, and the file that was there before is unchanged.
@@ -62,7 +62,7 @@ def read_snapshot(path: Path) -> TreeSnapshot:
     """Map a snapshot into memory.
 
     Args:
-        path: of a regular file that belongs to this user or to root and that no other user may write.
+        path: path of a regular file that belongs to this user or to root and that no other user may write.
 
     Returns:
         The snapshot; its nodes are views of the mapping.

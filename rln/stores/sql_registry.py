@@ -3,14 +3,15 @@
     rln_registry   one row: depth and limit bits of the registry
     rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
     rln_event      what happened at which index, in the order of numbers; rows are added and never changed
-    rln_member     index, commitment, limit, first step, and first step without the leaf (0: the leaf is
-    there) rln_slashing   commitment, when it was noted, when it is due, and the step that removed it (0:
-    still due)
+    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it is there)
+    rln_slashing   commitment, time of the slashing, time by which a step must remove the leaf, and number of
+                   the step that removed it (0: not removed yet)
 
 A row in `rln_slashing` with step 0 is written before the leaf is removed, so that after a crash the next
 process finds it. A commitment cannot have two leaves: (commitment, gone) is unique.
 
-Numbers are field elements in 32 little-endian bytes, or integers of 64 bits. Statements use `?`.
+Field elements are 32 little-endian bytes; other numbers are integers of 64 bits. `?` marks a parameter of an
+SQL statement.
 """
 
 from __future__ import annotations
@@ -116,11 +117,11 @@ class SqlTransaction(Protocol):
 
 
 class SqlReader(RegistryReader):
-    """The questions to a registry, within one transaction.
+    """Reads a registry within one transaction.
 
     Args:
-        transaction: the questions are asked in it.
-        depth, limit_bits: of the registry.
+        transaction: the transaction to read in.
+        depth, limit_bits: those of the registry.
     """
 
     def __init__(self, transaction: SqlTransaction, depth: int, limit_bits: int) -> None:
@@ -169,7 +170,7 @@ class SqlReader(RegistryReader):
         return steps
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by a unix time."""
+        """Return the number of the newest step made at or before a unix time in milliseconds."""
         return int(self._transaction.rows(_STEP_AT, at)[0][0] or 0)
 
     def root_changes_after(self, after: int) -> RootChanges:
@@ -299,7 +300,7 @@ class SqlRegistry(MemberRegistry):
     """A registry in SQL tables. A subclass provides the transactions.
 
     Args:
-        depth: of the membership tree, 1 to 32.
+        depth: levels of the membership tree, 1 to 32.
         limit_bits: limits are 1 to 2^limit_bits, 1 to 16.
 
     Raises:
@@ -339,7 +340,7 @@ class SqlRegistry(MemberRegistry):
             return reader.steps_after(number, most)
 
     def step_at(self, at: int) -> int:
-        """Return the newest step made by a unix time."""
+        """Return the number of the newest step made at or before a unix time in milliseconds."""
         with self._reader() as reader:
             return reader.step_at(at)
 

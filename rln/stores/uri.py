@@ -65,7 +65,8 @@ class StoreUri:
         except ValueError:
             # The original error repeats the query, which may be the end of an unquoted password.
             raise ParameterError(
-                f"store: {scheme}: expected options as name=value; quote ? in a password as %3F"
+                f"store: {scheme}: expected options as name=value after ?; write a ? of the path or password "
+                "as %3F"
             ) from None
         options = dict(pairs)
         if len(options) != len(pairs):
@@ -93,7 +94,7 @@ class StoreUri:
         """
         for name in self.options:
             if name not in known:
-                expected = ", ".join(known) or "none"
                 raise ParameterError(
-                    f"store: {self.scheme}: unknown option; expected {expected}; quote ? in a password as %3F"
+                    f"store: {self.scheme}: unknown option after ?; known options: "
+                    f"{', '.join(known) or 'none'}; write a ? of the path or password as %3F"
                 )

@@ -15,10 +15,10 @@ r"""Bulletin: what changed in a group between two steps, for members who keep it
     leaves    new leaves in the order of their indices, 32 bytes each; 0 is a leaf that was removed again
     indices   of older leaves that were removed, u32 each, ascending
 
-Numbers are little-endian. A bulletin from step 0 is the whole tree, one from a later step is the rest of it.
-Both are the same for every reader, so a request does not reveal which member makes it. A bulletin holds
-leaves, and no commitments or limits, because a path needs only leaves. It holds one root to reproduce, the
-last, so the reader checks all of its content.
+Numbers are little-endian. A bulletin from step 0 contains the whole tree; one from a later step contains what
+changed since. Both are the same for every reader, so a request does not reveal which member makes it. A
+bulletin holds leaves, and no commitments or limits, because a path needs only leaves. The reader applies all
+changes and compares the root that they give with the second root, so all of its content is checked.
 
 A registrar signs these bytes (`rln.sync.signing`); a `rln.sync.mirror.Mirror` applies them.
 """
@@ -52,12 +52,12 @@ class Bulletin:
     """The change of a group from one step to a later one.
 
     Args:
-        depth: of the tree, 1 to 32.
+        depth: levels of the tree, 1 to 32.
         limit_bits: limits are 1 to 2^limit_bits.
         after: the step that it continues from, 0 or more.
         last: the step that it leads to, above `after`.
-        before: root at `after`, a field element other than 0.
-        root: root at `last`, a field element other than 0.
+        before: root of the tree at step `after`, a field element other than 0.
+        root: root of the tree at step `last`, a field element other than 0.
         at: unix time of `last` in milliseconds, up to the end of the year 9999.
         start: index of the first new leaf, the number of leaves before.
         leaves: packed, 32 bytes each; a leaf of 0 was added and removed again.

@@ -36,14 +36,14 @@ class BulletinFolder:
     Args:
         directory: holds the bulletins, files that end in `.bulletin`.
         mirror: applies the bulletins.
-        public_key: of the registrar, 32 bytes; the key that you have pinned.
+        public_key: public key of the registrar, 32 bytes; the key that you have pinned.
 
     Attributes:
         refused: files that are not a bulletin signed by this key, each with the reason; a file that is still
             being written is among them until it is complete.
 
     Raises:
-        InputError: the key is not 32 bytes, or anybody can sign for it.
+        InputError: the key is not 32 bytes, or it is a weak key for which anybody can sign.
     """
 
     def __init__(self, directory: Path, mirror: Mirror, public_key: bytes) -> None:
@@ -56,7 +56,7 @@ class BulletinFolder:
 
     @property
     def newest(self) -> int:
-        """The newest step that a bulletin leads to; above the step of the mirror if a bulletin is missing."""
+        """The newest step among all bulletins. If it is above the mirror's step, a bulletin is missing."""
         return max((known.last for known in self._known.values()), default=0)
 
     def apply_new(self) -> list[Path]:
@@ -133,7 +133,7 @@ def read_bulletin(path: Path, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
     """Read the file of a signed bulletin, unless it is too large.
 
     Args:
-        path: of the file.
+        path: path of the file.
         max_bytes: the largest size accepted.
 
     Raises:

@@ -27,10 +27,10 @@ def bulletin_since(
     """Return the bulletin of the changes in a group after a step.
 
     Args:
-        registry: of the group.
+        registry: registry of the group.
         after: the step to continue from; 0 is the empty group, and gives the whole tree.
         until: the step to lead to; None is the newest one.
-        threads: for many leaves, 1 to 256; None is as many as the machine has.
+        threads: threads for many leaves, 1 to 256; None is as many as the machine has.
         progress: is called with the part that is done, 0.0 to 1.0.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Mirror: a client's copy of the whole tree of a group, which bulletins keep current.
+"""Mirror: a member's copy of the whole tree of a group, which bulletins update.
 
-A request for one path reveals the member who makes it, and a root that only one member gets marks the proofs
-of this member. So a client keeps all leaves, computes every root itself, and proves only in a group that is
+A request for one path reveals which member asks. If one member gets a root that nobody else has, their proofs
+can be recognised by it. So a member keeps all leaves, computes every root, and proves only in a group that is
 large enough to hide in. A signature cannot show that others see the same group: compare `root` with a second
 source.
 """
@@ -22,7 +22,7 @@ from rln.protocol.membership import Membership, rate_commitment
 from rln.sync.bulletin import Bulletin
 
 MIN_MEMBERS: Final = 32
-"""Members that a group must have before a client proves in it, by default."""
+"""Members that a group must have before a member proves in it, by default."""
 
 
 class Mirror:
@@ -31,10 +31,10 @@ class Mirror:
     Any number of threads may read while one applies bulletins.
 
     Args:
-        depth: of the tree, 1 to 32.
+        depth: levels of the tree, 1 to 32.
         limit_bits: limits are 1 to 2^limit_bits; 1 to 16, the same as in the circuit.
         min_members: `proof` refuses to give a path while the group has fewer members, 1 or more.
-        threads: for large changes, 1 to 256; None is as many as the machine has.
+        threads: threads for large changes, 1 to 256; None is as many as the machine has.
 
     Raises:
         ParameterError: an argument is outside its range.
@@ -193,7 +193,8 @@ class Mirror:
             )
         if bulletin.last <= self._step:
             raise GroupRefused(
-                f"bulletin: it goes back to step {bulletin.last}, this mirror is at {self._step}"
+                f"bulletin: it ends at step {bulletin.last}, and the mirror is already at step {self._step}; "
+                "apply a newer bulletin"
             )
         if bulletin.after != self._step:
             raise GroupRefused(

@@ -18,7 +18,7 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
     """Read a mirror, and build its tree.
 
     Args:
-        path: of the file.
+        path: path of the file.
         min_members, threads: as for `Mirror`.
 
     Raises:

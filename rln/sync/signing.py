@@ -108,7 +108,7 @@ def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
 
     Args:
         data: the signed bulletin as received.
-        public_key: of the registrar, 32 bytes; the key that you have pinned.
+        public_key: public key of the registrar, 32 bytes; the key that you have pinned.
 
     Raises:
         GroupRefused: another key signed the bulletin, or its bytes were changed.

@@ -1,4 +1,4 @@
-"""docs/architecture.md: its picture is what the imports say, and its table has a line for every room."""
+"""docs/architecture.md: its picture shows the imports, and its table has a line for every folder."""
 
 import re
 import subprocess

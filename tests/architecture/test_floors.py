@@ -1,4 +1,4 @@
-"""Folder = floor: a file uses its own folder and the folders below, never one above."""
+"""Floors: a file imports from its own folder and from the folders below it, never from one above."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""No file has traces of one machine: absolute paths or hosts of package registries."""
+"""No file contains an absolute path of one machine or the host of a package registry."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Both prime fields and the line of the shares, compared with galois."""
+"""Arithmetic in both prime fields, and the recovery from two shares, compared with galois."""
 
 import galois
 import pytest

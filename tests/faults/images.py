@@ -1,4 +1,4 @@
-"""Images: the files that a disk may hold after a crash: all synced data and some of the unsynced data."""
+"""Crash images: files that a disk may hold after a crash, with all synced and some of the unsynced data."""
 
 from __future__ import annotations
 

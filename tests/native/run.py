@@ -3,7 +3,7 @@
     python tests/native/run.py             all tests
     python tests/native/run.py test_base   these tests
     python tests/native/run.py --valgrind  the tests that valgrind can run, under memcheck
-    python tests/native/run.py --aarch64   floors 0 to 5, compiled by CROSS_CC and run by qemu
+    python tests/native/run.py --aarch64   base, math and engine, compiled by CROSS_CC and run by qemu
 
 The core is compiled with RLN_VERIFY, which checks its contracts, and with the address and undefined behaviour
 sanitizers if the compiler has them. A test of the engine's table (it includes engine/engine.h) runs every

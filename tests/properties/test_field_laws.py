@@ -1,4 +1,4 @@
-"""The laws of a field, for both prime fields and the three floors of the tower."""
+"""The laws of a field, for both prime fields and for Fp2, Fp6 and Fp12."""
 
 import pytest
 from hypothesis import given, settings

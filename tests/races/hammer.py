@@ -1,7 +1,8 @@
 """A hammer: a stress test in which several workers verify one epoch of traffic on one log at the same time.
 
-Two or three of the four workers submit every attempt, each worker in its own order. Three workers submit
-attempts one by one and in batches; the last worker submits them in many tasks of an event loop.
+Each attempt is submitted by two or three of the four workers, and each worker has its own order. Three
+workers submit attempts one by one and in batches; the last worker submits them in many tasks of an event
+loop.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Kill -9: when workers and a client die at any moment, no message is served twice and no id has two x.
 
 Two workers verify the same messages on one log, and a client proves with message ids from a file. Again and
-again one of the three is killed and replaced. What a process reported before it died counts. What it did
-after its last report is unknown: at most one message for each kill.
+again one of the three is killed and replaced. The test uses what a process reported before it was
+killed. What it did after its last report is unknown: at most one message for each kill.
 """
 
 from __future__ import annotations

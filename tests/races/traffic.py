@@ -1,8 +1,8 @@
 """Traffic: what members and forgers send, and the exact results that it must have in any order.
 
-A slot is one message id of one member in one epoch. Some slots get two messages, of which the first to arrive
-is valid. Every message is sent several times, partly with other proofs of the same statement. Some attempts
-are forged.
+Here a slot is one message id of one member in one epoch. Some slots get two messages: the one that arrives
+first is valid. Every message is sent several times, partly with other proofs of the same statement. Some
+attempts are forged.
 """
 
 from __future__ import annotations

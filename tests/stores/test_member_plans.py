@@ -1,4 +1,4 @@
-"""No statement of a registry reads all members, according to SQLite's query plans."""
+"""No SQL statement of a registry reads all members, according to SQLite's query plans."""
 
 from __future__ import annotations
 

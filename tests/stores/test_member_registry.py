@@ -1,4 +1,4 @@
-"""The contract of a member registry, which every adapter keeps with the same words."""
+"""The contract of a member registry. Every adapter keeps it, and raises the same error texts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Row 20 of the scoreboard: whatever happens to a member, no id is spent on two messages.
+"""Random sequences of events on a member's machine: no message id is used for two messages.
 
 A seeded machine sends from two open files at once, is killed, cloned, rolled back and restarted, and has its
-clock set. A model in plain Python predicts the answer to each step. Everything that was sent in any life of
-the machine is remembered outside of it, where no backup can undo it.
+clock set. A model in plain Python predicts the answer to each step. Everything that the machine ever sent
+is recorded outside of it, where no backup can undo it.
 
 One case cannot be noticed and is left out: a clock that is behind the newest used epoch and stays there,
 together with a backup of the database and the intent file from before. Then nothing on the machine shows it.

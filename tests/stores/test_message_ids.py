@@ -31,7 +31,7 @@ def epoch(index: int, application: str = "example.com", period: int = 60) -> Epo
 def test_ids_count_up_to_the_limit(ids: MessageIdAllocator) -> None:
     assert [list(ids.reserve(7, epoch(10), 3)) for _ in range(3)] == [[0], [1], [2]]
     for _ in range(2):
-        with pytest.raises(RateLimitReached, match="3 of 3 messages in epoch 10 are used"):
+        with pytest.raises(RateLimitReached, match="3 of 3 ids of epoch 10 are used"):
             ids.reserve(7, epoch(10), 3)
     assert ids.reserve(7, epoch(11), 3) == range(0, 1)
 
@@ -70,7 +70,7 @@ def test_a_clock_that_went_back_never_gives_an_id_again(ids: MessageIdAllocator)
     assert ids.reserve(7, epoch(10), 5) == range(1, 2)
     assert ids.reserve(7, epoch(20), 5) == range(0, 1)
     for index in (10, 11, 0):
-        with pytest.raises(StoreUnavailable, match="has the clock gone back"):
+        with pytest.raises(StoreUnavailable, match="check the clock"):
             ids.reserve(7, epoch(index), 5)
     assert ids.reserve(7, epoch(20), 5) == range(1, 2)
 
@@ -170,9 +170,9 @@ def test_only_reserved_ids_are_kept(ids: MessageIdAllocator) -> None:
         (8, now, range(0, 1)),
         (7, epoch(11), range(0, 1)),
     ):
-        with pytest.raises(StoreUnavailable, match="expected ids that were reserved"):
+        with pytest.raises(StoreUnavailable, match="these ids were not reserved"):
             ids.keep(commitment, place, taken, 21, b"message")
-    with pytest.raises(StoreUnavailable, match="expected ids that were reserved"):
+    with pytest.raises(StoreUnavailable, match="these ids were not reserved"):
         ids.keep(7, now, range(0), 21, b"message")
 
 

@@ -1,4 +1,4 @@
-"""What only a registry on a server can meet: no server, a server that stops, passwords, foreign locks."""
+"""What happens only with a server: no server, a server that stops, passwords, locks of other clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions on a connection: replies that are on the way when a session ends have no reader."""
+"""Sessions on a connection: if a session ends early, the next one does not get its late replies."""
 
 from __future__ import annotations
 

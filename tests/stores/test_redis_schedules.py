@@ -3,8 +3,8 @@
 In a schedule, workers send messages at the same time on few nullifiers, through proxies that draw faults.
 Meanwhile the servers are emptied, stopped, run out of memory, or are replaced by a replica that lacks
 entries. Everything is recorded. In each slot (epoch, nullifier) at most one message was accepted, and every
-sender that was told that the slot is taken was shown that message. While a replaced primary still answers,
-each of the two servers may accept one.
+sender that got "taken" as the answer also got that message. While a replaced primary still answers, each of
+the two servers may accept one.
 
     now      the epoch in which faults happen
     later    an epoch that opens after them; a worker may not have seen yet which server is the primary

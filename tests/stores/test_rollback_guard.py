@@ -127,7 +127,7 @@ def test_killed_while_it_burns_it_stays_in_doubt(
         patch.setattr(RollbackGuard, "touch", dies)
         with pytest.raises(KeyboardInterrupt):
             ids.reserve(7, NOW, 9)
-    with pytest.raises(StoreUnavailable, match="its rest is refused"):
+    with pytest.raises(StoreUnavailable, match="the rest of the epoch is refused"):
         ids.reserve(7, NOW, 9)
 
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: p
             patch.setattr(os, name, full)
             with pytest.raises(StoreUnavailable, match="No space left"):
                 ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9)
-    with pytest.raises(StoreUnavailable, match="its rest is refused"):
+    with pytest.raises(StoreUnavailable, match="the rest of the epoch is refused"):
         ids.reserve(7, Epoch.of(30, 60, NOW.identifier), 9)
     assert ids.reserve(7, Epoch.of(31, 60, NOW.identifier), 9) == range(1)
 

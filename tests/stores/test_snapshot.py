@@ -1,4 +1,4 @@
-"""Snapshots of a group's tree: complete, of this registry, or not used at all."""
+"""Snapshots of a group's tree: one that is incomplete or of another registry is not used."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_changes_never_reach_the_file(tmp_path: Path) -> None:
 
 
 def assert_not_used(folder: Path, message: str) -> None:
-    with pytest.warns(UserWarning, match=f"^not used: {message}"):
+    with pytest.warns(UserWarning, match=f"^the snapshot is not used: {message}"):
         group = open_at(folder, folder / "snapshot")
     assert group.root == open_at(folder).root
 

@@ -154,7 +154,7 @@ def test_a_log_that_was_not_there_refuses_what_was_open_then(path: Path) -> None
         after = EpochClock("example.com", 60, now=lambda: NOW + 100)
         with closing(SqliteNullifierLog(path, after, new=new)) as log:
             for use in (lambda: log.peek(now, 3), lambda: log.insert_or_get(now, [FIRST])):
-                with pytest.raises(StoreUnavailable, match=f"was open at {NOW}, when this log was created"):
+                with pytest.raises(StoreUnavailable, match=f"was open at unix time {NOW}, when this log"):
                     use()
             assert log.insert_or_get(following, [SECOND]) == (FIRST,)
             assert log.peek(later, 3) is None

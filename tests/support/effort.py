@@ -1,6 +1,6 @@
-"""How much work the tests of faults and races do: a small share in each run, or a long campaign.
+"""How much work the tests of faults and races do: a small part in each run, or a long campaign.
 
-RLN_EFFORT=release asks for the campaign; any other value asks for the small share.
+RLN_EFFORT=release asks for the campaign; any other value asks for the small part.
 """
 
 import os

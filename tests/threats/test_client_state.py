@@ -131,7 +131,7 @@ def test_b10_one_identity_in_two_groups_of_an_application_has_one_counter(folder
     used = set()
     for number, there in enumerate((world, other, world)):
         used.add(there.prover(member, ids).prove(b"%d" % number).shares[0].nullifier)
-    with pytest.raises(RateLimitReached, match="3 of 3 messages in epoch .* are used"):
+    with pytest.raises(RateLimitReached, match="3 of 3 ids of epoch .* are used"):
         other.prover(member, ids).prove(b"x")
     used.add(world.prover(member, ids).prove(b"x").shares[0].nullifier)
     assert len(used) == 4

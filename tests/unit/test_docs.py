@@ -1,4 +1,4 @@
-"""The pages for people: their code runs, their links lead somewhere, the reference is current."""
+"""The documentation: its code blocks run, its links have targets, and the reference is current."""
 
 import re
 import subprocess

@@ -63,7 +63,7 @@ def demo(
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole story on one screen, with times: register, prove, verify, restart, overspend, slash."""
+    """Run an example, with times: register, prove, verify, restart, exceed the limit, slash."""
 
     def action() -> Report:
         printer = _StepPrinter(Console(quiet=as_json, highlight=False))
@@ -185,10 +185,10 @@ class _Participants:
 
     Args:
         folder: for the files.
-        depth: of the membership tree.
+        depth: levels of the membership tree.
         key: the proving key of all members.
         clock: shared by the provider and all members.
-        threads: for one proof; None is one for each processor.
+        threads: threads for one proof; None is one for each processor.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`rln evidence`: check whether two messages convict their sender; this needs only the verifying key."""
+"""`rln evidence`: check that two messages prove a violation of the limit, with the verifying key alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def group() -> None:
-    """Check two messages that convict their sender."""
+    """Check evidence: two messages that prove that a member exceeded the limit."""
 
 
 @app.command("verify")

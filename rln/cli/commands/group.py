@@ -79,8 +79,8 @@ def copy(
 ) -> None:
     """Copy a registry to another database, with the same indices, roots, times and slashings.
 
-    TARGET gets everything or stays empty; in the second case, run the command again. Do not change SOURCE
-    afterwards: later changes to one registry do not reach the other.
+    If the command fails, TARGET is complete or empty; if it is empty, run the command again. Do not change
+    SOURCE afterwards: later changes to one registry do not reach the other.
     """
 
     def action() -> Report:
@@ -239,7 +239,8 @@ def export(
     uri: UriArgument,
     key_file: Annotated[Path, typer.Option("--key", help="Private key, made by `rln group key`.")],
     out: Annotated[
-        Path, typer.Option(help="File to write; or a directory, in which the steps name the file.")
+        Path,
+        typer.Option(help="File to write, or a directory; there the first and last step name the file."),
     ],
     after: Annotated[
         int | None,
@@ -344,10 +345,12 @@ def _parse_members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
         name, comma, own = (part.strip() for part in line.partition(","))
         if not comma and limit is None:
             raise ParameterError(
-                f"line {number}: expected a comma and a limit, got neither; add them, or give --limit"
+                f"line {number}: expected COMMITMENT,LIMIT, got no comma; add the limit, or give --limit"
             )
         if comma and not _LIMIT_DIGITS.match(own):
-            raise UnusableFile(f"line {number}: limit: expected 1 to 10 canonical digits, got {own[:40]!r}")
+            raise UnusableFile(
+                f"line {number}: limit: expected 1 to 10 digits without leading zeros, got {own[:40]!r}"
+            )
         yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
 
 

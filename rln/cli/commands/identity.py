@@ -31,7 +31,7 @@ def new(
         str | None, typer.Option(help="Seed for zerokit's seeded generation; - reads standard input.")
     ] = None,
     extended: Annotated[
-        bool, typer.Option("--extended", help="Also write the trapdoor and the nullifier.")
+        bool, typer.Option("--extended", help="Also write the identity trapdoor and the identity nullifier.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -60,7 +60,7 @@ def setup(
         int, typer.Option(help="User message limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
     ] = 16,
     max_out: Annotated[
-        int | None, typer.Option(help="Message ids in one proof; default: one message id, without slots.")
+        int | None, typer.Option(help="Most message ids in one proof; default: a circuit for exactly one.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
@@ -85,7 +85,7 @@ def info(
     limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a key file says about itself, unchecked."""
+    """Print the data in a key file, unchecked; with --graph, a .zkey or .arkzkey is checked."""
 
     def action() -> Report:
         if file in PACKAGED:
@@ -108,7 +108,11 @@ def check(
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the points, the equations between the parts, the lints, and proofs of random statements."""
+    """Check that a key is sound.
+
+    Checks its points, the equations between its parts, known weaknesses, and proofs of random statements. A
+    verifying key alone makes no proofs.
+    """
 
     def action() -> Report:
         content = None if file in PACKAGED else KeyContent.read(Path(file))

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 UriArgument = Annotated[
-    str, typer.Argument(metavar="URI", help="Log: sqlite:///path, redis://…, rediss://… or redis+cluster://…")
+    str,
+    typer.Argument(
+        metavar="URI",
+        help="Log: sqlite:///path, redis://…, rediss://…, redis+sentinel://… or redis+cluster://…",
+    ),
 ]
 ApplicationOption = Annotated[str, typer.Option(help="Domain name of the application, as for the verifiers.")]
 PeriodOption = Annotated[int, typer.Option(help="Length of an epoch in seconds, as for the verifiers.")]
@@ -61,17 +65,20 @@ def create(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Create a nullifier log that serves at once.
+    """Create a nullifier log that accepts messages at once.
 
     Use it only if nothing was accepted in the current epochs before, here or elsewhere. A log that a verifier
     creates itself refuses the epochs that were open at that time, because an earlier log may have been lost.
-    An existing log is never replaced.
+    An existing file is never replaced, even if it holds only the high-water mark of a clock.
     """
 
     def action() -> Report:
         path = _sqlite_path(uri)
         if path is not None and path.exists():
-            raise UnusableFile(f"{path}: File exists")
+            raise UnusableFile(
+                f"{path}: the file exists already; if no message was accepted in the current epochs, choose "
+                "another file"
+            )
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
         with closing(open_log(uri, clock, new=True)) as log:
             return _log_report(log, clock)
@@ -112,7 +119,10 @@ def purge(
     future_gap: FutureOption = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Drop the epochs that can never be acceptable again; verifiers do the same once a period."""
+    """Delete the shares of epochs that are too old to be acceptable again.
+
+    Verifiers do the same once per period.
+    """
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
@@ -156,14 +166,16 @@ def merge(
     vk: VkOption,
     evidence: Annotated[
         Path | None,
-        typer.Option(help="Directory for evidence, one file of mode 0600 a member; it reveals the secrets."),
+        typer.Option(
+            help="Directory for evidence: one file of mode 0600 per member, which reveals the secret."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find members who overspent across several nodes, and print their commitments.
 
     Only messages whose proofs verify count, so it does not matter who wrote the files. The command reads the
-    files twice. It keeps about 80 bytes a message in a temporary file; its memory does not grow.
+    files twice. It keeps about 80 bytes per message in a temporary file; its memory does not grow.
     """
 
     def action() -> Report:
@@ -195,7 +207,7 @@ def merge(
 
 
 class _AuditReader:
-    """Reads all audit files, any number of times; a damaged file up to the damage.
+    """Reads all audit files, any number of times. A damaged file is read up to the damage.
 
     Attributes:
         damaged: what is wrong with each damaged file.
@@ -306,7 +318,7 @@ def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
 
 
 def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open an existing log; nothing is written on servers."""
+    """Open an existing log. Nothing is written on servers; in a SQLite file without a log, one is created."""
     where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
         return _open_existing(uri, clock)

@@ -16,9 +16,7 @@ import typer
 
 from rln.cli import numbers
 from rln.cli.commands.group import (
-    DepthOption,
     IndexOption,
-    LimitBitsOption,
     path_report,
     registry_path_report,
     registry_root_report,
@@ -34,6 +32,17 @@ from rln.sync.signing import check_public_key, open_bulletin
 
 _PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
 
+DepthOption = Annotated[
+    int, typer.Option(help="Levels of the tree of a new mirror, 1 to 32; an existing one keeps its own.")
+]
+LimitBitsOption = Annotated[
+    int,
+    typer.Option(
+        "--limit-bits",
+        help="In a new mirror, user message limits are 1 to 2^BITS; an existing one keeps its own.",
+        metavar="BITS",
+    ),
+]
 IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; created if missing.")]
 PublicKeyOption = Annotated[
     str,
@@ -45,11 +54,12 @@ PublicKeyOption = Annotated[
 MinMembersOption = Annotated[
     int,
     typer.Option(
-        "--min-members", help="Exit with status 1 if the group has fewer members, too few to hide among."
+        "--min-members",
+        help="With fewer members, too few to hide among, the exit status is 1; the mirror is saved anyway.",
     ),
 ]
 NameArgument = Annotated[
-    str, typer.Argument(metavar="MIRROR", help="File of a mirror, or the URI of a registry.")
+    str, typer.Argument(metavar="MIRROR|URI", help="File of a mirror, or the URI of a registry.")
 ]
 
 
@@ -66,7 +76,7 @@ def import_bulletins(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Update a mirror from signed bulletins, or leave it unchanged.
+    """Update a mirror from signed bulletins. If one is refused, the mirror stays unchanged.
 
     Bulletins that the mirror has already applied are skipped. Compare the root with a second source: a
     registrar could show each member a different group, and the signatures would still be valid.
@@ -166,7 +176,7 @@ def path(
     snapshot: SnapshotOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the path of a leaf from a mirror.
+    """Print the Merkle path of a leaf, from a mirror or from a registry.
 
     A registry's URI is for its operator alone. Members do not ask a registrar for a path, because each
     request would reveal who they are.
@@ -223,7 +233,8 @@ def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Pa
 
 def _gap(mirror: Mirror, folder: BulletinFolder) -> str:
     return (
-        f"no bulletin continues from step {mirror.step}, but there are bulletins up to step {folder.newest}"
+        f"no bulletin continues from step {mirror.step}, but there are bulletins up to step {folder.newest}; "
+        "get the missing one"
     )
 
 

@@ -55,7 +55,7 @@ def witness(
     sha256: PinOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute the values of all wires, so that snarkjs can prove from them."""
+    """Compute all values of the circuit (the witness), so that snarkjs can make the proof."""
 
     def action() -> Report:
         check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
@@ -145,7 +145,7 @@ def recover(
     out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recover the secret on the line through two shares, and print its commitment."""
+    """Recover a member's secret from two shares of one message id, and print its commitment."""
 
     def action() -> Report:
         if len(share) != 2:
@@ -168,7 +168,7 @@ def poseidon(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Hash field elements with Poseidon."""
+    """Hash field elements with Poseidon, the hash function of identities and of the Merkle tree."""
 
     def action() -> Report:
         result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values)])

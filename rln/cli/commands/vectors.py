@@ -77,7 +77,7 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every test vector; print one line a file. The exit status is 1 if any case fails."""
+    """Check every test vector; print one line per file. The exit status is 1 if any case fails."""
 
     def action() -> Report:
         results = [_check_file(path) for path in _files(paths or [Path("vectors")])]

@@ -25,7 +25,7 @@ _KNOWN_EPOCHS: Final = 256
 
 
 class EntryCommand(NamedTuple):
-    """One command on one key, with its epoch and the unix time from which on the epoch was open."""
+    """One command on one key, its epoch, and the unix time at which the epoch opens."""
 
     epoch: Epoch
     opened: float
@@ -41,7 +41,7 @@ class CommandBuilder:
     """Builds the commands for shares.
 
     Args:
-        clock: of the verifiers; determines how long entries live and when epochs open.
+        clock: clock of the verifiers; determines how long entries live and when epochs open.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -72,7 +72,7 @@ class CommandBuilder:
         return EntryCommand(epoch, opened, key, b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (_KEY_BYTES, key))
 
     def _opened_and_prefix(self, epoch: Epoch) -> tuple[float, bytes]:
-        """Return the unix time from which on an epoch is open, and the start of its keys."""
+        """Return the unix time at which an epoch opens, and the start of its keys."""
         known = self._epochs.get(epoch)
         if known is None:
             external = scalar.encode(epoch.external_nullifier, "external nullifier")

@@ -3,17 +3,17 @@
     SET key value NX GET EX retention
 
 One command on one key, without a script, inserts a share or returns the existing one. The attempt id is
-random, and stays the same when the command is sent again after a lost reply: a reply with our attempt id is
-our own share. Only time removes an entry.
+random, and stays the same when the command is sent again after a lost reply: if the reply contains our
+attempt id, our own insert was the first. Only time removes an entry.
 
 Replication is asynchronous: a promoted replica may lack entries. A worker notices the promotion by what the
-server reports about itself (`rln.stores.redis.server_info`) and refuses, until the next epoch, the epochs
-that were open at that time. So after a worker has noticed the change, it accepts nothing twice. One gap
-remains: an old primary that is cut off but still answers. Workers that can reach only this primary keep using
-it, so in that epoch each lost primary can let every member use their limit once more. `?min_replicas=1`
-closes the gap: the server must have `min-replicas-to-write 1`, each decision waits for a replica, and a
-primary without replicas accepts nothing. If a primary has several replicas, set the number higher than the
-count of replicas that could be cut off together with the primary.
+server reports about itself (`rln.stores.redis.server_info`). It then refuses the epochs that were open at
+that time. So no worker that has noticed the change accepts a message a second time. One case is not covered:
+an old primary that is cut off but still answers. Workers that can reach only this primary keep using it. So
+for each such primary, every member can use their limit once more in that epoch. `?min_replicas=1` covers this
+case: the server must have `min-replicas-to-write 1`, each decision waits for a replica, and a primary without
+replicas accepts nothing. If a primary has several replicas, set `min_replicas` higher than the number of
+replicas that could be cut off together with the primary.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def open_redis_log(
     Args:
         uri: of scheme redis, rediss, redis+sentinel, or redis+cluster. Option `min_replicas`: the number of
             replicas that must have an entry before it counts.
-        clock: of the verifiers.
+        clock: clock of the verifiers.
         new: as for `rln.stores.open_log`.
         read_only: as for `RedisNullifierLog`.
 
@@ -82,7 +82,7 @@ class RedisNullifierLog(NullifierLog):
     Args:
         topology: tells which servers are the primaries.
         connection: how to connect to them.
-        clock: of the verifiers.
+        clock: clock of the verifiers.
         new: no message was accepted in an open epoch before, here or elsewhere; see `rln.stores.open_log`.
         min_replicas: the number of replicas that must have an entry before it counts.
         read_only: write nothing at all, and refuse every claim; for operators.
@@ -180,8 +180,8 @@ class RedisNullifierLog(NullifierLog):
         """Insert claims of several shares, all on different nullifiers, in one pipeline for each share.
 
         Every worker inserts the shares of a claim in the order of their nullifiers and stops at the first
-        that exists. So of two claims with the same nullifiers, the one that is first at the smallest gets
-        all.
+        that exists. So if two claims have the same nullifiers, the claim that inserts the smallest one first
+        inserts all of them.
         """
         in_progress = [_MultiShareClaim(epoch, new) for epoch, new in part]
         while active := [claim for claim in in_progress if claim.is_inserting]:
@@ -237,7 +237,7 @@ class _MultiShareClaim:
 
 
 def _conflict_free_parts(checked: list[_Checked]) -> Iterator[list[_Checked]]:
-    """Split a batch where a claim of several shares shares a nullifier with another claim.
+    """Split a batch into parts in which no claim of several shares has a nullifier of another claim.
 
     The claims of one part have one order on the server, whatever the number of their pipelines.
     """

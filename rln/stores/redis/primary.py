@@ -1,8 +1,9 @@
 """Primary: a server that holds entries, and the checks that decide whether its replies count.
 
-Every pipeline ends with questions on the same connection: the generation record, the role, the replication id
-and the count of evicted keys, and the time. The replies before them count only if the answers are the same as
-when the primary was examined. The server's settings are examined every few seconds.
+Every pipeline ends with commands that read the generation record, the role, the replication id, the count of
+evicted keys and the time, on the same connection. The replies before them count only if the time is close to
+ours and the other answers are the same as when the primary was examined. The server's settings are examined
+every few seconds.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class ExaminedState:
 class RefusalBounds:
     """The unix times up to which a log refuses epochs, on all of its primaries.
 
-    They only rise, except that a bound later than a server's time is dropped.
+    Both only rise, except that `forgotten` is replaced if it is later than a server's time.
     """
 
     def __init__(self) -> None:
@@ -88,9 +89,13 @@ class RefusalBounds:
             self.forgotten = max(before, self.forgotten)
 
     def merge_forgotten(self, known: int, now: int) -> None:
-        """Raise `forgotten` to a server's value; first drop our own if it is later than the server's time.
+        """Raise `forgotten` to the value that a server has stored; discard ours if it is later than `now`.
 
         Such a value comes from a clock that was ahead for a moment, and would refuse all epochs until then.
+
+        Args:
+            known: the stored value, unix time.
+            now: the server's unix time.
         """
         with self._lock:
             self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
@@ -107,8 +112,8 @@ class LogSettings:
 
     Attributes:
         application: names the application in keys.
-        clock: of the verifiers.
-        bounds: of the log; the servers pass `forgotten` on to other processes.
+        clock: clock of the verifiers.
+        bounds: bounds of the log; the servers pass `forgotten` on to other processes.
         replicas: the number of replicas that must have an entry before it counts.
         connection: how to connect.
         read_only: write nothing, not even a generation record; every claim is refused.
@@ -238,8 +243,8 @@ class Primary:
             refuse_errors((record, info, clock))
             if record != state.record or ServerStatus.of(info) != state.status:
                 raise StoreUnavailable(
-                    "its generation, role, replication id or count of evicted keys has changed; the next "
-                    "call examines it again"
+                    "its generation, role, replication id or count of evicted keys has changed, so entries "
+                    "may be lost; the next call examines it again"
                 )
             self._compare_clocks(clock, before)
             self._last_confirmed = record, microseconds(clock) / 1e6
@@ -283,8 +288,8 @@ class Primary:
     def _compare_clocks(self, reply: Sequence[bytes], before: float) -> None:
         """Refuse a server whose clock differs, and from now on all epochs that were open at this time.
 
-        If the server's clock ran ahead, entries have expired too early. If ours ran ahead, the earlier of the
-        two times is right, so few epochs are refused without need.
+        If the server's clock was ahead, entries may have expired too early. If ours was ahead, nothing was
+        lost; the bound is the earlier of the two times, so that few epochs are refused without need.
         """
         after = self._settings.clock.now()
         wrong = clock_difference(reply, before, after, self._settings.tolerance)
@@ -353,7 +358,7 @@ class Primary:
         if not self._settings.read_only:
             text = record.encode()
         if self._last_confirmed is not None and self._last_confirmed[0] != text:
-            # Whatever the new record says, entries were lost after replies with the old one counted.
+            # Replies counted under the old record; entries of them may be lost, whatever the new record says.
             self._complete_after = max(
                 self._complete_after, self._last_confirmed[1] + self._settings.tolerance
             )

@@ -1,4 +1,4 @@
-"""RESP: commands as bytes, the connections to a server, and commands that are answered on one connection.
+"""RESP: encode commands, keep the connections to a server, and send commands and read replies on one of them.
 
 redis-py connects, authenticates, reads replies and keeps a pool. This module builds the commands, since those
 of a nullifier log always have one shape, and sends many at a time. RESP 2, by its specification.

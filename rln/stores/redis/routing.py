@@ -42,7 +42,7 @@ class PrimaryRouter:
 
     Args:
         topology: tells which servers are the primaries.
-        settings: of the log.
+        settings: settings of the log.
     """
 
     def __init__(self, topology: Topology, settings: LogSettings) -> None:

@@ -1,8 +1,8 @@
-"""What a primary reports about itself, and whether it is still what it was when its entries began to count.
+"""What a primary reports about itself, and whether it may have lost entries since its record was written.
 
-Each primary stores a generation record for each application: a random generation, the server's time from
-which on every accepted share is there, and what the server was at that time: its replication id, its count of
-evicted keys, and in a cluster the digest of its slots. A server that lost entries differs in one of these:
+Each primary stores a generation record for each application: a random generation, the server's time since
+which no accepted share is missing, and what the server reported at that time: its replication id, its count
+of evicted keys, and in a cluster the digest of its slots. A server that lost entries differs in one of these:
 
     emptied                      the record is missing
     restarted                    another replication id
@@ -10,9 +10,9 @@ evicted keys, and in a cluster the digest of its slots. A server that lost entri
     out of memory                another count of evicted keys
     slots from another primary   another digest of slots
 
-A worker that finds a difference writes a new record, with the server's time. A worker that finds another
-record than the one that it knows adopts it. Both refuse the epochs that were open by the time in the record,
-because shares that were accepted in them may be missing. Epochs that opened later are complete.
+If a worker finds a difference, it writes a new record with the server's time. If it finds a record that it
+does not know, it adopts that record. In both cases it refuses the epochs that were open by the time in the
+record, because shares that were accepted in them may be missing. Epochs that opened later are complete.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _FSYNC_VALUES: Final = (b"always", b"everysec")
 
 @dataclass(frozen=True, slots=True)
 class GenerationRecord:
-    """What a primary was when its entries began to count.
+    """What a primary reported when the record was written.
 
     Attributes:
         generation: random, 16 hexadecimal digits.
         since: the server's unix time in microseconds; 0: nothing was accepted before.
-        replication_id: of the server.
+        replication_id: replication id of the server.
         evicted_keys: count of the keys that the server had evicted.
         slots_digest: in a cluster a digest of its slots.
     """
@@ -91,7 +91,7 @@ class GenerationRecord:
         )
 
     def matches(self, status: ServerStatus, slots_digest: bytes) -> bool:
-        """Tell whether the server is still what it was."""
+        """Tell whether the server still reports the same."""
         return (self.replication_id, self.evicted_keys, self.slots_digest) == (
             status.replication_id,
             status.evicted_keys,
@@ -136,8 +136,8 @@ class ServerDescription:
         eviction: its `maxmemory-policy`.
         least_replicas: its `min-replicas-to-write`; None as above.
         replicas: number of connected replicas.
-        ahead: seconds by which its clock is ahead of ours, at least; negative: behind; 0 if the time on the
-            way explains the difference.
+        ahead: least number of seconds by which its clock is ahead of ours; negative if it is behind; 0 if the
+            network delay alone can explain the difference.
         keys: in its whole database, including those of other programs.
         memory: bytes that it has allocated.
     """
@@ -159,7 +159,7 @@ class ServerDescription:
         """Read the replies to INFO and CONFIG GET.
 
         Args:
-            name: of the primary.
+            name: name of the primary.
             info: the sections server, memory, persistence, replication and keyspace.
             config: the reply to `CONFIG GET`, or an error.
             ahead: as above.
@@ -211,10 +211,11 @@ def clock_difference(reply: Sequence[bytes], before: float, after: float, tolera
 def check_settings(info: bytes, config: Any, replicas: int) -> None:
     """Refuse a server whose settings could lose entries.
 
-    An append-only file is required, synced always or every second. A server that restarts has another
-    replication id, so nothing that an unsynced second has lost is accepted twice; the file keeps the shares
-    as evidence. If a server does not show its configuration, INFO is used, which shows everything except how
-    often the file is synced and `min-replicas-to-write`.
+    An append-only file is required, synced always or every second. With `everysec`, a crash can lose the
+    entries of the last second. The server then has another replication id, so its open epochs are refused and
+    nothing is accepted twice; the file keeps the other entries as evidence. If a server does not show its
+    configuration, INFO is used, which shows everything except how often the file is synced and
+    `min-replicas-to-write`.
 
     Args:
         info: the sections server, memory and persistence.

@@ -1,7 +1,7 @@
 """Topology: which servers are the primaries now, and which slots each of them owns.
 
-Each kind of URI gives a list of primaries. A single server is one; Sentinel names one; a cluster has several,
-each with its slots. Nothing is guessed: if no server answers, that is an error.
+Each kind of URI gives a list of primaries: one for a single server, one for Sentinel, several with their
+slots for a cluster. If no server answers, this is an error; an older list is not used.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Database: one SQLite file, opened so that every commit lasts, and refused when it is unsure.
+"""Database: one SQLite file whose commits are on the disk when they return; otherwise the file is refused.
 
-WAL and `synchronous=FULL`: a commit returns after the disk has it. Both settings are read back, because
-SQLite answers a setting that it did not take with the old value and no error.
+The file uses WAL and `synchronous=FULL`, so a commit returns after its data is on the disk. Both settings are
+read back: if SQLite does not accept a setting, it keeps the old value and reports no error.
 
 Connections belong to one process. A fork inherits SQLite's record of which locks the process holds, but not
-the locks. A process that opens the file beside an inherited connection holds no lock, and loses its commits
-when the parent closes and removes the WAL. So a fork waits until no connection is in use, and the child
-closes the inherited connections, unused, before it opens its own.
+the locks. A child that opened the file beside an inherited connection would believe that it holds locks. When
+the parent then closed the file and removed the WAL, the child's commits would be lost. So a fork waits until
+no connection is in use, and the child closes the inherited connections, unused, before it opens its own.
 
 After a disk error it is unknown which pages are in the page cache but not on the disk. The connections are
 closed. The next connection writes the whole WAL to the file and syncs it before it is used.
@@ -86,12 +86,12 @@ class Database:
     same order everywhere, or they can deadlock.
 
     Args:
-        path: of the file; created with mode 0600 if it does not exist.
-        name: of the store in messages.
+        path: path of the file; created with mode 0600 if it does not exist.
+        name: name of the store in messages.
         application_id: the kind of file, in its header, 1 to 2^31 - 1.
         schema_version: the version of its tables, 1 or more; a file with another version is refused.
-        page_size: bytes of a page of a new file. A commit writes whole pages: small pages suit tables that
-            get single small rows in no order.
+        page_size: bytes of a page of a new file. A commit writes whole pages: small pages are better for
+            tables whose small rows are inserted one by one in random order.
         create: creates the tables, once, in the transaction that turns a new file into one of ours.
 
     Raises:
@@ -297,12 +297,11 @@ class Database:
                 raise
         found, schema_version = self._header(connection)
         if found != self._application_id:
-            raise self._error(f"expected a file of kind {self._application_id}, got {found}; check the path")
+            expected = f"expected id {self._application_id}, got {found}"
+            raise self._error(f"the file belongs to another store: {expected}; check the path")
         if schema_version != self._schema_version:
-            raise self._error(
-                f"expected schema version {self._schema_version}, got {schema_version}; another "
-                "version of this library wrote the file"
-            )
+            expected = f"expected schema version {self._schema_version}, got {schema_version}"
+            raise self._error(f"{expected}; use the version of this library that wrote the file")
 
     def _switch_to_wal(self, connection: sqlite3.Connection) -> object:
         """Switch to WAL. SQLite does not wait for other processes at this step, so wait here."""

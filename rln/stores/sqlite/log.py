@@ -1,12 +1,13 @@
 """SqliteNullifierLog: the shares of accepted messages in one SQLite file, for threads and processes at once.
 
-    memory   one row: epochs that ended by `forgotten` are forgotten; the log does not know what was accepted
-             before `since` in the epochs that were open then
+    memory   one row with two unix times: epochs that ended by `forgotten` are refused; so are epochs that
+             were open at `since`, when the log was created, because accepted shares may be missing
     epoch    a number for each (rln identifier, external nullifier); numbers are never used again
     share    (epoch, nullifier) -> x, y
 
-One statement inserts a share unless its epoch is forgotten or its nullifier exists, and tells whether it did.
-A single claim is its own transaction, with one fsync; claims that arrive together share one transaction.
+One SQL statement inserts a share, unless its epoch is forgotten or its nullifier exists. The number of
+changed rows tells whether it inserted the share. A single claim is its own transaction, with one fsync;
+claims that arrive together share one transaction.
 
 The file may also hold the high-water mark of a clock.
 """
@@ -37,7 +38,7 @@ _CHUNK: Final = 2000
 """Shares that are dropped in one transaction; other writers wait no longer than it takes."""
 
 _CHUNKS: Final = 10
-"""Transactions of one `forget`; later insertions drop the rest."""
+"""Largest number of transactions of one `forget`; later insertions drop the remaining shares."""
 
 _KNOWN_EPOCHS: Final = 8192
 _NEVER: Final = -LATEST_TIME
@@ -112,8 +113,8 @@ class SqliteNullifierLog(NullifierLog):
     """A `NullifierLog` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: of the file; created if it does not exist.
-        clock: of the verifiers.
+        path: path of the file; created if it does not exist.
+        clock: clock of the verifiers.
         new: no message was accepted in an open epoch before, here or elsewhere; see `rln.stores.open_log`.
 
     Raises:
@@ -280,7 +281,7 @@ class SqliteMark:
     """A high-water mark in a file, the log's or another. Safe to use from several threads.
 
     Args:
-        path: of the file; created if it does not exist.
+        path: path of the file; created if it does not exist.
 
     Raises:
         StoreUnavailable: the file cannot be used.

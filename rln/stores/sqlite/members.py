@@ -26,8 +26,8 @@ class SqliteRegistry(SqlRegistry):
     """A `MemberRegistry` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: of the file; created if it does not exist.
-        depth: of the membership tree, 1 to 32; an existing file must have the same.
+        path: path of the file; created if it does not exist.
+        depth: levels of the membership tree, 1 to 32; an existing file must have the same.
         limit_bits: limits are 1 to 2^limit_bits; an existing file must have the same.
 
     Raises:

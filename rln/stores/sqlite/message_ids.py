@@ -7,18 +7,18 @@ goes back.
 
 A reservation does these steps in this order: lock, inspect the guard file
 (`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
-return. If the guard file shows that the database may not be the newest, it is unknown which ids of the
-current epoch are spent. Then the rest of the epoch is refused: everything up to the end of the requested
-epoch, for every identity in the file. This also happens after a copy and after a restart of the machine.
+return. If the guard file shows that the database may be an old copy, it is unknown which ids of the current
+epoch are used. Then the rest of the epoch is refused: everything up to the end of the requested epoch, for
+every identity in the file. This also happens after a copy and after a restart of the machine.
 
-An identity that the file does not know is in the same doubt, because it may have been used from another file:
-its first epoch is refused, unless `introduce` says that the identity is new.
+An identity that is not in the file may have been used from another file. So its first epoch is refused too,
+unless `introduce` was called for it.
 
-The end of a refusal comes from a clock that may have been slow. If the machine's clock is set forward later,
-the end moves forward by the same time, and stays there. So by the right clock, too, the end is after the
-doubt, and every epoch that was current at that time is refused. A clock that stays slow is not noticed.
+A refusal ends at a time of the machine's clock, which may be slow. If the clock is later set forward, the end
+moves forward by the same amount, and it never moves back. So on the corrected clock, too, every epoch that
+was current when the refusal began is refused. A clock that stays slow is not detected.
 
-One identity belongs to one file. Two copies of a file that are both used notice nothing after their first
+Use one file for one identity. If two copies of a file are both used, this is not detected after their first
 epoch.
 """
 
@@ -77,8 +77,8 @@ class _RefusalEnd:
 
     Attributes:
         time: unix time, by the clock at that time; 0: nothing is refused.
-        clock_offset: of that clock, see `rln.protocol.epoch.clock_offset`; None: a later refusal for all
-            identities covers the epochs that a slow clock left open.
+        clock_offset: of that clock, see `rln.protocol.epoch.clock_offset`; None: this end need not follow the
+            clock, because a refusal for all identities follows it.
     """
 
     time: int
@@ -143,7 +143,7 @@ class SqliteMessageIds(MessageIdAllocator):
     """A `MessageIdAllocator` in a file, shared by threads and processes.
 
     Args:
-        path: of the file; it and its guard files are created with mode 0600 if they do not exist.
+        path: path of the file; it and its guard files are created with mode 0600 if they do not exist.
 
     Raises:
         StoreUnavailable: the file cannot be used, or its file system is not reliable.
@@ -234,7 +234,7 @@ class SqliteMessageIds(MessageIdAllocator):
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`.
 
-        A message that was sent may be sent again, so this also answers in doubt.
+        A message that was sent may be sent again, so this also works in a refused epoch.
         """
         with self._database.reading() as connection:
             row = connection.execute(
@@ -331,8 +331,8 @@ def _read_refusal_end(row: Sequence[Any]) -> _RefusalEnd:
 
 def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     return StoreUnavailable(
-        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are spent, so its rest is refused: "
-        f"ids are given out again from unix time {until} on, {until - epoch.start} seconds after its start"
+        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are used, so the rest of the epoch "
+        f"is refused; wait until unix time {until}, {until - epoch.start} seconds after the epoch's start"
     )
 
 
@@ -341,7 +341,7 @@ def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) 
     ends = (state.refusal_end, _identity_refusal_end(state, commitment))
     until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
     if epoch.start < until:
-        raise _epoch_refused(epoch, until, "an earlier call was in doubt")
+        raise _epoch_refused(epoch, until, "an earlier call refused the epoch")
 
 
 def _insert_reservation(

@@ -1,19 +1,21 @@
 """Rollback guard: two small files beside a database, which show when it was copied or restored.
 
-Every change of the database touches the guard file within its transaction, and commits what the guard file
-then looks like from outside: device, inode, and the time of its inode's last change to the nanosecond. No
-program can set this time, and every copy, unpacking or overwriting of a file changes it. So if both files are
-restored together, even to the same inodes and with the same modification times, the touch that the database
-records differs from the one that the guard file shows. The same is true if one of them is restored alone.
+Every change of the database also sets the times of the guard file, as `touch` does. In the same transaction
+it stores the guard file's device, its inode, and the time of its inode's last change (ctime, to the
+nanosecond) in the database. No program can set this time, and copying, unpacking or overwriting a file
+changes it. So if the database and the guard file are restored together, even to the same inodes and with the
+same modification times, the time in the database differs from that of the guard file. The same is true if one
+of them is restored alone.
 
 The intent file records what is about to be committed, and after the commit that it is done. A process that is
 killed in between leaves a touched guard file and an intent that matches it. Then the last commit may be
-missing, and no caller has got its result. If the intent says that it is done, the same database is one that
-was restored.
+missing, and no caller has got its result. But if the intent file says that the commit is done and the
+database lacks it, the database was restored.
 
-The system's boot is recorded too: a disk that is restored as a whole brings back the times of its files, but
-a machine must boot from it. If the system does not name its boots, the machine may have restarted whenever a
-process opens the database. A machine that is restored together with its memory and processes is not noticed.
+The id of the system's boot is recorded too. If a whole disk is restored, the times of its files come back as
+well, but the machine must boot from the disk. If the system has no boot id, every opening of the database
+counts as a possible restart of the machine. A machine that is restored together with its memory and processes
+is not detected.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class Fingerprint:
     """What a database and its guard file look like from outside, after one change.
 
     Attributes:
-        boot: of the machine; empty if the system does not tell.
+        boot: id of the machine's boot; empty if the system has none.
         database: device and inode.
         guard: device and inode.
         changed: when the guard file's inode changed last, nanoseconds by the file system.
@@ -108,7 +110,7 @@ class IntentRecord:
 
     @classmethod
     def decode(cls, content: bytes, written: int) -> IntentRecord:
-        """Decode the file. A damaged file matches no database; an empty one means that there is none."""
+        """Decode the file. A damaged file fits no database; an empty one is from before the first change."""
         parts = content.split()
         if not content:
             return cls(written=written)
@@ -126,7 +128,7 @@ class GuardState:
     """What the database, the guard file and the intent file show now.
 
     Attributes:
-        fingerprint: of the database and the guard file, with the numbers of the intent file.
+        fingerprint: fingerprint of the database and the guard file, with the numbers of the intent file.
         intent: the intent file.
         has_committed: whether a change through this guard was completed since the database was opened.
     """
@@ -136,7 +138,7 @@ class GuardState:
     has_committed: bool = True
 
     def reason_for_doubt(self, recorded: Fingerprint | None) -> str | None:
-        """Return why a database with this record may not be the newest; None: it is the newest."""
+        """Return why a database with this record may be an old copy; None: it is the newest."""
         fingerprint, intent = self.fingerprint, self.intent
         interrupted = (
             not intent.is_done
@@ -151,7 +153,7 @@ class GuardState:
         if fingerprint.boot != recorded.boot:
             return "the machine was restarted"
         if not fingerprint.boot and not self.has_committed:
-            return "the machine may have been restarted; its system does not tell"
+            return "the system has no boot id, so the machine may have been restarted"
         if (fingerprint.database, fingerprint.guard) != (recorded.database, recorded.guard):
             return "the database or its guard file was copied"
         if interrupted or (fingerprint == recorded and intent.changed == fingerprint.changed):
@@ -166,7 +168,7 @@ class RollbackGuard:
 
     Args:
         database: path of the database.
-        name: of the store in messages.
+        name: name of the store in messages.
     """
 
     def __init__(self, database: Path, name: str) -> None:
@@ -240,7 +242,8 @@ class RollbackGuard:
             StoreUnavailable: a file cannot be written.
         """
         previous_change = 0 if recorded is None else recorded.changed
-        # In doubt, the intent counts as done from the start, so that a process killed now leaves the doubt.
+        # If the database may be an old copy, the intent is written as done at once: if this process is killed
+        # now, the next one still finds the doubt.
         in_doubt = state.reason_for_doubt(recorded) is not None
         try:
             assert self._descriptor is not None

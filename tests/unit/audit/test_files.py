@@ -146,7 +146,7 @@ def test_a_write_that_fails_is_told_and_nothing_follows_half_a_record(world, aud
     audit.append_many([(epoch, proofs[0])])
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda fd, data: honest(fd, data[:50]))
-        with pytest.raises(StoreUnavailable, match="wrote 50 bytes"):
+        with pytest.raises(StoreUnavailable, match="wrote 50 of "):
             audit.append_many([(epoch, proofs[1])])
 
     def full(fd: int, data: bytes) -> int:

@@ -52,8 +52,8 @@ def test_a_secret_is_never_replaced(files):
         ("keys", "export", key, "--to", "vk", "--out", identity),
         ("witness", "--key", key, "--input", files / "witness.json", "--out", identity),
     ):
-        assert f"{identity}: holds an identitySecret" in run(*command, status=2)
-    assert "never overwritten" in prove(files, files / "p.json", identity)
+        assert f"{identity}: it contains an identitySecret" in run(*command, status=2)
+    assert "so it is not overwritten" in prove(files, files / "p.json", identity)
     assert identity.read_bytes() == content
 
 

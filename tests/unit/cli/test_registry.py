@@ -44,7 +44,9 @@ def test_a_registry_moves_to_a_server_and_back(uri: str, tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "back.db").stat().st_mode) == 0o600
     # A second copy is refused, and changes nothing.
     again = run_json("group", "copy", uri, server, status=2)
-    assert again["message"] == "target: expected an empty registry, got one at step 3"
+    assert again["message"] == (
+        "target: expected an empty registry, got one at step 3; choose another database"
+    )
     assert run_json("group", "list", server) == said["list"]
 
 
@@ -52,7 +54,7 @@ def test_copies_that_are_refused(uri: str, tmp_path: Path) -> None:
     other = f"sqlite:///{tmp_path}/other.db"
     run("group", "create", other, "--depth", 7, "--limit-bits", 4)
     for source, target, words in (
-        (uri, "memory://", "store: expected one that outlives the command, got memory://"),
+        (uri, "memory://", "store: expected a file or a server, got memory://"),
         (uri, uri, "expected an empty registry"),
         (uri, other, "expected a registry of depth 6 and limit_bits 4, got 7 and 4"),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
@@ -111,7 +113,7 @@ def test_a_damaged_snapshot_is_replaced(uri: str, tmp_path: Path, damage: str) -
     file.write_bytes(good[:-1] + bytes([good[-1] ^ 1]) if damage == "changed" else good[:-1])
     said = run("group", "path", uri, "--index", 7, "--snapshot", file)
     first, rest = said.split("\n", 1)
-    assert first.startswith(f"rln: not used: snapshot: {file}: expected ")
+    assert first.startswith(f"rln: the snapshot is not used: snapshot: {file}: expected ")
     assert first.endswith("; the tree was built from all steps")
     assert rest == plain
     assert file.read_bytes() == good
@@ -121,7 +123,7 @@ def test_files_that_are_not_snapshots(uri: str, tmp_path: Path) -> None:
     other = tmp_path / "many.csv"
     before = other.read_bytes()
     said = run_json("group", "path", uri, "--index", 7, "--snapshot", other, status=2)
-    assert said["message"] == f"{other}: not a snapshot, and never overwritten; choose another file"
+    assert said["message"] == f"{other}: it is not a snapshot, so it is not overwritten; choose another file"
     assert other.read_bytes() == before
     missing = tmp_path / "nowhere" / "group.tree"
     said = run_json("group", "remove", uri, "--index", 7, "--snapshot", missing, status=2)

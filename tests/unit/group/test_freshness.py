@@ -1,4 +1,4 @@
-"""What was read from a registry counts for a tenth of a second, by a clock that does not go back."""
+"""What was read from a registry is used for 0.1 seconds, and is read again if the clock has gone back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The group: who may join, who is gone, and which roots count."""
+"""The group: who may register, what removal and slashing do, and which roots are acceptable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines say what happened, at the level that it deserves, and nothing that must stay unsaid."""
+"""Log lines say what happened, at the right level, and contain no secret."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Epochs, external nullifiers, and the one reader of time."""
+"""Epochs, external nullifiers, and `EpochClock`."""
 
 from __future__ import annotations
 

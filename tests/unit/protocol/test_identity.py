@@ -1,4 +1,4 @@
-"""Identities: zerokit's seeded values, and a secret that no route shows."""
+"""Identities: zerokit's values for a seed, and no output (repr, pickle, logs) that shows the secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bulletins: one encoding, lengths that are looked at first, and numbers that no bulletin has."""
+"""Bulletins: each has one encoding; wrong lengths and numbers outside their range are refused."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A board of bulletins: what holds and fits is taken, in any order of arrival, and nothing else."""
+"""A folder of bulletins: valid ones that continue the mirror are applied, in any order of arrival."""
 
 import os
 from dataclasses import replace

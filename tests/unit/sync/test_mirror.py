@@ -1,4 +1,4 @@
-"""Mirrors: they go where a bulletin leads when they can compute its root, and otherwise stay."""
+"""Mirrors: a bulletin is applied if its leaves give its root; otherwise the mirror does not change."""
 
 from dataclasses import replace
 
@@ -43,8 +43,8 @@ def test_a_mirror_follows():
         ({"after": 0}, "expected one that continues from step 2, got one from 0"),
         ({"after": 1}, "expected one that continues from step 2, got one from 1"),
         ({"after": 3, "last": 9}, "expected one that continues from step 2, got one from 3"),
-        ({"after": 0, "last": 1}, "goes back to step 1"),
-        ({"after": 1, "last": 2}, "goes back to step 2, this mirror is at 2"),
+        ({"after": 0, "last": 1}, "ends at step 1, and the mirror is already at step 2"),
+        ({"after": 1, "last": 2}, "ends at step 2, and the mirror is already at step 2"),
         ({"depth": 4}, "expected a group of depth 3 and limit_bits 4, got 4 and 4"),
         ({"limit_bits": 5}, "expected a group of depth 3 and limit_bits 4, got 3 and 5"),
         ({"start": 5}, "expected new leaves from index 4, got 5"),

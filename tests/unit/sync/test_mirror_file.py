@@ -1,4 +1,4 @@
-"""The file of a mirror: what was kept comes back, and what was changed does not."""
+"""The file of a mirror: a saved mirror can be loaded, and a changed file is refused."""
 
 import stat
 

@@ -1,4 +1,4 @@
-"""Signed bulletins: what is changed by a bit, signed by another, or of a group apart moves no mirror."""
+"""Signed bulletins: a mirror refuses one with a changed bit, of another signer, or of another group."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ def test_two_bulletins_lead_a_mirror_on(key):
     for data in signed:
         mirror.apply(open_bulletin(data, key.public_key))
     assert (mirror.step, mirror.root, len(mirror)) == (2, registrar.tree.root, 2)
-    with pytest.raises(GroupRefused, match="goes back to step 1"):
+    with pytest.raises(GroupRefused, match="ends at step 1, and the mirror is already at"):
         mirror.apply(open_bulletin(signed[0], key.public_key))
     late = Mirror(DEPTH, LIMIT_BITS)
     with pytest.raises(GroupRefused, match="expected one that continues from step 0, got one from 1"):

@@ -1,4 +1,4 @@
-"""The asyncio face: the verdicts of one after the other, whatever else the tasks do."""
+"""AsyncVerifier: messages get the verdicts that they would get one by one, whatever the tasks do."""
 
 import asyncio
 import dataclasses

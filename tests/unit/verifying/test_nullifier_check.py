@@ -1,4 +1,4 @@
-"""What is remembered, and what it means: log and audit trail behind a verifier, with fixed proofs."""
+"""NullifierCheck: what it writes to log and audit trail, and the verdicts, with fixed proofs."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""An observer hears of everything and changes nothing."""
+"""SafeObserver: the observer is called for every event, and its errors change no verdict."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""A verdict has four ends and no truth value."""
+"""There are four verdicts, and none of them can be used as true or false."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One message after the other: what becomes of it, and that refusals leave nothing behind."""
+"""Verifier.submit and check: the verdict of each message; a refused message writes nothing."""
 
 import dataclasses
 import threading

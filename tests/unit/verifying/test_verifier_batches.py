@@ -1,4 +1,4 @@
-"""Batches of messages: the verdicts of one after the other, and no pair that cancels."""
+"""Batches: the same verdicts as one by one, and two invalid proofs cannot cancel each other out."""
 
 import dataclasses
 import random

@@ -46,10 +46,10 @@ def test_members_are_registered_listed_and_removed(office):
     [
         ("", "more.csv: expected at least one member, got none"),
         (" \n\n", "more.csv: expected at least one member, got none"),
-        ("5,1\n6\n", "line 2: expected a comma and a limit"),
-        ("5,1\n\n6,x\n", "line 3: limit: expected 1 to 10 canonical digits, got 'x'"),
-        ("5,1\n6,01\n", "line 2: limit: expected 1 to 10 canonical digits"),
-        ("5," + 5000 * "1", "more.csv: line 1: limit: expected 1 to 10 canonical digits"),
+        ("5,1\n6\n", "line 2: expected COMMITMENT,LIMIT, got no comma"),
+        ("5,1\n\n6,x\n", "line 3: limit: expected 1 to 10 digits without leading zeros, got 'x'"),
+        ("5,1\n6,01\n", "line 2: limit: expected 1 to 10 digits without leading zeros"),
+        ("5," + 5000 * "1", "more.csv: line 1: limit: expected 1 to 10 digits without leading zeros"),
         (5000 * "1" + ",5", "line 1: "),
         ("5,1\nx,1\n", "line 2: expected canonical decimal digits"),
         ("5,1\n6,17\n", "limit: expected 1 to 16, got 17"),
@@ -90,7 +90,7 @@ def test_registries_that_do_not_exist(tmp_path, office):
     missing = f"sqlite:///{tmp_path}/missing.db"
     for command in ("list", "root"):
         assert "missing.db: No such file" in run("group", command, missing, status=2)
-        assert "expected one that outlives the command" in run("group", command, "memory://", status=2)
+        assert "gone when the command ends" in run("group", command, "memory://", status=2)
         assert "expected one of" in run("group", command, "nowhere://x", status=2)
     assert not (tmp_path / "missing.db").exists()
     assert "expected a registry of depth 20" in run("group", "create", uri, status=2)

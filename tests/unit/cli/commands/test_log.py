@@ -162,7 +162,7 @@ def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
     assert (data["shares"], set(data["epochs"].values())) == (0, {"served"})
     assert data["servers"] == []
     assert data["retention_seconds"] == 60 + 2 * 20 + 60
-    assert "File exists" in run("log", "create", new, *CLOCK, status=2)
+    assert "the file exists already" in run("log", "create", new, *CLOCK, status=2)
     rln.stores.open_log(lost, rln.EpochClock("story.example", 60)).close()
     states = run_json("log", "stats", lost, *CLOCK)["epochs"].values()
     assert "served" not in states
@@ -187,7 +187,7 @@ def test_purge_drops_epochs_that_are_never_acceptable_again(tmp_path):
 
 def test_logs_that_are_refused(tmp_path):
     for uri, words in (
-        ("memory://", "expected one that outlives the command"),
+        ("memory://", "gone when the command ends"),
         ("nowhere://x", "expected one of"),
     ):
         for command in ("create", "stats", "purge"):
