@@ -215,15 +215,18 @@ def sample_statements(parameters: CircuitParameters) -> Iterator[Statement]:
     def below(bound: int) -> int:
         return int.from_bytes(entropy.draw(48), "little") % bound
 
-    def statement(limit: int, ids: set[int], index: int) -> Statement:
+    def different_ids(limit: int) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(below(limit) for _ in range(slots)))
+
+    def statement(limit: int, ids: tuple[int, ...], index: int) -> Statement:
         siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
         path = MerkleProof(0, index, siblings)
         x, external_nullifier = 1 + below(scalar.ORDER - 1), below(scalar.ORDER)
-        return Statement.spend(parameters, limit, tuple(ids), path, x, external_nullifier)
+        return Statement.spend(parameters, limit, ids, path, x, external_nullifier)
 
     slots, largest, leaves = parameters.max_out or 1, parameters.largest_limit, 1 << parameters.depth
     limit = min(slots, largest) + below(max(largest - slots, 0) + 1)
-    yield statement(limit, {below(limit) for _ in range(slots)}, below(leaves))
-    ids, index = {below(largest) for _ in range(slots)}, below(leaves)
+    yield statement(limit, different_ids(limit), below(leaves))
+    ids, index = different_ids(largest), below(leaves)
     yield statement(largest, ids, index)
-    yield statement(largest, {largest - 1 - message_id for message_id in ids}, leaves - 1 - index)
+    yield statement(largest, tuple(largest - 1 - message_id for message_id in ids), leaves - 1 - index)
