@@ -1,23 +1,23 @@
 """Errors: the exceptions of the library, in one tree.
 
     RlnError
-      InputError (ValueError)        the input is always wrong, whatever the state
-        EncodingError                wrong length, version byte, trailing bytes, or text not canonical
+      InputError (ValueError)        the input is wrong, or the object is not ready for the call
+        EncodingError                wrong length or format byte, trailing bytes, or text not canonical
         FieldRangeError              a number is outside its field
         PointError                   off the curve, outside the subgroup, or infinity where not allowed
         ParameterError               an argument is outside its range, or parts do not match
-        KeyFileError                 a key is well formed but unsound
+        KeyFileError                 a key can be read, but it is not safe to use
       ProofRejected                  the proof is well formed but not acceptable; .reason is an enum
         InvalidProof  UnknownRoot  WrongEpoch  WrongSignal
       RateLimitReached               the user message limit for this epoch is used up; nothing was revealed
-      Overloaded                     too many messages at a time; this one was not judged: try later
+      Overloaded                     too many messages, or bad proofs of one source; not judged: try later
       MembershipError
         NotAMember  AlreadyAMember  TreeFull
-      GroupRefused                   data about a group is wrong: key, order, leaves, size
+      GroupRefused                   a bulletin is wrong or out of order, or the group is too small
       RecoveryError                  the shares do not determine a secret
       StoreError                     a store failed; the original error is __cause__
-        StoreUnavailable             the store is unsure: nothing was accepted
-        IntegrityAlarm               a mathematically impossible event
+        StoreUnavailable             the store cannot be sure: do not serve the message, try later
+        IntegrityAlarm               a mathematically impossible result: stop and investigate
       NativeError (RuntimeError)     out of memory, engine unavailable, or an internal fault
         EntropyError                 the random source failed or repeats itself
 
@@ -35,11 +35,11 @@ class RlnError(Exception):
 
 
 class InputError(RlnError, ValueError):
-    """The input is always wrong, whatever the state of stores, group or clock."""
+    """The input is wrong, or the object is not ready for the call: it is closed, or has no path yet."""
 
 
 class EncodingError(InputError):
-    """The input has the wrong length, an unknown version byte, trailing bytes, or is not canonical text."""
+    """The input has a wrong length, an unknown format byte, trailing bytes, or text that is not canonical."""
 
 
 class FieldRangeError(InputError):
@@ -55,7 +55,7 @@ class ParameterError(InputError):
 
 
 class KeyFileError(InputError):
-    """A key is well formed but unsound."""
+    """A key can be read, but it is not safe to use; get it again from its source."""
 
 
 class Reason(enum.Enum):
@@ -75,7 +75,7 @@ class ProofRejected(RlnError):
 
 
 class InvalidProof(ProofRejected):
-    """The pairing equation does not hold."""
+    """The proof does not verify for its public values: the pairing equation does not hold."""
 
 
 class UnknownRoot(ProofRejected):
@@ -85,7 +85,7 @@ class UnknownRoot(ProofRejected):
 
 
 class WrongEpoch(ProofRejected):
-    """The external nullifier is not that of an acceptable epoch of this application."""
+    """The message is for another application or period, or for an epoch that is not acceptable now."""
 
     reason = Reason.WRONG_EPOCH
 
@@ -109,7 +109,7 @@ class MembershipError(RlnError):
 
 
 class NotAMember(MembershipError):
-    """There is no such member."""
+    """The commitment or the index has no member now."""
 
 
 class AlreadyAMember(MembershipError):
@@ -121,7 +121,7 @@ class TreeFull(MembershipError):
 
 
 class GroupRefused(RlnError):
-    """Data about a group is wrong: its signature, order of steps, leaves and root, or size."""
+    """A bulletin is wrong (signature, order of steps, leaves, root), or the group has too few members."""
 
 
 class RecoveryError(RlnError):
@@ -133,7 +133,7 @@ class StoreError(RlnError):
 
 
 class StoreUnavailable(StoreError):
-    """The store is unsure, so nothing was accepted."""
+    """The store cannot be sure of its data: do not serve the message. A change may have been written."""
 
 
 class IntegrityAlarm(StoreError):
@@ -145,4 +145,4 @@ class NativeError(RlnError, RuntimeError):
 
 
 class EntropyError(NativeError):
-    """The random source failed or repeats itself; nothing was made from it."""
+    """The system's random source failed, or repeats its bytes; no key or proof was made from it."""

@@ -1,7 +1,8 @@
-"""Parameters: the one document that a provider publishes and a client pins.
+"""Parameters: the one document that a provider publishes and a member pins.
 
-It holds everything that member and provider must agree on. Its canonical JSON has one digest. Pinning this
-digest also pins the keys, because the document holds their digests.
+It holds everything that member and provider must agree on. Its canonical JSON has one digest. Pinning it
+means keeping this digest, and accepting no other document. This also pins the keys, because the document
+holds their digests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Strict JSON: a document has one meaning, and a value has one canonical form.
 
-`json.loads` alone accepts duplicate names, NaN, floats, escapes that alias plain characters, lone surrogates
-and any depth. Here a document is UTF-8 without a byte-order mark or backslashes; its size and its depth are
+`json.loads` accepts duplicate names, NaN, floats, escapes for plain characters, lone surrogates and any
+depth. Here a document is UTF-8 without a byte-order mark or backslashes; its size and its depth are
 bounded, and the names in an object are distinct. Numbers are canonical integers of at most 16 digits; a
 larger number is a decimal string, which `rln.base.scalar` reads.
 """

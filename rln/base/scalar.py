@@ -1,7 +1,7 @@
 """Scalars, the integers 0 .. r - 1 that RLN computes with, as bytes and as decimal text.
 
-r is the order of the BN254 groups. A scalar has exactly one encoding in each form; every other one is
-refused, above all `value + k * r`.
+r is the order of the BN254 groups. A scalar has exactly one encoding in each form; every other encoding
+is refused, above all `value + k * r`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Circuits: the RLN relations as constraints and witness graphs.
 
-A module behind these names is imported when the name is first used, because proving and verifying with
+A module is imported when one of its names is first used, because proving and verifying with
 existing keys needs none of them.
 """
 

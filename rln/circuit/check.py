@@ -1,7 +1,7 @@
 """Whether a witness satisfies a circuit: every constraint is evaluated in plain integers.
 
-This is for tests, audits and messages. Security does not depend on it: a proof of a witness that does not
-satisfy the circuit does not verify.
+This is for tests, audits and error messages. Security does not depend on it: a proof of a witness that does
+not satisfy the circuit does not verify.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Booleans, ranges and comparisons.
 
-The lowest bit of a number has no wire: it is the number minus its other bits. So b bits cost b constraints
-and b - 1 wires.
+The lowest bit of a number needs no wire: it is the number minus the values of its other bits. So b bits need
+b constraints and b - 1 wires.
 """
 
 from __future__ import annotations

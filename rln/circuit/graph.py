@@ -1,8 +1,8 @@
 """The witness graph, which says how every wire is computed from the inputs.
 
-It is a list of nodes, each an input slot, a constant or an operation on earlier nodes, and for each wire the
-node of its value. The file form is `wtns.graph.001` (zerokit-spec 5.3); the C core evaluates our files and
-zerokit's. Slot 0 of the inputs is the constant 1.
+It is a list of nodes, each an input slot, a constant or an operation on earlier nodes. A second list gives
+the node of each wire's value. The file form is `wtns.graph.001` (zerokit-spec 5.3); the C core evaluates our
+files and zerokit's. Slot 0 of the inputs is the constant 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small dense matrices over a prime field, and sums of linear combinations."""
+"""Small dense matrices over a prime field, and the addition of linear combinations."""
 
 from __future__ import annotations
 

@@ -1,19 +1,19 @@
 """Poseidon as constraints and as a witness graph.
 
 Constraints. Only the S-boxes y = x^5 need constraints, three each: x x = x2, x2 x = x3, x2 x3 = y. Everything
-between them is linear. The wires are the S-box inputs x, with x2 and x3, but not y: the y of a layer are the
-inverse matrix applied to the x of the next layer. So long combinations occur in matrix C only, which costs
-the prover nothing, and a row of A or B has one entry: x is in A and B, x2 in A, x3 in B.
-In a partial round only lane 0 has an S-box. The other lanes are found backwards, by the inverse matrix, from
-the first full round after them, where they are wires.
-The capacity lane starts at 0. So its first S-box gives a constant K, and one x of the second round depends on
-the others.
+between them is linear. Each S-box has wires for x, x2 and x3, but none for y: the y values of a layer are the
+inverse matrix applied to the x values of the next layer. So long combinations occur in matrix C only, which
+costs the prover nothing. A row of A or B has one entry: x is in A and B, x2 in A, x3 in B.
+A lane is one element of the state. In a partial round only lane 0 has an S-box. The other lanes are computed
+backwards, with the inverse matrix, from the first full round after them, where they are wires.
+Lane 0, the capacity, starts at 0. So its first S-box gives a constant K, and one x of the second round is
+determined by the others.
 
 Values. The graph computes forward. In a partial round let s be lane 0, h the others, M = [[m, u], [v, W]];
 then s' = m s^5 + u h + c and h' = v s^5 + W h + d. Over g_i = u W^i h, i = 0 .. t - 2, the matrix W is a
-shift: g_i' = g_{i+1} + b_i s^5 with b_i = u W^i v, and the last one closes by Cayley-Hamilton. A round then
-takes 2t - 1 multiplications beside the S-box, instead of t^2. The constants of the lanes in g are tracked
-separately and added to the constant of lane 0.
+shift: g_i' = g_{i+1} + b_i s^5 with b_i = u W^i v. For the last g_i', the missing g_{t-1} is a combination of
+g_0 .. g_{t-2} (Cayley-Hamilton). A round then takes 2t - 1 multiplications beside the S-box, instead of t^2.
+The constants of the lanes in g are tracked separately and added to the constant of lane 0.
 
 Source: Grassi, Khovratovich, Rechberger, Roy, Schofnegger, "Poseidon", 2021, section 2.3; the shift is the
 observability form of a linear system.
@@ -169,7 +169,7 @@ class Poseidon:
 
 
 class _PartialRounds:
-    """The partial rounds over g: the lanes 1, 2, ... in the basis in which W is a shift.
+    """The partial rounds over g: lanes 1, 2, ... in the basis in which W is a shift.
 
     Between rounds, the values are [y of lane 0, g_0, ..., g_{t-2}].
     """

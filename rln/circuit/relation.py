@@ -9,9 +9,9 @@ One message id (zerokit-spec 4.1):
     0 <= message id < 2^limit_bits            message id < limit <= message id + 2^limit_bits
 
 Several (4.2): each slot i has its own message id and a public selector s_i, which is 0 or 1. The y and
-nullifier of a slot are those above times s_i. The two range checks apply to s_i times the values, so they
-require nothing of an unused slot. At least one slot is used, and the message ids of used slots differ:
-1 + s_i s_j (id_i - id_j - 1) is not 0.
+nullifier of a slot are computed as above and multiplied by s_i. In the two range checks, message id and
+limit - 1 - message id are multiplied by s_i, so the checks require nothing of an unused slot. At least one
+slot is used, and the message ids of used slots differ: 1 + s_i s_j (id_i - id_j - 1) is not 0.
 
 The relation does not prove that the limit is at most 2^limit_bits: the registry ensures it when it computes
 the leaf. Public values, inputs and their order are zerokit's, so the same inputs fit its keys and ours.
@@ -123,7 +123,10 @@ def rln_multi(depth: int = 20, limit_bits: int = 16, max_out: int = 4) -> Circui
 
 
 def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) -> Circuit:
-    """Build `rln` over any field, with any permutations of widths 2, 3, 4: tests try every witness."""
+    """Build `rln` over any field, with any permutations of widths 2, 3, 4.
+
+    Tests use a small field, in which they can try every witness.
+    """
     outputs = (("y", 1), ("root", 1), ("nullifier", 1))
     public = (("x", 1), ("externalNullifier", 1))
     private = _member_inputs(depth, 1)
@@ -159,7 +162,7 @@ def build_single(depth: int, limit_bits: int, poseidon: Hashes, modulus: int) ->
 
 
 def build_multi(depth: int, limit_bits: int, max_out: int, poseidon: Hashes, modulus: int) -> Circuit:
-    """Build `rln_multi` over any field, with any permutations of widths 2, 3, 4: tests try every witness."""
+    """Build `rln_multi` as `build_single` builds `rln`."""
     outputs = (("y", max_out), ("root", 1), ("nullifier", max_out))
     public = (("x", 1), ("externalNullifier", 1), ("selectorUsed", max_out))
     private = _member_inputs(depth, max_out)

@@ -87,8 +87,10 @@ class ConstraintSystem:
         self.modulus = modulus
         self.graph = GraphBuilder(modulus)
         self._names = (*outputs, *public, *private)
-        if len({name for name, _ in self._names}) != len(self._names):
-            raise ParameterError("circuit: expected every name once, got a name twice")
+        names = [name for name, _ in self._names]
+        for name in names:
+            if names.count(name) > 1:
+                raise ParameterError(f"circuit: expected every name once, got {name!r} twice")
         self._counts = tuple(sum(length for _, length in group) for group in (outputs, public, private))
         self._nodes: list[int | None] = [self.graph.input(0)]
         self._outputs: dict[str, range] = {}

@@ -1,21 +1,22 @@
 """The search for under-constrained wires: does each wire follow from the inputs?
 
-A prover who can choose a wire can forge proofs, so a circuit should have no such wire. The search starts from
-the inputs and applies rules that are sound over any prime field. A wire that it marks is determined. A wire
-that it does not mark may be free, or the rules may be too weak for it. The search does not cover constraints
-that only refuse inputs, such as those of the path bits; the tests of the relation cover them.
+A prover who can choose a wire may be able to forge proofs, so a circuit should have no such wire. The search
+starts from the inputs and applies rules that are sound over any prime field. A wire that it marks is
+determined. A wire that it does not mark may be free, or the rules may be too weak for it. The search does not
+cover constraints that only refuse inputs, such as those of the path bits; the tests of the relation cover
+them.
 
 Rules
     linear    If A and B are known, C is a linear equation; if A is constant, A B - C is one. Equations are
               stored in reduced row echelon form, so wires that only several equations determine are found,
               too.
     non-zero  If C is a non-zero constant and A is known, A is not zero, so B is known; A and B may swap.
-    boolean   If A B = 0 and A, B are multiples of F - v, F - w for one combination F of wires, F is v or w.
-              If F is a wire and v, w are 0 and 1, the wire is a boolean.
-    bits      If sum w_i b_i is known for booleans b_i, or is a two-valued F, then all b_i are determined if,
-              after a common scaling and up to signs, every weight exceeds the sum of the smaller ones, and
-              the sum of all is below the modulus. (b -> 1 - b turns a weight's sign and shifts the sum by a
-              constant.)
+    boolean   Let F be a combination of wires. If A B = 0, A is a multiple of F - v and B one of F - w, then F
+              is v or w. If F is a wire and v, w are 0 and 1, the wire is a boolean.
+    bits      Let the b_i be booleans, and let sum w_i b_i be known, or be an F that is v or w. All b_i are
+              determined if, after a common scaling and up to signs, every weight exceeds the sum of the
+              smaller ones, and the sum of all weights is below the modulus. (b -> 1 - b changes the sign of a
+              weight, and adds a constant to the sum.)
 
 Source: Pailoor et al., "Automated detection of under-constrained circuits" (Picus), 2023, for the idea.
 """

@@ -1,6 +1,6 @@
 """zerokit's `.arkzkey` file, a proving key in uncompressed points: the constraints that it holds.
 
-The C core loads the points; this reads the part that a circuit is compared with, the matrices A and B.
+The C core loads the points. This module reads the matrices A and B, to compare them with those of a circuit.
 Source: zerokit-spec 5.2.
 """
 
@@ -42,7 +42,7 @@ class Constraints:
 
 
 def read_constraints(key: bytes) -> Constraints:
-    """Read the constraints out of a key that was loaded, and so checked, before.
+    """Read the constraints of a key. The C core must have loaded it before: nothing is checked here.
 
     Args:
         key: the whole file.

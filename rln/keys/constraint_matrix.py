@@ -1,7 +1,7 @@
 """The C matrix of a proving key, which the key's own file does not hold.
 
-A key holds the matrices A and B. Its C is that of the circuit with the same A and B: one of our circuits,
-rebuilt from its parameters, or one that came as an `.r1cs` file.
+A key file holds the matrices A and B, not C. C is taken from a circuit with the same A and B: one of our
+circuits, rebuilt from its parameters, or one that came as an `.r1cs` file.
 """
 
 from __future__ import annotations

@@ -9,15 +9,15 @@ witness and blinding give the same bytes with and without tables.
     16 bytes  engine that made them and byte order, as in adx-little, padded with zeros
     u64       number of bytes of the content
     32 bytes  digest of the key
-    32 bytes  digest of the `.r1cs` whose C matrix is folded in, or zeros
+    32 bytes  digest of the `.r1cs` whose C matrix is included, or zeros
     32 bytes  SHA-256 of the content
     content   made by the C core
 
-If the first 128 bytes are not exactly those for the content and the key, the file is not used and the tables
-are built again. The mapping that is hashed is also the one that is used.
+If the first 128 bytes, the header, do not match the content and the key exactly, the file is ignored and the
+tables are built again. The file is mapped once: the bytes that are hashed are the bytes that are used.
 
-If the C matrix is known (`rln.keys.constraint_matrix`), it is folded into the tables: a proof then takes
-fewer transforms and a shorter sum.
+If the C matrix is known (`rln.keys.constraint_matrix`), the tables include it: a proof then takes fewer
+transforms and a shorter sum.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 MAGIC: Final = b"rln-tab"
 FORMAT: Final = 1
-"""Format of the content, which changes whenever the C core makes other content."""
+"""Version of the content. Increase it when the C core changes what it writes."""
 
 _HEADER: Final = struct.Struct("<7sB16sQ32s32s32s")
 ENDING: Final = "tables"
@@ -105,7 +105,7 @@ class KeyTables:
         circuit_digest: str | None,
         cached: bool,
     ) -> Self:
-        """Make an object for a key that comes without an `.r1cs`; its circuit may be one of ours."""
+        """Make the object for a key that comes without an `.r1cs`; its circuit may be one of ours."""
 
         def matrix() -> Matrix | None:
             assert circuit_digest is not None  # otherwise no matrix is asked for
@@ -122,7 +122,9 @@ class KeyTables:
         r1cs: bytes,
         check_tables: Callable[[Tables], None],
     ) -> Self:
-        """Make an object for a key that came with its `.r1cs`, which is compared unless tables are cached.
+        """Make the object for a key that came with its `.r1cs`.
+
+        The `.r1cs` is compared with the key, unless the tables are in the cache.
 
         Raises:
             InputError: not an `.r1cs` file, or that of another circuit.
@@ -135,7 +137,7 @@ class KeyTables:
 
     @property
     def folded(self) -> bool:
-        """Whether the C matrix is folded in."""
+        """Whether the tables include the C matrix, which makes proofs faster."""
         return self._circuit_digest is not None
 
     @property
@@ -149,7 +151,7 @@ class KeyTables:
         return self._tables is not None
 
     def current(self) -> Tables | None:
-        """Return the tables for one more proof, or None while there are none.
+        """Return the tables, or None while there are none.
 
         The first call looks for a file. If there is none, the second call starts to build them in the
         background, on one thread.
@@ -188,7 +190,7 @@ class KeyTables:
     # ---- building
 
     def _is_building(self) -> bool:
-        """Return whether a thread of this process builds, or has failed to: a second try would fail, too."""
+        """Return whether a thread of this process is building or has failed; there is no second attempt."""
         return self._builder is not None and self._builder[0] == os.getpid()
 
     def _start_building(self) -> None:

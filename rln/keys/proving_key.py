@@ -1,9 +1,10 @@
 """Proving key: what members prove with, where it comes from, and the checks before its first use.
 
 A key that somebody else made is checked before its first use: its points, the equations between its parts
-(threats D4, D5), and proofs of random statements, whose public values are also computed without the key. Our
-own key file is not checked again if its SHA-256 is pinned, and neither is a key that is pinned in the
-package: whoever chose the pin has checked it. Only this module reads and writes key files.
+(threats D4, D5), and proofs of random statements, whose public values are also computed without the key. Two
+keys are not checked again: our own key file, if the caller gives its SHA-256, and a key whose digest is part
+of the package. The person who chose that digest must have checked the key. Only this module reads and writes
+key files.
 """
 
 from __future__ import annotations
@@ -112,11 +113,13 @@ class ProvingKey:
         """Read a key file: our own, or a `.zkey` or `.arkzkey` with its witness graph.
 
         Args:
-            path: the file; its first bytes tell our own file and a `.zkey` from an `.arkzkey`.
-            graph: file of the witness graph, for a foreign key only.
-            r1cs: file of the constraints of a foreign key; they make its proofs faster once tables are built.
-            sha256: 64 hexadecimal digits. The file must have this SHA-256; our own file is then not checked
-                again. Without it, the checks run.
+            path: the file. Our own file and a `.zkey` are recognised by their first bytes; any other file is
+                read as an `.arkzkey`.
+            graph: file of the witness graph, only for a `.zkey` or `.arkzkey`.
+            r1cs: file of the constraints of an imported key; they make its proofs faster once tables are
+                built.
+            sha256: the SHA-256 that the file must have, 64 hexadecimal digits. With it, our own file is not
+                checked again. Without it, the checks run.
             limit_bits, name: as for `from_arkzkey`; by default, the name is that of the file.
             threads: for the checks; None is one for each processor.
 
@@ -133,7 +136,7 @@ class ProvingKey:
             return cls.decode(data, r1cs=constraints, check=sha256 is None, threads=threads)
         if graph is None:
             raise ParameterError(
-                "graph: expected the witness graph of a foreign key, got none; name its file"
+                "graph: expected the witness graph of the imported key, got none; name its file"
             )
         read = cls.from_zkey if data[:4] == b"zkey" else cls.from_arkzkey
         return read(
@@ -204,11 +207,11 @@ class ProvingKey:
         limit_bits: int = 16,
         threads: int | None = None,
     ) -> Self:
-        """Import snarkjs's Groth16 `.zkey` with a witness graph, or with its circuit if that is ours.
+        """Import snarkjs's Groth16 `.zkey` with a witness graph, or with its circuit from `rln.circuit`.
 
         Args:
             data: the whole file.
-            graph: a graph file, or the circuit, which has a graph.
+            graph: the content of a graph file, or the circuit, which has a graph.
             name: of the source, for the provenance.
             r1cs, limit_bits: as for `from_arkzkey`; not needed with a circuit.
             threads: for the checks; None is one for each processor.
@@ -234,7 +237,7 @@ class ProvingKey:
         return key
 
     def check(self, threads: int | None = None) -> None:
-        """Run every check of a key that somebody else made: equations, degenerate parts, and three proofs.
+        """Run all checks of a key that somebody else made: equations, weak points (threats D4), three proofs.
 
         Raises:
             KeyFileError: the key is unsound; the message names the part.
@@ -244,11 +247,14 @@ class ProvingKey:
         self._check_proofs(lambda witness: groth16.prove(self._handle, witness, threads=threads))
 
     def _check_tables(self, tables: Tables) -> None:
-        """Check with proofs that the tables' C, which came from outside, belongs to the key."""
+        """Make proofs with the tables, to check that the C matrix of the `.r1cs` file belongs to the key."""
         try:
             self._check_proofs(lambda witness: groth16.prove(self._handle, witness, tables=tables))
         except KeyFileError as error:
-            raise ParameterError("r1cs: C is not the one of the key: proofs with it do not verify") from error
+            raise ParameterError(
+                "r1cs: its C matrix is not that of the key, so proofs do not verify; "
+                "use the .r1cs of the key's circuit"
+            ) from error
 
     def _check_proofs(self, prove: Callable[[Witness], bytes]) -> None:
         check_sample_proofs(self.parameters, self._graph, self.verifying_key, prove)
@@ -270,7 +276,8 @@ class ProvingKey:
             identity: its secret is used, and never becomes a Python object.
 
         Raises:
-            ParameterError: an input is missing, unknown or of another length, or the inputs have no witness.
+            ParameterError: an input is missing, unknown or of another length, or no witness can be
+                computed from the inputs.
             FieldRangeError: a value is not a field element.
         """
         return self._graph.witness(inputs, identity)
@@ -291,7 +298,7 @@ class ProvingKey:
         return groth16.prove(self._handle, witness, threads=threads, tables=self._tables.current())
 
     def tables(self) -> Tables | None:
-        """Return the tables for one more proof, or None while there are none."""
+        """Return the tables, or None while there are none; the second call starts to build them."""
         return self._tables.current()
 
     def partial(
@@ -312,7 +319,9 @@ class ProvingKey:
         if data is None:
             return Partial.new(self._handle, tables, witness, known, threads)
         if data[8 : 8 + len(known) - 1] != known[1:]:
-            raise ParameterError("partial proof: expected the known wires of this circuit")
+            raise ParameterError(
+                "partial proof: its known wires are not those of this circuit; use one made with this key"
+            )
         return Partial.decode(self._handle, tables, witness, data, threads)
 
     @property
@@ -332,7 +341,7 @@ class ProvingKey:
 
         Args:
             threads: None is one for each processor.
-            progress: called with the part done, 0.0 to 1.0, from this thread.
+            progress: called from this thread with the fraction that is done, 0.0 to 1.0.
 
         Returns:
             Whether they are in the cache, for later processes. Tables of a key from `setup` are not.

@@ -40,6 +40,8 @@ def check_sample_proofs(
                 if values != statement.public_values(member):
                     raise KeyFileError("graph: expected the public values of RLN, the graph computes others")
                 if not verifying_key.verify(values, prove(witness)):
-                    raise KeyFileError("key: its proof of a true statement does not verify")
+                    raise KeyFileError(
+                        "key: its proof of a true statement does not verify; do not use the key or its graph"
+                    )
             finally:
                 witness.close()

@@ -5,8 +5,9 @@ is empty, there is no cache. The directory is made with mode 0700. It is not use
 another user owns it or may write to it. Without a usable directory nothing is cached, and nothing fails.
 
 A file has mode 0600. It is written under a temporary name, is renamed, and never changes afterwards. So the
-content of a mapping stays the same unless this user or root changes the file; they could change the process
-itself as well. A caller may therefore check the digest of a mapping and then use the mapping (threats D6).
+content of a mapping stays the same unless this user or the superuser changes the file; they could change the
+process itself as well. A caller may therefore check the digest of a mapping and then use the mapping
+(threats D6).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Final
 from rln.lowlevel import entropy
 
 KEEP: Final = 4
-"""Files with one ending that the cache keeps; a new one replaces the one that was used longest ago."""
+"""Number of files with the same ending that the cache keeps; a new file replaces the least recently used."""
 
 _TEMPORARY: Final = ".new"
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

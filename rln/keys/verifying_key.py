@@ -31,7 +31,7 @@ PINNED: Final = frozenset(
         "f415aee863647adb8e89d5c609ba550fb33434a02c31bfcf33ef70fca2acff65",
     }
 )
-"""Digests of proving keys that are known to belong, with their graphs, to a packaged verifying key."""
+"""Digests of proving keys that, with their witness graphs, belong to a packaged verifying key."""
 
 
 class VerifyingKey:
@@ -82,7 +82,7 @@ class VerifyingKey:
 
     @classmethod
     def from_proving_key(cls, data: bytes, layout: Format) -> Self:
-        """Take the verifying key out of a foreign proving key.
+        """Read the verifying key in a proving key file of zerokit or snarkjs.
 
         Args:
             data: the whole file.
@@ -177,7 +177,7 @@ class VerifyingKey:
                 self.verify(proof.public_inputs, proof.proof)
             except InputError as error:
                 return error
-        return InvalidProof("proof: the equation does not hold")
+        return InvalidProof("proof: it does not verify with this verifying key")
 
     def _pack(self, values: Sequence[int]) -> bytes:
         if len(values) != self.public_inputs:

@@ -1,4 +1,4 @@
-"""The only module that calls C: it raises errors for statuses, copies bytes in and out, and wipes buffers.
+"""What every call of C needs: errors for statuses, buffers that C writes to, and handles of C objects.
 
 Every other module of `rln.lowlevel` consists of short functions of this form:
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 WHOLE = 2**64 - 1
-"""The index of a fault in a value that has no positions."""
+"""The index of a fault that is at no particular position."""
 
 STATUS_ERRORS: dict[int, tuple[type[errors.RlnError], str]] = {
     lib.RLN_ERR_LENGTH: (errors.EncodingError, "wrong length"),
@@ -51,11 +51,11 @@ STATUS_ERRORS: dict[int, tuple[type[errors.RlnError], str]] = {
     lib.RLN_ERR_FORMAT: (errors.EncodingError, "not in the expected format"),
     lib.RLN_ERR_KEY: (errors.KeyFileError, "the key is unsound"),
     lib.RLN_ERR_RECOVERY: (errors.RecoveryError, "the shares do not determine a secret"),
-    lib.RLN_ERR_WITNESS: (errors.ParameterError, "the inputs have no witness"),
+    lib.RLN_ERR_WITNESS: (errors.ParameterError, "no witness can be computed from these inputs"),
     lib.RLN_ERR_ENTROPY: (errors.EntropyError, "the random source failed or repeats itself"),
     lib.RLN_ERR_MEMORY: (errors.NativeError, "out of memory"),
     lib.RLN_ERR_ENGINE: (errors.NativeError, "no such engine, or this processor cannot run it"),
-    lib.RLN_ERR_INTERNAL: (errors.NativeError, "internal fault"),
+    lib.RLN_ERR_INTERNAL: (errors.NativeError, "internal fault of the C core; report it"),
 }
 """The class and the text for every status except RLN_OK."""
 

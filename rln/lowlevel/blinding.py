@@ -1,4 +1,4 @@
-"""The two scalars that hide the witness in a proof: fresh ones, or given ones to make a known proof again."""
+"""The two scalars r and s that hide the witness in a proof: random, or given in order to repeat a proof."""
 
 from __future__ import annotations
 

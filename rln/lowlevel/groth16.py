@@ -19,7 +19,7 @@ ACCEPTED: int = lib.RLN_OK
 """The result of `verify_many` for a valid proof."""
 
 REFUSED: int = lib.RLN_REFUSED
-"""The result of `verify_many` for a proof that is well formed and not valid."""
+"""The result of `verify_many` for a proof that is well formed but does not verify."""
 
 PROOF_BYTES = 128
 POINTS_BYTES = 256

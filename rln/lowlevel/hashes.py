@@ -42,12 +42,14 @@ def poseidon(inputs: Sequence[bytes]) -> bytes:
 
 
 def poseidon_one(packed: bytes, arity: int) -> bytes:
-    """Hash one group of scalars that the caller has checked, with a third of the overhead of `poseidon_many`.
+    """Hash one group of scalars, with a third of the overhead of `poseidon_many`.
+
+    An error does not say which scalar is wrong, so check the scalars first.
 
     Raises:
         EncodingError: the number of scalars is not the arity.
         ParameterError: the arity is not 1..8.
-        FieldRangeError: a scalar is not canonical; the message does not say which.
+        FieldRangeError: a scalar is not canonical.
     """
     out = _call.output(32)
     packed = plain_bytes(packed, "packed")

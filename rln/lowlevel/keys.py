@@ -120,7 +120,7 @@ class ProvingKeyHandle(_call.Handle):
         return cls(slot[0])
 
     def encode(self, format: Format) -> bytes:
-        """Write the file that `load` reads; without the contributions of a .zkey's ceremony."""
+        """Write a file that `load` reads. A `.zkey` is written without the contributions of its ceremony."""
         number = _format(format)
         size = lib.rln_proving_key_size(self.pointer, number)
         out = _call.output(size)

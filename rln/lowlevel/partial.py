@@ -86,7 +86,7 @@ class Partial(_call.Handle):
         return _call.take(out)
 
     def encode(self, threads: int | None = 1) -> bytes:
-        """Write zerokit's partial proof of generation 3, without the tag and the values of wires."""
+        """Write the partial proof in the form of zerokit 3.0.0 (zerokit-spec 7.5)."""
         size = lib.rln_partial_size(self._key)
         out = _call.output(size)
         status = lib.rln_partial_encode(self.pointer, _threads.pool(threads), out, size)

@@ -1,4 +1,4 @@
-"""Tokens: prepared proofs that lack one public input, x. All the rest of the statement is fixed."""
+"""Tokens: prepared proofs in which only x is missing. The rest of the statement is fixed."""
 
 from __future__ import annotations
 

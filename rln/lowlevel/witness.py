@@ -89,7 +89,7 @@ class Witness(_call.Handle):
         Raises:
             EncodingError: `inputs` has a wrong length.
             FieldRangeError: a scalar is not canonical.
-            ParameterError: the graph has no such slot, or the inputs have no witness.
+            ParameterError: the graph has no such slot, or no witness can be computed from the inputs.
         """
         inputs = plain_bytes(inputs, "inputs")
         secret = ffi.NULL if identity is None else identity.pointer

@@ -8,10 +8,10 @@ from rln.base import scalar
 
 NODE_BYTES: Final = scalar.SIZE
 _PAGE: Final = 128
-"""Nodes a page: few enough for a single leaf to be cheap, enough for a million leaves to be few objects."""
+"""Nodes in a page. A small page makes single leaves cheap; a large one means few objects for many leaves."""
 
 Nodes = bytes | memoryview
-"""Packed nodes. The caller of `Level.write` must not use a writable view again."""
+"""Packed nodes. Do not write to their memory after `Level.write`: the level may keep a view of it."""
 
 
 class Level:

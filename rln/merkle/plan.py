@@ -1,4 +1,4 @@
-"""TreePlan: a change of a tree, hashed beside the tree and not applied yet."""
+"""TreePlan: the new nodes of a change, computed in separate memory before the tree changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SMALL: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class TreePlan:
-    """A change of a tree, computed and not applied yet: `MerkleTree.apply` applies it.
+    """A planned change: its nodes are hashed, but not yet in the tree; `MerkleTree.apply` puts them there.
 
     Attributes:
         root: of the tree after the change, a field element.
@@ -24,7 +24,7 @@ class TreePlan:
         version: of the tree that the plan was made for.
         levels: the nodes that change, level by level, leaves first.
         zeros_set: indices at which the change sets a leaf of 0.
-        zeros_removed: indices whose leaf of 0 stops counting as set.
+        zeros_removed: indices with a leaf of 0 that counts as set now, but not after the change.
     """
 
     root: int
@@ -36,7 +36,7 @@ class TreePlan:
 
 
 def hash_ancestors(levels: Sequence[Level], runs: list[Run], threads: int | None) -> list[list[Run]]:
-    """Hash all nodes that change with some leaves.
+    """Compute all ancestors of some changed leaves.
 
     Args:
         levels: of the tree, leaves first; they are only read.

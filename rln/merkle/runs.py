@@ -1,4 +1,4 @@
-"""Runs: neighbouring nodes of one level of a tree, packed side by side, that change together."""
+"""Runs: consecutive nodes of one level of a tree that change together, packed into one byte string."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from rln.merkle.level import NODE_BYTES, Nodes
 
 Run = tuple[int, Nodes]
-"""Neighbouring nodes: the index of the first, and all of them packed."""
+"""Consecutive nodes: the index of the first, and all of them packed."""
 
 Span = tuple[int, int, list[Run]]
-"""Neighbouring parents first .. last + 1, and the runs among their children."""
+"""Consecutive parents: the index of the first, the index after the last, and the runs below them."""
 
 
 def join_runs(runs: Sequence[Run]) -> list[Run]:

@@ -4,9 +4,9 @@ A node is Poseidon(left, right), a leaf is stored as it is, and an unset leaf is
 holds the leaves; only `subtree_root` counts from the root, as zerokit does. The tree behaves as that of
 zerokit 3.0.0 (zerokit-spec 8.2).
 
-Every change is first planned, then applied. A plan hashes all new nodes beside the tree, and may fail at any
-point; applying it only copies bytes. So a change happens whole or not at all, and readers wait only for the
-copying.
+Every change is first planned, then applied. A plan hashes all new nodes in separate memory, and may fail at
+any point. Applying it only copies bytes. So a change is made completely or not at all, and readers wait only
+for the copying.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class MerkleTree:
             return TreeState(self._depth, self._next_index, tuple(levels))
 
     def __repr__(self) -> str:
-        return f"MerkleTree(depth {self._depth}, {self._next_index} leaves set)"
+        return f"MerkleTree(depth {self._depth}, next index {self._next_index})"
 
     # ---- what the tree is
 
@@ -117,7 +117,7 @@ class MerkleTree:
         return self._node(height, self._index(index) >> height)
 
     def empty_indices(self) -> list[int]:
-        """Return the indices below `next_index` that are unset or deleted; one set to 0 counts as set."""
+        """Return the indices below `next_index` that were never set, or were deleted; not those set to 0."""
         with self._state:
             leaves = self._levels[0].read(0, self._next_index)
             zeros_set = set(self._zeros_set)

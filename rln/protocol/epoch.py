@@ -1,7 +1,7 @@
-"""Epoch: the span of time that a limit applies to, and the external nullifier that names it in proofs.
+"""Epoch: the time span that a limit applies to, and the external nullifier that identifies it in proofs.
 
-This module alone reads the time. Prover and verifier use the same kind of `EpochClock`, so that both mean the
-same epoch. With LP(b) = length as u64 little-endian ‖ b:
+Prover and verifier get the time from this module only. Both use an `EpochClock`, so that both mean the same
+epoch. With LP(b) = length as u64 little-endian ‖ b:
 
     index               floor(unix time / period)
     rln identifier      LP("rln") ‖ LP(application) ‖ LP(period in seconds as u64 little-endian)
@@ -9,8 +9,8 @@ same epoch. With LP(b) = length as u64 little-endian ‖ b:
     H(b)                Keccak-256, read little-endian, modulo r
 
 The application is a domain name that its provider owns. There is no default, because two services with one
-rln identifier would slash each other's members. The identifier contains the period, so that a changed period
-cannot bring an old epoch back.
+rln identifier would slash each other's members. The identifier contains the period. Otherwise, after a change
+of the period, a new epoch could have the external nullifier of an old one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_PERIOD: Final = 366 * 24 * 3600
 _MAX_INDEX: Final = 2**64 - 1
 _MAX_ACCEPTED: Final = 4096
 _MARGIN: Final = 60
-"""Seconds for which a share is remembered beyond need, and by which the high-water mark may be late."""
+"""Extra seconds for which a share is remembered; also the time between two writes of the high-water mark."""
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -88,10 +88,11 @@ def external_nullifier(index: int, identifier: bytes) -> int:
 
 
 def clock_offset() -> int:
-    """Return the unix time in nanoseconds at which the machine started, by its present clock.
+    """Return the unix time in nanoseconds at which the machine started, by what its clock says now.
 
-    The result changes only by some milliseconds until the clock is set. Then it changes by the same step as
-    the clock. On a system without a clock that counts sleep, each sleep looks like a clock set forward.
+    The result changes only by a few milliseconds, unless the clock is set: then it changes by as much as the
+    clock. A system without CLOCK_BOOTTIME may not count the time of a sleep; each sleep then looks as if the
+    clock was set forward.
     """
     running: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(running)
@@ -102,7 +103,7 @@ class Epoch:
     """One epoch of one application.
 
     Args:
-        index: floor(unix time / period), 0 to 2^64 - 1.
+        index: floor(unix time / period), 0 to 2^64 - 1; only `Epoch.of` checks it.
         period: seconds.
         identifier: the rln identifier before hashing.
         external_nullifier: the field element that names the epoch in proofs. It follows from index and
@@ -144,10 +145,10 @@ class Clock(Protocol):
         """Return unix time in seconds."""
 
     def current(self) -> Epoch:
-        """Return the current epoch, for which to prove."""
+        """Return the current epoch: a prover makes proofs for it."""
 
     def acceptable(self) -> tuple[Epoch, ...]:
-        """Return the epochs that a message may be for now, oldest first."""
+        """Return the epochs whose messages are acceptable now, oldest first."""
 
     def find(self, external_nullifier: int) -> Epoch | None:
         """Return the acceptable epoch with this external nullifier, or None."""
@@ -161,10 +162,10 @@ class Clock(Protocol):
 
     @property
     def retention(self) -> int:
-        """Seconds that a share must be remembered from the moment in which it was accepted."""
+        """Seconds for which a share must be remembered after it was accepted."""
 
     def opened(self, epoch: Epoch) -> float:
-        """Return the unix time from which on messages for the epoch are acceptable."""
+        """Return the unix time at which messages for the epoch begin to be acceptable."""
 
 
 class HighWaterMark(Protocol):
@@ -179,15 +180,15 @@ class HighWaterMark(Protocol):
 
 
 class EpochClock:
-    """Tells the current epoch and the epochs that a message may be for. Safe to use from several threads.
+    """Tells the current epoch and the acceptable epochs. Safe to use from several threads.
 
     Args:
         application: a domain name that the provider owns.
         period: length of an epoch in seconds, from 1 second to 366 days.
         skew: seconds by which the clocks of members and provider may differ, delivery included, 0 or more.
             Every epoch that overlaps [now - skew, now + skew] is acceptable.
-        past_gap: number of epochs before these that are acceptable too, 0 or more.
-        future_gap: number of epochs after these that are acceptable too, 0 or more.
+        past_gap: how many more epochs, before those within the skew, are acceptable; 0 or more.
+        future_gap: how many more epochs, after those within the skew, are acceptable; 0 or more.
         mark: remembers the highest time seen (`rln.stores.open_mark`). If the time has gone back by more than
             the skew, in this process or since an earlier one, the clock raises StoreUnavailable. None: no
             such check.
@@ -284,7 +285,7 @@ class EpochClock:
 
     @property
     def retention(self) -> int:
-        """Seconds that a share must be remembered from the moment in which it was accepted.
+        """Seconds for which a share must be remembered after it was accepted.
 
         The time from the first moment at which an epoch is acceptable to the last one, plus a minute.
         """
@@ -306,13 +307,14 @@ class EpochClock:
         return seconds
 
     def _check_mark(self, seconds: float, mark: HighWaterMark) -> None:
-        """Refuse a time before the mark. Raise the mark only now and then: each raise is a durable write."""
+        """Refuse a time before the mark. Raise the mark only now and then: that is a durable write."""
         if self._marked is None or seconds >= self._marked + min(self._period, _MARGIN):
             self._marked = mark.raise_to(int(seconds))
         if seconds < self._marked - self._skew:
+            oldest = math.ceil(self._marked - self._skew)
             raise StoreUnavailable(
-                f"clock: expected unix time {self._marked} or later, got {int(seconds)}: it has gone back by "
-                f"more than {self._skew} seconds; set the clock right"
+                f"clock: expected unix time {oldest} or later, got {int(seconds)}: it has gone back by more "
+                f"than {self._skew} seconds; set the clock right"
             )
 
     def epoch(self, index: int) -> Epoch:
@@ -334,7 +336,7 @@ class EpochClock:
         return self.epoch(int(self.now() // self._period))
 
     def opened(self, epoch: Epoch) -> float:
-        """Return the unix time from which on messages for the epoch are acceptable."""
+        """Return the unix time at which messages for the epoch begin to be acceptable."""
         return epoch.start - self._skew - self._future_gap * self._period
 
     def acceptable(self) -> tuple[Epoch, ...]:
@@ -354,7 +356,7 @@ class EpochClock:
     def horizon(self) -> int:
         """Return a unix time: epochs that ended at or before it may be forgotten.
 
-        None of them can be acceptable again, even if the clock goes back by less than the high-water mark
-        detects.
+        None of them can become acceptable again, even if the clock goes back so little that the high-water
+        mark does not notice.
         """
         return max(int(self.now() - 2 * self._skew - self._past_gap * self._period - _MARGIN), 0)

@@ -20,7 +20,7 @@ def poseidon_hash(inputs: Sequence[int]) -> int:
     The time is constant in the values.
 
     Raises:
-        ParameterError: no input, more than 8, or bytes, whose items would be taken for field elements.
+        ParameterError: no input, more than 8, or a `bytes` object, whose bytes would be taken for inputs.
         FieldRangeError: an input is not a field element.
     """
     if type(inputs) not in (list, tuple) and (
@@ -51,8 +51,8 @@ def hash_to_field(message: bytes) -> int:
 def hash_to_field_big_endian(message: bytes) -> int:
     """Hash a message of any length to the field: Keccak-256, read big-endian, modulo r.
 
-    The protocol itself does not use this function. In zerokit before 3.0.0, the function of this name reads
-    little-endian.
+    The protocol does not use this function. zerokit's `hash_to_field_be` is the same since 3.0.0; before, it
+    read little-endian.
 
     Raises:
         EncodingError: not `bytes`.

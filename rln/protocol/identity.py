@@ -2,8 +2,8 @@
 
 The two classes never print, format, pickle, copy or serialise the secret. Only `IdentitySecret.reveal()` and
 `reveal_extended()` return it. Equality takes constant time. `close()`, or the end of a `with` block, releases
-the secret. The C core wipes it when nothing else holds it: no running call, and no other `Identity` or
-`IdentitySecret` of the same secret.
+the secret. The C core wipes it as soon as no running call uses it and no other `Identity` or `IdentitySecret`
+holds it.
 
 Both classes are immutable except for `close()`, and safe to use from several threads.
 """
@@ -29,7 +29,10 @@ class _Opaque:
     _held: IdentityHandle | None
 
     def __init__(self, *_: object, **__: object) -> None:
-        raise TypeError(f"{type(self).__name__}: cannot be called; use one of its named constructors")
+        raise TypeError(
+            f"{type(self).__name__}: cannot be called; use Identity.generate, from_seed or from_secret, and "
+            "identity.secret() for its IdentitySecret"
+        )
 
     @classmethod
     def _of(cls, handle: IdentityHandle) -> Self:
@@ -46,7 +49,7 @@ class _Opaque:
         """
         held = self._held
         if held is None:
-            raise ParameterError(f"{type(self).__name__}: closed, its secret is wiped")
+            raise ParameterError(f"{type(self).__name__}: used after it was closed; make or load it again")
         return held
 
     @property
@@ -103,7 +106,7 @@ class _Opaque:
 
 
 class IdentitySecret(_Opaque):
-    """An identity secret: recovered from two shares, or taken from an identity to be stored."""
+    """An identity secret: recovered from two shares, or taken from an `Identity` in order to store it."""
 
     __slots__ = ()
 
@@ -112,14 +115,16 @@ class IdentitySecret(_Opaque):
         return Identity._of(self.handle)
 
     def reveal(self) -> int:
-        """Return the secret. Anyone who has it can prove as this member, exceed their limit and slash them.
+        """Return the secret. Anyone who has it can send messages as this member, and get the member slashed.
 
         A Python integer cannot be wiped, so call this only to store the secret.
         """
         return int.from_bytes(lowlevel.secret(self.handle), "little")
 
     def reveal_extended(self) -> tuple[int, int]:
-        """Return trapdoor and nullifier of an extended identity, whose secret is their hash.
+        """Return the trapdoor and the identity nullifier of an extended identity; the secret is their hash.
+
+        This nullifier is Semaphore's; it is not the nullifier of a message.
 
         Raises:
             ParameterError: the identity is not extended.
@@ -138,7 +143,7 @@ class Identity(_Opaque):
 
     @classmethod
     def generate(cls) -> Self:
-        """Make a simple identity from the operating system's entropy.
+        """Make an identity with a random secret from the operating system.
 
         Raises:
             EntropyError: the operating system gives no entropy.
@@ -180,14 +185,14 @@ class Identity(_Opaque):
         return cls._of(lowlevel.from_secret(scalar.encode(nonzero(secret, "secret"), "secret")))
 
     def secret(self) -> IdentitySecret:
-        """Return the secret, still hidden. Its `reveal()` returns the number."""
+        """Return the secret as an `IdentitySecret`; its `reveal()` returns the number."""
         return IdentitySecret._of(self.handle)
 
     def share(self, x: int, external_nullifier: int, message_id: int) -> Share:
-        """Compute the share of one message, in time constant in the secret.
+        """Compute the share of one message. The time does not depend on the secret.
 
         This method does not count messages: two calls that differ only in x reveal the secret. Only the
-        prover, which burns message ids, should call it.
+        prover, which uses each message id once, should call it.
 
         Args:
             x: hash of the signal, a field element other than 0.

@@ -16,7 +16,7 @@ from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
 
 _SMALL: Final = 256
-"""Hashes below which threads cost more than they save."""
+"""With fewer hashes than this, several threads are slower than one."""
 
 
 def rate_commitment(commitment: int, limit: int) -> int:
@@ -33,11 +33,11 @@ def rate_commitment(commitment: int, limit: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A member's index and limit in a group.
+    """A member's index, limit and identity commitment in a group.
 
     Args:
         index: of the leaf, 0 or more.
-        limit: user message limit, messages in an epoch, 1 to 65,536; a group may have a lower bound.
+        limit: user message limit, messages in an epoch, 1 to 65,536; a group may allow less.
         commitment: identity commitment, a field element other than 0.
         paths: returns the newest path for an index, if the group is in this process; equality and `repr`
             ignore it.
@@ -69,7 +69,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class PackedMembers:
-    """Commitments and limits of members in columns: a million members are two objects, not two million.
+    """The commitments and limits of many members, packed in two objects instead of two for each member.
 
     Args:
         commitments: identity commitments, 32 little-endian bytes each.
@@ -93,7 +93,7 @@ class PackedMembers:
         """
         pairs = list(members)
         limits = [limit for _, limit in pairs]
-        # Two extremes are found much faster than a million limits are checked; the loop makes the error.
+        # min and max are much faster than a check of each limit. The loop runs only to raise the right error.
         if limits and (set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit):
             for limit in limits:
                 whole(limit, "limit", 1, max_limit)
@@ -120,7 +120,7 @@ class PackedMembers:
         size, count = scalar.SIZE, len(self.limits)
         pairs = bytearray(2 * size * count)
         limits = struct.pack(f"<{count}Q", *self.limits)
-        # Copy one byte of all members at a time: 40 calls, where one copy for each member would be millions.
+        # Copy byte k of all members at once, for each k: 40 copies, instead of two for each member.
         for k in range(size):
             pairs[k :: 2 * size] = self.commitments[k::size]
         for k in range(8):
@@ -129,7 +129,7 @@ class PackedMembers:
 
 
 class Memberships(Sequence[Membership]):
-    """Members at neighbouring indices; each `Membership` is made when it is read.
+    """Members at consecutive indices; a `Membership` is made when you read an item.
 
     Args:
         start: index of the first member.

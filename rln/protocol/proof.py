@@ -1,11 +1,11 @@
 """Proof: the 128 bytes of a Groth16 proof, with its public values.
 
 `RlnProof` uses one message id. `MultiRlnProof` has several slots, each used for a message id or not. Both
-give the same `shares` for the same member, epoch, message ids and signal, so a violation can be proved with
-one proof of each kind.
+give the same `shares` for the same member, epoch, message ids and signal. So if a member uses one message id
+for two signals, one in a proof of each kind, the two proofs reveal the secret.
 
-The values here are canonical and complete. The verifier checks that the points are on the curve and that the
-equation holds.
+These classes check that all values are present and canonical. The verifier checks that the points are on the
+curve and that the equation holds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COORDINATES: Final = (("A.x", 0, True), ("B.x.c0", 32, False), ("B.x.c1", 64, T
 
 
 def check_proof_bytes(proof: bytes) -> bytes:
-    """Return the proof when it is 128 bytes with canonical coordinates and no point at infinity.
+    """Return the proof if it is 128 bytes with canonical coordinates and no point at infinity.
 
     Raises:
         EncodingError: not `bytes`, or not 128 bytes.
@@ -71,7 +71,7 @@ class RlnProof:
         EncodingError: the proof is not 128 bytes.
         FieldRangeError: a number is not canonical.
         PointError: a point is infinity.
-        ParameterError: x is 0, where y would be the secret.
+        ParameterError: x is 0; at x = 0, y is the secret.
     """
 
     proof: bytes
@@ -196,7 +196,7 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
     Five values make an `RlnProof`, 3 + 3k values a `MultiRlnProof` with k slots.
 
     Raises:
-        EncodingError: the number of values is wrong.
+        EncodingError: the number of values is wrong, or a selector is not 0 or 1.
         InputError: as for the two classes.
     """
     if len(values) == 5:
@@ -204,7 +204,7 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
         return RlnProof(proof, y, root, nullifier, x, external_nullifier)
     slots, rest = divmod(len(values) - 3, 3)
     if rest or not 1 <= slots <= MAX_SLOTS:
-        raise EncodingError(f"public values: expected 5, or 3 + 3 for each slot, got {len(values)}")
+        raise EncodingError(f"public values: expected 5, or 3 + 3k for k slots, got {len(values)}")
     selectors = values[-slots:]
     if any(value not in (0, 1) for value in selectors):
         raise EncodingError("public values: expected selectors 0 or 1")

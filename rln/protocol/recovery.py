@@ -13,7 +13,7 @@ from rln.protocol.share import Share
 
 
 class ShareSource(Protocol):
-    """A message with shares: a proof, with one share for each message id that it uses."""
+    """An `RlnProof` or a `MultiRlnProof`: it has one share for each message id that it uses."""
 
     @property
     def shares(self) -> Sequence[Share]:
@@ -23,9 +23,9 @@ class ShareSource(Protocol):
 def recover_secret(first: Share | ShareSource, second: Share | ShareSource) -> IdentitySecret:
     """Recover the secret on the line through two shares of one nullifier.
 
-    Take shares only from verified proofs, because anyone can make up two points of a line. If the messages
-    have several message ids, the first pair with equal nullifiers and different x is used. If neither share
-    has a nullifier, nothing shows that the two belong together. The result is then meaningful only if its
+    Pass only shares of verified proofs, because anyone can invent two points of a line. If the messages have
+    several message ids, the first pair with equal nullifiers and different x is used. If both nullifiers are
+    None, nothing shows that the two shares belong together. The result is then meaningful only if its
     identity commitment belongs to a member.
 
     Args:
@@ -41,7 +41,7 @@ def recover_secret(first: Share | ShareSource, second: Share | ShareSource) -> I
 
     Source: RLN specification, slashing; threats A3, A5.
     """
-    reason = "expected a nullifier that both have, got different nullifiers or none"
+    reason = "expected two shares with the same nullifier, got different nullifiers"
     for one in _shares(first):
         for other in _shares(second):
             if one.nullifier is not None and other.nullifier is not None and one.nullifier != other.nullifier:

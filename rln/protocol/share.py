@@ -1,4 +1,4 @@
-"""Share: one point (x, y) on a member's line y = secret + a1 x, and the nullifier that names the line."""
+"""Share: one point (x, y) on a member's line y = secret + a1 x, and the nullifier, the id of the line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signal: the bytes that a message is about. Their hash is x of the share.
+"""Signal: the bytes that a member sends. Their hash is the x of the share.
 
 Join the parts of a signal (method, path, body) so that no two lists of parts give the same bytes. The lists
 ("ab", "c") and ("a", "bc") are different messages, so they need different signals. `join_signal` joins
@@ -17,7 +17,7 @@ from rln.protocol.hashing import hash_to_field
 
 
 def hash_signal(signal: bytes) -> int:
-    """Return x of a signal: its hash to the field, never 0.
+    """Return the x of a signal: its hash as a field element, never 0.
 
     Raises:
         EncodingError: the signal is not `bytes`.

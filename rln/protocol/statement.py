@@ -1,4 +1,4 @@
-"""Statement: what one message proves. It gives the circuit inputs except the secret, and the public values.
+"""Statement: what one message proves, as the circuit's inputs without the secret, and as public values.
 
 Source: zerokit-spec 4.1 and 4.2, RLN-v2 with one message id and with several slots.
 """
@@ -19,7 +19,7 @@ from rln.protocol.identity import Identity
 from rln.protocol.membership import rate_commitment
 
 SECRET: Final = "identitySecret"
-"""The circuit input that no Python value holds."""
+"""The name of the circuit input for the identity secret. Its value stays in the C core."""
 
 MESSAGE_INPUTS: Final = ("x", "externalNullifier", "messageId", "selectorUsed")
 """The inputs that change from message to message. The others depend only on the member and their path."""
@@ -27,7 +27,7 @@ MESSAGE_INPUTS: Final = ("x", "externalNullifier", "messageId", "selectorUsed")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One message of one member, in the terms of the relation.
+    """What one message of one member proves: all inputs of the circuit except the secret.
 
     Args:
         parameters: of the relation.
@@ -57,7 +57,7 @@ class Statement:
         whole(self.limit, "userMessageLimit", 1, self.parameters.largest_limit)
         if len(self.message_ids) != slots or len(self.selector_used) != slots:
             raise ParameterError(
-                f"messageId: expected {slots} and as many selectors, "
+                f"messageId, selectorUsed: expected {slots} values each, "
                 f"got {len(self.message_ids)} and {len(self.selector_used)}"
             )
         for message_id in self.message_ids:
@@ -84,7 +84,7 @@ class Statement:
         x: int,
         external_nullifier: int,
     ) -> Self:
-        """Return the statement that uses the first slots for these message ids, and no other slot."""
+        """Return a statement: these message ids fill the first slots, and the other slots are unused."""
         used = whole(len(message_ids), "number of message ids", 1, parameters.max_out or 1)
         unused = (parameters.max_out or 1) - used
         return cls(
@@ -116,7 +116,7 @@ class Statement:
                 raise ParameterError(f"{name[:40]}: this circuit has no input of that name")
         for name, length in lengths.items():
             if name not in inputs:
-                raise ParameterError(f"{name}: missing")
+                raise ParameterError(f"{name}: missing; the circuit needs this input")
             if len(inputs[name]) != length:
                 raise ParameterError(f"{name}: expected {length} values, got {len(inputs[name])}")
         for bit in inputs["identityPathIndex"]:
@@ -206,24 +206,27 @@ def parameters_of(inputs: Mapping[str, tuple[int, int]], limit_bits: int) -> Cir
 def sample_statements(parameters: CircuitParameters) -> Iterator[Statement]:
     """Yield three true statements about a random member, to test all points of a key.
 
-    They use as many message ids as there are slots, or fewer where random ids coincide. A proof tests a point
-    of the key only if the wire of that point is not 0. Most wires are as good as random, but the bits of the
-    path, of the ids and of their differences are not. So these bits are complementary in the second and third
-    statement: at the largest limit, limit - 1 - id has the opposite bits of id.
+    They use one message id for each slot, or fewer if random ids are equal. A proof tests a point of the key
+    only if the wire of that point is not 0. Most wires have random values, which are almost never 0. The bits
+    of the path, of the ids and of limit - 1 - id may be 0. So each of these bits is 1 in the second or in the
+    third statement: at the largest limit, limit - 1 - id has the opposite bits of id.
     """
 
     def below(bound: int) -> int:
         return int.from_bytes(entropy.draw(48), "little") % bound
 
-    def statement(limit: int, ids: set[int], index: int) -> Statement:
+    def different_ids(limit: int) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(below(limit) for _ in range(slots)))
+
+    def statement(limit: int, ids: tuple[int, ...], index: int) -> Statement:
         siblings = tuple(below(scalar.ORDER) for _ in range(parameters.depth))
         path = MerkleProof(0, index, siblings)
         x, external_nullifier = 1 + below(scalar.ORDER - 1), below(scalar.ORDER)
-        return Statement.spend(parameters, limit, tuple(ids), path, x, external_nullifier)
+        return Statement.spend(parameters, limit, ids, path, x, external_nullifier)
 
     slots, largest, leaves = parameters.max_out or 1, parameters.largest_limit, 1 << parameters.depth
     limit = min(slots, largest) + below(max(largest - slots, 0) + 1)
-    yield statement(limit, {below(limit) for _ in range(slots)}, below(leaves))
-    ids, index = {below(largest) for _ in range(slots)}, below(leaves)
+    yield statement(limit, different_ids(limit), below(leaves))
+    ids, index = different_ids(largest), below(leaves)
     yield statement(largest, ids, index)
-    yield statement(largest, {largest - 1 - message_id for message_id in ids}, leaves - 1 - index)
+    yield statement(largest, tuple(largest - 1 - message_id for message_id in ids), leaves - 1 - index)

@@ -1,7 +1,7 @@
-"""Ports: the protocols of what a prover needs from outside.
+"""Ports: the protocol of a prover's message id allocator.
 
-`rln.stores` contains the implementations. Each must pass the contract tests in `tests/stores/`. Each fails
-closed: an allocator that is unsure raises `StoreUnavailable` and gives out no message id.
+`rln.stores` contains the implementations. Each must pass the contract tests in `tests/stores/`. An allocator
+that cannot be sure that an id is unused raises `StoreUnavailable` and gives out none.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class MessageIdAllocator(Protocol):
     def introduce(self, commitment: int) -> None:
         """Declare that an identity is new: it has never sent a message, here or elsewhere.
 
-        When a durable allocator sees an identity for the first time, it cannot know which ids were spent
-        before its records began. It then gives out no id of that epoch, unless the identity was introduced. A
-        second call does nothing.
+        A durable allocator that has no record of an identity cannot know which ids were spent with another
+        allocator. So it gives out no id for the identity in the current epoch, unless you call this method
+        first. A second call does nothing.
 
         Raises:
             StoreUnavailable: the allocator could not record it.
@@ -35,14 +35,14 @@ class MessageIdAllocator(Protocol):
     ) -> range:
         """Reserve the next message ids of a member for one message, durably before the call returns.
 
-        Ids are counted by member and external nullifier, and so by the absolute epoch of the proof.
+        Ids are counted separately for each member and external nullifier, that is, for each epoch.
 
         Args:
             commitment: identity commitment of the member.
             epoch: the epoch of the proof.
             limit: the member's user message limit, 1 or more.
             count: number of ids for this message; 1 for a proof with a single message id.
-            x: hash of the message that the ids are for; None if it is not known yet, and given to `keep`.
+            x: hash of the signal that the ids are for; None if it is not known yet: then `keep` gets it.
 
         Returns:
             `count` consecutive ids below the limit, never given out before.
@@ -50,7 +50,7 @@ class MessageIdAllocator(Protocol):
         Raises:
             RateLimitReached: fewer than `count` ids are left in the epoch; none was reserved.
             ParameterError: limit or count outside its range, or x is 0.
-            StoreUnavailable: the allocator is unsure: the clock is behind its newest record, or its records
+            StoreUnavailable: an id may be used already: the clock is behind the newest record, or the records
                 may have been copied or restored.
         """
 
@@ -59,12 +59,12 @@ class MessageIdAllocator(Protocol):
 
         Args:
             commitment, epoch, ids: those of a reservation.
-            x: hash of the message; the one given to `reserve`, if one was given.
+            x: hash of the signal; the one given to `reserve`, if one was given.
             message: the encoded proof.
 
         Raises:
-            StoreUnavailable: not recorded, or the ids were not reserved here or belong to another x. The
-                message must not be sent.
+            StoreUnavailable: the message was not recorded, the ids were not reserved here, or they belong to
+                another x. The message must not be sent.
         """
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:

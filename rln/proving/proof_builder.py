@@ -38,7 +38,7 @@ _ROOT: Final = 1
 
 
 class SlotToken:
-    """A prepared proof for one message id and path that lacks only the message. A secret, for one message.
+    """A proof for one message id and path, complete except for the message. It is secret and is used once.
 
     Attributes:
         message_id: spent by the proof.
@@ -56,7 +56,7 @@ class SlotToken:
         self._token = token
 
     def publish(self, x: int) -> bytes:
-        """Return the 128 bytes of the proof for this x. The call uses the token up, even if it fails."""
+        """Return the 128 bytes of the proof for this x. The token is used up, even if the call fails."""
         return self._token.publish(scalar.encode(x, "x"))
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class ProofBuilder:
         source = self._source
         if source is None:
             raise ParameterError(
-                "path: expected one, got none; call prepare, or give the prover a source of paths"
+                "path: expected a path, got none; call prepare(path), or pass path= to the prover"
             )
         return source if isinstance(source, MerkleProof) else self._checked(source(self.membership.index))
 
@@ -147,7 +147,7 @@ class ProofBuilder:
         self._source = checked
 
     def partial_proof(self, codec: str) -> bytes:
-        """Return what is prepared for the current path; see `Prover.partial_proof`."""
+        """Return the prepared part for the current path; see `Prover.partial_proof`."""
         path = self.path()
         with self._witness(self._statement((0,), path, 1, 0)) as witness:
             return _codec_tag(codec) + self._partial(path, witness, self._threads).encode(self._threads)
@@ -180,7 +180,7 @@ class ProofBuilder:
         return self._checked_proof(proof, expected)
 
     def token(self, message_id: int, path: MerkleProof, epoch: Epoch) -> SlotToken:
-        """Compute, on one thread, everything of a proof that does not depend on its message.
+        """Compute, on one thread, the part of a proof that does not depend on its message.
 
         Raises:
             As `prove`.
@@ -188,7 +188,7 @@ class ProofBuilder:
         statement = self._statement((message_id,), path, 1, epoch.external_nullifier)
         root = path.root
         with self._witness(statement, x=0) as zero, self._witness(statement) as one:
-            # y is left out: it is the member's share at x = 1. With a published share it reveals the secret,
+            # y is not read: it is the member's share at x = 1. With a published share it reveals the secret,
             # so it must not become a Python number. The self-check covers all public values of the proof.
             computed = scalar.decode(one.read(1 + _ROOT, 1))
             if computed != root:
@@ -234,7 +234,7 @@ class ProofBuilder:
         return closing(self._key.witness(inputs, self._identity))
 
     def _partial(self, path: MerkleProof, witness: Witness, threads: int | None) -> Partial:
-        """Return what is prepared for a path. Threads never wait here; two may compute the same."""
+        """Return the prepared part for a path. There is no lock, so two threads may compute the same part."""
         tables, last = self._key.tables(), self._prepared
         if last is None or last.tables is not tables:
             made = self._key.partial(witness, tables, threads)
@@ -259,7 +259,7 @@ class ProofBuilder:
     def _checked_proof(self, proof: bytes, expected: tuple[int, ...]) -> AnyProof:
         if self._self_check and not self._verifies(proof, expected):
             raise KeyFileError(
-                "key: expected a valid proof, got one that does not verify; it was not released"
+                "key: it made a proof that does not verify, which was not released; get the key again"
             )
         return from_public_inputs(proof, expected)
 

@@ -1,10 +1,10 @@
 """Prover: makes the messages of one member.
 
-The order of the steps protects the member's secret. Everything that can be refused is refused first. Then a
-message id is reserved durably, and is spent from then on. Only then is the proof computed; it is verified
-before it is returned. A crash at any point wastes an id, but never uses one id for two messages.
+The order of the steps protects the member's secret. All checks come first. Then a message id is reserved
+durably, and is spent from then on. Only then is the proof computed; it is verified before it is returned. A
+crash can waste an id, but an id is never used for two messages.
 
-Proofs become faster without any action: the second proof on a path costs a third of the first, and with
+Later proofs are faster: the second proof on a path takes less than half of the time of the first, and with
 `tokens` everything but the message is computed in advance. In every case the proofs are of the same form, and
 the order of the steps is the same.
 """
@@ -39,14 +39,15 @@ class Prover:
         identity: the member.
         membership: index and limit, for the same identity commitment.
         key: the proving key.
-        ids: gives out message ids, each one once. One member has one allocator, whatever else they run.
+        ids: gives out message ids, each one once. All provers of a member must share one allocator.
         clock: gives the current epoch.
         path: from the member's leaf to the root, or a function that returns the newest path for an index and
             is called for each proof. None takes the paths from the group that made the membership; if it has
             none, call `prepare` first.
-        params: the provider's document; key and clock must be those that it names.
-        self_check: verify each proof before it is returned. Without this check, a malformed key could make
-            proofs that reveal secrets. False is accepted only for a key that is pinned in the package.
+        params: the provider's parameters; key and clock must match them. None: no such check.
+        self_check: verify each proof before it is returned. Without this check, proofs with a malformed key
+            could reveal the secret. False is accepted only if the package contains the digest of the key
+            (`key.is_pinned`).
         threads: for one proof; None is one for each processor.
         tokens: number of proofs to prepare in advance, complete except for their messages. They are for the
             current epoch and path. They are made on a background thread, which also calls `ids`, `clock` and
@@ -54,7 +55,7 @@ class Prover:
             lost. Only with a key for a single message id.
 
     Raises:
-        ParameterError: parts that do not belong together.
+        ParameterError: the arguments do not belong together; the message names the one that does not match.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Prover:
         whole(membership.limit, "limit", 1, key.parameters.largest_limit)
         if not self_check and not key.is_pinned:
             raise ParameterError(
-                "self_check: expected True, got False, which only a key that is pinned in the package allows"
+                "self_check: expected True, because key.is_pinned is False, got False; leave self_check out"
             )
         if params is not None:
             params.check_key(key)
@@ -109,16 +110,16 @@ class Prover:
     def prepare(
         self, path: MerkleProof, partial_proof: bytes | None = None, codec: str = "zerokit-3"
     ) -> None:
-        """Use this path for the next proofs, and compute the part of them that depends only on the path.
+        """Use this path for the next proofs, and compute the part of them that depends on no message.
 
         A proof is valid for the root of its path, so the path must be new enough for that root to be in the
         verifier's window.
 
         Args:
             path: from the member's leaf to the root.
-            partial_proof: the same part, as another RLN library prepared it for this member and path. It is
+            partial_proof: that part for this member and path, from `partial_proof()` or from zerokit. It is
                 computed here too, and the two must be equal.
-            codec: its form, "zerokit-2" or "zerokit-3".
+            codec: the form of `partial_proof`, "zerokit-2" or "zerokit-3".
 
         Raises:
             ParameterError: depth, leaf or index are not the member's.
@@ -128,7 +129,7 @@ class Prover:
         self._refill()
 
     def partial_proof(self, codec: str = "zerokit-3") -> bytes:
-        """Return what is prepared for the current path, in a form of zerokit. It is a secret.
+        """Return what `prepare` computed for the current path, in a form of zerokit. It is a secret.
 
         Args:
             codec: the form, "zerokit-2" or "zerokit-3".
@@ -155,13 +156,13 @@ class Prover:
         Raises:
             RateLimitReached: no message id is left in this epoch; nothing was revealed.
             ParameterError: no path yet, a key for several message ids, or a signal whose hash is 0.
-            StoreUnavailable: the allocator is unsure.
+            StoreUnavailable: the allocator cannot be sure of its records.
             KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
             EntropyError: the random source failed.
         """
         if self._slots is not None:
             raise ParameterError(
-                f"key: expected one for a single message id, got one for {self._slots}; use prove_multi"
+                f"key: expected a key for a single message id, got a key for {self._slots}; use prove_multi"
             )
         proof = self._prove(signal, 1)
         assert isinstance(proof, RlnProof)
@@ -179,7 +180,7 @@ class Prover:
         """
         if self._slots is None:
             raise ParameterError(
-                "key: expected one for several message ids, got one for a single message id; use prove"
+                "key: expected a key for several message ids, got a key for a single one; use prove"
             )
         proof = self._prove(signal, whole(count, "count", 1, self._slots))
         assert isinstance(proof, MultiRlnProof)
@@ -188,15 +189,15 @@ class Prover:
     def again(self, signal: bytes) -> AnyProof | None:
         """Return the proof that was made for this signal in this epoch, byte for byte, to send it again.
 
-        A second `prove` would spend another message id; only a changed signal needs one. After a lost answer,
-        call this first. It also works after a restart, if the allocator is durable.
+        If you do not know whether a message arrived, call this first: `prove` would spend another message id
+        for the same signal. It also works after a restart, if the allocator is durable.
 
         Returns:
             The newest proof for the signal, or None if there is none in this epoch.
 
         Raises:
             ParameterError: a signal whose hash is 0.
-            StoreUnavailable: the allocator is unsure.
+            StoreUnavailable: the allocator cannot be sure of its records.
         """
         kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
         return None if kept is None else proof_record.decode(kept)

@@ -1,17 +1,18 @@
 """TokenQueue: prepares tokens for a member's next proofs in a background thread.
 
-Each token has a message id that is reserved once. The id is in one place: in the queue, or with the caller
-who took it. So no id is given out twice, every id in the queue is available to callers in the same epoch, and
-the limit is reached when queue and allocator are both empty. A token is made for one root; when the path
-changes, its id gets a new token. Ids still in the queue when the epoch ends are lost with their tokens, as
-after a crash.
+Each token has a message id that is reserved once. At any time, either the queue has the id or the caller that
+took it. So no id is given out twice. Callers can use every id in the queue until the epoch ends, and
+`RateLimitReached` is raised only when neither the queue nor the allocator has an id left. A token is made for
+one path; when the path changes, its id gets a new token. Ids still in the queue when the epoch ends are lost
+with their tokens, as after a crash.
 
-Callers never wait for a token. If none is ready, a caller takes an id and makes a full proof. This may even
-be the id whose token the thread is making; that token is then wiped.
+Callers never wait for a token. If none is ready, a caller takes an id and makes a proof without a token. The
+thread may be making a token for this id; it then wipes that token.
 
 The thread belongs to one process. After a fork, the child's queue is empty, because the ids belong to the
-parent, and the child starts its own thread. A fork waits while the thread calls the allocator, the clock or
-the source of paths; otherwise the child would find their locks held forever.
+parent, and the child starts its own thread. A fork waits, for at most FORK_WAIT, while the thread calls the
+allocator, the clock or the source of paths. Otherwise the child would inherit their locks in the locked state
+and wait forever.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ FORK_WAIT: Final = 0.5
 """Seconds that a fork waits for the thread."""
 
 STOP_WAIT: Final = 5.0
-"""Seconds that `stop` waits for the thread, which a source of paths or a clock may block forever."""
+"""Seconds that `stop` waits for the thread. A source of paths or a clock may block the thread forever."""
 
 
 class TokenQueue:
-    """Reserved message ids of one member in the current epoch, and those tokens for them that are ready.
+    """A member's reserved message ids in the current epoch, and the tokens that are ready for them.
 
     Safe to use from several threads.
 
@@ -80,7 +81,7 @@ class TokenQueue:
 
         Raises:
             RateLimitReached: no message id is left in this epoch.
-            StoreUnavailable: the allocator is unsure.
+            StoreUnavailable: the allocator cannot be sure of its records.
             ParameterError: the queue is closed.
         """
         with self._lock:
@@ -99,7 +100,7 @@ class TokenQueue:
         return taken if token is None else token
 
     def work(self) -> None:
-        """Start the thread if there is none, and let it check for work at once."""
+        """Start the thread if there is none, and wake it; the call returns at once."""
         with self._lock:
             if self._stopped:
                 return

@@ -45,11 +45,11 @@ class AsyncVerifier:
 
     Args:
         verifier: does the work. Other code may use it at the same time.
-        window: seconds that a message waits for others, 0 or more. While one batch is judged, the next one
-            gathers anyway.
+        window: seconds that a message waits for others, 0 or more. Messages that arrive while a batch is
+            judged are collected for the next one in any case.
         queue: number of messages that may be pending, 1 to 2^20; further ones are refused with `Overloaded`.
-            The second half is for sources that have no pending message, so that one source cannot exclude
-            the others.
+            When the queue is half full, a source that has a pending message is refused, so that one source
+            cannot exclude the others; source None is not.
         batch: number of messages to judge at a time, 1 to `queue`.
 
     Raises:
@@ -96,7 +96,7 @@ class AsyncVerifier:
             source: where the message came from; see `Verifier.submit`.
 
         Returns:
-            The verdict that `Verifier.submit` would have returned at this place in the order.
+            The verdict that `Verifier.submit` would return if the messages came one after the other.
 
         Raises:
             As `Verifier.submit`, and EntropyError: no randomness for the batch; nothing was accepted.
@@ -147,7 +147,7 @@ class AsyncVerifier:
 
         loop = asyncio.get_running_loop()
         if self._closed:
-            raise ParameterError("verifier: used after it was closed")
+            raise ParameterError("verifier: used after it was closed; make a new AsyncVerifier")
         if self._loop is None:
             self._loop = loop
         if self._loop is not loop:

@@ -1,8 +1,8 @@
-"""Evidence: the two messages that convict a member. Anyone with the verifying key can check it.
+"""Evidence: two messages that prove a violation. Anyone with the verifying key can check them.
 
-Evidence needs no trust: both proofs verify, both messages use one message id of one epoch, and the identity
-secret that follows from them shows that their sender exceeded the limit. Evidence holds no signal, only its
-hash x.
+You need not trust whoever hands it over. `Evidence.check` verifies both proofs, checks that both messages use
+one message id of one epoch, and recovers the identity secret, which shows that their sender exceeded the
+limit. Evidence holds no signal, only its hash x.
 
 Evidence reveals the identity secret, so keep it as you keep a secret.
 """
@@ -22,7 +22,7 @@ from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof, from_public_in
 from rln.protocol.recovery import recover_secret
 
 MAX_BYTES: Final = 1 << 16
-"""Largest size of an encoded evidence, in bytes."""
+"""Largest size of an encoded `Evidence`, in bytes."""
 _NAME: Final = "evidence"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
 _PROOF: Final = re.compile(r"[0-9a-f]{256}\Z")
@@ -30,7 +30,7 @@ _PROOF: Final = re.compile(r"[0-9a-f]{256}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Two messages on one message id.
+    """Two messages that use one message id.
 
     Args:
         first: the message that was accepted.
@@ -61,8 +61,8 @@ class Evidence:
             ParameterError: the evidence is for another verifying key.
             InputError: a proof has an invalid point or the wrong number of public values.
             InvalidProof: one of the proofs does not verify.
-            RecoveryError: the messages are for different epochs, share no message id with different x, or
-                lie on a line that does not belong to the nullifier.
+            RecoveryError: the messages are for different epochs, have no message id in common, have the same
+                x, or lie on a line that does not belong to the nullifier.
         """
         instance(verifying_key, VerifyingKey, "verifying_key")
         if verifying_key.digest != self.verifying_key:
@@ -72,7 +72,7 @@ class Evidence:
             )
         for name, proof in (("first", self.first), ("second", self.second)):
             if not verifying_key.verify(proof.public_inputs, proof.proof):
-                raise InvalidProof(f"{name} proof: the equation does not hold")
+                raise InvalidProof(f"{name} proof: it does not verify with this verifying key")
         if self.first.external_nullifier != self.second.external_nullifier:
             raise RecoveryError("evidence: expected two messages for one epoch, got messages for two epochs")
         if self.first.x == self.second.x:

@@ -1,7 +1,8 @@
 """NullifierCheck: look up and record the shares of messages, and tell copies and violations apart.
 
-The log alone decides whether a message is the first one on its message id, a copy, or a second one. The audit
-trail is optional. It keeps accepted messages and evidence, and decides nothing.
+The log alone decides which of three a message is: the first with its message id, a copy of the first, or
+another message with the same id. The audit trail is optional. It keeps accepted messages and evidence, and
+decides nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A message with the right context: it is valid if its proof verifies and its shares are new.
+    """A message that has passed the checks before its proof: number of values, epoch, root and signal.
+
+    It is valid if its proof verifies and its shares are new.
 
     Attributes:
         proof: as received, decoded.
@@ -48,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class LookupResult:
     """What the log held for one candidate before its proof was verified.
 
     Attributes:
@@ -89,7 +92,7 @@ class NullifierCheck:
         self._observer = observer
         self._forget_at = 0
 
-    def look(self, candidates: Sequence[Candidate]) -> list[Look]:
+    def look(self, candidates: Sequence[Candidate]) -> list[LookupResult]:
         """Look up the shares of candidates before verification, without writing.
 
         A candidate is a duplicate when the log already holds all of its shares. Nothing else is decided
@@ -105,17 +108,20 @@ class NullifierCheck:
         ]
 
     def record(
-        self, candidates: Sequence[Candidate], looks: Sequence[Look], refused: Sequence[Outcome | None]
+        self,
+        candidates: Sequence[Candidate],
+        looks: Sequence[LookupResult],
+        refused: Sequence[Outcome | None],
     ) -> list[Outcome]:
         """Insert the verified candidates into the log, and return the outcome of every candidate.
 
-        A refused candidate is a duplicate if earlier candidates of this call brought its shares: a look just
-        before it would have found them.
+        A refused candidate counts as a duplicate if the log holds all of its shares by now, because of
+        earlier candidates of this call: judged one by one, `look` would have found them.
 
         Args:
             candidates: in the order in which they are judged.
             looks: the result of `look` for each candidate.
-            refused: for each candidate its outcome, or None if its proof verifies and it is to be recorded.
+            refused: for each candidate its outcome, or None if its proof verifies and it must be recorded.
 
         Returns:
             One outcome for each candidate, in the same order.
@@ -167,7 +173,7 @@ class NullifierCheck:
         return answers
 
     def _forget_ended(self, epoch: Epoch) -> None:
-        """Let the log forget, once a period, the epochs that cannot be acceptable again: it stays bounded."""
+        """Once a period, let the log drop epochs that cannot become acceptable again, to keep it small."""
         horizon = self._clock.horizon()
         if horizon >= self._forget_at:
             self._log.forget(horizon)
@@ -193,8 +199,8 @@ class NullifierCheck:
                     return self._violation(candidate, known, share)
                 if known.y != share.y:
                     raise IntegrityAlarm(
-                        "share: two verified messages with one nullifier and one x have different y; "
-                        "stop and investigate"
+                        "share: two verified messages have the same nullifier and x, but different y; stop "
+                        "the service, and check the verifying key and the log"
                     )
         except Exception as error:  # noqa: BLE001 - the outcome of this message alone
             return error
@@ -206,17 +212,18 @@ class NullifierCheck:
             secret = recover_secret(first, second)
         except RecoveryError as error:
             raise IntegrityAlarm(
-                "share: two verified messages with one nullifier are not on its line; stop and investigate"
+                "share: the shares of two verified messages have one nullifier, but are not on its line; "
+                "stop the service, and check the verifying key and the log"
             ) from error
         if self._was_member is not None and not self._was_member(secret.commitment):
             raise IntegrityAlarm(
-                "share: two verified messages recover a secret that was never registered; "
-                "stop and investigate"
+                "share: two verified messages recover a secret that was never registered; stop the service, "
+                "and check the verifying key and the registry"
             )
         return RateLimitViolation(secret, evidence)
 
     def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
-        """Find the first message, and keep the second one unless two with its nullifier are kept already."""
+        """Return the evidence, or None if the first message was not kept. Keep two messages a nullifier."""
         if self._audit is None:
             return None
         kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
@@ -226,16 +233,18 @@ class NullifierCheck:
         return Evidence(known[0], candidate.proof, self._verifying_key) if known else None
 
 
-def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> Look:
+def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> LookupResult:
     known = tuple(None if isinstance(answer, Exception) else answer for answer in answers)
     errors = [answer for answer in answers if isinstance(answer, Exception)]
     if errors:
-        return Look(known, errors[-1])
-    return Look(known, Duplicate() if known == candidate.shares else None)
+        return LookupResult(known, errors[-1])
+    return LookupResult(known, Duplicate() if known == candidate.shares else None)
 
 
-def _all_known(candidate: Candidate, look: Look, brought: dict[tuple[int, int | None], Share]) -> bool:
-    """Return whether the log held all shares of a candidate, or earlier candidates have brought them."""
+def _all_known(
+    candidate: Candidate, look: LookupResult, brought: dict[tuple[int, int | None], Share]
+) -> bool:
+    """Return whether the log holds all shares of a candidate, also because of earlier candidates."""
     if not brought:
         return False
     name = candidate.proof.external_nullifier

@@ -1,7 +1,7 @@
 """Ports: the protocols of what a verifier needs: roots, nullifier log, audit trail, observer.
 
-Adapters are in `rln.stores`. Each of them must pass the contract suites in `tests/stores/`. All fail closed:
-a store that cannot answer raises `StoreUnavailable`, and then nothing was accepted.
+`rln.stores` contains the implementations. Each must pass the contract tests in `tests/stores/`. A store that
+cannot answer raises `StoreUnavailable`, and then the message must not be served.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rln.verifying.verdict import Verdict
 
 @runtime_checkable
 class RootSource(Protocol):
-    """The acceptable roots of proofs. Never empty: without a root nothing is acceptable."""
+    """The roots that proofs may have. There is always at least one."""
 
     def __contains__(self, root: object) -> bool:
         """Return whether the root is acceptable now."""
@@ -43,7 +43,7 @@ new, and they are in the log now."""
 class NullifierLog(Protocol):
     """Remembers the shares of accepted messages by (external nullifier, nullifier), never by proof bytes.
 
-    An adapter implements the methods for many claims or keys, and inherits the methods for one.
+    An implementation has the methods for many claims or keys, and inherits the methods for one.
     """
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
@@ -53,18 +53,19 @@ class NullifierLog(Protocol):
         """
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
-        """Insert the shares of each claim, or return those that are taken, in order, in one atomic step each.
+        """Insert the shares of each claim, or return the shares that its nullifiers have in the log already.
 
-        A claim is accepted when none of its nullifiers was taken. All of its shares are then in the log, as
-        durably as the store promises. Otherwise the result is the shares that were in the log before, in the
-        order of the claim. New shares of such a claim may stay in the log: their message ids are spent too.
-        Two claims on the same nullifiers, of this call or of different calls, never both get an empty result.
+        The claims are handled in order, each in one atomic step. A claim is accepted if the log held none of
+        its nullifiers. All of its shares are then in the log, as durably as the store promises. Otherwise the
+        result is the shares that were in the log before, in the order of the claim. The other shares of such
+        a claim may be in the log now: their message ids are spent too. Two claims on the same nullifiers, of
+        this call or of different calls, never both get an empty result.
 
         Args:
-            claims: any number. Of two claims on one nullifier the second finds the first.
+            claims: any number. If two have the same nullifier, the second gets the share of the first.
 
         Returns:
-            For each claim the shares that were taken, or the error that says why the log is unsure. After an
+            For each claim the shares that the log held, or the error that says why it is unsure. After an
             error the shares may be in the log, and the message must not be served.
 
         Raises:
@@ -80,7 +81,7 @@ class NullifierLog(Protocol):
         return _or_raise(self.peek_many([(epoch, nullifier)])[0])
 
     def insert_or_get(self, epoch: Epoch, shares: Sequence[Share]) -> Taken:
-        """Insert the shares of one message, or return those that are taken; see `insert_or_get_many`.
+        """Insert the shares of one message, or return those in the log; see `insert_or_get_many`.
 
         Raises:
             StoreUnavailable: the log is unsure.
@@ -159,9 +160,9 @@ class AuditTrail(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Is told what a verifier does, on the thread that does it, but not where a message came from.
+    """Receives calls about what a verifier does, on the verifier's thread. They do not name the source.
 
-    It cannot change a verdict: its first error is reported to the logger `rln`, and all are ignored. The
+    It cannot change a verdict: its errors are ignored, and the first one goes to the logger `rln`. The
     verdict of a violation holds the member's identity secret, which an observer must not write down.
     """
 

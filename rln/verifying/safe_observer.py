@@ -1,8 +1,8 @@
 """SafeObserver: calls an observer so that its errors cannot change a verdict.
 
-An error of an observer must not replace a verdict: the message is in the log by then, and a second try of its
-sender would be refused as a duplicate. The error must not be lost either. So the first error goes to the
-logger `rln`, with its traceback, and the observer is called again for the next event.
+An error of an observer must not replace a verdict. The message is already in the log, so if its sender tried
+again, it would be refused as a duplicate. The error should not go unnoticed either. So the first error goes
+to the logger `rln`, with its traceback, and the observer is called again for the next event.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Source limit: how many bad proofs one source may send. A pairing is expensive, and asking for one is cheap.
+"""Source limit: how many bad proofs one source may send. A proof is cheap to send, but expensive to verify.
 
 A source is, for example, an address or a connection. Each source has an allowance of bad proofs. Verifying a
 proof takes 1 from the allowance, and a good proof gives it back, so only bad proofs use it up. The allowance
-grows back at a fixed rate up to its full size. A full allowance carries no information and is not kept.
+grows back at a fixed rate up to its full size. A full allowance is not stored: a source
+without a stored allowance has a full one.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class SourceLimit:
 
     Args:
         rate: bad proofs by which an allowance grows back each second, more than 0.
-        burst: bad proofs in a full allowance, 1 to 2^20. It also bounds how many proofs of one source several
-            threads verify at a time.
-        sources: number of allowances to keep, 1 to 2^24. Allowances that are surely full again are dropped
+        burst: bad proofs in a full allowance, 1 to 2^20. At most this many proofs of one source are
+            verified at the same time.
+        sources: number of allowances to keep, 1 to 2^24. Allowances that must be full again are dropped
             first. If there are still too many, the least recently used one is dropped.
 
     Raises:
@@ -71,8 +72,8 @@ class SourceLimit:
 
         Args:
             source: as `check_source` accepts it.
-            now: unix time in seconds. A time before the last one adds nothing. A time more than a second
-                before the last one means that the clock was set back; the allowance grows from there.
+            now: unix time in seconds. If it is before the last one, the allowance does not grow. If it
+                is more than a second before, the clock was set back; the allowance grows from there.
         """
         with self._lock:
             allowance, since = self._allowances.get(source, (float(self._burst), now))
@@ -84,7 +85,7 @@ class SourceLimit:
         return taken
 
     def give_back(self, source: Source) -> None:
-        """Give back what was taken for a proof that proved good."""
+        """Give back 1 to the allowance of a source, after its proof was found valid."""
         with self._lock:
             kept = self._allowances.get(source)
             if kept is None:  # dropped meanwhile, so it counts as full
@@ -96,7 +97,7 @@ class SourceLimit:
                 self._allowances[source] = (allowance + 1, since)
 
     def _drop(self, now: float) -> None:
-        """Drop allowances that are surely full again, and the least recently used of too many."""
+        """Drop allowances that must be full again, and the least recently used ones if there are too many."""
         refill = self._burst / self._rate
         while self._allowances:
             source = next(iter(self._allowances))

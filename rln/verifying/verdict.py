@@ -3,7 +3,7 @@
     match verifier.submit(proof, signal):
         case Valid(): ...                                       the first time: serve it
         case Duplicate(): ...                                   the same message again: do not serve it twice
-        case RateLimitViolation(identity_secret=secret): ...    the member exceeded the limit: their secret
+        case RateLimitViolation(identity_secret=secret): ...    the member exceeded the limit: slash them
         case Invalid(reason=reason): ...                        refused
 
 A verdict has no truth value: `if verifier.submit(...)` raises TypeError, so a refused message cannot pass by
@@ -39,7 +39,7 @@ class Valid(_NoTruth):
 
 @dataclass(frozen=True, slots=True)
 class Duplicate(_NoTruth):
-    """The same share was accepted before. Nothing was written, and the member did nothing wrong."""
+    """The same share was accepted before: do not serve the message. The member did nothing wrong."""
 
 
 @dataclass(frozen=True, slots=True)

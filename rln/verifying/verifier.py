@@ -1,9 +1,10 @@
 """Verifier: judge a message that arrives.
 
-The checks go from cheap to expensive: number of public values, epoch, root, signal, a look for identical
-shares, curve, subgroup and pairing equation. Nothing is written before all of them have passed. Then one
-atomic insert into the log decides whether the message is the first one on its message id, a copy, or a second
-one. Nothing is keyed on proof bytes, because anyone can re-randomise them.
+The checks go from cheap to expensive: number of public values, epoch, root, signal, a search of the log for
+identical shares, curve, subgroup and pairing equation. Nothing is written before all of them have passed.
+Then one atomic insert into the log decides which of three the message is: the first with its message id, a
+copy of the first, or another message with the same id. Proof bytes are never a key in the log, because anyone
+can re-randomise them.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ class Verifier:
 
     Args:
         verifying_key: for the circuit that members prove with.
-        roots: the acceptable roots, live (`group.roots`) or a fixed collection; never empty.
+        roots: the acceptable roots: `group.roots`, which follows the group, or a fixed collection; not empty.
         log: remembers the shares of accepted messages.
         clock: tells which epochs are acceptable.
         was_member: returns whether an identity commitment is or was registered (`group.was_member`). A
             recovered secret that was never registered raises IntegrityAlarm. None: no such check.
         sources: limits the bad proofs of each source. None: no limit.
-        audit: keeps accepted messages, and second ones as evidence. None: nothing is kept.
-        observer: is told what happens, and cannot change it. None: no observer.
+        audit: keeps accepted messages, and those above the limit as evidence. None: nothing is kept.
+        observer: is called with each outcome, and cannot change it. None: no observer.
         threads: number of threads for a batch. None: one for each processor.
 
     Raises:
@@ -95,7 +96,7 @@ class Verifier:
         return f"Verifier({self._key!r})"
 
     def check(self, proof: AnyProof, signal: bytes) -> Epoch:
-        """Check a message alone; the log is neither read nor written.
+        """Check epoch, root, signal and proof of a message; the log is neither read nor written.
 
         Returns:
             The epoch that the message is for.
@@ -106,7 +107,7 @@ class Verifier:
         """
         epoch = self._check_context(proof, plain_bytes(signal, "signal"))
         if not self._key.verify(proof.public_inputs, proof.proof):
-            raise InvalidProof("proof: the equation does not hold")
+            raise InvalidProof("proof: it does not verify with this verifying key")
         return epoch
 
     def submit(self, proof: AnyProof, signal: bytes, source: Source = None) -> Verdict:
@@ -123,8 +124,9 @@ class Verifier:
 
         Raises:
             Overloaded: the source has sent too many bad proofs; this proof was not verified.
-            StoreUnavailable: the log or the audit trail is unsure; the message must not be served.
-            IntegrityAlarm: something happened that is mathematically impossible.
+            StoreUnavailable: log or audit trail cannot be sure of its data; the message must not be served.
+            IntegrityAlarm: verified messages contradict each other, or show a secret that was never
+                registered. This is impossible with a sound key and an intact log and registry.
             InputError: `proof` is not a proof, `signal` is not bytes, or `source` is invalid.
         """
         check_message(proof, signal)
@@ -143,11 +145,12 @@ class Verifier:
             sources: the source of each message, as for `submit`. None: all have source None.
 
         Returns:
-            One verdict for each message, in order. Of two messages on one message id the earlier one is the
+            One verdict for each message, in order. Of two messages with one message id the earlier one is the
             first message.
 
         Raises:
-            As `submit`, for the first message that has no verdict. Other messages may have been accepted.
+            As `submit`, for the first message that has no verdict. Other messages may have been accepted;
+            `outcomes` returns their verdicts too.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
         verdicts: list[Verdict] = []
@@ -176,7 +179,9 @@ class Verifier:
         """
         checked = [None] * len(messages) if sources is None else [check_source(one) for one in sources]
         if len(checked) != len(messages):
-            raise ParameterError(f"sources: expected {len(messages)}, one a message, got {len(checked)}")
+            raise ParameterError(
+                f"sources: expected {len(messages)}, one for each message, got {len(checked)}"
+            )
         for proof, signal in messages:
             check_message(proof, signal)
         return self._judge(messages, checked, self._verify_many)
@@ -223,10 +228,10 @@ class Verifier:
     ) -> list[Outcome | None]:
         """Verify the candidates that have no outcome yet. Return all outcomes, with None for a good proof.
 
-        A good proof gives its source's allowance back, so candidates that found none get another round. A
-        batch therefore refuses the same messages as `submit` would one after the other. One kind of message
-        costs more in a batch: a bad proof with the shares of a good one of the same batch, since that one is
-        not in the log yet.
+        Each verification takes 1 from the allowance of the source, and a good proof gives it back. So
+        candidates whose source had nothing left are tried again after the others. A batch therefore refuses
+        the same messages as `submit` would one after the other. One kind of message costs more in a batch: a
+        copy of a good message of the same batch with a bad proof, because the good one is not in the log yet.
         """
         outcomes = list(decided)
         waiting = [place for place, outcome in enumerate(outcomes) if outcome is None]
@@ -253,8 +258,8 @@ class Verifier:
         """Take 1 from the allowance of its source for each waiting candidate.
 
         Returns:
-            The places of the candidates to verify now. The places of those that found no allowance, but whose
-            source may get some back from the others. The error for the place of each of the rest.
+            A tuple of three: the places of the candidates to verify now; the places of those whose source has
+            nothing left, but may get some back from the others; and, by place, the errors of the rest.
         """
         if self._sources is None:
             return waiting, [], {}
@@ -286,7 +291,7 @@ class Verifier:
             good = self._key.verify(proof.public_inputs, proof.proof)
         except InputError as error:
             return [error]
-        return [None if good else InvalidProof("proof: the equation does not hold")]
+        return [None if good else InvalidProof("proof: it does not verify with this verifying key")]
 
     def _verify_many(self, proofs: list[AnyProof]) -> Sequence[_Answer]:
         return self._key.verify_many(proofs, self._threads)

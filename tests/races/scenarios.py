@@ -181,7 +181,7 @@ class SteppedKey(StubKey):
     ) -> list[InputError | InvalidProof | None]:
         step()
         _second_look.due = True
-        refused = InvalidProof("proof: the equation does not hold")
+        refused = InvalidProof("proof: it does not verify with this verifying key")
         holds = [StubKey.verify(_PLAIN[self.slots], one.public_inputs, one.proof) for one in proofs]
         return [None if each else refused for each in holds]
 

@@ -58,7 +58,7 @@ class StubKey(rln.VerifyingKey):
     def verify_many(
         self, proofs: Sequence[AnyProof], threads: int | None = None
     ) -> list[InputError | InvalidProof | None]:
-        refused = InvalidProof("proof: the equation does not hold")
+        refused = InvalidProof("proof: it does not verify with this verifying key")
         return [None if self.verify(one.public_inputs, one.proof) else refused for one in proofs]
 
     def another_proof(self, proof: AnyProof, salt: int) -> AnyProof:

@@ -254,7 +254,7 @@ def test_a_c_that_is_not_the_keys_is_not_believed(place, builds):
     rows[place_of] = {**rows[place_of], wire: rows[place_of][wire] + 1}
     counts = (r1cs.wires, r1cs.outputs, r1cs.public_inputs, r1cs.private_inputs)
     key = foreign(R1cs(r1cs.a, r1cs.b, Matrix.from_rows(rows), *counts).encode())
-    with pytest.raises(ParameterError, match="r1cs: C is not the one"):
+    with pytest.raises(ParameterError, match="r1cs: its C matrix is not that of the key"):
         key.build_tables(threads=1)
     assert builds == [True]
     assert not key.has_tables

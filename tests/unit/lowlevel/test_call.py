@@ -56,7 +56,7 @@ def test_unknown_status_is_a_native_error() -> None:
             (b"h_query", 17, 0, 0),
             "h_query[17]: not a point of the group, or not in canonical form",
         ),
-        (lib.RLN_ERR_WITNESS, (b"node", 0, 0, 0), "node[0]: the inputs have no witness"),
+        (lib.RLN_ERR_WITNESS, (b"node", 0, 0, 0), "node[0]: no witness can be computed from these inputs"),
         (lib.RLN_ERR_RANGE, (None, 0, 0, 0), "fallback: not a canonical number of its field"),
     ],
 )

@@ -5,7 +5,7 @@ from rln.base import scalar
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import FieldRangeError, ParameterError
 from rln.merkle.proof import MerkleProof
-from rln.protocol.statement import Statement, input_lengths
+from rln.protocol.statement import Statement, input_lengths, sample_statements
 
 SINGLE, MULTI = CircuitParameters(3, 4), CircuitParameters(3, 4, 3)
 PATH = MerkleProof(0, 5, (7, 8, 9))
@@ -127,3 +127,12 @@ def test_lengths_by_name():
         "identityPathIndex": 3,
     }
     assert input_lengths(MULTI)["messageId"] == input_lengths(MULTI)["selectorUsed"] == 3
+
+
+@pytest.mark.parametrize("parameters", [CircuitParameters(20, 16), CircuitParameters(20, 16, 4)])
+def test_each_bit_is_1_in_the_second_or_the_third_sample_statement(parameters):
+    _, second, third = sample_statements(parameters)
+    assert second.selector_used == third.selector_used
+    slots = zip(second.message_ids, third.message_ids, second.selector_used, strict=True)
+    assert {one + other for one, other, used in slots if used} == {parameters.largest_limit - 1}
+    assert second.path.index + third.path.index == 2**20 - 1

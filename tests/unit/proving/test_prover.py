@@ -69,7 +69,7 @@ def test_everything_is_validated_before_an_id_is_spent(world):
         with pytest.raises(rln.EncodingError):
             world.prover(member, ids).prove(signal)
     alone = dataclasses.replace(world.group.membership(member.commitment), paths=None)
-    with pytest.raises(ParameterError, match="path: expected one"):
+    with pytest.raises(ParameterError, match="path: expected a path"):
         rln.Prover(member, alone, world.key, ids=ids, clock=world.clock).prove(b"x")
     wrong = world.group.proof(world.group.membership(other.commitment).index)
     with pytest.raises(

@@ -11,7 +11,7 @@ from rln.errors import IntegrityAlarm, Overloaded, ParameterError, Reason, Store
 from rln.ports import AuditTrail
 from rln.stores import open_log
 from rln.stores.memory import MemoryNullifierLog
-from rln.verifying.nullifier_check import Candidate, Look, NullifierCheck
+from rln.verifying.nullifier_check import Candidate, LookupResult, NullifierCheck
 from rln.verifying.safe_observer import SafeObserver
 from tests.support.small_world import World, small_multi_key
 
@@ -279,7 +279,7 @@ def test_a_record_returns_every_outcome_and_changes_no_input(world):
     (first, _), (second, _) = on_one_id(world, member, 2)
     (other, _) = on_one_id(world, world.join(), 1)[0]
     candidates = [candidate_of(world, proof) for proof in (first, second, first, first, other)]
-    looks = [Look((None,), None) for _ in candidates]
+    looks = [LookupResult((None,), None) for _ in candidates]
     bad, alarm = rln.Invalid(Reason.BAD_PROOF), IntegrityAlarm("an error is no refusal")
     refused = [None, None, bad, alarm, bad]
     outcomes = check_of(world).record(candidates, looks, refused)
@@ -299,7 +299,7 @@ def test_a_record_returns_every_outcome_and_changes_no_input(world):
 def test_a_refused_copy_is_a_duplicate_only_after_its_message(world, refusal):
     (first, _) = on_one_id(world, world.join(), 1)[0]
     candidates = [candidate_of(world, first)] * 3
-    outcomes = check_of(world).record(candidates, [Look((None,), None)] * 3, [refusal, None, refusal])
+    outcomes = check_of(world).record(candidates, [LookupResult((None,), None)] * 3, [refusal, None, refusal])
     assert outcomes == [refusal, rln.Valid(), rln.Duplicate()]
 
 
@@ -308,4 +308,4 @@ def test_candidates_and_looks_are_immutable(world):
     with pytest.raises(dataclasses.FrozenInstanceError):
         candidate_of(world, first).source = "somebody else"
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Look((None,), None).outcome = rln.Valid()
+        LookupResult((None,), None).outcome = rln.Valid()
