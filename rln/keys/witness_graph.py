@@ -67,7 +67,7 @@ class WitnessGraph:
 
 
 def parameters_of_graph(data: bytes, limit_bits: int) -> CircuitParameters:
-    """Return the parameters of the relation that a foreign graph is for, according to its inputs.
+    """Return the parameters of the relation that an imported graph is for, according to its inputs.
 
     Args:
         data: the graph file.

@@ -185,7 +185,7 @@ def input_lengths(parameters: CircuitParameters) -> dict[str, int]:
 
 
 def parameters_of(inputs: Mapping[str, tuple[int, int]], limit_bits: int) -> CircuitParameters:
-    """Return the parameters of a foreign graph's relation, from the names and lengths of its inputs.
+    """Return the parameters of an imported graph's relation, from the names and lengths of its inputs.
 
     Args:
         inputs: (offset, length) by name.
