@@ -290,7 +290,7 @@ def test_a_replaced_primary_that_still_answers_costs_one_more_a_slot_and_none_wh
                 time.sleep(crew.draw.random() * SPACE / 2)
                 if crew.seed % TOGETHER == 0:
                     link.fault = "before"
-                    (link.part if crew.seed // TOGETHER % 2 else link.cut)()
+                    (link.cut_clients if crew.seed // TOGETHER % 2 else link.cut)()
                     time.sleep(crew.draw.random() * SPACE / 2)
                     second.become_primary()
                     promoted.set()

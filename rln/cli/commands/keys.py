@@ -110,8 +110,9 @@ def check(
 ) -> None:
     """Check that a key is sound.
 
-    Checks its points, the equations between its parts, known weaknesses, and proofs of random statements. A
-    verifying key alone makes no proofs.
+    Checks its points, the equations between its parts, known weaknesses, and proofs of random statements.
+
+    A verifying key alone makes no proofs.
     """
 
     def action() -> Report:
