@@ -25,15 +25,16 @@ def ratios(benchmarks: list[Benchmark]) -> None:
     """Draw a bar for each figure: how many times faster than the peer."""
     rows = [b for b in benchmarks if b["extra_info"].get("must") and not compares_us_with_us(b)]
     figure, axes = pyplot.subplots(figsize=(8, 0.42 * len(rows) + 1))
-    names, values = [], []
+    names, values, peers = [], [], []
     for row in reversed(rows):
         names.append(row_name(row))
         values.append(row["extra_info"]["peer_median"] / our_median(row))
+        peers.append(row["extra_info"]["peer"])
     bars = axes.barh(names, values, color=COLOURS[0])
-    axes.bar_label(bars, [f"{times(value)}x" for value in values], padding=4)
+    axes.bar_label(bars, [f"{times(v)}x {peer}" for v, peer in zip(values, peers, strict=True)], padding=4)
     axes.set_xscale("log")
-    axes.set_xlim(1, max(values) * 3)
-    axes.set_xlabel("times faster than the peer in the same run (log scale)")
+    axes.set_xlim(1, max(values) * 30)
+    axes.set_xlabel("times faster than the peer named, in the same run (log scale)")
     axes.spines[["top", "right"]].set_visible(False)
     save(figure, "ratios")
 
