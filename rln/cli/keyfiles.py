@@ -153,27 +153,17 @@ def _form_of(path: Path, data: bytes) -> KeyForm:
     raise ParameterError("expected a key file: in our format, a .zkey, an .arkzkey or JSON; got none of them")
 
 
-def open_proving_key(
-    path: Path,
-    graph: Path | None = None,
-    sha256: str | None = None,
-    threads: int | None = None,
-    *,
-    r1cs: Path | None = None,
-    limit_bits: int = 16,
-    name: str | None = None,
-) -> ProvingKey:
-    """Return the proving key in a file, checked; the arguments are those of `ProvingKey.load`.
+def read_proving_key(path: Path) -> KeyContent:
+    """Read the file of a proving key; a built-in name is not one. Nothing is decoded yet.
 
     Raises:
-        InputError: a file cannot be read or is invalid; the message names it.
+        InputError: the file cannot be read or is not a key file; the message names it.
     """
     if str(path) in PACKAGED and not path.exists():
         raise ParameterError(
             f"{path}: expected the file of a proving key; the package contains only the verifying key"
         )
-    content = KeyContent.read(path)
-    return content.proving_key(graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits, name=name)
+    return KeyContent.read(path)
 
 
 def open_verifying_key(name: str) -> VerifyingKey:

@@ -19,7 +19,7 @@ import pytest
 
 import rln
 from rln.ports import NullifierLog
-from rln.protocol import proof_record as record
+from rln.protocol import proof_record
 from rln.stores import open_log, open_message_ids
 from tests.races.killed_processes import KilledProcess, Report, pause, wait_for_lines
 from tests.races.log_uris import SHARED
@@ -181,7 +181,7 @@ class Client:
                 self.seconds.value += PERIOD
                 continue
             assert isinstance(proof, rln.RlnProof)
-            digest = hashlib.sha256(record.encode(proof)).hexdigest()
+            digest = hashlib.sha256(proof_record.encode(proof)).hexdigest()
             report(f"{proof.nullifier:x} {proof.x:x} {digest}")
 
     def receive(self, lines: list[str]) -> None:

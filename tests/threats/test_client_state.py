@@ -20,7 +20,7 @@ import pytest
 import rln
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.stores import file_checks, open_message_ids
-from rln.stores.sqlite import rollback_guard as guard_module
+from rln.stores.sqlite import rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking
 from tests.faults.strace import need_strace
@@ -345,7 +345,7 @@ def test_e3_a_locked_guard_file_is_refused_after_a_wait(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     introduced(folder)
-    monkeypatch.setattr(guard_module, "TIMEOUT", 0.2)
+    monkeypatch.setattr(rollback_guard, "TIMEOUT", 0.2)
     release_read, release_write = os.pipe()
 
     def work(report: Callable[[str], None]) -> None:

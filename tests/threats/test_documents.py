@@ -5,7 +5,7 @@ import json
 import pytest
 
 import rln
-from rln.base import canonical_json as document
+from rln.base import canonical_json
 from rln.errors import EncodingError, FieldRangeError
 from rln.formats import snarkjs
 from tests.threats.full_world import P
@@ -27,7 +27,7 @@ def test_c4_json_numbers_are_refused_as_public_values(text: str) -> None:
         snarkjs.read_public(f'["1", {text}]'.encode())
     if text not in ("true", "null"):
         with pytest.raises(EncodingError):
-            document.read(f'{{"a": {text}}}'.encode(), "x")
+            canonical_json.read(f'{{"a": {text}}}'.encode(), "x")
 
 
 @pytest.mark.parametrize("text", NO_DECIMAL)
@@ -48,7 +48,7 @@ def test_c4_decimal_text_has_one_spelling(text: str) -> None:
 )  # fmt: skip
 def test_c4_an_invalid_or_ambiguous_document_is_refused(data: bytes) -> None:
     with pytest.raises(EncodingError) as caught:
-        document.read(data, "document")
+        canonical_json.read(data, "document")
     assert len(str(caught.value)) < 200
 
 

@@ -10,8 +10,7 @@ import pytest
 import rln
 from rln.errors import StoreUnavailable
 from rln.stores import open_log
-from rln.stores.redis import primary as redis_primary
-from rln.stores.redis import routing as redis_primaries
+from rln.stores.redis import primary, routing
 from tests.stores.redis_worker import (
     Script,
     Switch,
@@ -38,8 +37,8 @@ from tests.support.small_world import World
 @pytest.fixture
 def examine_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let workers look for another primary before every decision."""
-    monkeypatch.setattr(redis_primaries, "EXAMINED_EVERY", 0.0)
-    monkeypatch.setattr(redis_primary, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(routing, "EXAMINED_EVERY", 0.0)
+    monkeypatch.setattr(primary, "EXAMINED_EVERY", 0.0)
 
 
 def world_now() -> World:

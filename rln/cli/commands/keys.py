@@ -15,8 +15,8 @@ from rln.cli.keyfiles import (
     KeyForm,
     LimitBitsOption,
     R1csOption,
-    open_proving_key,
     open_verifying_key,
+    read_proving_key,
 )
 from rln.cli.output import check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, run
@@ -149,7 +149,7 @@ def import_key(
     def action() -> Report:
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out)
-        key = open_proving_key(file, graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
+        key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         write_output(out, key.encode())
         return _about(key, out)
 
@@ -169,7 +169,7 @@ def tables(
     """Build the tables that make proofs fast, and keep them in the user's cache."""
 
     def action() -> Report:
-        key = open_proving_key(file, graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
+        key = read_proving_key(file).proving_key(graph, sha256, threads, r1cs=r1cs, limit_bits=limit_bits)
         with ProgressBar("building tables", as_json).running() as progress:
             kept = key.build_tables(threads=threads, progress=progress)
         place = table_cache.directory()
@@ -201,7 +201,7 @@ def export(
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
-            data = _export(open_proving_key(file, graph, limit_bits=limit_bits), to)
+            data = _export(read_proving_key(file).proving_key(graph, limit_bits=limit_bits), to)
         write_output(out, data)
         return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
 

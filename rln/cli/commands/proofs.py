@@ -18,8 +18,8 @@ from rln.cli.keyfiles import (
     GraphOption,
     LimitBitsOption,
     VkOption,
-    open_proving_key,
     open_verifying_key,
+    read_proving_key,
 )
 from rln.cli.output import check_different, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, name_in_errors, read_file, run
@@ -60,7 +60,7 @@ def witness(
     def action() -> Report:
         check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
         check_output(out)
-        opened = open_proving_key(key, graph, sha256, limit_bits=limit_bits)
+        opened = read_proving_key(key).proving_key(graph, sha256, limit_bits=limit_bits)
         member, statement = _read_statement(input_file, opened.parameters)
         with (
             member,
@@ -97,7 +97,7 @@ def prove(
         )
         check_output(proof)
         check_output(public)
-        opened = open_proving_key(key, graph, sha256, threads, limit_bits=limit_bits)
+        opened = read_proving_key(key).proving_key(graph, sha256, threads, limit_bits=limit_bits)
         member, statement = _read_statement(input_file, opened.parameters)
         with member, name_in_errors(graph or key):
             made = _prove(opened, member, statement, threads)

@@ -97,7 +97,7 @@ def test_there_are_no_bulletins_about_nothing():
 
 
 def test_p2_every_member_gets_the_same_bytes(tmp_path):
-    """Threats P2: what a member fetches does not depend on who he is."""
+    """Threats P2: what a member fetches does not depend on which member asks."""
     key = RegistrarKey.new(tmp_path / "registrar.pem")
     office = Office(6)
     office.step(join=40)

@@ -64,7 +64,7 @@ def test_signed_nonsense_is_still_nonsense(key):
 
 
 def test_p1_a_root_of_ones_own_is_refused(key):
-    """Threats P1: the registrar shows one member a group apart, with his right signature."""
+    """Threats P1: the registrar shows one member a different group, with a correct signature."""
     registrar, mirror = Registrar(), Mirror(DEPTH, LIMIT_BITS, min_members=1)
     mirror.apply(open_bulletin(key.sign(registrar.change([11, 12])), key.public_key))
     honest = registrar.change([13])
