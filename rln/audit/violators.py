@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from rln.base import scalar
+from rln.base import forks, scalar
 from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
@@ -50,7 +50,7 @@ class Violation:
 
 
 class Violators:
-    """Finds violations among messages.
+    """Finds violations among messages. One thread at a time may search; a search ends in a forked child.
 
     Args:
         messages: returns all messages, in the same order at each call.
@@ -74,11 +74,12 @@ class Violators:
         """Yield each violation once, in the order in which the second message of each is read.
 
         Raises:
-            StoreUnavailable: the table cannot be written.
+            StoreUnavailable: the table cannot be written, or this process was forked during the search.
             IntegrityAlarm: two verified messages with one nullifier recover no secret.
         """
         # SQLite keeps a database without a name in a private temporary file and deletes it on close.
         table = sqlite3.connect("", isolation_level=None)
+        copy_watch = forks.CopyWatch()
         try:
             for statement in _TABLES:
                 table.execute(statement)
@@ -86,7 +87,12 @@ class Violators:
             table.executemany("INSERT INTO seen VALUES (?, ?)", self._seen())
             table.execute(_SUSPECTS)
             for proof in self._read():
-                yield from self._violations(table, proof)
+                for violation in self._violations(table, proof):
+                    yield violation
+                    if copy_watch.is_copy:  # the temporary file is the parent's, who changes it
+                        raise StoreUnavailable(
+                            "violators: this process was forked during the search; search again"
+                        )
         except sqlite3.Error as error:
             raise StoreUnavailable(f"violators: {error}") from error
         finally:

@@ -37,7 +37,7 @@ _LEVELS: Final = {
 
 
 class LogObserver(Observer):
-    """Writes lines to a logger. Safe to use from several threads.
+    """Writes lines to a logger. Safe to use from several threads, and across a fork, as `logging` is.
 
     Args:
         logger: the logger that gets the lines; None is the logger `rln.verifying`.

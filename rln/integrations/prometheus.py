@@ -10,10 +10,15 @@ No label value comes from a message, so no sender can increase the number of tim
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
 
+from rln.base import forks
+from rln.errors import StoreUnavailable
 from rln.integrations.outcome import reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
@@ -24,31 +29,48 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 class PrometheusObserver(Observer):
     """Counts for Prometheus. One observer may serve several verifiers, from any thread.
 
+    A forked child goes on from the counts of its parent. The locks of `prometheus_client` would stay locked
+    there if another thread had them, so the metrics are used, and collected, only with a lock that a fork
+    waits for. If it waits in vain, or was not noticed (`rln.base.forks`), every call raises
+    `StoreUnavailable`.
+
     Args:
         registry: where the metrics are registered. A second observer needs another registry.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._messages = Counter(
-            "rln_messages", "Messages by outcome.", ("verdict", "reason"), registry=registry
-        )
+        self._lock = threading.Lock()
+        self._torn = False
+        self._messages = Counter("rln_messages", "Messages by outcome.", ("verdict", "reason"), registry=None)
         self._judging = Histogram(
             "rln_judging_seconds",
             "Seconds from a batch's first check to its verdicts.",
             ("verdict",),
             buckets=_SECONDS,
-            registry=registry,
+            registry=None,
         )
         self._log = Histogram(
             "rln_log_seconds",
             "Seconds until the nullifier log answered or failed.",
             ("result",),
             buckets=_SECONDS,
-            registry=registry,
+            registry=None,
         )
         self._waiting = Gauge(
-            "rln_waiting_messages", "Messages that wait or are being judged.", registry=registry
+            "rln_waiting_messages", "Messages that wait or are being judged.", registry=None
         )
+        self._metrics = (self._messages, self._judging, self._log, self._waiting)
+        forks.register(self)
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Return the metrics without values, for `prometheus_client`."""
+        return [found for metric in self._metrics for found in metric.describe()]
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics with their values, for `prometheus_client`."""
+        with self._locked():
+            return [found for metric in self._metrics for found in metric.collect()]
 
     def moment(self) -> float:
         """Return the time of a monotonic clock, in seconds."""
@@ -57,13 +79,34 @@ class PrometheusObserver(Observer):
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
         """Count a message; see `Observer`."""
         verdict = verdict_word(outcome)
-        self._messages.labels(verdict, reason_word(outcome)).inc()
-        self._judging.labels(verdict).observe(time.perf_counter() - since)
+        with self._locked():
+            self._messages.labels(verdict, reason_word(outcome)).inc()
+            self._judging.labels(verdict).observe(time.perf_counter() - since)
 
     def stored(self, failed: bool, since: float) -> None:
         """Record how long the nullifier log took; see `Observer`."""
-        self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
+        with self._locked():
+            self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
 
     def waiting(self, messages: int) -> None:
         """Set the number of pending messages; see `Observer`."""
-        self._waiting.set(messages)
+        with self._locked():
+            self._waiting.set(messages)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        forks.refuse_unnoticed("metrics")
+        if self._torn:
+            raise StoreUnavailable(
+                "metrics: this process was forked while another thread used them; make a new "
+                "PrometheusObserver with a new registry"
+            )
+        with self._lock:
+            yield
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._torn = self._torn or torn
+        self._lock = threading.Lock()

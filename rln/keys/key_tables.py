@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import os
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from rln.base import forks
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
 from rln.keys import table_cache
@@ -52,19 +52,12 @@ ENDING: Final = "tables"
 
 Progress = Callable[[float], None]
 
-_start_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _start_lock
-    _start_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
-
 
 class KeyTables:
     """The tables of one key, once they exist. Safe to use from several threads.
+
+    A forked child has those that its parent had. It builds them itself if a thread of the parent was still
+    building, but not if the fork was not noticed (`rln.base.forks.unnoticed`): proofs work without tables.
 
     Args:
         handle: the key.
@@ -94,7 +87,9 @@ class KeyTables:
         self._tables: Tables | None = None
         self._in_cache = False
         self._uses = 0
-        self._builder: tuple[int, threading.Thread] | None = None
+        self._lock = threading.Lock()
+        self._builder: threading.Thread | None = None
+        forks.register(self)
 
     @classmethod
     def for_own_circuit(
@@ -160,7 +155,7 @@ class KeyTables:
             self._uses += 1
             if self._uses == 1:
                 self.load()
-            elif not self._is_building():
+            elif self._builder is None and not forks.unnoticed():
                 self._start_building()
         return self._tables
 
@@ -180,8 +175,8 @@ class KeyTables:
             ParameterError: the `.r1cs` that came with the key has its A and B, but another C.
             NativeError: out of memory.
         """
-        if self._is_building() and self._builder is not None:
-            self._builder[1].join()
+        if self._builder is not None and not forks.unnoticed():
+            self._builder.join()
         self._load_or_build(threads, progress)
         if progress is not None:
             progress(1.0)
@@ -189,18 +184,22 @@ class KeyTables:
 
     # ---- building
 
-    def _is_building(self) -> bool:
-        """Return whether a thread of this process is building or has failed; there is no second attempt."""
-        return self._builder is not None and self._builder[0] == os.getpid()
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return ()  # the child keeps nothing that the lock guards
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()
+        self._builder = None
 
     def _start_building(self) -> None:
-        with _start_lock:
-            if self._is_building():
+        """Start the thread that builds, unless there was one before: there is no second attempt."""
+        with self._lock:
+            if self._builder is not None:
                 return
             thread = threading.Thread(target=self._build_quietly, name="rln-tables", daemon=True)
             with suppress(RuntimeError):  # no thread can start: proofs work without tables
                 thread.start()
-                self._builder = os.getpid(), thread
+                self._builder = thread
 
     def _build_quietly(self) -> None:
         with suppress(RlnError, MemoryError):  # proofs work without tables; `build` reports errors

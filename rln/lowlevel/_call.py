@@ -123,7 +123,8 @@ class Handle:
         what: its name in messages.
 
     Any number of threads may use a handle. After `close`, C frees (and wipes) the object as soon as no call
-    uses it any more. A handle cannot be copied or pickled.
+    uses it any more. A handle cannot be copied or pickled. A forked child has a copy of the object, except of
+    those that C makes so that the system wipes them there: tokens.
     """
 
     __slots__ = ("_pointer", "what")

@@ -1,14 +1,18 @@
 """Pools of threads, made on first use and kept until the process ends.
 
-A pool belongs to the process that made it: after a fork, the child makes its own. While a pool works for one
-caller, other callers do not wait for it: they compute on their own thread alone.
+A pool belongs to the process that made it: after a fork, the child makes its own. If the fork was not noticed
+(`rln.base.forks.unnoticed`), it computes without a pool. While a pool works for one caller, other callers do
+not wait for it: they compute on their own thread alone.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
+from typing import Final
 
+from rln.base import forks
 from rln.base.arguments import whole
 from rln.lowlevel import _call
 from rln.lowlevel._call import CData, ffi, lib
@@ -16,17 +20,32 @@ from rln.lowlevel._call import CData, ffi, lib
 LIMIT = 256
 """Most threads of a pool."""
 
-_pools: dict[int, _call.Handle] = {}
-_lock = threading.Lock()
+
+class _Pools:
+    """The pools of this process, one for each number of threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.made: dict[int, _call.Handle] = {}
+        forks.register(self)
+
+    def get(self, threads: int) -> CData:
+        with self._lock:
+            if threads not in self.made:
+                slot = ffi.new("rln_pool **")
+                _call.check(lib.rln_pool_new(threads, slot), what="threads")
+                self.made[threads] = _call.Handle("pool", slot[0], lib.rln_pool_free)
+            return self.made[threads].pointer
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return ()  # the child keeps nothing that the lock guards
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()
+        self.made = {}
 
 
-def _forget() -> None:
-    global _lock
-    _lock = threading.Lock()
-    _pools.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+_pools: Final = _Pools()
 
 
 def available() -> int:
@@ -49,11 +68,4 @@ def pool(threads: int | None = None) -> CData:
     if threads == 1 and type(threads) is int:
         return ffi.NULL
     n = available() if threads is None else whole(threads, "threads", 1, LIMIT)
-    if n == 1:
-        return ffi.NULL
-    with _lock:
-        if n not in _pools:
-            slot = ffi.new("rln_pool **")
-            _call.check(lib.rln_pool_new(n, slot), what="threads")
-            _pools[n] = _call.Handle("pool", slot[0], lib.rln_pool_free)
-        return _pools[n].pointer
+    return ffi.NULL if n == 1 or forks.unnoticed() else _pools.get(n)

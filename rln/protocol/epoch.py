@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -180,7 +179,7 @@ class HighWaterMark(Protocol):
 
 
 class EpochClock:
-    """Tells the current epoch and the acceptable epochs. Safe to use from several threads.
+    """Tells the current epoch and the acceptable epochs. Safe to use from several threads, and across a fork.
 
     Args:
         application: a domain name that the provider owns.
@@ -262,8 +261,7 @@ class EpochClock:
         self._mark = mark
         self._marked: int | None = None
         self._now = now
-        self._lock = threading.Lock()
-        self._known: dict[int, Epoch] = {}
+        self._known: dict[int, Epoch] = {}  # replaced by whole entries, so it needs no lock
 
     def __repr__(self) -> str:
         return f"EpochClock({self._identifier!r}, period {self._period})"
@@ -320,16 +318,12 @@ class EpochClock:
     def epoch(self, index: int) -> Epoch:
         """Return the epoch with this index, 0 to 2^64 - 1."""
         whole(index, "epoch index", 0, _MAX_INDEX)
-        with self._lock:
-            known = self._known.get(index)
-        if known is not None:
-            return known
-        made = Epoch.of(index, self._period, self._identifier)
-        with self._lock:
-            while len(self._known) >= 2 * _MAX_ACCEPTED:
-                del self._known[next(iter(self._known))]
-            self._known[index] = made
-        return made
+        known = self._known.get(index)
+        if known is None:
+            if len(self._known) >= 2 * _MAX_ACCEPTED:
+                self._known = {}
+            known = self._known[index] = Epoch.of(index, self._period, self._identifier)
+        return known
 
     def current(self) -> Epoch:
         """Return the current epoch."""

@@ -78,7 +78,7 @@ class _Prepared:
 
 
 class ProofBuilder:
-    """Makes one member's proofs. Safe to use from several threads.
+    """Makes one member's proofs. Safe to use from several threads; it has no lock, so a forked child goes on.
 
     Args:
         identity: the member.

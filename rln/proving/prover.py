@@ -33,7 +33,9 @@ from rln.proving.token_queue import TokenQueue
 class Prover:
     """Makes one member's proofs. Safe to use from several threads.
 
-    Closing it, or leaving its `with` block, wipes what it has computed in advance.
+    Closing it, or leaving its `with` block, wipes what it has computed in advance. A forked child can prove
+    if its parent's `ids` work there, as those in a file do. It begins without tokens, because their message
+    ids are the parent's.
 
     Args:
         identity: the member.

@@ -10,19 +10,20 @@ Callers never wait for a token. If none is ready, a caller takes an id and makes
 thread may be making a token for this id; it then wipes that token.
 
 The thread belongs to one process. After a fork, the child's queue is empty, because the ids belong to the
-parent, and the child starts its own thread. A fork waits, for at most FORK_WAIT, while the thread calls the
-allocator, the clock or the source of paths. Otherwise the child would inherit their locks in the locked state
-and wait forever.
+parent, and the child starts its own thread. A fork waits, as `rln.base.forks` says, while the thread calls
+the allocator, the clock or the source of paths. Otherwise the child would inherit their locks in the locked
+state and wait forever.
 """
 
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import weakref
+from collections.abc import Sequence
 from typing import Final
 
+from rln.base import forks
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError, RateLimitReached
@@ -34,9 +35,6 @@ from rln.proving.proof_builder import ProofBuilder, SlotToken
 POLL: Final = 1.0
 """Seconds after which an idle thread checks for a new epoch or path."""
 
-FORK_WAIT: Final = 0.5
-"""Seconds that a fork waits for the thread."""
-
 STOP_WAIT: Final = 5.0
 """Seconds that `stop` waits for the thread. A source of paths or a clock may block the thread forever."""
 
@@ -44,7 +42,8 @@ STOP_WAIT: Final = 5.0
 class TokenQueue:
     """A member's reserved message ids in the current epoch, and the tokens that are ready for them.
 
-    Safe to use from several threads.
+    Safe to use from several threads. A forked child's queue is empty, and has a thread of its own. If the
+    fork was not noticed (`rln.base.forks.unnoticed`), the child takes every id from the allocator.
 
     Args:
         size: number of tokens to keep ready.
@@ -61,6 +60,7 @@ class TokenQueue:
         self._stopped = self._closed = False
         self._reset()
         _queues.add(self)
+        forks.register(self)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
@@ -84,6 +84,10 @@ class TokenQueue:
             StoreUnavailable: the allocator cannot be sure of its records.
             ParameterError: the queue is closed.
         """
+        if self._closed:
+            raise ParameterError("prover: used after it was closed")
+        if forks.unnoticed():
+            return self._reserve(epoch)
         with self._lock:
             if self._closed:
                 raise ParameterError("prover: used after it was closed")
@@ -101,6 +105,8 @@ class TokenQueue:
 
     def work(self) -> None:
         """Start the thread if there is none, and wake it; the call returns at once."""
+        if forks.unnoticed():
+            return
         with self._lock:
             if self._stopped:
                 return
@@ -119,8 +125,10 @@ class TokenQueue:
 
         The thread itself wipes its current token, however late.
         """
+        self._stopped = True
+        if forks.unnoticed():
+            return  # the thread is the parent's, and so are the tokens, which the system has wiped here
         with self._lock:
-            self._stopped = True
             thread = self._thread
             for slot in self._slots:
                 self._set_token(slot, None)
@@ -132,6 +140,14 @@ class TokenQueue:
         """Stop, and refuse to give out tokens and ids."""
         self._closed = True
         self.stop()
+
+    # ---- around a fork
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return self._query_lock, self._lock
+
+    def _after_fork(self, torn: bool) -> None:
+        self._reset()
 
     # ---- called from the thread
 
@@ -210,30 +226,8 @@ def _run_thread(queue_of: weakref.ref[TokenQueue], wake: threading.Event) -> Non
             wake.wait(POLL)
 
 
-# Used around a fork and at the end of the process.
+# Used at the end of the process.
 _queues: weakref.WeakSet[TokenQueue] = weakref.WeakSet()
-
-
-# The locks that the current thread holds while it forks.
-_forking = threading.local()
-
-
-def _before_fork() -> None:
-    _forking.held = []
-    for queue in list(_queues):
-        if queue._query_lock.acquire(timeout=FORK_WAIT):
-            _forking.held.append(queue._query_lock)
-
-
-def _after_fork_in_parent() -> None:
-    for lock in _forking.held:
-        lock.release()
-    _forking.held = []
-
-
-def _after_fork_in_child() -> None:
-    for queue in list(_queues):
-        queue._reset()
 
 
 def _stop_all() -> None:
@@ -241,7 +235,4 @@ def _stop_all() -> None:
         queue.stop()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
 atexit.register(_stop_all)

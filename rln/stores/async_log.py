@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
+from rln.base import forks
 from rln.base.arguments import instance
 from rln.errors import ParameterError, StoreUnavailable
 from rln.protocol.epoch import Epoch
@@ -40,6 +41,9 @@ class AsyncNullifierLog:
         async with AsyncNullifierLog(log) as shared:
             taken = await shared.insert_or_get(epoch, proof.shares)
 
+    It belongs to one process: in a forked child every call raises `StoreUnavailable`, because the event loop
+    and the threads are the parent's. Open one in each process.
+
     Args:
         log: does the work, on threads. Others may use it at the same time. Closing this object closes it.
 
@@ -57,6 +61,7 @@ class AsyncNullifierLog:
         self._jobs: set[asyncio.Future[Any]] = set()
         self._writing = False
         self._closed = False
+        self._copy_watch = forks.CopyWatch()
 
     def __repr__(self) -> str:
         return f"AsyncNullifierLog({self._log!r})"
@@ -104,8 +109,11 @@ class AsyncNullifierLog:
         await self._run_on(self._reader, lambda: self._log.forget(before))
 
     async def close(self) -> None:
-        """Refuse new calls, wait for the answers of earlier calls, and close the log."""
-        if self._closed:
+        """Refuse new calls, wait for the answers of earlier calls, and close the log.
+
+        In a forked child this does nothing: the calls and the threads are the parent's.
+        """
+        if self._closed or self._copy_watch.is_copy:
             return
         self._closed = True
         while self._jobs:
@@ -127,6 +135,11 @@ class AsyncNullifierLog:
 
     def _check_loop(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
+        if self._copy_watch.is_copy:
+            raise StoreUnavailable(
+                "nullifier log: its event loop and threads are those of the process that this one was forked "
+                "from; open an AsyncNullifierLog in each process"
+            )
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
         if self._loop is None:

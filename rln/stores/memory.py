@@ -1,14 +1,19 @@
 """Stores that last as long as the process: for tests, demonstrations, and services that never restart.
 
-They are safe to use from several threads; processes cannot share them.
+They are safe to use from several threads; processes cannot share them. A forked child has a copy, without
+what the parent adds later. So the child's log and message ids refuse every call: the log would accept each
+message once more, and the ids would be given out twice, which publishes the member's secret. This is also
+true if a program in another language forks (`rln.base.forks.unnoticed`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rln.base import forks
 from rln.base.arguments import nonzero, whole
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch
@@ -28,36 +33,84 @@ from rln.stores.refusals import (
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 
-class MemoryNullifierLog(NullifierLog):
-    """A `NullifierLog` in memory. After a restart it knows no message of the current epoch."""
+class _OfOneProcess:
+    """A store that is in the memory of one process, and whose copy in a forked child refuses every call.
+
+    Args:
+        name: of the store, in messages.
+        advice: what to do in the child.
+    """
+
+    def __init__(self, name: str, advice: str) -> None:
+        self._name = name
+        self._advice = advice
+        self._lock = threading.Lock()
+        self._copy_watch = forks.CopyWatch()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Run the block while no other thread uses the store.
+
+        Raises:
+            StoreUnavailable: this process was forked from the one that has the store.
+        """
+        self._refuse_copy()
+        with self._lock:
+            yield
+            self._refuse_copy()  # a signal handler may have forked meanwhile
+
+    def _refuse_copy(self) -> None:
+        if self._copy_watch.is_copy:
+            raise StoreUnavailable(
+                f"{self._name}: kept in the memory of the process that forked this one; {self._advice}"
+            )
+
+
+class MemoryNullifierLog(_OfOneProcess, NullifierLog):
+    """A `NullifierLog` in memory. After a restart it knows no message of the current epoch.
+
+    Safe to use from several threads. In a forked child every call raises `StoreUnavailable`.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__(
+            "nullifier log",
+            "both would accept each message, so open a log in a file or on a server: "
+            "rln.stores.open_log('sqlite:///log.db', clock)",
+        )
         self._shares: dict[int, dict[int, Share]] = {}
         self._ends: dict[int, int] = {}
         self._forgotten = 0
 
     def __len__(self) -> int:
         """Return the number of shares in the log."""
-        with self._lock:
+        with self._locked():
             return sum(map(len, self._shares.values()))
 
     def __repr__(self) -> str:
+        if self._copy_watch.is_copy:
+            return "MemoryNullifierLog(of another process)"
         return f"MemoryNullifierLog({len(self)} shares)"
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
-        with self._lock:
-            return [
-                self._refusal(epoch) or self._shares.get(epoch.external_nullifier, {}).get(nullifier)
-                for epoch, nullifier in keys
-            ]
+        try:
+            with self._locked():
+                return [
+                    self._refusal(epoch) or self._shares.get(epoch.external_nullifier, {}).get(nullifier)
+                    for epoch, nullifier in keys
+                ]
+        except StoreUnavailable as error:
+            return [error] * len(keys)
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
-        with self._lock:
-            return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
+        try:
+            with self._locked():
+                return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
+        except StoreUnavailable as error:
+            return [error] * len(checked)
 
     def _insert_or_get(self, epoch: Epoch, new: dict[int, Share]) -> Taken:
         known = self._shares.setdefault(epoch.external_nullifier, {})
@@ -71,7 +124,7 @@ class MemoryNullifierLog(NullifierLog):
     def forget(self, before: int) -> None:
         """Drop the epochs that ended at unix time `before` or earlier; see `NullifierLog`."""
         check_before(before)
-        with self._lock:
+        with self._locked():
             self._forgotten = max(before, self._forgotten)
             for key in [key for key, end in self._ends.items() if end <= self._forgotten]:
                 del self._ends[key]
@@ -85,17 +138,28 @@ class MemoryNullifierLog(NullifierLog):
 
 
 class MemoryMark:
-    """A high-water mark that lasts as long as the process."""
+    """A high-water mark that lasts as long as the process.
+
+    Safe to use from several threads. A forked child goes on from the mark of its parent.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds = 0
+        forks.register(self)
 
     def raise_to(self, seconds: int) -> int:
         """Raise the mark; see `HighWaterMark`."""
+        forks.refuse_unnoticed("high-water mark")
         with self._lock:
             self._seconds = max(whole(seconds, "seconds", 0, LATEST_TIME), self._seconds)
             return self._seconds
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()  # one number is never half changed
 
 
 @dataclass(slots=True)
@@ -113,15 +177,21 @@ class _EpochUse:
     message_of_x: dict[int, bytes] = field(default_factory=dict)
 
 
-class MemoryMessageIds(MessageIdAllocator):
+class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
     """A `MessageIdAllocator` in memory.
 
     After a restart it starts at 0 again: a member who goes on sending in the same epoch then publishes their
-    secret. Use it only for an identity that does not outlive the process.
+    secret. Use it only for an identity that does not outlive the process. Safe to use from several threads.
+    In a forked child every call raises `StoreUnavailable`, because parent and child would give out the same
+    ids.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__(
+            "message ids",
+            "both would give out the same ids, which publishes the secret, so keep them in a file: "
+            "rln.stores.open_message_ids('sqlite:///ids.db')",
+        )
         self._members: dict[tuple[int, bytes], dict[int, _EpochUse]] = {}
 
     def introduce(self, commitment: int) -> None:
@@ -136,7 +206,7 @@ class MemoryMessageIds(MessageIdAllocator):
         It keeps the newest epoch of each member and the one before it, and refuses older ones.
         """
         check_reservation(commitment, limit, count, x)
-        with self._lock:
+        with self._locked():
             member = self._members.setdefault((commitment, epoch.identifier), {})
             newest = max(member, default=epoch.index)
             if epoch.index < newest - 1:
@@ -156,7 +226,7 @@ class MemoryMessageIds(MessageIdAllocator):
         """Remember the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
         check_message(message)
-        with self._lock:
+        with self._locked():
             spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
             if not ids or any(i not in spent.x_of_id for i in ids):
                 raise ids_not_reserved(epoch.index)
@@ -168,7 +238,7 @@ class MemoryMessageIds(MessageIdAllocator):
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`."""
-        with self._lock:
+        with self._locked():
             spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
             return spent.message_of_x.get(x)
 

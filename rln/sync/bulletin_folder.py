@@ -33,6 +33,8 @@ class _Known:
 class BulletinFolder:
     """A directory of bulletins, and the mirror that applies them.
 
+    One thread at a time may use it. A forked child goes on with a copy and reads the directory itself.
+
     Args:
         directory: holds the bulletins, files that end in `.bulletin`.
         mirror: applies the bulletins.
@@ -95,8 +97,8 @@ class BulletinFolder:
             mark = (found.st_mtime_ns, found.st_size)
             if stat.S_ISREG(found.st_mode) and self._marks.get(path) != mark:
                 self._forget(path)
-                self._marks[path] = mark
                 self._open(path)
+                self._marks[path] = mark  # last, so that a copy in a forked child has read what it has marked
 
     def _compare(self) -> None:
         """Refuse a bulletin that gives another root for the step of the mirror."""

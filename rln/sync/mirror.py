@@ -9,12 +9,14 @@ source.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
-from rln.base import scalar
+from rln.base import forks, scalar
 from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.errors import GroupRefused, InputError, NotAMember, ParameterError
+from rln.errors import GroupRefused, InputError, NotAMember, ParameterError, StoreUnavailable
 from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import zero_indices
 from rln.merkle.tree import MerkleTree
@@ -28,7 +30,9 @@ MIN_MEMBERS: Final = 32
 class Mirror:
     """The tree of a group at one step.
 
-    Any number of threads may read while one applies bulletins.
+    Any number of threads may read while one applies bulletins. A forked child has a copy, which applies
+    bulletins on its own. If a thread was applying one for longer than a fork waits, or if the fork was not
+    noticed (`rln.base.forks`), the copy raises `StoreUnavailable`.
 
     Args:
         depth: levels of the tree, 1 to 32.
@@ -55,6 +59,8 @@ class Mirror:
         self._step = 0
         self._at = 0
         self._state = threading.RLock()
+        self._torn = False
+        forks.register(self)
 
     def __repr__(self) -> str:
         return f"Mirror(depth {self.depth}, step {self._step}, {self._members} members)"
@@ -99,7 +105,7 @@ class Mirror:
                 removes leaves that are not set, or its leaves do not give its root. Nothing has changed then.
         """
         instance(bulletin, Bulletin, "bulletin")
-        with self._state:
+        with self._locked():
             self._check_continues(bulletin)
             try:
                 plan = self._tree.plan(bulletin.start, bulletin.leaves, bulletin.gone)
@@ -122,7 +128,7 @@ class Mirror:
             NotAMember: the index has no member now.
             ParameterError: the tree has no such index.
         """
-        with self._state:
+        with self._locked():
             if self._members < self._min_members:
                 raise GroupRefused(
                     f"group: expected at least {self._min_members} members to hide among, got {self._members}"
@@ -149,7 +155,7 @@ class Mirror:
             ParameterError, FieldRangeError: the commitment or the limit is outside its range.
         """
         leaf = rate_commitment(commitment, whole(limit, "limit", 1, 1 << self._limit_bits))
-        with self._state:
+        with self._locked():
             leaves = bytes(self._tree.state().levels[0])
         wanted = scalar.encode(leaf)
         at = leaves.rfind(wanted)
@@ -167,7 +173,7 @@ class Mirror:
         Raises:
             ParameterError: no bulletin was applied yet.
         """
-        with self._state:
+        with self._locked():
             if self._step == 0:
                 raise ParameterError("mirror: expected one that has applied a bulletin, got an empty one")
             return Bulletin(
@@ -182,6 +188,30 @@ class Mirror:
                 leaves=bytes(self._tree.state().levels[0]),
                 gone=(),
             )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Run the block while no other thread changes the mirror.
+
+        Raises:
+            StoreUnavailable: the process was forked in the middle of a change.
+        """
+        forks.refuse_unnoticed("mirror")
+        if self._torn:
+            raise StoreUnavailable(
+                "mirror: this process was forked while another thread applied a bulletin; make a new mirror "
+                "and apply the bulletins to it"
+            )
+        with self._state:
+            yield
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._state,)
+
+    def _after_fork(self, torn: bool) -> None:
+        if torn:
+            self._torn = True
+            self._state = threading.RLock()
 
     def _check_continues(self, bulletin: Bulletin) -> None:
         """Refuse a bulletin that does not continue from this step and root."""

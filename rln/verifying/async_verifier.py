@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from rln.base import forks
 from rln.base.arguments import instance, whole
 from rln.errors import NativeError, Overloaded, ParameterError
 from rln.protocol.proof import AnyProof
@@ -42,6 +43,9 @@ class AsyncVerifier:
 
         async with AsyncVerifier(verifier) as judge:
             verdict = await judge.submit(proof, signal)
+
+    It belongs to one process: in a forked child every call raises `ParameterError`, because the event loop
+    and the thread are the parent's. Make one in each process.
 
     Args:
         verifier: does the work. Other code may use it at the same time.
@@ -80,6 +84,7 @@ class AsyncVerifier:
         self._idle = asyncio.Event()
         self._closed = False
         self._worker = ThreadPoolExecutor(1, "rln-verifier")
+        self._copy_watch = forks.CopyWatch()
 
     def __repr__(self) -> str:
         return f"AsyncVerifier({self._verifier!r})"
@@ -102,7 +107,8 @@ class AsyncVerifier:
             As `Verifier.submit`, and EntropyError: no randomness for the batch; nothing was accepted.
             Overloaded: too many messages are pending, or the source has sent too many bad proofs; this
                 message was not judged.
-            ParameterError: the verifier is closed, or was used in another event loop before.
+            ParameterError: the verifier is closed, was used in another event loop before, or is that of the
+                process that this one was forked from.
         """
         check_message(proof, signal)
         check_source(source)
@@ -124,8 +130,13 @@ class AsyncVerifier:
             raise
 
     async def close(self) -> None:
-        """Accept no more calls, wait until all pending ones are answered, and end the worker thread."""
+        """Accept no more calls, wait until all pending ones are answered, and end the worker thread.
+
+        In a forked child this does nothing: the pending messages are the parent's.
+        """
         self._closed = True
+        if self._copy_watch.is_copy:
+            return
         if self._pending:
             if not self._judging:
                 self._judge()
@@ -146,6 +157,11 @@ class AsyncVerifier:
         import asyncio
 
         loop = asyncio.get_running_loop()
+        if self._copy_watch.is_copy:
+            raise ParameterError(
+                "verifier: its event loop and thread are those of the process that this one was forked from; "
+                "make a new AsyncVerifier in each process"
+            )
         if self._closed:
             raise ParameterError("verifier: used after it was closed; make a new AsyncVerifier")
         if self._loop is None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from rln.base import forks
 from rln.base.arguments import whole
 from rln.errors import ParameterError
 
@@ -40,6 +42,9 @@ def check_source(source: Source) -> Source:
 class SourceLimit:
     """The allowance of each source, in bounded memory. Safe to use from several threads.
 
+    A forked child goes on with a copy, so a source then has an allowance in each process. If the fork was not
+    noticed (`rln.base.forks.unnoticed`), every call raises `StoreUnavailable`.
+
     Args:
         rate: bad proofs by which an allowance grows back each second, more than 0.
         burst: bad proofs in a full allowance, 1 to 2^20. At most this many proofs of one source are
@@ -59,6 +64,7 @@ class SourceLimit:
         self._sources = whole(sources, "sources", 1, 1 << 24)
         self._lock = threading.Lock()
         self._allowances: OrderedDict[Source, tuple[float, float]] = OrderedDict()  # size, as of a time
+        forks.register(self)
 
     def __repr__(self) -> str:
         return f"SourceLimit({self._rate} a second, {self._burst} at once)"
@@ -75,6 +81,7 @@ class SourceLimit:
             now: unix time in seconds. If it is before the last one, the allowance does not grow. If it
                 is more than a second before, the clock was set back; the allowance grows from there.
         """
+        forks.refuse_unnoticed("source limit")
         with self._lock:
             allowance, since = self._allowances.get(source, (float(self._burst), now))
             allowance = min(allowance + max(now - since, 0.0) * self._rate, self._burst)
@@ -86,6 +93,7 @@ class SourceLimit:
 
     def give_back(self, source: Source) -> None:
         """Give back 1 to the allowance of a source, after its proof was found valid."""
+        forks.refuse_unnoticed("source limit")
         with self._lock:
             kept = self._allowances.get(source)
             if kept is None:  # dropped meanwhile, so it counts as full
@@ -95,6 +103,12 @@ class SourceLimit:
                 del self._allowances[source]
             else:
                 self._allowances[source] = (allowance + 1, since)
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()  # at worst, one allowance is too large or too small by 1
 
     def _drop(self, now: float) -> None:
         """Drop allowances that must be full again, and the least recently used ones if there are too many."""

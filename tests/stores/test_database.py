@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.sqlite import database
 from rln.stores.sqlite.database import Database
@@ -263,7 +264,7 @@ def test_a_child_and_its_parent_both_keep_what_they_commit(path: Path) -> None:
 def test_a_child_of_a_parent_in_the_middle_of_a_transaction_refuses(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_FORK_TIMEOUT", 0.05)
+    monkeypatch.setattr(forks, "FORK_WAIT", 0.05)
     numbers = opened(path)
     entered, leave = threading.Event(), threading.Event()
 
@@ -289,6 +290,83 @@ def test_a_child_of_a_parent_in_the_middle_of_a_transaction_refuses(
     assert exit_code(lambda: insert(numbers, 4)) == 0
     assert listed(numbers) == [1, 3, 4]
     numbers.close()
+
+
+def test_a_child_that_is_forked_in_a_transaction_of_its_own_thread_does_not_commit_it(path: Path) -> None:
+    """Nor does it roll it back: the index of the WAL is memory that it shares with its parent."""
+    numbers = opened(path)
+    statements: list[str] = []
+
+    def fork_in_the_middle() -> int:
+        with numbers.writing() as connection:
+            connection.execute("INSERT INTO numbers VALUES (1)")
+            child = os.fork()
+            if child == 0:
+                connection.set_trace_callback(statements.append)
+        return child
+
+    parent, child, code = os.getpid(), -1, 1
+    try:
+        child = fork_in_the_middle()
+    except StoreUnavailable as error:
+        code = 0 if "forked while the file was in use" in str(error) and not statements else 2
+    finally:
+        if os.getpid() != parent:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert listed(numbers) == [1]
+    insert(numbers, 2)
+    assert listed(numbers) == [1, 2]
+    numbers.close()
+
+
+def test_a_child_does_not_open_a_file_that_another_thread_was_opening(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection exists, but no slot has it yet."""
+    monkeypatch.setattr(forks, "FORK_WAIT", 0.05)
+    opened(path).close()
+    opening, leave = threading.Event(), threading.Event()
+
+    def held(self: Database, connection: sqlite3.Connection) -> None:
+        opening.set()
+        assert leave.wait(30)
+
+    def refused() -> None:
+        monkeypatch.undo()
+        with pytest.raises(StoreUnavailable, match="forked while the file was in use"):
+            opened(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "_flush", held)
+        opener = threading.Thread(target=opened, args=(path,))
+        opener.start()
+        assert opening.wait(30)
+        assert exit_code(refused) == 0
+        leave.set()
+        opener.join()
+
+
+def test_a_fork_that_was_not_noticed_is_refused_before_any_lock(
+    numbers: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with numbers.writing():
+            entered.set()
+            assert leave.wait(30)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert entered.wait(30)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        for use in (lambda: insert(numbers, 1), lambda: listed(numbers)):
+            with pytest.raises(StoreUnavailable, match="forked outside Python"):
+                use()
+    leave.set()
+    holder.join()
 
 
 def test_a_fork_waits_for_the_other_threads(numbers: Database) -> None:

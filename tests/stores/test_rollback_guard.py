@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.sqlite import rollback_guard
@@ -224,7 +225,7 @@ def test_a_forked_child_does_not_hold_its_parents_lock(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fork while another thread holds the guard file for longer than a fork waits."""
-    monkeypatch.setattr(rollback_guard, "_FORK_TIMEOUT", 0.05)
+    monkeypatch.setattr(forks, "FORK_WAIT", 0.05)
     holder = Holder(ids)
     end_read, end_write = os.pipe()
     pid = os.fork()

@@ -18,8 +18,6 @@ replicas that could be cut off together with the primary.
 
 from __future__ import annotations
 
-import os
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -79,6 +77,9 @@ def open_redis_log(
 class RedisNullifierLog(NullifierLog):
     """A `NullifierLog` on servers. Safe to use from several threads, and across a fork.
 
+    A forked child makes connections of its own. If the fork was not noticed (`rln.base.forks.unnoticed`), the
+    child's log raises `StoreUnavailable`.
+
     Args:
         topology: tells which servers are the primaries.
         connection: how to connect to them.
@@ -107,7 +108,6 @@ class RedisNullifierLog(NullifierLog):
         self._bounds = settings.bounds
         self._commands = CommandBuilder(clock)
         self._router = PrimaryRouter(topology, settings)
-        _logs.add(self)
         try:
             self._router.examine(new)
         except BaseException:
@@ -255,14 +255,3 @@ def _conflict_free_parts(checked: list[_Checked]) -> Iterator[list[_Checked]]:
             several |= names
     if part:
         yield part
-
-
-_logs: weakref.WeakSet[RedisNullifierLog] = weakref.WeakSet()
-
-
-def _in_child() -> None:
-    for log in list(_logs):
-        log._router.restart()
-
-
-os.register_at_fork(after_in_child=_in_child)

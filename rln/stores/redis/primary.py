@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
 from rln.stores.redis.resp import FAULTS, ConnectionSettings, Server, Session, pack
@@ -69,22 +70,27 @@ class ExaminedState:
 class RefusalBounds:
     """The unix times up to which a log refuses epochs, on all of its primaries.
 
-    Both only rise, except that `forgotten` is replaced if it is later than a server's time.
+    Both only rise, except that `forgotten` is replaced if it is later than a server's time. Safe to use from
+    several threads. A forked child goes on from the bounds of its parent.
     """
 
     def __init__(self) -> None:
-        self.restart()
+        self._lock = threading.Lock()
         self.forgotten = 0
         """Unix time; epochs that ended by then are forgotten."""
         self.complete_after = -math.inf
         """Unix time; epochs that were open by then are refused, since clocks differed."""
+        forks.register(self)
 
-    def restart(self) -> None:
-        """Replace the lock in a forked child: another thread of the parent may have held it."""
-        self._lock = threading.Lock()
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()  # each bound is one number, which is never half changed
 
     def forget(self, before: int) -> None:
         """Raise `forgotten`."""
+        forks.refuse_unnoticed("nullifier log")
         with self._lock:
             self.forgotten = max(before, self.forgotten)
 
@@ -133,7 +139,7 @@ class LogSettings:
 
 
 class Primary:
-    """One primary. Safe to use from several threads."""
+    """One primary. Safe to use from several threads of one process; the router of a forked child drops it."""
 
     def __init__(self, location: PrimaryLocation, settings: LogSettings) -> None:
         self.location = location

@@ -54,7 +54,7 @@ def pack(*words: bytes | int) -> bytes:
 
 
 class Server:
-    """The connections to one server. Safe to use from several threads."""
+    """The connections to one server. Safe to use from several threads of one process; see `Primary`."""
 
     def __init__(self, address: Address, settings: ConnectionSettings) -> None:
         self.address = address

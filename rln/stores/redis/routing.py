@@ -8,11 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from binascii import crc_hqx
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from redis.exceptions import ResponseError
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.redis.entry import EntryCommand, Reply
 from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings, Primary, error_text
@@ -38,7 +40,7 @@ class _SlotMap:
 
 
 class PrimaryRouter:
-    """The primaries of a log. Safe to use from several threads.
+    """The primaries of a log. Safe to use from several threads. A forked child asks for the primaries again.
 
     Args:
         topology: tells which servers are the primaries.
@@ -49,14 +51,19 @@ class PrimaryRouter:
         self._topology = topology
         self._settings = settings
         self._closed = False
-        self.restart()
+        self._forget_map()
+        forks.register(self)
 
-    def restart(self) -> None:
-        """Start again in a forked child: the connections are the parent's, and its locks may be held."""
-        self._settings.bounds.restart()
+    def _forget_map(self) -> None:
         self._lock = threading.Lock()
         self._map = _SlotMap((), None)
         self._map_until = 0.0
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return ()  # the child keeps nothing that the lock guards
+
+    def _after_fork(self, torn: bool) -> None:
+        self._forget_map()  # with the connections, which are the parent's
 
     def __repr__(self) -> str:
         return ", ".join(primary.name for primary in self._map.primaries)
@@ -78,6 +85,7 @@ class PrimaryRouter:
 
         A primary that fails records it at its next examination.
         """
+        forks.refuse_unnoticed("nullifier log")
         for primary in self._map.primaries:
             primary.require_examination()
             try:
@@ -96,6 +104,8 @@ class PrimaryRouter:
     def close(self) -> None:
         """Close the connections; a second call does nothing."""
         self._closed = True
+        if forks.unnoticed():
+            return  # the connections are the parent's
         for primary in self._map.primaries:
             primary.close()
 
@@ -209,6 +219,7 @@ class PrimaryRouter:
         """Return the primaries and their slots; ask again if that was too long ago or something failed."""
         if self._closed:
             raise StoreUnavailable("nullifier log: used after it was closed")
+        forks.refuse_unnoticed("nullifier log")
         if time.monotonic() < self._map_until:
             return self._map
         with self._lock:

@@ -3,11 +3,6 @@
 The file uses WAL and `synchronous=FULL`, so a commit returns after its data is on the disk. Both settings are
 read back: if SQLite does not accept a setting, it keeps the old value and reports no error.
 
-Connections belong to one process. A fork inherits SQLite's record of which locks the process holds, but not
-the locks. A child that opened the file beside an inherited connection would believe that it holds locks. When
-the parent then closed the file and removed the WAL, the child's commits would be lost. So a fork waits until
-no connection is in use, and the child closes the inherited connections, unused, before it opens its own.
-
 After a disk error it is unknown which pages are in the page cache but not on the disk. The connections are
 closed. The next connection writes the whole WAL to the file and syncs it before it is used.
 """
@@ -17,16 +12,16 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
+from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for another process's transaction."""
@@ -42,45 +37,9 @@ FULL: Final = 2
 _WAL_BYTES: Final = 4 << 20
 """Bytes of the WAL at which its pages are written to the file."""
 
-_FORK_TIMEOUT: Final = 1.0
-"""Seconds that a fork waits for other threads to finish their use of a file."""
-
-_abandoned: list[sqlite3.Connection] = []
-"""Connections that cannot be closed, kept so that nothing tries again."""
-
-_forked_in_use: set[Path] = set()
-"""Files that this process must not open, because it was forked while they were in use."""
-
-
-class _ConnectionSlot:
-    """Holds one connection, which one thread uses at a time.
-
-    Attributes:
-        lock: held while the connection is used.
-        connection: None while there is none.
-        disk_errors: number of disk errors that had been seen when it was opened.
-    """
-
-    __slots__ = ("connection", "disk_errors", "lock")
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()  # reentrant: the thread that forks may be the one that uses it
-        self.connection: sqlite3.Connection | None = None
-        self.disk_errors = 0
-
-    def clear(self) -> None:
-        """Close the connection, if any; keep it if it cannot be closed."""
-        connection, self.connection = self.connection, None
-        try:
-            if connection is not None:
-                connection.close()
-        except sqlite3.Error:
-            if connection is not None:
-                _abandoned.append(connection)
-
 
 class Database:
-    """A file with tables, shared by threads and processes.
+    """A file with tables, shared by threads and processes. A forked child opens connections of its own.
 
     Within a block of this database, do not enter another block of it. Enter blocks of two databases in the
     same order everywhere, or they can deadlock.
@@ -118,10 +77,8 @@ class Database:
         self._disk_errors = 0
         self._flushed_errors = 0
         self._file_id: tuple[int, int] | None = None
-        self._writer = _ConnectionSlot()
-        self._reader = _ConnectionSlot()
-        with _forking:
-            _databases.add(self)
+        self._writer = ConnectionSlot(self.path)
+        self._reader = ConnectionSlot(self.path)
         with self.writing():
             pass
 
@@ -137,9 +94,10 @@ class Database:
             _execute_when_free(connection, "BEGIN IMMEDIATE", ())
             try:
                 yield connection
+                self._refuse_inherited(connection, self._writer)
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
+                if connection is self._writer.connection and connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
@@ -153,6 +111,7 @@ class Database:
         Raises:
             StoreUnavailable: as for `writing`.
         """
+        forks.refuse_unnoticed(self._name)
         slot = self._writer
         with slot.lock:
             try:
@@ -166,6 +125,7 @@ class Database:
         Raises:
             StoreUnavailable: as for `writing`.
         """
+        forks.refuse_unnoticed(self._name)
         slot = self._writer
         with slot.lock:
             try:
@@ -180,6 +140,7 @@ class Database:
         Raises:
             StoreUnavailable: SQLite or the disk failed.
         """
+        forks.refuse_unnoticed(self._name)
         slot = self._reader
         with slot.lock:
             try:
@@ -187,8 +148,9 @@ class Database:
                 connection.execute("BEGIN")
                 try:
                     yield connection
+                    self._refuse_inherited(connection, slot)
                 finally:
-                    if connection.in_transaction:
+                    if connection is slot.connection and connection.in_transaction:
                         connection.execute("ROLLBACK")
             except (sqlite3.Error, OSError) as error:
                 raise self._unavailable(error) from error
@@ -196,6 +158,8 @@ class Database:
     def close(self) -> None:
         """Close the connections of this process; a second call does nothing."""
         self._closed = True
+        if forks.unnoticed():
+            return  # the connections are the parent's
         for slot in (self._writer, self._reader):
             with slot.lock:
                 slot.clear()
@@ -203,12 +167,10 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
 
-    def _connection_of(self, slot: _ConnectionSlot) -> sqlite3.Connection:
+    def _connection_of(self, slot: ConnectionSlot) -> sqlite3.Connection:
         """Return the connection of a slot whose lock is held; open one if needed, or after a disk error."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
-        if os.getpid() != _process:
-            raise self._error("this process was forked outside Python; fork with os.fork or multiprocessing")
         if slot.connection is not None and slot.disk_errors != self._disk_errors:
             slot.clear()
         if slot.connection is None:
@@ -223,6 +185,14 @@ class Database:
 
     def _error(self, text: str) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self.path}: {text}")
+
+    def _in_use_at_fork(self) -> StoreUnavailable:
+        return self._error("this process was forked while the file was in use; start a new process")
+
+    def _refuse_inherited(self, connection: sqlite3.Connection, slot: ConnectionSlot) -> None:
+        """Refuse to go on with a transaction that began before a fork by this thread: it is the parent's."""
+        if connection is not slot.connection:
+            raise self._in_use_at_fork()
 
     def _unavailable(self, error: sqlite3.Error | OSError) -> StoreUnavailable:
         """Make the error for callers; after a disk error, no open connection is used again."""
@@ -239,8 +209,8 @@ class Database:
             raise self._error("the file was replaced by another one; close this store and open it again")
 
     def _open(self) -> sqlite3.Connection:
-        if self.path in _forked_in_use:
-            raise self._error("this process was forked while the file was in use; start a new process")
+        if in_use_at_fork(self.path):
+            raise self._in_use_at_fork()
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
             ensure_private_file(self.path, self._name)
@@ -320,23 +290,6 @@ class Database:
             connection.execute("PRAGMA user_version").fetchone()[0],
         )
 
-    # Around a fork.
-
-    def _slots(self) -> tuple[_ConnectionSlot, _ConnectionSlot]:
-        return self._writer, self._reader
-
-    def _discard_inherited(self, held: set[_ConnectionSlot]) -> None:
-        """Close the inherited connections. They are not in use, so this writes nothing."""
-        for slot in self._slots():
-            connection = slot.connection
-            if connection is not None and (slot not in held or connection.in_transaction):
-                _forked_in_use.add(self.path)
-                _abandoned.append(connection)
-                slot.connection = None
-            slot.clear()
-            if slot not in held:
-                slot.lock = threading.RLock()  # the thread that held it does not exist in this process
-
 
 def _execute_when_free(
     connection: sqlite3.Connection, statement: str, values: tuple[object, ...]
@@ -362,38 +315,3 @@ def _is_transient(error: sqlite3.Error) -> bool:
     return isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)) or (
         code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     )
-
-
-_databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_process = os.getpid()
-_forking = threading.RLock()
-_held: list[_ConnectionSlot] = []
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    deadline = time.monotonic() + _FORK_TIMEOUT
-    for database in list(_databases):
-        for slot in database._slots():
-            if slot.lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
-                _held.append(slot)
-
-
-def _in_parent() -> None:
-    while _held:
-        _held.pop().lock.release()
-    _forking.release()
-
-
-def _in_child() -> None:
-    global _process, _forking
-    _process = os.getpid()
-    held = set(_held)
-    for database in list(_databases):
-        database._discard_inherited(held)
-    while _held:
-        _held.pop().lock.release()
-    _forking = threading.RLock()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

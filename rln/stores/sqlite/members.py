@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
 from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
+from rln.stores.sqlite.connection_slot import first_row
 from rln.stores.sqlite.database import Database
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
@@ -59,8 +60,7 @@ class SqliteRegistry(SqlRegistry):
             StoreUnavailable: no such file, or no registry in it.
         """
         try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-                found = connection.execute(REGISTRY).fetchone()
+            found = first_row(path, REGISTRY)
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error
         if found is None:

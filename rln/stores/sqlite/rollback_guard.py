@@ -25,13 +25,13 @@ import fcntl
 import os
 import threading
 import time
-import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import ensure_private_file
 
@@ -44,7 +44,6 @@ _RETRY_SECONDS: Final = 0.001
 _INTENT_DELAY: Final = 100_000_000
 """Nanoseconds between the touch and the writing of the intent, at most; a later intent file was restored."""
 _DIGITS: Final = 40
-_FORK_TIMEOUT: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +165,8 @@ class GuardState:
 class RollbackGuard:
     """The guard file of one database, locked by one thread of one process at a time.
 
+    A forked child does not hold the lock of its parent, and locks the file itself.
+
     Args:
         database: path of the database.
         name: name of the store in messages.
@@ -182,7 +183,7 @@ class RollbackGuard:
         self._intent_descriptor: int | None = None
         self._pending_intent: IntentRecord | None = None
         self._has_committed = False
-        _guards.add(self)
+        forks.register(self)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -192,6 +193,7 @@ class RollbackGuard:
             StoreUnavailable: another process held the lock too long, or the file does not belong to this user
                 alone.
         """
+        forks.refuse_unnoticed(self._name)
         deadline = time.monotonic() + TIMEOUT
         if not self._lock.acquire(timeout=TIMEOUT):
             raise self._busy()
@@ -214,11 +216,10 @@ class RollbackGuard:
                 programs may change it.
         """
         try:
-            assert self._descriptor is not None
-            assert self._intent_descriptor is not None
-            guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
-            written = os.fstat(self._intent_descriptor).st_ctime_ns
-            intent = IntentRecord.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
+            descriptor, intent_descriptor = self._locked_files()
+            guard, database, boot = os.fstat(descriptor), os.stat(self._database), _boot()
+            written = os.fstat(intent_descriptor).st_ctime_ns
+            intent = IntentRecord.decode(os.pread(intent_descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
             raise self._unavailable(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
@@ -246,9 +247,9 @@ class RollbackGuard:
         # now, the next one still finds the doubt.
         in_doubt = state.reason_for_doubt(recorded) is not None
         try:
-            assert self._descriptor is not None
-            os.utime(self._descriptor)
-            changed = os.fstat(self._descriptor).st_ctime_ns
+            descriptor, _ = self._locked_files()
+            os.utime(descriptor)
+            changed = os.fstat(descriptor).st_ctime_ns
         except OSError as error:
             raise self._unavailable(error) from error
         self._pending_intent = IntentRecord(previous_change, changed, generation, newest_start, in_doubt)
@@ -268,14 +269,22 @@ class RollbackGuard:
     def _write(self, intent: IntentRecord) -> None:
         content = intent.encode()
         try:
-            assert self._intent_descriptor is not None
-            written = os.pwrite(self._intent_descriptor, content, 0)
+            written = os.pwrite(self._locked_files()[1], content, 0)
         except OSError as error:
             raise self._unavailable(error) from error
         if written != len(content):
             raise StoreUnavailable(
                 f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; check the disk"
             )
+
+    def _locked_files(self) -> tuple[int, int]:
+        """Return the descriptors of the guard file and the intent file."""
+        if self._descriptor is None or self._intent_descriptor is None:
+            raise StoreUnavailable(
+                f"{self._name}: {self._path}: this process was forked while the file was in use; start a new "
+                "process"
+            )
+        return self._descriptor, self._intent_descriptor
 
     def _open_intent_file(self) -> int:
         """Open the intent file; create it if it does not exist."""
@@ -343,10 +352,13 @@ class RollbackGuard:
     def _unavailable(self, error: OSError) -> StoreUnavailable:
         return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
 
-    def _discard_inherited(self, held: set[RollbackGuard]) -> None:
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
         """Close what a thread of the parent was using: its lock would last as long as this process."""
-        if self not in held:
-            self._close_files(unlock=False)
+        self._close_files(unlock=False)
+        if torn:
             self._lock = threading.RLock()
 
 
@@ -372,29 +384,3 @@ def _boot() -> str:
         return os.read(descriptor, 64).strip().hex()
     finally:
         os.close(descriptor)
-
-
-_guards: weakref.WeakSet[RollbackGuard] = weakref.WeakSet()
-_forking: list[RollbackGuard] = []
-
-
-def _before_fork() -> None:
-    deadline = time.monotonic() + _FORK_TIMEOUT
-    for guard in list(_guards):
-        if guard._lock.acquire(timeout=max(deadline - time.monotonic(), 0.0)):
-            _forking.append(guard)
-
-
-def _in_parent() -> None:
-    while _forking:
-        _forking.pop()._lock.release()
-
-
-def _in_child() -> None:
-    held = set(_forking)
-    for guard in list(_guards):
-        guard._discard_inherited(held)
-    _in_parent()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from rln.base import forks
+from rln.errors import StoreUnavailable
 
 
 class _Owner:
@@ -126,3 +129,113 @@ def test_a_fork_without_hooks_is_noticed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not forks.unnoticed()
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert forks.unnoticed()
+    with pytest.raises(StoreUnavailable, match="^log: this process was forked outside Python; fork with"):
+        forks.refuse_unnoticed("log")
+
+
+def test_one_slow_thread_does_not_tear_the_objects_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "FORK_WAIT", 0.05)
+    monkeypatch.setattr(forks, "_MOMENT", 0.5)
+    brief, slow, held = threading.Lock(), threading.Lock(), threading.Event()
+    owner, other = _Owner(brief), _Owner(slow)
+
+    def use() -> None:
+        with brief:
+            held.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    held.wait()
+    with slow:
+        assert in_child(lambda: f"{owner.log[-1]} {other.log[-1]}") == "whole torn"
+    thread.join()
+
+
+def test_an_object_that_is_made_during_a_fork_is_called_in_the_child() -> None:
+    made: list[_Owner] = []
+
+    class Making(_Owner):
+        def _fork_locks(self) -> Sequence[forks.Lock]:
+            made.append(_Owner(threading.Lock()))
+            return ()
+
+    making = Making()
+    assert in_child(lambda: made[0].log[-1]) == "whole"
+    assert making.log == []
+
+
+def test_a_thread_that_makes_an_object_with_a_lock_held_does_not_wait_for_a_fork() -> None:
+    lock, forking, made = threading.Lock(), threading.Event(), list[_Owner]()
+    owner = _Owner(lock)
+
+    class Last(_Owner):
+        def _fork_locks(self) -> Sequence[forks.Lock]:
+            forking.set()
+            return ()
+
+    def make() -> None:
+        with lock:
+            held.set()
+            forking.wait()
+            made.append(_Owner())
+
+    held, last = threading.Event(), Last()
+    thread = threading.Thread(target=make)
+    thread.start()
+    held.wait()
+    assert in_child(lambda: owner.log[-1]) == "whole"
+    thread.join()
+    assert last.log == []
+
+
+def test_a_fork_by_a_hook_of_another_fork_leaves_the_locks_of_that_fork_alone() -> None:
+    lock, answers = threading.Lock(), list[str]()
+
+    class Forking(_Owner):
+        def _fork_locks(self) -> Sequence[forks.Lock]:
+            if not answers:
+                answers.append("")
+                answers[0] = in_child(lambda: f"{owner.log[-1]} {lock.locked()}")
+                answers.append(f"{lock.locked()}")
+            return ()
+
+    forking, owner = Forking(), _Owner(lock)
+    assert in_child(lambda: owner.log[-1]) == "whole"
+    assert (answers, lock.locked(), forking.log) == (["whole False", "True"], False, [])
+    assert in_child(lambda: owner.log[-1]) == "whole"
+
+
+def test_an_error_of_one_object_does_not_leave_the_others_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failing(_Owner):
+        def _after_fork(self, torn: bool) -> None:
+            raise RuntimeError("on purpose")
+
+    errors = list[str]()
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: errors.append(str(found.exc_value)))
+    owners = [_Owner(), Failing(), _Owner()]
+    answer = in_child(lambda: " ".join([*(owner.log[-1] for owner in owners), *errors]))
+    assert answer == "whole locks whole on purpose"
+
+
+def test_a_fork_does_not_wait_for_ever_for_a_fork_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "FORK_WAIT", 0.05)
+    began, ending = threading.Event(), threading.Event()
+    lock = threading.Lock()
+    owner = _Owner(lock)
+
+    def begin() -> None:
+        forks._before_fork()
+        began.set()
+        ending.wait()
+        forks._after_fork_in_parent()
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    began.wait()
+    assert in_child(lambda: owner.log[-1]) == "torn"
+    ending.set()
+    thread.join()
+    assert in_child(lambda: owner.log[-1]) == "whole"

@@ -1,6 +1,7 @@
 """Thread pools: one for each number of threads in each process."""
 
 import os
+import signal
 import threading
 
 import pytest
@@ -54,7 +55,22 @@ def test_forked_child_makes_its_own_pool() -> None:
     expected = hashes.poseidon_many(PACKED, 2, threads=2)
     child = os.fork()
     if child == 0:
-        forgotten = not threads._pools
+        forgotten = not threads._pools.made
         good = hashes.poseidon_many(PACKED, 2, threads=2) == expected
-        os._exit(0 if forgotten and good and threads._pools else 1)
+        os._exit(0 if forgotten and good and threads._pools.made else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_does_not_wait_for_a_thread_of_its_parent_that_made_a_pool() -> None:
+    with threads._pools._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            os._exit(0 if threads.pool(2) != ffi.NULL else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_fork_that_was_not_noticed_leaves_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with threads._pools._lock:
+        assert threads.pool(2) == ffi.NULL
