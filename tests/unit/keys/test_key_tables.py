@@ -19,6 +19,7 @@ from rln.keys.constraint_matrix import build_circuit
 from rln.keys.key_tables import KeyTables
 from rln.lowlevel import engine, groth16, tables
 from rln.protocol.statement import Statement
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.small_world import World, small_key, small_multi_key
 
 PATIENCE = 120  # seconds
@@ -200,9 +201,11 @@ def test_without_a_thread_proofs_go_on(monkeypatch):
     wait_for_tables(world.key)
 
 
-def test_a_child_builds_its_own(builds):
+def test_a_child_builds_its_own(builds, tmp_path):
     world = World(again())
-    prover = world.prover(world.join(8))
+    member, ids = world.join(8), SqliteMessageIds(tmp_path / "ids.db")
+    ids.introduce(member.commitment)
+    prover = world.prover(member, ids, path=world.group.proof(0))
     prover.prove(b"one")
     prover.prove(b"two")
     child = os.fork()

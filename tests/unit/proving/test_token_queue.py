@@ -19,6 +19,7 @@ from rln.errors import KeyFileError, ParameterError, RateLimitReached, StoreUnav
 from rln.proving import proof_builder, token_queue
 from rln.proving.proof_builder import ProofBuilder, SlotToken
 from rln.stores.memory import MemoryMessageIds
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.small_world import PERIOD, World, small_multi_key
 
 PATIENCE = 60  # seconds
@@ -72,6 +73,15 @@ def world() -> World:
 @pytest.fixture
 def ids() -> CountingIds:
     return CountingIds()
+
+
+def with_ids_in_a_file(world: World, limit: int, directory: Path, **more) -> rln.Prover:
+    """Make a prover that also works in a forked child: it needs no group, and its ids are in a file."""
+    member = world.join(limit)
+    ids = SqliteMessageIds(directory / "ids.db")
+    ids.introduce(member.commitment)
+    path = world.group.proof(world.group.membership(member.commitment).index)
+    return world.prover(member, ids, path=path, **more)
 
 
 def until(claim: Callable[[], object]) -> None:
@@ -306,8 +316,8 @@ def test_threads_race_for_tokens_and_no_id_comes_twice(world, ids):
     assert sorted(ids.ids()) == list(range(16))
 
 
-def test_a_child_leaves_the_tokens_to_its_parent(world, ids):
-    prover = world.prover(world.join(16), ids, tokens=3)
+def test_a_child_leaves_the_tokens_to_its_parent(world, tmp_path):
+    prover = with_ids_in_a_file(world, 16, tmp_path, tokens=3)
     full(prover, 3)
     read, write = os.pipe()
     child = os.fork()
@@ -334,9 +344,9 @@ def test_a_child_leaves_the_tokens_to_its_parent(world, ids):
     assert all(world.key.verifying_key.verify(proof.public_inputs, proof.proof) for proof in theirs + mine)
 
 
-def test_a_fork_while_the_thread_is_busy(world, monkeypatch):
+def test_a_fork_while_the_thread_is_busy(world, tmp_path, monkeypatch):
     gate = Gate(monkeypatch)
-    prover = world.prover(world.join(8), tokens=2)
+    prover = with_ids_in_a_file(world, 8, tmp_path, tokens=2)
     assert gate.reached.wait(PATIENCE)
     child = os.fork()
     if child == 0:
@@ -352,6 +362,19 @@ def test_a_fork_while_the_thread_is_busy(world, monkeypatch):
     assert os.waitpid(child, 0)[1] == 0
     gate.open.set()
     full(prover, 2)
+    prover.close()
+
+
+def test_a_fork_that_was_not_noticed_takes_no_id_from_the_queue(world, tmp_path, monkeypatch):
+    prover = with_ids_in_a_file(world, 8, tmp_path, tokens=3)
+    full(prover, 3)
+    queued = set(prover._queue._slots)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        with prover._queue._lock, pytest.raises(StoreUnavailable, match="forked outside Python"):
+            prover.prove(b"x")
+    assert set(prover._queue._slots) == queued
+    prover.prove(b"x")
     prover.close()
 
 
