@@ -12,13 +12,13 @@ the number of messages.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from rln.base import forks, scalar
-from rln.errors import InputError, IntegrityAlarm, RecoveryError, StoreUnavailable
+from rln.audit.search_table import SearchTable
+from rln.base import scalar
+from rln.errors import InputError, IntegrityAlarm, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
 from rln.protocol import proof_record
@@ -77,24 +77,14 @@ class Violators:
             StoreUnavailable: the table cannot be written, or this process was forked during the search.
             IntegrityAlarm: two verified messages with one nullifier recover no secret.
         """
-        # SQLite keeps a database without a name in a private temporary file and deletes it on close.
-        table = sqlite3.connect("", isolation_level=None)
-        copy_watch = forks.CopyWatch()
+        table = SearchTable()
         try:
-            for statement in _TABLES:
+            for statement in (*_TABLES, "BEGIN"):
                 table.execute(statement)
-            table.execute("BEGIN")
-            table.executemany("INSERT INTO seen VALUES (?, ?)", self._seen())
+            table.execute_many("INSERT INTO seen VALUES (?, ?)", self._seen())
             table.execute(_SUSPECTS)
             for proof in self._read():
-                for violation in self._violations(table, proof):
-                    yield violation
-                    if copy_watch.is_copy:  # the temporary file is the parent's, who changes it
-                        raise StoreUnavailable(
-                            "violators: this process was forked during the search; search again"
-                        )
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"violators: {error}") from error
+                yield from self._violations(table, proof)
         finally:
             table.close()
 
@@ -104,14 +94,14 @@ class Violators:
             for share in proof.shares:
                 yield self._name(proof, share), self._hash(scalar.encode(share.x, "x"))
 
-    def _violations(self, table: sqlite3.Connection, proof: AnyProof) -> Iterator[Violation]:
+    def _violations(self, table: SearchTable, proof: AnyProof) -> Iterator[Violation]:
         verified = None
         for share in proof.shares:
             name = self._name(proof, share)
-            row = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", (name,)).fetchone()
-            if row is None or row[1]:
+            rows = table.execute("SELECT first, convicted FROM suspect WHERE name = ?", name)
+            if not rows or rows[0][1]:
                 continue
-            first = None if row[0] is None else proof_record.decode(row[0])
+            first = None if rows[0][0] is None else proof_record.decode(rows[0][0])
             if first is not None and first.x == proof.x:
                 continue  # one message at two nodes, or a re-randomised copy: no violation
             if verified is None:
@@ -120,12 +110,10 @@ class Violators:
             if not verified:
                 return
             if first is None:
-                table.execute(
-                    "UPDATE suspect SET first = ? WHERE name = ?", (proof_record.encode(proof), name)
-                )
+                table.execute("UPDATE suspect SET first = ? WHERE name = ?", proof_record.encode(proof), name)
                 continue
             evidence = Evidence(first, proof, self._key.digest)
-            table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", (name,))
+            table.execute("UPDATE suspect SET convicted = 1 WHERE name = ?", name)
             yield Violation(self._sender(evidence), evidence)
 
     def _sender(self, evidence: Evidence) -> int:

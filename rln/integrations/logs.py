@@ -20,6 +20,7 @@ import time
 from typing import Final
 
 from rln.errors import RlnError
+from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.outcome import reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Invalid, RateLimitViolation, Verdict
@@ -37,7 +38,10 @@ _LEVELS: Final = {
 
 
 class LogObserver(Observer):
-    """Writes lines to a logger. Safe to use from several threads, and across a fork, as `logging` is.
+    """Writes lines to a logger. Safe to use from several threads, and across a fork.
+
+    A line is written with a lock that a fork waits for, see `rln.integrations.observer_lock`. That does not
+    help if other code writes to the same stream during a fork.
 
     Args:
         logger: the logger that gets the lines; None is the logger `rln.verifying`.
@@ -45,6 +49,7 @@ class LogObserver(Observer):
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logging.getLogger("rln.verifying") if logger is None else logger
+        self._lock = ObserverLock("log lines")
 
     def moment(self) -> float:
         """Return the time of a monotonic clock, in seconds."""
@@ -78,4 +83,5 @@ class LogObserver(Observer):
 
     def _write(self, level: int, event: str, since: float, line: dict[str, object]) -> None:
         whole = {"event": event, "seconds": round(time.perf_counter() - since, 6), **line}
-        self._logger.log(level, "%s", json.dumps(whole, sort_keys=True))
+        with self._lock:
+            self._logger.log(level, "%s", json.dumps(whole, sort_keys=True))

@@ -10,15 +10,12 @@ No label value comes from a message, so no sender can increase the number of tim
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
 
-from rln.base import forks
-from rln.errors import StoreUnavailable
+from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.outcome import reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
@@ -29,18 +26,15 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 class PrometheusObserver(Observer):
     """Counts for Prometheus. One observer may serve several verifiers, from any thread.
 
-    A forked child goes on from the counts of its parent. The locks of `prometheus_client` would stay locked
-    there if another thread had them, so the metrics are used, and collected, only with a lock that a fork
-    waits for. If it waits in vain, or was not noticed (`rln.base.forks`), every call raises
-    `StoreUnavailable`.
+    A forked child goes on from the counts of its parent. The metrics are counted and collected with a lock
+    that a fork waits for, see `rln.integrations.observer_lock`.
 
     Args:
         registry: where the metrics are registered. A second observer needs another registry.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        self._lock = threading.Lock()
-        self._torn = False
+        self._lock = ObserverLock("metrics")
         self._messages = Counter("rln_messages", "Messages by outcome.", ("verdict", "reason"), registry=None)
         self._judging = Histogram(
             "rln_judging_seconds",
@@ -60,7 +54,6 @@ class PrometheusObserver(Observer):
             "rln_waiting_messages", "Messages that wait or are being judged.", registry=None
         )
         self._metrics = (self._messages, self._judging, self._log, self._waiting)
-        forks.register(self)
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
@@ -69,7 +62,7 @@ class PrometheusObserver(Observer):
 
     def collect(self) -> Iterable[Metric]:
         """Return the metrics with their values, for `prometheus_client`."""
-        with self._locked():
+        with self._lock:
             return [found for metric in self._metrics for found in metric.collect()]
 
     def moment(self) -> float:
@@ -79,34 +72,16 @@ class PrometheusObserver(Observer):
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
         """Count a message; see `Observer`."""
         verdict = verdict_word(outcome)
-        with self._locked():
+        with self._lock:
             self._messages.labels(verdict, reason_word(outcome)).inc()
             self._judging.labels(verdict).observe(time.perf_counter() - since)
 
     def stored(self, failed: bool, since: float) -> None:
         """Record how long the nullifier log took; see `Observer`."""
-        with self._locked():
+        with self._lock:
             self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
 
     def waiting(self, messages: int) -> None:
         """Set the number of pending messages; see `Observer`."""
-        with self._locked():
-            self._waiting.set(messages)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        forks.refuse_unnoticed("metrics")
-        if self._torn:
-            raise StoreUnavailable(
-                "metrics: this process was forked while another thread used them; make a new "
-                "PrometheusObserver with a new registry"
-            )
         with self._lock:
-            yield
-
-    def _fork_locks(self) -> Sequence[forks.Lock]:
-        return (self._lock,)
-
-    def _after_fork(self, torn: bool) -> None:
-        self._torn = self._torn or torn
-        self._lock = threading.Lock()
+            self._waiting.set(messages)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +19,8 @@ from rln.errors import StoreUnavailable
 from rln.stores.sqlite import database
 from rln.stores.sqlite.database import Database
 from tests.support.killed_child import exit_code
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -318,6 +322,35 @@ def test_a_child_that_is_forked_in_a_transaction_of_its_own_thread_does_not_comm
     insert(numbers, 2)
     assert listed(numbers) == [1, 2]
     numbers.close()
+
+
+SPILLED = """
+import os, sys
+from pathlib import Path
+from rln.stores.sqlite.database import Database
+create = lambda connection: connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT)")
+numbers = Database(Path(sys.argv[1]), name="numbers", application_id=77, schema_version=3, create=create)
+with numbers.writing() as connection:
+    connection.execute("PRAGMA cache_size=4")
+    for number in range(500):
+        connection.execute("INSERT INTO numbers VALUES (?, ?)", (number, "x" * 900))
+    child = os.fork()
+    if child == 0:
+        sys.exit()  # the interpreter ends as it does in a script, and deletes every object
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert connection.execute("SELECT count(*) FROM numbers").fetchone() == (500,)
+    connection.execute("UPDATE numbers SET text = 'y' || text")
+with numbers.reading() as connection:
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert connection.execute("SELECT count(*) FROM numbers WHERE text LIKE 'y%'").fetchone() == (500,)
+print("whole")
+"""
+
+
+def test_a_child_that_ends_leaves_the_transaction_of_its_parent_alone(path: Path) -> None:
+    """A transaction that does not fit in the cache is in the WAL already, whose index both have in memory."""
+    run = subprocess.run([sys.executable, "-c", SPILLED, path], capture_output=True, text=True, cwd=ROOT)
+    assert run.stdout == "whole\n", run.stderr
 
 
 def test_a_child_does_not_open_a_file_that_another_thread_was_opening(
