@@ -239,3 +239,12 @@ def test_a_fork_does_not_wait_for_ever_for_a_fork_that_never_ends(monkeypatch: p
     ending.set()
     thread.join()
     assert in_child(lambda: owner.log[-1]) == "whole"
+
+
+def test_a_copy_watch_tells_a_child_and_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = forks.CopyWatch()
+    assert not watch.is_copy
+    assert in_child(lambda: f"{watch.is_copy} {forks.CopyWatch().is_copy}") == "True False"
+    assert in_child(lambda: in_child(lambda: str(watch.is_copy))) == "True"
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert watch.is_copy
