@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from tests.races.stub_proofs import StubKey, members
 from tests.support.postgres_server import empty_database
 from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar
-from tests.support.small_world import LIMIT_BITS, World, small_key
+from tests.support.small_world import LIMIT_BITS
 
 DEPTH = 16
 LIMIT = 1 << 16
@@ -120,23 +121,28 @@ def memory_ids(folder: Path, stack: ExitStack) -> Subject:
     return ids_subject(MemoryMessageIds())
 
 
+PROVER_BITS = 12
+"""A member has so many ids that neither the parent nor its children use them up."""
+
+
+@cache
+def prover_key() -> rln.ProvingKey:
+    return rln.setup(rln.circuit.rln(3, PROVER_BITS), threads=1)
+
+
 def prover_subject(ids: SqliteMessageIds | MemoryMessageIds, stack: ExitStack) -> Subject:
     """Several messages for one id would have one nullifier and different x: then the secret is public."""
-    clock = rln.EpochClock("fork.example", 1)
-    world = World(small_key())
-    member = world.join(1 << LIMIT_BITS)
-    path = world.group.proof(0)
-    ids.introduce(member.commitment)
-    prover = stack.enter_context(world.prover(member, ids, clock=clock, path=path, tokens=2))
+    group, identity = rln.Group(3, PROVER_BITS), rln.Identity.generate()
+    member = group.register(identity.commitment, 1 << PROVER_BITS)
+    path = group.proof(0)
+    ids.introduce(identity.commitment)
+    prover = rln.Prover(identity, member, prover_key(), ids=ids, clock=fixed_clock(), path=path, tokens=2)
+    stack.callback(prover.close)
     numbers, signal_of = itertools.count(), dict[int, int]()
 
     def prove() -> tuple[int, int]:
-        while True:
-            try:
-                proof = prover.prove(b"%d %d" % (os.getpid(), next(numbers)))
-                return proof.nullifier, proof.x
-            except rln.RateLimitReached:
-                time.sleep(0.01)
+        proof = prover.prove(b"%d %d" % (os.getpid(), next(numbers)))
+        return proof.nullifier, proof.x
 
     def record(made: tuple[int, int]) -> None:
         assert signal_of.setdefault(*made) == made[1], "the member's secret is public"
@@ -317,7 +323,7 @@ def root_history(folder: Path, stack: ExitStack) -> Subject:
 
     def use() -> list[bool]:
         history.push(10**9)
-        history.push(10**9 + 1, [range(history.step)])
+        history.push(10**9 + 1, [range(history.step + 1)])
         return [10**9 in window, 10**9 + 1 in window]
 
     def check(made: list[bool]) -> None:
