@@ -7,7 +7,8 @@
 #   make engines what depends on the engine, once more on each that this machine runs but does not prefer
 #   make faults every I/O error and kill at the n-th call of the stores in files, and many images of crashes:
 #                needs strace, takes half an hour
-#   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings
+#   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings,
+#                500 forks
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff (rules and layout), mypy, codespell, clang-format, generated files; see .pre-commit-config.yaml, clang-format
 #   make bench   the figures of this machine

@@ -112,9 +112,9 @@ def test_the_finder_finds() -> None:
 @pytest.mark.parametrize("path", PYTHON, ids=module_name)
 def test_hooks_of_forks_and_process_ids_are_in_one_module(path: Path) -> None:
     if module_name(path) != MECHANISM:
-        names = {
-            node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
-        }
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        names |= {node.name for node in nodes if isinstance(node, ast.alias)}
         assert not names & {"register_at_fork", "getpid"}
 
 
