@@ -20,7 +20,7 @@ _PART: Final = 0.25
 
 
 class Patience:
-    """The memory of a wait in vain. Safe to use from several threads; a fork copies it, which does no harm."""
+    """The memory of a wait in vain. Safe to use from several threads; a fork copies it without harm."""
 
     def __init__(self) -> None:
         self._over_until = 0.0
@@ -28,7 +28,7 @@ class Patience:
 
     @contextmanager
     def hold(self, lock: Lock, timeout: float, name: str) -> Iterator[float]:
-        """Hold the lock of a connection in the block. Unless it ends with StoreUnavailable, all may wait again.
+        """Hold the lock of a connection in the block. If the connection works in it, all may wait again.
 
         Args:
             lock: is held while the connection is used.

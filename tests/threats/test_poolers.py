@@ -85,7 +85,9 @@ def test_f17_behind_a_pooler_every_registration_succeeds(uri: str, pool_size: in
         through = made.through(uri)
         codes: list[int] = []
         waiting = [
-            threading.Thread(target=lambda first=first: codes.append(exit_code(lambda: process(through, first))))
+            threading.Thread(
+                target=lambda first=first: codes.append(exit_code(lambda: process(through, first)))
+            )
             for first in (1000, 2000)
         ]
         for thread in waiting:
@@ -127,9 +129,7 @@ def test_f17_a_temporary_table_of_another_client_hides_none_of_ours(uri: str, po
     with closing(members(through)) as registry:
         group = rln.Group(DEPTH, LIMIT_BITS, registry=registry)
         group.register(5, 1)
-        set_on_the_shared_connection(
-            through, "CREATE TEMP TABLE rln_member (LIKE rln_member INCLUDING ALL)"
-        )
+        set_on_the_shared_connection(through, "CREATE TEMP TABLE rln_member (LIKE rln_member INCLUDING ALL)")
         group.register(6, 1)
         assert group.is_member(5)
         assert group.is_member(6)

@@ -148,9 +148,7 @@ class Sessions:
             raise
 
     @staticmethod
-    def _ask_to_begin(
-        connection: Connection, access: Access, timeout: float, deadline: float
-    ) -> Connection:
+    def _ask_to_begin(connection: Connection, access: Access, timeout: float, deadline: float) -> Connection:
         left = deadline - time.monotonic()
         message = first_message(access, timeout, left)
         check_settings(connection.last_rows(message, deadline + timeout * (SILENCE_FACTOR - 1))[0])

@@ -87,7 +87,7 @@ def refusal(error: Exception) -> StoreUnavailable | None:
         return standby()  # it refuses READ WRITE before it can be asked
     if "statement pooling" in str(error):
         return StoreUnavailable(
-            "pool_mode: expected transaction or session, got statement, in which transactions are impossible; "
-            "set it in the pooler"
+            "pool_mode: expected transaction or session, got statement, which splits transactions; set it in "
+            "the pooler"
         )
     return None
