@@ -20,7 +20,10 @@ _PART: Final = 0.25
 
 
 class Patience:
-    """The memory of a wait in vain. Safe to use from several threads; a fork copies it without harm."""
+    """The memory of a wait in vain. Safe to use from several threads; `hold` blocks, so not in an event loop.
+
+    A fork copies it without harm: at worst a child does not wait for as long as its parent would not.
+    """
 
     def __init__(self) -> None:
         self._over_until = 0.0

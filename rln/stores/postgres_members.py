@@ -54,6 +54,8 @@ _CREATION_LOCK: Final = "SELECT pg_advisory_xact_lock(7813182)"
 class PostgresRegistry(SqlRegistry):
     """A `MemberRegistry` in a database. Safe to use from several threads, and across a fork.
 
+    Its methods block, so an event loop must call them in a thread. After `close` they raise StoreUnavailable.
+
     Args:
         uri: `postgresql://user:password@host:port/database`, with libpq's options after a question mark.
             Missing tables are created in the first schema of the search path.
@@ -62,7 +64,8 @@ class PostgresRegistry(SqlRegistry):
 
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
-        StoreUnavailable: here and in every method, the server cannot be reached, fails, or takes too long.
+        StoreUnavailable: here and in every method, the server cannot be reached, fails, takes too long, or is
+            a standby. The message of a change says that nothing was changed, or that it may have happened.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
@@ -10,7 +11,7 @@ import pytest
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, StoreUnavailable
-from rln.stores import open_members
+from rln.stores import open_members, postgres_members
 from tests.support.pgbouncer_server import PgBouncer
 from tests.support.postgres_server import PostgresServer, empty_database, server
 from tests.support.proxy import Proxy
@@ -173,6 +174,23 @@ def test_f17_an_error_before_commit_says_that_nothing_was_changed(line: Line, ve
             assert not has_happened(members)
         change(members)
         assert has_happened(members)
+
+
+def test_f17_only_the_call_whose_answer_was_lost_may_have_changed_something(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is silent from COMMIT on; the calls that are refused meanwhile were never sent."""
+    monkeypatch.setattr(postgres_members, "TIMEOUT", 2)
+    with closing(Members(line)) as members:
+        line.lose(rb"COMMIT\x00", "blackhole")
+        with pytest.raises(StoreUnavailable, match=UNKNOWN):
+            members.group.register(7, 1)
+        with pytest.raises(StoreUnavailable, match=f"no answer for .*{UNCHANGED}"):
+            members.group.register(8, 1)
+        time.sleep(1)
+        assert not members.group.is_member(8)
+        assert not members.group.is_member(7)
+        assert members.group.register(7, 1).index == 6
 
 
 def test_f17_a_reader_whose_connection_is_lost_says_nothing_of_changes(line: Line) -> None:

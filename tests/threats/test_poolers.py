@@ -165,6 +165,12 @@ def test_f17_an_acknowledged_commit_survives_a_crash_whatever_another_client_has
         own.remove()
 
 
+def test_f17_a_startup_parameter_that_the_pooler_refuses_is_named(uri: str, pooler: PgBouncer) -> None:
+    """We send none; PgBouncer takes `options` only if it is configured to ignore them."""
+    with pytest.raises(StoreUnavailable, match="unsupported startup parameter.*: options"):
+        members(f"{pooler.through(uri)}?options=-csearch_path%3Dpublic")
+
+
 def test_f17_a_pool_that_splits_transactions_is_refused(uri: str) -> None:
     with (
         PgBouncer(server().port, "statement") as pooler,

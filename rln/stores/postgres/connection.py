@@ -42,9 +42,10 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection[Row]):
-    """A connection that one thread uses at a time.
+    """A connection that one thread uses at a time, whose calls block; no event loop may wait for them.
 
-    In a forked child every call on it fails, and nothing is sent: it belongs to the parent.
+    In a forked child every call on it fails, and nothing is sent: it belongs to the parent, also when the
+    child calls `discard`. After it is closed, every call fails.
 
     Attributes:
         timeout: seconds; an answer may take SILENCE_FACTOR times as long.

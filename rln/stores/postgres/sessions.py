@@ -64,8 +64,10 @@ class _Session:
 class Sessions:
     """Runs transactions. Safe to use from several threads, and across a fork.
 
-    A forked child opens its own connections and never closes those of its parent. If it was forked within a
-    transaction, the transaction fails in the child and goes on in the parent.
+    Transactions of one kind come one after the other. A forked child opens its own connections and never
+    closes those of its parent; if it was forked within a transaction, the transaction fails in the child and
+    goes on in the parent. Calls block: an event loop must make them in a thread. After `close`, each call
+    fails.
 
     Args:
         uri: libpq's URI.
@@ -100,7 +102,7 @@ class Sessions:
                 yield connection
             except psycopg.Error as error:
                 failure = self._unavailable(error, _outcome(access, _UNCHANGED))
-                self._note_failure(session, failure, connection)
+                self._note_failure(session, error, connection)
                 self._roll_back(session, connection)
                 raise failure from None
             except BaseException:
@@ -141,7 +143,7 @@ class Sessions:
             self._suspect_others(session)
             failure = self._unavailable(refusal(error) or error, _outcome(access, _UNCHANGED))
             if time.monotonic() - asked > timeout / 4:
-                self._refuse(failure, timeout)
+                self._refuse(refusal(error) or error, timeout)
             raise failure from None
         except BaseException:
             session.discard()
@@ -174,7 +176,7 @@ class Sessions:
             failure = self._unavailable(
                 error, _outcome(access, _UNCHANGED if _is_refusal(error) else _UNKNOWN)
             )
-            self._note_failure(session, failure, connection)
+            self._note_failure(session, error, connection)
             raise failure from None
         except BaseException:
             session.discard()
@@ -187,7 +189,7 @@ class Sessions:
         if connection.warnings:
             raise self._unavailable(StoreUnavailable(connection.warnings[0]), _NOT_REPLICATED)
 
-    def _note_failure(self, session: _Session, failure: StoreUnavailable, connection: Connection) -> None:
+    def _note_failure(self, session: _Session, error: psycopg.Error, connection: Connection) -> None:
         """Remember that a call has waited in vain: for a silent server, or for another transaction."""
         in_vain = connection.waited > connection.timeout / 4
         if not connection.closed:
@@ -196,9 +198,11 @@ class Sessions:
             return
         self._suspect_others(session)
         if in_vain:
-            self._refuse(failure, connection.timeout)
+            self._refuse(error, connection.timeout)
 
-    def _refuse(self, failure: StoreUnavailable, timeout: float) -> None:
+    def _refuse(self, error: Exception, timeout: float) -> None:
+        """Refuse every call for a while: none of them is sent, so none changes anything."""
+        failure = self._unavailable(error, _UNCHANGED)
         for each in self._sessions.values():
             each.patience.refuse(failure, timeout)
 
