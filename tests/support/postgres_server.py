@@ -32,9 +32,12 @@ class PostgresServer:
     """A server with a database cluster of its own, and with fsync, because the registry refuses it without.
 
     PostgreSQL refuses to run as root; if you are root, it runs as the user `postgres`.
+
+    Args:
+        primary: a running server, which this one follows as a streaming standby.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, primary: PostgresServer | None = None) -> None:
         self._programs = _programs()
         self.directory = Path(tempfile.mkdtemp(prefix="postgres"))
         self.port = free_port()
@@ -42,7 +45,12 @@ class PostgresServer:
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
         if self._user is not None:
             os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
-        self._call("initdb", "-D", str(self.data), "-U", "rln", "-A", "trust", "-N", "-E", "UTF8")
+        if primary is None:
+            self._call("initdb", "-D", str(self.data), "-U", "rln", "-A", "trust", "-N", "-E", "UTF8")
+        else:
+            self._call(
+                "pg_basebackup", "-D", str(self.data), "-d", primary.uri("postgres"), "-R", "-N", "-c", "fast"
+            )
 
     @property
     def data(self) -> Path:
@@ -52,13 +60,15 @@ class PostgresServer:
         secret = f":{password}" if password else ""
         return f"postgresql://rln{secret}@{HOST}:{self.port}/{database}"
 
-    def start(self, fsync: str = "on") -> None:
+    def start(self, fsync: str = "on", **more: object) -> None:
+        """Start the server with settings of its configuration file, and wait until it answers."""
         settings = {
             "port": self.port,
             "listen_addresses": HOST,
             "unix_socket_directories": "",
             "fsync": fsync,
             "max_connections": 200,
+            **more,
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self._process = subprocess.Popen(
@@ -97,6 +107,11 @@ class PostgresServer:
             for pid in pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
+
+    def demote(self) -> None:
+        """Stop the server and let it be a standby from its next start on."""
+        self.stop()
+        (self.data / "standby.signal").touch()
 
     def remove(self) -> None:
         self.stop()

@@ -35,13 +35,14 @@ class Proxy:
 
     Args:
         target: the port to connect to.
-        choose: returns the fault for the next thing that a client sends; `self.fault` without it.
+        choose: returns the fault for what a client has just sent, `self.sent`; `self.fault` without it.
     """
 
     def __init__(self, target: int, choose: Callable[[], str] | None = None) -> None:
         self.target = target
         self.fault = "forward"
         self.seen: list[str] = []
+        self.sent = b""
         self._choose = choose or (lambda: self.fault)
         self._open: set[socket.socket] = set()
         self._connections: set[_Connection] = set()
@@ -98,6 +99,7 @@ class Proxy:
         threading.Thread(target=self._forward_answers, args=(connection,), daemon=True).start()
         try:
             while data := client.recv(_SIZE):
+                self.sent = data
                 fault = self._choose()
                 self.seen.append(fault)
                 if fault == "blackhole":

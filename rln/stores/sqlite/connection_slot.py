@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rln.base import forks
+from rln.stores.patience import Patience
 
 _abandoned: Final[list[sqlite3.Connection]] = []
 """Connections that cannot be closed, kept so that nothing tries again."""
@@ -34,6 +35,7 @@ class ConnectionSlot:
     Attributes:
         lock: held while the connection is opened, used or closed.
         connection: None while there is none.
+        patience: how long threads wait for the slot and its connection.
         disk_errors: number of disk errors that had been seen when it was opened.
     """
 
@@ -41,6 +43,7 @@ class ConnectionSlot:
         self._path = path
         self.lock = threading.RLock()  # reentrant: the thread that forks may be the one that uses it
         self.connection: sqlite3.Connection | None = None
+        self.patience = Patience()
         self.disk_errors = 0
         forks.register(self)
 

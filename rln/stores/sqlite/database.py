@@ -10,7 +10,6 @@ closed. The next connection writes the whole WAL to the file and syncs it before
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -21,21 +20,18 @@ from typing import Final
 from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
+from rln.stores.sqlite.busy import execute_when_free, is_busy
 from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
 
 TIMEOUT: Final = 10.0
-"""Seconds to wait for another process's transaction."""
-
-_RETRY_SECONDS: Final = (0.0002, 0.002)
-"""Least and greatest pause in seconds between two attempts to write. SQLite itself waits longer each time, up
-to a tenth of a second, so the process that has waited longest would get in last.
-"""
+"""Seconds that a call waits for other threads' and other processes' transactions, in all."""
 
 FULL: Final = 2
 """`PRAGMA synchronous` as SQLite reads it back."""
 
 _WAL_BYTES: Final = 4 << 20
 """Bytes of the WAL at which its pages are written to the file."""
+
 
 
 class Database:
@@ -90,8 +86,8 @@ class Database:
             StoreUnavailable: SQLite or the disk failed. After a failed commit, the changes may be there or
                 not.
         """
-        with self.autocommitting() as connection:
-            _execute_when_free(connection, "BEGIN IMMEDIATE", ())
+        with self._using(self._writer) as (connection, deadline):
+            execute_when_free(connection, "BEGIN IMMEDIATE", (), deadline)
             try:
                 yield connection
                 self._refuse_inherited(connection, self._writer)
@@ -111,13 +107,8 @@ class Database:
         Raises:
             StoreUnavailable: as for `writing`.
         """
-        forks.refuse_unnoticed(self._name)
-        slot = self._writer
-        with slot.lock:
-            try:
-                yield self._connection_of(slot)
-            except (sqlite3.Error, OSError) as error:
-                raise self._unavailable(error) from error
+        with self._using(self._writer) as (connection, _):
+            yield connection
 
     def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
         """Run one statement, which returns no rows, as its own transaction; return how many rows it changed.
@@ -125,13 +116,8 @@ class Database:
         Raises:
             StoreUnavailable: as for `writing`.
         """
-        forks.refuse_unnoticed(self._name)
-        slot = self._writer
-        with slot.lock:
-            try:
-                return _execute_when_free(self._connection_of(slot), statement, values).rowcount
-            except (sqlite3.Error, OSError) as error:
-                raise self._unavailable(error) from error
+        with self._using(self._writer) as (connection, deadline):
+            return execute_when_free(connection, statement, values, deadline).rowcount
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -140,20 +126,17 @@ class Database:
         Raises:
             StoreUnavailable: SQLite or the disk failed.
         """
-        forks.refuse_unnoticed(self._name)
         slot = self._reader
-        with slot.lock:
+        with self._using(slot) as (connection, deadline):
+            connection.execute("BEGIN")
             try:
-                connection = self._connection_of(slot)
-                connection.execute("BEGIN")
-                try:
-                    yield connection
-                    self._refuse_inherited(connection, slot)
-                finally:
-                    if connection is slot.connection and connection.in_transaction:
-                        connection.execute("ROLLBACK")
-            except (sqlite3.Error, OSError) as error:
-                raise self._unavailable(error) from error
+                # The first read takes the state that all others see; only this one may have to wait.
+                execute_when_free(connection, "SELECT 1 FROM sqlite_schema LIMIT 1", (), deadline).fetchall()
+                yield connection
+                self._refuse_inherited(connection, slot)
+            finally:
+                if connection is slot.connection and connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connections of this process; a second call does nothing."""
@@ -167,7 +150,23 @@ class Database:
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
 
-    def _connection_of(self, slot: ConnectionSlot) -> sqlite3.Connection:
+    @contextmanager
+    def _using(self, slot: ConnectionSlot) -> Iterator[tuple[sqlite3.Connection, float]]:
+        """Give the connection of a slot, and the monotonic time after which this call waits no more.
+
+        If the call has waited in vain for another process, no thread waits for a while.
+        """
+        forks.refuse_unnoticed(self._name)
+        began = time.monotonic()
+        with slot.patience.hold(slot.lock, TIMEOUT, f"{self._name}: {self.path}") as deadline:
+            try:
+                yield self._connection_of(slot, deadline), deadline
+            except (sqlite3.Error, OSError) as error:
+                if is_busy(error) and time.monotonic() >= began + TIMEOUT:
+                    slot.patience.give_up(TIMEOUT)
+                raise self._unavailable(error) from error
+
+    def _connection_of(self, slot: ConnectionSlot, deadline: float) -> sqlite3.Connection:
         """Return the connection of a slot whose lock is held; open one if needed, or after a disk error."""
         if self._closed:
             raise StoreUnavailable(f"{self._name}: used after it was closed")
@@ -175,10 +174,9 @@ class Database:
             slot.clear()
         if slot.connection is None:
             disk_errors = self._disk_errors
-            slot.connection = self._open()
+            slot.connection = self._open(deadline)
             slot.disk_errors = disk_errors
-            if slot is self._writer:
-                slot.connection.execute("PRAGMA busy_timeout=0")  # `_execute_when_free` waits instead
+            slot.connection.execute("PRAGMA busy_timeout=0")  # `execute_when_free` waits instead
         else:
             self._check_file()
         return slot.connection
@@ -208,18 +206,17 @@ class Database:
         elif self._file_id != (found.st_dev, found.st_ino):
             raise self._error("the file was replaced by another one; close this store and open it again")
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, deadline: float) -> sqlite3.Connection:
         if in_use_at_fork(self.path):
             raise self._in_use_at_fork()
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
             ensure_private_file(self.path, self._name)
         self._check_file()
-        connection = sqlite3.connect(
-            self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
-        )
+        left = max(0.0, deadline - time.monotonic())
+        connection = sqlite3.connect(self.path, timeout=left, isolation_level=None, check_same_thread=False)
         try:
-            self._set_up(connection)
+            self._set_up(connection, deadline)
             self._flush(connection)
         except BaseException:
             connection.close()
@@ -241,9 +238,9 @@ class Database:
             raise self._error("the file must be synced after a disk error, but is in use; try again")
         self._flushed_errors = max(disk_errors, self._flushed_errors)
 
-    def _set_up(self, connection: sqlite3.Connection) -> None:
+    def _set_up(self, connection: sqlite3.Connection, deadline: float) -> None:
         connection.execute(f"PRAGMA page_size={self._page_size}")  # applies to a new file only
-        mode = self._switch_to_wal(connection)
+        mode = self._switch_to_wal(connection, deadline)
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // self._page_size}").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
@@ -273,9 +270,8 @@ class Database:
             expected = f"expected schema version {self._schema_version}, got {schema_version}"
             raise self._error(f"{expected}; use the version of this library that wrote the file")
 
-    def _switch_to_wal(self, connection: sqlite3.Connection) -> object:
+    def _switch_to_wal(self, connection: sqlite3.Connection, deadline: float) -> object:
         """Switch to WAL. SQLite does not wait for other processes at this step, so wait here."""
-        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 return connection.execute("PRAGMA journal_mode=wal").fetchone()[0]
@@ -289,24 +285,6 @@ class Database:
             connection.execute("PRAGMA application_id").fetchone()[0],
             connection.execute("PRAGMA user_version").fetchone()[0],
         )
-
-
-def _execute_when_free(
-    connection: sqlite3.Connection, statement: str, values: tuple[object, ...]
-) -> sqlite3.Cursor:
-    """Execute the first statement of a transaction as soon as no other process writes."""
-    deadline = None
-    while True:
-        try:
-            return connection.execute(statement, values)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                raise
-            now = time.monotonic()
-            deadline = now + TIMEOUT if deadline is None else deadline
-            if now > deadline:
-                raise
-        time.sleep(random.uniform(*_RETRY_SECONDS))
 
 
 def _is_transient(error: sqlite3.Error) -> bool:
