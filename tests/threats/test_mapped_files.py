@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles
 from rln.errors import EncodingError, KeyFileError, StoreUnavailable
 from rln.group.group import Group
 from rln.keys import table_cache
@@ -197,6 +198,29 @@ def test_f18_what_remains_tables_that_the_same_user_overwrites_make_no_wrong_pro
             proving_with_tables(lambda: overwrite(*cache.glob("*.tables")))
 
     assert exit_code(use) == 0
+
+
+# ---- F18: audit files -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [truncate, overwrite])
+def test_f18_an_audit_file_that_changes_during_a_search_does_not_kill_the_process(
+    tmp_path: Path, change: Change
+) -> None:
+    world = World()
+    proof = world.prover(world.join()).prove(b"x")
+    audit = AuditFiles(tmp_path, world.key.verifying_key)
+    audit.append_many([(world.clock.current(), proof)] * 10_000)  # 3 MB
+    (audited,) = audit.epochs()
+
+    def search() -> None:
+        found = audited.find(proof.nullifier)
+        assert next(found) == proof
+        change(audited.path)
+        left = list(found)
+        assert left == [proof] * len(left)
+
+    assert exit_code(search) == 0
 
 
 # ---- F18: SQLite ------------------------------------------------------------------------------------
