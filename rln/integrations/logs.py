@@ -5,7 +5,8 @@
 A line holds no secret, no proof, no nullifier, no signal and no address. The line of a violation holds the
 member's identity commitment, which is public by then. Levels:
 
-    CRITICAL   alarm: something mathematically impossible happened; alert the operator at once
+    CRITICAL   alarm: something mathematically impossible happened; the audit trail is damaged or fails;
+               alert the operator at once
     ERROR      unavailable, and unexpected errors
     WARNING    rate limit violation; the nullifier log failed
     INFO       invalid, overloaded: any sender can cause any number of these lines
@@ -77,6 +78,13 @@ class LogObserver(Observer):
         """Write a line if the nullifier log has failed; see `Observer`."""
         if failed:
             self._write(logging.WARNING, "nullifier log failed", since, {})
+
+    def damaged(self, error: Exception) -> None:
+        """Write what happened to the audit trail; see `Observer`."""
+        line: dict[str, object] = {"error": type(error).__name__}
+        if isinstance(error, RlnError):
+            line["detail"] = str(error)
+        self._write(logging.CRITICAL, "audit trail damaged", time.perf_counter(), line)
 
     def waiting(self, messages: int) -> None:
         """Write nothing, because a number that changes all the time belongs in metrics."""

@@ -3,6 +3,7 @@
     rln_messages_total{verdict, reason}     messages by outcome
     rln_judging_seconds{verdict}            seconds from a batch's first check to its verdicts
     rln_log_seconds{result}                 seconds of the nullifier log, "answered" or "failed"
+    rln_audit_damage_total                  times that the audit trail was damaged or failed; alert on it
     rln_waiting_messages                    messages pending in an AsyncVerifier
 
 No label value comes from a message, so no sender can increase the number of time series without bound.
@@ -50,6 +51,9 @@ class PrometheusObserver(Observer):
             buckets=_SECONDS,
             registry=None,
         )
+        self._damage = Counter(
+            "rln_audit_damage", "Times that the audit trail was damaged or failed.", registry=registry
+        )
         self._waiting = Gauge(
             "rln_waiting_messages", "Messages that wait or are being judged.", registry=None
         )
@@ -80,6 +84,10 @@ class PrometheusObserver(Observer):
         """Record how long the nullifier log took; see `Observer`."""
         with self._lock:
             self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
+
+    def damaged(self, error: Exception) -> None:
+        """Count damage of the audit trail; see `Observer`."""
+        self._damage.inc()
 
     def waiting(self, messages: int) -> None:
         """Set the number of pending messages; see `Observer`."""

@@ -14,7 +14,9 @@ witness and blinding give the same bytes with and without tables.
     content   made by the C core
 
 If the first 128 bytes, the header, do not match the content and the key exactly, the file is ignored and the
-tables are built again. The file is mapped once: the bytes that are hashed are the bytes that are used.
+tables are built again. The file is mapped or read once: the bytes that are hashed are those that are used. It
+is mapped only if no other user can change it; `rln.keys.table_cache` says what a change in place by this user
+does (threats F18).
 
 If the C matrix is known (`rln.keys.constraint_matrix`), the tables include it: a proof then takes fewer
 transforms and a shorter sum.

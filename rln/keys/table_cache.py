@@ -4,10 +4,16 @@ The directory is RLN_CACHE_DIR or, if that is unset, `rln` in XDG_CACHE_HOME or 
 is empty, there is no cache. The directory is made with mode 0700. It is not used if it is a link, or if
 another user owns it or may write to it. Without a usable directory nothing is cached, and nothing fails.
 
-A file has mode 0600. It is written under a temporary name, is renamed, and never changes afterwards. So the
-content of a mapping stays the same unless this user or the superuser changes the file; they could change the
-process itself as well. A caller may therefore check the digest of a mapping and then use the mapping
-(threats D6).
+A file has mode 0600. It is written under a temporary name, is renamed, and never changes afterwards. It is
+mapped, so that processes share its pages, if nobody but this user and the superuser can change it or put
+another directory in the place of this one: each directory above belongs to this user or to root, and is
+sticky if others may write to it. Otherwise it is read into memory of this process. A caller may therefore
+check the digest of what `read` returns and then use it (threats D6).
+
+What remains: a program of the same user, or the superuser, that truncates a mapped file in place ends every
+process that uses it (SIGBUS), and one that overwrites it in place changes the tables of these processes
+(threats F18). They could change the process itself as well. Do not truncate or edit a file here: delete it,
+which harms no process.
 """
 
 from __future__ import annotations
@@ -41,15 +47,16 @@ def directory() -> Path | None:
 
 
 def read(name: str, size: int) -> mmap.mmap | None:
-    """Map a file, read-only.
+    """Map a file, read-only, or read it into memory if others may exchange a directory above it.
 
     Args:
         name: of the file, without a directory.
         size: bytes that the file must have.
 
     Returns:
-        The mapping; None if there is no such file, or it is not as `write` makes it: a regular file of this
-        user without a second name, which no other user may read or write. The caller checks its content.
+        The mapping, of the file or of memory; None if there is no such file, or it is not as `write` makes
+        it: a regular file of this user without a second name, which no other user may read or write. The
+        caller checks its content.
     """
     try:
         with _open_directory(create=False) as directory_fd:
@@ -59,6 +66,8 @@ def read(name: str, size: int) -> mmap.mmap | None:
                     return None
                 with suppress(OSError):
                     os.utime(file)  # marks the file as used now
+                if _others_may_exchange(directory()):
+                    return _read_into_memory(file, size)
                 return mmap.mmap(file, size, prot=mmap.PROT_READ)
             finally:
                 os.close(file)
@@ -131,6 +140,29 @@ def _is_private(found: os.stat_result, size: int) -> bool:
         and found.st_nlink <= 1  # 0: another process has just replaced the file
         and found.st_size == size
     )
+
+
+def _others_may_exchange(path: Path | None) -> bool:
+    """Return whether another user could put another directory in the place of this one or of one above."""
+    for parent in () if path is None else Path(os.path.realpath(path)).parents:
+        found = os.stat(parent)
+        if found.st_uid not in (0, os.geteuid()):
+            return True
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
+            return True
+    return False
+
+
+def _read_into_memory(file: int, size: int) -> mmap.mmap | None:
+    """Read a file of this size into new memory, aligned to a page; None if it became shorter meanwhile."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    done = 0
+    while done < size:
+        count = os.readv(file, [memoryview(memory)[done:]])
+        if count == 0:
+            return None
+        done += count
+    return memory
 
 
 def _write_all(file: int, data: memoryview) -> None:

@@ -34,6 +34,12 @@ def encode(proof: AnyProof) -> bytes:
     return len(framed).to_bytes(2, "little") + framed
 
 
+def is_intact(record: memoryview) -> bool:
+    """Return whether length and checksum of one record are right; its values are not checked."""
+    crc = zlib.crc32(record[2:-_CRC]).to_bytes(_CRC, "little")
+    return len(record) == 2 + int.from_bytes(record[:2], "little") and crc == record[-_CRC:]
+
+
 def decode(data: bytes) -> AnyProof:
     """Read one record without trailing bytes.
 

@@ -9,8 +9,9 @@
     32 bytes  SHA-256 of everything else
     nodes     32 bytes each, level by level: the leaves, then the levels above them
 
-Numbers are little-endian. The file is memory-mapped; the tree uses its pages until a change copies one. It is
-written to a temporary file, renamed, and never changed afterwards.
+Numbers are little-endian. The file is written to a temporary file, renamed, and never changed afterwards. It
+is read once, into memory of this process, and that memory is hashed and used: whatever happens to the file
+later does not reach the tree (threats F18). The tree uses this memory until a change copies a page of it.
 
 A snapshot only saves time. The reader must check that the root of its tree is the registry's root at that
 step. It contains no commitments, limits or secrets; leaves and nodes are public.
@@ -19,10 +20,10 @@ step. It contains no commitments, limits or secrets; leaves and nodes are public
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import stat
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ _MAGIC: Final = b"rln-tree"
 _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("<8sBB6sQQ")
 _DIGEST: Final = hashlib.sha256().digest_size
+_PIECE: Final = 1 << 20
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -59,40 +61,26 @@ def write_snapshot(snapshot: TreeSnapshot, path: Path) -> None:
 
 
 def read_snapshot(path: Path) -> TreeSnapshot:
-    """Map a snapshot into memory.
+    """Read a snapshot into memory.
 
     Args:
         path: path of a regular file that belongs to this user or to root and that no other user may write.
 
     Returns:
-        The snapshot; its nodes are views of the mapping.
+        The snapshot; its nodes are views of one buffer, the only copy of the file in this process.
 
     Raises:
         EncodingError: another kind of file, or a damaged one.
-        StoreUnavailable: no such file, or one that other users may write.
+        StoreUnavailable: no such file, one that other users may write, or one that became shorter meanwhile.
     """
-    data = memoryview(_map_file(path))
-    start = _HEADER.size + _DIGEST
-    magic, form, depth, padding, number, next_index = _HEADER.unpack_from(data)
-    if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
-        raise EncodingError(
-            f"snapshot: {path}: expected the header of format {_FORMAT}, got {bytes(data[:16]).hex()}"
-        )
-    if not 1 <= depth <= MAX_DEPTH or next_index > 1 << depth:
-        raise EncodingError(f"snapshot: {path}: a tree cannot have depth {depth} and {next_index} leaves")
-    sizes = [NODE_BYTES * width for width in TreeState.widths(depth, next_index)]
-    if len(data) != start + sum(sizes):
-        raise EncodingError(f"snapshot: {path}: expected {start + sum(sizes)} bytes, got {len(data)}")
-    got, expected = _digest(data[: _HEADER.size], data[start:]), bytes(data[_HEADER.size : start])
-    if got != expected:
-        raise EncodingError(
-            f"snapshot: {path}: expected digest {expected.hex()[:16]}…, got {got.hex()[:16]}…: it is damaged"
-        )
-    levels = []
-    for size in sizes:
-        levels.append(data[start : start + size])
-        start += size
-    return TreeSnapshot(number, TreeState(depth, next_index, tuple(levels)))
+    try:
+        file = os.open(path, _OPEN_FLAGS)
+        try:
+            return _read(file, path)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise StoreUnavailable(f"snapshot: {path}: {error.strerror}") from error
 
 
 def is_snapshot(path: Path) -> bool:
@@ -105,25 +93,62 @@ def is_snapshot(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def _map_file(path: Path) -> mmap.mmap:
-    try:
-        file = os.open(path, _OPEN_FLAGS)
-        try:
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
-                raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user or of root")
-            if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise StoreUnavailable(f"snapshot: {path}: other users may write it; run chmod go-w on it")
-            if found.st_size < _HEADER.size + _DIGEST:
-                raise EncodingError(f"snapshot: {path}: expected 64 bytes or more, got {found.st_size}")
-            try:
-                return mmap.mmap(file, found.st_size, prot=mmap.PROT_READ)
-            except ValueError as error:
-                raise StoreUnavailable(f"snapshot: {path}: it became shorter while it was opened") from error
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise StoreUnavailable(f"snapshot: {path}: {error.strerror}") from error
+def _read(file: int, path: Path) -> TreeSnapshot:
+    length = _checked_length(file, path)
+    start = os.read(file, _HEADER.size + _DIGEST)
+    if len(start) < _HEADER.size + _DIGEST:
+        raise _became_shorter(path)
+    header, expected = start[: _HEADER.size], start[_HEADER.size :]
+    magic, form, depth, padding, number, next_index = _HEADER.unpack(header)
+    if (magic, form, padding) != (_MAGIC, _FORMAT, bytes(6)):
+        raise EncodingError(
+            f"snapshot: {path}: expected the header of format {_FORMAT}, got {header[:16].hex()}"
+        )
+    if not 1 <= depth <= MAX_DEPTH or next_index > 1 << depth:
+        raise EncodingError(f"snapshot: {path}: a tree cannot have depth {depth} and {next_index} leaves")
+    sizes = [NODE_BYTES * width for width in TreeState.widths(depth, next_index)]
+    if length != len(start) + sum(sizes):
+        raise EncodingError(f"snapshot: {path}: expected {len(start) + sum(sizes)} bytes, got {length}")
+    digest = hashlib.sha256(header)
+    nodes = _read_nodes(file, sum(sizes), digest.update, path)
+    if digest.digest() != expected:
+        raise EncodingError(
+            f"snapshot: {path}: expected digest {expected.hex()[:16]}…, got {digest.hexdigest()[:16]}…: "
+            "it is damaged"
+        )
+    levels, at = [], 0
+    for size in sizes:
+        levels.append(nodes[at : at + size])
+        at += size
+    return TreeSnapshot(number, TreeState(depth, next_index, tuple(levels)))
+
+
+def _checked_length(file: int, path: Path) -> int:
+    found = os.fstat(file)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
+        raise StoreUnavailable(f"snapshot: {path}: expected a regular file of this user or of root")
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise StoreUnavailable(f"snapshot: {path}: other users may write it; run chmod go-w on it")
+    if found.st_size < _HEADER.size + _DIGEST:
+        raise EncodingError(f"snapshot: {path}: expected 64 bytes or more, got {found.st_size}")
+    return found.st_size
+
+
+def _read_nodes(file: int, size: int, digested: Callable[[memoryview], object], path: Path) -> memoryview:
+    """Read into one new buffer, piece by piece, and digest each piece there."""
+    nodes = memoryview(bytearray(size))
+    done = 0
+    while done < size:
+        count = os.readv(file, [nodes[done : done + _PIECE]])
+        if count == 0:
+            raise _became_shorter(path)
+        digested(nodes[done : done + count])
+        done += count
+    return nodes.toreadonly()
+
+
+def _became_shorter(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(f"snapshot: {path}: it became shorter while it was read; write it again")
 
 
 def _digest(*parts: bytes | memoryview) -> bytes:

@@ -2,7 +2,8 @@
 
 The log alone decides which of three a message is: the first with its message id, a copy of the first, or
 another message with the same id. The audit trail is optional. It keeps accepted messages and evidence, and
-decides nothing.
+decides nothing: a message that it has not kept is not served, but no fault of it hides a violation, which
+then comes without evidence (threats F20).
 """
 
 from __future__ import annotations
@@ -64,12 +65,12 @@ class LookupResult:
 
 
 class NullifierCheck:
-    """Uses the log and the audit trail for a verifier. Safe to use from several threads.
+    """Uses the log and the audit trail for a verifier. Safe to use from several threads, if they are.
 
     Args:
         log, clock, audit, was_member: as for `Verifier`.
         verifying_key: digest of the verifying key, for evidence.
-        observer: is told how the log answers.
+        observer: is told how the log answers, and what happened to the audit trail.
     """
 
     def __init__(
@@ -187,6 +188,8 @@ class NullifierCheck:
             self._audit.append_many([(one.epoch, one.proof) for one in accepted])
         except Exception as error:  # noqa: BLE001 - a message that is not kept must not be served
             return error
+        finally:
+            self._report_damage(self._audit)
         return None
 
     def _judge(self, candidate: Candidate, taken: Taken) -> Outcome:
@@ -223,14 +226,30 @@ class NullifierCheck:
         return RateLimitViolation(secret, evidence)
 
     def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
-        """Return the evidence, or None if the first message was not kept. Keep two messages a nullifier."""
+        """Return the evidence, or None if the first message cannot be found. Keep two messages a nullifier.
+
+        An audit trail that fails does not hide the violation: its error goes to the observer.
+        """
         if self._audit is None:
             return None
-        kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
-        if len(kept) < 2:  # so that exceeding the limit cannot fill a disk
-            self._audit.append_many([(candidate.epoch, candidate.proof)])
-        known = [proof for proof in kept if first in proof.shares]
+        known: list[AnyProof] = []
+        try:
+            kept = self._audit.lookup(candidate.epoch, first.nullifier or 0)
+            known += [proof for proof in kept if first in proof.shares]
+            if len({proof.x for proof in kept}) < 2:  # so that exceeding the limit cannot fill a disk
+                self._audit.append_many([(candidate.epoch, candidate.proof)])
+        except Exception as error:  # noqa: BLE001 - the verdict does not depend on the audit trail
+            self._observer.damaged(error)
+        self._report_damage(self._audit)
         return Evidence(known[0], candidate.proof, self._verifying_key) if known else None
+
+    def _report_damage(self, audit: AuditTrail) -> None:
+        try:
+            found = audit.damage()
+        except Exception as error:  # noqa: BLE001 - as in _evidence
+            found = [error]
+        for damage in found:
+            self._observer.damaged(damage)
 
 
 def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> LookupResult:

@@ -146,9 +146,18 @@ class AuditTrail(Protocol):
     def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
         """Return the kept messages with a nullifier of an epoch, in no particular order.
 
+        Damaged ones are left out and reported by `damage`.
+
         Raises:
-            StoreUnavailable: they cannot be read.
+            StoreUnavailable: none can be read.
         """
+
+    def damage(self) -> Sequence[Exception]:
+        """Return what was found damaged or lost since the last call, for the operator; each is returned once.
+
+        A trail that cannot find damage inherits this method.
+        """
+        return ()
 
     def forget(self, before: int) -> None:
         """Drop every epoch that ended at unix time `before` or earlier. Only the operator calls this.
@@ -174,6 +183,9 @@ class Observer(Protocol):
 
     def stored(self, failed: bool, since: float) -> None:
         """Note that the nullifier log has answered or failed."""
+
+    def damaged(self, error: Exception) -> None:
+        """Note that the audit trail has lost messages or fails, which changed no verdict: alert somebody."""
 
     def waiting(self, messages: int) -> None:
         """Note how many messages are pending in an `AsyncVerifier`: waiting or being judged."""

@@ -3,6 +3,9 @@
 An error of an observer must not replace a verdict. The message is already in the log, so if its sender tried
 again, it would be refused as a duplicate. The error should not go unnoticed either. So the first error goes
 to the logger `rln`, with its traceback, and the observer is called again for the next event.
+
+Damage of the audit trail changes no verdict, so nobody but the observer hears of it. Without an observer, or
+if the observer fails, it goes to the logger `rln`.
 """
 
 from __future__ import annotations
@@ -47,6 +50,18 @@ class SafeObserver:
     def stored(self, failed: bool, since: float) -> None:
         """Report that the nullifier log has answered or failed."""
         self._tell(lambda observer: observer.stored(failed, since))
+
+    def damaged(self, error: Exception) -> None:
+        """Report damage of the audit trail, to the logger `rln` if there is no observer or it fails."""
+        if self._observer is not None:
+            try:
+                self._observer.damaged(error)
+                return
+            except Exception as failure:  # noqa: BLE001 - reported; see above
+                self._report(failure)
+        import logging  # as in _report
+
+        logging.getLogger("rln").critical("audit trail damaged: %s", error)
 
     def waiting(self, messages: int) -> None:
         """Report how many messages are pending."""

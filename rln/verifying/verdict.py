@@ -49,7 +49,7 @@ class RateLimitViolation(_NoTruth):
     Args:
         identity_secret: the member's identity secret, recovered from both shares and checked against the
             nullifier.
-        evidence: both messages, if the verifier has an audit trail that holds the first one.
+        evidence: both messages, if the verifier has an audit trail that holds the first one and can read it.
     """
 
     identity_secret: IdentitySecret

@@ -3,7 +3,8 @@
 import pytest
 
 import rln
-from rln.audit.files import AuditFiles, audited_epochs
+from rln.audit.audited_epoch import audited_epochs
+from rln.audit.files import AuditFiles
 from rln.audit.violators import Violators
 from rln.errors import GroupRefused, Reason
 from rln.stores import open_log, open_members

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,8 @@ import typer
 from rich.console import RenderableType
 
 from rln.atomic_files import check_writable, write_file
-from rln.audit.files import SUFFIX, AuditedEpoch
+from rln.audit.audit_reader import AuditReader
+from rln.audit.audited_epoch import SUFFIX, AuditedEpoch, audit_paths, read_headers
 from rln.audit.violators import Violators
 from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
@@ -22,9 +23,8 @@ from rln.cli.output import write_output
 from rln.cli.registry import check_persistent
 from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
 from rln.cli.table import format_table, stack
-from rln.errors import InputError, ParameterError, StoreUnavailable
+from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
-from rln.protocol.proof import AnyProof
 from rln.stores import LOGS, open_log
 from rln.verifying.ports import NullifierLog
 
@@ -148,12 +148,12 @@ def export(
     """Write the messages of audit files as lines of JSON."""
 
     def action() -> Report:
-        audited = _open_audit_files(files)
+        audited, damaged = _open_audit_files(files)
         if out is None:
-            for line in _json_lines(audited):
+            for line in _json_lines(audited, damaged):
                 typer.echo(line.decode())
             return Report({}, "")
-        lines = list(_json_lines(audited))
+        lines = list(_json_lines(audited, damaged))
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
         return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
 
@@ -175,12 +175,13 @@ def merge(
     """Find members who overspent across several nodes, and print their commitments.
 
     Only messages whose proofs verify count, so it does not matter who wrote the files. The command reads the
-    files twice. It keeps about 80 bytes per message in a temporary file; its memory does not grow.
+    files twice. It keeps about 80 bytes per message in a temporary file; its memory does not grow. Damaged
+    records, and damaged files of a directory, are left out and reported.
     """
 
     def action() -> Report:
         key = open_verifying_key(vk)
-        audited = _open_audit_files(files)
+        audited, damaged = _open_audit_files(files)
         for file in audited:
             if file.verifying_key != key.digest:
                 raise ParameterError(
@@ -192,7 +193,7 @@ def merge(
                 check_writable(evidence / "any")
         counts: Counter[int] = Counter()
         with ProgressBar("reading", hidden=as_json).running() as progress:
-            reading = _AuditReader(audited, progress)
+            reading = AuditReader(audited, damaged, progress)
             violators = Violators(reading.messages, key)
             for violation in violators.find():
                 counts[violation.commitment] += 1
@@ -206,45 +207,14 @@ def merge(
     run(action, as_json)
 
 
-class _AuditReader:
-    """Reads all audit files, any number of times. A damaged file is read up to the damage.
-
-    Attributes:
-        damaged: what is wrong with each damaged file.
-        cut: files whose last message is incomplete after a crash.
-    """
-
-    def __init__(self, files: list[AuditedEpoch], progress: Callable[[float], None]) -> None:
-        self.files = files
-        self.damaged: dict[Path, str] = {}
-        self.cut = [file.path for file in files if file.cut]
-        self._progress = progress
-        self._whole = 2 * sum((file.path.stat().st_size - file.start) // file.size for file in files)
-        self._done = 0
-
-    def messages(self) -> Iterator[AnyProof]:
-        """Yield the messages of all files."""
-        for file in self.files:
-            try:
-                for message in file.messages():
-                    self._done += 1
-                    if self._done % 1024 == 0:
-                        self._progress(self._done / self._whole)
-                    yield message
-            except InputError as error:
-                self.damaged[file.path] = str(error)
-
-
 def _merge_report(
-    counts: Counter[int], evidence: Path | None, reading: _AuditReader, found: Violators
+    counts: Counter[int], evidence: Path | None, reading: AuditReader, found: Violators
 ) -> Report:
     places = {
         commitment: None if evidence is None else str(_evidence_path(evidence, commitment))
         for commitment in counts
     }
-    notes = [
-        f"{path}: {reason}; messages before the damage were read" for path, reason in reading.damaged.items()
-    ]
+    notes = [f"{path}: {reason}; all other messages were read" for path, reason in reading.damaged.items()]
     summary = f"violators: {len(counts)}, in {found.messages} messages of {len(reading.files)} files"
     summary += f"; {found.refused} messages with invalid proofs" if found.refused else ""
     text = format_table(
@@ -270,20 +240,31 @@ def _evidence_path(folder: Path, commitment: int) -> Path:
     return folder / f"{hexadecimal(commitment)}.json"
 
 
-def _open_audit_files(paths: Iterable[Path]) -> list[AuditedEpoch]:
-    """Open the audit files at these paths, and all audit files in the directories among them."""
-    found = []
+def _open_audit_files(paths: Iterable[Path]) -> tuple[list[AuditedEpoch], dict[Path, str]]:
+    """Open the audit files at these paths, and all audit files in the directories among them.
+
+    Returns:
+        The files, and what is wrong with each file of a directory that cannot be read. If you name such a
+        file, it is an error.
+    """
+    found: list[AuditedEpoch] = []
+    damaged: dict[Path, str] = {}
     for path in paths:
-        inside = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
-        if not inside:
-            raise UnusableFile(f"{path}: expected files whose names end in {SUFFIX}, got none")
-        for file in inside:
-            with name_in_errors(file):
-                found.append(AuditedEpoch.read(file))
-    return found
+        with name_in_errors(path):
+            if not path.is_dir():
+                found.append(AuditedEpoch.read(path.resolve() if path.is_symlink() else path))
+                continue
+            inside = audit_paths(path)
+            if not inside:
+                raise UnusableFile(f"{path}: expected files whose names end in {SUFFIX}, got none")
+            intact, unreadable = read_headers(inside)
+            found += intact
+            damaged |= unreadable
+    return found, damaged
 
 
-def _json_lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
+def _json_lines(files: list[AuditedEpoch], damaged: dict[Path, str]) -> Iterator[bytes]:
+    """Yield a line for each message, and raise an error at the end if a file cannot be read."""
     for file in files:
         with name_in_errors(file.path):
             for message in file.messages():
@@ -301,6 +282,8 @@ def _json_lines(files: list[AuditedEpoch]) -> Iterator[bytes]:
                         "verifying_key": file.verifying_key,
                     }
                 )
+    for path, reason in damaged.items():
+        raise EncodingError(f"{path}: {reason}")
 
 
 def _sqlite_path(uri: str) -> Path | None:

@@ -8,9 +8,12 @@ import threading
 import pytest
 
 import rln
-from rln.audit.files import AuditedEpoch, AuditFiles, audited_epochs
+from rln.audit.audited_epoch import AuditedEpoch, audited_epochs
+from rln.audit.files import AuditFiles
+from rln.base import forks
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol import proof_record
+from tests.support.killed_child import exit_code
 from tests.support.small_world import PERIOD, World, small_multi_key
 
 
@@ -93,16 +96,22 @@ def test_a_record_that_was_cut_short_is_left_out_and_told(world, audit, proofs):
     assert audit.lookup(audited.epoch, proofs[2].nullifier) == []
 
 
-def test_a_damaged_record_is_refused(world, audit, proofs):
+def test_a_damaged_record_is_left_out_and_told_once(world, audit, proofs):
     audit.append_many([(epoch_of(world), proof) for proof in proofs[:2]])
     (audited,) = audit.epochs()
     data = bytearray(audited.path.read_bytes())
     data[audited.start + 40] ^= 1
     audited.path.write_bytes(bytes(data))
-    with pytest.raises(EncodingError, match="damaged"):
+    with pytest.raises(EncodingError, match="1 damaged records, the first number 1: "):
         list(audited.messages())
-    with pytest.raises(StoreUnavailable, match="damaged"):
-        audit.lookup(audited.epoch, proofs[0].nullifier)
+    with pytest.raises(EncodingError, match="1 damaged records, the first number 1: "):
+        list(audited.find(proofs[0].nullifier))
+    for _ in range(3):
+        assert audit.lookup(audited.epoch, proofs[0].nullifier) == []
+        assert audit.lookup(audited.epoch, proofs[1].nullifier) == [proofs[1]]
+    (told,) = audit.damage()
+    assert isinstance(told, StoreUnavailable) and "1 damaged records" in str(told)
+    assert audit.damage() == ()
 
 
 @pytest.mark.parametrize("change", [b"", b"rln audit {}\n", b"rln audit \n", b"hello\n", b"\0" * 5000])
@@ -112,9 +121,12 @@ def test_a_file_that_is_no_audit_file_is_refused(world, audit, change):
     path.write_bytes(change)
     with pytest.raises(EncodingError):
         AuditedEpoch.read(path)
-    for call in (lambda: audit.lookup(epoch, 1), lambda: audit.forget(1), audit.epochs):
+    for call in (lambda: audit.forget(1), audit.epochs):
         with pytest.raises((StoreUnavailable, EncodingError), match="audit"):
             call()
+    assert audit.lookup(epoch, 1) == []
+    (told,) = audit.damage()
+    assert str(path) in str(told)
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_being_deleted_or_read(world, audit, proofs):
@@ -206,6 +218,56 @@ def test_a_forked_child_writes_a_file_of_its_own(world, audit, proofs):
     assert audit.lookup(epoch_of(world), proofs[1].nullifier) == [proofs[1]]
 
 
+def test_a_fork_that_python_was_not_told_of_refuses_every_call(audit, world, proofs, monkeypatch):
+    epoch = epoch_of(world)
+    monkeypatch.setattr(forks, "unnoticed", lambda: True)
+    for call in (
+        lambda: audit.append_many([(epoch, proofs[0])]), lambda: audit.lookup(epoch, 1),
+        lambda: audit.forget(1), audit.close,
+    ):  # fmt: skip
+        with pytest.raises(StoreUnavailable, match="audit: this process was forked by a program"):
+            call()
+
+
+def test_a_child_leaves_no_descriptor_of_its_parent_open(audit, world, proofs):
+    audit.append_many([(epoch_of(world), proofs[0])])
+    (file,) = audit._open.values()
+
+    def work() -> None:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file._file)
+
+    assert exit_code(work) == 0
+    os.fstat(file._file)
+
+
+def test_the_working_directory_may_change(world, proofs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    audit = AuditFiles("audit", world.key.verifying_key)
+    audit.append_many([(epoch_of(world), proofs[0])])
+    monkeypatch.chdir("/")
+    audit.append_many([(epoch_of(world), proofs[1])])
+    assert audit.lookup(epoch_of(world), proofs[0].nullifier) == [proofs[0]]
+    assert len(audited_epochs(tmp_path / "audit")) == 1
+    assert audit.damage() == ()
+
+
+def test_checksums_are_compared_once(world, audit, proofs, monkeypatch):
+    compared: list[int] = []
+    honest = AuditedEpoch.check_records
+
+    def counting(audited, first):
+        found = honest(audited, first)
+        compared.append(found[0] - first)
+        return found
+
+    monkeypatch.setattr(AuditedEpoch, "check_records", counting)
+    for count in (3, 0, 2):
+        audit.append_many([(epoch_of(world), proof) for proof in proofs[:count]])
+        audit.lookup(epoch_of(world), proofs[0].nullifier)
+    assert compared == [3, 0, 2]
+
+
 def test_messages_with_several_ids_are_found_by_each(tmp_path):
     world = World(small_multi_key())
     proof = world.prover(world.join(4)).prove_multi(b"x", 3)
@@ -219,9 +281,9 @@ def test_messages_with_several_ids_are_found_by_each(tmp_path):
 def test_few_files_are_open_at_a_time_and_closing_is_no_end(world, audit, proofs):
     for ahead in range(70):
         audit.append_many([(epoch_of(world, ahead), proofs[0])])
-    assert len(audit._writer.open) == 64
+    assert len(audit._open) == 64
     audit.close()
-    assert not audit._writer.open
+    assert not audit._open
     audit.append_many([(epoch_of(world, 69), proofs[1])])
     assert len(audit.lookup(epoch_of(world, 69), proofs[1].nullifier)) == 1
     assert PERIOD == epoch_of(world).period

@@ -66,6 +66,17 @@ def test_a_store_that_fails_is_a_line_and_one_that_answers_is_none(caplog):
     ]
 
 
+def test_damage_of_the_audit_trail_is_a_line_that_alerts(caplog):
+    observer = LogObserver()
+    observer.damaged(StoreUnavailable("audit: gone"))
+    observer.damaged(KeyError("a message's bytes"))
+    written = lines(caplog)
+    assert [(level, line["event"], line["error"], line.get("detail")) for level, line in written] == [
+        ("CRITICAL", "audit trail damaged", "StoreUnavailable", "audit: gone"),
+        ("CRITICAL", "audit trail damaged", "KeyError", None),
+    ]
+
+
 def test_lines_hold_nothing_of_the_messages(caplog):
     """Threats P3."""
     caplog.set_level(logging.DEBUG)

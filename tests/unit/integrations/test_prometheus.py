@@ -81,6 +81,12 @@ def test_a_log_that_fails_is_counted(registry, observer):
     assert registry.get_sample_value("rln_log_seconds_count", {"result": "failed"}) == 1
 
 
+def test_damage_of_the_audit_trail_is_counted(registry, observer):
+    assert registry.get_sample_value("rln_audit_damage_total") == 0
+    observer.damaged(StoreUnavailable("x"))
+    assert registry.get_sample_value("rln_audit_damage_total") == 1
+
+
 def test_nothing_imports_it_by_itself():
     code = "import rln, rln.stores, sys; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

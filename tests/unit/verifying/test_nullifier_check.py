@@ -133,18 +133,48 @@ def test_what_cannot_be_kept_is_not_served_and_counts(world, trail):
     assert verifier.submit(*message) == rln.Duplicate()
 
 
-@pytest.mark.parametrize("failing", ["append", "lookup"])
-def test_a_violation_that_cannot_be_kept_is_told_later(world, trail, failing):
+@pytest.mark.parametrize(("failing", "words"), [("append", "full"), ("lookup", "unreadable")])
+def test_a_violation_that_cannot_be_kept_is_told_all_the_same(world, trail, failing, words, monkeypatch):
+    """Threats F20: the trail decides nothing. Evidence is there if the first message could be read."""
     member = world.join()
     first, second = on_one_id(world, member, 2)
     other, third = on_one_id(world, world.join(), 2)
+    alarms: list[Exception] = []
+    monkeypatch.setattr(SafeObserver, "damaged", lambda self, error: alarms.append(error))
     verifier = world.verifier(audit=trail)
     verifier.submit_many([first, other])
     trail.failing = (failing,)
     outcomes = verifier.outcomes([first, second, third])
-    assert [type(outcome) for outcome in outcomes] == [rln.Duplicate, *[StoreUnavailable] * 2]
+    assert outcomes[:2] == [rln.Duplicate(), rln.RateLimitViolation(member.secret())]
+    assert isinstance(outcomes[2], rln.RateLimitViolation)
+    assert [outcome.evidence is None for outcome in outcomes[1:]] == [failing == "lookup"] * 2
+    assert [str(error) for error in alarms] == [str(StoreUnavailable(f"audit: {words}"))] * 2
     trail.failing = ()
     assert verifier.submit(*second).evidence.check(world.key.verifying_key) == member.secret()
+    assert trail.kept == [first[0], other[0], second[0]]
+    assert len(alarms) == 2
+
+
+def test_two_copies_of_the_first_message_are_not_the_two_that_convict(world, trail):
+    """A trail that was unsure whether it had kept a message may have it twice."""
+    first, second = on_one_id(world, world.join(), 2)
+    verifier = world.verifier(audit=trail)
+    verifier.submit(*first)
+    trail.kept.append(first[0])
+    verifier.submit(*second)
+    assert trail.kept == [first[0], first[0], second[0]]
+
+
+def test_a_trail_whose_report_fails_changes_no_verdict(world, trail, monkeypatch, caplog):
+    def fail() -> list[Exception]:
+        raise KeyError("damage")
+
+    first, second = on_one_id(world, world.join(), 2)
+    verifier = world.verifier(audit=trail)
+    monkeypatch.setattr(trail, "damage", fail)
+    assert verifier.submit(*first) == rln.Valid()
+    assert isinstance(verifier.submit(*second), rln.RateLimitViolation)
+    assert [line.getMessage() for line in caplog.records] == ["audit trail damaged: 'damage'"] * 2
 
 
 def test_the_trail_is_checked_beforehand(world):

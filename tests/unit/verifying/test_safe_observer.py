@@ -29,6 +29,9 @@ class Listener(Observer):
     def stored(self, failed, since):
         self.heard.append(("stored", failed, since))
 
+    def damaged(self, error):
+        self.heard.append(("damaged", error))
+
     def waiting(self, messages):
         self.heard.append(("waiting", messages))
 
@@ -45,6 +48,9 @@ class Sick(Listener):
 
     def stored(self, failed, since):
         raise StoreUnavailable("stored")
+
+    def damaged(self, error):
+        raise TypeError("damaged")
 
     def waiting(self, messages):
         raise StopIteration
@@ -98,6 +104,19 @@ def test_one_that_fails_changes_no_verdict_and_is_reported_once(world, caplog):
     (line,) = caplog.records
     assert (line.name, line.levelno) == ("rln", logging.ERROR)
     assert line.exc_info is not None and line.exc_info[0] is KeyError
+
+
+def test_damage_of_the_audit_trail_is_never_lost(caplog):
+    listener, damage = Listener(), StoreUnavailable("audit: gone")
+    SafeObserver(listener).damaged(damage)
+    assert listener.heard == [("damaged", damage)]
+    assert caplog.records == []
+    for observer in (None, Sick()):
+        caplog.clear()
+        SafeObserver(observer).damaged(damage)
+        line = caplog.records[-1]
+        assert (line.name, line.levelno) == ("rln", logging.CRITICAL)
+        assert line.getMessage() == "audit trail damaged: audit: gone"
 
 
 def test_one_that_ends_the_process_is_not_held_back():

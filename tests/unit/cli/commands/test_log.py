@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,7 +75,7 @@ def test_one_node_alone_convicts_nobody(nodes):
         assert text.startswith("violators: 0, in ")
 
 
-def test_a_cut_message_is_skipped_and_a_damaged_one_ends_its_file(nodes, tmp_path):
+def test_a_cut_message_and_a_damaged_one_are_left_out(nodes, tmp_path):
     folder, _, commitment, _ = nodes
     (file,) = (folder / "one").iterdir()
     (other,) = (folder / "two").iterdir()
@@ -87,7 +89,11 @@ def test_a_cut_message_is_skipped_and_a_damaged_one_ends_its_file(nodes, tmp_pat
     assert "damaged" in found["damaged"][str(damaged)]
     assert [one["commitment"] for one in found["violators"]] == [str(commitment)]
     said = run("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
-    assert "messages before the damage were read" in said
+    assert "all other messages were read" in said
+    start = data.index(b"\n") + 1
+    damaged.write_bytes(data[:start] + b"?" + data[start + 1 :] + data[start:])
+    found = run_json("log", "merge", damaged, other, "--vk", folder / "vk.json", status=1)
+    assert found["messages"] == 5, "what follows a damaged message is read"
 
 
 def test_forged_records_in_a_file_frame_nobody(nodes, tmp_path):
@@ -115,16 +121,36 @@ def test_unusable_audit_files_are_named(nodes, tmp_path):
         ((junk, "--vk", folder / "vk.json"), f"{junk}: expected an audit file"),
         ((tmp_path / "missing", "--vk", folder / "vk.json"), "missing: No such file"),
         ((folder / "one", "--vk", "zerokit-20"), "expected verifying key"),
-        ((tmp_path, folder / "one", "--vk", folder / "vk.json"), f"{junk}: expected an audit file"),
         (
             (folder / "one", "--vk", folder / "vk.json", "--evidence", tmp_path / "no" / "where"),
             "No such file or directory",
         ),
     ):
         assert words in run_json("log", "merge", *arguments, status=2)["message"]
+    link = tmp_path / "link.audit"
+    link.symlink_to(next((folder / "one").iterdir()))
+    assert run_json("log", "merge", link, "--vk", folder / "vk.json")["messages"] == 2
+    link.unlink()
     (tmp_path / "empty").mkdir()
     message = run_json("log", "merge", tmp_path / "empty", "--vk", folder / "vk.json", status=2)["message"]
     assert "expected files whose names end in .audit, got none" in message
+
+
+def test_a_damaged_file_of_a_directory_hides_no_violation_in_the_others(nodes, tmp_path):
+    """Threats F20."""
+    folder, _, commitment, _ = nodes
+    shutil.copytree(folder / "one", tmp_path / "one")
+    (tmp_path / "one" / "junk.audit").write_bytes(b"junk")
+    (tmp_path / "one" / "folder.audit").mkdir()
+    arguments = (tmp_path / "one", folder / "two", "--vk", folder / "vk.json")
+    found = run_json("log", "merge", *arguments, status=1)
+    assert [one["commitment"] for one in found["violators"]] == [str(commitment)]
+    assert sorted(Path(name).name for name in found["damaged"]) == ["folder.audit", "junk.audit"]
+    said = run("log", "merge", *arguments, status=1)
+    assert "junk.audit: expected an audit file, got other content" in said
+    lines = run("log", "export", tmp_path / "one", status=2)
+    assert len([line for line in lines.splitlines() if line.startswith("{")]) == 2
+    assert "expected an audit file" in lines
 
 
 def test_export_writes_a_line_a_message(nodes, tmp_path):
