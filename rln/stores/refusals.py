@@ -26,10 +26,16 @@ def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
 
 
 def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
-    """Make the error for an epoch that was already open when the log was created."""
+    """Make the error for an epoch that was already open when the log was created.
+
+    Args:
+        epoch: the epoch.
+        since: when the log was created, or when the machine with a young log was restarted; by the clock now.
+    """
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created, so "
-        "shares that were accepted in it may be missing; wait for a later epoch"
+        f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created (or, "
+        "while it was young, first used after a restart of the machine), so shares that were accepted in it "
+        "may be missing; wait for a later epoch"
     )
 
 

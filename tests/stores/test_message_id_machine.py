@@ -29,6 +29,7 @@ import pytest
 
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
+from rln.stores import machine_time
 from rln.stores.sqlite import message_ids, rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import IntentRecord
@@ -460,7 +461,7 @@ def test_no_id_is_spent_on_two_messages(
     ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot_id"
-    monkeypatch.setattr(rollback_guard, "_BOOT", str(boot))
+    monkeypatch.setattr(machine_time, "_BOOT", str(boot))
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0
     with warnings.catch_warnings():

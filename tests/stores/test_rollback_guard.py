@@ -13,6 +13,7 @@ import pytest
 
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
+from rln.stores import machine_time
 from rln.stores.sqlite import rollback_guard
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, IntentRecord, RollbackGuard
@@ -213,7 +214,7 @@ def test_a_system_that_does_not_tell_its_boot(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then only the times of the guard file protect."""
-    monkeypatch.setattr(rollback_guard, "_BOOT", str(tmp_path / "none"))
+    monkeypatch.setattr(machine_time, "_BOOT", str(tmp_path / "none"))
     with pytest.raises(StoreUnavailable, match="the machine was restarted"):
         ids.reserve(7, NOW, 9)
     later = Epoch.of(11, 60, NOW.identifier)

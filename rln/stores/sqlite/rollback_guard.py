@@ -34,11 +34,11 @@ from typing import Final
 
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import ensure_private_file
+from rln.stores.machine_time import boot_id
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for another thread or process."""
 
-_BOOT: Final = "/proc/sys/kernel/random/boot_id"
 _RETRY_SECONDS: Final = 0.001
 """Seconds between two attempts to lock."""
 _INTENT_DELAY: Final = 100_000_000
@@ -216,7 +216,7 @@ class RollbackGuard:
         try:
             assert self._descriptor is not None
             assert self._intent_descriptor is not None
-            guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), _boot()
+            guard, database, boot = os.fstat(self._descriptor), os.stat(self._database), boot_id()
             written = os.fstat(self._intent_descriptor).st_ctime_ns
             intent = IntentRecord.decode(os.pread(self._intent_descriptor, _LENGTH + 1, 0), written)
         except OSError as error:
@@ -360,18 +360,6 @@ def _release(descriptor: int | None) -> None:
 
 def _device_and_inode(file: os.stat_result) -> str:
     return f"{file.st_dev}:{file.st_ino}"
-
-
-def _boot() -> str:
-    """Return the id of this boot of the machine; empty if the system has no such file."""
-    try:
-        descriptor = os.open(_BOOT, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return ""
-    try:
-        return os.read(descriptor, 64).strip().hex()
-    finally:
-        os.close(descriptor)
 
 
 _guards: weakref.WeakSet[RollbackGuard] = weakref.WeakSet()
