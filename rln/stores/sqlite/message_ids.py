@@ -6,10 +6,11 @@ keeps the newest epoch and the one before it, and refuses older ones, so no id i
 goes back.
 
 A reservation does these steps in this order: lock, inspect the guard file
-(`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
-return. If the guard file shows that the database may be an old copy, it is unknown which ids of the current
-epoch are used. Then the rest of the epoch is refused: everything up to the end of the requested epoch, for
-every identity in the file. This also happens after a copy and after a restart of the machine.
+(`rln.stores.sqlite.rollback_guard`), insert, announce the change, touch the guard file, record that, commit
+and sync, mark the intent as done, return. If the guard file shows that the database may be an old copy, it is
+unknown which ids of the current epoch are used. Then the rest of the epoch is refused: everything up to the
+end of the requested epoch, for every identity in the file. This also happens after a copy and after a restart
+of the machine.
 
 An identity that is not in the file may have been used from another file. So its first epoch is refused too,
 unless `introduce` was called for it.
@@ -45,11 +46,12 @@ from rln.stores.refusals import (
     limit_reached,
 )
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, RollbackGuard
+from rln.stores.sqlite.guard_state import Fingerprint, GuardState
+from rln.stores.sqlite.rollback_guard import RollbackGuard
 
 _NAME: Final = "message ids"
 _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = (
     # One row: the fingerprint of the last change, and the end of the refusal for all identities.
