@@ -7,13 +7,18 @@ import time
 from dataclasses import dataclass
 from typing import Final, Self
 
+from rln.errors import StoreUnavailable
 from rln.protocol.epoch import clock_offset
 
 _BOOT: Final = "/proc/sys/kernel/random/boot_id"
 
 
 def boot_id() -> str:
-    """Return the id of this boot of the machine; empty if the system has no such file."""
+    """Return the id of this boot of the machine; empty if the system has no such file.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     try:
         descriptor = os.open(_BOOT, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -48,5 +53,12 @@ class MachineTime:
 
     @classmethod
     def now(cls) -> Self:
-        """Read the times of this machine."""
-        return cls(boot_id(), running_time(), clock_offset())
+        """Read the times of this machine.
+
+        Raises:
+            StoreUnavailable: the boot id cannot be read.
+        """
+        try:
+            return cls(boot_id(), running_time(), clock_offset())
+        except OSError as error:
+            raise StoreUnavailable(f"{_BOOT}: {error.strerror}; try again") from error
