@@ -12,6 +12,12 @@ from rln.protocol.epoch import Epoch
 LATEST_TIME: Final = 1 << 62
 """The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
+NOTHING_CHANGED: Final = "nothing was changed"
+MAY_BE_SPENT: Final = (
+    "the message id may be spent: do not serve the message; `peek` shows what the log holds, once it answers"
+)
+"""How the error of an insertion ends that may have happened."""
+
 MAX_MESSAGE_BYTES: Final = 1 << 16
 """Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 

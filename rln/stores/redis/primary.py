@@ -210,9 +210,13 @@ class Primary:
         """Send commands and the questions after them. The caller must call `end` with the session.
 
         Raises:
+            StoreUnavailable: there is no connection; nothing was sent.
             RedisError, OSError: `FAULTS`.
         """
-        session = self._server.open()
+        try:
+            session = self._server.open()
+        except FAULTS as error:
+            raise StoreUnavailable(f"nullifier log: {self.name}: {error_text(error)}") from error
         try:
             wait = self._wait if write and self._settings.replicas else []
             session.send([*commands, *wait, *self._tail])

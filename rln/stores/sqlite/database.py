@@ -27,6 +27,7 @@ from typing import Final
 
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
+from rln.stores.sqlite.outcome import UNKNOWN, alone, commit, outcome_of, roll_back
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for another process's transaction."""
@@ -126,21 +127,22 @@ class Database:
             pass
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, if_unknown: str = UNKNOWN) -> Iterator[sqlite3.Connection]:
         """Run the block in one write transaction: commit at its end, roll back after an exception.
 
+        Args:
+            if_unknown: how an error ends after which the changes may be there or not, and how to find out.
+
         Raises:
-            StoreUnavailable: SQLite or the disk failed. After a failed commit, the changes may be there or
-                not.
+            StoreUnavailable: SQLite or the disk failed; the error says whether a change may have happened.
         """
         with self.autocommitting() as connection:
             _execute_when_free(connection, "BEGIN IMMEDIATE", ())
             try:
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                commit(connection, if_unknown)
+            except BaseException as error:
+                roll_back(connection, error)
                 raise
 
     @contextmanager
@@ -160,18 +162,14 @@ class Database:
             except (sqlite3.Error, OSError) as error:
                 raise self._unavailable(error) from error
 
-    def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
+    def execute_alone(self, statement: str, values: tuple[object, ...], if_unknown: str) -> int:
         """Run one statement, which returns no rows, as its own transaction; return how many rows it changed.
 
         Raises:
             StoreUnavailable: as for `writing`.
         """
-        slot = self._writer
-        with slot.lock:
-            try:
-                return _execute_when_free(self._connection_of(slot), statement, values).rowcount
-            except (sqlite3.Error, OSError) as error:
-                raise self._unavailable(error) from error
+        with self.autocommitting() as connection, alone(if_unknown):
+            return _execute_when_free(connection, statement, values).rowcount
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -228,7 +226,7 @@ class Database:
         """Make the error for callers; after a disk error, no open connection is used again."""
         if isinstance(error, sqlite3.Error) and not _is_transient(error):
             self._disk_errors += 1
-        return self._error(str(error))
+        return self._error(f"{error}; {outcome_of(error)}")
 
     def _check_file(self) -> None:
         """Refuse a file that was removed or replaced: other processes would use the new one."""

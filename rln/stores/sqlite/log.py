@@ -25,7 +25,13 @@ from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch, clock_offset
 from rln.protocol.share import Share
 from rln.stores.machine_time import MachineTime, running_time
-from rln.stores.refusals import LATEST_TIME, check_before, epoch_forgotten, epoch_older_than_log
+from rln.stores.refusals import (
+    LATEST_TIME,
+    MAY_BE_SPENT,
+    check_before,
+    epoch_forgotten,
+    epoch_older_than_log,
+)
 from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.log_start import LogStart
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
@@ -42,6 +48,9 @@ _CHUNKS: Final = 10
 """Largest number of transactions of one `forget`; later insertions drop the remaining shares."""
 
 _KNOWN_EPOCHS: Final = 8192
+
+_FORGET_AGAIN: Final = "the epochs may be refused from now on or not: call `forget` again"
+_RAISE_AGAIN: Final = "the mark may be raised or not, and no time is accepted: raise it again to find out"
 
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
@@ -191,7 +200,7 @@ class SqliteNullifierLog(NullifierLog):
             self._follow_clock()
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
-            with self._database.writing() as connection:
+            with self._database.writing(MAY_BE_SPENT) as connection:
                 before = _forgotten_until(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
@@ -211,15 +220,21 @@ class SqliteNullifierLog(NullifierLog):
         waits for all of them.
         """
         check_before(before)
-        with self._database.writing() as connection:
+        with self._database.writing(_FORGET_AGAIN) as connection:
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
             self._ended = [number for (number,) in ended]
         for _ in range(_CHUNKS):
             if not self._ended:
                 break
-            with self._database.writing() as connection:
-                self._drop(connection, _CHUNK)
+            try:
+                with self._database.writing() as connection:
+                    self._drop(connection, _CHUNK)
+            except StoreUnavailable as error:
+                raise StoreUnavailable(
+                    "nullifier log: the epochs are refused from now on, but not all of their shares are "
+                    f"dropped; call `forget` again: {error.__cause__ or error}"
+                ) from error
 
     def close(self) -> None:
         """Close the file for this process; a second call does nothing."""
@@ -258,7 +273,8 @@ class SqliteNullifierLog(NullifierLog):
         if number is None or len(shares) > 1 or self._ended or self._is_older(epoch):
             return False
         (share,) = shares.values()
-        return self._database.execute_alone(_INSERT, (*_encode(share), number, epoch.end)) > 0
+        row = (*_encode(share), number, epoch.end)
+        return self._database.execute_alone(_INSERT, row, MAY_BE_SPENT) > 0
 
     def _peek(
         self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
@@ -342,7 +358,7 @@ class SqliteMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark and sync it; see `rln.protocol.epoch.HighWaterMark`."""
         whole(seconds, "seconds", 0, LATEST_TIME)
-        with self._database.writing() as connection:
+        with self._database.writing(_RAISE_AGAIN) as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()
             if found is None or found[0] < seconds:
                 connection.execute("REPLACE INTO mark VALUES (1, ?)", (seconds,))

@@ -37,6 +37,7 @@ from typing import Final
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import ensure_private_file
 from rln.stores.machine_time import boot_id
+from rln.stores.refusals import NOTHING_CHANGED
 from rln.stores.sqlite.guard_state import INTENT_LENGTH, Fingerprint, GuardState, IntentRecord
 
 TIMEOUT: Final = 10.0
@@ -142,26 +143,30 @@ class RollbackGuard:
         self._write(self._pending_intent)
         return replace(state.fingerprint, changed=changed, generation=generation, newest_start=newest_start)
 
-    def confirm(self) -> None:
+    def confirm(self, if_unknown: str) -> None:
         """Record that the pending commit is done; call it while locked.
+
+        Args:
+            if_unknown: how the error ends, see `Database.writing`.
 
         Raises:
             StoreUnavailable: it cannot be recorded; then no caller may get the commit's result.
         """
         if self._pending_intent is not None:
-            self._write(replace(self._pending_intent, is_done=True))
+            self._write(replace(self._pending_intent, is_done=True), if_unknown)
             self._has_committed = True
 
-    def _write(self, intent: IntentRecord) -> None:
+    def _write(self, intent: IntentRecord, outcome: str = NOTHING_CHANGED) -> None:
         content = intent.encode()
         try:
             assert self._intent_descriptor is not None
             written = os.pwrite(self._intent_descriptor, content, 0)
         except OSError as error:
-            raise self._unavailable(error) from error
+            raise self._unavailable(error, outcome) from error
         if written != len(content):
             raise StoreUnavailable(
-                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; check the disk"
+                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; {outcome}; "
+                "check the disk"
             )
 
     def _open_intent_file(self) -> int:
@@ -224,11 +229,12 @@ class RollbackGuard:
 
     def _busy(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; try again"
+            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; "
+            f"{NOTHING_CHANGED}; try again"
         )
 
-    def _unavailable(self, error: OSError) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
+    def _unavailable(self, error: OSError, outcome: str = NOTHING_CHANGED) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}; {outcome}")
 
     def _discard_inherited(self, held: set[RollbackGuard]) -> None:
         """Close what a thread of the parent was using: its lock would last as long as this process."""
