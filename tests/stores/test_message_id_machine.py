@@ -341,11 +341,11 @@ class Machine:
             reached.append(end)
             raise Killed
 
-        def written(intent: IntentRecord) -> None:
+        def written(intent: IntentRecord, *outcome: str) -> None:
             """The last write says that the commit is done."""
             if end == "touch" and not intent.announced:
                 killed()
-            write(intent)
+            write(intent, *outcome)
             if intent.announced:
                 if end == "announced":
                     killed()

@@ -168,13 +168,13 @@ def test_a_copy_that_was_made_in_the_midst_of_a_change_is_recognized_when_it_is_
     copies: dict[Path, bytes] = {}
     write = RollbackGuard._write
 
-    def copied(guard: RollbackGuard, intent: IntentRecord) -> None:
+    def copied(guard: RollbackGuard, intent: IntentRecord, *outcome: str) -> None:
         if step == "before the touch":
-            write(guard, intent)
+            write(guard, intent, *outcome)
         if not copies and (step == "before the touch") == bool(intent.announced):
             copies.update({path: path.read_bytes() for path in tmp_path.iterdir()})
         if step != "before the touch":
-            write(guard, intent)
+            write(guard, intent, *outcome)
 
     with monkeypatch.context() as patch:
         patch.setattr(RollbackGuard, "_write", copied)

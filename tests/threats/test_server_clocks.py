@@ -164,6 +164,24 @@ def test_f19_a_running_worker_notices_between_two_examinations_that_both_clocks_
     assert spend(log, now, IDS, x=2) == spend(place.worker(clock), now, IDS, x=2) == 0
 
 
+def test_f19_what_both_clocks_made_a_log_forget_while_they_were_ahead_is_refused_no_longer(
+    place: Place,
+) -> None:
+    """The bound that the log stored is later than the server's time, so it is ignored."""
+    clock = place.clock(600)
+    log = place.worker(clock, new=True)
+    following = clock.epoch(clock.current().index + 1)
+    place.ahead(24 * HOUR)
+    log.forget(clock.horizon())
+    place.set()
+    for one in (log, place.worker(clock)):
+        assert spend(one, clock.current(), IDS) == 0
+    place.wait(600)
+    assert spend(place.worker(clock), following, IDS) == 10
+    assert spend(log, following, IDS, x=2) == 0
+    assert spend(log, following, [99]) == 1
+
+
 @pytest.mark.parametrize("retention", [61, 160, 700, 1921, 86_500, 31_622_800])
 def test_f19_what_expires_while_no_timer_shows_it_belongs_to_epochs_that_ended(retention: int) -> None:
     spacing, lifetime = server_clock.timer_spacing(retention), server_clock.entry_lifetime(retention)
