@@ -312,7 +312,8 @@ class EpochClock:
             oldest = math.ceil(self._marked - self._skew)
             raise StoreUnavailable(
                 f"clock: expected unix time {oldest} or later, got {int(seconds)}: it has gone back by more "
-                f"than {self._skew} seconds; set the clock right"
+                f"than {self._skew} seconds; set the clock right; if it is right now, it was ahead before: "
+                "stop all verifiers that use the mark, and delete the mark's file (see docs/stores.md)"
             )
 
     def epoch(self, index: int) -> Epoch:

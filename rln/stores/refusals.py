@@ -12,6 +12,12 @@ from rln.protocol.epoch import Epoch
 LATEST_TIME: Final = 1 << 62
 """The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
+NOTHING_CHANGED: Final = "nothing was changed"
+MAY_BE_SPENT: Final = (
+    "the message id may be spent: do not serve the message; `peek` shows what the log holds, once it answers"
+)
+"""How the error of an insertion ends that may have happened."""
+
 MAX_MESSAGE_BYTES: Final = 1 << 16
 """Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 
@@ -26,10 +32,16 @@ def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
 
 
 def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
-    """Make the error for an epoch that was already open when the log was created."""
+    """Make the error for an epoch that was already open when the log was created.
+
+    Args:
+        epoch: the epoch.
+        since: when the log was created, or when the machine with a young log was restarted; by the clock now.
+    """
     return StoreUnavailable(
-        f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created, so "
-        "shares that were accepted in it may be missing; wait for a later epoch"
+        f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created (or, "
+        "while it was young, first used after a restart of the machine), so shares that were accepted in it "
+        "may be missing; wait for a later epoch"
     )
 
 

@@ -29,9 +29,10 @@ import pytest
 
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
-from rln.stores.sqlite import message_ids, rollback_guard
+from rln.stores import machine_time
+from rln.stores.sqlite import guard_state, message_ids
+from rln.stores.sqlite.guard_state import IntentRecord
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from rln.stores.sqlite.rollback_guard import IntentRecord
 from tests.support.effort import effort
 
 STEPS = effort(10**5, 10**7)
@@ -79,6 +80,7 @@ class Model:
         change, touch, intent: the last change that the database, the guard file and the intent file know;
             each is different from all others in any life.
         base: the change that was there when the intent was written, -1 for an intent that is done.
+        announced: the last touch when the intent was announced, if its touch was not recorded; else None.
         boot, booted: the start of the machine that the database knows, and the current one.
     """
 
@@ -94,22 +96,34 @@ class Model:
     touch: int = 0
     intent: int = 0
     base: int = -1
+    announced: int | None = None
     boot: int = 0
     booted: int = 0
 
     @property
     def doubt(self) -> bool:
         """Whether the next reservation must refuse the epoch."""
-        sound = self.change == self.intent or self.base == self.change
-        return not sound or self.touch != self.intent or self.boot != self.booted
+        recorded = self.announced is None
+        sound = (recorded and self.change == self.intent) or self.base == self.change
+        touches = (self.intent,) if recorded else (self.intent, self.announced)
+        return not sound or self.touch not in touches or self.boot != self.booted
 
     def seal(self, begin: int, end: str = "done") -> None:
-        """A transaction up to the end of its process: touch, intent, commit, or when all is done."""
+        """A transaction up to the end of its process: announced, touch, intent, commit, or when all is done.
+
+        In doubt, nothing is announced.
+        """
         change, was, doubt = next(CHANGES), self.change, self.doubt
+        if not doubt:
+            self.intent, self.base, self.announced = change, was, self.touch
+            self.guard_reach = max(self.reach, self.guard_reach, begin)
+        if end == "announced":
+            return
         self.touch = change
         if end == "touch":
             return
         self.intent, self.base = change, -1 if doubt or end == "done" else was
+        self.announced = None
         self.guard_reach = max(self.reach, self.guard_reach, begin)
         if end != "intent":
             self.change, self.reach, self.boot = change, self.guard_reach, self.booted
@@ -316,7 +330,9 @@ class Machine:
     def is_killed(self) -> None:
         """Kill a reservation at each of its steps to the disk."""
         member, epoch, limit, count, x = self.draw()
-        end = self.chance.choice(("begin", "touch", "intent", "commit", "done"))
+        end = self.chance.choice(("begin", "announced", "touch", "intent", "commit", "done"))
+        if end == "announced" and self.model.doubt:
+            end = "begin"
         handle = self.handle()
         guard, reached = handle._guard, []
         touch, write = guard.touch, guard._write
@@ -325,9 +341,15 @@ class Machine:
             reached.append(end)
             raise Killed
 
-        def written(intent: IntentRecord) -> None:
-            """The second write says that the commit is done."""
-            write(intent)
+        def written(intent: IntentRecord, *outcome: str) -> None:
+            """The last write says that the commit is done."""
+            if end == "touch" and not intent.announced:
+                killed()
+            write(intent, *outcome)
+            if intent.announced:
+                if end == "announced":
+                    killed()
+                return
             guard._write = killed if end == "commit" else write  # type: ignore[method-assign]
 
         def touched(*arguments: object) -> object:
@@ -338,7 +360,7 @@ class Machine:
             return made
 
         guard.touch = killed if end == "begin" else touched  # type: ignore[assignment,method-assign]
-        guard._write = killed if end == "touch" else written  # type: ignore[method-assign]
+        guard._write = written  # type: ignore[method-assign]
         with contextlib.suppress(Killed, StoreUnavailable, RateLimitReached):
             handle.reserve(member, epoch, limit, count, x)
         model = copy.deepcopy(self.model)
@@ -347,14 +369,15 @@ class Machine:
             self.model = model
         elif reached and end != "begin":
             self.model.seal(epoch.start, end)
-        if end == "intent" and reached and not self.is_fit():
+        if end in ("announced", "touch", "intent") and reached and not self.is_fit():
             self.model.touch = next(CHANGES)
         self.ends()
 
     def is_fit(self) -> bool:
-        """Whether nothing delayed the write of the intent; else the file looks like a restored one."""
-        guard, intent = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
-        return intent - guard <= rollback_guard._INTENT_DELAY
+        """Whether nothing delayed a step of the change; else the files look like restored ones."""
+        guard, written = ((self.home / name).stat().st_ctime_ns for name in FILES[2:])
+        intent = IntentRecord.decode((self.home / FILES[3]).read_bytes(), written)
+        return max(written, guard) - (intent.announced or guard) <= guard_state.INTENT_DELAY
 
     def is_cloned(self) -> None:
         self.number += 1
@@ -375,7 +398,8 @@ class Machine:
         self.ends()
         backup, model = self.chance.choice(self.backups)
         way = self.chance.choice(list(WAYS))
-        self.until_time_has_passed(model.base >= 0 and model.intent == self.model.touch)
+        unfinished = model.base >= 0 and (model.intent == self.model.touch or model.announced is not None)
+        self.until_time_has_passed(unfinished)
         if way in ("replaced", "elsewhere"):
             shutil.rmtree(self.home)
             if way == "elsewhere":
@@ -400,11 +424,13 @@ class Machine:
         self.model.touch = next(CHANGES) if FILES[2] in names else before.touch
         intent = model if FILES[3] in names else before
         self.model.intent, self.model.guard_reach = intent.intent, intent.guard_reach
+        self.model.announced = intent.announced
         self.model.base = -1 if FILES[3] in names else before.base
 
     def until_time_has_passed(self, long: bool) -> None:
         """No restore is as fast as a tick of an old kernel's file system, or as an intent after a touch."""
-        newest = (self.home / FILES[2]).stat().st_ctime_ns + long * rollback_guard._INTENT_DELAY
+        files = [path for path in self.place.rglob("ids.db-*") if path.name in FILES[2:]]
+        newest = max(path.stat().st_ctime_ns for path in files) + long * guard_state.INTENT_DELAY
         probe = self.place / "probe"
         probe.write_bytes(b"")
         while probe.stat().st_ctime_ns <= newest:
@@ -460,7 +486,7 @@ def test_no_id_is_spent_on_two_messages(
     ground: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boot = tmp_path / "boot_id"
-    monkeypatch.setattr(rollback_guard, "_BOOT", str(boot))
+    monkeypatch.setattr(machine_time, "_BOOT", str(boot))
     lives = STEPS // LIFE
     done, given = dict.fromkeys(RULES, 0), 0
     with warnings.catch_warnings():

@@ -72,7 +72,9 @@ def opened(server: RedisServer, of: EpochClock | None = None, **more: bool) -> N
 # ---- entries -------------------------------------------------------------------------------------------
 
 
-def test_an_entry_has_75_bytes_of_key_without_braces_and_lives_for_the_retention(server: RedisServer) -> None:
+def test_an_entry_has_75_bytes_of_key_without_braces_and_outlives_the_retention(
+    server: RedisServer,
+) -> None:
     own = clock(skew=7, past_gap=2)
     opened(server, own, new=True).insert_or_get(own.current(), [Share(1, 2, n) for n in (0, 5, 1 << 200)])
     keys = [key for key in server.client.keys() if b"{" not in key]
@@ -80,7 +82,7 @@ def test_an_entry_has_75_bytes_of_key_without_braces_and_lives_for_the_retention
     assert len({key[:32] for key in keys}) == 1
     assert all(key.startswith(b"rln:") and b"}" not in key for key in keys)
     assert all(server.client.strlen(key) == 76 for key in keys)
-    assert {server.client.ttl(key) for key in keys} <= {own.retention, own.retention - 1}
+    assert {server.client.ttl(key) for key in keys} <= {own.retention + 60, own.retention + 59}
     assert own.retention == 3 * 60 + 2 * 7 + 60
 
 
@@ -562,7 +564,8 @@ def test_a_slot_that_nobody_has_is_unavailable_alone(server: RedisServer) -> Non
     lost = [str(error) for error in taken if error != ()]
     assert 5 < len(lost) < 35
     assert set(lost) == {
-        "nullifier log: no primary owns the slot of this nullifier; check the cluster's slots"
+        "nullifier log: no primary owns the slot of this nullifier; check the cluster's slots; nothing was "
+        "changed"
     }
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,15 +15,23 @@ import pytest
 from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
+from rln.stores import machine_time
 from rln.stores.sqlite import rollback_guard
+from rln.stores.sqlite.guard_state import Fingerprint, GuardState, IntentRecord
 from rln.stores.sqlite.message_ids import SqliteMessageIds
-from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, IntentRecord, RollbackGuard
+from rln.stores.sqlite.rollback_guard import RollbackGuard
 
 TOUCH = 1_700_000_000_000_000_000
 RECORDED = Fingerprint("b007", "1:2", "1:3", TOUCH, 8, 600)
 DONE = GuardState(RECORDED, IntentRecord(TOUCH - 50, TOUCH, 8, 600, True, TOUCH + 10))
 NEXT = IntentRecord(TOUCH, TOUCH + 70, 9, 600, False, TOUCH + 80)
 INTERRUPTED = GuardState(dataclasses.replace(RECORDED, changed=TOUCH + 70, generation=9), NEXT)
+ANNOUNCED = GuardState(
+    dataclasses.replace(RECORDED, generation=9),
+    IntentRecord(TOUCH, TOUCH, 9, 600, False, TOUCH + 60, announced=TOUCH + 50),
+)
+TOUCHED = GuardState(dataclasses.replace(ANNOUNCED.fingerprint, changed=TOUCH + 70), ANNOUNCED.intent)
+DELAY = 10**8
 NOW = Epoch.of(10, 60, rln_identifier("example.com", 60))
 
 
@@ -37,6 +46,14 @@ def intent(state: GuardState, **fields: object) -> GuardState:
 def test_the_newest_state_and_an_interrupted_commit_are_beyond_doubt() -> None:
     assert DONE.reason_for_doubt(RECORDED) is None
     assert INTERRUPTED.reason_for_doubt(RECORDED) is None
+    assert ANNOUNCED.reason_for_doubt(RECORDED) is None, "killed before the touch"
+    assert TOUCHED.reason_for_doubt(RECORDED) is None, "killed after the touch, before it was recorded"
+    late = fingerprint(TOUCHED, changed=TOUCH + 50 + DELAY)
+    assert late.reason_for_doubt(RECORDED) is None
+    coarse = intent(TOUCHED, written=TOUCH + 50 - 10**7)
+    assert coarse.reason_for_doubt(RECORDED) is None, "the times of files are behind the clock by a tick"
+    again = intent(TOUCHED, changed=TOUCH + 70, generation=10, announced=TOUCH + 90, written=TOUCH + 95)
+    assert again.reason_for_doubt(RECORDED) is None, "killed a second time, before the second touch"
     committed = dataclasses.replace(INTERRUPTED.fingerprint)
     assert INTERRUPTED.reason_for_doubt(committed) is None, "committed, and killed before that was said"
 
@@ -62,6 +79,18 @@ def test_the_newest_state_and_an_interrupted_commit_are_beyond_doubt() -> None:
         (intent(INTERRUPTED, generation=8), "the database is older"),
         (intent(INTERRUPTED, written=TOUCH + 70 + 10**8 + 1), "the database is older"),
         (intent(INTERRUPTED, written=TOUCH + 69), "the database is older"),
+        (fingerprint(ANNOUNCED, boot="b008"), "the machine was restarted"),
+        (fingerprint(TOUCHED, database="1:4"), "was copied"),
+        (fingerprint(TOUCHED, guard="1:4"), "was copied"),
+        (fingerprint(TOUCHED, changed=TOUCH + 59), "the database is older"),
+        (fingerprint(TOUCHED, changed=TOUCH + 51 + DELAY), "the database is older"),
+        (intent(TOUCHED, written=TOUCH + 71), "the database is older"),
+        (intent(TOUCHED, written=TOUCH + 50 - 3 * 10**7), "the database is older"),
+        (intent(ANNOUNCED, written=TOUCH + 51 + DELAY), "the database is older"),
+        (intent(TOUCHED, is_done=True), "the database is older"),
+        (intent(TOUCHED, previous_change=TOUCH + 1), "the database is older"),
+        (intent(ANNOUNCED, previous_change=TOUCH - 1), "the database is older"),
+        (intent(fingerprint(TOUCHED, generation=8), generation=8), "the guard file was restored"),
     ],
 )
 def test_everything_else_is_in_doubt(state: GuardState, why: str) -> None:
@@ -99,24 +128,74 @@ def ids(tmp_path: Path) -> Iterator[SqliteMessageIds]:
     opened.close()
 
 
-def test_killed_between_touch_and_intent_it_is_in_doubt(
-    ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
+def dies(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("step", ["before the announcement", "before the touch", "after the touch"])
+def test_killed_around_the_touch_the_epoch_goes_on(
+    ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch, step: str, times: int
 ) -> None:
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
+    """Nothing was committed, so no id is burnt either."""
+    write = RollbackGuard._write
+
+    def written(guard: RollbackGuard, intent: IntentRecord) -> None:
+        if step == "before the announcement" or not intent.announced:
+            raise KeyboardInterrupt
+        write(guard, intent)
+
+    for _ in range(times):
+        with monkeypatch.context() as patch:
+            patch.setattr(RollbackGuard, "_write", written)
+            if step == "before the touch":
+                patch.setattr(os, "utime", dies)
+            with pytest.raises(KeyboardInterrupt):
+                ids.reserve(7, NOW, 9)
+    assert ids.reserve(7, NOW, 9) == range(1)
+
+
+@pytest.mark.parametrize("files", [("ids.db", "ids.db-wal", "ids.db-intent"), ("ids.db-intent",), None])
+@pytest.mark.parametrize("step", ["before the touch", "after the touch"])
+def test_a_copy_that_was_made_in_the_midst_of_a_change_is_recognized_when_it_is_restored(
+    ids: SqliteMessageIds,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    files: tuple[str] | None,
+) -> None:
+    """The copy holds an announcement; the change itself, and one more, were completed after it."""
+    ids.reserve(7, NOW, 9)
+    copies: dict[Path, bytes] = {}
+    write = RollbackGuard._write
+
+    def copied(guard: RollbackGuard, intent: IntentRecord, *outcome: str) -> None:
+        if step == "before the touch":
+            write(guard, intent, *outcome)
+        if not copies and (step == "before the touch") == bool(intent.announced):
+            copies.update({path: path.read_bytes() for path in tmp_path.iterdir()})
+        if step != "before the touch":
+            write(guard, intent, *outcome)
 
     with monkeypatch.context() as patch:
-        patch.setattr(RollbackGuard, "_write", dies)
-        with pytest.raises(KeyboardInterrupt):
-            ids.reserve(7, NOW, 9)
-    with pytest.raises(StoreUnavailable, match="the guard file was restored, or changed by another program"):
-        ids.reserve(7, NOW, 9)
+        patch.setattr(RollbackGuard, "_write", copied)
+        assert ids.reserve(7, NOW, 9) == range(1, 2)
+    assert IntentRecord.decode(copies[tmp_path / "ids.db-intent"], 0).announced
+    ids.close()
+    time.sleep(0.11)
+    for path, content in copies.items():
+        if files is None or path.name in files:
+            path.write_bytes(content)
+    again = SqliteMessageIds(tmp_path / "ids.db")
+    with pytest.raises(StoreUnavailable, match="the rest of the epoch is refused"):
+        again.reserve(7, NOW, 9)
+    again.close()
 
 
 def test_killed_while_it_burns_it_stays_in_doubt(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An intent that is written in doubt does not look like an interrupted commit of a sound state."""
+    """An intent that is written in doubt does not look like an interrupted change of a sound state."""
     os.utime(tmp_path / "ids.db-guard")
     honest = RollbackGuard.touch
 
@@ -135,9 +214,6 @@ def test_killed_while_it_burns_it_stays_in_doubt(
 def test_killed_before_it_is_said_that_it_is_done_the_id_is_burnt_and_no_more(
     ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(*_: object) -> None:
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(RollbackGuard, "confirm", dies)
         with pytest.raises(KeyboardInterrupt):
@@ -146,10 +222,7 @@ def test_killed_before_it_is_said_that_it_is_done_the_id_is_burnt_and_no_more(
 
 
 def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", lambda descriptor, data, place: len(data) - 1)
-        with pytest.raises(StoreUnavailable, match=r"wrote \d+ of \d+ bytes"):
-            ids.reserve(7, NOW, 9)
+    pwrite = os.pwrite
 
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
@@ -159,6 +232,12 @@ def test_what_cannot_be_written_is_refused(ids: SqliteMessageIds, monkeypatch: p
             patch.setattr(os, name, full)
             with pytest.raises(StoreUnavailable, match="No space left"):
                 ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9)
+    assert ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9) == range(1), "nothing was changed"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda descriptor, data, place: pwrite(descriptor, data[:-1], place))
+        with pytest.raises(StoreUnavailable, match=r"wrote \d+ of \d+ bytes"):
+            ids.reserve(7, Epoch.of(20, 60, NOW.identifier), 9)
+    os.truncate(ids._guard._intent_path, 100)
     with pytest.raises(StoreUnavailable, match="the rest of the epoch is refused"):
         ids.reserve(7, Epoch.of(30, 60, NOW.identifier), 9)
     assert ids.reserve(7, Epoch.of(31, 60, NOW.identifier), 9) == range(1)
@@ -214,7 +293,7 @@ def test_a_system_that_does_not_tell_its_boot(
     ids: SqliteMessageIds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Then only the times of the guard file protect."""
-    monkeypatch.setattr(rollback_guard, "_BOOT", str(tmp_path / "none"))
+    monkeypatch.setattr(machine_time, "_BOOT", str(tmp_path / "none"))
     with pytest.raises(StoreUnavailable, match="the machine was restarted"):
         ids.reserve(7, NOW, 9)
     later = Epoch.of(11, 60, NOW.identifier)

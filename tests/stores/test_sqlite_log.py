@@ -74,11 +74,11 @@ def test_a_purge_that_was_cut_short_is_ended_by_the_next(
     log.insert_or_get_many([(epoch(10), [Share(1, 2, n)]) for n in range(45)])
     writing, entered = log._database.writing, []
 
-    def failing() -> object:
+    def failing(*arguments: str) -> object:
         entered.append(1)
         if len(entered) > 3:
             raise StoreUnavailable("the disk")
-        return writing()
+        return writing(*arguments)
 
     monkeypatch.setattr(log._database, "writing", failing)
     with pytest.raises(StoreUnavailable, match="the disk"):

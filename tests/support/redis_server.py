@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import os
 import shutil
 import signal
 import socket
@@ -57,17 +58,31 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def entry_count(client: redis.Redis) -> int:
+    """Return the number of entries; the other keys of a log have a hash tag."""
+    return sum(b"{" not in key for key in client.keys("rln:*"))
+
+
 class RedisServer:
     """A redis-server, with an append-only file unless other settings are given.
 
     Args:
         directory: of its files.
         port: to listen on; a free one by default.
+        environment: more variables of its environment.
         settings: of redis.conf, with _ in place of -.
     """
 
-    def __init__(self, directory: Path, *, port: int | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        environment: dict[str, str] | None = None,
+        **settings: Any,
+    ) -> None:
         self.port = port or free_port()
+        self._environment = environment
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._settings: dict[str, Any] = {
@@ -96,7 +111,14 @@ class RedisServer:
             for word in (f"--{name.replace('_', '-')}", *(str(value).split() or [""]))
         ]
         where = ["--port", str(self.port), "--bind", HOST, "--dir", str(self.directory)]
-        self._process = spawn("redis-server", *where, "--repl-diskless-sync-delay", "0", *words)
+        self._process = spawn(
+            "redis-server",
+            *where,
+            "--repl-diskless-sync-delay",
+            "0",
+            *words,
+            environment=self._environment,
+        )
         until(self.client.ping, f"redis-server on {self.port}")
 
     def command(self, *words: str | int) -> Any:
@@ -138,8 +160,8 @@ class RedisServer:
         self.command("REPLICAOF", "NO", "ONE")
 
 
-def spawn(name: str, *words: str) -> subprocess.Popen[bytes]:
-    """Start a program; skip the test if it is not installed."""
+def spawn(name: str, *words: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a program with more variables; skip the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
         lacking("redis", f"{name} is not installed")
@@ -147,6 +169,7 @@ def spawn(name: str, *words: str) -> subprocess.Popen[bytes]:
         [str(found), *words],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
         preexec_fn=_die_with_parent,
     )
 
@@ -246,7 +269,7 @@ class RedisCluster:
             "cluster-require-full-coverage": "no",
         }
         self.nodes = [
-            RedisServer(directory / f"node{i}", **settings, **{"cluster-port": free_port()})
+            RedisServer(directory / f"node{i}", **(settings | {"cluster-port": free_port()}))
             for i in range(primaries + replicas)
         ]
         self._primaries = primaries

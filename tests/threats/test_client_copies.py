@@ -17,6 +17,7 @@ import pytest
 from rln.errors import StoreUnavailable
 from rln.protocol import epoch as epoch_module
 from rln.protocol.epoch import Epoch, rln_identifier
+from rln.stores import machine_time
 from rln.stores.sqlite import message_ids as module
 from rln.stores.sqlite import rollback_guard
 from tests.threats.client import ME, epoch, introduced, opened, spent
@@ -187,7 +188,7 @@ def boot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int
     """A function that simulates a restart of the machine with another boot id."""
     path = tmp_path / "boot_id"
     path.write_text("first\n")
-    monkeypatch.setattr(rollback_guard, "_BOOT", str(path))
+    monkeypatch.setattr(machine_time, "_BOOT", str(path))
     return path.write_text
 
 
@@ -291,7 +292,7 @@ def test_e4_a_restart_of_the_machine_forgets_the_earlier_clock(
 
 def test_e4_a_system_without_a_boot_id_is_in_doubt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The doubt comes with each opening, not with each reservation; a new identity is not in doubt."""
-    monkeypatch.setattr(rollback_guard, "_boot", str)
+    monkeypatch.setattr(rollback_guard, "boot_id", str)
     first = opened(introduced(folder))
     for index in (10, 11):
         other = opened(folder)

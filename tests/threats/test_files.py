@@ -383,8 +383,8 @@ def test_f7_a_purge_does_not_delay_other_processes(tmp_path: Path, monkeypatch: 
         writing, steps = log._database.writing, []
 
         @contextmanager
-        def watched_writing() -> Iterator[sqlite3.Connection]:
-            with writing() as connection:
+        def watched_writing(*arguments: str) -> Iterator[sqlite3.Connection]:
+            with writing(*arguments) as connection:
                 yield connection
             steps.append(len(other))
             assert other.insert_or_get(following, [share(len(steps))]) == ()

@@ -15,6 +15,7 @@ from rln.base import scalar
 from rln.errors import InputError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
+from rln.stores.redis.server_clock import entry_lifetime
 
 ATTEMPT_BYTES: Final = 12
 """Bytes of the random attempt id, which tells one attempt to insert from another."""
@@ -46,7 +47,7 @@ class CommandBuilder:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        seconds = b"%d" % clock.retention
+        seconds = b"%d" % entry_lifetime(clock.retention)
         self._tail = b"\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nEX\r\n$%d\r\n%b\r\n" % (len(seconds), seconds)
         self._epochs: dict[Epoch, tuple[float, bytes]] = {}
 

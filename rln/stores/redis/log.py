@@ -38,7 +38,7 @@ from rln.stores.redis.resp import ConnectionSettings
 from rln.stores.redis.routing import PrimaryRouter
 from rln.stores.redis.server_info import ServerDescription
 from rln.stores.redis.topology import Topology, parse_topology
-from rln.stores.refusals import check_before
+from rln.stores.refusals import MAY_BE_SPENT, NOTHING_CHANGED, check_before
 from rln.stores.uri import StoreUri
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
@@ -189,7 +189,10 @@ class RedisNullifierLog(NullifierLog):
                 self._commands.insert_or_get(claim.epoch, claim.new[claim.remaining[0]], claim.attempt)
                 for claim in active
             ]
-            for claim, reply in zip(active, self._router.execute(commands, write=True), strict=True):
+            # A claim that goes on has inserted a share in each pipeline before this one.
+            if_not_sent = MAY_BE_SPENT if active[0].remaining[0] != min(active[0].new) else NOTHING_CHANGED
+            replies = self._router.execute(commands, write=True, if_not_sent=if_not_sent)
+            for claim, reply in zip(active, replies, strict=True):
                 claim.take_reply(reply)
         lookups = [
             (claim, nullifier) for claim in in_progress if claim.found for nullifier in claim.remaining

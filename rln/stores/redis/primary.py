@@ -11,10 +11,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from binascii import crc_hqx
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -22,7 +20,9 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
+from rln.stores.machine_time import running_time
 from rln.stores.redis.resp import FAULTS, ConnectionSettings, Server, Session, pack
+from rln.stores.redis.server_clock import TOLERANCE, ServerClock
 from rln.stores.redis.server_info import (
     MAX_CLOCK_DIFFERENCE,
     GenerationRecord,
@@ -32,14 +32,16 @@ from rln.stores.redis.server_info import (
     clock_difference,
     microseconds,
     refuse_errors,
+    swap_count,
 )
-from rln.stores.redis.topology import SLOTS, PrimaryLocation
+from rln.stores.redis.topology import PrimaryLocation
 
 EXAMINED_EVERY: Final = 5.0
 """Seconds between two examinations of a primary, and between two questions for the list of primaries."""
 
 _ROUNDS: Final = 5
 _STATUS: Final = pack(b"INFO", b"stats", b"replication")
+_STATUS_AND_SWAPS: Final = pack(b"INFO", b"stats", b"replication", b"commandstats")
 _TIME: Final = pack(b"TIME")
 _EXAMINATION: Final = (
     pack(b"INFO", b"server", b"memory", b"persistence"),
@@ -60,11 +62,13 @@ class ExaminedState:
         record: its generation record, as stored; None: there is none, and the log is read-only.
         status: its role, replication id and count of evicted keys.
         complete_after: unix time; epochs that were open by then are refused.
+        clock_offset: its time less the running time of this machine, microseconds.
     """
 
     record: bytes | None
     status: ServerStatus
     complete_after: float
+    clock_offset: int
 
 
 class RefusalBounds:
@@ -145,15 +149,16 @@ class Primary:
         self.location = location
         self._settings = settings
         self._server = Server(location.address, settings.connection)
-        tag = b"{%d}" % _hash_tag(location)
-        self._record_key = b"rln:generation:" + tag + settings.application
-        self._horizon_key = b"rln:forgotten:" + tag + settings.application
+        suffix = location.hash_tag() + settings.application
+        self._record_key = b"rln:generation:" + suffix
+        self._horizon_key = b"rln:forgotten:" + suffix
+        self._clock = ServerClock(suffix, settings.clock.retention)
         self._tail = [pack(b"GET", self._record_key), _STATUS, _TIME]
         # WAIT covers what its own connection wrote, so a write on this connection precedes it. In the stream
         # to the replicas, an earlier attempt's writes on another connection precede this write. The server
         # gives up before we do: after half of our timeout, in milliseconds.
         self._wait = [
-            pack(b"SET", b"rln:written:" + tag + settings.application, b"", b"EX", 60),
+            pack(b"SET", b"rln:written:" + suffix, b"", b"EX", 60),
             pack(b"WAIT", settings.replicas, max(int(settings.connection.timeout * 500), 1)),
         ]
         self._lock = threading.Lock()
@@ -211,9 +216,13 @@ class Primary:
         """Send commands and the questions after them. The caller must call `end` with the session.
 
         Raises:
+            StoreUnavailable: there is no connection; nothing was sent.
             RedisError, OSError: `FAULTS`.
         """
-        session = self._server.open()
+        try:
+            session = self._server.open()
+        except FAULTS as error:
+            raise StoreUnavailable(f"nullifier log: {self.name}: {error_text(error)}") from error
         try:
             wait = self._wait if write and self._settings.replicas else []
             session.send([*commands, *wait, *self._tail])
@@ -253,6 +262,8 @@ class Primary:
                     "may be lost; the next call examines it again"
                 )
             self._compare_clocks(clock, before)
+            if abs(_clock_offset(clock) - state.clock_offset) > TOLERANCE:
+                raise StoreUnavailable("its clock and ours were set; the next call examines it again")
             self._last_confirmed = record, microseconds(clock) / 1e6
             if write and self._settings.replicas:
                 *replies, written, acknowledged = replies
@@ -321,34 +332,41 @@ class Primary:
             check_settings(info, config, self._settings.replicas)
             self._compare_clocks(clock, before)
             for _ in range(_ROUNDS):
-                state = self._adopt_or_begin_record(session, new)
+                state = self._adopt_or_begin_record(session, new, microseconds(clock))
                 if state is not None:
                     return state
         raise StoreUnavailable(
             f"other workers changed its generation record {_ROUNDS} times in a row; try again"
         )
 
-    def _adopt_or_begin_record(self, session: Session, new: bool) -> ExaminedState | None:
+    def _adopt_or_begin_record(self, session: Session, new: bool, server_time: int) -> ExaminedState | None:
         """Adopt the record, or begin a new one; None: another process changed it at the same time.
 
         A read-only log derives the same state and writes nothing. WATCH and EXEC make sure that meanwhile no
         process changed the record, emptied the server, or began a generation.
         """
-        watch = pack(b"WATCH", self._record_key, self._horizon_key)
-        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key), _STATUS, _TIME]
-        replies = session.ask(watch, *questions)
+        examination = self._clock.begin(server_time)
+        watch = pack(b"WATCH", self._record_key, self._horizon_key, self._clock.mark_key)
+        questions = [pack(b"GET", self._record_key), pack(b"GET", self._horizon_key)]
+        replies = session.ask(watch, *questions, *examination.questions, _STATUS_AND_SWAPS, _TIME)
         refuse_errors(replies)
-        _, text, horizon, info, clock = replies
+        _, text, horizon, *found, info, clock = replies
+        examination.read(found)
+        time, swaps = microseconds(clock), swap_count(info)
         status = ServerStatus.of(info)
         if status.role != b"master":
             raise StoreUnavailable(f"role: expected master, got {status.role.decode()}; check the address")
-        writes = []
-        record = GenerationRecord.decode(text)
-        if record is None or not record.matches(status, self.location.slots_digest):
-            since = 0 if new and text is None else microseconds(clock)
-            record = GenerationRecord.begin(since, status, self.location.slots_digest)
+        stored = record = GenerationRecord.decode(text)
+        matching = record is not None and record.matches(status, self.location.slots_digest, swaps)
+        if record is None or not matching or examination.entries_may_be_lost(time):
+            since = 0 if new and text is None else time
+            record = GenerationRecord.begin(since, status, self.location.slots_digest, swaps)
+        elif examination.clock_was_set(record, time):
+            record = replace(record, since=time)
+        writes = examination.writes(record, time, record != stored)
+        if record != stored:
             writes.append(pack(b"SET", self._record_key, record.encode()))
-        now = microseconds(clock) // 1_000_000
+        now = time // 1_000_000
         known = int(horizon) if horizon is not None and horizon.isdigit() and int(horizon) <= now else 0
         self._settings.bounds.merge_forgotten(known, now)
         if self._settings.bounds.forgotten > known:
@@ -365,19 +383,18 @@ class Primary:
             text = record.encode()
         if self._last_confirmed is not None and self._last_confirmed[0] != text:
             # Replies counted under the old record; entries of them may be lost, whatever the new record says.
-            self._complete_after = max(
-                self._complete_after, self._last_confirmed[1] + self._settings.tolerance
-            )
-        self._last_confirmed = text, microseconds(clock) / 1e6
+            # If their time is later than now, the clock was ahead.
+            confirmed = min(self._last_confirmed[1], time / 1e6)
+            self._complete_after = max(self._complete_after, confirmed + self._settings.tolerance)
+        self._last_confirmed = text, time / 1e6
         opening = record.since / 1e6 + self._settings.tolerance if record.since else -math.inf
-        return ExaminedState(
-            text, status, max(opening, self._complete_after, self._settings.bounds.complete_after)
-        )
+        complete_after = max(opening, self._complete_after, self._settings.bounds.complete_after)
+        return ExaminedState(text, status, complete_after, _clock_offset(clock))
 
 
-def _hash_tag(location: PrimaryLocation) -> int:
-    """Return the smallest number whose slot, as a hash tag, belongs to the primary."""
-    return next(tag for tag in count() if location.owns(crc_hqx(b"%d" % tag, 0) % SLOTS))
+def _clock_offset(reply: Sequence[bytes]) -> int:
+    """Return a server's time, from a reply to `TIME`, less the running time of this machine, microseconds."""
+    return microseconds(reply) - running_time() // 1000
 
 
 def error_text(error: Exception) -> str:

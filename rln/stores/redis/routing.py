@@ -21,7 +21,7 @@ from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings,
 from rln.stores.redis.resp import FAULTS, Session
 from rln.stores.redis.server_info import ServerDescription
 from rln.stores.redis.topology import SLOTS, Topology
-from rln.stores.refusals import epoch_forgotten
+from rln.stores.refusals import MAY_BE_SPENT, NOTHING_CHANGED, epoch_forgotten
 
 _ATTEMPTS: Final = 3
 _CHUNK: Final = 512
@@ -109,27 +109,44 @@ class PrimaryRouter:
         for primary in self._map.primaries:
             primary.close()
 
-    def execute(self, commands: list[EntryCommand], *, write: bool) -> list[Reply]:
+    def execute(
+        self, commands: list[EntryCommand], *, write: bool, if_not_sent: str = NOTHING_CHANGED
+    ) -> list[Reply]:
         """Send commands, and send the same bytes again if a reply is lost or does not count.
 
         Args:
             commands: any number; those on one key are executed in order.
-            write: the commands insert, so replicas must have the entries if `min_replicas` is set.
+            write: the commands insert, so replicas must have the entries if `min_replicas` is set. Then an
+                error says whether the command may have been executed.
+            if_not_sent: how the error of a command ends that was not sent.
         """
         results: list[Reply] = [None] * len(commands)
         for start in range(0, len(commands), _CHUNK):
             pending = list(range(start, min(start + _CHUNK, len(commands))))
+            sent: set[int] = set()
             deadline = time.monotonic() + self._settings.connection.timeout
             for attempt in range(_ATTEMPTS):
                 if not pending or (attempt and time.monotonic() > deadline):
                     break
-                pending = self._attempt(commands, pending, results, write)
+                pending = self._attempt(commands, pending, results, write, sent)
+            for i in {*pending, *sent} if write else ():
+                error = results[i]
+                if isinstance(error, StoreUnavailable):
+                    results[i] = _with_outcome(error, MAY_BE_SPENT if i in sent else if_not_sent)
         return results
 
     def _attempt(
-        self, commands: list[EntryCommand], pending: list[int], results: list[Reply], write: bool
+        self,
+        commands: list[EntryCommand],
+        pending: list[int],
+        results: list[Reply],
+        write: bool,
+        sent: set[int],
     ) -> list[int]:
-        """Send the pending commands once, set their results, and return those worth another attempt."""
+        """Send the pending commands once, set their results, and return those worth another attempt.
+
+        Add those to `sent` that may have reached a server.
+        """
         try:
             groups = self._group_by_primary(commands, pending)
         except StoreUnavailable as error:
@@ -148,7 +165,9 @@ class PrimaryRouter:
                 indices = self._admit(commands, indices, results, primary, state)
                 before = self._settings.clock.now()
                 session = primary.begin([commands[i].packed for i in indices], write) if indices else None
+                sent.update(indices)
             except (*FAULTS, StoreUnavailable) as error:
+                sent.update(() if isinstance(error, StoreUnavailable) else indices)
                 retry += self._record_failure(primary, indices, results, error)
                 continue
             if session is not None:
@@ -236,6 +255,12 @@ class PrimaryRouter:
             if primary not in primaries:
                 primary.close()
         return found
+
+
+def _with_outcome(error: StoreUnavailable, outcome: str) -> StoreUnavailable:
+    told = StoreUnavailable(f"{error}; {outcome}")
+    told.__cause__ = error
+    return told
 
 
 def _slot_table(primaries: tuple[Primary, ...]) -> tuple[Primary | None, ...] | None:

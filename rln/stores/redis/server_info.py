@@ -1,13 +1,15 @@
 """What a primary reports about itself, and whether it may have lost entries since its record was written.
 
 Each primary stores a generation record for each application: a random generation, the server's time since
-which no accepted share is missing, and what the server reported at that time: its replication id, its count
-of evicted keys, and in a cluster the digest of its slots. A server that lost entries differs in one of these:
+which no accepted share is missing, and what the server reported at that time: its replication id, its counts
+of evicted keys and of SWAPDB, and in a cluster the digest of its slots. A server that lost entries differs in
+one of these:
 
     emptied                      the record is missing
     restarted                    another replication id
     a promoted replica           another replication id
     out of memory                another count of evicted keys
+    databases swapped and back   another count of SWAPDB
     slots from another primary   another digest of slots
 
 If a worker finds a difference, it writes a new record with the server's time. If it finds a record that it
@@ -39,6 +41,7 @@ acceptable.
 """
 
 _ROUNDING: Final = 0.001
+_SWAPS: Final = re.compile(rb"^cmdstat_swapdb:calls=(\d+)", re.MULTILINE)
 _STATUS_FIELDS: Final = re.compile(rb"^(role|master_replid|evicted_keys):([^\r\n]*)", re.MULTILINE)
 _SETTINGS: Final[dict[bytes, tuple[bytes, ...]]] = {
     b"maxmemory-policy": (b"noeviction",),
@@ -57,6 +60,7 @@ class GenerationRecord:
         replication_id: replication id of the server.
         evicted_keys: count of the keys that the server had evicted.
         slots_digest: in a cluster a digest of its slots.
+        swaps: how often its databases had been swapped.
     """
 
     generation: bytes
@@ -64,38 +68,41 @@ class GenerationRecord:
     replication_id: bytes
     evicted_keys: bytes
     slots_digest: bytes
+    swaps: bytes
 
     @classmethod
-    def begin(cls, since: int, status: ServerStatus, slots_digest: bytes) -> GenerationRecord:
+    def begin(cls, since: int, status: ServerStatus, slots_digest: bytes, swaps: bytes) -> GenerationRecord:
         """Begin a generation at a server as it is now."""
         generation = entropy.draw(8).hex().encode()
-        return cls(generation, since, status.replication_id, status.evicted_keys, slots_digest)
+        return cls(generation, since, status.replication_id, status.evicted_keys, slots_digest, swaps)
 
     @classmethod
     def decode(cls, text: bytes | None) -> GenerationRecord | None:
         """Decode a record; None: there is none, or it is not a record."""
         parts = (text or b"").split(b" ")
-        if len(parts) != 5 or not parts[1].isdigit():
+        if len(parts) != 6 or not parts[1].isdigit():
             return None
         record = cls(parts[0], int(parts[1]), *parts[2:])
         return record if record.encode() == text else None
 
     def encode(self) -> bytes:
         """Encode the record."""
-        return b"%b %d %b %b %b" % (
+        return b"%b %d %b %b %b %b" % (
             self.generation,
             self.since,
             self.replication_id,
             self.evicted_keys,
             self.slots_digest,
+            self.swaps,
         )
 
-    def matches(self, status: ServerStatus, slots_digest: bytes) -> bool:
+    def matches(self, status: ServerStatus, slots_digest: bytes, swaps: bytes) -> bool:
         """Tell whether the server still reports the same."""
-        return (self.replication_id, self.evicted_keys, self.slots_digest) == (
+        return (self.replication_id, self.evicted_keys, self.slots_digest, self.swaps) == (
             status.replication_id,
             status.evicted_keys,
             slots_digest,
+            swaps,
         )
 
 
@@ -183,6 +190,12 @@ class ServerDescription:
             int(keys[1]) if keys else 0,
             int(fields.get(b"used_memory", b"0")),
         )
+
+
+def swap_count(info: bytes) -> bytes:
+    """Return how often the databases were swapped, from the section commandstats of INFO."""
+    found = _SWAPS.search(info)
+    return found[1] if found else b"0"
 
 
 def microseconds(reply: Sequence[bytes]) -> int:

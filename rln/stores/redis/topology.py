@@ -6,9 +6,11 @@ slots for a cluster. If no server answers, this is an error; an older list is no
 
 from __future__ import annotations
 
+from binascii import crc_hqx
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count
 from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -43,6 +45,10 @@ class PrimaryLocation:
     def owns(self, slot: int) -> bool:
         """Tell whether the primary owns a slot."""
         return not self.slot_ranges or any(first <= slot <= last for first, last in self.slot_ranges)
+
+    def hash_tag(self) -> bytes:
+        """Return the smallest number whose slot, as a hash tag, belongs to the primary, with braces."""
+        return next(b"{%d}" % tag for tag in count() if self.owns(crc_hqx(b"%d" % tag, 0) % SLOTS))
 
 
 class Topology(Protocol):

@@ -22,6 +22,7 @@ from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
 from rln.stores.sqlite.busy import execute_when_free, is_busy
 from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
+from rln.stores.sqlite.outcome import UNKNOWN, alone, commit, outcome_of, roll_back
 
 TIMEOUT: Final = 10.0
 """Seconds that a call waits for other threads' and other processes' transactions, in all."""
@@ -31,7 +32,6 @@ FULL: Final = 2
 
 _WAL_BYTES: Final = 4 << 20
 """Bytes of the WAL at which its pages are written to the file."""
-
 
 
 class Database:
@@ -79,22 +79,24 @@ class Database:
             pass
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, if_unknown: str = UNKNOWN) -> Iterator[sqlite3.Connection]:
         """Run the block in one write transaction: commit at its end, roll back after an exception.
 
+        Args:
+            if_unknown: how an error ends after which the changes may be there or not, and how to find out.
+
         Raises:
-            StoreUnavailable: SQLite or the disk failed. After a failed commit, the changes may be there or
-                not.
+            StoreUnavailable: SQLite or the disk failed; the error says whether a change may have happened.
         """
         with self._using(self._writer) as (connection, deadline):
             execute_when_free(connection, "BEGIN IMMEDIATE", (), deadline)
             try:
                 yield connection
                 self._refuse_inherited(connection, self._writer)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection is self._writer.connection and connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                commit(connection, if_unknown)
+            except BaseException as error:
+                if connection is self._writer.connection:
+                    roll_back(connection, error)
                 raise
 
     @contextmanager
@@ -110,13 +112,13 @@ class Database:
         with self._using(self._writer) as (connection, _):
             yield connection
 
-    def execute_alone(self, statement: str, values: tuple[object, ...]) -> int:
+    def execute_alone(self, statement: str, values: tuple[object, ...], if_unknown: str) -> int:
         """Run one statement, which returns no rows, as its own transaction; return how many rows it changed.
 
         Raises:
             StoreUnavailable: as for `writing`.
         """
-        with self._using(self._writer) as (connection, deadline):
+        with self._using(self._writer) as (connection, deadline), alone(if_unknown):
             return execute_when_free(connection, statement, values, deadline).rowcount
 
     @contextmanager
@@ -196,7 +198,7 @@ class Database:
         """Make the error for callers; after a disk error, no open connection is used again."""
         if isinstance(error, sqlite3.Error) and not _is_transient(error):
             self._disk_errors += 1
-        return self._error(str(error))
+        return self._error(f"{error}; {outcome_of(error)}")
 
     def _check_file(self) -> None:
         """Refuse a file that was removed or replaced: other processes would use the new one."""

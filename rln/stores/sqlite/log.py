@@ -1,7 +1,7 @@
 """SqliteNullifierLog: the shares of accepted messages in one SQLite file, for threads and processes at once.
 
-    memory   one row with two unix times: epochs that ended by `forgotten` are refused; so are epochs that
-             were open at `since`, when the log was created, because accepted shares may be missing
+    memory   one row: epochs that ended by unix time `forgotten` are refused; so are epochs that were open
+             when the log was created, because accepted shares may be missing (`rln.stores.sqlite.log_start`)
     epoch    a number for each (rln identifier, external nullifier); numbers are never used again
     share    (epoch, nullifier) -> x, y
 
@@ -14,7 +14,6 @@ The file may also hold the high-water mark of a clock.
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,14 +22,22 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.errors import StoreUnavailable
-from rln.protocol.epoch import Clock, Epoch
+from rln.protocol.epoch import Clock, Epoch, clock_offset
 from rln.protocol.share import Share
-from rln.stores.refusals import LATEST_TIME, check_before, epoch_forgotten, epoch_older_than_log
+from rln.stores.machine_time import MachineTime, running_time
+from rln.stores.refusals import (
+    LATEST_TIME,
+    MAY_BE_SPENT,
+    check_before,
+    epoch_forgotten,
+    epoch_older_than_log,
+)
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.log_start import LogStart
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
 _APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _PAGE_SIZE: Final = 1024
 """Bytes: a row has about 100, and consecutive rows are far apart."""
 
@@ -41,7 +48,9 @@ _CHUNKS: Final = 10
 """Largest number of transactions of one `forget`; later insertions drop the remaining shares."""
 
 _KNOWN_EPOCHS: Final = 8192
-_NEVER: Final = -LATEST_TIME
+
+_FORGET_AGAIN: Final = "the epochs may be refused from now on or not: call `forget` again"
+_RAISE_AGAIN: Final = "the mark may be raised or not, and no time is accepted: raise it again to find out"
 
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
@@ -49,7 +58,8 @@ _Row = tuple[bytes, bytes, bytes]
 _TABLES: Final = (
     "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL)",
     "CREATE TABLE memory (one INTEGER PRIMARY KEY CHECK (one = 1), forgotten INTEGER NOT NULL,"
-    " since INTEGER NOT NULL)",
+    " since INTEGER NOT NULL, shift INTEGER NOT NULL, observed INTEGER NOT NULL, boot TEXT NOT NULL,"
+    " running INTEGER NOT NULL, clock INTEGER NOT NULL)",
     "CREATE TABLE epoch (id INTEGER PRIMARY KEY AUTOINCREMENT, identifier BLOB NOT NULL,"
     " external_nullifier BLOB NOT NULL, ends INTEGER NOT NULL, UNIQUE (identifier, external_nullifier))",
     "CREATE TABLE share (epoch INTEGER NOT NULL, nullifier BLOB NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
@@ -64,6 +74,14 @@ _ENTER_EPOCH: Final = (
     "INSERT INTO epoch (identifier, external_nullifier, ends) SELECT ?1, ?2, ?3 FROM memory"
     " WHERE ?3 > forgotten ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends)"
     " WHERE ends > (SELECT forgotten FROM memory) RETURNING id"
+)
+_START: Final = "since, shift, observed, boot, running, clock"
+_BEGIN: Final = (
+    f"INSERT INTO memory (one, forgotten, {_START}) VALUES (1, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_BEGIN_AGAIN: Final = "UPDATE memory SET since = ?, shift = ?, observed = ?, boot = ?, running = ?, clock = ?"
+_FOLLOW: Final = (
+    "UPDATE memory SET shift = max(shift, ?), observed = max(observed, ?) WHERE since = ? AND running = ?"
 )
 _FIND_EPOCH: Final = "SELECT id FROM epoch WHERE identifier = ? AND external_nullifier = ?"
 _GET: Final = "SELECT x, y FROM share WHERE epoch = ? AND nullifier = ?"
@@ -92,6 +110,16 @@ def _decode(row: tuple[bytes, bytes], nullifier: int) -> Share:
 
 def _names(epoch: Epoch) -> tuple[bytes, bytes]:
     return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
+
+
+def _columns(start: LogStart) -> tuple[int | str, ...]:
+    machine = start.machine
+    return start.since, start.shift, start.observed, machine.boot, machine.running, machine.clock_offset
+
+
+def _read_start(connection: sqlite3.Connection) -> LogStart:
+    since, shift, observed, *machine = connection.execute(f"SELECT {_START} FROM memory").fetchone()
+    return LogStart(since, shift, observed, MachineTime(*machine))
 
 
 def _forgotten_until(connection: sqlite3.Connection) -> int:
@@ -125,12 +153,17 @@ class SqliteNullifierLog(NullifierLog):
         self._clock = clock
         self._epochs: dict[Epoch, int] = {}
         self._ended: list[int] = []
-        since = _NEVER if new else math.ceil(clock.now())
+        now, machine = clock.now(), MachineTime.now()
+        start = LogStart.nothing_before() if new else LogStart.at(now, machine)
         self._database = _open(path, "nullifier log")
         try:
             with self._database.writing() as connection:
-                connection.execute("INSERT INTO memory VALUES (1, 0, ?) ON CONFLICT DO NOTHING", (since,))
-                self._since = int(connection.execute("SELECT since FROM memory").fetchone()[0])
+                connection.execute(_BEGIN, _columns(start))
+                found = _read_start(connection)
+                self._start = found.opened(now, machine, clock.retention)
+                if self._start != found:
+                    connection.execute(_BEGIN_AGAIN, _columns(self._start))
+            self._recorded = self._start
         except BaseException:
             self._database.close()
             raise
@@ -149,6 +182,7 @@ class SqliteNullifierLog(NullifierLog):
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
+        self._start = self._followed_start()
         try:
             with self._database.reading() as connection:
                 before = _forgotten_until(connection)
@@ -163,9 +197,10 @@ class SqliteNullifierLog(NullifierLog):
             return []
         entered: dict[Epoch, int] = {}
         try:
+            self._follow_clock()
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
-            with self._database.writing() as connection:
+            with self._database.writing(MAY_BE_SPENT) as connection:
                 before = _forgotten_until(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
@@ -185,19 +220,42 @@ class SqliteNullifierLog(NullifierLog):
         waits for all of them.
         """
         check_before(before)
-        with self._database.writing() as connection:
+        with self._database.writing(_FORGET_AGAIN) as connection:
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
             self._ended = [number for (number,) in ended]
         for _ in range(_CHUNKS):
             if not self._ended:
                 break
-            with self._database.writing() as connection:
-                self._drop(connection, _CHUNK)
+            try:
+                with self._database.writing() as connection:
+                    self._drop(connection, _CHUNK)
+            except StoreUnavailable as error:
+                raise StoreUnavailable(
+                    "nullifier log: the epochs are refused from now on, but not all of their shares are "
+                    f"dropped; call `forget` again: {error.__cause__ or error}"
+                ) from error
 
     def close(self) -> None:
         """Close the file for this process; a second call does nothing."""
         self._database.close()
+
+    def _followed_start(self) -> LogStart:
+        """Return the start of the log by the machine's clock now; this process has seen no other boot."""
+        start = self._start
+        if start.is_over(self._clock.retention):
+            return start
+        machine = MachineTime(start.machine.boot, running_time(), clock_offset())
+        return start.followed(machine, self._clock.retention)
+
+    def _follow_clock(self) -> None:
+        """Record what the start of the log is by the machine's clock now, if that has changed."""
+        start = self._followed_start()
+        if start != self._recorded:
+            with self._database.writing() as connection:
+                values = (start.shift, start.observed, start.since, start.machine.running)
+                connection.execute(_FOLLOW, values)
+        self._start = self._recorded = start
 
     def _drop(self, connection: sqlite3.Connection, most: int) -> None:
         """Drop some shares of an ended epoch. Call it within a transaction, which also protects the list."""
@@ -212,10 +270,11 @@ class SqliteNullifierLog(NullifierLog):
     def _insert_alone(self, epoch: Epoch, shares: dict[int, Share]) -> bool:
         """Insert a claim of one share by a single statement; False: the claim needs a transaction."""
         number = self._epochs.get(epoch)
-        if number is None or len(shares) > 1 or self._ended:
+        if number is None or len(shares) > 1 or self._ended or self._is_older(epoch):
             return False
         (share,) = shares.values()
-        return self._database.execute_alone(_INSERT, (*_encode(share), number, epoch.end)) > 0
+        row = (*_encode(share), number, epoch.end)
+        return self._database.execute_alone(_INSERT, row, MAY_BE_SPENT) > 0
 
     def _peek(
         self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
@@ -272,9 +331,12 @@ class SqliteNullifierLog(NullifierLog):
     def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
         if epoch.end <= before:
             return epoch_forgotten(epoch, before)
-        if self._clock.opened(epoch) <= self._since:
-            return epoch_older_than_log(epoch, self._since)
+        if self._is_older(epoch):
+            return epoch_older_than_log(epoch, self._start.refused_until(self._clock.retention))
         return None
+
+    def _is_older(self, epoch: Epoch) -> bool:
+        return self._clock.opened(epoch) <= self._start.refused_until(self._clock.retention)
 
 
 class SqliteMark:
@@ -296,7 +358,7 @@ class SqliteMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark and sync it; see `rln.protocol.epoch.HighWaterMark`."""
         whole(seconds, "seconds", 0, LATEST_TIME)
-        with self._database.writing() as connection:
+        with self._database.writing(_RAISE_AGAIN) as connection:
             found = connection.execute("SELECT seconds FROM mark").fetchone()
             if found is None or found[0] < seconds:
                 connection.execute("REPLACE INTO mark VALUES (1, ?)", (seconds,))

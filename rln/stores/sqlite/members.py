@@ -17,6 +17,10 @@ from rln.stores.sqlite.database import Database
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
 _SCHEMA_VERSION: Final = 1
 _NAME: Final = "members"
+_IF_UNKNOWN: Final = (
+    "the change may have happened or not, because the commit failed: before you repeat it, ask whether it "
+    "has happened (`is_member`, `was_member`, `is_slashed`, or `head` of the registry)"
+)
 _CACHE_KIBIBYTES: Final = 128 << 10
 """Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
 index, and a page that does not fit is written and read again for each of them.
@@ -86,7 +90,7 @@ class SqliteRegistry(SqlRegistry):
 
     @contextmanager
     def _changing(self) -> Iterator[SqlTransaction]:
-        with self._database.writing() as connection:
+        with self._database.writing(_IF_UNKNOWN) as connection:
             connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
             yield _SqliteTransaction(connection)
 

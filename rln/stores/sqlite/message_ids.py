@@ -6,10 +6,11 @@ keeps the newest epoch and the one before it, and refuses older ones, so no id i
 goes back.
 
 A reservation does these steps in this order: lock, inspect the guard file
-(`rln.stores.sqlite.rollback_guard`), insert, touch the guard file, commit and sync, mark the intent as done,
-return. If the guard file shows that the database may be an old copy, it is unknown which ids of the current
-epoch are used. Then the rest of the epoch is refused: everything up to the end of the requested epoch, for
-every identity in the file. This also happens after a copy and after a restart of the machine.
+(`rln.stores.sqlite.rollback_guard`), insert, announce the change, touch the guard file, record that, commit
+and sync, mark the intent as done, return. If the guard file shows that the database may be an old copy, it is
+unknown which ids of the current epoch are used. Then the rest of the epoch is refused: everything up to the
+end of the requested epoch, for every identity in the file. This also happens after a copy and after a restart
+of the machine.
 
 An identity that is not in the file may have been used from another file. So its first epoch is refused too,
 unless `introduce` was called for it.
@@ -45,11 +46,12 @@ from rln.stores.refusals import (
     limit_reached,
 )
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, RollbackGuard
+from rln.stores.sqlite.guard_state import Fingerprint, GuardState
+from rln.stores.sqlite.rollback_guard import RollbackGuard
 
 _NAME: Final = "message ids"
 _APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 
 _TABLES: Final = (
     # One row: the fingerprint of the last change, and the end of the refusal for all identities.
@@ -67,6 +69,9 @@ _TABLES: Final = (
 _UNKNOWN_IDENTITY: Final = (
     "this file has never seen the identity (if it is new, call `introduce` before its first message)"
 )
+_INTRODUCE_AGAIN: Final = "the identity may be introduced or not: call `introduce` again"
+_IDS_ARE_SPENT: Final = "ids may be reserved, and count as spent: call `reserve` again, which gives others"
+_MAY_BE_KEPT: Final = "the message may be kept or not: do not send it unless `recall` returns it"
 _CLOCK_TOLERANCE: Final = 1_000_000_000
 """Nanoseconds by which the clock may go forward without having been set."""
 
@@ -165,7 +170,7 @@ class SqliteMessageIds(MessageIdAllocator):
         This changes nothing for an identity that the file knows: refused epochs stay refused.
         """
         nonzero(commitment, "commitment")
-        with self._changing() as state:
+        with self._changing(_INTRODUCE_AGAIN) as state:
             if _add_identity(state.connection, commitment, _NO_REFUSAL) and state.reason_for_doubt is None:
                 # In doubt, the old fingerprint stays, so that the next reservation finds the doubt.
                 self._record_change(state, state.refusal_end, 0)
@@ -179,7 +184,7 @@ class SqliteMessageIds(MessageIdAllocator):
             StoreUnavailable: also for the rest of a refused epoch; the message says until when.
         """
         check_reservation(commitment, limit, count, x)
-        with self._changing() as state:
+        with self._changing(_IDS_ARE_SPENT) as state:
             refusal_end = state.refusal_end.adjusted(state.clock_offset)
             refusal: StoreUnavailable | RateLimitReached | None = None
             if state.reason_for_doubt is not None:
@@ -211,7 +216,7 @@ class SqliteMessageIds(MessageIdAllocator):
         """Keep the message of reserved ids; see `MessageIdAllocator`."""
         nonzero(x, "x")
         check_message(message)
-        with self._changing() as state:
+        with self._changing(_MAY_BE_KEPT) as state:
             if state.reason_for_doubt is not None:
                 # Only a reservation sets the end of a refusal: this epoch may be older than the current one.
                 raise StoreUnavailable(f"{_NAME}: do not send the message: {state.reason_for_doubt}")
@@ -252,10 +257,10 @@ class SqliteMessageIds(MessageIdAllocator):
         return f"SqliteMessageIds({str(self._database.path)!r})"
 
     @contextmanager
-    def _changing(self) -> Iterator[_TransactionState]:
+    def _changing(self, if_unknown: str) -> Iterator[_TransactionState]:
         """Run the block in one transaction while no other process uses the files; commit at its end."""
         with self._guard.locked():
-            with self._database.writing() as connection:
+            with self._database.writing(if_unknown) as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
                 guard_state, offset = self._guard.inspect(), clock_offset()
                 if row is None:
@@ -268,7 +273,7 @@ class SqliteMessageIds(MessageIdAllocator):
                         _read_refusal_end(row[1:]),
                         offset,
                     )
-            self._guard.confirm()
+            self._guard.confirm(if_unknown)
 
     def _record_change(self, state: _TransactionState, refusal_end: _RefusalEnd, begin: int) -> None:
         """Touch the guard file and record its fingerprint, as the last step before a commit.

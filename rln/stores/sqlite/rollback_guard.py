@@ -7,10 +7,12 @@ changes it. So if the database and the guard file are restored together, even to
 same modification times, the time in the database differs from that of the guard file. The same is true if one
 of them is restored alone.
 
-The intent file records what is about to be committed, and after the commit that it is done. A process that is
-killed in between leaves a touched guard file and an intent that matches it. Then the last commit may be
-missing, and no caller has got its result. But if the intent file says that the commit is done and the
-database lacks it, the database was restored.
+The intent file is written three times: before the touch it announces the change, after the touch it records
+the guard file's new time, and after the commit it says that the commit is done. A process that is killed in
+between leaves an intent that matches the guard file. Then the last commit may be missing, and no caller has
+got its result. But if the intent file says that the commit is done and the database lacks it, the database
+was restored. `rln.stores.sqlite.guard_state` decides, and says why no restored file looks like an
+interrupted change.
 
 The id of the system's boot is recorded too. If a whole disk is restored, the times of its files come back as
 well, but the machine must boot from the disk. If the system has no boot id, every opening of the database
@@ -27,139 +29,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import ensure_private_file
+from rln.stores.machine_time import boot_id
+from rln.stores.refusals import NOTHING_CHANGED
+from rln.stores.sqlite.guard_state import INTENT_LENGTH, Fingerprint, GuardState, IntentRecord
 
 TIMEOUT: Final = 10.0
 """Seconds to wait for another thread or process."""
 
-_BOOT: Final = "/proc/sys/kernel/random/boot_id"
 _RETRY_SECONDS: Final = 0.001
 """Seconds between two attempts to lock."""
-_INTENT_DELAY: Final = 100_000_000
-"""Nanoseconds between the touch and the writing of the intent, at most; a later intent file was restored."""
-_DIGITS: Final = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What a database and its guard file look like from outside, after one change.
-
-    Attributes:
-        boot: id of the machine's boot; empty if the system has none.
-        database: device and inode.
-        guard: device and inode.
-        changed: when the guard file's inode changed last, nanoseconds by the file system.
-        generation: number of changes of the database.
-        newest_start: start of the newest epoch that was used, unix time.
-    """
-
-    boot: str
-    database: str
-    guard: str
-    changed: int
-    generation: int
-    newest_start: int
-
-    def encode(self) -> str:
-        """Encode the fingerprint as one line of text."""
-        numbers = (self.changed, self.generation, self.newest_start)
-        return " ".join((self.boot or "-", self.database, self.guard, *map(str, numbers)))
-
-    @classmethod
-    def decode(cls, line: str) -> Fingerprint:
-        """Decode a line that `encode` wrote.
-
-        Raises:
-            ValueError: any other line.
-        """
-        boot, database, guard, *numbers = line.split(" ")
-        changed, generation, newest_start = map(int, numbers)
-        return cls("" if boot == "-" else boot, database, guard, changed, generation, newest_start)
-
-
-@dataclass(frozen=True, slots=True)
-class IntentRecord:
-    """The content of the intent file.
-
-    Attributes:
-        previous_change: the guard file's change time that the database recorded before, 0 for none.
-        changed: the guard file's change time after the touch.
-        generation, newest_start: of the change.
-        is_done: the commit has returned.
-        written: when the intent file's inode changed last; not part of the content.
-    """
-
-    previous_change: int = 0
-    changed: int = 0
-    generation: int = 0
-    newest_start: int = 0
-    is_done: bool = False
-    written: int = 0
-
-    def encode(self) -> bytes:
-        """Encode the content of the file, always of the same length."""
-        numbers = (self.previous_change, self.changed, self.generation, self.newest_start, int(self.is_done))
-        return b" ".join(b"%0*d" % (_DIGITS, number) for number in numbers) + b"\n"
-
-    @classmethod
-    def decode(cls, content: bytes, written: int) -> IntentRecord:
-        """Decode the file. A damaged file fits no database; an empty one is from before the first change."""
-        parts = content.split()
-        if not content:
-            return cls(written=written)
-        if len(content) != _LENGTH or len(parts) != 5 or not all(part.isdigit() for part in parts):
-            return cls(generation=-1, is_done=True, written=written)
-        previous_change, changed, generation, newest_start, done = map(int, parts)
-        return cls(previous_change, changed, generation, newest_start, bool(done), written)
-
-
-_LENGTH: Final = len(IntentRecord().encode())
-
-
-@dataclass(frozen=True, slots=True)
-class GuardState:
-    """What the database, the guard file and the intent file show now.
-
-    Attributes:
-        fingerprint: fingerprint of the database and the guard file, with the numbers of the intent file.
-        intent: the intent file.
-        has_committed: whether a change through this guard was completed since the database was opened.
-    """
-
-    fingerprint: Fingerprint
-    intent: IntentRecord
-    has_committed: bool = True
-
-    def reason_for_doubt(self, recorded: Fingerprint | None) -> str | None:
-        """Return why a database with this record may be an old copy; None: it is the newest."""
-        fingerprint, intent = self.fingerprint, self.intent
-        interrupted = (
-            not intent.is_done
-            and intent.previous_change == (0 if recorded is None else recorded.changed)
-            and intent.generation > (0 if recorded is None else recorded.generation)
-            and intent.changed == fingerprint.changed
-            and 0 <= intent.written - intent.changed <= _INTENT_DELAY
-        )
-        if recorded is None:
-            new = interrupted or intent.generation == 0
-            return None if new else "the database was deleted, and a new one is in its place"
-        if fingerprint.boot != recorded.boot:
-            return "the machine was restarted"
-        if not fingerprint.boot and not self.has_committed:
-            return "the system has no boot id, so the machine may have been restarted"
-        if (fingerprint.database, fingerprint.guard) != (recorded.database, recorded.guard):
-            return "the database or its guard file was copied"
-        if interrupted or (fingerprint == recorded and intent.changed == fingerprint.changed):
-            return None
-        if fingerprint.generation > recorded.generation:
-            return "the database is older than its guard file, so it was restored"
-        return "the guard file was restored, or changed by another program"
 
 
 class RollbackGuard:
@@ -217,9 +102,9 @@ class RollbackGuard:
         """
         try:
             descriptor, intent_descriptor = self._locked_files()
-            guard, database, boot = os.fstat(descriptor), os.stat(self._database), _boot()
+            guard, database, boot = os.fstat(descriptor), os.stat(self._database), boot_id()
             written = os.fstat(intent_descriptor).st_ctime_ns
-            intent = IntentRecord.decode(os.pread(intent_descriptor, _LENGTH + 1, 0), written)
+            intent = IntentRecord.decode(os.pread(intent_descriptor, INTENT_LENGTH + 1, 0), written)
         except OSError as error:
             raise self._unavailable(error) from error
         if (guard.st_nlink, database.st_nlink) != (1, 1):
@@ -243,9 +128,12 @@ class RollbackGuard:
             StoreUnavailable: a file cannot be written.
         """
         previous_change = 0 if recorded is None else recorded.changed
-        # If the database may be an old copy, the intent is written as done at once: if this process is killed
-        # now, the next one still finds the doubt.
+        # If the database may be an old copy, nothing is announced, and the intent is written as done at once:
+        # if this process is killed now, the next one still finds the doubt.
         in_doubt = state.reason_for_doubt(recorded) is not None
+        if not in_doubt:
+            before, announced = state.fingerprint.changed, time.time_ns()
+            self._write(IntentRecord(previous_change, before, generation, newest_start, announced=announced))
         try:
             descriptor, _ = self._locked_files()
             os.utime(descriptor)
@@ -256,25 +144,29 @@ class RollbackGuard:
         self._write(self._pending_intent)
         return replace(state.fingerprint, changed=changed, generation=generation, newest_start=newest_start)
 
-    def confirm(self) -> None:
+    def confirm(self, if_unknown: str) -> None:
         """Record that the pending commit is done; call it while locked.
+
+        Args:
+            if_unknown: how the error ends, see `Database.writing`.
 
         Raises:
             StoreUnavailable: it cannot be recorded; then no caller may get the commit's result.
         """
         if self._pending_intent is not None:
-            self._write(replace(self._pending_intent, is_done=True))
+            self._write(replace(self._pending_intent, is_done=True), if_unknown)
             self._has_committed = True
 
-    def _write(self, intent: IntentRecord) -> None:
+    def _write(self, intent: IntentRecord, outcome: str = NOTHING_CHANGED) -> None:
         content = intent.encode()
         try:
             written = os.pwrite(self._locked_files()[1], content, 0)
         except OSError as error:
-            raise self._unavailable(error) from error
+            raise self._unavailable(error, outcome) from error
         if written != len(content):
             raise StoreUnavailable(
-                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; check the disk"
+                f"{self._name}: {self._intent_path}: wrote {written} of {len(content)} bytes; {outcome}; "
+                "check the disk"
             )
 
     def _locked_files(self) -> tuple[int, int]:
@@ -346,11 +238,12 @@ class RollbackGuard:
 
     def _busy(self) -> StoreUnavailable:
         return StoreUnavailable(
-            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; try again"
+            f"{self._name}: {self._path}: locked by another thread or process for {TIMEOUT:.0f} s; "
+            f"{NOTHING_CHANGED}; try again"
         )
 
-    def _unavailable(self, error: OSError) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}")
+    def _unavailable(self, error: OSError, outcome: str = NOTHING_CHANGED) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._name}: {self._path}: {error.strerror}; {outcome}")
 
     def _fork_locks(self) -> Sequence[forks.Lock]:
         return (self._lock,)
@@ -372,15 +265,3 @@ def _release(descriptor: int | None) -> None:
 
 def _device_and_inode(file: os.stat_result) -> str:
     return f"{file.st_dev}:{file.st_ino}"
-
-
-def _boot() -> str:
-    """Return the id of this boot of the machine; empty if the system has no such file."""
-    try:
-        descriptor = os.open(_BOOT, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return ""
-    try:
-        return os.read(descriptor, 64).strip().hex()
-    finally:
-        os.close(descriptor)
