@@ -149,9 +149,7 @@ class AuditedEpoch:
         """
         number, damaged = first, 0
         for piece in self._pieces(first):
-            view = memoryview(piece)
-            for at in range(0, len(piece), self.size):
-                damaged += not proof_record.is_intact(view[at : at + self.size])
+            damaged += proof_record.count_damaged(piece, self.public_values)
             number += len(piece) // self.size
         return number, damaged
 

@@ -55,6 +55,8 @@ _OPEN: Final = 64
 """Files that are open at a time, one for each epoch; the one that was made first is closed first."""
 _ATTEMPTS: Final = 3
 """Files that a write tries before it gives up, because another program changes each of them."""
+_REMEMBERED: Final = 1000
+"""Files of which it is remembered how many records were checked; with more of them, all are checked again."""
 _NAME: Final = "audit"
 
 
@@ -263,6 +265,8 @@ class AuditFiles(AuditTrail):
 
     def _check_new_records(self, audited: AuditedEpoch) -> None:
         """Compare the checksums of the records that were added since the last time."""
+        if len(self._checked) > _REMEMBERED:
+            self._checked.clear()
         first = self._checked.get(audited.path, 0)
         self._checked[audited.path], damaged = audited.check_records(first)
         if damaged:

@@ -37,6 +37,8 @@ class OpenFile:
         self._header = header
         self._size = len(header)
         self._file = os.open(path, _FLAGS)
+        made = os.fstat(self._file)
+        self._identity = made.st_dev, made.st_ino
 
     def append(self, data: bytes) -> int:
         """Write at the end, and return the number of bytes written, which are fewer on a full disk.
@@ -54,13 +56,13 @@ class OpenFile:
         A change inside the records, which does not change the size, is not noticed here.
         """
         try:
-            found, mine = os.lstat(self.path), os.fstat(self._file)
+            found = os.lstat(self.path)
             header = os.pread(self._file, len(self._header), 0)
         except FileNotFoundError:
             return "it was renamed, moved or deleted"
         except OSError as error:
             return error.strerror or type(error).__name__
-        if (found.st_dev, found.st_ino) != (mine.st_dev, mine.st_ino):
+        if (found.st_dev, found.st_ino) != self._identity:
             return "something else is in its place"
         if found.st_uid != os.geteuid() or not found.st_mode & stat.S_IRUSR:
             return "this user may not read it any more"

@@ -19,6 +19,8 @@ from rln.errors import EncodingError
 from rln.protocol.proof import PROOF_BYTES, AnyProof, from_public_inputs
 
 _CRC = 4
+_RESIDUE = 0x2144DF1C
+"""The CRC-32 of any bytes that are followed by their CRC-32, little-endian."""
 
 
 def size(public_values: int) -> int:
@@ -34,10 +36,19 @@ def encode(proof: AnyProof) -> bytes:
     return len(framed).to_bytes(2, "little") + framed
 
 
-def is_intact(record: memoryview) -> bool:
-    """Return whether length and checksum of one record are right; its values are not checked."""
-    crc = zlib.crc32(record[2:-_CRC]).to_bytes(_CRC, "little")
-    return len(record) == 2 + int.from_bytes(record[:2], "little") and crc == record[-_CRC:]
+def count_damaged(records: bytes, public_values: int) -> int:
+    """Count the records whose length or checksum is wrong; values are not checked.
+
+    Args:
+        records: whole records, one after the other.
+        public_values: number of public values of each.
+    """
+    whole, view, crc32 = size(public_values), memoryview(records), zlib.crc32
+    length = (whole - 2).to_bytes(2, "little")
+    return sum(
+        crc32(view[at + 2 : at + whole]) != _RESIDUE or view[at : at + 2] != length
+        for at in range(0, len(records), whole)
+    )
 
 
 def decode(data: bytes) -> AnyProof:

@@ -185,7 +185,10 @@ class Observer(Protocol):
         """Note that the nullifier log has answered or failed."""
 
     def damaged(self, error: Exception) -> None:
-        """Note that the audit trail has lost messages or fails, which changed no verdict: alert somebody."""
+        """Note that the audit trail has lost messages or fails, which changed no verdict: alert somebody.
+
+        An observer that inherits this method leaves it to the logger `rln`.
+        """
 
     def waiting(self, messages: int) -> None:
         """Note how many messages are pending in an `AsyncVerifier`: waiting or being judged."""

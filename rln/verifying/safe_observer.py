@@ -53,7 +53,7 @@ class SafeObserver:
 
     def damaged(self, error: Exception) -> None:
         """Report damage of the audit trail, to the logger `rln` if there is no observer or it fails."""
-        if self._observer is not None:
+        if self._observer is not None and type(self._observer).damaged is not Observer.damaged:
             try:
                 self._observer.damaged(error)
                 return

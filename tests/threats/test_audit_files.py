@@ -122,7 +122,7 @@ class Scene:
         return AuditFiles(self.directory, self.key).lookup(self.epoch, proof.shares[0].nullifier or 0)
 
     def check_merge(self) -> None:
-        """Bob has used his message id at another node too: the files of both convict him."""
+        """Bob has used one message id at two nodes: the files of both show it."""
         other = self.world.verifier(
             log=MemoryNullifierLog(), audit=AuditFiles(self.folder / "other", self.key)
         )

@@ -111,7 +111,12 @@ def test_damage_of_the_audit_trail_is_never_lost(caplog):
     SafeObserver(listener).damaged(damage)
     assert listener.heard == [("damaged", damage)]
     assert caplog.records == []
-    for observer in (None, Sick()):
+
+    class Inherits(Observer):
+        def moment(self) -> float:
+            return 0.0
+
+    for observer in (None, Sick(), Inherits()):
         caplog.clear()
         SafeObserver(observer).damaged(damage)
         line = caplog.records[-1]
