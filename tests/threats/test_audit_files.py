@@ -21,11 +21,12 @@ from rln.audit.audited_epoch import audit_paths, audited_epochs, read_headers
 from rln.audit.files import AuditFiles
 from rln.audit.violators import Violators
 from rln.errors import EncodingError, StoreUnavailable
-from rln.ports import Observer
+from rln.ports import NullifierLog, Observer
 from rln.protocol import proof_record
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.stores.memory import MemoryNullifierLog
+from rln.stores.sqlite.log import SqliteNullifierLog
 from tests.support.effort import effort
 from tests.support.killed_child import exit_code
 from tests.support.small_world import World, small_key
@@ -80,13 +81,13 @@ class Cast:
 class Scene:
     """A verifier with audit files that has accepted two messages; the second one is Mallory's."""
 
-    def __init__(self, cast: Cast, folder: Path) -> None:
+    def __init__(self, cast: Cast, folder: Path, log: NullifierLog | None = None) -> None:
         self.cast, self.world, self.key = cast, cast.world, cast.key
         self.folder = folder
         self.directory = folder / "audit"
         self.alarms = Alarms()
         self.audit = AuditFiles(self.directory, self.key)
-        self.log = MemoryNullifierLog()
+        self.log = MemoryNullifierLog() if log is None else log
         self.verifier = self.world.verifier(audit=self.audit, observer=self.alarms, log=self.log)
         for message in cast.accepted:
             assert self.verifier.submit(*message) == rln.Valid()
@@ -477,6 +478,10 @@ def test_f20_a_fork_in_the_middle_of_a_write_leaves_no_half_record(cast: Cast, t
 def test_f20_a_child_that_was_forked_while_a_thread_is_held_up_in_a_write_does_not_hang(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cast, folder = scene.cast, scene.folder / "forked"
+    folder.mkdir()
+    log = SqliteNullifierLog(folder / "log.db", cast.world.clock, new=True)  # a child may use it
+    scene = Scene(cast, folder, log)
     held, free = threading.Event(), threading.Event()
 
     def hold() -> None:

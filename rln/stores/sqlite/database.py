@@ -244,6 +244,8 @@ class Database:
         connection.execute(f"PRAGMA page_size={self._page_size}")  # applies to a new file only
         mode = self._switch_to_wal(connection, deadline)
         connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_BYTES // self._page_size}").fetchone()
+        # A mapped file that another program truncates would end the process.
+        connection.execute("PRAGMA mmap_size=0").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
         if (mode, synchronous) != ("wal", FULL):
