@@ -94,6 +94,7 @@ def test_a_tree_follows_from_any_step() -> None:
         (None, (5).to_bytes(32, "little"), "do not give its root"),
         (None, b"\xff" * 32, "do not fit the tree"),
     ],
+    ids=["a limit", "a commitment", "no field element"],
 )
 def test_wrong_events_are_an_alarm_and_change_nothing(
     count: int, limit: int | None, commitment: bytes | None, reason: str
