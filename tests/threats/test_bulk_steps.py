@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 import rln
-from rln.errors import AlreadyAMember, IntegrityAlarm
+from rln.errors import AlreadyAMember, IntegrityAlarm, StoreUnavailable
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryReader
 from rln.stores import open_members, sql_events, sql_registry
@@ -153,6 +153,20 @@ def test_f23_nothing_of_a_bulk_step_is_applied_if_its_last_page_is_wrong(
     assert late._replica.tree.root == before
     assert (late._replica.step, late._replica.tree.next_index) == (0, 0)
     registry.close()
+
+
+def test_f23_an_error_of_the_database_repeats_no_commitment(tmp_path: Path) -> None:
+    """PostgreSQL adds the line of the COPY to its error, and the row that broke a rule."""
+    uri = REGISTRIES["postgres"](tmp_path)
+    with closing(open_members(uri, DEPTH, LIMIT_BITS)) as registry:
+        group = opened(registry)
+        with psycopg.connect(uri, autocommit=True) as connection:
+            connection.execute("ALTER TABLE rln_member ADD CHECK (quota < 4)")
+        with pytest.raises(StoreUnavailable, match="CheckViolation") as caught:
+            group.register_many([(0xFEDCBA98, 3), (0x89ABCDEF, 4)])
+        for commitment in (0xFEDCBA98, 0x89ABCDEF):
+            assert commitment.to_bytes(4, "little").hex() not in str(caught.value)
+        assert len(group) == 0
 
 
 FILL = """
