@@ -5,21 +5,30 @@ from __future__ import annotations
 import threading
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
-from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
+from rln.group.events import (
+    PAGE_EVENTS,
+    PAGE_STEPS,
+    Change,
+    Events,
+    Head,
+    Registration,
+    RootChanges,
+    Slashing,
+    Step,
+)
 from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import (
-    PAGE_EVENTS,
+    NextHead,
     already_registered,
     already_slashed,
     first_step,
-    next_head,
     no_such_member,
 )
 
@@ -41,6 +50,8 @@ class MemoryRegistry(MemberRegistry):
         first = first_step(depth)
         self._steps = [first]
         self._heads = [Head(0, first.root, first.at, 0, 0, 0)]
+        self._event_changes = bytearray()
+        self._event_places = array("Q")
         self._commitments: list[int] = []
         self._limits = array("Q")
         self._registered_in = array("Q")
@@ -72,17 +83,23 @@ class MemoryRegistry(MemberRegistry):
         with self._open():
             return self._heads[-1]
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step."""
-        found: list[Step] = []
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
+        """Return steps that follow a step."""
         with self._open():
-            events = 0
-            for step in self._steps[number + 1 : number + 1 + most]:
-                found.append(step)
-                events += len(step.events)
-                if events >= PAGE_EVENTS:
-                    break
-        return found
+            return self._steps[number + 1 : number + 1 + min(most, PAGE_STEPS)]
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event."""
+        with self._open():
+            stop = number + min(most, PAGE_EVENTS)
+            places = self._event_places[number:stop]
+            return Events(
+                number + 1,
+                bytes(self._event_changes[number:stop]),
+                places,
+                scalar.encode_many([self._commitments[place] for place in places]),
+                array("Q", [self._limits[place] for place in places]),
+            )
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step up to a time."""
@@ -184,8 +201,11 @@ class _MemoryChange(RegistryChange):
     def head(self) -> Head:
         return self._registry.head()
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         return self._registry.steps_after(number, most)
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        return self._registry.events_after(number, most)
 
     def step_at(self, at: int) -> int:
         return self._registry.step_at(at)
@@ -202,14 +222,19 @@ class _MemoryChange(RegistryChange):
     def slashing(self, commitment: int) -> Slashing | None:
         return self._registry.slashing(commitment)
 
-    def append(self, step: Step) -> None:
-        registry, events = self._begin(), step.columns
-        removals, before = events.removal_count, len(registry._commitments)
-        removed_leaves = sum(self._remove(step.number, events, position) for position in range(removals))
-        head = next_head(registry._heads[-1], step, removed_leaves, registry._depth, registry._limit_bits)
-        self._undo.append(lambda: self._forget_after(before))
-        for position in range(removals, len(events)):
-            self._register(step.number, events, position)
+    def append(self, step: Step, pages: Iterable[Events]) -> None:
+        registry = self._begin()
+        check = NextHead(registry._heads[-1], step, registry._depth, registry._limit_bits)
+        members, events, removed_leaves = len(registry._commitments), len(registry._event_changes), 0
+        self._undo.append(lambda: self._forget_after(members, events))
+        for page in pages:
+            removals = check.add(page)
+            removed_leaves += sum(self._remove(step.number, page, position) for position in range(removals))
+            for position in range(removals, len(page)):
+                self._register(step.number, page, position)
+            registry._event_changes += page.changes
+            registry._event_places.extend(page.indices)
+        head = check.head(removed_leaves)
         registry._steps.append(step)
         registry._heads.append(head)
         self._undo += [registry._steps.pop, registry._heads.pop]
@@ -276,9 +301,10 @@ class _MemoryChange(RegistryChange):
         if before is not None:
             registry._earlier.setdefault(commitment, []).append(before)
 
-    def _forget_after(self, count: int) -> None:
-        """Forget all registrations after the first `count`."""
+    def _forget_after(self, count: int, events: int) -> None:
+        """Forget all registrations after the first `count`, and all events after the first `events`."""
         registry = self._registry
+        del registry._event_changes[events:], registry._event_places[events:]
         while len(registry._commitments) > count:
             commitment = registry._commitments.pop()
             for column in (registry._limits, registry._registered_in, registry._removed_in):

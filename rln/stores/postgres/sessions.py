@@ -212,7 +212,9 @@ class Sessions:
 
     def _unavailable(self, error: Exception, outcome: str) -> StoreUnavailable:
         """Return the error in one line, without the password, with what became of the change."""
-        said = " ".join(str(error).split())
+        diagnostic = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        # What a server adds to its first line, DETAIL and CONTEXT, repeats rows with commitments.
+        said = " ".join((diagnostic or str(error)).split())
         if self._secret:
             said = said.replace(self._secret, "***")
         kind = "" if isinstance(error, StoreUnavailable) else f"{type(error).__name__}: "

@@ -33,7 +33,8 @@ from rln.stores.redis.entry import (
     existing_share,
     share_of,
 )
-from rln.stores.redis.primary import LogSettings, RefusalBounds
+from rln.stores.redis.primary import LogSettings
+from rln.stores.redis.refusal_bounds import RefusalBounds
 from rln.stores.redis.resp import ConnectionSettings
 from rln.stores.redis.routing import PrimaryRouter
 from rln.stores.redis.server_info import ServerDescription

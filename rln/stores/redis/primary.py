@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock
 from rln.stores.machine_time import running_time
+from rln.stores.redis.refusal_bounds import RefusalBounds
 from rln.stores.redis.resp import FAULTS, ConnectionSettings, Server, Session, pack
 from rln.stores.redis.server_clock import TOLERANCE, ServerClock
 from rln.stores.redis.server_info import (
@@ -69,51 +69,6 @@ class ExaminedState:
     status: ServerStatus
     complete_after: float
     clock_offset: int
-
-
-class RefusalBounds:
-    """The unix times up to which a log refuses epochs, on all of its primaries.
-
-    Both only rise, except that `forgotten` is replaced if it is later than a server's time. Safe to use from
-    several threads. A forked child goes on from the bounds of its parent.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.forgotten = 0
-        """Unix time; epochs that ended by then are forgotten."""
-        self.complete_after = -math.inf
-        """Unix time; epochs that were open by then are refused, since clocks differed."""
-        forks.register(self)
-
-    def _fork_locks(self) -> Sequence[forks.Lock]:
-        return (self._lock,)
-
-    def _after_fork(self, torn: bool) -> None:
-        self._lock = threading.Lock()  # each bound is one number, which is never half changed
-
-    def forget(self, before: int) -> None:
-        """Raise `forgotten`."""
-        forks.refuse_unnoticed("nullifier log")
-        with self._lock:
-            self.forgotten = max(before, self.forgotten)
-
-    def merge_forgotten(self, known: int, now: int) -> None:
-        """Raise `forgotten` to the value that a server has stored; discard ours if it is later than `now`.
-
-        Such a value comes from a clock that was ahead for a moment, and would refuse all epochs until then.
-
-        Args:
-            known: the stored value, unix time.
-            now: the server's unix time.
-        """
-        with self._lock:
-            self.forgotten = max(known, self.forgotten if self.forgotten <= now else 0)
-
-    def refuse_until(self, moment: float) -> None:
-        """Raise `complete_after`."""
-        with self._lock:
-            self.complete_after = max(moment, self.complete_after)
 
 
 @dataclass(frozen=True, slots=True)
