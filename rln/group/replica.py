@@ -6,15 +6,18 @@ that gives another root.
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rln.base import forks
+from rln.base.torn_lock import StateLock, in_child
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Slashing, Step
 from rln.group.ports import RegistryReader
-from rln.group.registry_roots import RootTracker, changes_after
 from rln.group.registry_rules import check_new_indices
+from rln.group.root_tracker import RootTracker
 from rln.group.root_window import WindowSize
 from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
@@ -41,7 +44,10 @@ class TreeSnapshot:
 class Replica:
     """The tree and the acceptable roots of a registry, which follow its steps.
 
-    One thread at a time may follow; any number may read the tree and the roots at the same time.
+    One thread at a time may follow; any number may read the tree and the roots at the same time. Readers wait
+    neither for the registry nor for hashes. Steps are published, one by one, under a lock that is held for
+    the copying of nodes only: a forked child gets a whole replica, unless a fork could not wait for that;
+    then `follow` and `snapshot` raise `StoreUnavailable` in the child. There is nothing to close.
 
     Args:
         reader: reader of the registry.
@@ -72,16 +78,33 @@ class Replica:
             else MerkleTree.from_state(start.tree, threads=threads)
         )
         self.tracker = RootTracker(reader, window)
+        self._publishing: StateLock = threading.Lock()
         self._build(reader, self.tracker.history.step, progress)
+        forks.register(self)
 
     @property
     def step(self) -> int:
         """The number of the newest step applied."""
         return self._step
 
+    @property
+    def lag(self) -> int:
+        """The number of steps that are known, and not applied yet."""
+        return self.tracker.history.known - self._step
+
     def snapshot(self) -> TreeSnapshot:
         """Return a copy of the tree with its step; no other thread may follow meanwhile."""
+        self.refuse_torn()
         return TreeSnapshot(self._step, self.tree.state())
+
+    def refuse_torn(self) -> None:
+        """Refuse a copy that was half changed when this process was forked.
+
+        Raises:
+            StoreUnavailable: it was.
+        """
+        with self._publishing:
+            pass
 
     def follow(self, reader: RegistryReader) -> None:
         """Apply the new steps, and read the pending slashings.
@@ -91,19 +114,28 @@ class Replica:
                 or the registry has lost steps that were applied.
             StoreUnavailable: the registry cannot be read.
         """
-        changes = changes_after(reader, self._step, self.tree.root)
-        done: dict[int | None, list[Slashing]] = {None: []}
-        for slashing in changes.slashings:
-            done.setdefault(slashing.step, []).append(slashing)
-        waiting = done[None]
-        last = self._step + len(changes.roots)
+        self.refuse_torn()
+        self.tracker.look(reader)
+        self.catch_up(reader, self.tracker.history.known)
+
+    def catch_up(self, reader: RegistryReader, last: int) -> None:
+        """Apply the steps up to one that the tracker knows.
+
+        Raises:
+            IntegrityAlarm, StoreUnavailable: as for `follow`.
+        """
+        self.refuse_torn()
         while self._step < last:
             steps = reader.steps_after(self._step, last - self._step)
             if not steps:
                 raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
             for step in steps:
-                self.apply(step, self._checked_plan(step), [*done.get(step.number, ()), *waiting])
-        self.tracker.add((), waiting)
+                plan = self._checked_plan(step)
+                with self._publishing:
+                    # In this order, a root that was read from the tree is in the window, or was retired.
+                    self.tracker.confirm(step.number, step.root)
+                    self.tree.apply(plan)
+                    self._step = step.number
 
     def plan(self, step: Step) -> TreePlan:
         """Plan the change of the tree that the events of a step make; the root of the step is not checked.
@@ -132,10 +164,10 @@ class Replica:
             plan: its change of the tree.
             slashings: those whose leaf the step removes, and the pending ones.
         """
-        # In this order, a root that was read from the tree is in the window, unless it was retired.
-        self.tracker.add([(step.number, step.root, step.at)], slashings)
-        self.tree.apply(plan)
-        self._step = step.number
+        with self._publishing:
+            self.tracker.add([(step.number, step.root, step.at)], slashings)
+            self.tree.apply(plan)
+            self._step = step.number
 
     def _checked_plan(self, step: Step) -> TreePlan:
         try:
@@ -192,3 +224,11 @@ class Replica:
         if plan.root != steps[-1].root:
             raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
         self._step = steps[-1].number
+
+    # ---- forks
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._publishing,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._publishing = in_child(torn, "the tree and its roots", "make a new Group")

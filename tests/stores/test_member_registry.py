@@ -338,7 +338,7 @@ def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) 
 
 
 def test_many_events_come_in_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("rln.group.memory_registry", "rln.stores.sql_registry"):
+    for module in ("rln.group.memory_tables", "rln.stores.sql_registry"):
         monkeypatch.setattr(f"{module}.PAGE_EVENTS", 4)
     for kind in ("memory", "sqlite"):
         registry = registry_at(REGISTRIES[kind](tmp_path))
