@@ -3,6 +3,9 @@
 The steps of a registry are numbered from 0 without gaps. Step 0 is the empty tree, and has no events and no
 time. The events of all steps together are numbered from 1 without gaps. A reader that has applied every step
 up to n asks for the steps after n, and can check each one: its events give its root.
+
+A step may have millions of events. So a `Step` holds only their numbers, and the events are read and written
+in pages of at most PAGE_EVENTS, which may begin and end in the middle of a step.
 """
 
 from __future__ import annotations
@@ -21,6 +24,12 @@ from rln.protocol.membership import PackedMembers
 
 _LAST: Final = (1 << 63) - 1
 """Highest number of a step, an event or a time: the largest big integer of a database."""
+
+PAGE_EVENTS: Final = 1 << 15
+"""The most events that are read or written at once."""
+
+PAGE_STEPS: Final = 1 << 12
+"""The most steps that are read at once."""
 
 CLOCK_TOLERANCE: Final = 1000
 """Milliseconds that the clocks of two machines may differ by; beyond that, a removal is due at once."""
@@ -144,6 +153,25 @@ class Events(Sequence[Event]):
         first = self.removal_count
         return PackedMembers(self.commitments[first * scalar.SIZE :], self.limits[first:])
 
+    def part(self, start: int, stop: int) -> Events:
+        """Return the events at the positions start .. stop, counted from 0."""
+        if (start, stop) == (0, len(self)):
+            return self
+        return Events(
+            self.first + start,
+            self.changes[start:stop],
+            self.indices[start:stop],
+            self.commitments[start * scalar.SIZE : stop * scalar.SIZE],
+            self.limits[start:stop],
+        )
+
+    def positions(self, change: Change) -> Sequence[int]:
+        """Return the positions, counted from 0, of the events of one kind."""
+        count = self.changes.count(change)
+        if count in (0, len(self)):
+            return range(count)
+        return [position for position, found in enumerate(self.changes) if found == change]
+
     def commitment(self, position: int) -> bytes:
         """Return the packed commitment of the event at a position, counted from 0."""
         return self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
@@ -185,13 +213,14 @@ class Events(Sequence[Event]):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of a group.
+    """One change of a group, without its events.
 
     Args:
         number: 0 or more, one more than the number of the step before.
         root: root of the tree after the step, a field element other than 0.
         at: unix time in milliseconds, at least that of the step before.
-        events: what happened, in order, with consecutive numbers.
+        first: number of the first event, one more than that of the last event before the step.
+        count: number of events, 0 or more.
 
     Raises:
         ParameterError: a number outside its range.
@@ -201,18 +230,20 @@ class Step:
     number: int
     root: int
     at: int
-    events: Sequence[Event] = ()
+    first: int = 1
+    count: int = 0
 
     def __post_init__(self) -> None:
         whole(self.number, "step", 0, _LAST)
         nonzero(self.root, "root")
         whole(self.at, "at", 0, _LAST)
-        object.__setattr__(self, "events", Events.of(self.events))
+        whole(self.first, "event", 1, _LAST)
+        whole(self.count, "number of events", 0, _LAST)
 
     @property
-    def columns(self) -> Events:
-        """The events, in columns."""
-        return Events.of(self.events)
+    def last(self) -> int:
+        """Number of the last event; of the last one before the step if it has none."""
+        return self.first + self.count - 1
 
 
 @dataclass(frozen=True, slots=True)

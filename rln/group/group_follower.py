@@ -151,10 +151,10 @@ class GroupFollower:
         writing = self.writing  # a fork meanwhile gives the child another one
         try:
             last = self._replica.tracker.history.known
-            if last - self._replica.step > SMALL_STEPS:
+            if self._replica.lag > SMALL_STEPS:
                 return False
-            registrations = self._registry.head().next_index - self._replica.tree.next_index
-            if registrations + self._replica.tracker.removals_after(self._replica.step) > SMALL_EVENTS:
+            steps = self._registry.steps_after(self._replica.step, self._replica.lag)
+            if sum(step.count for step in steps) > SMALL_EVENTS:
                 return False
             self._replica.catch_up(self._registry, last)
             return True

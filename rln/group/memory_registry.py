@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -11,10 +11,20 @@ from rln.base import forks
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
-from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
+from rln.group.events import (
+    PAGE_EVENTS,
+    PAGE_STEPS,
+    Change,
+    Events,
+    Head,
+    Registration,
+    RootChanges,
+    Slashing,
+    Step,
+)
 from rln.group.memory_tables import MemoryReader, MemoryTables, Noted, State
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import already_registered, already_slashed, next_head, no_such_member
+from rln.group.registry_rules import NextHead, already_registered, already_slashed, no_such_member
 
 
 class MemoryRegistry(MemberRegistry):
@@ -59,9 +69,13 @@ class MemoryRegistry(MemberRegistry):
         """Return the state of the registry; here and below as `RegistryReader` says."""
         return self._reader().head()
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step."""
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
+        """Return steps that follow a step."""
         return self._reader().steps_after(number, most)
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event."""
+        return self._reader().events_after(number, most)
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step up to a time."""
@@ -137,10 +151,10 @@ class _MemoryChange(MemoryReader, RegistryChange):
         """What is in the tables after this change."""
         return self._state
 
-    def append(self, step: Step) -> None:
+    def append(self, step: Step, pages: Iterable[Events]) -> None:
         begun = len(self._undo)
         try:
-            self._append(step)
+            self._append(step, pages)
         except BaseException:
             self.undo(begun)
             raise
@@ -158,14 +172,19 @@ class _MemoryChange(MemoryReader, RegistryChange):
         while len(self._undo) > begun:
             self._undo.pop()()
 
-    def _append(self, step: Step) -> None:
-        tables, events = self._tables, step.columns
-        removals, before = events.removal_count, len(tables.commitments)
-        removed_leaves = sum(self._remove(step.number, events, position) for position in range(removals))
-        head = next_head(self.head(), step, removed_leaves, tables.depth, tables.limit_bits)
-        self._undo.append(lambda: self._forget_after(before))
-        for position in range(removals, len(events)):
-            self._register(step.number, events, position)
+    def _append(self, step: Step, pages: Iterable[Events]) -> None:
+        tables = self._tables
+        check = NextHead(self.head(), step, tables.depth, tables.limit_bits)
+        members, events, removed_leaves = len(tables.commitments), len(tables.event_changes), 0
+        self._undo.append(lambda: self._forget_after(members, events))
+        for page in pages:
+            removals = check.add(page)
+            removed_leaves += sum(self._remove(step.number, page, position) for position in range(removals))
+            for position in range(removals, len(page)):
+                self._register(step.number, page, position)
+            tables.event_changes += page.changes
+            tables.event_places.extend(page.indices)
+        head = check.head(removed_leaves)
         tables.steps.append(step)
         tables.heads.append(head)
         self._undo += [tables.steps.pop, tables.heads.pop]
@@ -207,9 +226,10 @@ class _MemoryChange(MemoryReader, RegistryChange):
         index = events.indices[position]
         tables.indices[commitment] = (*before, index) if before else index
 
-    def _forget_after(self, count: int) -> None:
-        """Forget all registrations after the first `count`."""
+    def _forget_after(self, count: int, events: int) -> None:
+        """Forget all registrations after the first `count`, and all events after the first `events`."""
         tables = self._tables
+        del tables.event_changes[events:], tables.event_places[events:]
         while len(tables.commitments) > count:
             commitment = tables.commitments.pop()
             for column in (tables.limits, tables.registered_in, tables.removed_in):

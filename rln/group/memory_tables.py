@@ -11,9 +11,18 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from rln.base import scalar
-from rln.group.events import Head, Registration, RootChanges, Slashing, Step
+from rln.group.events import (
+    PAGE_EVENTS,
+    PAGE_STEPS,
+    Events,
+    Head,
+    Registration,
+    RootChanges,
+    Slashing,
+    Step,
+)
 from rln.group.ports import RegistryReader
-from rln.group.registry_rules import PAGE_EVENTS, first_step
+from rln.group.registry_rules import first_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,9 @@ class MemoryTables:
         self.limit_bits = limit_bits
         self.steps = [first]
         self.heads = [Head(0, first.root, first.at, 0, 0, 0)]
+        # By number of the event, from 1.
+        self.event_changes = bytearray()
+        self.event_places = array("Q")
         # By index.
         self.commitments: list[int] = []
         self.limits = array("Q")
@@ -102,16 +114,23 @@ class MemoryReader(RegistryReader):
         """Return the state of the registry; here and below as `RegistryReader` says."""
         return self._tables.heads[self._state.step]
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step."""
-        found: list[Step] = []
-        events = 0
-        for step in self._tables.steps[number + 1 : min(number + most, self._state.step) + 1]:
-            found.append(step)
-            events += len(step.events)
-            if events >= PAGE_EVENTS:
-                break
-        return found
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
+        """Return steps that follow a step."""
+        stop = min(number + min(most, PAGE_STEPS), self._state.step) + 1
+        return self._tables.steps[number + 1 : stop]
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event."""
+        tables = self._tables
+        stop = min(number + min(most, PAGE_EVENTS), self.head().events)
+        places = tables.event_places[number:stop]
+        return Events(
+            number + 1,
+            bytes(tables.event_changes[number:stop]),
+            places,
+            scalar.encode_many([tables.commitments[place] for place in places]),
+            array("Q", [tables.limits[place] for place in places]),
+        )
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step up to a time."""

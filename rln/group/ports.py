@@ -6,10 +6,11 @@ registry that cannot answer for certain raises `StoreUnavailable`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from rln.group.events import Head, Registration, RootChanges, Slashing, Step
+from rln.group.events import PAGE_EVENTS, PAGE_STEPS, Events, Head, Registration, RootChanges, Slashing, Step
 
 
 @runtime_checkable
@@ -31,12 +32,20 @@ class RegistryReader(Protocol):
             StoreUnavailable: here and below, the registry cannot be read.
         """
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         """Return steps that follow a step, oldest first; call it again until it returns none.
 
         Args:
             number: number of a step, 0 or more; -1 returns step 0, too.
-            most: the highest number of steps; there are fewer if they have many events.
+            most: the highest number of steps, of which at most PAGE_STEPS are returned.
+        """
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event, whatever their step; call it again until it returns none.
+
+        Args:
+            number: number of an event, 0 or more.
+            most: the highest number of events, of which at most PAGE_EVENTS are returned.
         """
 
     def step_at(self, at: int) -> int:
@@ -59,8 +68,15 @@ class RegistryReader(Protocol):
 class RegistryChange(RegistryReader, Protocol):
     """An exclusive change of a registry: no other thread or process changes the registry until it ends."""
 
-    def append(self, step: Step) -> None:
+    def append(self, step: Step, pages: Iterable[Events]) -> None:
         """Append the next step with its events; a SLASHED event completes a noted slashing.
+
+        Each page is written before the next one is asked for. After an exception, end the change: some of the
+        pages may be written.
+
+        Args:
+            step: the next step.
+            pages: its events in order, at most PAGE_EVENTS in a page; removals come before registrations.
 
         Raises:
             AlreadyAMember: a commitment to register is registered already, or was slashed.

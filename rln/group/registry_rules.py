@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from rln.errors import AlreadyAMember, ParameterError, TreeFull
-from rln.group.events import Change, Head, Step
+from rln.group.events import PAGE_EVENTS, Change, Events, Head, Step
 from rln.merkle.state import empty_nodes
-
-PAGE_EVENTS: Final = 1 << 17
-"""Events after which `steps_after` returns no further step."""
 
 
 def first_step(depth: int) -> Step:
@@ -18,43 +14,84 @@ def first_step(depth: int) -> Step:
     return Step(0, int.from_bytes(empty_nodes(depth)[-1], "little"), 0)
 
 
-def next_head(head: Head, step: Step, removed_leaves: int, depth: int, limit_bits: int) -> Head:
-    """Return the state of a registry after its next step.
+class NextHead:
+    """Checks the next step of a registry, page by page, and gives the head after it.
+
+    One thread uses it, for one step.
 
     Args:
         head: the state before the step.
         step: the next step.
-        removed_leaves: number of leaves that the step removes.
         depth, limit_bits: those of the registry.
 
     Raises:
-        ParameterError: the step or one of its events does not follow the state.
-        TreeFull: the tree has too few indices.
+        ParameterError: the step does not follow the state.
     """
-    events = step.columns
-    if step.number != head.number + 1 or step.at < head.at:
-        raise ParameterError(
-            f"step: expected number {head.number + 1} at {head.at} or later, got {step.number} at {step.at}"
+
+    def __init__(self, head: Head, step: Step, depth: int, limit_bits: int) -> None:
+        if step.number != head.number + 1 or step.at < head.at:
+            raise ParameterError(
+                f"step: expected number {head.number + 1} at {head.at} or later, "
+                f"got {step.number} at {step.at}"
+            )
+        if step.first != head.events + 1:
+            raise ParameterError(f"step: expected event {head.events + 1}, got {step.first}")
+        self._before = head
+        self._step = step
+        self._free = (1 << depth) - head.next_index
+        self._max_limit = 1 << limit_bits
+        self._events = head.events
+        self._registered = 0
+        self._removes_slashed = False
+
+    def add(self, page: Events) -> int:
+        """Check the next page of the step, and return how many removals and slashings it begins with.
+
+        Raises:
+            ParameterError: the page is too large, or does not follow the page before.
+            TreeFull: the tree has too few indices.
+        """
+        if len(page) > PAGE_EVENTS:
+            raise ParameterError(f"step: expected at most {PAGE_EVENTS} events in a page, got {len(page)}")
+        removals = page.removal_count
+        if removals and self._registered:
+            raise ParameterError("step: expected registrations after all other events, got one before")
+        if len(page) and page.first != self._events + 1:
+            raise ParameterError(f"step: expected event {self._events + 1}, got {page.first}")
+        self._events += len(page)
+        indices = page.indices[removals:]
+        check_new_indices(indices, self._before.next_index + self._registered, "step")
+        self._registered += len(indices)
+        if self._registered > self._free:
+            raise TreeFull(f"registry: expected at most {self._free} more members, got {self._registered}")
+        if len(page) and max(page.limits) > self._max_limit:
+            raise ParameterError(f"limit: expected 1 to {self._max_limit}, got {max(page.limits)}")
+        self._removes_slashed = self._removes_slashed or bytes([Change.SLASHED]) in page.changes
+        return removals
+
+    def head(self, removed_leaves: int) -> Head:
+        """Return the state after the step.
+
+        Args:
+            removed_leaves: number of leaves that the step removes.
+
+        Raises:
+            ParameterError: the pages had more or fewer events than the step.
+        """
+        before, step = self._before, self._step
+        if self._events - before.events != step.count:
+            raise ParameterError(
+                f"step: expected {step.count} events in its pages, got {self._events - before.events}"
+            )
+        return Head(
+            step.number,
+            step.root,
+            step.at,
+            self._events,
+            before.next_index + self._registered,
+            before.members + self._registered - removed_leaves,
+            step.at if self._removes_slashed else before.slashed_at,
         )
-    if len(events) and events.first != head.events + 1:
-        raise ParameterError(f"step: expected event {head.events + 1}, got {events.first}")
-    indices = events.indices[events.removal_count :]
-    count = len(indices)
-    check_new_indices(indices, head.next_index, "step")
-    free = (1 << depth) - head.next_index
-    if count > free:
-        raise TreeFull(f"registry: expected at most {free} more members, got {count}")
-    if len(events) and max(events.limits) > 1 << limit_bits:
-        raise ParameterError(f"limit: expected 1 to {1 << limit_bits}, got {max(events.limits)}")
-    return Head(
-        step.number,
-        step.root,
-        step.at,
-        head.events + len(events),
-        head.next_index + count,
-        head.members + count - removed_leaves,
-        step.at if bytes([Change.SLASHED]) in events.changes else head.slashed_at,
-    )
 
 
 def check_new_indices(indices: Sequence[int], next_index: int, name: str) -> None:

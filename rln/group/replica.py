@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rln.base import forks
 from rln.base.torn_lock import StateLock, in_child
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
-from rln.group.events import Slashing, Step
+from rln.group.events import Change, Events, Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_rules import check_new_indices
 from rln.group.root_tracker import RootTracker
 from rln.group.root_window import WindowSize
+from rln.group.step_pages import read_events, read_step, read_steps
+from rln.merkle.level import NODE_BYTES, Nodes
 from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
@@ -125,34 +127,39 @@ class Replica:
             IntegrityAlarm, StoreUnavailable: as for `follow`.
         """
         self.refuse_torn()
-        while self._step < last:
-            steps = reader.steps_after(self._step, last - self._step)
-            if not steps:
-                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
-            for step in steps:
-                plan = self._checked_plan(step)
-                with self._publishing:
-                    # In this order, a root that was read from the tree is in the window, or was retired.
-                    self.tracker.confirm(step.number, step.root)
-                    self.tree.apply(plan)
-                    self._step = step.number
+        for step, pages in read_steps(reader, self._step, last):
+            plan = self.checked_plan(step, pages)
+            with self._publishing:
+                # In this order, a root that was read from the tree is in the window, or was retired.
+                self.tracker.confirm(step.number, step.root)
+                self.tree.apply(plan)
+                self._step = step.number
 
-    def plan(self, step: Step) -> TreePlan:
-        """Plan the change of the tree that the events of a step make; the root of the step is not checked.
+    def checked_plan(self, step: Step, pages: Iterable[Events]) -> TreePlan:
+        """Plan the change of the tree that a step makes, and compare the root.
+
+        Leaves are hashed page by page, into the memory that the tree will use.
+
+        Args:
+            step: the next step.
+            pages: its events.
 
         Raises:
-            MembershipError, ParameterError: the events do not fit the tree.
+            IntegrityAlarm: the events do not fit the tree, or do not give the root of the step.
         """
-        events = step.columns
-        removals = events.removal_count
-        check_new_indices(events.indices[removals:], self.tree.next_index, "events")
-        return self.plan_change(self.leaves(events.registered), events.indices[:removals])
+        try:
+            plan = self._plan(pages)
+        except (MembershipError, ParameterError) as error:
+            raise IntegrityAlarm(f"registry: the events of step {step.number} do not fit the tree") from error
+        if plan.root != step.root:
+            raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
+        return plan
 
-    def plan_change(self, leaves: bytes, removed: Sequence[int]) -> TreePlan:
+    def plan_change(self, leaves: Nodes, removed: Sequence[int]) -> TreePlan:
         """Plan to append leaves and to remove the leaves at some indices."""
         return self.tree.plan(self.tree.next_index, leaves, removed)
 
-    def leaves(self, members: PackedMembers) -> bytes:
+    def leaves(self, members: PackedMembers) -> Nodes:
         """Return the packed leaves of members."""
         return members.rate_commitments(self._threads)
 
@@ -169,61 +176,56 @@ class Replica:
             self.tree.apply(plan)
             self._step = step.number
 
-    def _checked_plan(self, step: Step) -> TreePlan:
-        try:
-            plan = self.plan(step)
-        except (MembershipError, ParameterError) as error:
-            raise IntegrityAlarm(f"registry: the events of step {step.number} do not fit the tree") from error
-        if plan.root != step.root:
-            raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
-        return plan
+    def _plan(self, pages: Iterable[Events]) -> TreePlan:
+        """Plan the change that the events of one step make."""
+        leaves, removed = bytearray(), array("Q")
+        for page in pages:
+            removals = page.removal_count
+            if removals and leaves:
+                raise ParameterError("step: expected registrations after all other events, got one before")
+            next_index = self.tree.next_index + len(leaves) // NODE_BYTES
+            check_new_indices(page.indices[removals:], next_index, "events")
+            removed.extend(page.indices[:removals])
+            leaves += self.leaves(page.registered)
+        return self.plan_change(memoryview(leaves), removed)
 
     def _build(self, reader: RegistryReader, last: int, progress: Progress) -> None:
         """Build the tree up to a step, the newest one that the tracker knows."""
         total = max(1, reader.head().events)
-        built = 0
-        while self._step < last:
-            steps = [step for step in reader.steps_after(self._step) if step.number <= last]
-            if not steps:
-                raise IntegrityAlarm(f"registry: step {self._step + 1} is missing")
-            # Roots outside the window need not be computed one by one.
-            old = [step for step in steps if step.number <= self.tracker.first_step]
-            for step in steps if not old else ():
-                self.tree.apply(self._checked_plan(step))
-                self._step = step.number
-            if old:
-                self._skip(old)
-            built = sum(len(step.events) for step in (old or steps)) + built
-            progress(min(1.0, built / total))
+
+        def watched(pages: Iterable[Events]) -> Iterator[Events]:
+            for page in pages:
+                yield page
+                progress(min(1.0, (page.first + len(page) - 1) / total))
+
+        if self._step < self.tracker.first_step:
+            step = read_step(reader, self.tracker.first_step)
+            self._skip_to(step, watched(read_events(reader, read_step(reader, self._step).last, step.last)))
+        for step, pages in read_steps(reader, self._step, last):
+            self.tree.apply(self.checked_plan(step, watched(pages)))
+            self._step = step.number
         progress(1.0)
 
-    def _skip(self, steps: Sequence[Step]) -> None:
-        """Apply several steps at once and compare only the last root."""
-        commitments: list[bytes] = []
-        limits, removed, indices = array("Q"), array("Q"), array("Q")
-        for step in steps:
-            events = step.columns
-            removals = events.removal_count
-            removed.extend(events.indices[:removals])
-            registered = events.registered
-            commitments.append(registered.commitments)
-            limits.extend(registered.limits)
-            indices.extend(events.indices[removals:])
+    def _skip_to(self, step: Step, pages: Iterable[Events]) -> None:
+        """Apply the events up to a step and compare only its root.
+
+        The roots before it are outside the window, and need not be computed one by one.
+        """
         try:
-            check_new_indices(indices, self.tree.next_index, "events")
-            members = PackedMembers(b"".join(commitments), limits)
-            plan = self.plan_change(self.leaves(members), ())
-            self.tree.apply(plan)
-            if removed:
-                plan = self.plan_change(b"", removed)
-                self.tree.apply(plan)
+            for page in pages:
+                indices, members = _registered(page)
+                check_new_indices(indices, self.tree.next_index, "events")
+                self.tree.apply(self.plan_change(self.leaves(members), ()))
+                removed = [*page.positions(Change.REMOVED), *page.positions(Change.SLASHED)]
+                if removed:
+                    self.tree.apply(self.plan_change(b"", [page.indices[place] for place in removed]))
         except (MembershipError, ParameterError) as error:
             raise IntegrityAlarm(
-                f"registry: the events up to step {steps[-1].number} do not fit the tree"
+                f"registry: the events up to step {step.number} do not fit the tree"
             ) from error
-        if plan.root != steps[-1].root:
-            raise IntegrityAlarm(f"registry: the events up to step {steps[-1].number} do not give its root")
-        self._step = steps[-1].number
+        if self.tree.root != step.root:
+            raise IntegrityAlarm(f"registry: the events up to step {step.number} do not give its root")
+        self._step = step.number
 
     # ---- forks
 
@@ -232,3 +234,13 @@ class Replica:
 
     def _after_fork(self, torn: bool) -> None:
         self._publishing = in_child(torn, "the tree and its roots", "make a new Group")
+
+
+def _registered(page: Events) -> tuple[Sequence[int], PackedMembers]:
+    """Return the indices and members of the registrations in a page of one or more steps."""
+    places = page.positions(Change.REGISTERED)
+    if len(places) == len(page):
+        return page.indices, PackedMembers(page.commitments, page.limits)
+    commitments = b"".join([page.commitment(place) for place in places])
+    limits = array("Q", [page.limits[place] for place in places])
+    return [page.indices[place] for place in places], PackedMembers(commitments, limits)

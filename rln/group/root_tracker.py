@@ -41,7 +41,6 @@ class RootTracker:
         self._pending_from = 0  # number of the reading that `pending` comes from
         self._newest = (-1, 0)  # the newest step that is known, with its root
         self._removed: int | None = None
-        self._removals: list[int] = []  # the steps of slashings that `look` has announced
         self.pending: tuple[Slashing, ...] = ()
         first, forgotten = _oldest(reader, size)
         changes = reader.root_changes_after(first - 1)
@@ -105,10 +104,6 @@ class RootTracker:
             removed, self._removed = self._removed, None
             return removed
 
-    def removals_after(self, step: int) -> int:
-        """Return the number of announced removals of slashed members after a step."""
-        return sum(removal > step for removal in self._removals)
-
     def is_due(self, now: int | None) -> bool:
         """Tell whether the leaf of a slashed member must be removed by now.
 
@@ -160,14 +155,11 @@ class RootTracker:
     def _advance(self, reading: int, changes: RootChanges) -> None:
         """Note the newest step, its time if it removed a slashed member, and the pending slashings."""
         before, _ = self._newest
-        removing = [slashing.step for slashing in _done(changes) if slashing.step is not None]
-        waiting = [*self._removals, *(step for step in removing if step > before)]
-        self._removals = [step for step in waiting if step > self.history.step]
-        steps = set(removing)
+        removing = {slashing.step for slashing in _done(changes)}
         for step, root, at in changes.roots:
             if step > before:
                 self._newest = (step, root)
-                self._removed = at if step in steps else self._removed
+                self._removed = at if step in removing else self._removed
         if reading > self._pending_from:
             self._pending_from = reading
             self.pending = tuple(slashing for slashing in changes.slashings if slashing.step is None)

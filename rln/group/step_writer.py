@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rln.base import scalar
-from rln.group.events import Change, Events, Head, Registration, Slashing, Step
+from rln.group.events import PAGE_EVENTS, Change, Events, Head, Registration, Slashing, Step
 from rln.group.ports import RegistryChange, RegistryReader
 from rln.group.removal_throttle import RemovalThrottle
 from rln.group.replica import Replica
+from rln.merkle.level import Nodes
 from rln.merkle.plan import TreePlan
 from rln.protocol.membership import PackedMembers
 
@@ -94,7 +95,7 @@ class StepWriter:
         """
         return self._replica.tracker.is_due(now) and self._throttle.blocked_until(now) is None
 
-    def register(self, change: RegistryChange, members: PackedMembers, leaves: bytes) -> WrittenChange:
+    def register(self, change: RegistryChange, members: PackedMembers, leaves: Nodes) -> WrittenChange:
         """Write a step that registers members at the next free indices.
 
         Args:
@@ -154,7 +155,7 @@ class StepWriter:
         change: RegistryChange,
         *,
         members: PackedMembers = _NO_MEMBERS,
-        leaves: bytes = b"",
+        leaves: Nodes = b"",
         removed: Registration | None = None,
         noted: Slashing | None = None,
     ) -> WrittenChange:
@@ -171,24 +172,32 @@ class StepWriter:
             return WrittenChange(None, None, later)
         plan = self._replica.plan_change(leaves, [registration.index for _, registration in removals])
         at = 0 if self._step_clock is None else int(self._step_clock() * 1000)
-        step = Step(head.number + 1, plan.root, max(at, head.at), _events(head, removals, members))
-        change.append(step)
+        count = len(removals) + len(members)
+        step = Step(head.number + 1, plan.root, max(at, head.at), head.events + 1, count)
+        change.append(step, _pages(head, removals, members))
         return WrittenChange(step, plan, [*(slashing.settled(step.number) for slashing in due), *later])
 
 
-def _events(head: Head, removals: Sequence[_Removal], members: PackedMembers) -> Events:
-    """Put the events of the step after a head into columns: removals first, as every step has them."""
-    registrations = [registration for _, registration in removals]
-    return Events(
-        head.events + 1,
-        bytes([change for change, _ in removals]) + bytes([Change.REGISTERED]) * len(members),
-        array(
-            "Q",
-            [
-                *(registration.index for registration in registrations),
-                *range(head.next_index, head.next_index + len(members)),
-            ],
-        ),
-        scalar.encode_many([registration.commitment for registration in registrations]) + members.commitments,
-        array("Q", [*(registration.limit for registration in registrations), *members.limits]),
-    )
+def _pages(head: Head, removals: Sequence[_Removal], members: PackedMembers) -> Iterator[Events]:
+    """Yield the events of the step after a head: removals first, as every step has them."""
+    number, index = head.events + 1, head.next_index
+    for start in range(0, len(removals), PAGE_EVENTS):
+        page = removals[start : start + PAGE_EVENTS]
+        registrations = [registration for _, registration in page]
+        yield Events(
+            number,
+            bytes([change for change, _ in page]),
+            array("Q", [registration.index for registration in registrations]),
+            scalar.encode_many([registration.commitment for registration in registrations]),
+            array("Q", [registration.limit for registration in registrations]),
+        )
+        number += len(page)
+    for start in range(0, len(members), PAGE_EVENTS):
+        some = members.part(start, min(len(members), start + PAGE_EVENTS))
+        yield Events(
+            number + start,
+            bytes([Change.REGISTERED]) * len(some),
+            range(index + start, index + start + len(some)),
+            bytes(some.commitments),
+            some.limits,
+        )

@@ -72,7 +72,9 @@ def poseidon_many(packed: bytes, arity: int, threads: int | None = 1) -> bytes:
     return _call.take(out)
 
 
-def poseidon_into(out: bytearray, packed: bytes | memoryview, arity: int, threads: int | None = 1) -> None:
+def poseidon_into(
+    out: bytearray | memoryview, packed: bytes | memoryview, arity: int, threads: int | None = 1
+) -> None:
     """Hash as `poseidon_many` does, and write the hashes to the start of `out` without a copy.
 
     No other thread may change `out`, or the memory behind `packed`, before this returns.

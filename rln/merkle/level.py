@@ -11,7 +11,7 @@ _PAGE: Final = 128
 """Nodes in a page. A small page makes single leaves cheap; a large one means few objects for many leaves."""
 
 Nodes = bytes | memoryview
-"""Packed nodes. Do not write to their memory after `Level.write`: the level may keep a view of it."""
+"""Packed nodes. Do not use writable memory after `Level.write`: the level may keep a view of it."""
 
 
 class Level:

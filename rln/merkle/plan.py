@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rln.lowlevel import hashes
 from rln.merkle.level import NODE_BYTES, Level, Nodes
-from rln.merkle.runs import Run, parent_spans
+from rln.merkle.runs import PIECE_BYTES, Run, Span, parent_spans
 
 _SMALL: Final = 256
 """Hashes up to which threads cost more than they save."""
@@ -40,7 +40,7 @@ def hash_ancestors(levels: Sequence[Level], runs: list[Run], threads: int | None
 
     Args:
         levels: of the tree, leaves first; they are only read.
-        runs: the leaves, ascending; the runs do not touch.
+        runs: the leaves, ascending; the runs do not overlap.
         threads: for many hashes, 1 to 256; None is as many as the machine has.
 
     Returns:
@@ -71,29 +71,62 @@ def _path(levels: Sequence[Level], index: int, leaf: Nodes) -> list[list[Run]]:
 
 
 def _parents(level: Level, runs: list[Run], threads: int | None) -> list[Run]:
-    """Hash the parents of changed nodes of a level; the runs are ascending and do not touch."""
+    """Hash the parents of changed nodes of a level; the runs are ascending and do not overlap."""
     spans = parent_spans(runs)
-    hashed = bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))
-    children: Nodes
-    if len(runs) == 1 and runs[0][0] % 2 == 0 and len(runs[0][1]) == 2 * len(hashed):
-        children = runs[0][1]
-    else:
-        children = b"".join([_overlay(level, 2 * low, 2 * high, inside) for low, high, inside in spans])
-    few = len(hashed) <= _SMALL * NODE_BYTES
-    hashes.poseidon_into(hashed, children, 2, threads=1 if few else threads)
-    view, done = memoryview(hashed), 0
+    hashed, done = memoryview(bytearray(NODE_BYTES * sum(high - low for low, high, _ in spans))), 0
+    for children in _pieces(_overlay(level, spans)):
+        size = len(children) // 2
+        few = size <= _SMALL * NODE_BYTES
+        hashes.poseidon_into(hashed[done : done + size], children, 2, threads=1 if few else threads)
+        done += size
+    done = 0
     parents: list[Run] = []
     for low, high, _ in spans:
-        parents.append((low, view[done : done + (high - low) * NODE_BYTES]))
+        parents.append((low, hashed[done : done + (high - low) * NODE_BYTES]))
         done += (high - low) * NODE_BYTES
     return parents
 
 
-def _overlay(level: Level, start: int, stop: int, runs: list[Run]) -> bytes:
-    """Return the nodes start .. stop of a level as they will be with the runs in it."""
-    parts: list[Nodes] = []
-    here = start
-    for first, nodes in runs:
-        parts += [level.read(here, first), nodes]
-        here = first + len(nodes) // NODE_BYTES
-    return b"".join([*parts, level.read(here, stop)])
+def _overlay(level: Level, spans: Sequence[Span]) -> Iterator[Nodes]:
+    """Yield the children of the spans, in order, as they will be with the runs in the level."""
+    for low, high, runs in spans:
+        here = 2 * low
+        for first, nodes in runs:
+            if here < first:
+                yield level.read(here, first)
+            yield nodes
+            here = first + len(nodes) // NODE_BYTES
+        if here < 2 * high:
+            yield level.read(here, 2 * high)
+
+
+def _pieces(parts: Iterator[Nodes]) -> Iterator[Nodes]:
+    """Join small parts, and leave large ones where they are, so that no large part is copied.
+
+    Args:
+        parts: an even number of nodes in all.
+
+    Yields:
+        The same nodes, each time an even number of them.
+    """
+    pair = 2 * NODE_BYTES
+    waiting, size = list[Nodes](), 0
+    for part in parts:
+        rest = memoryview(part)
+        if len(rest) >= PIECE_BYTES:
+            odd = size % pair
+            if size:
+                yield b"".join([*waiting, rest[:odd]])
+            rest = rest[odd:]
+            whole = len(rest) // pair * pair
+            yield rest[:whole]
+            waiting, size, rest = [], 0, rest[whole:]
+        waiting.append(rest)
+        size += len(rest)
+        if size >= PIECE_BYTES:
+            joined = memoryview(b"".join(waiting))
+            whole = size // pair * pair
+            yield joined[:whole]
+            waiting, size = [joined[whole:]], size - whole
+    if size:
+        yield b"".join(waiting)

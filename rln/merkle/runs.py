@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rln.merkle.level import NODE_BYTES, Nodes
+
+PIECE_BYTES: Final = NODE_BYTES << 14
+"""Nodes are copied in pieces of at most this many bytes."""
 
 Run = tuple[int, Nodes]
 """Consecutive nodes: the index of the first, and all of them packed."""
@@ -13,21 +17,8 @@ Span = tuple[int, int, list[Run]]
 """Consecutive parents: the index of the first, the index after the last, and the runs below them."""
 
 
-def join_runs(runs: Sequence[Run]) -> list[Run]:
-    """Sort runs that do not overlap and join those that touch."""
-    joined: list[tuple[int, int, list[Nodes]]] = []
-    for first, nodes in sorted(runs, key=lambda run: run[0]):
-        end = first + len(nodes) // NODE_BYTES
-        if joined and joined[-1][1] == first:
-            joined[-1] = (joined[-1][0], end, joined[-1][2])
-            joined[-1][2].append(nodes)
-        else:
-            joined.append((first, end, [nodes]))
-    return [(first, parts[0] if len(parts) == 1 else b"".join(parts)) for first, _, parts in joined]
-
-
 def parent_spans(runs: Sequence[Run]) -> list[Span]:
-    """Return the parents of runs that are ascending and do not touch."""
+    """Return the parents of runs that are ascending and do not overlap."""
     spans: list[Span] = []
     for first, nodes in runs:
         low, high = first >> 1, (first + len(nodes) // NODE_BYTES + 1) >> 1
@@ -39,12 +30,15 @@ def parent_spans(runs: Sequence[Run]) -> list[Span]:
     return spans
 
 
-def zero_indices(start: int, packed: bytes) -> frozenset[int]:
+def zero_indices(start: int, packed: Nodes) -> frozenset[int]:
     """Return the indices at which a leaf is set to 0."""
-    found, empty, at = [], bytes(NODE_BYTES), packed.find(bytes(NODE_BYTES))
-    while at >= 0:
-        node = at // NODE_BYTES
-        if packed[node * NODE_BYTES : (node + 1) * NODE_BYTES] == empty:
-            found.append(start + node)
-        at = packed.find(empty, (node + 1) * NODE_BYTES)
+    found, empty = [], bytes(NODE_BYTES)
+    for done in range(0, len(packed), PIECE_BYTES):
+        piece = bytes(packed[done : done + PIECE_BYTES])  # only bytes can be searched
+        at = piece.find(empty)
+        while at >= 0:
+            node = at // NODE_BYTES
+            if piece[node * NODE_BYTES : (node + 1) * NODE_BYTES] == empty:
+                found.append(start + done // NODE_BYTES + node)
+            at = piece.find(empty, (node + 1) * NODE_BYTES)
     return frozenset(found)

@@ -22,7 +22,7 @@ from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.merkle.level import NODE_BYTES, Level, Nodes
 from rln.merkle.plan import TreePlan, hash_ancestors, siblings
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import Run, join_runs, zero_indices
+from rln.merkle.runs import Run, zero_indices
 from rln.merkle.state import TreeState, empty_nodes
 
 
@@ -267,20 +267,23 @@ class MerkleTree:
                 raise TreeFull(f"tree: expected at most {free} more leaves, got {len(packed) // NODE_BYTES}")
             return self.plan(self._next_index, packed, ())
 
-    def plan(self, start: int, packed: bytes, deleted: Sequence[int]) -> TreePlan:
+    def plan(self, start: int, packed: Nodes, deleted: Sequence[int]) -> TreePlan:
         """Plan to set and delete leaves as `override_range` does, and hash all nodes that change.
 
         Args:
             start: index of the first leaf to set.
-            packed: leaves, 32 little-endian bytes each, maybe none.
+            packed: leaves, 32 little-endian bytes each, maybe none. The tree keeps a reference to them, not a
+                copy; if they are in writable memory, it also writes there.
             deleted: indices, maybe none.
 
         Raises:
-            EncodingError: not `bytes`, or not 32 bytes a leaf.
+            EncodingError: not `bytes` or a memoryview of bytes, or not 32 bytes a leaf.
             ParameterError: no such index, or too few indices.
             FieldRangeError: a leaf is not canonical.
         """
-        count, rest = divmod(len(plain_bytes(packed, "leaves")), NODE_BYTES)
+        if not isinstance(packed, memoryview):
+            plain_bytes(packed, "leaves")
+        count, rest = divmod(len(packed), NODE_BYTES)
         if rest:
             raise EncodingError(f"leaves: expected {NODE_BYTES} bytes each, got {rest} bytes more")
         whole(start, "start", 0, self.capacity)
@@ -294,7 +297,7 @@ class MerkleTree:
             stop = start + count
             cleared = sorted({i for i in deleted if i < self._next_index and not start <= i < stop})
             runs: list[Run] = [(i, self._empty[0]) for i in cleared]
-            runs = join_runs([*runs, (start, packed)] if count else runs)
+            runs = sorted([*runs, (start, packed)], key=lambda run: run[0]) if count else runs
             levels = hash_ancestors(self._levels, runs, self._threads)
             for height, changed in enumerate(levels):
                 for first, nodes in changed:

@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Self, overload
 
 from rln.base import scalar
@@ -17,6 +18,9 @@ from rln.protocol.hashing import poseidon_hash
 
 _SMALL: Final = 256
 """With fewer hashes than this, several threads are slower than one."""
+
+_PIECE: Final = 1 << 14
+"""Members that are packed or hashed at a time: what this needs beside its result stays small."""
 
 
 def rate_commitment(commitment: int, limit: int) -> int:
@@ -76,7 +80,7 @@ class PackedMembers:
         limits: messages in an epoch, one for each commitment.
     """
 
-    commitments: bytes = field(repr=False)
+    commitments: bytes | memoryview = field(repr=False)
     limits: Sequence[int] = field(repr=False)
 
     @classmethod
@@ -91,17 +95,19 @@ class PackedMembers:
             ParameterError: a commitment is 0, or a limit is not 1 to `max_limit`.
             FieldRangeError: a commitment is not a field element.
         """
-        pairs = list(members)
-        limits = [limit for _, limit in pairs]
-        # min and max are much faster than a check of each limit. The loop runs only to raise the right error.
-        if limits and (set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit):
-            for limit in limits:
-                whole(limit, "limit", 1, max_limit)
-        commitments = [commitment for commitment, _ in pairs]
-        packed = scalar.encode_many(commitments, "commitment")
-        if 0 in commitments:
-            nonzero(0, "commitment")
-        return cls(packed, array("Q", limits))
+        source, packed, packed_limits = iter(members), bytearray(), array("Q")
+        while pairs := list(islice(source, _PIECE)):
+            limits = [limit for _, limit in pairs]
+            # min and max are much faster than a check of each limit. The loop only raises the right error.
+            if set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit:
+                for limit in limits:
+                    whole(limit, "limit", 1, max_limit)
+            commitments = [commitment for commitment, _ in pairs]
+            packed += scalar.encode_many(commitments, "commitment")
+            if 0 in commitments:
+                nonzero(0, "commitment")
+            packed_limits.fromlist(limits)
+        return cls(memoryview(packed).toreadonly(), packed_limits)
 
     def __len__(self) -> int:
         return len(self.limits)
@@ -111,21 +117,40 @@ class PackedMembers:
         packed = self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
         return int.from_bytes(packed, "little")
 
-    def rate_commitments(self, threads: int | None) -> bytes:
+    def part(self, start: int, stop: int) -> PackedMembers:
+        """Return the members at the positions start .. stop, counted from 0."""
+        return PackedMembers(
+            self.commitments[start * scalar.SIZE : stop * scalar.SIZE], self.limits[start:stop]
+        )
+
+    def rate_commitments(self, threads: int | None) -> memoryview:
         """Return the leaves, the `rate_commitment` of each member, 32 little-endian bytes each.
 
         Args:
             threads: for many members, 1 to 256; None is as many as the machine has.
+
+        Returns:
+            New memory, which only the caller uses.
         """
         size, count = scalar.SIZE, len(self.limits)
-        pairs = bytearray(2 * size * count)
-        limits = struct.pack(f"<{count}Q", *self.limits)
-        # Copy byte k of all members at once, for each k: 40 copies, instead of two for each member.
-        for k in range(size):
-            pairs[k :: 2 * size] = self.commitments[k::size]
-        for k in range(8):
-            pairs[size + k :: 2 * size] = limits[k::8]
-        return hashes.poseidon_many(bytes(pairs), 2, threads=1 if count < _SMALL else threads)
+        leaves = memoryview(bytearray(size * count))
+        for start in range(0, count, _PIECE):
+            stop = min(count, start + _PIECE)
+            pairs = bytearray(2 * size * (stop - start))
+            commitments = self.commitments[start * size : stop * size]
+            limits = struct.pack(f"<{stop - start}Q", *self.limits[start:stop])
+            # Copy byte k of all members at once, for each k: 40 copies, instead of two for each member.
+            for k in range(size):
+                pairs[k :: 2 * size] = commitments[k::size]
+            for k in range(8):
+                pairs[size + k :: 2 * size] = limits[k::8]
+            hashes.poseidon_into(
+                leaves[start * size : stop * size],
+                memoryview(pairs),
+                2,
+                threads=1 if stop - start < _SMALL else threads,
+            )
+        return leaves
 
 
 class Memberships(Sequence[Membership]):
@@ -159,7 +184,7 @@ class Memberships(Sequence[Membership]):
         return isinstance(other, (list, tuple, Memberships)) and list(self) == list(other)
 
     def __hash__(self) -> int:
-        return hash((self._start, self._members.commitments))
+        return hash((self._start, bytes(self._members.commitments)))
 
     def __repr__(self) -> str:
         return f"Memberships({len(self)} from index {self._start} on)"

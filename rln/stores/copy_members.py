@@ -10,18 +10,20 @@ source: afterwards, change only one of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
-from rln.group.events import Change, Head, Slashing, Step
+from rln.group.events import Change, Events, Head, Slashing
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.replica import Progress
+from rln.group.step_pages import read_steps
 
 
 def copy_members(
     source: MemberRegistry, target: MemberRegistry, progress: Progress = lambda part: None
 ) -> Head:
-    """Copy a registry into an empty one. Steps are read one page at a time; no step is split.
+    """Copy a registry into an empty one, page by page.
 
     Args:
         source: is only read.
@@ -66,28 +68,24 @@ def copy_members(
 
 def _append_steps(change: RegistryChange, source: RegistryReader, progress: Progress) -> None:
     """Append the steps that the target lacks."""
-    total = max(1, source.head().events)
-    while steps := source.steps_after(change.head().number):
-        for step in steps:
-            try:
-                for commitment in _slashed(step):
-                    _note_slashing(change, source.slashing(commitment))
-                change.append(step)
-            except (MembershipError, ParameterError) as error:
-                raise IntegrityAlarm(
-                    f"source: step {step.number} does not continue the steps before it: {error}"
-                ) from error
-        progress(min(1.0, change.head().events / total))
+    head = source.head()
 
+    def noted(pages: Iterable[Events]) -> Iterator[Events]:
+        """Note the slashings in a page before the target gets the page."""
+        for page in pages:
+            for place in page.positions(Change.SLASHED):
+                commitment = int.from_bytes(page.commitment(place), "little")
+                _note_slashing(change, source.slashing(commitment))
+            yield page
+            progress(min(1.0, (page.first + len(page) - 1) / max(1, head.events)))
 
-def _slashed(step: Step) -> list[int]:
-    """Return the commitments that a step slashes."""
-    events = step.columns
-    return [
-        int.from_bytes(events.commitment(place), "little")
-        for place, kind in enumerate(events.changes)
-        if kind == Change.SLASHED
-    ]
+    for step, pages in read_steps(source, change.head().number, head.number):
+        try:
+            change.append(step, noted(pages))
+        except (MembershipError, ParameterError) as error:
+            raise IntegrityAlarm(
+                f"source: step {step.number} does not continue the steps before it: {error}"
+            ) from error
 
 
 def _note_slashing(change: RegistryChange, slashing: Slashing | None) -> None:

@@ -14,7 +14,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -22,8 +22,9 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry
 from rln.stores.sql_rows import Row
+from rln.stores.sql_transaction import SqlTransaction
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
 _PORT: Final = re.compile(r"[0-9,]*")
@@ -290,9 +291,11 @@ class _PostgresTransaction(SqlTransaction):
     def run(self, statement: str, *values: object) -> int:
         return self._connection.execute(_with_psycopg_placeholders(statement), values).rowcount
 
-    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.executemany(_with_psycopg_placeholders(statement), rows)
+    def copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        command = f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()
+        with self._connection.cursor() as cursor, cursor.copy(command) as copy:
+            for row in rows:
+                copy.write_row(row)
 
 
 def _with_psycopg_placeholders(statement: str) -> bytes:

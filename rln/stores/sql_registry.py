@@ -19,24 +19,32 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import repeat
-from typing import Final, Protocol
+from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
+from rln.group.events import (
+    PAGE_EVENTS,
+    PAGE_STEPS,
+    Change,
+    Events,
+    Head,
+    Registration,
+    RootChanges,
+    Slashing,
+    Step,
+)
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.registry_rules import (
-    PAGE_EVENTS,
-    already_registered,
-    already_slashed,
+    NextHead,
     first_step,
-    next_head,
     no_such_member,
 )
-from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, registration_of, slashings_of
+from rln.stores.sql_events import read_page, write_page
+from rln.stores.sql_rows import check_numbers, field_element, registration_of, slashings_of
+from rln.stores.sql_transaction import SqlTransaction
 
 TABLES: Final = (
     "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
@@ -54,10 +62,6 @@ TABLES: Final = (
 )
 """Templates: each database fills in its types of an integer key and of bytes."""
 
-_INSERT_EVENTS: Final = "INSERT INTO rln_event (number, change, place) VALUES (?, ?, ?)"
-_INSERT_MEMBERS: Final = (
-    "INSERT INTO rln_member (place, commitment, quota, joined, gone) VALUES (?, ?, ?, ?, 0)"
-)
 _INSERT_REGISTRY: Final = "INSERT INTO rln_registry (one, depth, limit_bits) VALUES (1, ?, ?)"
 _INSERT_STEP: Final = (
     "INSERT INTO rln_step (number, root, at, events, next_index, members, slashed_at)"
@@ -73,10 +77,6 @@ _HEAD: Final = (
     " ORDER BY number DESC LIMIT 1"
 )
 _STEPS: Final = "SELECT number, root, at, events FROM rln_step WHERE number >= ? ORDER BY number LIMIT ?"
-_EVENTS: Final = (
-    "SELECT e.number, e.change, e.place, m.commitment, m.quota FROM rln_event e JOIN rln_member m"
-    " ON m.place = e.place WHERE e.number > ? AND e.number <= ? ORDER BY e.number"
-)
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
 _REGISTRATIONS: Final = (
@@ -90,30 +90,10 @@ _SLASHED: Final = (
 )
 _SLASHING: Final = f"{_SLASHED} AND s.commitment = ? ORDER BY m.place"
 _SLASHINGS: Final = f"{_SLASHED} AND (s.step = 0 OR s.step > ?) ORDER BY s.noted, s.commitment, m.place"
-_SLASHED_JOINERS: Final = (
-    "SELECT count(*) FROM rln_member m CROSS JOIN rln_slashing s"
-    " WHERE m.place >= ? AND s.commitment = m.commitment"
-)
 _PENDING_MEMBERS: Final = (
     "SELECT count(*) FROM rln_slashing s CROSS JOIN rln_member m"
     " WHERE s.step = 0 AND m.commitment = s.commitment AND m.gone = 0"
 )
-
-
-class SqlTransaction(Protocol):
-    """One transaction of a database."""
-
-    duplicate_error: type[Exception]
-    """The error of the database for a row that breaks uniqueness."""
-
-    def rows(self, statement: str, *values: object) -> list[Row]:
-        """Return all rows."""
-
-    def run(self, statement: str, *values: object) -> int:
-        """Run a statement and return the number of rows that it changed."""
-
-    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement for each row."""
 
 
 class SqlReader(RegistryReader):
@@ -144,30 +124,24 @@ class SqlReader(RegistryReader):
         number, root, *rest = self._transaction.rows(_HEAD)[0]
         return Head(number, field_element(root, "root"), *rest)
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step."""
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
+        """Return steps that follow a step."""
         # The step before the first one says which number the first event has.
-        rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
+        rows = self._transaction.rows(_STEPS, max(0, number), min(most, PAGE_STEPS) + (number >= 0))
         check_numbers(rows, max(0, number), "step")
-        before = rows.pop(0)[3] if rows and number >= 0 else 0
-        last = before
-        for count, row in enumerate(rows, start=1):
-            last = row[3]
-            if last - before >= PAGE_EVENTS:
-                del rows[count:]
-        events = self._transaction.rows(_EVENTS, before, last)
-        if len(events) != last - before:
-            raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
-        check_numbers(events, before + 1, "event")
-        steps, done = [], before
+        done = rows.pop(0)[3] if rows and number >= 0 else 0
+        steps = []
         for step, root, at, end in rows:
             try:
-                columns = events_of(done + 1, events[done - before : end - before])
-                steps.append(Step(step, field_element(root, "root"), at, columns))
+                steps.append(Step(step, field_element(root, "root"), at, done + 1, end - done))
             except (TypeError, ValueError, OverflowError) as error:
                 raise IntegrityAlarm(f"registry: step {step} has invalid data: {error}") from error
             done = end
         return steps
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event."""
+        return read_page(self._transaction, number, min(most, PAGE_EVENTS))
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step made at or before a unix time in milliseconds."""
@@ -210,38 +184,14 @@ class SqlReader(RegistryReader):
 class SqlChange(SqlReader, RegistryChange):
     """The questions and changes within one exclusive transaction."""
 
-    def append(self, step: Step) -> None:
+    def append(self, step: Step, pages: Iterable[Events]) -> None:
         """Append the next step."""
-        events, head = step.columns, self.head()
-        removals = events.removal_count
-        additions = len(events) - removals
-        removed = sum(self._remove(step.number, events, place) for place in range(removals))
-        after = next_head(head, step, removed, self._depth, self._limit_bits)
-        packed, size = events.commitments, scalar.SIZE
-        commitments = [packed[i : i + size] for i in range(size * removals, size * len(events), size)]
-        # A conflict here is one of event numbers; only a change from outside can cause it, so it stays an
-        # error of the database.
-        self._transaction.run_many(
-            _INSERT_EVENTS,
-            zip(range(head.events + 1, after.events + 1), events.changes, events.indices, strict=True),
-        )
-        try:
-            self._transaction.run_many(
-                _INSERT_MEMBERS,
-                zip(
-                    events.indices[removals:],
-                    commitments,
-                    events.limits[removals:],
-                    repeat(step.number, additions),
-                    strict=True,
-                ),
-            )
-        except self._transaction.duplicate_error:
-            # The database's error adds nothing, and names the commitment.
-            raise already_registered() from None
-        if additions and self._transaction.rows(_SLASHED_JOINERS, head.next_index)[0][0]:
-            raise already_slashed()
-        self._write(after)
+        check, removed = NextHead(self.head(), step, self._depth, self._limit_bits), 0
+        for page in pages:
+            removals = check.add(page)
+            removed += sum(self._remove(step.number, page, place) for place in range(removals))
+            write_page(self._transaction, step.number, page, removals)
+        self._write(check.head(removed))
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
@@ -334,10 +284,15 @@ class SqlRegistry(MemberRegistry):
         with self._reader() as reader:
             return reader.head()
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
-        """Return the steps that follow a step."""
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
+        """Return steps that follow a step."""
         with self._reader() as reader:
             return reader.steps_after(number, most)
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        """Return events that follow an event."""
+        with self._reader() as reader:
+            return reader.events_after(number, most)
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step made at or before a unix time in milliseconds."""

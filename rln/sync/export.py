@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
 
 from rln.base.arguments import whole
 from rln.base.scalar import SIZE
 from rln.errors import IntegrityAlarm, ParameterError
-from rln.group.events import Change, Events, Registration, Step
+from rln.group.events import Change, Events, Registration
 from rln.group.ports import RegistryReader
+from rln.group.step_pages import read_step, read_steps
 from rln.sync.bulletin import Bulletin
-
-_PAGE_STEPS: Final = 256
 
 
 def bulletin_since(
@@ -42,16 +40,17 @@ def bulletin_since(
         raise ParameterError("group: expected a step, got none: register a member first")
     last = whole(head.number if until is None else until, "until", 1, head.number)
     whole(after, "after", 0, last - 1)
-    (before,) = registry.steps_after(after - 1, 1)
+    before = read_step(registry, after)
     start = bisect_right(
         range(head.next_index), after, key=lambda index: _registration(registry, index).registered_in
     )
     leaves, removed, slashed = bytearray(), set[int](), set[int]()
     step = before
-    for step in steps_between(registry, after, last):
-        leaves += step.columns.registered.rate_commitments(threads)
-        removed |= _indices(step.columns, Change.REMOVED)
-        slashed |= _indices(step.columns, Change.SLASHED)
+    for step, pages in read_steps(registry, after, last):
+        for page in pages:
+            leaves += page.registered.rate_commitments(threads)
+            removed |= _indices(page, Change.REMOVED)
+            slashed |= _indices(page, Change.SLASHED)
         progress((step.number - after) / (last - after))
     # A slashed member may have been removed before; then the leaf was removed at that step.
     older = {i for i in slashed if i < start and (_registration(registry, i).removed_in or last) > after}
@@ -73,21 +72,6 @@ def bulletin_since(
     )
 
 
-def steps_between(registry: RegistryReader, after: int, last: int) -> Iterator[Step]:
-    """Yield the steps after a step, up to and including the last.
-
-    Raises:
-        IntegrityAlarm: a step is missing.
-        StoreUnavailable: the registry cannot be read.
-    """
-    while after < last:
-        page = registry.steps_after(after, min(last - after, _PAGE_STEPS))
-        if not page:
-            raise IntegrityAlarm(f"registry: expected step {after + 1}, got none")
-        yield from page
-        after = page[-1].number
-
-
 def _registration(registry: RegistryReader, index: int) -> Registration:
     registration = registry.registration_at(index)
     if registration is None:
@@ -97,6 +81,4 @@ def _registration(registry: RegistryReader, index: int) -> Registration:
 
 def _indices(events: Events, change: Change) -> set[int]:
     """Return the indices of the events of one kind."""
-    if bytes([change]) not in events.changes:
-        return set()
-    return {index for index, found in zip(events.indices, events.changes, strict=True) if found == change}
+    return {events.indices[place] for place in events.positions(change)}

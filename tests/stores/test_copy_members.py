@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnavailable
-from rln.group.events import Step
+from rln.group.events import PAGE_EVENTS, PAGE_STEPS, Events, Step
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
@@ -21,6 +21,7 @@ from rln.protocol.identity import Identity
 from rln.stores import open_members
 from rln.stores.copy_members import copy_members
 from tests.stores.adapters import REGISTRIES
+from tests.support.step_events import steps_with_events
 
 DEPTH, LIMIT_BITS = 6, 4
 START = 1_700_000_000.0
@@ -74,7 +75,8 @@ def told(registry: MemberRegistry) -> list[object]:
     return [
         head,
         registry.count(),
-        [step for number in range(-1, head.number) for step in registry.steps_after(number, 1)],
+        registry.steps_after(-1, 1),
+        steps_with_events(registry),
         [
             (changes.roots, {slashing.commitment: slashing for slashing in changes.slashings})
             for changes in tails
@@ -180,10 +182,13 @@ def test_a_copy_that_was_interrupted_leaves_the_target_empty(
 
 
 class Pages(MemoryRegistry):
-    """A registry that shows one step at a time."""
+    """A registry that shows one step and three events at a time."""
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         return super().steps_after(number, 1)
+
+    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
+        return super().events_after(number, min(most, 3))
 
 
 def test_steps_come_in_pages_and_those_made_meanwhile_come_too(target: MemberRegistry) -> None:
@@ -200,7 +205,7 @@ def test_steps_come_in_pages_and_those_made_meanwhile_come_too(target: MemberReg
     copy_members(source, target, watched)
     assert source.head().number == 8
     assert told(target) == told(source)
-    assert len(done) == 8
+    assert len(done) == 3 + 7
     assert done[-1] == 1.0
 
 
@@ -211,7 +216,7 @@ class Wrong(MemoryRegistry):
         super().__init__(DEPTH, LIMIT_BITS)
         self._bad, self._changes = bad, changes
 
-    def steps_after(self, number: int, most: int = 4096) -> list[Step]:
+    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         steps = super().steps_after(number, most)
         return [replace(step, **self._changes) if step.number == self._bad else step for step in steps]
 
@@ -220,7 +225,7 @@ class Wrong(MemoryRegistry):
     ("bad", "changes", "reason"),
     [
         (3, {"number": 9}, "step 9 does not continue the steps before it: step: expected number 3"),
-        (4, {"events": ()}, "step 5 does not continue the steps before it"),
+        (4, {"count": 0}, "step 5 does not continue the steps before it"),
         (2, {"at": 0}, "step 2 does not continue the steps before it: step: expected number 2"),
         (7, {"root": 77}, "expected steps that lead to Head.*, got Head.number=7, root=77, "),
     ],

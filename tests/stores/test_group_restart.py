@@ -243,8 +243,11 @@ LIES = {
         "not give its root",
     ),
     "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "invalid data"),
-    "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "do not fit the tree"),
-    "a member": ("DELETE FROM rln_member WHERE place = 1", "expected events"),
+    "a place": (
+        "UPDATE rln_event SET place = 3 WHERE number = 2",
+        "expected the next member at index 1, got 3",
+    ),
+    "a member": ("DELETE FROM rln_member WHERE place = 1", "event 2: expected a member at index 1"),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),
     "a step": ("DELETE FROM rln_step WHERE number = 2", "expected steps "),
 }

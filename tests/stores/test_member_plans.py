@@ -6,11 +6,11 @@ import sqlite3
 
 import pytest
 
-from rln.stores import sql_registry
+from rln.stores import sql_events, sql_registry
 
 QUESTIONS = {
     name: text
-    for name, text in vars(sql_registry).items()
+    for name, text in (vars(sql_registry) | vars(sql_events)).items()
     if isinstance(text, str) and text.startswith(("SELECT", "UPDATE")) and name != "_SLASHED"
 }
 

@@ -208,7 +208,7 @@ def test_a_registry_that_lies_is_not_believed_with_a_snapshot_either(tmp_path: P
     group = filled(tmp_path, 3)
     with group.registry.change() as change:
         head = change.head()
-        change.append(Step(head.number + 1, 12345, head.at))
+        change.append(Step(head.number + 1, 12345, head.at, head.events + 1), ())
     close_group(group, tmp_path / "snapshot")
     with pytest.warns(UserWarning, match="not used"), pytest.raises(IntegrityAlarm, match="its root"):
         open_at(tmp_path, tmp_path / "snapshot")

@@ -35,6 +35,7 @@ from tests.support.effort import effort
 from tests.support.killed_child import killed
 from tests.support.postgres_server import PostgresServer
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
+from tests.support.step_events import steps_with_events
 from tests.threats.full_world import FullWorld
 from tests.unit.cli.terminal import run
 
@@ -65,7 +66,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RegistryWo
 
 
 def slashed_events(registry: MemberRegistry, commitment: int) -> int:
-    events = [event for step in registry.steps_after(-1) for event in step.events]
+    events = [event for _, events in steps_with_events(registry) for event in events]
     return sum(event.change is Change.SLASHED and event.commitment == commitment for event in events)
 
 
@@ -240,7 +241,11 @@ def test_a11_a_flood_that_goes_on_makes_one_root_an_interval(world: RegistryWorl
     world.time += 1
     group.follow()
     times = sorted(
-        {step.at for step in registry.steps_after(0) if any(e.change is Change.SLASHED for e in step.events)}
+        {
+            step.at
+            for step, events in steps_with_events(registry)
+            if any(event.change is Change.SLASHED for event in events)
+        }
     )
     assert len(times) <= 8
     assert all(later - earlier >= 1000 for earlier, later in itertools.pairwise(times))
@@ -434,7 +439,7 @@ def test_a12_a_slashing_killed_at_any_statement_resumes(
             with mine._database.autocommitting() as connection:  # type: ignore[attr-defined]
                 connection.set_trace_callback(count)
         else:
-            for name in ("rows", "run", "run_many"):
+            for name in ("rows", "run", "copy"):
                 plain = getattr(_PostgresTransaction, name)
                 counted = lambda self, *a, plain=plain: (count(), plain(self, *a))[1]  # noqa: E731
                 monkeypatch.setattr(_PostgresTransaction, name, counted)

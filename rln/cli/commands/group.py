@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -19,12 +20,13 @@ from rln.cli.table import format_table
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Registration, Step
 from rln.group.ports import RegistryReader
+from rln.group.step_pages import read_step, read_steps
 from rln.merkle.proof import MerkleProof
 from rln.protocol.membership import Membership
 from rln.stores import open_members
 from rln.stores.copy_members import copy_members
 from rln.sync.bulletin_folder import BULLETIN_SUFFIX, read_bulletin
-from rln.sync.export import bulletin_since, steps_between
+from rln.sync.export import bulletin_since
 from rln.sync.signing import RegistrarKey, open_bulletin
 from rln.verifying.evidence import MAX_BYTES, Evidence
 
@@ -327,8 +329,8 @@ def _removal_report(members: tuple[Membership, ...], root: int) -> Report:
 def _current_members(registry: RegistryReader, last: int) -> list[Registration]:
     """Return the members at a step, without slashed ones whose leaves are not removed yet."""
     found: dict[int, Registration] = {}
-    for step in steps_between(registry, 0, last):
-        for event in step.events:
+    for step, pages in read_steps(registry, 0, last):
+        for event in chain.from_iterable(pages):
             if event.change is Change.REGISTERED:
                 found[event.index] = Registration(event.index, event.commitment, event.limit, step.number)
             else:
@@ -387,4 +389,4 @@ def _step_at(registry: RegistryReader, number: int) -> Step:
     head = registry.head().number
     if not 0 <= number <= head:
         raise ParameterError(f"--step: expected 0 to {head}, got {number}")
-    return registry.steps_after(number - 1, 1)[0]
+    return read_step(registry, number)

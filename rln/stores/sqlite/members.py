@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
+from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry
 from rln.stores.sql_rows import Row
+from rln.stores.sql_transaction import SqlTransaction
 from rln.stores.sqlite.database import Database
 
 _APPLICATION_ID: Final = 0x726C6E67  # "rlng"
 _SCHEMA_VERSION: Final = 1
 _NAME: Final = "members"
-_CACHE_KIBIBYTES: Final = 128 << 10
-"""Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
-index, and a page that does not fit is written and read again for each of them.
+_CACHE_KIBIBYTES: Final = 32 << 10
+"""Page cache of a change, at most: half of what a change may need beside its tree. Commitments come in no
+order, so a page of their index that does not fit is written to the WAL and read again; for 2^20 members, four
+times the cache takes 5 % less time (`benchmarks/bench_members.py`).
 """
 
 
@@ -103,5 +105,6 @@ class _SqliteTransaction(SqlTransaction):
     def run(self, statement: str, *values: object) -> int:
         return self._connection.execute(statement, values).rowcount
 
-    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
-        self._connection.executemany(statement, rows)
+    def copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+        places = ", ".join("?" * len(columns))
+        self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)

@@ -70,11 +70,25 @@ def test_an_event_that_cannot_be(arguments: tuple[object, ...], kind: type[Excep
         Event(*arguments)  # type: ignore[arg-type]
 
 
-def test_a_step_takes_events_in_any_form() -> None:
-    step = Step(1, 5, 1000, EVENTS)
-    assert step == Step(1, 5, 1000, tuple(EVENTS)) == Step(1, 5, 1000, Events.of(EVENTS))
-    assert step.columns is step.events
-    assert Step(0, 5, 0).events == []
+def test_a_step_knows_the_numbers_of_its_events() -> None:
+    assert (Step(3, 5, 1000, 17, 4).first, Step(3, 5, 1000, 17, 4).last) == (17, 20)
+    assert Step(3, 5, 1000, 17).last == 16
+    assert (Step(0, 5, 0).first, Step(0, 5, 0).last) == (1, 0)
+
+
+def test_a_part_of_a_page_keeps_its_numbers() -> None:
+    events = Events.of(EVENTS)
+    assert events.part(0, 3) is events
+    assert list(events.part(1, 3)) == EVENTS[1:]
+    assert (events.part(1, 2).first, len(events.part(1, 1))) == (6, 0)
+
+
+def test_the_events_of_one_kind_are_found() -> None:
+    events = Events.of([*EVENTS, Event(8, Change.REMOVED, 4, 79, 1)])
+    assert list(events.positions(Change.REMOVED)) == [1, 3]
+    assert list(events.positions(Change.SLASHED)) == [2]
+    assert list(events.part(0, 1).positions(Change.REGISTERED)) == [0]
+    assert list(events.part(0, 1).positions(Change.SLASHED)) == []
 
 
 @pytest.mark.parametrize(
@@ -86,6 +100,8 @@ def test_a_step_takes_events_in_any_form() -> None:
         ((0, scalar.ORDER, 0), FieldRangeError, "^root: "),
         ((0, 1, -1), ParameterError, "^at: "),
         ((0, 1, 0.5), ParameterError, "^at: "),
+        ((0, 1, 0, 0), ParameterError, "^event: "),
+        ((0, 1, 0, 1, -1), ParameterError, "^number of events: "),
     ],
 )
 def test_a_step_that_cannot_be(arguments: tuple[object, ...], kind: type[Exception], message: str) -> None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from rln.errors import ParameterError
-from rln.group.events import Change, Event, Step
+from rln.group.events import Change, Event
 from rln.group.memory_registry import MemoryRegistry
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import rate_commitment
@@ -14,6 +14,7 @@ from rln.sync.mirror import Mirror
 from rln.sync.signing import RegistrarKey, open_bulletin
 from tests.support.effort import effort
 from tests.support.small_world import LIMIT_BITS
+from tests.support.step_events import append_step
 
 
 class Office:
@@ -40,7 +41,7 @@ class Office:
         with self.registry.change() as change:
             for index in slash:
                 change.note_slashing(1000 + index, head.at, head.at + 1)
-            change.append(Step(head.number + 1, self.tree.root, head.at + 1000, events))
+            append_step(change, head.number + 1, self.tree.root, head.at + 1000, events)
         self.stands |= {head.next_index + i: None for i in range(join)}
         for index in (*leave, *slash):
             self.stands.pop(index, None)
