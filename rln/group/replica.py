@@ -10,6 +10,7 @@ import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rln.base import forks
 from rln.base.torn_lock import StateLock, in_child
@@ -25,6 +26,9 @@ from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import PackedMembers
+
+FOLLOWED_EVENTS: Final = 1 << 12
+"""Events that are read at once while others read: a reader of roots may have to wait for such a page."""
 
 Progress = Callable[[float], None]
 """A function that is called with the part of the work that is done, 0 to 1."""
@@ -127,7 +131,7 @@ class Replica:
             IntegrityAlarm, StoreUnavailable: as for `follow`.
         """
         self.refuse_torn()
-        for step, pages in read_steps(reader, self._step, last):
+        for step, pages in read_steps(reader, self._step, last, FOLLOWED_EVENTS):
             plan = self.checked_plan(step, pages)
             with self._publishing:
                 # In this order, a root that was read from the tree is in the window, or was retired.
