@@ -44,9 +44,24 @@ class Group:
     """Members, their leaves in the Merkle tree, and the acceptable roots.
 
     Every change is one step: it happens whole or not at all, and adds one root to the window. Any number of
-    threads may read while one changes the group; they see the group before a change or after it. Reading
-    `root`, `roots` or a proof also applies the changes of other processes; with `now`, changes of the last
-    0.1 seconds may be missing.
+    threads may read while one changes the group; they see the group before a change or after it.
+
+    Reading `roots` first reads which steps are new and which roots are retired; with `now`, changes of the
+    last 0.1 seconds may be missing. Retirements take effect at once. A new root becomes acceptable when this
+    process has computed it: a few steps with few events are computed by the reader, more of them by a thread,
+    while readers go on with the older roots that are not retired or too old. If none is left, or the removal
+    of a slashed member is due and has to wait, they get `StoreUnavailable`; so do readers who wait longer
+    than a second for another thread's reading of the registry. No reader of roots waits for a change, by
+    whomever, for more than 0.1 seconds, and an error of the thread reaches them. If the clock goes back, the
+    window is read again from the registry, as after a start.
+
+    `root`, `proof`, and the paths of memberships are as new as the registry: reading them waits for changes
+    of this process and for the thread.
+
+    In a forked child, a group on a stored registry goes on, and sees later changes of the parent. A group in
+    memory refuses there, because it would not see them. If the fork could not wait for another thread that
+    was copying nodes, every call in the child raises `StoreUnavailable`; make a new group then. The caller
+    closes the registry, which also ends the thread; so does dropping the group.
 
     Args:
         depth: levels of the tree, 1 to 32.

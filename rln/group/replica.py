@@ -86,6 +86,7 @@ class Replica:
         self.tracker = RootTracker(reader, window)
         self._publishing: StateLock = threading.Lock()
         self._build(reader, self.tracker.history.step, progress)
+        self._events = read_step(reader, self._step).last
         forks.register(self)
 
     @property
@@ -97,6 +98,11 @@ class Replica:
     def lag(self) -> int:
         """The number of steps that are known, and not applied yet."""
         return self.tracker.history.known - self._step
+
+    @property
+    def events(self) -> int:
+        """The number of the newest event applied."""
+        return self._events
 
     def snapshot(self) -> TreeSnapshot:
         """Return a copy of the tree with its step; no other thread may follow meanwhile."""
@@ -137,7 +143,7 @@ class Replica:
                 # In this order, a root that was read from the tree is in the window, or was retired.
                 self.tracker.confirm(step.number, step.root)
                 self.tree.apply(plan)
-                self._step = step.number
+                self._step, self._events = step.number, step.last
 
     def checked_plan(self, step: Step, pages: Iterable[Events]) -> TreePlan:
         """Plan the change of the tree that a step makes, and compare the root.
@@ -178,7 +184,7 @@ class Replica:
         with self._publishing:
             self.tracker.add([(step.number, step.root, step.at)], slashings)
             self.tree.apply(plan)
-            self._step = step.number
+            self._step, self._events = step.number, step.last
 
     def _plan(self, pages: Iterable[Events]) -> TreePlan:
         """Plan the change that the events of one step make."""
