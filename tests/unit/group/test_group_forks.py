@@ -24,7 +24,7 @@ from tests.support.effort import effort
 from tests.support.held_registry import HeldRegistry
 from tests.support.killed_child import exit_code
 
-DEPTH, LIMIT_BITS = 10, 4
+DEPTH, LIMIT_BITS = 14, 4
 START = 1_700_000_000.0
 WINDOW = WindowSize(count=64)
 
