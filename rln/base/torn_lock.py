@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from rln.base import forks
 from rln.errors import StoreUnavailable
@@ -46,8 +46,16 @@ class TornLock:
     def release(self) -> None:
         """Do nothing: nobody holds the lock."""
 
-    def __enter__(self) -> bool:
+    def refuse(self) -> NoReturn:
+        """Raise the error of every use.
+
+        Raises:
+            StoreUnavailable: always.
+        """
         raise StoreUnavailable(self._message)
+
+    def __enter__(self) -> bool:
+        self.refuse()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

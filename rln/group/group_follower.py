@@ -183,11 +183,11 @@ class GroupFollower:
         with self._starting:
             attempt = self._next = self._next or _Attempt()
             if not self._runs:
-                self._runs = True
                 thread = threading.Thread(
                     target=_run, args=(weakref.ref(self),), name="rln-group", daemon=True
                 )
                 thread.start()
+                self._runs = True
         self._raise_failure()
         return attempt
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln.base import forks
-from rln.base.torn_lock import StateLock, in_child
+from rln.base.torn_lock import StateLock, TornLock, in_child
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Change, Events, Slashing, Step
 from rln.group.ports import RegistryReader
@@ -110,13 +110,13 @@ class Replica:
         return TreeSnapshot(self._step, self.tree.state())
 
     def refuse_torn(self) -> None:
-        """Refuse a copy that was half changed when this process was forked.
+        """Refuse a copy that was half changed when this process was forked; this takes no lock.
 
         Raises:
             StoreUnavailable: it was.
         """
-        with self._publishing:
-            pass
+        if isinstance(self._publishing, TornLock):
+            self._publishing.refuse()
 
     def follow(self, reader: RegistryReader) -> None:
         """Apply the new steps, and read the pending slashings.
