@@ -8,6 +8,7 @@
 #   make faults every I/O error and kill at the n-th call of the stores in files, and many images of crashes:
 #                needs strace, takes half an hour
 #   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings
+#   make bulk    one step of 2^22 members on SQLite and PostgreSQL: time, and memory beside the tree
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff (rules and layout), mypy, codespell, clang-format, generated files; see .pre-commit-config.yaml, clang-format
 #   make bench   the figures of this machine
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo test engines faults cross hammer lint bench clean
+.PHONY: demo test engines faults cross hammer bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -48,6 +49,10 @@ cross: $(VENV)/equipped
 
 hammer: $(VENV)/equipped
 	RLN_EFFORT=release $(BIN)/python -m pytest tests/races -rP $(PYTEST_ARGUMENTS)
+
+bulk: $(VENV)/equipped
+	$(BIN)/python -m benchmarks.bulk --members 4194304 --store sqlite
+	$(BIN)/python -m benchmarks.bulk --members 4194304 --store postgres
 
 HAND_WRITTEN_C = $(shell find native tests/native \( -name '*.[ch]' -o -name '*.inc' \) ! -name '*_constants.h')
 

@@ -1,4 +1,4 @@
-"""Members: 2^20 into SQLite at once, opening a group of so many, and registering one more."""
+"""Members: 2^20 into SQLite or PostgreSQL at once, opening a group of so many, and registering one more."""
 
 import itertools
 import random
@@ -13,6 +13,8 @@ from rln.group.group import Group
 from rln.protocol.identity import Identity
 from rln.stores.groups import close_group, open_group
 from rln.stores.sqlite.members import SqliteRegistry
+from tests.support.bulk_step import measure
+from tests.support.postgres_server import empty_database
 
 DEPTH = 20
 MEMBERS = (1 << DEPTH) - 4096
@@ -54,6 +56,18 @@ def bench_bulk(benchmark: BenchmarkFixture, tmp_path: Path, members: list[tuple[
     assert [len(group) for group in made] == [MEMBERS] * 3
     for group in made:
         group.registry.close()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+@pytest.mark.benchmark(group="2^20 members as one step: registered, followed and opened by three processes")
+def bench_step(benchmark: BenchmarkFixture, tmp_path: Path, store: str) -> None:
+    """The memory of each part counts, too; `python -m benchmarks.bulk` prints the same for any number."""
+    uri = f"sqlite:///{tmp_path}/members.db" if store == "sqlite" else empty_database()
+    found = benchmark.pedantic(lambda: measure(uri, 1 << DEPTH), rounds=1)
+    for part, figures in found.items():
+        benchmark.extra_info[f"{part}: seconds"] = round(figures.seconds, 2)
+        benchmark.extra_info[f"{part}: MiB beyond the tree"] = round(figures.beyond / 2**20, 1)
+        assert figures.beyond < 64 * 2**20
 
 
 @pytest.mark.benchmark(group="open a group of 2^20 members")

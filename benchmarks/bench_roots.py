@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.bulk import members
 from rln.errors import StoreUnavailable
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
@@ -26,6 +25,7 @@ from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
 from rln.stores.groups import open_group
 from rln.stores.sqlite.members import SqliteRegistry
+from tests.support.bulk_step import members
 
 DEPTH = 20
 JOINS = 20_000
@@ -33,7 +33,7 @@ MEMBERS = 1_000_000
 PATIENCE = 600
 WINDOW = WindowSize(seconds=PATIENCE, now=time.time)
 REGISTER = (
-    "import sys, time; from benchmarks.bulk import members; from rln.stores.groups import open_group;"
+    "import sys, time; from tests.support.bulk_step import members; from rln.stores.groups import open_group;"
     f"open_group(sys.argv[1], {DEPTH}, now=time.time).register_many(members({MEMBERS}))"
 )
 

@@ -25,8 +25,8 @@ from rln.protocol.membership import PackedMembers
 _LAST: Final = (1 << 63) - 1
 """Highest number of a step, an event or a time: the largest big integer of a database."""
 
-PAGE_EVENTS: Final = 1 << 15
-"""The most events that are read or written at once."""
+PAGE_EVENTS: Final = 1 << 14
+"""The most events that are read or written at once: about 0.1 seconds for a database, and 10 MB of rows."""
 
 PAGE_STEPS: Final = 1 << 12
 """The most steps that are read at once."""

@@ -237,8 +237,12 @@ class Group:
     def register_many(self, members: Iterable[tuple[int, int]]) -> Memberships:
         """Register members at the next free indices, in order, as one step: all of them or none.
 
-        Changes by other processes wait meanwhile, and fail with StoreUnavailable after 10 seconds. If other
-        processes change the group too, register at most about 100,000 members at a time.
+        With a stored registry, this needs 40 bytes a member and at most 64 MB beside the tree.
+
+        Changes by other processes wait meanwhile, and fail with StoreUnavailable after 10 seconds. 100,000
+        members take about 2 seconds of that on SQLite and 2.5 on PostgreSQL, and several times as long on a
+        machine that is busy. If other processes change the group too, register at most about 100,000 members
+        at a time.
 
         Args:
             members: pairs of commitment and limit, as for `register`.

@@ -14,7 +14,7 @@ from typing import Final
 
 from rln.base import forks
 from rln.base.torn_lock import StateLock, TornLock, in_child
-from rln.errors import IntegrityAlarm, MembershipError, ParameterError
+from rln.errors import InputError, IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Change, Events, Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_rules import check_new_indices
@@ -159,7 +159,7 @@ class Replica:
         """
         try:
             plan = self._plan(pages)
-        except (MembershipError, ParameterError) as error:
+        except (MembershipError, InputError) as error:
             raise IntegrityAlarm(f"registry: the events of step {step.number} do not fit the tree") from error
         if plan.root != step.root:
             raise IntegrityAlarm(f"registry: the events of step {step.number} do not give its root")
@@ -229,7 +229,7 @@ class Replica:
                 removed = [*page.positions(Change.REMOVED), *page.positions(Change.SLASHED)]
                 if removed:
                     self.tree.apply(self.plan_change(b"", [page.indices[place] for place in removed]))
-        except (MembershipError, ParameterError) as error:
+        except (MembershipError, InputError) as error:
             raise IntegrityAlarm(
                 f"registry: the events up to step {step.number} do not fit the tree"
             ) from error

@@ -269,7 +269,8 @@ class PostgresRegistry(SqlRegistry):
 
     def _unavailable(self, error: psycopg.Error) -> StoreUnavailable:
         """Return the server's error in one line and without the password."""
-        said = " ".join(str(error).split())
+        # What the server adds to its first line, DETAIL and CONTEXT, repeats rows with commitments.
+        said = " ".join((error.diag.message_primary or str(error)).split())
         if self._secret:
             said = said.replace(self._secret, "***")
         return StoreUnavailable(f"{_NAME}: {self._server_name}: {type(error).__name__}: {said}")

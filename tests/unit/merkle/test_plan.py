@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
+from hypothesis import given
+from hypothesis.strategies import booleans, dictionaries, integers, lists, sampled_from
 
 from rln.errors import ParameterError
 from rln.merkle.level import NODE_BYTES, Level
 from rln.merkle.plan import hash_ancestors, siblings
-from rln.merkle.runs import Run
+from rln.merkle.runs import PIECE_BYTES, Run
 from rln.merkle.state import empty_nodes
 from rln.merkle.tree import MerkleTree
 
@@ -72,3 +76,44 @@ def test_no_leaves_change_no_node() -> None:
 
 def test_siblings_of_an_empty_tree() -> None:
     assert siblings(empty_levels(), 13) == empty_nodes(DEPTH)[:-1]
+
+
+@given(
+    piece=sampled_from([2, 3, 4, 6]),
+    leaves=dictionaries(integers(0, 31), integers(1, 1 << 30), min_size=2),
+    cuts=lists(booleans(), min_size=32, max_size=32),
+)
+def test_runs_may_touch_and_pieces_may_be_of_any_size(
+    piece: int, leaves: dict[int, int], cuts: list[bool]
+) -> None:
+    """Runs that touch are cut at random, and copied in small pieces."""
+    runs: list[Run] = []
+    for index, value in sorted(leaves.items()):
+        if runs and not cuts[index] and runs[-1][0] + len(runs[-1][1]) // NODE_BYTES == index:
+            runs[-1] = (runs[-1][0], bytes(runs[-1][1]) + leaf(value))
+        else:
+            runs.append((index, leaf(value)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rln.merkle.plan.PIECE_BYTES", piece * NODE_BYTES)
+        changed = hash_ancestors(empty_levels(), runs, 1)
+    ((_, root),) = changed[-1]
+    assert int.from_bytes(root, "little") == tree_of(leaves).root
+
+
+@pytest.mark.parametrize("removed", [(), (0, 4)])
+def test_a_plan_of_many_leaves_copies_none_of_them(removed: tuple[int, ...]) -> None:
+    """Even if they start at an odd index, or touch a leaf that is removed."""
+    tree, count = MerkleTree(17, threads=1), 1 << 16
+    tree.extend([1, 2, 3, 4, 5])
+    packed = memoryview(bytearray(leaf(7) * count))
+    tracemalloc.start()
+    try:
+        plan = tree.plan(5, packed, removed)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The inner nodes are as many as the leaves, and the bookkeeping of pages is small.
+    assert peak < NODE_BYTES * count + 3 * PIECE_BYTES
+    tree.apply(plan)
+    packed[1000 * NODE_BYTES : 1001 * NODE_BYTES] = leaf(9)
+    assert tree.get(1005) == 9, "the memory of the plan is that of the tree"
