@@ -18,7 +18,6 @@ slashed secret are still accepted.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -26,7 +25,7 @@ from rln.base import scalar
 from rln.base.arguments import whole
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.group.events import Registration
-from rln.group.freshness import Freshness
+from rln.group.group_follower import GroupFollower
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import already_registered, already_slashed
@@ -45,9 +44,24 @@ class Group:
     """Members, their leaves in the Merkle tree, and the acceptable roots.
 
     Every change is one step: it happens whole or not at all, and adds one root to the window. Any number of
-    threads may read while one changes the group; they see the group before a change or after it. Reading
-    `root`, `roots` or a proof also applies the changes of other processes; with `now`, changes of the last
-    0.1 seconds may be missing.
+    threads may read while one changes the group; they see the group before a change or after it.
+
+    Reading `roots` first reads which steps are new and which roots are retired; with `now`, changes of the
+    last 0.1 seconds may be missing. Retirements take effect at once. A new root becomes acceptable when this
+    process has computed it: a few steps with few events are computed by the reader, more of them by a thread,
+    while readers go on with the older roots that are not retired or too old. If none is left, or the removal
+    of a slashed member is due and has to wait, they get `StoreUnavailable`; so do readers who wait longer
+    than a second for another thread's reading of the registry. No reader of roots waits for a change, by
+    whomever, for more than 0.1 seconds, and an error of the thread reaches them. If the clock goes back, the
+    window is read again from the registry, as after a start.
+
+    `root`, `proof`, and the paths of memberships are as new as the registry: reading them waits for changes
+    of this process and for the thread.
+
+    In a forked child, a group on a stored registry goes on, and sees later changes of the parent. A group in
+    memory refuses there, because it would not see them. If the fork could not wait for another thread that
+    was copying nodes, every call in the child raises `StoreUnavailable`; make a new group then. The caller
+    closes the registry, which also ends the thread; so does dropping the group.
 
     Args:
         depth: levels of the tree, 1 to 32.
@@ -85,7 +99,7 @@ class Group:
         start: TreeSnapshot | None = None,
         progress: Progress = lambda part: None,
     ) -> None:
-        self._is_private = registry is None
+        is_private = registry is None
         registry = MemoryRegistry(depth, limit_bits) if registry is None else registry
         if (registry.depth, registry.limit_bits) != (depth, limit_bits):
             raise ParameterError(
@@ -95,15 +109,13 @@ class Group:
         if type(interval) not in (int, float) or not 0 <= interval <= 3600:
             raise ParameterError(f"interval: expected 0 to 3600 seconds, got {interval!r}")
         self._registry = registry
-        self._now = now
         self._max_limit = 1 << limit_bits
-        self._freshness = Freshness()
-        self._writing = threading.Lock()
         self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
         self._writer = StepWriter(
             self._replica, registry, interval=int(interval * 1000), now=now, step_clock=now or window.now
         )
-        self._window = RootWindow(self._replica.tracker.history, self._refresh)
+        self._follower = GroupFollower(self._replica, self._writer, registry, now=now, is_private=is_private)
+        self._window = RootWindow(self._replica.tracker.history, self._follower.follow_roots)
 
     # ---- reading
 
@@ -120,13 +132,13 @@ class Group:
     @property
     def registry(self) -> MemberRegistry:
         """The store of the members."""
-        self._is_private = False  # its reader may change it
+        self._follower.is_private = False  # its reader may change it
         return self._registry
 
     @property
     def root(self) -> int:
         """The current root, a field element."""
-        self._refresh()
+        self._follower.follow_tree()
         return self._replica.tree.root
 
     @property
@@ -193,7 +205,7 @@ class Group:
             ParameterError: the tree has no such index.
         """
         whole(index, "index", 0, self._replica.tree.capacity - 1)
-        self._refresh()
+        self._follower.follow_tree()
         proof = self._replica.tree.proof(index)
         if proof.leaf == 0:
             raise _no_member_at(index)
@@ -201,7 +213,7 @@ class Group:
 
     def picture(self) -> TreeSnapshot:
         """Return a snapshot of the tree, from which another group can start."""
-        with self._writing:
+        with self._follower.writing:
             return self._replica.snapshot()
 
     # ---- changing
@@ -255,7 +267,7 @@ class Group:
             ParameterError: the tree has no such index.
         """
         whole(index, "index", 0, self._replica.tree.capacity - 1)
-        with self._writing:
+        with self._follower.writing:
             with self._registry.change() as change:
                 self._writer.catch_up(change)
                 registration = change.registration_at(index)
@@ -291,7 +303,7 @@ class Group:
             if isinstance(secret, (IdentitySecret, Identity))
             else poseidon_hash([scalar.check(secret, "secret")])
         )
-        with self._writing:
+        with self._follower.writing:
             with self._registry.change() as change:
                 self._writer.catch_up(change)
                 registrations = change.registrations(commitment)
@@ -309,8 +321,8 @@ class Group:
 
     def follow(self) -> None:
         """Apply the changes of other processes, and remove the slashed members whose removal is due."""
-        with self._writing:
-            self._follow()
+        with self._follower.writing:
+            self._follower.follow()
 
     # ---- how
 
@@ -318,7 +330,7 @@ class Group:
         """Register members, at least one, and return the index of the first."""
         # These hashes do not depend on other changes: make them before other changes have to wait.
         leaves = self._replica.leaves(members)
-        with self._writing:
+        with self._follower.writing:
             with self._registry.change() as change:
                 self._writer.catch_up(change)
                 head = change.head()
@@ -332,31 +344,6 @@ class Group:
                 written = self._writer.register(change, members, leaves)
             self._writer.apply(written)
         return head.next_index
-
-    def _refresh(self) -> None:
-        """Follow if it is time to. A change by this process, which may hold the lock, follows anyway."""
-        now = None if self._now is None else self._now()
-        due = self._writer.is_removal_due(None if now is None else int(now * 1000))
-        if not due and (self._is_private or self._freshness.is_fresh(now)):
-            return
-        # A root with a leaf that must be removed by now is not acceptable: then wait for the change.
-        if self._writing.acquire(blocking=due):
-            try:
-                self._follow()
-                self._freshness.renew(now)
-            finally:
-                self._writing.release()
-
-    def _follow(self) -> None:
-        self._writer.catch_up(self._registry)
-        if self._writer.is_removal_due(self._writer.now()):
-            with self._registry.change() as change:
-                self._writer.catch_up(change)
-                # Another process may have removed them meanwhile.
-                due = self._writer.is_removal_due(self._writer.now())
-                written = self._writer.remove_slashed(change) if due else None
-            if written is not None:
-                self._writer.apply(written)
 
     def _membership(self, registration: Registration) -> Membership:
         return Membership(registration.index, registration.limit, registration.commitment, self.proof)

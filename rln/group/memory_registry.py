@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from rln.base import scalar
+from rln.base import forks
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError, StoreUnavailable
@@ -23,18 +22,18 @@ from rln.group.events import (
     Slashing,
     Step,
 )
+from rln.group.memory_tables import MemoryReader, MemoryTables, Noted, State
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import (
-    NextHead,
-    already_registered,
-    already_slashed,
-    first_step,
-    no_such_member,
-)
+from rln.group.registry_rules import NextHead, already_registered, already_slashed, no_such_member
 
 
 class MemoryRegistry(MemberRegistry):
     """A registry that lasts as long as the process.
+
+    Any number of threads may use it. One change is made at a time; readers never wait for it, and see the
+    registry before it or after it. Members in memory are not shared with a forked process, so a slashing by
+    the parent would not be seen there: in the child every call raises `StoreUnavailable`. After `close` every
+    call raises it, too.
 
     Args:
         depth: levels of the membership tree, 1 to 32.
@@ -45,271 +44,203 @@ class MemoryRegistry(MemberRegistry):
     """
 
     def __init__(self, depth: int, limit_bits: int = 16) -> None:
-        self._depth = whole(depth, "depth", 1, MAX_DEPTH)
-        self._limit_bits = whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
-        first = first_step(depth)
-        self._steps = [first]
-        self._heads = [Head(0, first.root, first.at, 0, 0, 0)]
-        self._event_changes = bytearray()
-        self._event_places = array("Q")
-        self._commitments: list[int] = []
-        self._limits = array("Q")
-        self._registered_in = array("Q")
-        self._removed_in = array("Q")  # 0 while the leaf is in the tree
-        self._newest: dict[int, int] = {}
-        self._earlier: dict[int, list[int]] = {}
-        self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
-        self._slashed_in: dict[int, list[int]] = {}
-        self._pending: dict[int, None] = {}
-        self._closed = False
+        self._tables = MemoryTables(
+            whole(depth, "depth", 1, MAX_DEPTH), whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+        )
+        self._published = State(0, 0, ())
+        self._closed = self._forked = False
         self._writing = threading.Lock()
-        self._state = threading.RLock()
+        forks.register(self)
 
     def __repr__(self) -> str:
-        return f"MemoryRegistry(depth {self._depth})"
+        return f"MemoryRegistry(depth {self.depth})"
 
     @property
     def depth(self) -> int:
         """Levels of the membership tree."""
-        return self._depth
+        return self._tables.depth
 
     @property
     def limit_bits(self) -> int:
         """Limits are 1 to 2^limit_bits."""
-        return self._limit_bits
+        return self._tables.limit_bits
 
     def head(self) -> Head:
         """Return the state of the registry; here and below as `RegistryReader` says."""
-        with self._open():
-            return self._heads[-1]
+        return self._reader().head()
 
     def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         """Return steps that follow a step."""
-        with self._open():
-            return self._steps[number + 1 : number + 1 + min(most, PAGE_STEPS)]
+        return self._reader().steps_after(number, most)
 
     def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
         """Return events that follow an event."""
-        with self._open():
-            stop = number + min(most, PAGE_EVENTS)
-            places = self._event_places[number:stop]
-            return Events(
-                number + 1,
-                bytes(self._event_changes[number:stop]),
-                places,
-                scalar.encode_many([self._commitments[place] for place in places]),
-                array("Q", [self._limits[place] for place in places]),
-            )
+        return self._reader().events_after(number, most)
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step up to a time."""
-        with self._open():
-            return max(0, bisect_right(self._heads, at, key=lambda head: head.at) - 1)
+        return self._reader().step_at(at)
 
     def root_changes_after(self, after: int) -> RootChanges:
         """Return the roots and slashings that follow a step."""
-        with self._open():
-            new = self._steps[after + 1 :]
-            slashed = [commitment for step in new for commitment in self._slashed_in.get(step.number, ())]
-            return RootChanges(
-                tuple((step.number, step.root, step.at) for step in new),
-                tuple(self._slashing(commitment) for commitment in (*slashed, *self._pending)),
-            )
+        return self._reader().root_changes_after(after)
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        scalar.check(commitment, "commitment")
-        with self._open():
-            if commitment not in self._newest:
-                return []
-            indices = [*self._earlier.get(commitment, ()), self._newest[commitment]]
-            return [self._registration(index) for index in indices]
+        return self._reader().registrations(commitment)
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
-        with self._open():
-            return self._registration(index) if 0 <= index < len(self._commitments) else None
+        return self._reader().registration_at(index)
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment."""
-        scalar.check(commitment, "commitment")
-        with self._open():
-            return self._slashing(commitment) if commitment in self._slashed else None
+        return self._reader().slashing(commitment)
 
     def count(self) -> int:
         """Return the number of members."""
-        with self._open():
-            pending = sum(self._removed_in[self._newest[commitment]] == 0 for commitment in self._pending)
-            return self._heads[-1].members - pending
+        return self._reader().count()
 
     @contextmanager
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
+        self._refuse_if_useless()
         with self._writing:
-            with self._open():
-                pass
-            change = _MemoryChange(self)
+            self._refuse_if_useless()
+            change = _MemoryChange(self._tables, self._published)
             try:
                 yield change
+                self._refuse_if_useless()
             except BaseException:
-                change.undo()
+                change.undo(0)
                 raise
-            finally:
-                change.release()
+            self._published = change.state
 
     def close(self) -> None:
         """Refuse every later call."""
         self._closed = True
 
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        with self._state:
-            if self._closed:
-                raise StoreUnavailable("members: used after it was closed")
-            yield
+    def _reader(self) -> MemoryReader:
+        self._refuse_if_useless()
+        return MemoryReader(self._tables, self._published)
 
-    def _registration(self, index: int) -> Registration:
-        return Registration(
-            index,
-            self._commitments[index],
-            self._limits[index],
-            self._registered_in[index],
-            self._removed_in[index] or None,
-        )
+    def _refuse_if_useless(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("members: used after it was closed")
+        if self._forked or forks.unnoticed():
+            raise StoreUnavailable(
+                "members: members in memory are not shared with a forked process; use sqlite or postgresql"
+            )
 
-    def _slashing(self, commitment: int) -> Slashing:
-        noted, due, step = self._slashed[commitment]
-        return Slashing(commitment, noted, due, step or None, tuple(self.registrations(commitment)))
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return ()  # a child refuses, whatever another thread was changing
+
+    def _after_fork(self, torn: bool) -> None:
+        self._forked = True
 
 
-class _MemoryChange(RegistryChange):
-    """A change that writes at once and can undo it; from its first write on, other threads cannot read."""
+class _MemoryChange(MemoryReader, RegistryChange):
+    """A change of the tables that readers do not see before its state is published."""
 
-    def __init__(self, registry: MemoryRegistry) -> None:
-        self._registry = registry
+    def __init__(self, tables: MemoryTables, state: State) -> None:
+        super().__init__(tables, replace(state, change=state.change + 1))
         self._undo: list[Callable[[], object]] = []
-        self._locked = False
 
     @property
-    def depth(self) -> int:
-        return self._registry.depth
-
-    @property
-    def limit_bits(self) -> int:
-        return self._registry.limit_bits
-
-    def head(self) -> Head:
-        return self._registry.head()
-
-    def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
-        return self._registry.steps_after(number, most)
-
-    def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
-        return self._registry.events_after(number, most)
-
-    def step_at(self, at: int) -> int:
-        return self._registry.step_at(at)
-
-    def root_changes_after(self, after: int) -> RootChanges:
-        return self._registry.root_changes_after(after)
-
-    def registrations(self, commitment: int) -> list[Registration]:
-        return self._registry.registrations(commitment)
-
-    def registration_at(self, index: int) -> Registration | None:
-        return self._registry.registration_at(index)
-
-    def slashing(self, commitment: int) -> Slashing | None:
-        return self._registry.slashing(commitment)
+    def state(self) -> State:
+        """What is in the tables after this change."""
+        return self._state
 
     def append(self, step: Step, pages: Iterable[Events]) -> None:
-        registry = self._begin()
-        check = NextHead(registry._heads[-1], step, registry._depth, registry._limit_bits)
-        members, events, removed_leaves = len(registry._commitments), len(registry._event_changes), 0
+        begun = len(self._undo)
+        try:
+            self._append(step, pages)
+        except BaseException:
+            self.undo(begun)
+            raise
+
+    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
+        tables = self._tables
+        if not tables.indices_of(commitment) or commitment in tables.slashed:
+            raise ParameterError("commitment: never registered, or slashed already")
+        tables.slashed[commitment] = Noted(noted, due, self._state.change)
+        self._undo.append(lambda: tables.slashed.pop(commitment))
+        self._set_state(pending=(*self._state.pending, commitment))
+
+    def undo(self, begun: int) -> None:
+        """Undo all writes after the first `begun`, newest first."""
+        while len(self._undo) > begun:
+            self._undo.pop()()
+
+    def _append(self, step: Step, pages: Iterable[Events]) -> None:
+        tables = self._tables
+        check = NextHead(self.head(), step, tables.depth, tables.limit_bits)
+        members, events, removed_leaves = len(tables.commitments), len(tables.event_changes), 0
         self._undo.append(lambda: self._forget_after(members, events))
         for page in pages:
             removals = check.add(page)
             removed_leaves += sum(self._remove(step.number, page, position) for position in range(removals))
             for position in range(removals, len(page)):
                 self._register(step.number, page, position)
-            registry._event_changes += page.changes
-            registry._event_places.extend(page.indices)
+            tables.event_changes += page.changes
+            tables.event_places.extend(page.indices)
         head = check.head(removed_leaves)
-        registry._steps.append(step)
-        registry._heads.append(head)
-        self._undo += [registry._steps.pop, registry._heads.pop]
-
-    def note_slashing(self, commitment: int, noted: int, due: int) -> None:
-        registry = self._begin()
-        if commitment not in registry._newest or commitment in registry._slashed:
-            raise ParameterError("commitment: never registered, or slashed already")
-        registry._slashed[commitment] = (noted, due, 0)
-        registry._pending[commitment] = None
-        self._undo.append(lambda: (registry._slashed.pop(commitment), registry._pending.pop(commitment)))
-
-    def undo(self) -> None:
-        """Undo all writes, newest first."""
-        while self._undo:
-            self._undo.pop()()
-
-    def release(self) -> None:
-        """Let other threads read again."""
-        if self._locked:
-            self._registry._state.release()
-            self._locked = False
-
-    def _begin(self) -> MemoryRegistry:
-        if not self._locked:
-            self._registry._state.acquire()
-            self._locked = True
-        return self._registry
+        tables.steps.append(step)
+        tables.heads.append(head)
+        self._undo += [tables.steps.pop, tables.heads.pop]
+        settled = set(tables.slashed_in.get(step.number, ()))
+        pending = tuple(commitment for commitment in self._state.pending if commitment not in settled)
+        self._set_state(step=step.number, pending=pending)
 
     def _remove(self, number: int, events: Events, position: int) -> bool:
-        registry, event = self._registry, events[position]
-        known = registry._newest.get(event.commitment) == event.index
-        is_registered = known and registry._removed_in[event.index] == 0
+        tables, event = self._tables, events[position]
+        known = tables.indices_of(event.commitment)[-1:] == (event.index,)
+        is_registered = known and tables.removed_in[event.index] == 0
+        slashed = tables.slashed.get(event.commitment)
         if event.change is Change.SLASHED:
-            if not known or event.commitment not in registry._pending:
+            if not known or slashed is None or slashed.step:
                 raise no_such_member(event.number)
-            noted, due, _ = registry._slashed[event.commitment]
-            registry._slashed[event.commitment] = (noted, due, number)
-            del registry._pending[event.commitment]
-            registry._slashed_in.setdefault(number, []).append(event.commitment)
-            self._undo.append(registry._slashed_in[number].pop)
-            self._undo.append(lambda: registry._pending.__setitem__(event.commitment, None))
-            self._undo.append(lambda: registry._slashed.__setitem__(event.commitment, (noted, due, 0)))
-        elif not is_registered or event.commitment in registry._slashed:
+            tables.slashed[event.commitment] = replace(slashed, step=number)
+            self._undo.append(lambda: tables.slashed.__setitem__(event.commitment, slashed))
+            tables.slashed_in.setdefault(number, []).append(event.commitment)
+            self._undo.append(lambda: tables.slashed_in.pop(number, None))
+        elif not is_registered or slashed is not None:
             raise no_such_member(event.number)
         if is_registered:
-            registry._removed_in[event.index] = number
-            self._undo.append(lambda: registry._removed_in.__setitem__(event.index, 0))
+            tables.removed_in[event.index] = number
+            self._undo.append(lambda: tables.removed_in.__setitem__(event.index, 0))
         return is_registered
 
     def _register(self, number: int, events: Events, position: int) -> None:
-        registry = self._registry
+        tables = self._tables
         commitment = int.from_bytes(events.commitment(position), "little")
-        before = registry._newest.get(commitment)
-        if commitment in registry._slashed:
+        before = tables.indices_of(commitment)
+        if commitment in tables.slashed:
             raise already_slashed()
-        if before is not None and registry._removed_in[before] == 0:
+        if before and tables.removed_in[before[-1]] == 0:
             raise already_registered()
-        registry._commitments.append(commitment)
-        registry._limits.append(events.limits[position])
-        registry._registered_in.append(number)
-        registry._removed_in.append(0)
-        registry._newest[commitment] = events.indices[position]
-        if before is not None:
-            registry._earlier.setdefault(commitment, []).append(before)
+        tables.commitments.append(commitment)
+        tables.limits.append(events.limits[position])
+        tables.registered_in.append(number)
+        tables.removed_in.append(0)
+        index = events.indices[position]
+        tables.indices[commitment] = (*before, index) if before else index
 
     def _forget_after(self, count: int, events: int) -> None:
         """Forget all registrations after the first `count`, and all events after the first `events`."""
-        registry = self._registry
-        del registry._event_changes[events:], registry._event_places[events:]
-        while len(registry._commitments) > count:
-            commitment = registry._commitments.pop()
-            for column in (registry._limits, registry._registered_in, registry._removed_in):
+        tables = self._tables
+        del tables.event_changes[events:], tables.event_places[events:]
+        while len(tables.commitments) > count:
+            commitment = tables.commitments.pop()
+            for column in (tables.limits, tables.registered_in, tables.removed_in):
                 column.pop()
-            if registry._earlier.get(commitment):
-                registry._newest[commitment] = registry._earlier[commitment].pop()
+            if earlier := tables.indices_of(commitment)[:-1]:
+                tables.indices[commitment] = earlier
             else:
-                del registry._newest[commitment]
+                del tables.indices[commitment]
+
+    def _set_state(self, **fields: object) -> None:
+        """Change what this change sees, and restore it when it is undone."""
+        before = self._state
+        self._undo.append(lambda: setattr(self, "_state", before))
+        self._state = replace(before, **fields)  # type: ignore[arg-type]

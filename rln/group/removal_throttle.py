@@ -8,11 +8,18 @@ the registry shows a new removal, the removal was made after the previous readin
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+
+from rln.base import forks
 from rln.group.events import CLOCK_TOLERANCE
 
 
 class RemovalThrottle:
     """When the last removal was made, by the clock of this process. All times are unix milliseconds.
+
+    Threads may use it at once; its lock is held for a few assignments. A forked child goes on with its own
+    copy. If the fork could not wait for another thread, a removal may be one reading older than it was.
 
     Args:
         interval: least time between two steps with removals; 0 turns the throttle off.
@@ -29,6 +36,8 @@ class RemovalThrottle:
         else:
             self._removed_at = min(removed_at, now)
         self._read_at = now
+        self._lock = threading.Lock()
+        forks.register(self)
 
     def observe(self, removed_at: int | None, now: int | None) -> None:
         """Record what a reading of the registry has shown.
@@ -40,13 +49,21 @@ class RemovalThrottle:
         """
         if now is None:
             return
-        if removed_at is not None:
-            self._removed_at = min(max(removed_at, now if self._read_at is None else self._read_at), now)
-        self._read_at = now
+        with self._lock:
+            if removed_at is not None:
+                self._removed_at = min(max(removed_at, now if self._read_at is None else self._read_at), now)
+            self._read_at = now
 
     def blocked_until(self, now: int | None) -> int | None:
         """Return when the next removal may be made, or None if it may be made now."""
-        if now is None or self._removed_at is None or not self._interval:
+        removed_at = self._removed_at
+        if now is None or removed_at is None or not self._interval:
             return None
-        over = self._removed_at + self._interval
-        return over if self._removed_at - CLOCK_TOLERANCE <= now < over else None
+        over = removed_at + self._interval
+        return over if removed_at - CLOCK_TOLERANCE <= now < over else None
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = threading.Lock()

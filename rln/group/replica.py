@@ -6,15 +6,19 @@ that gives another root.
 
 from __future__ import annotations
 
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from rln.base import forks
+from rln.base.torn_lock import StateLock, TornLock, in_child
 from rln.errors import InputError, IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Change, Events, Slashing, Step
 from rln.group.ports import RegistryReader
-from rln.group.registry_roots import RootTracker, changes_after
 from rln.group.registry_rules import check_new_indices
+from rln.group.root_tracker import RootTracker
 from rln.group.root_window import WindowSize
 from rln.group.step_pages import read_events, read_step, read_steps
 from rln.merkle.level import NODE_BYTES, Nodes
@@ -22,6 +26,9 @@ from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import PackedMembers
+
+FOLLOWED_EVENTS: Final = 1 << 12
+"""Events that are read at once while others read: a reader of roots may have to wait for such a page."""
 
 Progress = Callable[[float], None]
 """A function that is called with the part of the work that is done, 0 to 1."""
@@ -43,7 +50,10 @@ class TreeSnapshot:
 class Replica:
     """The tree and the acceptable roots of a registry, which follow its steps.
 
-    One thread at a time may follow; any number may read the tree and the roots at the same time.
+    One thread at a time may follow; any number may read the tree and the roots at the same time. Readers wait
+    neither for the registry nor for hashes. Steps are published, one by one, under a lock that is held for
+    the copying of nodes only: a forked child gets a whole replica, unless a fork could not wait for that;
+    then `follow` and `snapshot` raise `StoreUnavailable` in the child. There is nothing to close.
 
     Args:
         reader: reader of the registry.
@@ -74,16 +84,39 @@ class Replica:
             else MerkleTree.from_state(start.tree, threads=threads)
         )
         self.tracker = RootTracker(reader, window)
+        self._publishing: StateLock = threading.Lock()
         self._build(reader, self.tracker.history.step, progress)
+        self._events = read_step(reader, self._step).last
+        forks.register(self)
 
     @property
     def step(self) -> int:
         """The number of the newest step applied."""
         return self._step
 
+    @property
+    def lag(self) -> int:
+        """The number of steps that are known, and not applied yet."""
+        return self.tracker.history.known - self._step
+
+    @property
+    def events(self) -> int:
+        """The number of the newest event applied."""
+        return self._events
+
     def snapshot(self) -> TreeSnapshot:
         """Return a copy of the tree with its step; no other thread may follow meanwhile."""
+        self.refuse_torn()
         return TreeSnapshot(self._step, self.tree.state())
+
+    def refuse_torn(self) -> None:
+        """Refuse a copy that was half changed when this process was forked; this takes no lock.
+
+        Raises:
+            StoreUnavailable: it was.
+        """
+        if isinstance(self._publishing, TornLock):
+            self._publishing.refuse()
 
     def follow(self, reader: RegistryReader) -> None:
         """Apply the new steps, and read the pending slashings.
@@ -93,15 +126,24 @@ class Replica:
                 or the registry has lost steps that were applied.
             StoreUnavailable: the registry cannot be read.
         """
-        changes = changes_after(reader, self._step, self.tree.root)
-        done: dict[int | None, list[Slashing]] = {None: []}
-        for slashing in changes.slashings:
-            done.setdefault(slashing.step, []).append(slashing)
-        waiting = done[None]
-        last = self._step + len(changes.roots)
-        for step, pages in read_steps(reader, self._step, last):
-            self.apply(step, self.checked_plan(step, pages), [*done.get(step.number, ()), *waiting])
-        self.tracker.add((), waiting)
+        self.refuse_torn()
+        self.tracker.look(reader)
+        self.catch_up(reader, self.tracker.history.known)
+
+    def catch_up(self, reader: RegistryReader, last: int) -> None:
+        """Apply the steps up to one that the tracker knows.
+
+        Raises:
+            IntegrityAlarm, StoreUnavailable: as for `follow`.
+        """
+        self.refuse_torn()
+        for step, pages in read_steps(reader, self._step, last, FOLLOWED_EVENTS):
+            plan = self.checked_plan(step, pages)
+            with self._publishing:
+                # In this order, a root that was read from the tree is in the window, or was retired.
+                self.tracker.confirm(step.number, step.root)
+                self.tree.apply(plan)
+                self._step, self._events = step.number, step.last
 
     def checked_plan(self, step: Step, pages: Iterable[Events]) -> TreePlan:
         """Plan the change of the tree that a step makes, and compare the root.
@@ -139,10 +181,10 @@ class Replica:
             plan: its change of the tree.
             slashings: those whose leaf the step removes, and the pending ones.
         """
-        # In this order, a root that was read from the tree is in the window, unless it was retired.
-        self.tracker.add([(step.number, step.root, step.at)], slashings)
-        self.tree.apply(plan)
-        self._step = step.number
+        with self._publishing:
+            self.tracker.add([(step.number, step.root, step.at)], slashings)
+            self.tree.apply(plan)
+            self._step, self._events = step.number, step.last
 
     def _plan(self, pages: Iterable[Events]) -> TreePlan:
         """Plan the change that the events of one step make."""
@@ -194,6 +236,14 @@ class Replica:
         if self.tree.root != step.root:
             raise IntegrityAlarm(f"registry: the events up to step {step.number} do not give its root")
         self._step = step.number
+
+    # ---- forks
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._publishing,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._publishing = in_child(torn, "the tree and its roots", "make a new Group")
 
 
 def _registered(page: Events) -> tuple[Sequence[int], PackedMembers]:

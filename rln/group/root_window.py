@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
-from rln.base import scalar
+from rln.base import forks, scalar
 from rln.base.arguments import whole
+from rln.base.torn_lock import StateLock, in_child
 from rln.errors import ParameterError, StoreUnavailable
+from rln.group.root_steps import Bounds, RootSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,18 @@ class WindowSize:
                 raise ParameterError("window: expected `now`, the clock that seconds need, got None")
 
 
-@dataclass(slots=True)
-class _Entry:
-    step: int
-    root: int
-    replaced: float | None = None
-
-
 class RootHistory:
     """The roots of a tree, oldest first, for the object that adds new ones.
+
+    Threads may use it at once: its lock is held for a few dictionary operations, never while the clock is
+    read. Retiring steps and asking for a root take a search among the retired ranges, however many roots
+    there are. A forked child has its own copy, which the pushes of the parent do not reach; if the fork could
+    not wait until another thread had finished, every call in the child raises `StoreUnavailable`. There is
+    nothing to close.
+
+    If the clock goes ahead, roots leave the window early, and those that are forgotten do not come back. If
+    it goes back, a root stays acceptable for at most `seconds` longer. (`Group` and `RegistryRoots` read
+    forgotten roots again from their registry.)
 
     Args:
         roots: oldest first, at least one; the last is the current one. Each is one step.
@@ -79,21 +82,26 @@ class RootHistory:
 
     def __init__(self, roots: Iterable[int], size: WindowSize, first: int = 0) -> None:
         self._size = size
-        self._lock = threading.Lock()
-        self._entries: deque[_Entry] = deque()
-        self._values: Counter[int] = Counter()
-        self._step = whole(first, "first", 0, (1 << 63) - 1) - 1
-        self._latest = -math.inf
-        for root in [_checked(root) for root in roots]:
-            self._add(root, self._now())
-            self._expire(self._latest)
-        if not self._entries:
+        self._lock: StateLock = threading.Lock()
+        now, first = self._now(), whole(first, "first", 0, (1 << 63) - 1)
+        checked = [_checked(root) for root in roots]
+        if not checked:
             raise ParameterError("roots: expected at least one, got none")
+        self._steps = RootSteps(Bounds(size.count, size.seconds), first)
+        for root in checked:
+            self._steps.add(root, now)
+        self._ready = self._steps.newest  # the newest step whose root is acceptable
+        forks.register(self)
 
     @property
     def step(self) -> int:
         """The number of the current root, counted from 0."""
-        return self._step
+        return self._ready
+
+    @property
+    def known(self) -> int:
+        """The number of the newest step, whose root may be announced only."""
+        return self._steps.newest
 
     @property
     def size(self) -> WindowSize:
@@ -104,6 +112,8 @@ class RootHistory:
     def window(self) -> RootWindow:
         """The live view for verifiers."""
         return RootWindow(self)
+
+    # ---- adding
 
     def push(self, root: int, retired: Sequence[range] = ()) -> int:
         """Make a root the current one and return its step.
@@ -118,13 +128,14 @@ class RootHistory:
             Exception: any error of the window's clock; then nothing has changed.
         """
         _checked(root)
+        now = self._now()
         with self._lock:
-            now = self._now()
-            if retired:
-                self._drop(lambda entry: any(entry.step in steps for steps in retired))
-            self._add(root, now)
-            self._expire(now)
-            return self._step
+            self._steps.read_at(now, self._ready)
+            self._steps.retire(retired)
+            self._steps.add(root, now)
+            self._ready = self._steps.newest
+            self._steps.forget(now, self._ready)
+            return self._ready
 
     def extend(self, roots: Iterable[tuple[int, float]], retired: Sequence[range] = ()) -> None:
         """Push several roots, oldest first, and retire others, as one atomic step.
@@ -142,74 +153,151 @@ class RootHistory:
         checked = [(_checked(root), at) for root, at in roots]
         with self._lock:
             for root, at in checked:
-                self._add(root, at)
-                self._expire(-math.inf)  # by count alone: `at` may come from the clock of another machine
-            if retired:
-                self._drop(lambda entry: any(entry.step in steps for steps in retired))
+                self._steps.add(root, at)
+            self._ready = self._steps.newest
+            self._retire_read(retired)
+
+    def announce(
+        self,
+        roots: Sequence[tuple[int, int, float]],
+        retired: Sequence[range] = (),
+        ready: int | None = None,
+    ) -> None:
+        """Add roots that are not acceptable before `confirm`, and retire others, as one atomic step.
+
+        From then on the roots before them count as replaced.
+
+        Args:
+            roots: step, root and time of each, oldest first; those that are known already do not count.
+            retired: steps whose roots stop being acceptable; announced steps may be among them.
+            ready: the step up to which roots are acceptable afterwards; None leaves it as it is.
+
+        Raises:
+            IntegrityAlarm: a step is known with another root.
+        """
+        with self._lock:
+            for step, root, at in roots:
+                if step > self._steps.newest:
+                    self._steps.add(root, at)
+                else:
+                    self._steps.compare(step, root)
+            self._ready = self._ready if ready is None else max(self._ready, ready)
+            self._retire_read(retired)
+
+    def confirm(self, step: int, root: int) -> None:
+        """Make the announced roots up to a step acceptable.
+
+        Raises:
+            IntegrityAlarm: the step was announced with another root.
+        """
+        with self._lock:
+            self._steps.compare(step, root)
+            self._ready = max(self._ready, step)
+
+    def retire(self, steps: Sequence[range]) -> None:
+        """Retire the roots of some steps, of those that are known now."""
+        with self._lock:
+            self._steps.retire(steps)
+
+    def restore(
+        self,
+        roots: Sequence[tuple[int, int, float]],
+        retired: Sequence[range],
+        ready: int,
+        forgotten: float,
+    ) -> None:
+        """Replace all roots, as one atomic step. What is retired stays retired, and newer steps stay.
+
+        Args:
+            roots: step, root and time of each, at least one, oldest first.
+            retired: steps whose roots are not acceptable.
+            ready: the step up to which roots are acceptable, at least.
+            forgotten: no root is missing that was replaced after this time.
+
+        Raises:
+            IntegrityAlarm: a step was known with another root.
+        """
+        # Outside the lock: this may take a while.
+        restored = RootSteps(Bounds(self._size.count, self._size.seconds), roots[0][0], forgotten)
+        for step, root, at in roots:
+            self._steps.compare(step, root)
+            restored.add(root, at)
+        with self._lock:
+            restored.continue_from(self._steps)
+            self._steps = restored
+            self._ready = max(self._ready, ready)
+            self._retire_read(retired)
+
+    # ---- asking
 
     def acceptable(self) -> list[int]:
         """Return the acceptable roots, newest first, each once.
 
         Raises:
-            StoreUnavailable: all roots are retired, and the next one is not there yet.
+            StoreUnavailable: all roots are retired or replaced, and the next one is not there yet.
         """
+        now = self._now()
         with self._lock:
-            self._expire(self._now())
-            if not self._entries:
-                raise StoreUnavailable("roots: all are retired, and the next one is not there yet; try again")
-            return list(dict.fromkeys(entry.root for entry in reversed(self._entries)))
+            self._steps.read_at(now, self._ready)
+            first, roots, retired = self._steps.young(now, self._ready)
+        for steps in reversed(retired):  # outside the lock: this may take a while
+            del roots[max(steps.start - first, 0) : max(steps.stop - first, 0)]
+        if not roots:
+            raise _none_left()
+        return list(dict.fromkeys(reversed(roots)))
+
+    def current(self) -> int:
+        """Return the newest acceptable root.
+
+        Raises:
+            StoreUnavailable: as for `acceptable`.
+        """
+        now = self._now()
+        with self._lock:
+            return self._steps.root(self._newest(now))
 
     def accepts(self, root: object) -> bool:
-        """Tell whether a root is acceptable now."""
-        with self._lock:
-            self._expire(self._now())
-            return type(root) is int and root in self._values
+        """Tell whether a root is acceptable now.
 
-    def _add(self, root: int, now: float) -> None:
-        if self._entries and self._entries[-1].step == self._step:
-            self._entries[-1].replaced = now
-        self._step += 1
-        self._entries.append(_Entry(self._step, root))
-        self._values[root] += 1
-
-    def _expire(self, now: float) -> None:
-        """Drop the entries outside the window; they are in the order of their steps and their replacement.
-
-        If a root was replaced at a time in the future, a clock was wrong. The time is changed to now;
-        otherwise the root would stay acceptable for too long.
+        Raises:
+            StoreUnavailable: as for `acceptable`.
         """
-        newest = islice(reversed(self._entries), 2)  # at least one of the two was replaced
-        timed = self._size.seconds is not None and now > -math.inf
-        if timed and any((entry.replaced or now) > now for entry in newest):
-            for entry in self._entries:
-                if entry.replaced is not None:
-                    entry.replaced = min(entry.replaced, now)
-        while self._entries and self._entries[0].step != self._step and self._is_old(self._entries[0], now):
-            self._forget(self._entries.popleft())
+        now = self._now()
+        with self._lock:
+            self._newest(now)
+            return type(root) is int and self._steps.accepts(root, now, self._ready)
 
-    def _is_old(self, entry: _Entry, now: float) -> bool:
-        if self._size.count is not None and entry.step <= self._step - self._size.count:
-            return True
-        if self._size.seconds is not None and entry.replaced is not None:
-            return now - entry.replaced > self._size.seconds
-        return False
+    def lacks_roots(self) -> bool:
+        """Tell whether the clock has gone back so far that a forgotten root is acceptable again."""
+        forgotten = self._steps.forgotten
+        if self._size.seconds is None or forgotten == -math.inf:
+            return False
+        return self._now() - forgotten <= self._size.seconds
 
-    def _drop(self, unwanted: Callable[[_Entry], bool]) -> None:
-        for entry in [entry for entry in self._entries if unwanted(entry)]:
-            self._entries.remove(entry)
-            self._forget(entry)
+    def _newest(self, now: float) -> int:
+        """Return the newest acceptable step; `_lock` is held."""
+        self._steps.read_at(now, self._ready)
+        step = self._steps.newest_at(now, self._ready)
+        if step is None:
+            raise _none_left()
+        return step
 
-    def _forget(self, entry: _Entry) -> None:
-        self._values[entry.root] -= 1
-        if not self._values[entry.root]:
-            del self._values[entry.root]
+    def _retire_read(self, retired: Sequence[range]) -> None:
+        """Retire steps after roots were added whose times may come from the clock of another machine."""
+        self._steps.retire(retired)
+        self._steps.forget(-math.inf, self._ready)  # by count alone
 
     def _now(self) -> float:
-        """Return the latest time read: a clock that goes back must not make a root acceptable for longer."""
-        if self._size.seconds is None or self._size.now is None:
-            return 0.0
-        self._latest = max(self._latest, self._size.now())
-        return self._latest
+        """Return the time; call this without `_lock`, because the clock is not ours."""
+        return 0.0 if self._size.seconds is None or self._size.now is None else self._size.now()
+
+    # ---- forks
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._lock,)
+
+    def _after_fork(self, torn: bool) -> None:
+        self._lock = in_child(torn, "roots", "make a new RootHistory, RegistryRoots or Group")
 
 
 class RootWindow:
@@ -232,7 +320,9 @@ class RootWindow:
     @property
     def current(self) -> int:
         """The newest root."""
-        return self._acceptable()[0]
+        if self._follow is not None:
+            self._follow()
+        return self._history.current()
 
     def __contains__(self, root: object) -> bool:
         if self._follow is not None:
@@ -252,6 +342,12 @@ class RootWindow:
         if self._follow is not None:
             self._follow()
         return self._history.acceptable()
+
+
+def _none_left() -> StoreUnavailable:
+    return StoreUnavailable(
+        "roots: all that are known are retired or replaced, and the next one is not there yet; try again"
+    )
 
 
 def _checked(root: int) -> int:

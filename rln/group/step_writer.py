@@ -38,7 +38,7 @@ class WrittenChange:
 
 
 class StepWriter:
-    """The writer of the steps of a group. One thread at a time may use it.
+    """The writer of the steps of a group. One thread at a time may use it; forks and closing are no concern.
 
     Each change takes three calls: within the exclusive change of the registry `catch_up`, then `register`,
     `remove`, `slash` or `remove_slashed`; then `apply` after the registry has committed. Each step also
@@ -81,6 +81,10 @@ class StepWriter:
             StoreUnavailable: the registry cannot be read.
         """
         self._replica.follow(reader)
+        self.observe_removals()
+
+    def observe_removals(self) -> None:
+        """Note the time of the removals that the last reading has shown. Any thread may call this."""
         self._throttle.observe(self._replica.tracker.pop_removal_time(), self.now())
 
     def is_removal_due(self, now: int | None) -> bool:
@@ -144,7 +148,7 @@ class StepWriter:
             self._replica.tracker.add((), written.slashings)
         else:
             self._replica.apply(written.step, written.plan, written.slashings)
-            self._throttle.observe(self._replica.tracker.pop_removal_time(), self.now())
+            self.observe_removals()
 
     def _append(
         self,

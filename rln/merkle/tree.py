@@ -14,9 +14,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 
-from rln.base import scalar
+from rln.base import forks, scalar
 from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH
+from rln.base.torn_lock import StateLock, in_child
 from rln.errors import EncodingError, ParameterError, TreeFull
 from rln.merkle.level import NODE_BYTES, Level, Nodes
 from rln.merkle.plan import TreePlan, hash_ancestors, siblings
@@ -28,7 +29,9 @@ from rln.merkle.state import TreeState, empty_nodes
 class MerkleTree:
     """A Merkle tree with a next free index and random access.
 
-    Any number of threads may read while one changes the tree; changes wait for each other.
+    Any number of threads may read while one changes the tree; changes wait for each other. A forked child has
+    its own copy of the tree. If a fork could not wait until a change was copied, every use in the child
+    raises `StoreUnavailable`.
 
     Args:
         depth: 1 to 32.
@@ -47,8 +50,9 @@ class MerkleTree:
         self._zeros_set: set[int] = set()
         self._metadata = b""
         self._version = 0
-        self._writing = threading.RLock()
-        self._state = threading.Lock()
+        self._writing = threading.RLock()  # held while nodes are hashed
+        self._state: StateLock = threading.Lock()
+        forks.register(self)
 
     @classmethod
     def from_state(cls, state: TreeState, *, threads: int | None = None) -> MerkleTree:
@@ -66,7 +70,8 @@ class MerkleTree:
     def state(self) -> TreeState:
         """Return a copy of all nodes, from one moment."""
         with self._writing:
-            widths = TreeState.widths(self._depth, self._next_index)
+            with self._state:
+                widths = TreeState.widths(self._depth, self._next_index)
             levels = [level.read(0, count) for level, count in zip(self._levels, widths, strict=True)]
             return TreeState(self._depth, self._next_index, tuple(levels))
 
@@ -333,6 +338,14 @@ class MerkleTree:
 
     def _index(self, index: int) -> int:
         return whole(index, "index", 0, self.capacity - 1)
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._state,)
+
+    def _after_fork(self, torn: bool) -> None:
+        # A change that was only planned does not exist in the child, and its thread does not either.
+        self._writing = threading.RLock()
+        self._state = in_child(torn, "the nodes of a tree", "build the tree again")
 
 
 def _integer(node: Nodes) -> int:

@@ -348,7 +348,7 @@ def test_what_was_written_is_there_when_opened_again(kind: str, tmp_path: Path) 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page be of 4 events or 3 steps at most."""
-    for module in ("rln.group.memory_registry", "rln.stores.sql_registry", "rln.group.registry_rules"):
+    for module in ("rln.group.memory_tables", "rln.stores.sql_registry", "rln.group.registry_rules"):
         monkeypatch.setattr(f"{module}.PAGE_EVENTS", 4)
         if module != "rln.group.registry_rules":
             monkeypatch.setattr(f"{module}.PAGE_STEPS", 3)

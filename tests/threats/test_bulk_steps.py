@@ -38,7 +38,7 @@ BEYOND = 64 * MIB
 @pytest.fixture
 def rows_of_calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Make pages small, and record how many rows each SQL statement returns or inserts."""
-    modules = ("memory_registry", "registry_rules", "step_writer")
+    modules = ("memory_tables", "registry_rules", "step_writer")
     for module in (*(f"rln.group.{name}" for name in modules), "rln.stores.sql_registry"):
         monkeypatch.setattr(f"{module}.PAGE_EVENTS", PAGE)
     counts: list[int] = []

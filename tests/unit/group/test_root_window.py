@@ -88,10 +88,39 @@ def test_a_clock_that_jumps_back_brings_no_root_back() -> None:
     now[0] = 0.0
     assert 1 not in history.window
     history.push(3)
-    now[0] = 1020.0
+    now[0] = 9.0
     assert 2 in history.window
-    now[0] = 1022.0
+    now[0] = 11.0
     assert 2 not in history.window
+
+
+def test_a_clock_that_goes_back_keeps_a_root_for_the_seconds_of_the_window_and_no_longer() -> None:
+    now = [1000.0]
+    history = RootHistory([1], WindowSize(seconds=10, now=lambda: now[0]))
+    history.push(2)
+    now[0] = 1009.0
+    assert 1 in history.window
+    now[0] = 500.0
+    assert 1 in history.window
+    now[0] = 510.0
+    assert 1 in history.window
+    now[0] = 510.1
+    assert list(history.window) == [2]
+
+
+def test_a_clock_that_was_a_day_ahead_keeps_no_root_for_a_day() -> None:
+    now = [1000.0]
+    history = RootHistory([1], WindowSize(seconds=10, now=lambda: now[0]))
+    now[0] += 86400
+    history.push(2)
+    now[0] -= 86400
+    assert list(history.window) == [2, 1]
+    now[0] += 5
+    history.push(3)
+    now[0] += 6
+    assert list(history.window) == [3, 2]
+    now[0] += 5
+    assert list(history.window) == [3]
 
 
 def test_both_bounds_must_hold() -> None:
