@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import StoreUnavailable
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import (
@@ -21,6 +21,7 @@ from rln.group.registry_rules import (
     first_step,
     next_head,
     no_such_member,
+    slashed_before,
 )
 
 
@@ -50,6 +51,7 @@ class MemoryRegistry(MemberRegistry):
         self._slashed: dict[int, tuple[int, int, int]] = {}  # noted, due, step or 0
         self._slashed_in: dict[int, list[int]] = {}
         self._pending: dict[int, None] = {}
+        self._unregistered: dict[int, None] = {}  # slashed, never registered
         self._closed = False
         self._writing = threading.Lock()
         self._state = threading.RLock()
@@ -118,6 +120,11 @@ class MemoryRegistry(MemberRegistry):
         scalar.check(commitment, "commitment")
         with self._open():
             return self._slashing(commitment) if commitment in self._slashed else None
+
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        with self._open():
+            return [self._slashing(commitment) for commitment in self._unregistered]
 
     def count(self) -> int:
         """Return the number of members."""
@@ -202,6 +209,9 @@ class _MemoryChange(RegistryChange):
     def slashing(self, commitment: int) -> Slashing | None:
         return self._registry.slashing(commitment)
 
+    def unregistered_slashings(self) -> list[Slashing]:
+        return self._registry.unregistered_slashings()
+
     def append(self, step: Step) -> None:
         registry, events = self._begin(), step.columns
         removals, before = events.removal_count, len(registry._commitments)
@@ -216,11 +226,12 @@ class _MemoryChange(RegistryChange):
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         registry = self._begin()
-        if commitment not in registry._newest or commitment in registry._slashed:
-            raise ParameterError("commitment: never registered, or slashed already")
+        if commitment in registry._slashed:
+            raise slashed_before()
         registry._slashed[commitment] = (noted, due, 0)
-        registry._pending[commitment] = None
-        self._undo.append(lambda: (registry._slashed.pop(commitment), registry._pending.pop(commitment)))
+        waiting = registry._pending if commitment in registry._newest else registry._unregistered
+        waiting[commitment] = None
+        self._undo.append(lambda: (registry._slashed.pop(commitment), waiting.pop(commitment)))
 
     def undo(self) -> None:
         """Undo all writes, newest first."""

@@ -14,7 +14,8 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
@@ -22,8 +23,12 @@ import psycopg
 from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
-from rln.stores.sql_rows import Row
+from rln.stores.postgres_origin import COLUMNS, PERMITTED, Origin, origin_statement, reason_for_doubt
+from rln.stores.restored import note_again, restored_registry
+from rln.stores.sql_registry import SqlChange, SqlRegistry
+from rln.stores.sql_rows import Row, naming
+from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, check_columns, definitions
+from rln.stores.sql_transaction import SqlTransaction
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
 _PORT: Final = re.compile(r"[0-9,]*")
@@ -43,6 +48,7 @@ waits for a lock, the lock timeout ends it first, and the error names the lock.
 """
 
 _NAME: Final = "members"
+_FOR_UPDATE: Final = " FOR UPDATE OF r"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
 _TABLES_EXIST: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry'"
@@ -105,16 +111,25 @@ class PostgresRegistry(SqlRegistry):
 
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
-        StoreUnavailable: here and in every method, the server cannot be reached, fails, or takes too long.
+        StoreUnavailable: here and in every method, the server cannot be reached, fails, or takes too long; or
+            the registry was restored, and nobody has said what was slashed since.
+        IntegrityAlarm: here and in every method, a row was not written by this library.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
         self._parse_uri(uri)
-        with self._transaction("writer") as connection:
+        with naming(self._store), self._transaction("writer") as connection:
             self._create(_PostgresTransaction(connection))
-        with self._reading() as transaction:
+        with naming(self._store), self._reading() as transaction:
             SqlChange(transaction, depth, limit_bits).check(_NAME)
+        if not self._permitted:
+            warnings.warn(
+                f"{self._store}: the server does not permit pg_control_system, pg_control_checkpoint and "
+                "pg_control_recovery, so a registry that was restored with its files on another server is "
+                "not noticed; GRANT EXECUTE on these functions to this user",
+                stacklevel=2,
+            )
 
     @classmethod
     def existing(cls, uri: str) -> Self:
@@ -127,15 +142,27 @@ class PostgresRegistry(SqlRegistry):
         opened = cls.__new__(cls)
         opened._parse_uri(uri)
         try:
-            with opened._reading() as transaction:
-                found = transaction.rows(REGISTRY) if transaction.rows(_TABLES_EXIST)[0][0] else []
+            found = opened._registry_row()
         finally:
             opened.close()
-        if not found:
-            raise StoreUnavailable(
-                f"{_NAME}: {opened._server_name}: expected a registry, got none; check the URI"
-            )
-        return cls(uri, *found[0])
+        return cls(uri, found.depth, found.limit_bits)
+
+    @classmethod
+    def accept_restored(cls, uri: str, slashed: Sequence[int], at: int) -> int:
+        """Use a restored registry again; see `rln.stores.accept_restored_members`."""
+        opened = cls.__new__(cls)
+        opened._parse_uri(uri)
+        try:
+            found = opened._registry_row()
+            with naming(opened._store), opened._transaction("writer") as connection:
+                transaction = _PostgresTransaction(connection)
+                transaction.rows(_LOCK)
+                change = SqlChange(transaction, found.depth, found.limit_bits)
+                noted = note_again(change, [(commitment, at, at) for commitment in slashed])
+                opened._record_origin(transaction)
+                return noted
+        finally:
+            opened.close()
 
     def _parse_uri(self, uri: str) -> None:
         """Parse the URI. Connections are opened when they are needed."""
@@ -153,6 +180,7 @@ class PostgresRegistry(SqlRegistry):
         self._secret = str(found.get("password") or "")
         self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"
         self._closed = False
+        self._permitted: bool | None = None
         self._connections: dict[str, _Connection] = {}
         self._start()
 
@@ -174,25 +202,76 @@ class PostgresRegistry(SqlRegistry):
         self._connections = {}
         self._suspects: set[str] = set()
 
+    @property
+    def _store(self) -> str:
+        return f"{_NAME}: {self._server_name}"
+
+    def _registry_row(self) -> RegistryRow:
+        """Return the row about the registry, without comparing its origin.
+
+        Raises:
+            StoreUnavailable: there is no registry, or one of another form.
+        """
+        with naming(self._store), self._transaction("reader") as connection:
+            transaction = _PostgresTransaction(connection)
+            if not transaction.rows(_TABLES_EXIST)[0][0]:
+                raise StoreUnavailable(f"{self._store}: expected a registry, got none; check the URI")
+            check_columns(transaction.rows(COLUMNS), self._store)
+            return RegistryRow.of(transaction.rows(REGISTRY), self._store)
+
     def _create(self, transaction: SqlTransaction) -> None:
-        if transaction.rows(_TABLES_EXIST)[0][0]:
-            return
-        transaction.rows(_CREATION_LOCK)
         if not transaction.rows(_TABLES_EXIST)[0][0]:
-            for table in TABLES:
-                transaction.run(table.format(number="BIGINT", bytes="BYTEA"))
-            SqlChange(transaction, self._depth, self._limit_bits).create()
+            transaction.rows(_CREATION_LOCK)
+        if not transaction.rows(_TABLES_EXIST)[0][0]:
+            for definition in definitions("BIGINT", "BYTEA"):
+                transaction.run(definition)
+            SqlChange(transaction, self._depth, self._limit_bits).create("")
+            self._record_origin(transaction)
+        check_columns(transaction.rows(COLUMNS), self._store)
+        RegistryRow.of(transaction.rows(REGISTRY), self._store)
+
+    def _record_origin(self, transaction: SqlTransaction) -> None:
+        """Record where the registry is now."""
+        # The row must have been written by this transaction before its writer is asked for.
+        transaction.run(SET_ORIGIN, "")
+        found = Origin.found(transaction.rows(self._origin_statement(transaction))[0])
+        transaction.run(SET_ORIGIN, found.encode())
+
+    def _check_origin(self, transaction: SqlTransaction, suffix: str = "") -> None:
+        """Refuse a registry that may be a restored copy.
+
+        Args:
+            transaction: any transaction.
+            suffix: the end of the statement.
+
+        Raises:
+            StoreUnavailable: it may be.
+        """
+        rows = transaction.rows(self._origin_statement(transaction) + suffix)
+        doubt = reason_for_doubt(rows[0] if rows else (None,))
+        if doubt is not None:
+            raise restored_registry(self._store, doubt)
+
+    def _origin_statement(self, transaction: SqlTransaction) -> str:
+        if self._permitted is None:
+            self._permitted = bool(transaction.rows(PERMITTED)[0][0])
+        return origin_statement(self._permitted)
+
+    def _before_commit(self, change: SqlChange) -> None:
+        """Do nothing: the database alone holds the slashings."""
 
     @contextmanager
     def _reading(self) -> Iterator[SqlTransaction]:
         with self._transaction("reader") as connection:
-            yield _PostgresTransaction(connection)
+            transaction = _PostgresTransaction(connection)
+            self._check_origin(transaction)
+            yield transaction
 
     @contextmanager
     def _changing(self) -> Iterator[SqlTransaction]:
         with self._transaction("writer") as connection:
             transaction = _PostgresTransaction(connection)
-            transaction.rows(_LOCK)
+            self._check_origin(transaction, _FOR_UPDATE)
             yield transaction
 
     @contextmanager

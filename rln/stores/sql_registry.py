@@ -1,31 +1,20 @@
-"""The SQL of a member registry, the same for every database.
+"""SqlRegistry: what a member registry is asked and how it is changed, in SQL, the same for every database.
 
-    rln_registry   one row: depth and limit bits of the registry
-    rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
-    rln_event      what happened at which index, in the order of numbers; rows are added and never changed
-    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it is there)
-    rln_slashing   commitment, time of the slashing, time by which a step must remove the leaf, and number of
-                   the step that removed it (0: not removed yet)
-
-A row in `rln_slashing` with step 0 is written before the leaf is removed, so that after a crash the next
-process finds it. A commitment cannot have two leaves: (commitment, gone) is unique.
-
-Field elements are 32 little-endian bytes; other numbers are integers of 64 bits. `?` marks a parameter of an
-SQL statement.
+The tables are in `rln.stores.sql_tables`. `?` marks a parameter of an SQL statement.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import repeat
-from typing import Final, Protocol
+from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.errors import IntegrityAlarm, ParameterError
+from rln.errors import ParameterError
 from rln.group.events import Change, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
 from rln.group.registry_rules import (
@@ -35,39 +24,36 @@ from rln.group.registry_rules import (
     first_step,
     next_head,
     no_such_member,
+    slashed_before,
 )
-from rln.stores.sql_rows import Row, check_numbers, events_of, field_element, registration_of, slashings_of
-
-TABLES: Final = (
-    "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
-    " limit_bits BIGINT NOT NULL)",
-    "CREATE TABLE rln_step (number {number} PRIMARY KEY, root {bytes} NOT NULL, at BIGINT NOT NULL,"
-    " events BIGINT NOT NULL, next_index BIGINT NOT NULL, members BIGINT NOT NULL,"
-    " slashed_at BIGINT NOT NULL)",
-    "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL)",
-    "CREATE TABLE rln_member (place {number} PRIMARY KEY, commitment {bytes} NOT NULL, quota BIGINT NOT NULL,"
-    " joined BIGINT NOT NULL, gone BIGINT NOT NULL)",
-    "CREATE UNIQUE INDEX rln_member_commitment ON rln_member (commitment, gone)",
-    "CREATE TABLE rln_slashing (commitment {bytes} PRIMARY KEY, noted BIGINT NOT NULL, due BIGINT NOT NULL,"
-    " step BIGINT NOT NULL)",
-    "CREATE INDEX rln_slashing_step ON rln_slashing (step)",
+from rln.stores.sql_rows import (
+    ForeignRow,
+    check_numbers,
+    events_of,
+    field_element,
+    head_of,
+    naming,
+    number,
+    registration_of,
+    root_of,
+    slashings_of,
+    step_of,
 )
-"""Templates: each database fills in its types of an integer key and of bytes."""
+from rln.stores.sql_tables import FORM, INSERT_REGISTRY, NEVER_REGISTERED, REGISTRY, RegistryRow
+from rln.stores.sql_transaction import SqlTransaction
 
 _INSERT_EVENTS: Final = "INSERT INTO rln_event (number, change, place) VALUES (?, ?, ?)"
 _INSERT_MEMBERS: Final = (
     "INSERT INTO rln_member (place, commitment, quota, joined, gone) VALUES (?, ?, ?, ?, 0)"
 )
-_INSERT_REGISTRY: Final = "INSERT INTO rln_registry (one, depth, limit_bits) VALUES (1, ?, ?)"
 _INSERT_STEP: Final = (
     "INSERT INTO rln_step (number, root, at, events, next_index, members, slashed_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, 0)"
+_INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, ?)"
 _REMOVE_MEMBER: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
 _COMPLETE_SLASHING: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
 
-REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
 _HEAD: Final = (
     "SELECT number, root, at, events, next_index, members, slashed_at FROM rln_step"
     " ORDER BY number DESC LIMIT 1"
@@ -83,13 +69,15 @@ _REGISTRATIONS: Final = (
     "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
 )
 _REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
-# CROSS JOIN makes SQLite read the tables in this order, so it never walks all members.
+# LEFT and CROSS JOIN make SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
-    " FROM rln_slashing s CROSS JOIN rln_member m WHERE m.commitment = s.commitment"
+    " FROM rln_slashing s LEFT JOIN rln_member m ON m.commitment = s.commitment"
 )
-_SLASHING: Final = f"{_SLASHED} AND s.commitment = ? ORDER BY m.place"
-_SLASHINGS: Final = f"{_SLASHED} AND (s.step = 0 OR s.step > ?) ORDER BY s.noted, s.commitment, m.place"
+_SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
+_SLASHINGS: Final = f"{_SLASHED} WHERE s.step = 0 OR s.step > ? ORDER BY s.noted, s.commitment, m.place"
+_ALL_SLASHINGS: Final = "SELECT commitment, noted, due FROM rln_slashing ORDER BY noted, commitment"
+_UNREGISTERED: Final = f"{_SLASHED} WHERE s.step = {NEVER_REGISTERED} ORDER BY s.noted, s.commitment"
 _SLASHED_JOINERS: Final = (
     "SELECT count(*) FROM rln_member m CROSS JOIN rln_slashing s"
     " WHERE m.place >= ? AND s.commitment = m.commitment"
@@ -98,22 +86,6 @@ _PENDING_MEMBERS: Final = (
     "SELECT count(*) FROM rln_slashing s CROSS JOIN rln_member m"
     " WHERE s.step = 0 AND m.commitment = s.commitment AND m.gone = 0"
 )
-
-
-class SqlTransaction(Protocol):
-    """One transaction of a database."""
-
-    duplicate_error: type[Exception]
-    """The error of the database for a row that breaks uniqueness."""
-
-    def rows(self, statement: str, *values: object) -> list[Row]:
-        """Return all rows."""
-
-    def run(self, statement: str, *values: object) -> int:
-        """Run a statement and return the number of rows that it changed."""
-
-    def run_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement for each row."""
 
 
 class SqlReader(RegistryReader):
@@ -141,31 +113,32 @@ class SqlReader(RegistryReader):
 
     def head(self) -> Head:
         """Return the head of the registry; this and the methods below are as in `RegistryReader`."""
-        number, root, *rest = self._transaction.rows(_HEAD)[0]
-        return Head(number, field_element(root, "root"), *rest)
+        return head_of(self._transaction.rows(_HEAD), self._depth)
 
     def steps_after(self, number: int, most: int = 4096) -> list[Step]:
         """Return the steps that follow a step."""
         # The step before the first one says which number the first event has.
         rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
         check_numbers(rows, max(0, number), "step")
+        rows = [step_of(row) for row in rows]
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
         for count, row in enumerate(rows, start=1):
+            if row[3] < last:
+                raise ForeignRow(f"rln_step {row[0]}: events: expected {last} or more, got {row[3]}")
             last = row[3]
             if last - before >= PAGE_EVENTS:
                 del rows[count:]
         events = self._transaction.rows(_EVENTS, before, last)
         if len(events) != last - before:
-            raise IntegrityAlarm(f"registry: expected events {before + 1} to {last}, got {len(events)}")
+            raise ForeignRow(
+                f"rln_event: expected events {before + 1} to {last} with their members, got {len(events)}"
+            )
         check_numbers(events, before + 1, "event")
         steps, done = [], before
         for step, root, at, end in rows:
-            try:
-                columns = events_of(done + 1, events[done - before : end - before])
-                steps.append(Step(step, field_element(root, "root"), at, columns))
-            except (TypeError, ValueError, OverflowError) as error:
-                raise IntegrityAlarm(f"registry: step {step} has invalid data: {error}") from error
+            columns = events_of(done + 1, events[done - before : end - before], self._depth, self._limit_bits)
+            steps.append(Step(step, root, at, columns))
             done = end
         return steps
 
@@ -179,36 +152,47 @@ class SqlReader(RegistryReader):
         check_numbers(roots, after + 1, "step")
         slashings = self._transaction.rows(_SLASHINGS, max(0, after))
         return RootChanges(
-            tuple((number, field_element(root, "root"), at) for number, root, at in roots),
-            tuple(slashings_of(slashings)),
+            tuple(map(root_of, roots)),
+            tuple(slashings_of(slashings, self._depth, self._limit_bits)),
         )
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        return list(
-            map(
-                registration_of,
-                self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment")),
-            )
-        )
+        rows = self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment"))
+        return [registration_of(row, self._depth, self._limit_bits) for row in rows]
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration at an index."""
         rows = self._transaction.rows(_REGISTRATION_AT, index)
-        return registration_of(rows[0]) if rows else None
+        return registration_of(rows[0], self._depth, self._limit_bits) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment, or None."""
         rows = self._transaction.rows(_SLASHING, scalar.encode(commitment, "commitment"))
-        return next(slashings_of(rows), None)
+        return next(slashings_of(rows, self._depth, self._limit_bits), None)
+
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        rows = self._transaction.rows(_UNREGISTERED)
+        return list(slashings_of(rows, self._depth, self._limit_bits))
 
     def count(self) -> int:
         """Return the number of members."""
-        return self.head().members - int(self._transaction.rows(_PENDING_MEMBERS)[0][0])
+        head = self.head()
+        pending = self._transaction.rows(_PENDING_MEMBERS)[0][0]
+        return head.members - number(pending, "rln_slashing: pending members", 0, head.members)
 
 
 class SqlChange(SqlReader, RegistryChange):
-    """The questions and changes within one exclusive transaction."""
+    """The questions and changes within one exclusive transaction.
+
+    Attributes:
+        noted: commitment and times of the slashings that were noted.
+    """
+
+    def __init__(self, transaction: SqlTransaction, depth: int, limit_bits: int) -> None:
+        super().__init__(transaction, depth, limit_bits)
+        self.noted: list[tuple[int, int, int]] = []
 
     def append(self, step: Step) -> None:
         """Append the next step."""
@@ -245,14 +229,26 @@ class SqlChange(SqlReader, RegistryChange):
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
-        if not self.registrations(commitment) or self.slashing(commitment) is not None:
-            raise ParameterError("commitment: never registered, or slashed already")
-        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
+        if self.slashing(commitment) is not None:
+            raise slashed_before()
+        step = 0 if self.registrations(commitment) else NEVER_REGISTERED
+        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due, step)
+        self.noted.append((commitment, noted, due))
 
-    def create(self) -> None:
+    @property
+    def transaction(self) -> SqlTransaction:
+        """The transaction of this change."""
+        return self._transaction
+
+    def slashed(self) -> list[tuple[int, int, int]]:
+        """Return commitment and times of all slashings, in the order in which they were noted."""
+        rows = self._transaction.rows(_ALL_SLASHINGS)
+        return [(field_element(row[0], "rln_slashing: commitment"), *row[1:]) for row in rows]
+
+    def create(self, origin: str) -> None:
         """Write the rows of an empty registry."""
         first = first_step(self._depth)
-        self._transaction.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
+        self._transaction.run(INSERT_REGISTRY, FORM, self._depth, self._limit_bits, origin)
         self._write(Head(0, first.root, first.at, 0, 0, 0))
 
     def check(self, name: str) -> None:
@@ -260,13 +256,13 @@ class SqlChange(SqlReader, RegistryChange):
 
         Raises:
             ParameterError: they have another depth or limit.
+            StoreUnavailable: they have another form.
         """
-        found = self._transaction.rows(REGISTRY)
-        if found != [(self._depth, self._limit_bits)]:
-            depth, limit_bits = found[0] if found else (None, None)
+        found = RegistryRow.of(self._transaction.rows(REGISTRY), name)
+        if (found.depth, found.limit_bits) != (self._depth, self._limit_bits):
             raise ParameterError(
                 f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, "
-                f"got {depth} and {limit_bits}"
+                f"got {found.depth} and {found.limit_bits}"
             )
 
     def _write(self, head: Head) -> None:
@@ -320,6 +316,15 @@ class SqlRegistry(MemberRegistry):
         """Open a transaction that excludes every other change."""
 
     @property
+    @abstractmethod
+    def _store(self) -> str:
+        """The name of the registry in messages: the kind of store, and its path or server."""
+
+    @abstractmethod
+    def _before_commit(self, change: SqlChange) -> None:
+        """Do what must be done before a change is committed."""
+
+    @property
     def depth(self) -> int:
         """Levels of the membership tree."""
         return self._depth
@@ -364,6 +369,11 @@ class SqlRegistry(MemberRegistry):
         with self._reader() as reader:
             return reader.slashing(commitment)
 
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        with self._reader() as reader:
+            return reader.unregistered_slashings()
+
     def count(self) -> int:
         """Return the number of members."""
         with self._reader() as reader:
@@ -372,10 +382,12 @@ class SqlRegistry(MemberRegistry):
     @contextmanager
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
-        with self._changing() as transaction:
-            yield SqlChange(transaction, self._depth, self._limit_bits)
+        with naming(self._store), self._changing() as transaction:
+            change = SqlChange(transaction, self._depth, self._limit_bits)
+            yield change
+            self._before_commit(change)
 
     @contextmanager
     def _reader(self) -> Iterator[SqlReader]:
-        with self._reading() as transaction:
+        with naming(self._store), self._reading() as transaction:
             yield SqlReader(transaction, self._depth, self._limit_bits)

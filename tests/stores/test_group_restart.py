@@ -242,7 +242,7 @@ LIES = {
         f"UPDATE rln_member SET commitment = x'{'05' * 31}00' WHERE place = 1",
         "not give its root",
     ),
-    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "invalid data"),
+    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "rln_member 1: commitment"),
     "a place": ("UPDATE rln_event SET place = 3 WHERE number = 2", "do not fit the tree"),
     "a member": ("DELETE FROM rln_member WHERE place = 1", "expected events"),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),

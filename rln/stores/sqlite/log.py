@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +28,10 @@ from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 from rln.stores.refusals import LATEST_TIME, check_before, epoch_forgotten, epoch_older_than_log
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.file_kind import NULLIFIER_LOG, reason_to_refuse
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
-_APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _PAGE_SIZE: Final = 1024
 """Bytes: a row has about 100, and consecutive rows are far apart."""
 
@@ -102,11 +103,28 @@ def _open(path: Path, name: str) -> Database:
     return Database(
         path,
         name=name,
-        application_id=_APPLICATION_ID,
+        application_id=NULLIFIER_LOG,
         schema_version=_SCHEMA_VERSION,
         page_size=_PAGE_SIZE,
         create=_create,
     )
+
+
+def holds_log(path: Path) -> bool:
+    """Tell whether an existing file holds a log, and not only a high-water mark; the file is not changed.
+
+    Raises:
+        StoreUnavailable: the file is of another kind, or cannot be read.
+    """
+    name = f"nullifier log: {path}"
+    try:
+        refusal = reason_to_refuse(path, NULLIFIER_LOG, _SCHEMA_VERSION, empty=False)
+        if refusal is not None:
+            raise StoreUnavailable(f"{name}: {refusal}")
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("SELECT count(*) FROM memory").fetchone()[0])
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{name}: {error}") from error
 
 
 class SqliteNullifierLog(NullifierLog):

@@ -45,10 +45,10 @@ from rln.stores.refusals import (
     limit_reached,
 )
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.file_kind import MESSAGE_IDS
 from rln.stores.sqlite.rollback_guard import Fingerprint, GuardState, RollbackGuard
 
 _NAME: Final = "message ids"
-_APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
 _SCHEMA_VERSION: Final = 1
 
 _TABLES: Final = (
@@ -153,7 +153,7 @@ class SqliteMessageIds(MessageIdAllocator):
         self._database = Database(
             path,
             name=_NAME,
-            application_id=_APPLICATION_ID,
+            application_id=MESSAGE_IDS,
             schema_version=_SCHEMA_VERSION,
             create=_create_tables,
         )
