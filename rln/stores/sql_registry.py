@@ -29,6 +29,7 @@ from rln.group.registry_rules import (
 from rln.stores.sql_rows import (
     ForeignRow,
     check_numbers,
+    check_times,
     events_of,
     field_element,
     head_of,
@@ -65,17 +66,21 @@ _EVENTS: Final = (
 )
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
-_REGISTRATIONS: Final = (
-    "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
-)
-_REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
+_NEWEST: Final = "(SELECT max(number) FROM rln_step)"
+_REGISTERED: Final = f"SELECT place, commitment, quota, joined, gone, {_NEWEST} FROM rln_member"
+_REGISTRATIONS: Final = f"{_REGISTERED} WHERE commitment = ? ORDER BY place"
+_REGISTRATION_AT: Final = f"{_REGISTERED} WHERE place = ?"
 # LEFT and CROSS JOIN make SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
-    "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
-    " FROM rln_slashing s LEFT JOIN rln_member m ON m.commitment = s.commitment"
+    "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone,"
+    f" {_NEWEST} FROM rln_slashing s LEFT JOIN rln_member m ON m.commitment = s.commitment"
 )
 _SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
-_SLASHINGS: Final = f"{_SLASHED} WHERE s.step = 0 OR s.step > ? ORDER BY s.noted, s.commitment, m.place"
+# Steps that no change writes are read too, so that they do not hide a slashing.
+_SLASHINGS: Final = (
+    f"{_SLASHED} WHERE s.step = 0 OR s.step > ? OR s.step < {NEVER_REGISTERED} OR s.step IS NULL"
+    " ORDER BY s.noted, s.commitment, m.place"
+)
 _ALL_SLASHINGS: Final = "SELECT commitment, noted, due FROM rln_slashing ORDER BY noted, commitment"
 _UNREGISTERED: Final = f"{_SLASHED} WHERE s.step = {NEVER_REGISTERED} ORDER BY s.noted, s.commitment"
 _SLASHED_JOINERS: Final = (
@@ -121,6 +126,7 @@ class SqlReader(RegistryReader):
         rows = self._transaction.rows(_STEPS, max(0, number), most + (number >= 0))
         check_numbers(rows, max(0, number), "step")
         rows = [step_of(row) for row in rows]
+        check_times([row[:3] for row in rows])
         before = rows.pop(0)[3] if rows and number >= 0 else 0
         last = before
         for count, row in enumerate(rows, start=1):
@@ -151,8 +157,10 @@ class SqlReader(RegistryReader):
         roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
         slashings = self._transaction.rows(_SLASHINGS, max(0, after))
+        changes = tuple(map(root_of, roots))
+        check_times(changes)
         return RootChanges(
-            tuple(map(root_of, roots)),
+            changes,
             tuple(slashings_of(slashings, self._depth, self._limit_bits)),
         )
 

@@ -1,7 +1,7 @@
-"""Rows of a member registry, decoded and checked column by column.
+"""Rows of tables, above all of a member registry, decoded and checked column by column.
 
 A row that no change can have written is a `ForeignRow`: another program wrote it, or it is damaged. The error
-names the table and the key of the row; the registry adds its own name.
+names the table and the key of the row; the store adds its own name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 from rln.base import scalar
@@ -21,6 +21,8 @@ Row = tuple[Any, ...]
 """One row of a statement's result."""
 
 _LAST: Final = (1 << 63) - 1
+_LONGEST_WAIT: Final = 86_400_000
+"""Milliseconds from a slashing to the removal of its leaf, at most; an interval is an hour or less."""
 _ZERO: Final = bytes(scalar.SIZE)
 _ORDER: Final = scalar.ORDER.to_bytes(scalar.SIZE, "big")
 _CHANGES: Final = frozenset(map(int, Change))
@@ -40,9 +42,14 @@ def naming(store: str) -> Iterator[None]:
     try:
         yield
     except ForeignRow as error:
-        raise IntegrityAlarm(
-            f"{store}: {error}; stop the programs that use it, and find out what changed the row"
-        ) from error
+        raise alarm(store, error) from error
+
+
+def alarm(store: str, error: ForeignRow) -> IntegrityAlarm:
+    """Return the alarm about a row of a store."""
+    return IntegrityAlarm(
+        f"{store}: {error}; stop the programs that use it, and find out what changed the row"
+    )
 
 
 def number(value: Any, name: str, low: int, high: int = _LAST) -> int:
@@ -53,15 +60,22 @@ def number(value: Any, name: str, low: int, high: int = _LAST) -> int:
     return value
 
 
-def field_element(data: Any, name: str) -> int:
-    """Decode a field element other than 0 in 32 bytes."""
-    got = "NULL" if data is None else type(data).__name__
-    if isinstance(data, bytes):
-        value = int.from_bytes(data, "little")
-        if len(data) == scalar.SIZE and 0 < value < scalar.ORDER:
-            return value
-        got = f"{len(data)} bytes" if len(data) != scalar.SIZE else "0" if value == 0 else "a larger number"
-    raise ForeignRow(f"{name}: expected 32 bytes with a field element other than 0, got {got}")
+def field_element(data: Any, name: str, low: int = 1) -> int:
+    """Decode a field element in 32 bytes, by default one other than 0."""
+    value = int.from_bytes(packed(data, name, scalar.SIZE), "little")
+    if not low <= value < scalar.ORDER:
+        wanted = "a field element" if low == 0 else "a field element other than 0"
+        raise ForeignRow(f"{name}: expected {wanted}, got {'0' if value == 0 else 'a larger number'}")
+    return value
+
+
+def packed(data: Any, name: str, size: int | None = None) -> bytes:
+    """Return bytes of a row if they are bytes of this size; None is any size."""
+    if not isinstance(data, bytes) or size not in (None, len(data)):
+        got = "NULL" if data is None else type(data).__name__
+        got = f"{len(data)} bytes" if isinstance(data, bytes) else got
+        raise ForeignRow(f"{name}: expected {'' if size is None else f'{size} '}bytes, got {got}")
+    return data
 
 
 def check_numbers(rows: Sequence[Row], first: int, what: str) -> None:
@@ -81,6 +95,8 @@ def head_of(rows: Sequence[Row], depth: int) -> Head:
     next_index, members, slashed_at = rows[0][4:]
     name = f"rln_step {step}"
     next_index = number(next_index, f"{name}: next_index", 0, min(events, 1 << depth))
+    # Somebody registers, leaves, and is slashed afterwards: three events, and never more.
+    number(events, f"{name}: events", 0, 3 * next_index)
     return Head(
         step,
         root,
@@ -109,12 +125,18 @@ def root_of(row: Row) -> tuple[int, int, int]:
     return step_of((*row, 0))[:3]
 
 
-def registration_of(row: Row, depth: int = MAX_DEPTH, limit_bits: int = MAX_LIMIT_BITS) -> Registration:
-    """Decode a row of `rln_member`."""
-    index, commitment, limit, joined, left = row
+def check_times(rows: Sequence[tuple[int, int, int]]) -> None:
+    """Check that no step, given by number, root and time, is older than the one before."""
+    for (_, _, before), (step, _, at) in pairwise(rows):
+        number(at, f"rln_step {step}: at", before)
+
+
+def registration_of(row: Row, depth: int, limit_bits: int) -> Registration:
+    """Decode a row of `rln_member`, with the number of the newest step as the last column."""
+    index, commitment, limit, joined, left, last = row
     name = f"rln_member {index}"
-    joined = number(joined, f"{name}: joined", 1)
-    if number(left, f"{name}: gone", 0) and left <= joined:
+    joined = number(joined, f"{name}: joined", 1, number(last, "rln_step: newest number", 0))
+    if number(left, f"{name}: gone", 0, last) and left <= joined:
         raise ForeignRow(f"{name}: gone: expected 0 or a step after {joined}, got {left}")
     return Registration(
         number(index, f"{name}: place", 0, (1 << depth) - 1),
@@ -125,10 +147,8 @@ def registration_of(row: Row, depth: int = MAX_DEPTH, limit_bits: int = MAX_LIMI
     )
 
 
-def slashings_of(
-    rows: Sequence[Row], depth: int = MAX_DEPTH, limit_bits: int = MAX_LIMIT_BITS
-) -> Iterator[Slashing]:
-    """Group the rows of each slashing.
+def slashings_of(rows: Sequence[Row], depth: int, limit_bits: int) -> Iterator[Slashing]:
+    """Group the rows of each slashing, with the number of the newest step as the last column.
 
     There is one row for each registration of its commitment. If there is none, the columns of the
     registration are NULL, and the step must be -1.
@@ -136,17 +156,20 @@ def slashings_of(
     for (commitment, noted, due, step), registrations in groupby(rows, key=lambda row: row[:4]):
         shown = commitment.hex() if isinstance(commitment, bytes) else type(commitment).__name__
         name = f"rln_slashing {shown}"
-        stayed = tuple(
-            registration_of(row[4:], depth, limit_bits) for row in registrations if row[4] is not None
-        )
-        if (number(step, f"{name}: step", -1) < 0) != (not stayed):
+        stayed = []
+        for row in registrations:
+            number(step, f"{name}: step", -1, number(row[-1], "rln_step: newest number", 0))
+            if row[4] is not None:
+                stayed.append(registration_of(row[4:], depth, limit_bits))
+        if (step < 0) != (not stayed):
             raise ForeignRow(f"{name}: step: expected -1 if nobody registered it, got {step}")
+        number(noted, f"{name}: noted", 0)
         yield Slashing(
             field_element(commitment, f"{name}: commitment"),
-            number(noted, f"{name}: noted", 0),
-            number(due, f"{name}: due", 0),
+            noted,
+            number(due, f"{name}: due", 0, noted + _LONGEST_WAIT),
             None if step <= 0 else step,
-            stayed,
+            tuple(stayed),
         )
 
 
@@ -173,7 +196,7 @@ def events_of(
     if not sound:
         for row in rows:
             _check_event(row, depth, limit_bits)
-        raise ForeignRow(f"rln_event {first}: expected events of one form, got another value among them")
+        raise ForeignRow(f"rln_event {first}: expected events of one form, got others")
     return events
 
 

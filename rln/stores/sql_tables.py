@@ -27,6 +27,7 @@ from rln.stores.sql_rows import ForeignRow, Row, number
 FORM: Final = 2
 """The form of the tables. It is raised when a table changes; tables of another form are refused."""
 
+_LATEST_FORM: Final = 1 << 16
 NEVER_REGISTERED: Final = -1
 """The step of a slashing whose commitment has no registration: it was registered in steps that were lost."""
 
@@ -140,7 +141,7 @@ class RegistryRow:
         if len(rows) != 1:
             raise ForeignRow(f"rln_registry: expected one row, got {len(rows)}")
         form, depth, limit_bits, origin = rows[0]
-        if number(form, "rln_registry: form", 0) != FORM:
+        if number(form, "rln_registry: form", 0, _LATEST_FORM) != FORM:
             raise StoreUnavailable(
                 f"{name}: expected a member registry of form {FORM}, got form {form}; use the version of "
                 "this library that made it"

@@ -253,6 +253,8 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=TIMEOUT, isolation_level=None, check_same_thread=False
         )
+        # Text that is not UTF-8 is a damaged row for the store to name, and no error of SQLite.
+        connection.text_factory = lambda text: text.decode(errors="replace")
         try:
             self._set_up(connection)
             self._flush(connection)
