@@ -147,17 +147,7 @@ def verdict_with(registry: MemberRegistry) -> object:
     return verifier.submit(proof, b"hello")
 
 
-ASKED_BY_KEY = {
-    "step",
-    "registrations",
-    "registration",
-    "slashing",
-    "member",
-    "was",
-    "is",
-    "count",
-    "unregistered",
-}
+ASKED_BY_KEY = frozenset("step registrations registration slashing member was is count unregistered".split())
 
 
 def check_registry(
@@ -172,7 +162,7 @@ def check_registry(
         assert isinstance(before["verdict"], rln.Valid)
         if not spoil():
             return
-        alarms = []
+        alarms: list[str] = []
 
         def ask_everything(registry: MemberRegistry) -> None:
             asked = {**questions(registry), "verdict": lambda: verdict_with(registry)}
@@ -181,6 +171,9 @@ def check_registry(
                     answer = ask()
                 except IntegrityAlarm as alarm:
                     alarms.append(str(alarm))
+                except StoreUnavailable:
+                    # In PostgreSQL this row was then written by a transaction that is not the recorded one.
+                    assert table == "rln_registry"
                 else:
                     # A key that was damaged is not found any more; nothing else may change an answer.
                     assert answer == before[name] or name.split()[0] in ASKED_BY_KEY, name

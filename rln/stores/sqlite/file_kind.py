@@ -5,14 +5,13 @@ that SQLite calls immutable: that takes no lock, replays no journal and makes no
 SQLite that reads the file: if this module opened the file and closed it again, the system would drop every
 lock that this process holds on it.
 
-A file that was just created has its kind in the WAL only. So if the header shows no kind, no tables and a WAL
-is there, copies of both are read in a directory of their own.
+A file that was just created has its kind in the WAL only. So if the header shows no kind and no tables, the
+first page is looked for in the WAL.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,11 @@ _OTHER_FILES: Final = {
     b"rln-slas": "a list of slashed members",
 }
 """Files of this library that are not SQLite's, by their first eight bytes."""
+
+_WAL_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+_TREE_START: Final = 100
+"""Where the tree of the table of tables starts in the first page."""
 
 _TABLES: Final = "SELECT count(*) FROM sqlite_schema"
 
@@ -62,11 +66,7 @@ def reason_to_refuse(
         sqlite3.Error: the file cannot be read.
     """
     try:
-        with closing(_open_unchanged(path)) as connection:
-            found, tables = header(connection), connection.execute(_TABLES).fetchone()[0]
-            wal = path.with_name(path.name + "-wal")
-            if found == (0, 0) and not tables and wal.exists() and path.stat().st_size:
-                found, tables = _look_into_wal(connection.serialize(), wal)
+        found, tables = _look(path)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
@@ -100,18 +100,48 @@ def _kind(application_id: int) -> str:
     return _KINDS.get(application_id, f"an SQLite file with application id {application_id}")
 
 
-def _open_unchanged(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-
-
-def _look_into_wal(main: bytes, wal: Path) -> tuple[tuple[int, int], int]:
-    """Return the header and the number of tables of a file with what its WAL adds, from copies of both."""
-    with tempfile.TemporaryDirectory(prefix="rln") as folder:
-        copy = Path(folder) / "copy"
-        copy.write_bytes(main)
+def _look(path: Path) -> tuple[tuple[int, int], int]:
+    """Return the header and the number of tables of a file, from its WAL if the file does not show them."""
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
         try:
-            copy.with_name("copy-wal").write_bytes(wal.read_bytes())
-        except FileNotFoundError:
-            pass  # its owner has just written it to the file; the check under SQLite's locks follows
-        with closing(sqlite3.connect(copy)) as connection:
-            return header(connection), connection.execute(_TABLES).fetchone()[0]
+            found, tables = header(connection), connection.execute(_TABLES).fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            # While the WAL is written to the file, and after a crash then, the file alone is not whole.
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT:
+                raise
+            page = _first_page_in_wal(path)
+            if page is None:
+                raise
+        else:
+            page = _first_page_in_wal(path) if found == (0, 0) and not tables else None
+    return (found, tables) if page is None else _read_first_page(page)
+
+
+def _first_page_in_wal(path: Path) -> bytes | None:
+    """Return the newest committed form of the file's first page in its WAL, or None.
+
+    Source: SQLite, file format, section 4.1.
+    """
+    try:
+        with path.with_name(path.name + "-wal").open("rb") as wal:
+            start = wal.read(_WAL_HEADER)
+            if len(start) < _WAL_HEADER:
+                return None
+            size, salts = int.from_bytes(start[8:12], "big"), start[16:24]
+            committed, newest = None, None
+            while len(frame := wal.read(_FRAME_HEADER)) == _FRAME_HEADER and frame[8:16] == salts:
+                page = wal.read(size)
+                if frame[:4] == b"\0\0\0\1" and len(page) == size:
+                    newest = page
+                if frame[4:8] != bytes(4):  # the last one of a commit
+                    committed = newest
+            return committed
+    except FileNotFoundError:
+        return None
+
+
+def _read_first_page(page: bytes) -> tuple[tuple[int, int], int]:
+    """Return the header in a first page, and the number of entries in the root of the table of tables."""
+    entries = int.from_bytes(page[_TREE_START + 3 : _TREE_START + 5], "big")
+    return (int.from_bytes(page[68:72], "big"), int.from_bytes(page[60:64], "big")), entries
