@@ -31,7 +31,6 @@ from rln.stores.sql_rows import (
     check_numbers,
     check_times,
     events_of,
-    field_element,
     head_of,
     naming,
     number,
@@ -67,21 +66,20 @@ _EVENTS: Final = (
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
 _NEWEST: Final = "(SELECT max(number) FROM rln_step)"
-_REGISTERED: Final = f"SELECT place, commitment, quota, joined, gone, {_NEWEST} FROM rln_member"
-_REGISTRATIONS: Final = f"{_REGISTERED} WHERE commitment = ? ORDER BY place"
-_REGISTRATION_AT: Final = f"{_REGISTERED} WHERE place = ?"
+_MEMBER: Final = f"place, commitment, quota, joined, gone, {_NEWEST} FROM rln_member"
+_REGISTRATIONS: Final = f"SELECT {_MEMBER} WHERE commitment = ? ORDER BY place"
+_REGISTRATION_AT: Final = f"SELECT {_MEMBER} WHERE place = ?"
 # LEFT and CROSS JOIN make SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
     "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone,"
     f" {_NEWEST} FROM rln_slashing s LEFT JOIN rln_member m ON m.commitment = s.commitment"
 )
 _SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
-# Steps that no change writes are read too, so that they do not hide a slashing.
+# Steps that no change writes are read too, so that they do not hide a slashing; the tables refuse NULL.
 _SLASHINGS: Final = (
-    f"{_SLASHED} WHERE s.step = 0 OR s.step > ? OR s.step < {NEVER_REGISTERED} OR s.step IS NULL"
+    f"{_SLASHED} WHERE s.step = 0 OR s.step > ? OR s.step < {NEVER_REGISTERED}"
     " ORDER BY s.noted, s.commitment, m.place"
 )
-_ALL_SLASHINGS: Final = "SELECT commitment, noted, due FROM rln_slashing ORDER BY noted, commitment"
 _UNREGISTERED: Final = f"{_SLASHED} WHERE s.step = {NEVER_REGISTERED} ORDER BY s.noted, s.commitment"
 _SLASHED_JOINERS: Final = (
     "SELECT count(*) FROM rln_member m CROSS JOIN rln_slashing s"
@@ -247,11 +245,6 @@ class SqlChange(SqlReader, RegistryChange):
     def transaction(self) -> SqlTransaction:
         """The transaction of this change."""
         return self._transaction
-
-    def slashed(self) -> list[tuple[int, int, int]]:
-        """Return commitment and times of all slashings, in the order in which they were noted."""
-        rows = self._transaction.rows(_ALL_SLASHINGS)
-        return [(field_element(row[0], "rln_slashing: commitment"), *row[1:]) for row in rows]
 
     def create(self, origin: str) -> None:
         """Write the rows of an empty registry."""

@@ -356,10 +356,15 @@ def test_a_commitment_that_was_never_registered_can_be_slashed_and_is_then_refus
 ) -> None:
     append(registry, Step(1, 101, 0, joins(1, 0, 5)))
     before = registry.head(), registry.count(), registry.root_changes_after(-1)
-    with pytest.raises(RuntimeError), registry.change() as change:
-        change.note_slashing(9, 700, 800)
-        assert change.unregistered_slashings() == [Slashing(9, 700, 800, None, ())]
-        raise RuntimeError
+
+    def note_and_fail() -> None:
+        with registry.change() as change:
+            change.note_slashing(9, 700, 800)
+            assert change.unregistered_slashings() == [Slashing(9, 700, 800, None, ())]
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        note_and_fail()
     assert (registry.slashing(9), registry.unregistered_slashings()) == (None, [])
     with registry.change() as change:
         change.note_slashing(9, 700, 800)

@@ -16,7 +16,7 @@ from rln.errors import StoreUnavailable
 from rln.group.ports import RegistryChange
 from rln.stores.restored import note_again, restored_registry
 from rln.stores.sql_registry import SqlChange, SqlRegistry
-from rln.stores.sql_rows import ForeignRow, Row, naming
+from rln.stores.sql_rows import ForeignRow, Row, field_element, naming
 from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, definitions
 from rln.stores.sql_transaction import SqlTransaction
 from rln.stores.sqlite.database import Database
@@ -26,6 +26,7 @@ from rln.stores.sqlite.slashed_file import FileState, SlashedFile, SlashedRecord
 _SCHEMA_VERSION: Final = 2
 _NAME: Final = "members"
 _SLASHED_COUNT: Final = "SELECT count(*) FROM rln_slashing"
+_ALL_SLASHINGS: Final = "SELECT commitment, noted, due FROM rln_slashing ORDER BY noted, commitment"
 _CACHE_KIBIBYTES: Final = 128 << 10
 """Page cache of a change, at most. Commitments come in no order, so many of them touch every page of an
 index, and a page that does not fit is written and read again for each of them.
@@ -77,7 +78,9 @@ class SqliteRegistry(SqlRegistry):
             change = SqlChange(transaction, found.depth, found.limit_bits)
             records = opened._slashed.read(0)[1] if opened._slashed.exists() else []
             noted = note_again(change, [*records, *((commitment, at, at) for commitment in slashed)])
-            state = opened._slashed.replace(change.slashed())
+            rows = transaction.rows(_ALL_SLASHINGS)
+            listed = [(field_element(row[0], "rln_slashing: commitment"), *row[1:]) for row in rows]
+            state = opened._slashed.replace(listed)
             transaction.run(SET_ORIGIN, state.encode())
         return noted
 
