@@ -6,7 +6,7 @@ run on the same machine as the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import pytest
@@ -70,7 +70,7 @@ def bench_decisions(
                 pipe.set(key, value, nx=True, get=True, ex=retention)
             assert pipe.execute() == [None] * size
 
-    def ours() -> list[list[Taken | rln.StoreUnavailable]]:
+    def ours() -> list[Sequence[Taken | rln.StoreError]]:
         return [log.insert_or_get_many(batch) for batch in ours_to_do.pop()]
 
     peer = Peer("bare redis-py", bare, turns * size)
@@ -94,7 +94,7 @@ def bench_size(
     before = server.client.info("memory")["used_memory"]
     batches = [fresh(epoch, 500) for _ in range(ENTRIES // 500)]
 
-    def fill() -> list[list[Taken | rln.StoreUnavailable]]:
+    def fill() -> list[Sequence[Taken | rln.StoreError]]:
         return [log.insert_or_get_many(batch) for batch in batches]
 
     answers = benchmark.pedantic(fill, rounds=1)

@@ -111,7 +111,7 @@ def bench_batches(benchmark: BenchmarkFixture, log: SqliteNullifierLog, clock: r
     epoch, turns = clock.current(), 50
     to_do = [[[(epoch, [fresh()]) for _ in range(BATCH)] for _ in range(turns)] for _ in range(ROUNDS + 1)]
 
-    def ours() -> list[list[Taken | rln.StoreUnavailable]]:
+    def ours() -> list[list[Taken | rln.StoreError]]:
         return [log.insert_or_get_many(batch) for batch in to_do.pop()]
 
     answers = benchmark.pedantic(ours, rounds=ROUNDS, warmup_rounds=1)
@@ -128,7 +128,7 @@ def bench_size(
     epoch = clock.current()
     batches = [[(epoch, [fresh()]) for _ in range(1000)] for _ in range(ROWS // 1000)]
 
-    def fill() -> list[list[Taken | rln.StoreUnavailable]]:
+    def fill() -> list[list[Taken | rln.StoreError]]:
         return [log.insert_or_get_many(batch) for batch in batches]
 
     answers = benchmark.pedantic(fill, rounds=1)

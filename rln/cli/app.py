@@ -17,6 +17,7 @@ from rln.cli.commands import (
     log,
     mirror,
     proofs,
+    restored,
     vectors,
 )
 
@@ -49,6 +50,7 @@ group.app.command("import")(mirror.import_bulletins)
 group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)
 group.app.command("path")(mirror.path)
+group.app.command("restored")(restored.restored)
 
 
 def _unwrapped(text: str) -> str:

@@ -292,7 +292,8 @@ class Slashing:
         commitment: commitment of the secret.
         noted: unix time in milliseconds at which it was slashed.
         due: unix time in milliseconds by which a step must remove the leaf.
-        step: number of the step that removed the leaf; None while the removal is pending.
+        step: number of the step that removed the leaf; None while the removal is pending, and if the
+            commitment was never registered here.
         registrations: registrations of the commitment, oldest first.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from rln.base import forks
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import StoreUnavailable
 from rln.group.events import (
     PAGE_EVENTS,
     PAGE_STEPS,
@@ -24,7 +24,13 @@ from rln.group.events import (
 )
 from rln.group.memory_tables import MemoryReader, MemoryTables, Noted, State
 from rln.group.ports import MemberRegistry, RegistryChange
-from rln.group.registry_rules import NextHead, already_registered, already_slashed, no_such_member
+from rln.group.registry_rules import (
+    NextHead,
+    already_registered,
+    already_slashed,
+    no_such_member,
+    slashed_before,
+)
 
 
 class MemoryRegistry(MemberRegistry):
@@ -47,7 +53,7 @@ class MemoryRegistry(MemberRegistry):
         self._tables = MemoryTables(
             whole(depth, "depth", 1, MAX_DEPTH), whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
         )
-        self._published = State(0, 0, ())
+        self._published = State(0, 0, (), ())
         self._closed = self._forked = False
         self._writing = threading.Lock()
         forks.register(self)
@@ -96,6 +102,10 @@ class MemoryRegistry(MemberRegistry):
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment."""
         return self._reader().slashing(commitment)
+
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        return self._reader().unregistered_slashings()
 
     def count(self) -> int:
         """Return the number of members."""
@@ -161,11 +171,14 @@ class _MemoryChange(MemoryReader, RegistryChange):
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         tables = self._tables
-        if not tables.indices_of(commitment) or commitment in tables.slashed:
-            raise ParameterError("commitment: never registered, or slashed already")
+        if commitment in tables.slashed:
+            raise slashed_before()
         tables.slashed[commitment] = Noted(noted, due, self._state.change)
         self._undo.append(lambda: tables.slashed.pop(commitment))
-        self._set_state(pending=(*self._state.pending, commitment))
+        if tables.indices_of(commitment):
+            self._set_state(pending=(*self._state.pending, commitment))
+        else:
+            self._set_state(unregistered=(*self._state.unregistered, commitment))
 
     def undo(self, begun: int) -> None:
         """Undo all writes after the first `begun`, newest first."""

@@ -81,11 +81,13 @@ class State:
         change: number of the change.
         step: number of the newest step.
         pending: commitments whose slashing is noted, and whose leaf no step has removed.
+        unregistered: commitments whose slashing is noted, and that were never registered.
     """
 
     change: int
     step: int
     pending: tuple[int, ...]
+    unregistered: tuple[int, ...]
 
 
 class MemoryReader(RegistryReader):
@@ -166,6 +168,11 @@ class MemoryReader(RegistryReader):
             return None
         step = found.step if 0 < found.step <= self._state.step else None
         return Slashing(commitment, found.noted, found.due, step, registrations)
+
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        found = [self.slashing(commitment) for commitment in self._state.unregistered]
+        return [slashing for slashing in found if slashing is not None]
 
     def count(self) -> int:
         """Return the number of members."""

@@ -63,6 +63,12 @@ class RegistryReader(Protocol):
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment, or None."""
 
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here.
+
+        Their registrations were lost when the registry was restored from a backup.
+        """
+
 
 @runtime_checkable
 class RegistryChange(RegistryReader, Protocol):
@@ -88,12 +94,14 @@ class RegistryChange(RegistryReader, Protocol):
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed, for good; a step removes its leaf by `due`.
 
+        A commitment that was never registered here has no leaf. Then only its registration is refused.
+
         Args:
             commitment: identity commitment.
             noted, due: unix time in milliseconds.
 
         Raises:
-            ParameterError: the commitment was never registered, or is slashed already.
+            ParameterError: the commitment is slashed already.
             StoreUnavailable: the slashing was not noted.
         """
 

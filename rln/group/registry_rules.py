@@ -120,3 +120,8 @@ def already_registered() -> AlreadyAMember:
 def already_slashed() -> AlreadyAMember:
     """Return the error about a commitment that is slashed."""
     return AlreadyAMember("commitment: slashed, its secret is public; use a new identity")
+
+
+def slashed_before() -> ParameterError:
+    """Return the error about a slashing that is noted a second time."""
+    return ParameterError("commitment: slashed already")

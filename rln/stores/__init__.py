@@ -12,8 +12,10 @@ fails closed: when it is unsure, it raises `StoreUnavailable`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rln.base.arguments import nonzero
 from rln.errors import StoreUnavailable
 from rln.group.ports import MemberRegistry
 from rln.protocol.epoch import Clock, HighWaterMark
@@ -147,6 +149,37 @@ def open_existing_members(uri: str) -> MemberRegistry:
     return PostgresRegistry.existing(uri)
 
 
+def accept_restored_members(uri: str, slashed: Sequence[int], at: int) -> int:
+    """Use a member registry again that was restored or copied, after you have said what was slashed since.
+
+    Args:
+        uri: sqlite:///path, or postgresql://.
+        slashed: commitments of the members who were slashed since the backup; empty if nobody was. Those that
+            the registry or its file of slashed members has are not needed, and do no harm.
+        at: unix time in milliseconds, at which the leaves of these members must be removed. Open a group on
+            the registry and call its `follow` to remove them.
+
+    Returns:
+        The number of slashings that the registry lacked.
+
+    Raises:
+        ParameterError, FieldRangeError: not such a URI, or not commitments.
+        StoreUnavailable: the registry cannot be reached or does not exist.
+        IntegrityAlarm: the registry or its file of slashed members is damaged.
+    """
+    for commitment in slashed:
+        nonzero(commitment, "commitment")
+    where = StoreUri.parse(uri, MEMBERS[1:])
+    if where.scheme == "sqlite":
+        from rln.stores.sqlite.members import SqliteRegistry
+
+        where.refuse_options()
+        return SqliteRegistry.accept_restored(where.path, slashed, at)
+    from rln.stores.postgres_members import PostgresRegistry
+
+    return PostgresRegistry.accept_restored(uri, slashed, at)
+
+
 def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
     """Open a member's message-id allocator.
 
@@ -179,6 +212,7 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
 
 
 __all__ = [
+    "accept_restored_members",
     "open_async_log",
     "open_existing_members",
     "open_log",

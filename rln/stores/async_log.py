@@ -16,7 +16,7 @@ from typing import Any, Final, Self, TypeVar
 
 from rln.base import forks
 from rln.base.arguments import instance
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import ParameterError, StoreError, StoreUnavailable
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
@@ -32,7 +32,7 @@ class _Call:
     """The claims of one caller, and the future of its answer."""
 
     claims: list[Claim]
-    answer: asyncio.Future[list[Taken | StoreUnavailable]]
+    answer: asyncio.Future[Sequence[Taken | StoreError]]
 
 
 class AsyncNullifierLog:
@@ -66,7 +66,7 @@ class AsyncNullifierLog:
     def __repr__(self) -> str:
         return f"AsyncNullifierLog({self._log!r})"
 
-    async def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+    async def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> Sequence[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog.peek_many`."""
         return await self._run_on(self._reader, lambda: self._log.peek_many(keys))
 
@@ -74,7 +74,7 @@ class AsyncNullifierLog:
         """Return the share that the log holds, or None; see `NullifierLog.peek`."""
         return await self._run_on(self._reader, lambda: self._log.peek(epoch, nullifier))
 
-    async def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+    async def insert_or_get_many(self, claims: Sequence[Claim]) -> Sequence[Taken | StoreError]:
         """Insert each claim, or return the shares that were there before.
 
         See `NullifierLog.insert_or_get_many`. Cancelling the task withdraws its claims while they wait. If
@@ -97,10 +97,11 @@ class AsyncNullifierLog:
 
         Raises:
             StoreUnavailable: the log is unsure.
+            IntegrityAlarm: what it holds is no share.
             ParameterError: as for `insert_or_get_many`.
         """
         (taken,) = await self.insert_or_get_many([(epoch, shares)])
-        if isinstance(taken, StoreUnavailable):
+        if isinstance(taken, StoreError):
             raise taken
         return taken
 
@@ -173,7 +174,7 @@ class AsyncNullifierLog:
         self,
         loop: asyncio.AbstractEventLoop,
         taken: list[_Call],
-        job: asyncio.Future[list[Taken | StoreUnavailable]],
+        job: asyncio.Future[Sequence[Taken | StoreError]],
     ) -> None:
         self._jobs.discard(job)
         self._writing = False
@@ -184,7 +185,7 @@ class AsyncNullifierLog:
                 call.answer.set_result(mine)
         self._start_writing(loop)
 
-    def _insert_or_get_many(self, claims: list[Claim]) -> list[Taken | StoreUnavailable]:
+    def _insert_or_get_many(self, claims: list[Claim]) -> Sequence[Taken | StoreError]:
         """Call the log on the writer's thread. If it raises, return an error for each claim."""
         try:
             return self._log.insert_or_get_many(claims)

@@ -53,11 +53,17 @@ def copy_members(
             raise ParameterError(
                 f"target: expected an empty registry, got one at step {number}; choose another database"
             )
-        if source.head().number:
+        if change.unregistered_slashings():
+            raise ParameterError(
+                "target: expected an empty registry, got one that refuses commitments that were slashed "
+                "before; choose another database"
+            )
+        if source.head().number or source.unregistered_slashings():
             _append_steps(change, source, progress)
             last = held.enter_context(source.change())
             _append_steps(change, last, progress)
-            for slashing in last.root_changes_after(last.head().number).slashings:
+            pending = last.root_changes_after(last.head().number).slashings
+            for slashing in (*pending, *last.unregistered_slashings()):
                 _note_slashing(change, slashing)
             if change.head() != last.head():
                 raise IntegrityAlarm(

@@ -13,6 +13,7 @@ the extra `postgres`.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Self
@@ -24,8 +25,11 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.stores.postgres.connection import Connection
 from rln.stores.postgres.sessions import Sessions
 from rln.stores.postgres.settings import Access
-from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry
-from rln.stores.sql_rows import Row
+from rln.stores.postgres_origin import COLUMNS, PERMITTED, Origin, origin_statement, reason_for_doubt
+from rln.stores.restored import note_again, restored_registry
+from rln.stores.sql_registry import SqlChange, SqlRegistry
+from rln.stores.sql_rows import Row, naming
+from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, check_columns, definitions
 from rln.stores.sql_transaction import SqlTransaction
 
 _HOST: Final = re.compile(r"[\w./,:%-]*")
@@ -35,6 +39,7 @@ TIMEOUT: Final = 10
 """Seconds to wait for the beginning of a transaction, counted from the call, and for each answer in it."""
 
 _NAME: Final = "members"
+_FOR_UPDATE: Final = " FOR UPDATE OF r"
 _LOCK: Final = "SELECT one FROM rln_registry FOR UPDATE"
 _TABLES_EXIST: Final = (
     "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = 'rln_registry' AND relpersistence = 'p'"
@@ -66,20 +71,29 @@ class PostgresRegistry(SqlRegistry):
     Raises:
         ParameterError: an argument outside its range, not such a URI, or tables of another depth or limit.
         StoreUnavailable: here and in every method, the server cannot be reached, fails, takes too long, or is
-            a standby. The message of a change says that nothing was changed, or that it may have happened.
+            a standby; or the registry was restored, and nobody has said what was slashed since. The message
+            of a change says that nothing was changed, or that it may have happened.
+        IntegrityAlarm: here and in every method, a row was not written by this library.
     """
 
     def __init__(self, uri: str, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
         self._parse_uri(uri)
         try:
-            with self._sessions.transaction(Access.CHANGING, TIMEOUT) as connection:
+            with naming(self._store), self._sessions.transaction(Access.CHANGING, TIMEOUT) as connection:
                 self._create(_PostgresTransaction(connection))
-            with self._reading() as transaction:
+            with naming(self._store), self._reading() as transaction:
                 SqlChange(transaction, depth, limit_bits).check(_NAME)
         except BaseException:
             self.close()
             raise
+        if not self._permitted:
+            warnings.warn(
+                f"{self._store}: the server does not permit pg_control_system, pg_control_checkpoint and "
+                "pg_control_recovery, so a registry that was restored with its files on another server is "
+                "not noticed; GRANT EXECUTE on these functions to this user",
+                stacklevel=2,
+            )
 
     @classmethod
     def existing(cls, uri: str) -> Self:
@@ -92,15 +106,27 @@ class PostgresRegistry(SqlRegistry):
         opened = cls.__new__(cls)
         opened._parse_uri(uri)
         try:
-            with opened._reading() as transaction:
-                found = transaction.rows(REGISTRY) if transaction.rows(_TABLES_EXIST)[0][0] else []
+            found = opened._registry_row()
         finally:
             opened.close()
-        if not found:
-            raise StoreUnavailable(
-                f"{_NAME}: {opened._server_name}: expected a registry, got none; check the URI"
-            )
-        return cls(uri, *found[0])
+        return cls(uri, found.depth, found.limit_bits)
+
+    @classmethod
+    def accept_restored(cls, uri: str, slashed: Sequence[int], at: int) -> int:
+        """Use a restored registry again; see `rln.stores.accept_restored_members`."""
+        opened = cls.__new__(cls)
+        opened._parse_uri(uri)
+        try:
+            found = opened._registry_row()
+            with naming(opened._store), opened._sessions.transaction(Access.CHANGING, TIMEOUT) as connection:
+                transaction = _PostgresTransaction(connection)
+                transaction.rows(_LOCK)
+                change = SqlChange(transaction, found.depth, found.limit_bits)
+                noted = note_again(change, [(commitment, at, at) for commitment in slashed])
+                opened._record_origin(transaction)
+                return noted
+        finally:
+            opened.close()
 
     def _parse_uri(self, uri: str) -> None:
         """Parse the URI. Connections are opened when they are needed."""
@@ -115,8 +141,8 @@ class PostgresRegistry(SqlRegistry):
             # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"
-        name, secret = f"{_NAME}: {self._server_name}", str(found.get("password") or "")
-        self._sessions = Sessions(uri, name, secret)
+        self._permitted: bool | None = None
+        self._sessions = Sessions(uri, self._store, str(found.get("password") or ""))
 
     def __repr__(self) -> str:
         return f"PostgresRegistry({self._server_name!r}, depth {self._depth})"
@@ -125,30 +151,79 @@ class PostgresRegistry(SqlRegistry):
         """Close the connections of this process; a second call does nothing."""
         self._sessions.close()
 
+    @property
+    def _store(self) -> str:
+        return f"{_NAME}: {self._server_name}"
+
+    def _registry_row(self) -> RegistryRow:
+        """Return the row about the registry, without comparing its origin.
+
+        Raises:
+            StoreUnavailable: there is no registry, or one of another form.
+        """
+        with naming(self._store), self._sessions.transaction(Access.READING, TIMEOUT) as connection:
+            transaction = _PostgresTransaction(connection)
+            if not transaction.rows(_TABLES_EXIST)[0][0]:
+                raise StoreUnavailable(f"{self._store}: expected a registry, got none; check the URI")
+            check_columns(transaction.rows(COLUMNS), self._store)
+            return RegistryRow.of(transaction.rows(REGISTRY), self._store)
+
     def _create(self, transaction: SqlTransaction) -> None:
-        if transaction.rows(_TABLES_EXIST)[0][0]:
-            return
-        transaction.rows(_CREATION_LOCK)
         if not transaction.rows(_TABLES_EXIST)[0][0]:
             if transaction.rows(_IN_TEMPORARY_SCHEMA)[0][0]:
                 raise StoreUnavailable(
-                    f"{_NAME}: {self._server_name}: expected a schema for new tables in the search path, got "
-                    "none; create one, or set search_path"
+                    f"{self._store}: expected a schema for new tables in the search path, got none; create "
+                    "one, or set search_path"
                 )
-            for table in TABLES:
-                transaction.run(table.format(number="BIGINT", bytes="BYTEA"))
-            SqlChange(transaction, self._depth, self._limit_bits).create()
+            for definition in definitions("BIGINT", "BYTEA"):
+                transaction.run(definition)
+            SqlChange(transaction, self._depth, self._limit_bits).create("")
+            self._record_origin(transaction)
+        check_columns(transaction.rows(COLUMNS), self._store)
+        RegistryRow.of(transaction.rows(REGISTRY), self._store)
+
+    def _record_origin(self, transaction: SqlTransaction) -> None:
+        """Record where the registry is now."""
+        # The row must have been written by this transaction before its writer is asked for.
+        transaction.run(SET_ORIGIN, "")
+        found = Origin.found(transaction.rows(self._origin_statement(transaction))[0])
+        transaction.run(SET_ORIGIN, found.encode())
+
+    def _check_origin(self, transaction: SqlTransaction, suffix: str = "") -> None:
+        """Refuse a registry that may be a restored copy.
+
+        Args:
+            transaction: any transaction.
+            suffix: the end of the statement.
+
+        Raises:
+            StoreUnavailable: it may be.
+        """
+        rows = transaction.rows(self._origin_statement(transaction) + suffix)
+        doubt = reason_for_doubt(rows[0] if rows else (None,))
+        if doubt is not None:
+            raise restored_registry(self._store, doubt)
+
+    def _origin_statement(self, transaction: SqlTransaction) -> str:
+        if self._permitted is None:
+            self._permitted = bool(transaction.rows(PERMITTED)[0][0])
+        return origin_statement(self._permitted)
+
+    def _before_commit(self, change: SqlChange) -> None:
+        """Do nothing: the database alone holds the slashings."""
 
     @contextmanager
     def _reading(self) -> Iterator[SqlTransaction]:
         with self._sessions.transaction(Access.READING, TIMEOUT) as connection:
-            yield _PostgresTransaction(connection)
+            transaction = _PostgresTransaction(connection)
+            self._check_origin(transaction)
+            yield transaction
 
     @contextmanager
     def _changing(self) -> Iterator[SqlTransaction]:
         with self._sessions.transaction(Access.CHANGING, TIMEOUT) as connection:
             transaction = _PostgresTransaction(connection)
-            transaction.rows(_LOCK)
+            self._check_origin(transaction, _FOR_UPDATE)
             yield transaction
 
 

@@ -13,10 +13,10 @@ from operator import add
 from typing import Final
 
 from rln.base import scalar
-from rln.errors import IntegrityAlarm
+from rln.errors import ParameterError
 from rln.group.events import Change, Events
 from rln.group.registry_rules import already_registered, already_slashed, check_new_indices
-from rln.stores.sql_rows import Row, check_numbers, events_of
+from rln.stores.sql_rows import ForeignRow, Row, check_event_rows, check_numbers, events_of
 from rln.stores.sql_transaction import SqlTransaction
 
 _EVENT_COLUMNS: Final = ("number", "change", "place")
@@ -41,20 +41,16 @@ _SLASHED_JOINERS: Final = (
 )
 
 
-def read_page(transaction: SqlTransaction, number: int, most: int) -> Events:
+def read_page(transaction: SqlTransaction, number: int, most: int, depth: int, limit_bits: int) -> Events:
     """Return at most so many events that follow an event.
 
     Raises:
-        IntegrityAlarm: a row is missing, or no change can have written it.
+        ForeignRow: a row is missing, or no change can have written it.
     """
     rows = transaction.rows(_EVENTS, number, number + most)
     check_numbers(rows, number + 1, "event")
-    try:
-        return events_of(number + 1, [*map(add, rows, _members_of(transaction, rows))])
-    except (TypeError, ValueError, OverflowError) as error:
-        raise IntegrityAlarm(
-            f"registry: an event from {number + 1} to {number + len(rows)} has invalid data: {error}"
-        ) from error
+    check_event_rows(rows, depth)
+    return events_of(number + 1, [*map(add, rows, _members_of(transaction, rows))], depth, limit_bits)
 
 
 def write_page(transaction: SqlTransaction, step: int, page: Events, removals: int) -> None:
@@ -93,7 +89,10 @@ def _members_of(transaction: SqlTransaction, events: Sequence[Row]) -> Iterator[
     joined = [place for _, change, place in events if change == Change.REGISTERED]
     members, left = iter(list[Row]()), dict[int, Row]()
     if joined:
-        check_new_indices(joined, joined[0], "event")  # so the range has no more rows than the page
+        try:  # the range has no more rows than the page
+            check_new_indices(joined, joined[0], "event")
+        except ParameterError as error:
+            raise ForeignRow(f"rln_event, in a page from {events[0][0]} on: place: {error}") from error
         members = iter(transaction.rows(_MEMBERS, joined[0], joined[-1]))
     if len(joined) < len(events):
         rows = transaction.rows(_LEAVERS, events[0][0] - 1, events[-1][0])
@@ -104,5 +103,5 @@ def _members_of(transaction: SqlTransaction, events: Sequence[Row]) -> Iterator[
             continue
         found, *member = next(members, (None,))
         if found != place:
-            raise IntegrityAlarm(f"registry: event {number}: expected a member at index {place}, got none")
+            raise ForeignRow(f"rln_event {number}: expected a row of rln_member for place {place}, got none")
         yield tuple(member)

@@ -1,17 +1,6 @@
-"""The SQL of a member registry, the same for every database.
+"""SqlRegistry: what a member registry is asked and how it is changed, in SQL, the same for every database.
 
-    rln_registry   one row: depth and limit bits of the registry
-    rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
-    rln_event      what happened at which index, in the order of numbers; rows are added and never changed
-    rln_member     index, commitment, limit, first step, and first step without the leaf (0: it is there)
-    rln_slashing   commitment, time of the slashing, time by which a step must remove the leaf, and number of
-                   the step that removed it (0: not removed yet)
-
-A row in `rln_slashing` with step 0 is written before the leaf is removed, so that after a crash the next
-process finds it. A commitment cannot have two leaves: (commitment, gone) is unique.
-
-Field elements are 32 little-endian bytes; other numbers are integers of 64 bits. `?` marks a parameter of an
-SQL statement.
+The tables are in `rln.stores.sql_tables`. `?` marks a parameter of an SQL statement.
 """
 
 from __future__ import annotations
@@ -24,7 +13,7 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
-from rln.errors import IntegrityAlarm, ParameterError
+from rln.errors import ParameterError
 from rln.group.events import (
     PAGE_EVENTS,
     PAGE_STEPS,
@@ -41,37 +30,32 @@ from rln.group.registry_rules import (
     NextHead,
     first_step,
     no_such_member,
+    slashed_before,
 )
 from rln.stores.sql_events import read_page, write_page
-from rln.stores.sql_rows import check_numbers, field_element, registration_of, slashings_of
+from rln.stores.sql_rows import (
+    ForeignRow,
+    check_numbers,
+    check_times,
+    head_of,
+    naming,
+    number,
+    registration_of,
+    root_of,
+    slashings_of,
+    step_of,
+)
+from rln.stores.sql_tables import FORM, INSERT_REGISTRY, NEVER_REGISTERED, REGISTRY, RegistryRow
 from rln.stores.sql_transaction import SqlTransaction
 
-TABLES: Final = (
-    "CREATE TABLE rln_registry (one {number} PRIMARY KEY CHECK (one = 1), depth BIGINT NOT NULL,"
-    " limit_bits BIGINT NOT NULL)",
-    "CREATE TABLE rln_step (number {number} PRIMARY KEY, root {bytes} NOT NULL, at BIGINT NOT NULL,"
-    " events BIGINT NOT NULL, next_index BIGINT NOT NULL, members BIGINT NOT NULL,"
-    " slashed_at BIGINT NOT NULL)",
-    "CREATE TABLE rln_event (number {number} PRIMARY KEY, change BIGINT NOT NULL, place BIGINT NOT NULL)",
-    "CREATE TABLE rln_member (place {number} PRIMARY KEY, commitment {bytes} NOT NULL, quota BIGINT NOT NULL,"
-    " joined BIGINT NOT NULL, gone BIGINT NOT NULL)",
-    "CREATE UNIQUE INDEX rln_member_commitment ON rln_member (commitment, gone)",
-    "CREATE TABLE rln_slashing (commitment {bytes} PRIMARY KEY, noted BIGINT NOT NULL, due BIGINT NOT NULL,"
-    " step BIGINT NOT NULL)",
-    "CREATE INDEX rln_slashing_step ON rln_slashing (step)",
-)
-"""Templates: each database fills in its types of an integer key and of bytes."""
-
-_INSERT_REGISTRY: Final = "INSERT INTO rln_registry (one, depth, limit_bits) VALUES (1, ?, ?)"
 _INSERT_STEP: Final = (
     "INSERT INTO rln_step (number, root, at, events, next_index, members, slashed_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, 0)"
+_INSERT_SLASHING: Final = "INSERT INTO rln_slashing (commitment, noted, due, step) VALUES (?, ?, ?, ?)"
 _REMOVE_MEMBER: Final = "UPDATE rln_member SET gone = ? WHERE place = ? AND commitment = ? AND gone = 0"
 _COMPLETE_SLASHING: Final = "UPDATE rln_slashing SET step = ? WHERE commitment = ? AND step = 0"
 
-REGISTRY: Final = "SELECT depth, limit_bits FROM rln_registry"
 _HEAD: Final = (
     "SELECT number, root, at, events, next_index, members, slashed_at FROM rln_step"
     " ORDER BY number DESC LIMIT 1"
@@ -79,17 +63,22 @@ _HEAD: Final = (
 _STEPS: Final = "SELECT number, root, at, events FROM rln_step WHERE number >= ? ORDER BY number LIMIT ?"
 _STEP_AT: Final = "SELECT max(number) FROM rln_step WHERE at <= ?"
 _ROOTS: Final = "SELECT number, root, at FROM rln_step WHERE number > ? ORDER BY number"
-_REGISTRATIONS: Final = (
-    "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE commitment = ? ORDER BY place"
-)
-_REGISTRATION_AT: Final = "SELECT place, commitment, quota, joined, gone FROM rln_member WHERE place = ?"
-# CROSS JOIN makes SQLite read the tables in this order, so it never walks all members.
+_NEWEST: Final = "(SELECT max(number) FROM rln_step)"
+_MEMBER: Final = f"place, commitment, quota, joined, gone, {_NEWEST} FROM rln_member"
+_REGISTRATIONS: Final = f"SELECT {_MEMBER} WHERE commitment = ? ORDER BY place"
+_REGISTRATION_AT: Final = f"SELECT {_MEMBER} WHERE place = ?"
+# LEFT and CROSS JOIN make SQLite read the tables in this order, so it never walks all members.
 _SLASHED: Final = (
-    "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone"
-    " FROM rln_slashing s CROSS JOIN rln_member m WHERE m.commitment = s.commitment"
+    "SELECT s.commitment, s.noted, s.due, s.step, m.place, m.commitment, m.quota, m.joined, m.gone,"
+    f" {_NEWEST} FROM rln_slashing s LEFT JOIN rln_member m ON m.commitment = s.commitment"
 )
-_SLASHING: Final = f"{_SLASHED} AND s.commitment = ? ORDER BY m.place"
-_SLASHINGS: Final = f"{_SLASHED} AND (s.step = 0 OR s.step > ?) ORDER BY s.noted, s.commitment, m.place"
+_SLASHING: Final = f"{_SLASHED} WHERE s.commitment = ? ORDER BY m.place"
+# Steps that no change writes are read too, so that they do not hide a slashing; the tables refuse NULL.
+_SLASHINGS: Final = (
+    f"{_SLASHED} WHERE s.step = 0 OR s.step > ? OR s.step < {NEVER_REGISTERED}"
+    " ORDER BY s.noted, s.commitment, m.place"
+)
+_UNREGISTERED: Final = f"{_SLASHED} WHERE s.step = {NEVER_REGISTERED} ORDER BY s.noted, s.commitment"
 _PENDING_MEMBERS: Final = (
     "SELECT count(*) FROM rln_slashing s CROSS JOIN rln_member m"
     " WHERE s.step = 0 AND m.commitment = s.commitment AND m.gone = 0"
@@ -121,27 +110,33 @@ class SqlReader(RegistryReader):
 
     def head(self) -> Head:
         """Return the head of the registry; this and the methods below are as in `RegistryReader`."""
-        number, root, *rest = self._transaction.rows(_HEAD)[0]
-        return Head(number, field_element(root, "root"), *rest)
+        return head_of(self._transaction.rows(_HEAD), self._depth)
 
     def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         """Return steps that follow a step."""
         # The step before the first one says which number the first event has.
         rows = self._transaction.rows(_STEPS, max(0, number), min(most, PAGE_STEPS) + (number >= 0))
         check_numbers(rows, max(0, number), "step")
+        rows = [step_of(row) for row in rows]
+        check_times([row[:3] for row in rows])
         done = rows.pop(0)[3] if rows and number >= 0 else 0
         steps = []
         for step, root, at, end in rows:
-            try:
-                steps.append(Step(step, field_element(root, "root"), at, done + 1, end - done))
-            except (TypeError, ValueError, OverflowError) as error:
-                raise IntegrityAlarm(f"registry: step {step} has invalid data: {error}") from error
+            if end < done:
+                raise ForeignRow(f"rln_step {step}: events: expected {done} or more, got {end}")
+            steps.append(Step(step, root, at, done + 1, end - done))
             done = end
         return steps
 
     def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
         """Return events that follow an event."""
-        return read_page(self._transaction, number, min(most, PAGE_EVENTS))
+        most = min(most, PAGE_EVENTS)
+        page = read_page(self._transaction, number, most, self._depth, self._limit_bits)
+        if len(page) < most and number + len(page) < (newest := self.head().events):
+            raise ForeignRow(
+                f"rln_event: expected events {number + 1} to {min(newest, number + most)}, got {len(page)}"
+            )
+        return page
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step made at or before a unix time in milliseconds."""
@@ -152,37 +147,50 @@ class SqlReader(RegistryReader):
         roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
         slashings = self._transaction.rows(_SLASHINGS, max(0, after))
+        changes = tuple(map(root_of, roots))
+        check_times(changes)
         return RootChanges(
-            tuple((number, field_element(root, "root"), at) for number, root, at in roots),
-            tuple(slashings_of(slashings)),
+            changes,
+            tuple(slashings_of(slashings, self._depth, self._limit_bits)),
         )
 
     def registrations(self, commitment: int) -> list[Registration]:
         """Return the registrations of a commitment."""
-        return list(
-            map(
-                registration_of,
-                self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment")),
-            )
-        )
+        rows = self._transaction.rows(_REGISTRATIONS, scalar.encode(commitment, "commitment"))
+        return [registration_of(row, self._depth, self._limit_bits) for row in rows]
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration at an index."""
         rows = self._transaction.rows(_REGISTRATION_AT, index)
-        return registration_of(rows[0]) if rows else None
+        return registration_of(rows[0], self._depth, self._limit_bits) if rows else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment, or None."""
         rows = self._transaction.rows(_SLASHING, scalar.encode(commitment, "commitment"))
-        return next(slashings_of(rows), None)
+        return next(slashings_of(rows, self._depth, self._limit_bits), None)
+
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        rows = self._transaction.rows(_UNREGISTERED)
+        return list(slashings_of(rows, self._depth, self._limit_bits))
 
     def count(self) -> int:
         """Return the number of members."""
-        return self.head().members - int(self._transaction.rows(_PENDING_MEMBERS)[0][0])
+        head = self.head()
+        pending = self._transaction.rows(_PENDING_MEMBERS)[0][0]
+        return head.members - number(pending, "rln_slashing: pending members", 0, head.members)
 
 
 class SqlChange(SqlReader, RegistryChange):
-    """The questions and changes within one exclusive transaction."""
+    """The questions and changes within one exclusive transaction.
+
+    Attributes:
+        noted: commitment and times of the slashings that were noted.
+    """
+
+    def __init__(self, transaction: SqlTransaction, depth: int, limit_bits: int) -> None:
+        super().__init__(transaction, depth, limit_bits)
+        self.noted: list[tuple[int, int, int]] = []
 
     def append(self, step: Step, pages: Iterable[Events]) -> None:
         """Append the next step."""
@@ -195,14 +203,21 @@ class SqlChange(SqlReader, RegistryChange):
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
-        if not self.registrations(commitment) or self.slashing(commitment) is not None:
-            raise ParameterError("commitment: never registered, or slashed already")
-        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due)
+        if self.slashing(commitment) is not None:
+            raise slashed_before()
+        step = 0 if self.registrations(commitment) else NEVER_REGISTERED
+        self._transaction.run(_INSERT_SLASHING, scalar.encode(commitment), noted, due, step)
+        self.noted.append((commitment, noted, due))
 
-    def create(self) -> None:
+    @property
+    def transaction(self) -> SqlTransaction:
+        """The transaction of this change."""
+        return self._transaction
+
+    def create(self, origin: str) -> None:
         """Write the rows of an empty registry."""
         first = first_step(self._depth)
-        self._transaction.run(_INSERT_REGISTRY, self._depth, self._limit_bits)
+        self._transaction.run(INSERT_REGISTRY, FORM, self._depth, self._limit_bits, origin)
         self._write(Head(0, first.root, first.at, 0, 0, 0))
 
     def check(self, name: str) -> None:
@@ -210,13 +225,13 @@ class SqlChange(SqlReader, RegistryChange):
 
         Raises:
             ParameterError: they have another depth or limit.
+            StoreUnavailable: they have another form.
         """
-        found = self._transaction.rows(REGISTRY)
-        if found != [(self._depth, self._limit_bits)]:
-            depth, limit_bits = found[0] if found else (None, None)
+        found = RegistryRow.of(self._transaction.rows(REGISTRY), name)
+        if (found.depth, found.limit_bits) != (self._depth, self._limit_bits):
             raise ParameterError(
                 f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, "
-                f"got {depth} and {limit_bits}"
+                f"got {found.depth} and {found.limit_bits}"
             )
 
     def _write(self, head: Head) -> None:
@@ -270,6 +285,15 @@ class SqlRegistry(MemberRegistry):
         """Open a transaction that excludes every other change."""
 
     @property
+    @abstractmethod
+    def _store(self) -> str:
+        """The name of the registry in messages: the kind of store, and its path or server."""
+
+    @abstractmethod
+    def _before_commit(self, change: SqlChange) -> None:
+        """Do what must be done before a change is committed."""
+
+    @property
     def depth(self) -> int:
         """Levels of the membership tree."""
         return self._depth
@@ -319,6 +343,11 @@ class SqlRegistry(MemberRegistry):
         with self._reader() as reader:
             return reader.slashing(commitment)
 
+    def unregistered_slashings(self) -> list[Slashing]:
+        """Return the slashings of commitments that were never registered here."""
+        with self._reader() as reader:
+            return reader.unregistered_slashings()
+
     def count(self) -> int:
         """Return the number of members."""
         with self._reader() as reader:
@@ -327,10 +356,12 @@ class SqlRegistry(MemberRegistry):
     @contextmanager
     def change(self) -> Iterator[RegistryChange]:
         """Begin an exclusive change."""
-        with self._changing() as transaction:
-            yield SqlChange(transaction, self._depth, self._limit_bits)
+        with naming(self._store), self._changing() as transaction:
+            change = SqlChange(transaction, self._depth, self._limit_bits)
+            yield change
+            self._before_commit(change)
 
     @contextmanager
     def _reader(self) -> Iterator[SqlReader]:
-        with self._reading() as transaction:
+        with naming(self._store), self._reading() as transaction:
             yield SqlReader(transaction, self._depth, self._limit_bits)

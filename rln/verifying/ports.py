@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import ParameterError, StoreError
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
@@ -46,13 +46,14 @@ class NullifierLog(Protocol):
     An implementation has the methods for many claims or keys, and inherits the methods for one.
     """
 
-    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> Sequence[Share | StoreError | None]:
         """Return the known share for each nullifier of an epoch, without writing.
 
         Where the log cannot answer, for example because it has forgotten the epoch, the result is the error.
+        If what it holds is no share, this is an `IntegrityAlarm`.
         """
 
-    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> Sequence[Taken | StoreError]:
         """Insert the shares of each claim, or return the shares that its nullifiers have in the log already.
 
         The claims are handled in order, each in one atomic step. A claim is accepted if the log held none of
@@ -77,6 +78,7 @@ class NullifierLog(Protocol):
 
         Raises:
             StoreUnavailable: the log cannot answer.
+            IntegrityAlarm: what it holds is no share.
         """
         return _or_raise(self.peek_many([(epoch, nullifier)])[0])
 
@@ -85,6 +87,7 @@ class NullifierLog(Protocol):
 
         Raises:
             StoreUnavailable: the log is unsure.
+            IntegrityAlarm: what it holds is no share.
             ParameterError: as for `insert_or_get_many`.
         """
         return _or_raise(self.insert_or_get_many([(epoch, shares)])[0])
@@ -123,8 +126,8 @@ def check_claim(shares: Sequence[Share]) -> dict[int, Share]:
 _Found = TypeVar("_Found")
 
 
-def _or_raise(found: _Found | StoreUnavailable) -> _Found:
-    if isinstance(found, StoreUnavailable):
+def _or_raise(found: _Found | StoreError) -> _Found:
+    if isinstance(found, StoreError):
         raise found
     return found
 

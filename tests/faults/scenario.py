@@ -58,6 +58,9 @@ class Scenario(ABC):
             AssertionError: the store gave an answer that it must never give.
         """
 
+    def accept_copy(self, directory: Path) -> None:  # noqa: B027 - most stores need nothing
+        """Do what an operator does before the store is used from files that are copies."""
+
     @abstractmethod
     def close(self) -> None:
         """Close the store."""

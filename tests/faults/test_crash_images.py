@@ -32,6 +32,7 @@ def record(
 def check(name: str, image: Image, directory: Path) -> None:
     image.write(directory)
     try:
+        SCENARIOS[name]().accept_copy(directory)
         SCENARIOS[name]().check(directory, image.progress)
     except Exception as error:
         error.add_note(f"{image.where}, done {image.progress.done}, unsure {image.progress.unsure}")
@@ -70,6 +71,7 @@ def test_a_second_crash_during_the_recovery_from_the_first_loses_nothing(
         middle.mkdir()
         last.mkdir()
         image.write(middle)
+        SCENARIOS[name]().accept_copy(middle)
         again, _ = record(fork_server, name, middle, "second_plan")
         for second in images(again, chance, 1, image.progress):
             check(name, second, last)

@@ -127,9 +127,11 @@ def test_somebody_elses_file_is_refused_and_left_alone(path: Path) -> None:
 
 def test_another_kind_or_form_is_refused(path: Path) -> None:
     opened(path).close()
-    with pytest.raises(StoreUnavailable, match="expected id 78, got 77"):
+    with pytest.raises(
+        StoreUnavailable, match="with application id 77, expected an SQLite file with application id 78"
+    ):
         opened(path, application_id=78)
-    with pytest.raises(StoreUnavailable, match="expected schema version 4, got 3"):
+    with pytest.raises(StoreUnavailable, match="with schema version 4, got 3"):
         opened(path, schema_version=4)
 
 

@@ -242,12 +242,15 @@ LIES = {
         f"UPDATE rln_member SET commitment = x'{'05' * 31}00' WHERE place = 1",
         "not give its root",
     ),
-    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "invalid data"),
+    "a type": ("UPDATE rln_member SET commitment = 'five' WHERE place = 1", "rln_member 1: commitment"),
     "a place": (
         "UPDATE rln_event SET place = 3 WHERE number = 2",
         "expected the next member at index 1, got 3",
     ),
-    "a member": ("DELETE FROM rln_member WHERE place = 1", "event 2: expected a member at index 1"),
+    "a member": (
+        "DELETE FROM rln_member WHERE place = 1",
+        "rln_event 2: expected a row of rln_member for place 1, got none",
+    ),
     "an event": ("DELETE FROM rln_event WHERE number = 2", "expected events"),
     "a step": ("DELETE FROM rln_step WHERE number = 2", "expected steps "),
 }

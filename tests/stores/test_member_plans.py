@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from rln.stores import sql_events, sql_registry
+from rln.stores.sql_tables import definitions
 
 QUESTIONS = {
     name: text
@@ -18,8 +19,8 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_no_question_walks_all_members_events_or_slashings(name: str) -> None:
     connection = sqlite3.connect(":memory:")
-    for table in sql_registry.TABLES:
-        connection.execute(table.format(number="INTEGER", bytes="BLOB"))
+    for definition in definitions("INTEGER", "BLOB"):
+        connection.execute(definition)
     text = QUESTIONS[name]
     plan = connection.execute(f"EXPLAIN QUERY PLAN {text}", [0] * text.count("?")).fetchall()
     walks = [row[3] for row in plan if row[3].startswith("SCAN")]

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.ports import NullifierLog
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.share import Share
@@ -173,12 +173,12 @@ def test_what_is_none_of_ours_under_a_key_is_refused_alone(server: RedisServer) 
     server.client.delete(ours[2])
     server.client.lpush(ours[2], b"list")
     kinds = [type(found) for found in log.peek_many([(now, n) for n in (3, 4, 5, 6)])]
-    assert kinds == [StoreUnavailable] * 3 + [type(None)]
+    assert kinds == [IntegrityAlarm] * 3 + [type(None)]
     taken = log.insert_or_get_many([(now, [Share(7, 8, n)]) for n in (3, 4, 5, 6)])
-    assert [type(found) for found in taken] == [StoreUnavailable] * 3 + [tuple]
+    assert [type(found) for found in taken] == [IntegrityAlarm] * 3 + [tuple]
     mixed = log.insert_or_get(now, [Share(7, 8, 60), Share(7, 8, 61)])
     assert mixed == ()
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(IntegrityAlarm, match="entry rln:.*no verifier writes this"):
         log.insert_or_get(now, [Share(9, 8, 62), Share(9, 8, 3)])
 
 

@@ -26,6 +26,7 @@ from rln.cli.table import format_table, stack
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.stores import LOGS, open_log
+from rln.stores.sqlite.log import holds_log
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
@@ -69,14 +70,15 @@ def create(
 
     Use it only if nothing was accepted in the current epochs before, here or elsewhere. A log that a verifier
     creates itself refuses the epochs that were open at that time, because an earlier log may have been lost.
-    An existing file is never replaced, even if it holds only the high-water mark of a clock.
+    An existing log is never changed. A file that holds only the high-water mark of a clock gets a log beside
+    the mark.
     """
 
     def action() -> Report:
         path = _sqlite_path(uri)
-        if path is not None and path.exists():
+        if path is not None and path.exists() and holds_log(path):
             raise UnusableFile(
-                f"{path}: the file exists already; if no message was accepted in the current epochs, choose "
+                f"{path}: the log exists already; if no message was accepted in the current epochs, choose "
                 "another file"
             )
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
@@ -293,15 +295,17 @@ def _sqlite_path(uri: str) -> Path | None:
 
 
 def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log; a missing file is an error, so that none is created."""
+    """Open a log; a missing file, and a file without a log, is an error, so that none is created."""
     path = _sqlite_path(uri)
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
+    if path is not None and not holds_log(path):
+        raise UnusableFile(f"{path}: expected a nullifier log, got a file with a high-water mark only")
     return open_log(uri, clock)
 
 
 def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open an existing log. Nothing is written on servers; in a SQLite file without a log, one is created."""
+    """Open an existing log, to which nothing is written."""
     where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
         return _open_existing(uri, clock)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from rln.base import scalar
-from rln.errors import InputError, StoreUnavailable
+from rln.errors import EncodingError, InputError, IntegrityAlarm, StoreError
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
 from rln.stores.redis.server_clock import entry_lifetime
@@ -34,7 +34,7 @@ class EntryCommand(NamedTuple):
     packed: bytes
 
 
-Reply = bytes | StoreUnavailable | None
+Reply = bytes | StoreError | None
 """The value of the key, None if there is none, or the error that says why this is unknown."""
 
 
@@ -86,30 +86,41 @@ class CommandBuilder:
         return known
 
 
-def share_of(reply: Reply, nullifier: int) -> Share | StoreUnavailable | None:
-    """Decode the share in a reply; pass on None and errors."""
+def share_of(reply: Reply, key: bytes, nullifier: int, store: str) -> Share | StoreError | None:
+    """Decode the share in a reply about a key; pass on None and errors."""
     if not isinstance(reply, bytes):
         return reply
-    if len(reply) != _VALUE_BYTES:
-        return StoreUnavailable(
-            f"nullifier log: expected an entry of {_VALUE_BYTES} bytes, got {len(reply)}; "
-            "check for other writers of rln:*"
-        )
     try:
+        if len(reply) != _VALUE_BYTES:
+            raise EncodingError(f"expected {_VALUE_BYTES} bytes, got {len(reply)}")
         return Share(scalar.decode(reply[:32], "x"), scalar.decode(reply[32:64], "y"), nullifier)
     except InputError as error:
-        failure = StoreUnavailable(
-            f"nullifier log: an entry is not a share: {error}; check for other writers of rln:*"
-        )
+        failure = foreign_entry(store, key, str(error))
         failure.__cause__ = error
         return failure
 
 
-def existing_share(reply: Reply, nullifier: int, attempt: bytes) -> Share | StoreUnavailable | None:
+def foreign_entry(store: str, key: bytes, what: str) -> IntegrityAlarm:
+    """Return the alarm about a value that no verifier writes.
+
+    Args:
+        store: name of the log and its servers.
+        key: key of the value.
+        what: what is wrong.
+    """
+    return IntegrityAlarm(
+        f"{store}: entry {key.decode()}: {what}: no verifier writes this; stop the service, and look for "
+        "other programs that write rln:* there"
+    )
+
+
+def existing_share(
+    reply: Reply, key: bytes, nullifier: int, attempt: bytes, store: str
+) -> Share | StoreError | None:
     """Decode the existing share in a reply to an insertion; None: this attempt inserted its own share."""
     if reply is None or (isinstance(reply, bytes) and reply[64:] == attempt):
         return None
-    return share_of(reply, nullifier)
+    return share_of(reply, key, nullifier, store)
 
 
 def application_name(identifier: bytes) -> bytes:

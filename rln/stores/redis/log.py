@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import ParameterError, StoreError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
@@ -118,19 +118,21 @@ class RedisNullifierLog(NullifierLog):
     def __repr__(self) -> str:
         return f"RedisNullifierLog({self._router!r})"
 
-    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
-        replies = self._router.execute(
-            [self._commands.get(epoch, nullifier) for epoch, nullifier in keys], write=False
-        )
-        return [share_of(reply, nullifier) for reply, (_, nullifier) in zip(replies, keys, strict=True)]
+        commands = [self._commands.get(epoch, nullifier) for epoch, nullifier in keys]
+        replies = self._router.execute(commands, write=False)
+        return [
+            share_of(reply, command.key, nullifier, self._store)
+            for reply, command, (_, nullifier) in zip(replies, commands, keys, strict=True)
+        ]
 
-    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreError]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         if self._read_only:
             return [StoreUnavailable("nullifier log: opened read-only, so it refuses claims")] * len(claims)
-        taken: list[Taken | StoreUnavailable] = []
+        taken: list[Taken | StoreError] = []
         for part in _conflict_free_parts(checked):
             if all(len(new) == 1 for _, new in part):
                 taken += self._insert_singles(part)
@@ -160,7 +162,11 @@ class RedisNullifierLog(NullifierLog):
         """Close the connections; a second call does nothing."""
         self._router.close()
 
-    def _insert_singles(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
+    @property
+    def _store(self) -> str:
+        return f"nullifier log: {self._router!r}"
+
+    def _insert_singles(self, part: list[_Checked]) -> list[Taken | StoreError]:
         """Insert claims of one share each, on any nullifiers, in one pipeline."""
         attempts = entropy.draw(ATTEMPT_BYTES * len(part))
         commands, wanted = [], []
@@ -169,15 +175,14 @@ class RedisNullifierLog(NullifierLog):
             for share in new.values():
                 commands.append(self._commands.insert_or_get(epoch, share, attempt))
                 wanted.append((share.nullifier or 0, attempt))
-        taken: list[Taken | StoreUnavailable] = []
-        for reply, (nullifier, attempt) in zip(
-            self._router.execute(commands, write=True), wanted, strict=True
-        ):
-            found = existing_share(reply, nullifier, attempt)
+        taken: list[Taken | StoreError] = []
+        replies = self._router.execute(commands, write=True)
+        for reply, command, (nullifier, attempt) in zip(replies, commands, wanted, strict=True):
+            found = existing_share(reply, command.key, nullifier, attempt, self._store)
             taken.append(() if found is None else (found,) if isinstance(found, Share) else found)
         return taken
 
-    def _insert_several(self, part: list[_Checked]) -> list[Taken | StoreUnavailable]:
+    def _insert_several(self, part: list[_Checked]) -> list[Taken | StoreError]:
         """Insert claims of several shares, all on different nullifiers, in one pipeline for each share.
 
         Every worker inserts the shares of a claim in the order of their nullifiers and stops at the first
@@ -193,8 +198,8 @@ class RedisNullifierLog(NullifierLog):
             # A claim that goes on has inserted a share in each pipeline before this one.
             if_not_sent = MAY_BE_SPENT if active[0].remaining[0] != min(active[0].new) else NOTHING_CHANGED
             replies = self._router.execute(commands, write=True, if_not_sent=if_not_sent)
-            for claim, reply in zip(active, replies, strict=True):
-                claim.take_reply(reply)
+            for claim, command, reply in zip(active, commands, replies, strict=True):
+                claim.take_reply(reply, command.key, self._store)
         lookups = [
             (claim, nullifier) for claim in in_progress if claim.found for nullifier in claim.remaining
         ]
@@ -216,26 +221,26 @@ class _MultiShareClaim:
         self.attempt = entropy.draw(ATTEMPT_BYTES)
         self.remaining = sorted(new)
         self.found: dict[int, Share] = {}
-        self.error: StoreUnavailable | None = None
+        self.error: StoreError | None = None
 
     @property
     def is_inserting(self) -> bool:
         """Whether shares remain to be inserted and none of the claim existed."""
         return bool(self.remaining) and not self.found and self.error is None
 
-    def take_reply(self, reply: Reply) -> None:
+    def take_reply(self, reply: Reply, key: bytes, store: str) -> None:
         """Record the reply for the first of the remaining shares."""
         nullifier = self.remaining.pop(0)
-        self.take_existing(nullifier, existing_share(reply, nullifier, self.attempt))
+        self.take_existing(nullifier, existing_share(reply, key, nullifier, self.attempt, store))
 
-    def take_existing(self, nullifier: int, there: Share | StoreUnavailable | None) -> None:
+    def take_existing(self, nullifier: int, there: Share | StoreError | None) -> None:
         """Record what exists under one of the nullifiers."""
         if isinstance(there, Share):
             self.found[nullifier] = there
         elif there is not None:
             self.error = there
 
-    def result(self) -> Taken | StoreUnavailable:
+    def result(self) -> Taken | StoreError:
         """Return the shares that existed, in the order of the claim."""
         return self.error or tuple(self.found[nullifier] for nullifier in self.new if nullifier in self.found)
 

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from rln.base import forks
 from rln.errors import StoreUnavailable
-from rln.stores.redis.entry import EntryCommand, Reply
+from rln.stores.redis.entry import EntryCommand, Reply, foreign_entry
 from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings, Primary, error_text
 from rln.stores.redis.resp import FAULTS, Session
 from rln.stores.redis.server_info import ServerDescription
@@ -179,7 +179,10 @@ class PrimaryRouter:
                 retry += self._record_failure(primary, indices, results, error)
                 continue
             for i, reply in zip(indices, replies, strict=True):
-                if isinstance(reply, ResponseError):
+                if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
+                    store = f"nullifier log: {primary.name}"
+                    results[i] = foreign_entry(store, commands[i].key, "it is not a string")
+                elif isinstance(reply, ResponseError):
                     retry += self._record_failure(primary, [i], results, reply)
                 else:
                     results[i] = reply

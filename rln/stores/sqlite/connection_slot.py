@@ -14,10 +14,11 @@ import threading
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rln.base import forks
 from rln.stores.patience import Patience
+from rln.stores.sql_rows import Row
 
 _abandoned: Final[list[sqlite3.Connection]] = []
 """Connections that cannot be closed, kept so that nothing tries again."""
@@ -81,8 +82,8 @@ def in_use_at_fork(path: Path) -> bool:
     return path in _in_use_at_fork
 
 
-def first_row(path: Path, query: str) -> tuple[Any, ...] | None:
-    """Return the first row of a query on an existing file, by a connection that only reads.
+def rows_of(path: Path, query: str) -> list[Row]:
+    """Return the rows of a query on an existing file, by a connection that only reads.
 
     Raises:
         StoreUnavailable: this process was forked, and it was not noticed.
@@ -95,5 +96,4 @@ def first_row(path: Path, query: str) -> tuple[Any, ...] | None:
             raise sqlite3.OperationalError("this process was forked while the file was in use")
         slot.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         with closing(slot.connection) as connection:
-            row: tuple[Any, ...] | None = connection.execute(query).fetchone()
-            return row
+            return connection.execute(query).fetchall()

@@ -22,6 +22,7 @@ from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
 from rln.stores.sqlite.busy import execute_when_free, is_busy
 from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
+from rln.stores.sqlite.file_kind import header, reason_to_refuse, wrong_header
 from rln.stores.sqlite.outcome import UNKNOWN, alone, commit, outcome_of, roll_back
 
 TIMEOUT: Final = 10.0
@@ -43,7 +44,8 @@ class Database:
     Args:
         path: path of the file; created with mode 0600 if it does not exist.
         name: name of the store in messages.
-        application_id: the kind of file, in its header, 1 to 2^31 - 1.
+        application_id: the kind of file, in its header, 1 to 2^31 - 1; a file of another kind is refused, and
+            left as it is.
         schema_version: the version of its tables, 1 or more; a file with another version is refused.
         page_size: bytes of a page of a new file. A commit writes whole pages: small pages are better for
             tables whose small rows are inserted one by one in random order.
@@ -214,9 +216,14 @@ class Database:
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
             ensure_private_file(self.path, self._name)
+            refusal = reason_to_refuse(self.path, self._application_id, self._schema_version)
+            if refusal is not None:
+                raise self._error(refusal)
         self._check_file()
         left = max(0.0, deadline - time.monotonic())
         connection = sqlite3.connect(self.path, timeout=left, isolation_level=None, check_same_thread=False)
+        # Text that is not UTF-8 is a damaged row for the store to name, and no error of SQLite.
+        connection.text_factory = lambda text: text.decode(errors="replace")
         try:
             self._set_up(connection, deadline)
             self._flush(connection)
@@ -252,10 +259,10 @@ class Database:
             raise self._error(
                 f"expected journal mode wal and synchronous {FULL}, got {mode} and {synchronous}"
             )
-        if self._header(connection) == (0, 0):
+        if header(connection) == (0, 0):
             connection.execute("BEGIN IMMEDIATE")
             try:
-                if self._header(connection) == (0, 0):
+                if header(connection) == (0, 0):
                     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
                         raise self._error("expected a file of this library or an empty one; check the path")
                     self._create(connection)
@@ -266,13 +273,9 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        found, schema_version = self._header(connection)
-        if found != self._application_id:
-            expected = f"expected id {self._application_id}, got {found}"
-            raise self._error(f"the file belongs to another store: {expected}; check the path")
-        if schema_version != self._schema_version:
-            expected = f"expected schema version {self._schema_version}, got {schema_version}"
-            raise self._error(f"{expected}; use the version of this library that wrote the file")
+        refusal = wrong_header(header(connection), self._application_id, self._schema_version)
+        if refusal is not None:
+            raise self._error(refusal)
 
     def _switch_to_wal(self, connection: sqlite3.Connection, deadline: float) -> object:
         """Switch to WAL. SQLite does not wait for other processes at this step, so wait here."""
@@ -283,12 +286,6 @@ class Database:
                 if not _is_transient(error) or time.monotonic() > deadline:
                     raise
             time.sleep(0.005)
-
-    def _header(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        return (
-            connection.execute("PRAGMA application_id").fetchone()[0],
-            connection.execute("PRAGMA user_version").fetchone()[0],
-        )
 
 
 def _is_transient(error: sqlite3.Error) -> bool:

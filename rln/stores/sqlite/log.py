@@ -1,9 +1,6 @@
 """SqliteNullifierLog: the shares of accepted messages in one SQLite file, for threads and processes at once.
 
-    memory   one row: epochs that ended by unix time `forgotten` are refused; so are epochs that were open
-             when the log was created, because accepted shares may be missing (`rln.stores.sqlite.log_start`)
-    epoch    a number for each (rln identifier, external nullifier); numbers are never used again
-    share    (epoch, nullifier) -> x, y
+The tables are in `rln.stores.sqlite.log_rows`.
 
 One SQL statement inserts a share, unless its epoch is forgotten or its nullifier exists. The number of
 changed rows tells whether it inserted the share. A single claim is its own transaction, with one fsync;
@@ -17,11 +14,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
-from rln.errors import StoreUnavailable
+from rln.errors import IntegrityAlarm, StoreError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch, clock_offset
 from rln.protocol.share import Share
 from rln.stores.machine_time import MachineTime, running_time
@@ -32,11 +29,24 @@ from rln.stores.refusals import (
     epoch_forgotten,
     epoch_older_than_log,
 )
+from rln.stores.sql_rows import ForeignRow, alarm, naming
+from rln.stores.sqlite.connection_slot import rows_of
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.file_kind import NULLIFIER_LOG, reason_to_refuse
+from rln.stores.sqlite.log_rows import (
+    START,
+    check_keys,
+    check_nullifiers,
+    columns_of,
+    create_tables,
+    forgotten_until,
+    mark_of,
+    share_of,
+    start_of,
+)
 from rln.stores.sqlite.log_start import LogStart
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
 
-_APPLICATION_ID: Final = 0x726C6E6C  # "rlnl"
 _SCHEMA_VERSION: Final = 2
 _PAGE_SIZE: Final = 1024
 """Bytes: a row has about 100, and consecutive rows are far apart."""
@@ -55,17 +65,6 @@ _RAISE_AGAIN: Final = "the mark may be raised or not, and no time is accepted: r
 _Row = tuple[bytes, bytes, bytes]
 """Nullifier, x and y of a share."""
 
-_TABLES: Final = (
-    "CREATE TABLE mark (one INTEGER PRIMARY KEY CHECK (one = 1), seconds INTEGER NOT NULL)",
-    "CREATE TABLE memory (one INTEGER PRIMARY KEY CHECK (one = 1), forgotten INTEGER NOT NULL,"
-    " since INTEGER NOT NULL, shift INTEGER NOT NULL, observed INTEGER NOT NULL, boot TEXT NOT NULL,"
-    " running INTEGER NOT NULL, clock INTEGER NOT NULL)",
-    "CREATE TABLE epoch (id INTEGER PRIMARY KEY AUTOINCREMENT, identifier BLOB NOT NULL,"
-    " external_nullifier BLOB NOT NULL, ends INTEGER NOT NULL, UNIQUE (identifier, external_nullifier))",
-    "CREATE TABLE share (epoch INTEGER NOT NULL, nullifier BLOB NOT NULL, x BLOB NOT NULL, y BLOB NOT NULL,"
-    " PRIMARY KEY (epoch, nullifier)) WITHOUT ROWID",
-)
-
 _INSERT: Final = (
     "INSERT INTO share (epoch, nullifier, x, y) SELECT id, ?, ?, ? FROM epoch, memory"
     " WHERE id = ? AND ? > forgotten ON CONFLICT DO NOTHING"
@@ -75,9 +74,8 @@ _ENTER_EPOCH: Final = (
     " WHERE ?3 > forgotten ON CONFLICT DO UPDATE SET ends = max(ends, excluded.ends)"
     " WHERE ends > (SELECT forgotten FROM memory) RETURNING id"
 )
-_START: Final = "since, shift, observed, boot, running, clock"
 _BEGIN: Final = (
-    f"INSERT INTO memory (one, forgotten, {_START}) VALUES (1, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    f"INSERT INTO memory (one, forgotten, {START}) VALUES (1, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _BEGIN_AGAIN: Final = "UPDATE memory SET since = ?, shift = ?, observed = ?, boot = ?, running = ?, clock = ?"
 _FOLLOW: Final = (
@@ -93,48 +91,41 @@ _BEYOND: Final = b"\xff" * 33
 """Greater than every encoded nullifier."""
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    for table in _TABLES:
-        connection.execute(table)
-
-
 def _encode(share: Share) -> _Row:
     """Encode a share that `check_claim` has checked; its numbers were checked when it was made."""
     nullifier, x, y = share.nullifier or 0, share.x, share.y
     return nullifier.to_bytes(32, "little"), x.to_bytes(32, "little"), y.to_bytes(32, "little")
 
 
-def _decode(row: tuple[bytes, bytes], nullifier: int) -> Share:
-    return Share(scalar.decode(row[0], "x"), scalar.decode(row[1], "y"), nullifier)
-
-
 def _names(epoch: Epoch) -> tuple[bytes, bytes]:
     return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
-
-
-def _columns(start: LogStart) -> tuple[int | str, ...]:
-    machine = start.machine
-    return start.since, start.shift, start.observed, machine.boot, machine.running, machine.clock_offset
-
-
-def _read_start(connection: sqlite3.Connection) -> LogStart:
-    since, shift, observed, *machine = connection.execute(f"SELECT {_START} FROM memory").fetchone()
-    return LogStart(since, shift, observed, MachineTime(*machine))
-
-
-def _forgotten_until(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT forgotten FROM memory").fetchone()[0])
 
 
 def _open(path: Path, name: str) -> Database:
     return Database(
         path,
         name=name,
-        application_id=_APPLICATION_ID,
+        application_id=NULLIFIER_LOG,
         schema_version=_SCHEMA_VERSION,
         page_size=_PAGE_SIZE,
-        create=_create,
+        create=create_tables,
     )
+
+
+def holds_log(path: Path) -> bool:
+    """Tell whether an existing file holds a log, and not only a high-water mark; the file is not changed.
+
+    Raises:
+        StoreUnavailable: the file is of another kind, or cannot be read.
+    """
+    name = f"nullifier log: {path}"
+    try:
+        refusal = reason_to_refuse(path, NULLIFIER_LOG, _SCHEMA_VERSION, empty=False)
+        if refusal is not None:
+            raise StoreUnavailable(f"{name}: {refusal}")
+        return bool(rows_of(path, "SELECT one FROM memory"))
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{name}: {error}") from error
 
 
 class SqliteNullifierLog(NullifierLog):
@@ -158,11 +149,12 @@ class SqliteNullifierLog(NullifierLog):
         self._database = _open(path, "nullifier log")
         try:
             with self._database.writing() as connection:
-                connection.execute(_BEGIN, _columns(start))
-                found = _read_start(connection)
+                connection.execute(_BEGIN, columns_of(start))
+                with naming(self._store):
+                    found = start_of(connection)
                 self._start = found.opened(now, machine, clock.retention)
                 if self._start != found:
-                    connection.execute(_BEGIN_AGAIN, _columns(self._start))
+                    connection.execute(_BEGIN_AGAIN, columns_of(self._start))
             self._recorded = self._start
         except BaseException:
             self._database.close()
@@ -180,17 +172,18 @@ class SqliteNullifierLog(NullifierLog):
     def __repr__(self) -> str:
         return f"SqliteNullifierLog({str(self._database.path)!r})"
 
-    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
+    def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
         self._start = self._followed_start()
         try:
-            with self._database.reading() as connection:
-                before = _forgotten_until(connection)
-                return [self._peek(connection, before, *key) for key in keys]
-        except StoreUnavailable as error:
+            with naming(self._store), self._database.reading() as connection:
+                before = forgotten_until(connection)
+                numbers = self._numbers(connection, {epoch for epoch, _ in keys})
+                return [self._peek(connection, before, numbers[epoch], epoch, key) for epoch, key in keys]
+        except StoreError as error:
             return [error] * len(keys)
 
-    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
+    def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreError]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
         checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
         if not checked:
@@ -200,11 +193,11 @@ class SqliteNullifierLog(NullifierLog):
             self._follow_clock()
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
-            with self._database.writing(MAY_BE_SPENT) as connection:
-                before = _forgotten_until(connection)
+            with naming(self._store), self._database.writing(MAY_BE_SPENT) as connection:
+                before = forgotten_until(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
-        except StoreUnavailable as error:
+        except StoreError as error:
             return [error] * len(checked)
         # Remember the epochs' numbers only after the commit.
         if len(self._epochs) > _KNOWN_EPOCHS:
@@ -220,7 +213,9 @@ class SqliteNullifierLog(NullifierLog):
         waits for all of them.
         """
         check_before(before)
-        with self._database.writing(_FORGET_AGAIN) as connection:
+        with naming(self._store), self._database.writing(_FORGET_AGAIN) as connection:
+            check_keys(connection)
+            forgotten_until(connection)
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
             self._ended = [number for (number,) in ended]
@@ -276,20 +271,42 @@ class SqliteNullifierLog(NullifierLog):
         row = (*_encode(share), number, epoch.end)
         return self._database.execute_alone(_INSERT, row, MAY_BE_SPENT) > 0
 
+    @property
+    def _store(self) -> str:
+        return f"nullifier log: {self._database.path}"
+
+    def _numbers(self, connection: sqlite3.Connection, epochs: set[Epoch]) -> dict[Epoch, int | None]:
+        """Return the numbers of epochs, None for those that have none, and check the keys of their shares.
+
+        A key that is not ours would not be found, and its message would be accepted once more.
+        """
+        numbers: dict[Epoch, int | None] = {epoch: self._epochs.get(epoch) for epoch in epochs}
+        if None in numbers.values():
+            check_keys(connection)
+        for epoch, known in numbers.items():
+            row = None
+            if known is None:
+                row = connection.execute(_FIND_EPOCH, _names(epoch)).fetchone()
+                numbers[epoch] = None if row is None else row[0]
+            check_nullifiers(connection, numbers[epoch])
+        return numbers
+
     def _peek(
-        self, connection: sqlite3.Connection, before: int, epoch: Epoch, nullifier: int
-    ) -> Share | StoreUnavailable | None:
+        self, connection: sqlite3.Connection, before: int, number: int | None, epoch: Epoch, nullifier: int
+    ) -> Share | StoreError | None:
         refusal = self._refusal(epoch, before)
-        if refusal is not None:
+        if refusal is not None or number is None:
             return refusal
-        number = self._epochs.get(epoch)
-        if number is None:
-            row = connection.execute(_FIND_EPOCH, _names(epoch)).fetchone()
-            if row is None:
-                return None
-            number = row[0]
-        found = connection.execute(_GET, (number, scalar.encode(nullifier, "nullifier"))).fetchone()
-        return None if found is None else _decode(found, nullifier)
+        key = scalar.encode(nullifier, "nullifier")
+        found = connection.execute(_GET, (number, key)).fetchone()
+        return None if found is None else self._decode(found, number, key)
+
+    def _decode(self, row: tuple[Any, ...], number: int, key: bytes) -> Share | IntegrityAlarm:
+        """Decode a share; if it is damaged, the other shares of this call are not affected."""
+        try:
+            return share_of(row, number, key)
+        except ForeignRow as error:
+            return alarm(self._store, error)
 
     def _claim(
         self,
@@ -298,13 +315,14 @@ class SqliteNullifierLog(NullifierLog):
         before: int,
         epoch: Epoch,
         shares: dict[int, Share],
-    ) -> Taken | StoreUnavailable:
+    ) -> Taken | StoreError:
         """Insert the shares of one message within a transaction: all of them or none."""
         refusal = self._refusal(epoch, before)
         if refusal is not None:
             return refusal
         number = self._epochs.get(epoch) or entered.get(epoch)
         if number is None:
+            check_keys(connection)
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
                 return epoch_forgotten(epoch, before)
@@ -312,6 +330,7 @@ class SqliteNullifierLog(NullifierLog):
         if len(shares) > 1:
             connection.execute("SAVEPOINT claim")
         taken: list[Share] = []
+        damaged: IntegrityAlarm | None = None
         for share in shares.values():
             row = _encode(share)
             if connection.execute(_INSERT, (*row, number, epoch.end)).rowcount == 0:
@@ -321,12 +340,16 @@ class SqliteNullifierLog(NullifierLog):
                         f"nullifier log: expected a row for epoch {epoch.index}, got none; check for other "
                         "programs that write the file"
                     )
-                taken.append(_decode(found, share.nullifier or 0))
+                known = self._decode(found, number, row[0])
+                if isinstance(known, Share):
+                    taken.append(known)
+                else:
+                    damaged = known
         if len(shares) > 1:
-            if taken:
+            if taken or damaged:
                 connection.execute("ROLLBACK TO claim")
             connection.execute("RELEASE claim")
-        return tuple(taken)
+        return damaged or tuple(taken)
 
     def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
         if epoch.end <= before:
@@ -358,11 +381,12 @@ class SqliteMark:
     def raise_to(self, seconds: int) -> int:
         """Raise the mark and sync it; see `rln.protocol.epoch.HighWaterMark`."""
         whole(seconds, "seconds", 0, LATEST_TIME)
-        with self._database.writing(_RAISE_AGAIN) as connection:
-            found = connection.execute("SELECT seconds FROM mark").fetchone()
-            if found is None or found[0] < seconds:
+        name = f"high-water mark: {self._database.path}"
+        with naming(name), self._database.writing(_RAISE_AGAIN) as connection:
+            found = mark_of(connection)
+            if found is None or found < seconds:
                 connection.execute("REPLACE INTO mark VALUES (1, ?)", (seconds,))
-        return seconds if found is None else max(int(found[0]), seconds)
+        return seconds if found is None else max(found, seconds)
 
     def close(self) -> None:
         """Close the file for this process; a second call does nothing."""

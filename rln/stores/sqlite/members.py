@@ -1,27 +1,37 @@
-"""SqliteRegistry: the members of a group in one SQLite file, for threads and processes at once."""
+"""SqliteRegistry: the members of a group in one SQLite file, for threads and processes at once.
+
+A second file beside it, `NAME-slashed`, holds every slashing once more, so that no slashing is lost when the
+database is restored from a backup; see `rln.stores.sqlite.slashed_file`.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
 from rln.errors import StoreUnavailable
-from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry
-from rln.stores.sql_rows import Row
+from rln.group.ports import RegistryChange
+from rln.stores.restored import note_again, restored_registry
+from rln.stores.sql_registry import SqlChange, SqlRegistry
+from rln.stores.sql_rows import ForeignRow, Row, field_element, naming
+from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, definitions
 from rln.stores.sql_transaction import SqlTransaction
-from rln.stores.sqlite.connection_slot import first_row
+from rln.stores.sqlite.connection_slot import rows_of
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.file_kind import MEMBER_REGISTRY, reason_to_refuse
+from rln.stores.sqlite.slashed_file import FileState, SlashedFile, SlashedRecord
 
-_APPLICATION_ID: Final = 0x726C6E67  # "rlng"
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 _NAME: Final = "members"
 _IF_UNKNOWN: Final = (
     "the change may have happened or not, because the commit failed: before you repeat it, ask whether it "
     "has happened (`is_member`, `was_member`, `is_slashed`, or `head` of the registry)"
 )
+_SLASHED_COUNT: Final = "SELECT count(*) FROM rln_slashing"
+_ALL_SLASHINGS: Final = "SELECT commitment, noted, due FROM rln_slashing ORDER BY noted, commitment"
 _CACHE_KIBIBYTES: Final = 32 << 10
 """Page cache of a change, at most: half of what a change may need beside its tree. Commitments come in no
 order, so a page of their index that does not fit is written to the WAL and read again; for 2^20 members, four
@@ -33,27 +43,22 @@ class SqliteRegistry(SqlRegistry):
     """A `MemberRegistry` in a file. Safe to use from several threads, and across a fork.
 
     Args:
-        path: path of the file; created if it does not exist.
+        path: path of the file; it and the file of slashed members are created if they do not exist.
         depth: levels of the membership tree, 1 to 32; an existing file must have the same.
         limit_bits: limits are 1 to 2^limit_bits; an existing file must have the same.
 
     Raises:
         ParameterError: an argument outside its range, or a file of another depth or limit.
-        StoreUnavailable: here and in every method, the file cannot be used, or the disk failed.
+        StoreUnavailable: here and in every method, the file cannot be used, or the disk failed. Here also:
+            the registry was restored or copied, and nobody has said what was slashed since.
+        IntegrityAlarm: here and in every method, a row was not written by this library.
     """
 
     def __init__(self, path: Path, depth: int, limit_bits: int = 16) -> None:
         super().__init__(depth, limit_bits)
-        self._database = Database(
-            path,
-            name=_NAME,
-            application_id=_APPLICATION_ID,
-            schema_version=_SCHEMA_VERSION,
-            create=self._create,
-        )
+        self._open(path)
         try:
-            with self._reading() as transaction:
-                SqlChange(transaction, depth, limit_bits).check(_NAME)
+            self._settle()
         except BaseException:
             self._database.close()
             raise
@@ -63,27 +68,123 @@ class SqliteRegistry(SqlRegistry):
         """Open the registry in a file with its own depth and limit.
 
         Raises:
-            StoreUnavailable: no such file, or no registry in it.
+            StoreUnavailable: no such file, or no registry in it; and as for the constructor.
         """
-        try:
-            found = first_row(path, REGISTRY)
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error
-        if found is None:
-            raise StoreUnavailable(f"{_NAME}: {path}: expected a registry, got none; check the path")
-        return cls(path, *found)
+        found = _registry_row(path)
+        return cls(path, found.depth, found.limit_bits)
+
+    @classmethod
+    def accept_restored(cls, path: Path, slashed: Sequence[int], at: int) -> int:
+        """Use a restored or copied registry again; see `rln.stores.accept_restored_members`."""
+        found = _registry_row(path)
+        opened = cls.__new__(cls)
+        SqlRegistry.__init__(opened, found.depth, found.limit_bits)
+        opened._open(path)
+        with closing(opened), naming(opened._store), opened._changing() as transaction:
+            change = SqlChange(transaction, found.depth, found.limit_bits)
+            records = opened._slashed.read(0)[1] if opened._slashed.exists() else []
+            noted = note_again(change, [*records, *((commitment, at, at) for commitment in slashed)])
+            rows = transaction.rows(_ALL_SLASHINGS)
+            listed = [(field_element(row[0], "rln_slashing: commitment"), *row[1:]) for row in rows]
+            state = opened._slashed.replace(listed)
+            transaction.run(SET_ORIGIN, state.encode())
+        return noted
 
     def __repr__(self) -> str:
-        return f"SqliteRegistry({str(self._database.path)!r}, depth {self._depth})"
+        return f"SqliteRegistry({str(self._path)!r}, depth {self._depth})"
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
+    @contextmanager
+    def change(self) -> Iterator[RegistryChange]:
+        """Begin an exclusive change."""
+        before = self._failed
+        try:
+            with super().change() as change:
+                yield change
+        except StoreUnavailable:
+            if self._failed is not before:
+                self._record_failed()
+            raise
+
+    @property
+    def _store(self) -> str:
+        return f"{_NAME}: {self._path}"
+
+    def _open(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._slashed = SlashedFile(self._path, _NAME)
+        self._failed: FileState | None = None
+        """The state of the file after a failed write of this process: it is nobody's copy."""
+        self._database = Database(
+            path,
+            name=_NAME,
+            application_id=MEMBER_REGISTRY,
+            schema_version=_SCHEMA_VERSION,
+            create=self._create,
+        )
+
     def _create(self, connection: sqlite3.Connection) -> None:
-        for table in TABLES:
-            connection.execute(table.format(number="INTEGER", bytes="BLOB"))
-        SqlChange(_SqliteTransaction(connection), self._depth, self._limit_bits).create()
+        for definition in definitions("INTEGER", "BLOB"):
+            connection.execute(definition)
+        change = SqlChange(_SqliteTransaction(connection), self._depth, self._limit_bits)
+        change.create("")
+        if not self._slashed.exists():
+            self._slashed.replace(())
+        self._catch_up(change)
+
+    def _settle(self) -> None:
+        """Take in what the file of slashed members has and the database lacks, or refuse the registry."""
+        with naming(self._store), self._reading() as transaction:
+            SqlChange(transaction, self._depth, self._limit_bits).check(_NAME)
+            recorded = FileState.decode(_origin(transaction))
+            state = self._slashed.quick_state()
+            if state is not None and state.fits(recorded):
+                count = transaction.rows(_SLASHED_COUNT)[0][0]
+                if count != state.count:
+                    raise ForeignRow(f"rln_slashing: expected {state.count} rows, got {count}")
+                return
+        with naming(self._store), self._changing() as transaction:
+            self._catch_up(SqlChange(transaction, self._depth, self._limit_bits))
+
+    def _before_commit(self, change: SqlChange) -> None:
+        if change.noted:
+            self._catch_up(change)
+
+    def _catch_up(self, change: SqlChange) -> None:
+        """Make the file and the database hold the same slashings, as the last thing before a commit.
+
+        Raises:
+            StoreUnavailable: slashings may be missing in both.
+        """
+        recorded = FileState.decode(_origin(change.transaction))
+        new = list(change.noted)
+        if not self._slashed.exists():
+            raise restored_registry(self._store, f"its file {self._slashed.path.name} is missing")
+        known = 0 if recorded is None else recorded.count
+        state, records = self._slashed.read(known)
+        doubt = None if state.fits(self._failed) else state.reason_for_doubt(recorded)
+        if doubt is not None:
+            raise restored_registry(self._store, f"{self._slashed.path.name}: {doubt}")
+        missing = records[known:]
+        note_again(change, missing)
+        listed = {commitment for commitment, _, _ in missing}
+        added: list[SlashedRecord] = [*missing, *(one for one in new if one[0] not in listed)]
+        if added:
+            try:
+                # The missing ones are written again, because they may not be on the disk.
+                state = self._slashed.write(known, added)
+            except StoreUnavailable:
+                self._failed = self._slashed.quick_state()
+                raise
+        change.transaction.run(SET_ORIGIN, state.encode())
+
+    def _record_failed(self) -> None:
+        """Record the state of the file after a failed write, so that it is not taken for a copy."""
+        with naming(self._store), self._changing() as transaction:
+            self._catch_up(SqlChange(transaction, self._depth, self._limit_bits))
 
     @contextmanager
     def _reading(self) -> Iterator[SqlTransaction]:
@@ -112,3 +213,21 @@ class _SqliteTransaction(SqlTransaction):
     def copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         places = ", ".join("?" * len(columns))
         self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+
+
+def _registry_row(path: Path) -> RegistryRow:
+    """Return the row of an existing file about its registry; the file is not changed."""
+    name = f"{_NAME}: {path}"
+    try:
+        refusal = reason_to_refuse(path, MEMBER_REGISTRY, _SCHEMA_VERSION, empty=False)
+        if refusal is not None:
+            raise StoreUnavailable(f"{name}: {refusal}")
+        found = rows_of(path, REGISTRY)
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{name}: {error}") from error
+    with naming(name):
+        return RegistryRow.of(found, name)
+
+
+def _origin(transaction: SqlTransaction) -> str:
+    return RegistryRow.of(transaction.rows(REGISTRY), _NAME).origin

@@ -26,11 +26,11 @@ epoch.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import nonzero
@@ -45,26 +45,23 @@ from rln.stores.refusals import (
     ids_not_reserved,
     limit_reached,
 )
+from rln.stores.sql_rows import naming, packed
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.file_kind import MESSAGE_IDS
 from rln.stores.sqlite.guard_state import Fingerprint, GuardState
+from rln.stores.sqlite.message_id_rows import (
+    check_identities,
+    check_keys,
+    create_tables,
+    fingerprint_of,
+    refusal_end_of,
+    reservation_of,
+    sortable_number,
+)
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 
 _NAME: Final = "message ids"
-_APPLICATION_ID: Final = 0x524C4E69  # "RLNi"
 _SCHEMA_VERSION: Final = 2
-
-_TABLES: Final = (
-    # One row: the fingerprint of the last change, and the end of the refusal for all identities.
-    "CREATE TABLE guard (one INTEGER PRIMARY KEY CHECK (one = 1), seal TEXT NOT NULL, burnt BLOB NOT NULL, "
-    "clock INTEGER)",
-    # The end of the refusal for an identity.
-    "CREATE TABLE identities (commitment BLOB PRIMARY KEY, burnt BLOB NOT NULL, clock INTEGER) WITHOUT ROWID",
-    # Owner: commitment and rln identifier, one after the other. Ids: from `first` up to, not including,
-    # `stop`.
-    "CREATE TABLE reservations (owner BLOB, epoch BLOB, first INTEGER, stop INTEGER NOT NULL, x BLOB, "
-    "message BLOB, PRIMARY KEY (owner, epoch, first)) WITHOUT ROWID",
-)
-
 
 _UNKNOWN_IDENTITY: Final = (
     "this file has never seen the identity (if it is new, call `introduce` before its first message)"
@@ -158,9 +155,9 @@ class SqliteMessageIds(MessageIdAllocator):
         self._database = Database(
             path,
             name=_NAME,
-            application_id=_APPLICATION_ID,
+            application_id=MESSAGE_IDS,
             schema_version=_SCHEMA_VERSION,
-            create=_create_tables,
+            create=create_tables,
         )
         self._guard = RollbackGuard(self._database.path, _NAME)
 
@@ -226,9 +223,12 @@ class SqliteMessageIds(MessageIdAllocator):
                 "SELECT stop, x FROM reservations WHERE owner = ? AND epoch = ? AND first = ?",
                 (*key, ids.start),
             ).fetchone()
-            if row is None or ids != range(ids.start, row[0]):
+            if row is None:
                 raise ids_not_reserved(epoch.index)
-            if row[1] not in (None, scalar.encode(x)):
+            stop, bound = reservation_of((ids.start, *row), epoch.index)
+            if ids != range(ids.start, stop):
+                raise ids_not_reserved(epoch.index)
+            if bound not in (None, scalar.encode(x)):
                 raise id_used_for_other_message(epoch.index)
             state.connection.execute(
                 "UPDATE reservations SET x = ?, message = ? WHERE owner = ? AND epoch = ? AND first = ?",
@@ -241,17 +241,21 @@ class SqliteMessageIds(MessageIdAllocator):
 
         A message that was sent may be sent again, so this also works in a refused epoch.
         """
-        with self._database.reading() as connection:
+        with naming(self._store), self._database.reading() as connection:
             row = connection.execute(
                 "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "
                 "AND message IS NOT NULL ORDER BY first DESC LIMIT 1",
                 (_owner(commitment, epoch), _sortable(epoch.index), scalar.encode(x)),
             ).fetchone()
-        return None if row is None else bytes(row[0])
+            return None if row is None else packed(row[0], f"reservations of epoch {epoch.index}: message")
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._database.close()
+
+    @property
+    def _store(self) -> str:
+        return f"{_NAME}: {self._database.path}"
 
     def __repr__(self) -> str:
         return f"SqliteMessageIds({str(self._database.path)!r})"
@@ -259,7 +263,7 @@ class SqliteMessageIds(MessageIdAllocator):
     @contextmanager
     def _changing(self, if_unknown: str) -> Iterator[_TransactionState]:
         """Run the block in one transaction while no other process uses the files; commit at its end."""
-        with self._guard.locked():
+        with naming(self._store), self._guard.locked():
             with self._database.writing(if_unknown) as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
                 guard_state, offset = self._guard.inspect(), clock_offset()
@@ -269,8 +273,8 @@ class SqliteMessageIds(MessageIdAllocator):
                     yield _TransactionState(
                         connection,
                         guard_state,
-                        Fingerprint.decode(row[0]),
-                        _read_refusal_end(row[1:]),
+                        fingerprint_of(row[0]),
+                        _RefusalEnd(*refusal_end_of(row[1:], "guard")),
                         offset,
                     )
             self._guard.confirm(if_unknown)
@@ -290,11 +294,6 @@ class SqliteMessageIds(MessageIdAllocator):
         state.connection.execute("REPLACE INTO guard VALUES (1, ?, ?, ?)", row)
 
 
-def _create_tables(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
-
-
 def _sortable(number: int) -> bytes:
     """Encode a whole number below 2^128 so that SQLite sorts it by value: its integers have only 63 bits."""
     return number.to_bytes(16, "big")
@@ -306,6 +305,7 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
 
 def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: _RefusalEnd) -> bool:
     """Add an identity; False: it was there before."""
+    check_identities(connection)
     row = (scalar.encode(commitment), _sortable(refusal_end.time), refusal_end.clock_offset)
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
@@ -315,7 +315,8 @@ def _identity_refusal_end(state: _TransactionState, commitment: int) -> _Refusal
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
-    return _NO_REFUSAL if row is None else _read_refusal_end(row)
+    name = f"identities {scalar.encode(commitment).hex()}"
+    return _NO_REFUSAL if row is None else _RefusalEnd(*refusal_end_of(row, name))
 
 
 def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
@@ -328,10 +329,6 @@ def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
             (_sortable(adjusted.time), adjusted.clock_offset, scalar.encode(commitment)),
         )
     return adjusted != own
-
-
-def _read_refusal_end(row: Sequence[Any]) -> _RefusalEnd:
-    return _RefusalEnd(int.from_bytes(row[0], "big"), row[1])
 
 
 def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
@@ -354,17 +351,18 @@ def _insert_reservation(
 ) -> range:
     """Reserve ids; the caller has checked that the database is not in doubt and the epoch not refused."""
     owner, index = _owner(commitment, epoch), _sortable(epoch.index)
+    check_keys(connection, owner, index)
     row = connection.execute(
         "SELECT epoch FROM reservations WHERE owner = ? ORDER BY epoch DESC LIMIT 1", (owner,)
     ).fetchone()
-    newest = epoch.index if row is None else int.from_bytes(row[0], "big")
+    newest = epoch.index if row is None else sortable_number(row[0], "reservations: epoch")
     if epoch.index < newest - 1:
         raise epoch_too_old(epoch.index, newest)
     row = connection.execute(
-        "SELECT stop FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
+        "SELECT first, stop, x FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
         (owner, index),
     ).fetchone()
-    first = 0 if row is None else row[0]
+    first = 0 if row is None else reservation_of(row, epoch.index)[0]
     if first + count > limit:
         raise limit_reached(epoch.index, limit, first)
     if epoch.index > newest:

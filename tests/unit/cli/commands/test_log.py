@@ -13,7 +13,9 @@ import pytest
 import rln
 from rln.audit.files import AuditFiles
 from rln.base.scalar import ORDER
+from rln.stores import open_mark
 from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
+from rln.stores.sqlite.log import holds_log
 from tests.support.redis_server import RedisServer, empty_server
 from tests.support.small_world import PERIOD, World
 from tests.unit.cli.terminal import SECRET, run, run_json
@@ -188,7 +190,7 @@ def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
     assert (data["shares"], set(data["epochs"].values())) == (0, {"served"})
     assert data["servers"] == []
     assert data["retention_seconds"] == 60 + 2 * 20 + 60
-    assert "the file exists already" in run("log", "create", new, *CLOCK, status=2)
+    assert "the log exists already" in run("log", "create", new, *CLOCK, status=2)
     rln.stores.open_log(lost, rln.EpochClock("story.example", 60)).close()
     states = run_json("log", "stats", lost, *CLOCK)["epochs"].values()
     assert "served" not in states
@@ -244,3 +246,35 @@ def test_logs_on_servers(tmp_path):
     nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
     assert nobody["error"] == "StoreUnavailable"
     assert "topsecret" not in nobody["message"]
+
+
+def test_a_file_that_holds_only_a_mark_gets_a_log_from_create_and_from_nothing_else(tmp_path):
+    path = tmp_path / "log.db"
+    uri = f"sqlite:///{path}"
+    open_mark(uri).close()
+    before = path.read_bytes()
+    for command in ("stats", "purge"):
+        assert "got a file with a high-water mark only" in run("log", command, uri, *CLOCK, status=2)
+        assert path.read_bytes() == before
+        assert not holds_log(path)
+    assert set(run_json("log", "create", uri, *CLOCK)["epochs"].values()) == {"served"}
+    assert holds_log(path)
+    assert run_json("log", "stats", uri, *CLOCK)["shares"] == 0
+    assert "the log exists already" in run("log", "create", uri, *CLOCK, status=2)
+
+
+def test_stats_makes_nothing_of_a_file_that_is_no_log(tmp_path):
+    empty, other = tmp_path / "empty.db", tmp_path / "members.db"
+    empty.touch(0o600)
+    run("group", "create", f"sqlite:///{other}")
+    before = other.read_bytes()
+    for command in ("stats", "create"):
+        assert "got an empty file" in run("log", command, f"sqlite:///{empty}", *CLOCK, status=3)
+        said = run("log", command, f"sqlite:///{other}", *CLOCK, status=3)
+        assert "this file is a member registry, expected a nullifier log" in said
+    assert (empty.read_bytes(), other.read_bytes()) == (b"", before)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "empty.db",
+        "members.db",
+        "members.db-slashed",
+    ]
