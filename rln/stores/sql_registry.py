@@ -35,6 +35,7 @@ from rln.group.registry_rules import (
 from rln.stores.sql_events import read_page, write_page
 from rln.stores.sql_rows import (
     ForeignRow,
+    check_ends,
     check_numbers,
     check_times,
     head_of,
@@ -120,10 +121,9 @@ class SqlReader(RegistryReader):
         rows = [step_of(row) for row in rows]
         check_times([row[:3] for row in rows])
         done = rows.pop(0)[3] if rows and number >= 0 else 0
+        check_ends(rows, done, self._depth)
         steps = []
         for step, root, at, end in rows:
-            if end < done:
-                raise ForeignRow(f"rln_step {step}: events: expected {done} or more, got {end}")
             steps.append(Step(step, root, at, done + 1, end - done))
             done = end
         return steps

@@ -131,6 +131,14 @@ def check_times(rows: Sequence[tuple[int, int, int]]) -> None:
         number(at, f"rln_step {step}: at", before)
 
 
+def check_ends(rows: Sequence[tuple[int, int, int, int]], before: int, depth: int) -> None:
+    """Check the number of the last event of each step, given by number, root, time and this one."""
+    for step, _, _, last in rows:
+        # A member registers, leaves and is slashed: three events at most.
+        number(last, f"rln_step {step}: events", before, 3 << depth)
+        before = last
+
+
 def registration_of(row: Row, depth: int, limit_bits: int) -> Registration:
     """Decode a row of `rln_member`, with the number of the newest step as the last column."""
     index, commitment, limit, joined, left, last = row

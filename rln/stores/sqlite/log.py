@@ -39,10 +39,9 @@ from rln.stores.sqlite.log_rows import (
     check_nullifiers,
     columns_of,
     create_tables,
-    forgotten_until,
     mark_of,
+    memory_of,
     share_of,
-    start_of,
 )
 from rln.stores.sqlite.log_start import LogStart
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
@@ -151,7 +150,7 @@ class SqliteNullifierLog(NullifierLog):
             with self._database.writing() as connection:
                 connection.execute(_BEGIN, columns_of(start))
                 with naming(self._store):
-                    found = start_of(connection)
+                    _, found = memory_of(connection)
                 self._start = found.opened(now, machine, clock.retention)
                 if self._start != found:
                     connection.execute(_BEGIN_AGAIN, columns_of(self._start))
@@ -177,7 +176,7 @@ class SqliteNullifierLog(NullifierLog):
         self._start = self._followed_start()
         try:
             with naming(self._store), self._database.reading() as connection:
-                before = forgotten_until(connection)
+                before, _ = memory_of(connection)
                 numbers = self._numbers(connection, {epoch for epoch, _ in keys})
                 return [self._peek(connection, before, numbers[epoch], epoch, key) for epoch, key in keys]
         except StoreError as error:
@@ -194,7 +193,7 @@ class SqliteNullifierLog(NullifierLog):
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
             with naming(self._store), self._database.writing(MAY_BE_SPENT) as connection:
-                before = forgotten_until(connection)
+                before, _ = memory_of(connection)
                 answers = [self._claim(connection, entered, before, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
         except StoreError as error:
@@ -215,7 +214,7 @@ class SqliteNullifierLog(NullifierLog):
         check_before(before)
         with naming(self._store), self._database.writing(_FORGET_AGAIN) as connection:
             check_keys(connection)
-            forgotten_until(connection)
+            memory_of(connection)
             connection.execute("UPDATE memory SET forgotten = max(forgotten, ?)", (before,))
             ended = connection.execute("SELECT id FROM epoch, memory WHERE ends <= forgotten").fetchall()
             self._ended = [number for (number,) in ended]
@@ -247,7 +246,8 @@ class SqliteNullifierLog(NullifierLog):
         """Record what the start of the log is by the machine's clock now, if that has changed."""
         start = self._followed_start()
         if start != self._recorded:
-            with self._database.writing() as connection:
+            with naming(self._store), self._database.writing() as connection:
+                memory_of(connection)
                 values = (start.shift, start.observed, start.since, start.machine.running)
                 connection.execute(_FOLLOW, values)
         self._start = self._recorded = start

@@ -65,33 +65,26 @@ def create_tables(connection: sqlite3.Connection) -> None:
         connection.execute(table)
 
 
-def forgotten_until(connection: sqlite3.Connection) -> int:
-    """Return the unix time up to which ended epochs are refused."""
-    rows = connection.execute("SELECT forgotten FROM memory").fetchall()
-    return number(_only(rows, "memory")[0], "memory: forgotten", 0, LATEST_TIME)
-
-
 def columns_of(start: LogStart) -> tuple[int | str, ...]:
     """Return the values of the columns `START`."""
     machine = start.machine
     return start.since, start.shift, start.observed, machine.boot, machine.running, machine.clock_offset
 
 
-def start_of(connection: sqlite3.Connection) -> LogStart:
-    """Return when the log began."""
-    rows = connection.execute(f"SELECT {START} FROM memory").fetchall()
-    since, shift, observed, boot, running, clock = _only(rows, "memory")
+def memory_of(connection: sqlite3.Connection) -> tuple[int, LogStart]:
+    """Return the unix time up to which ended epochs are refused, and when the log began."""
+    rows = connection.execute(f"SELECT forgotten, {START} FROM memory").fetchall()
+    forgotten, since, shift, observed, boot, running, clock = _only(rows, "memory")
     if type(boot) is not str:
         raise ForeignRow(f"memory: boot: expected text, got {type(boot).__name__}")
     running = number(running, "memory: running", 0)
-    return LogStart(
+    start = LogStart(
         number(since, "memory: since", -LATEST_TIME, LATEST_TIME),
         number(shift, "memory: shift", 0, LATEST_TIME),
         number(observed, "memory: observed", 0, LATEST_TIME),
-        MachineTime(
-            boot, number(running, "memory: running", 0), number(clock, "memory: clock", -LATEST_TIME)
-        ),
+        MachineTime(boot, running, number(clock, "memory: clock", -LATEST_TIME)),
     )
+    return number(forgotten, "memory: forgotten", 0, LATEST_TIME), start
 
 
 def mark_of(connection: sqlite3.Connection) -> int | None:
