@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import pickle
 import select
 import signal
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,6 @@ class ForkedChild:
         self._child = os.fork()
         if self._child == 0:
             try:
-                faulthandler.dump_traceback_later(PATIENCE - 5, exit=True)
                 os.close(self._go)  # so that the child ends with its parent
                 if os.read(go_read, 1):
                     with os.fdopen(answer_write, "wb") as pipe:
@@ -65,7 +65,10 @@ class ForkedChild:
             answered, _, _ = select.select([pipe], [], [], PATIENCE)
             data = pipe.read() if answered else b""
         if not data:
-            os.kill(self._child, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self._child, signal.SIGABRT)  # pytest has asked for a traceback in this case
+                time.sleep(1)
+                os.kill(self._child, signal.SIGKILL)
         os.close(self._go)
         os.waitpid(self._child, 0)
         assert data, f"the child hangs, or has died: no answer in {PATIENCE} seconds"

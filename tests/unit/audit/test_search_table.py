@@ -1,4 +1,4 @@
-"""The temporary table of a search: rows in, rows out, errors as a store has them; a child never uses it."""
+"""The temporary table of a search: rows in, rows out, errors as of a store; a child never touches it."""
 
 import os
 
