@@ -26,7 +26,10 @@ REASONS = {
     "rln.stores.redis.primary.Primary": "the router of a forked child drops its primaries",
     "rln.stores.redis.resp.Server": "belongs to a primary, or to one question of a topology",
     "rln.stores.sqlite.database.Database": "puts the connection in a `ConnectionSlot`, which registers",
-    "rln.stores.sqlite.connection_slot.rows_of": "puts the connection in a `ConnectionSlot`",
+    "rln.stores.sqlite.connection_slot.reading": "puts the connection in a `ConnectionSlot`",
+    "rln.stores.postgres.sessions._Session": "the sessions of a forked child begin with new ones",
+    "rln.base.torn_lock.in_child": "makes the lock that a child gets in place of a torn one",
+    "rln.group.group_follower._Attempt": "belongs to the thread of a follower, which registers",
     "rln.lowlevel.progress.run_with_progress": "waits for its thread; a child has none, and reports a fault",
     "rln.cli.commands.mirror._stop_signals": "the command never forks",
 }

@@ -10,13 +10,13 @@ startup parameter is sent that a pooler refuses.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import psycopg
 from psycopg import conninfo
 
+from rln.base import forks
 from rln.stores.sql_rows import Row
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Connection(psycopg.Connection[Row]):
     warnings: list[str]
     _until: float | None
     _asked: float
-    _owner: int
+    _watch: forks.CopyWatch
 
     @classmethod
     def open(cls, uri: str, timeout: float, deadline: float) -> Self:
@@ -88,7 +88,7 @@ class Connection(psycopg.Connection[Row]):
         connection.warnings = []
         connection._until = None
         connection._asked = time.monotonic()
-        connection._owner = os.getpid()
+        connection._watch = forks.CopyWatch()
         connection.add_notice_handler(connection._notice)
         return connection
 
@@ -100,7 +100,7 @@ class Connection(psycopg.Connection[Row]):
     @property
     def is_inherited(self) -> bool:
         """Whether this process was forked after the connection was opened."""
-        return self._owner != os.getpid()
+        return self._watch.is_copy
 
     def last_rows(self, statements: str, until: float) -> list[Row]:
         """Send statements, without values, in one message, and return the rows of the last one.
@@ -121,9 +121,13 @@ class Connection(psycopg.Connection[Row]):
     def discard(self) -> None:
         """Close the connection. In a forked child keep it open instead: closing ends the parent's session."""
         if self.is_inherited:
-            _inherited.append(self)
+            self.abandon()
         else:
             self.close()
+
+    def abandon(self) -> None:
+        """Keep the connection open until the process ends, and use it no more."""
+        _inherited.append(self)
 
     def wait(self, gen: PQGen[_T], *arguments: Any, **options: Any) -> _T:
         """Run an operation of psycopg; as `psycopg.Connection.wait`.

@@ -229,7 +229,8 @@ class Sessions:
         """Start without connections; those of the parent stay open, unused."""
         inherited, self._sessions = self._sessions, {access: _Session() for access in Access}
         for session in inherited.values():
-            session.discard()
+            if session.connection is not None:
+                session.connection.abandon()
 
 
 def _outcome(access: Access, outcome: str) -> str:

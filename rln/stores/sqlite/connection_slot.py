@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from rln.base import forks
+from rln.errors import StoreUnavailable
 from rln.stores.patience import Patience
 from rln.stores.sql_rows import Row
 
@@ -82,18 +83,29 @@ def in_use_at_fork(path: Path) -> bool:
     return path in _in_use_at_fork
 
 
-def rows_of(path: Path, query: str) -> list[Row]:
-    """Return the rows of a query on an existing file, by a connection that only reads.
+@contextmanager
+def reading(path: Path, options: str = "mode=ro") -> Iterator[sqlite3.Connection]:
+    """Open an existing file for the block, by a connection that only reads.
+
+    Args:
+        path: path of the file.
+        options: options of SQLite's URI.
 
     Raises:
-        StoreUnavailable: this process was forked, and it was not noticed.
-        sqlite3.Error: the file cannot be read, or was in use when this process was forked.
+        StoreUnavailable: this process was forked, and it was not noticed, or the file was in use then.
+        sqlite3.Error: the file cannot be read.
     """
     forks.refuse_unnoticed(str(path))
     slot = ConnectionSlot(path.absolute())
     with slot.lock:
         if in_use_at_fork(path.absolute()):
-            raise sqlite3.OperationalError("this process was forked while the file was in use")
-        slot.connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            raise StoreUnavailable(f"{path}: this process was forked while the file was in use")
+        slot.connection = sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True)
         with closing(slot.connection) as connection:
-            return connection.execute(query).fetchall()
+            yield connection
+
+
+def rows_of(path: Path, query: str) -> list[Row]:
+    """Return the rows of a query on an existing file; errors as for `reading`."""
+    with reading(path) as connection:
+        return connection.execute(query).fetchall()

@@ -12,9 +12,10 @@ first page is looked for in the WAL.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Final
+
+from rln.stores.sqlite.connection_slot import reading
 
 NULLIFIER_LOG: Final = 0x726C6E6C  # "rlnl"
 MEMBER_REGISTRY: Final = 0x726C6E67  # "rlng"
@@ -102,8 +103,7 @@ def _kind(application_id: int) -> str:
 
 def _look(path: Path) -> tuple[tuple[int, int], int]:
     """Return the header and the number of tables of a file, from its WAL if the file does not show them."""
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
+    with reading(path, "mode=ro&immutable=1") as connection:
         try:
             found, tables = header(connection), connection.execute(_TABLES).fetchone()[0]
         except sqlite3.DatabaseError as error:
