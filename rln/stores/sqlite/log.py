@@ -322,7 +322,8 @@ class SqliteNullifierLog(NullifierLog):
             return refusal
         number = self._epochs.get(epoch) or entered.get(epoch)
         if number is None:
-            check_keys(connection)
+            if not entered:  # once for all new epochs of a call
+                check_keys(connection)
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
                 return epoch_forgotten(epoch, before)
