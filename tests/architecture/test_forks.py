@@ -92,7 +92,7 @@ def _arguments(call: ast.Call) -> Iterator[ast.expr]:
 FOUND = makers()
 
 
-@pytest.mark.parametrize("name", FOUND.keys() - REASONS.keys())
+@pytest.mark.parametrize("name", sorted(FOUND.keys() - REASONS.keys()))
 def test_what_makes_a_lock_a_thread_or_a_connection_registers(name: str) -> None:
     place = FOUND[name]
     assert isinstance(place, ast.ClassDef), "an object of a class makes it, so that the object can register"
