@@ -170,6 +170,8 @@ class PostgresRegistry(SqlRegistry):
 
     def _create(self, transaction: SqlTransaction) -> None:
         if not transaction.rows(_TABLES_EXIST)[0][0]:
+            transaction.rows(_CREATION_LOCK)
+        if not transaction.rows(_TABLES_EXIST)[0][0]:
             if transaction.rows(_IN_TEMPORARY_SCHEMA)[0][0]:
                 raise StoreUnavailable(
                     f"{self._store}: expected a schema for new tables in the search path, got none; create "

@@ -26,14 +26,21 @@ import rln.audit
 import rln.integrations
 import rln.stores
 import rln.sync
+from rln.audit.audit_reader import AuditReader
+from rln.audit.open_file import OpenFile
 from rln.audit.search_table import SearchTable
 from rln.audit.violators import Violators
 from rln.integrations.observer_lock import ObserverLock
-from rln.stores.redis import entry, primary, resp, routing
+from rln.stores.patience import Patience
+from rln.stores.postgres.connection import Connection
+from rln.stores.postgres.sessions import Sessions
+from rln.stores.redis import entry, primary, resp, routing, server_clock
+from rln.stores.redis.refusal_bounds import RefusalBounds
 from rln.stores.sql_registry import SqlChange, SqlReader, SqlRegistry
 from rln.stores.sqlite.connection_slot import ConnectionSlot
 from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.rollback_guard import RollbackGuard
+from rln.stores.sqlite.slashed_file import SlashedFile
 from rln.sync.signing import RegistrarKey
 from tests.races.fork_table import ENTRIES, Entry, Subject
 from tests.races.forked_child import Answer, ForkedChild
@@ -49,17 +56,23 @@ PATIENCE: Final = 60.0
 NOT_WAITED: Final = ("forked while", "while this process was forked")
 """Errors of a child whose parent was busy for longer than a fork waits."""
 
-UNCHANGING: Final = {rln.Identity, rln.IdentitySecret, RegistrarKey}
-"""They do not change after they are made, so a copy is as good as the original."""
+UNCHANGING: Final = {rln.Identity, rln.IdentitySecret, RegistrarKey, AuditReader, SlashedFile}
+"""A copy is as good as the original: they do not change after they are made, or only count for one reader."""
 
 PARTS: Final = {
+    OpenFile: "of AuditFiles",
     entry.CommandBuilder: "of a RedisNullifierLog",
     entry.EntryCommand: "of a RedisNullifierLog",
     primary.Primary: "of a RedisNullifierLog",
-    primary.RefusalBounds: "of a RedisNullifierLog",
+    RefusalBounds: "of a RedisNullifierLog",
     resp.Server: "of a RedisNullifierLog",
     resp.Session: "of a RedisNullifierLog",
     routing.PrimaryRouter: "of a RedisNullifierLog",
+    server_clock.ClockExamination: "of a RedisNullifierLog",
+    server_clock.ServerClock: "of a RedisNullifierLog",
+    Connection: "of a PostgresRegistry",
+    Sessions: "of a PostgresRegistry",
+    Patience: "of all stores that wait for a connection",
     SqlChange: "of a SqliteRegistry or PostgresRegistry",
     SqlReader: "of a SqliteRegistry or PostgresRegistry",
     SqlRegistry: "of a SqliteRegistry or PostgresRegistry",

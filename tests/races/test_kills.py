@@ -152,7 +152,8 @@ class Client:
         self.clock = rln.EpochClock("client.example", PERIOD, now=lambda: float(self.seconds.value))
         self.group = rln.Group(DEPTH, LIMIT_BITS)
         self.identity = rln.Identity.generate()
-        self.group.register(self.identity.commitment, 1 << LIMIT_BITS)
+        self.membership = self.group.register(self.identity.commitment, 1 << LIMIT_BITS)
+        self.root, self.path = self.group.root, self.group.proof(self.membership.index)
         ids = open_message_ids(self.uri)
         ids.introduce(self.identity.commitment)
         ids.close()
@@ -163,13 +164,13 @@ class Client:
     def work(self, report: Report, seed: int) -> None:
         prover = rln.Prover(
             self.identity,
-            self.group.membership(self.identity.commitment),
+            self.membership,
             self.key,
             ids=open_message_ids(self.uri),
             clock=self.clock,
-            path=self.group.proof,
+            path=self.path,
         )
-        prover._builder = StubProofBuilder(self.identity, self.group.root)  # type: ignore[assignment]
+        prover._builder = StubProofBuilder(self.identity, self.root)  # type: ignore[assignment]
         messages = 1 << LIMIT_BITS
         for number in count():  # after a kill: the same messages again, each twice
             if number and number % (2 * messages) == 0:

@@ -186,12 +186,12 @@ def test_a_commit_that_the_server_refuses_has_changed_nothing(uri: str) -> None:
 
 
 def test_a_transaction_begins_with_one_message(uri: str) -> None:
-    """A change has four: begin with settings, lock, the work, commit."""
+    """It has three more: where the registry is (for a change, with its lock), the work, commit."""
     port = int(uri.rpartition(":")[2].partition("/")[0])
     with Proxy(port) as proxy:
         through = uri.replace(f":{port}/", f":{proxy.port}/")
         with closing(members(through)) as registry:
-            for ask, count in ((registry.head, 3), (lambda: backend(registry), 4)):
+            for ask, count in ((registry.head, 4), (lambda: backend(registry), 4)):
                 begun = len(proxy.seen)
                 ask()
                 assert len(proxy.seen) - begun == count

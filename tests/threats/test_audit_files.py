@@ -88,7 +88,9 @@ class Scene:
         self.alarms = Alarms()
         self.audit = AuditFiles(self.directory, self.key)
         self.log = MemoryNullifierLog() if log is None else log
-        self.verifier = self.world.verifier(audit=self.audit, observer=self.alarms, log=self.log)
+        self.verifier = self.world.verifier(
+            audit=self.audit, observer=self.alarms, log=self.log, roots=tuple(self.world.group.roots)
+        )
         for message in cast.accepted:
             assert self.verifier.submit(*message) == rln.Valid()
         (self.path,) = audit_paths(self.directory)

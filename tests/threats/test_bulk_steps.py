@@ -18,6 +18,7 @@ from rln.group.ports import MemberRegistry, RegistryReader
 from rln.stores import open_members, sql_events, sql_registry
 from rln.stores.copy_members import copy_members
 from rln.stores.postgres_members import _PostgresTransaction
+from rln.stores.postgres_origin import COLUMNS
 from rln.stores.sqlite.members import _SqliteTransaction
 from rln.sync.export import bulletin_since
 from rln.sync.mirror import Mirror
@@ -54,7 +55,8 @@ def _count_rows(
 
     def rows(self: object, statement: str, *values: object) -> list[tuple[object, ...]]:
         found = read(self, statement, *values)  # type: ignore[arg-type]
-        counts.append(len(found))
+        if statement != COLUMNS:  # the columns of the tables, at the opening
+            counts.append(len(found))
         return found
 
     def copy(self: object, table: str, columns: Sequence[str], given: Iterable[tuple[object, ...]]) -> None:
