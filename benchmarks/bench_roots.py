@@ -57,7 +57,7 @@ def bench_retire(benchmark: BenchmarkFixture) -> None:
 
 
 @pytest.mark.parametrize("store", ["memory", "sqlite"])
-@pytest.mark.benchmark(group="slash amid 20,000 joins of the last minutes, three followers included")
+@pytest.mark.benchmark(group="slash amid 20,000 joins of the last minutes, two followers included")
 def bench_slash(benchmark: BenchmarkFixture, store: str, tmp_path: Path) -> None:
     registry: MemberRegistry = (
         MemoryRegistry(DEPTH) if store == "memory" else SqliteRegistry(tmp_path / "members.db", DEPTH)

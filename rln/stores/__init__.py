@@ -123,7 +123,7 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
 
         where.refuse_options()
         return SqliteRegistry(where.path, depth, limit_bits)
-    from rln.stores.postgres_members import PostgresRegistry
+    from rln.stores.postgres.members import PostgresRegistry
 
     return PostgresRegistry(uri, depth, limit_bits)
 
@@ -144,7 +144,7 @@ def open_existing_members(uri: str) -> MemberRegistry:
 
         where.refuse_options()
         return SqliteRegistry.existing(where.path)
-    from rln.stores.postgres_members import PostgresRegistry
+    from rln.stores.postgres.members import PostgresRegistry
 
     return PostgresRegistry.existing(uri)
 
@@ -175,7 +175,7 @@ def accept_restored_members(uri: str, slashed: Sequence[int], at: int) -> int:
 
         where.refuse_options()
         return SqliteRegistry.accept_restored(where.path, slashed, at)
-    from rln.stores.postgres_members import PostgresRegistry
+    from rln.stores.postgres.members import PostgresRegistry
 
     return PostgresRegistry.accept_restored(uri, slashed, at)
 

@@ -1,7 +1,7 @@
 """The tables of a member registry in SQL, the same for every database.
 
     rln_registry   one row: form of the tables, depth and limit bits of the registry, and its origin, by which
-                   a restored copy is noticed (`rln.stores.sqlite.slashed_file`, `rln.stores.postgres_origin`)
+                   a restored copy is noticed (`rln.stores.sqlite.slashed_file`, `rln.stores.postgres.origin`)
     rln_step       number, root, time, and the head of the registry after it (see `rln.group.events.Head`)
     rln_event      what happened at which index, in the order of numbers; rows are added and never changed
     rln_member     index, commitment, limit, first step, and first step without the leaf (0: it is there)

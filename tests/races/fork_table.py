@@ -30,7 +30,7 @@ from rln.ports import NullifierLog
 from rln.stores import open_log, open_members
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
-from rln.stores.postgres_members import PostgresRegistry
+from rln.stores.postgres.members import PostgresRegistry
 from rln.stores.redis.log import RedisNullifierLog
 from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from rln.stores.sqlite.members import SqliteRegistry

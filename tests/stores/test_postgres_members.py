@@ -11,8 +11,9 @@ import pytest
 
 from rln.errors import IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import Group
-from rln.stores import open_members, postgres_members
-from rln.stores.postgres_members import PostgresRegistry
+from rln.stores import open_members
+from rln.stores.postgres import members as postgres_members
+from rln.stores.postgres.members import PostgresRegistry
 from tests.support.postgres_server import PostgresServer, empty_database
 from tests.support.redis_server import HOST, free_port
 

@@ -15,9 +15,9 @@ import pytest
 from rln.base import forks
 from rln.errors import StoreUnavailable
 from rln.group.group import Group
-from rln.stores import postgres_members
+from rln.stores.postgres import members as postgres_members
+from rln.stores.postgres.members import PostgresRegistry
 from rln.stores.postgres.settings import Access
-from rln.stores.postgres_members import PostgresRegistry
 from tests.support.killed_child import exit_code
 from tests.support.postgres_server import empty_database
 from tests.support.proxy import Proxy

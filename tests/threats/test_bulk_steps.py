@@ -17,8 +17,8 @@ from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryReader
 from rln.stores import open_members, sql_events, sql_registry
 from rln.stores.copy_members import copy_members
-from rln.stores.postgres_members import _PostgresTransaction
-from rln.stores.postgres_origin import COLUMNS
+from rln.stores.postgres.members import _PostgresTransaction
+from rln.stores.postgres.origin import COLUMNS
 from rln.stores.sqlite.members import _SqliteTransaction
 from rln.sync.export import bulletin_since
 from rln.sync.mirror import Mirror

@@ -15,7 +15,8 @@ import pytest
 
 import rln
 from rln.errors import StoreUnavailable
-from rln.stores import open_members, postgres_members
+from rln.stores import open_members
+from rln.stores.postgres import members as postgres_members
 from rln.stores.sqlite import database
 from rln.stores.sqlite.log import SqliteNullifierLog
 from tests.stores.adapters import REGISTRIES

@@ -11,7 +11,8 @@ import pytest
 
 import rln
 from rln.errors import AlreadyAMember, NotAMember, StoreUnavailable
-from rln.stores import open_members, postgres_members
+from rln.stores import open_members
+from rln.stores.postgres import members as postgres_members
 from tests.support.pgbouncer_server import PgBouncer
 from tests.support.postgres_server import PostgresServer, empty_database, server
 from tests.support.proxy import Proxy

@@ -27,9 +27,10 @@ from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
 from rln.ports import MemberRegistry, RegistryChange
 from rln.protocol.membership import rate_commitment
-from rln.stores import open_members, postgres_members
+from rln.stores import open_members
 from rln.stores.groups import close_group, open_group
-from rln.stores.postgres_members import _PostgresTransaction
+from rln.stores.postgres import members as postgres_members
+from rln.stores.postgres.members import _PostgresTransaction
 from tests.stores.adapters import REGISTRIES
 from tests.support.effort import effort
 from tests.support.killed_child import killed

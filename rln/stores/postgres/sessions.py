@@ -24,8 +24,8 @@ from rln.errors import StoreUnavailable
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import SILENCE_FACTOR, Connection, NoAnswer
 from rln.stores.postgres.settings import Access, check_settings, first_message, refusal
+from rln.stores.refusals import NOTHING_CHANGED
 
-_UNCHANGED: Final = "nothing was changed"
 _UNKNOWN: Final = (
     "the change may have happened or not, because the answer to COMMIT was lost: before you repeat it, ask "
     "whether it has happened (`is_member`, `was_member`, `is_slashed`, or `head` of the registry)"
@@ -101,7 +101,7 @@ class Sessions:
             try:
                 yield connection
             except psycopg.Error as error:
-                failure = self._unavailable(error, _outcome(access, _UNCHANGED))
+                failure = self._unavailable(error, _outcome(access, NOTHING_CHANGED))
                 self._note_failure(session, error, connection)
                 self._roll_back(session, connection)
                 raise failure from None
@@ -141,7 +141,7 @@ class Sessions:
         except (psycopg.Error, StoreUnavailable) as error:
             session.discard()
             self._suspect_others(session)
-            failure = self._unavailable(refusal(error) or error, _outcome(access, _UNCHANGED))
+            failure = self._unavailable(refusal(error) or error, _outcome(access, NOTHING_CHANGED))
             if time.monotonic() - asked > timeout / 4:
                 self._refuse(refusal(error) or error, timeout)
             raise failure from None
@@ -174,7 +174,7 @@ class Sessions:
         except psycopg.Error as error:
             session.discard()
             failure = self._unavailable(
-                error, _outcome(access, _UNCHANGED if _is_refusal(error) else _UNKNOWN)
+                error, _outcome(access, NOTHING_CHANGED if _is_refusal(error) else _UNKNOWN)
             )
             self._note_failure(session, error, connection)
             raise failure from None
@@ -185,7 +185,7 @@ class Sessions:
             return
         if status != "COMMIT":
             undone = StoreUnavailable(f"expected the answer COMMIT, got {status}: a statement has failed")
-            raise self._unavailable(undone, _UNCHANGED)
+            raise self._unavailable(undone, NOTHING_CHANGED)
         if connection.warnings:
             raise self._unavailable(StoreUnavailable(connection.warnings[0]), _NOT_REPLICATED)
 
@@ -202,7 +202,7 @@ class Sessions:
 
     def _refuse(self, error: Exception, timeout: float) -> None:
         """Refuse every call for a while: none of them is sent, so none changes anything."""
-        failure = self._unavailable(error, _UNCHANGED)
+        failure = self._unavailable(error, NOTHING_CHANGED)
         for each in self._sessions.values():
             each.patience.refuse(failure, timeout)
 

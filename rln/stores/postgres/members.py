@@ -23,9 +23,9 @@ from psycopg import conninfo
 
 from rln.errors import ParameterError, StoreUnavailable
 from rln.stores.postgres.connection import Connection
+from rln.stores.postgres.origin import COLUMNS, PERMITTED, Origin, origin_statement, reason_for_doubt
 from rln.stores.postgres.sessions import Sessions
 from rln.stores.postgres.settings import Access
-from rln.stores.postgres_origin import COLUMNS, PERMITTED, Origin, origin_statement, reason_for_doubt
 from rln.stores.restored import note_again, restored_registry
 from rln.stores.sql_registry import SqlChange, SqlRegistry
 from rln.stores.sql_rows import Row, naming
