@@ -39,7 +39,7 @@ def next_head(head: Head, step: Step, removed_leaves: int, depth: int, limit_bit
     if len(events) and events.first != head.events + 1:
         raise ParameterError(f"step: expected event {head.events + 1}, got {events.first}")
     indices = events.indices[events.removal_count :]
-    count = len(indices)
+    count = len(events.registered)  # refuses the commitment of the secret 0 (threats A16)
     check_new_indices(indices, head.next_index, "step")
     free = (1 << depth) - head.next_index
     if count > free:
