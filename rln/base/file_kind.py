@@ -1,8 +1,8 @@
 """File kinds: tell what a file is by its content, before anything parses it.
 
 Every reader of a file asks `expect` first. So a file of another kind is called by its name, and no parser
-reports "sections: expected 10, got 14" about a file that was never for it. A file that nothing here knows goes
-to the parser, which refuses it with its own words.
+reports "sections: expected 10, got 14" about a file that was never for it. A file of an unknown kind goes to
+the parser, which refuses it with its own words.
 
 An `.arkzkey` has no magic number. It is recognised by its counts, which no other kind has at these places.
 """
@@ -21,7 +21,7 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """UTF-8's mark, which some editors and spreadsheets write first."""
 
 _BLS12_381: Final = bytes.fromhex("abaafffffffffeb9ffff53b1feffab1e24f6b0f6a0d23067bf1285f3844b7764")
-"""The lowest 32 bytes of the base field's modulus of BLS12-381, little-endian. Source: zkcrypto, BLS12-381."""
+"""The lowest 32 bytes of the modulus of BLS12-381's base field, little-endian. Source: zkcrypto."""
 
 
 class FileKind(enum.Enum):
@@ -210,7 +210,7 @@ def _zkey_kind(data: bytes) -> FileKind:
 
 
 def _ark_kind(data: bytes) -> FileKind:
-    """Tell an `.arkzkey` by the count of its IC points, after four points: one of group 1, three of group 2."""
+    """Tell an `.arkzkey` by the count of its IC points, which comes after alpha, beta, gamma and delta."""
     for header, point, kind in ((448, 64, FileKind.ARKZKEY), (224, 32, FileKind.ARKZKEY_COMPRESSED)):
         count = int.from_bytes(data[header : header + 8], "little")
         # Behind the IC points come beta and delta in group 1, and the count of the next points, one per wire.

@@ -14,8 +14,8 @@ from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import CEREMONIES, VerifyingKey
 
 NOTE = (
-    "These checks find slips, not trapdoors: whoever made a key alone can forge proofs, and no check shows it. "
-    "Only the transcript of a ceremony tells that nobody can."
+    "These checks find slips, not trapdoors: whoever made a key alone can forge proofs, and no check shows "
+    "it. Only the transcript of a ceremony tells that nobody can."
 )
 
 _PROVING = "proving key"
@@ -28,7 +28,9 @@ def check_packaged(name: str) -> Report:
     """Check a verifying key that is part of the package."""
     key = VerifyingKey.builtin(name)
     plain = key.encode(compressed=False)
-    return _report((*examine(plain), examine_count(key.public_inputs)), key, None, None, CEREMONIES[key.digest])
+    return _report(
+        (*examine(plain), examine_count(key.public_inputs)), key, None, None, CEREMONIES[key.digest]
+    )
 
 
 def check_file(content: KeyContent, graph: Path | None, limit_bits: int) -> Report:
@@ -100,7 +102,12 @@ def _report(
         "public_inputs": None if verifying is None else verifying.public_inputs,
         **facts,
         "checks": [
-            {"name": check.name, "meaning": check.meaning, "outcome": str(check.outcome), "fault": check.fault}
+            {
+                "name": check.name,
+                "meaning": check.meaning,
+                "outcome": str(check.outcome),
+                "fault": check.fault,
+            }
             for check in checks
         ],
         "note": NOTE,

@@ -1,16 +1,15 @@
 """The JSON files of snarkjs, proof.json, public.json and verification_key.json, and circom's witness.json.
 
-The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Other programs' files of these shapes are read too:
-rapidsnark leaves out `curve` in a proof.json, the curve has three names, and some editors write a byte-order
-mark. A number is a decimal string in its one canonical form; a coordinate is below p, a scalar below r. This
-module returns points as bytes in the layout of `rln.h`. Whether they are on the curve is checked when they are
+The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Files of other programs are read too: rapidsnark
+leaves out `curve` in a proof.json, the curve has three names, and some editors write a byte-order mark. A
+number is a decimal string in its one canonical form; a coordinate is below p, a scalar below r. This module
+returns points as bytes in the layout of `rln.h`. Whether they are on the curve is checked when they are
 loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
 from typing import Final
 
 from rln.base import canonical_json, scalar

@@ -5,7 +5,7 @@ JSON, key files of any format and setup all go through it. docs/key-checks.md de
 for each one the forgery, and why the points of a key have no others.
 
 The checks find slips: a random number used twice, a contribution that is missing, a point that was copied.
-They cannot find a trapdoor: whoever made a key alone can forge proofs for it, and no test of the key shows it.
+They cannot find a trapdoor: whoever made a key alone can forge proofs for it, and no check shows that.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def _found(
 
 
 def _sums(points: KeyPoints) -> dict[tuple[str, str, str], bytes]:
-    """Return the sum and the difference of each two of beta, gamma, delta and the generator, by their names."""
+    """Return sum and difference of each two of beta, gamma, delta and the generator, by their names."""
     found = {}
     for (one, point), (other, another) in combinations(
         [*points.second.items(), (_GENERATOR, curve.GENERATOR_2)], 2
@@ -270,8 +270,8 @@ _CHECKS: Final[tuple[tuple[str, str, _Find], ...]] = (
     ),
     (
         "beta, delta and the generator",
-        "neither is k times the generator: else everybody with the powers of tau can forge. delta = generator "
-        "means that nobody contributed to the second phase",
+        "neither is k times the generator: else everybody with the powers of tau can forge. If delta is the "
+        "generator, nobody has contributed to the second phase",
         _known_second,
     ),
     (
@@ -286,8 +286,8 @@ _CHECKS: Final[tuple[tuple[str, str, _Find], ...]] = (
     ),
     (
         "alpha across the groups",
-        "alpha has not the number of beta, gamma, delta, or of a sum of two of them and the generator, with any "
-        "signs: else everybody can forge",
+        "alpha has not the number of beta, gamma, delta, or of a sum of two of them and the generator, with "
+        "any signs: else everybody can forge",
         _crossed_alpha,
     ),
     (

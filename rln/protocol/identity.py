@@ -121,7 +121,9 @@ class IdentitySecret(_Opaque):
             ParameterError: the secret is 0, which everybody knows; it can be slashed, but not used.
         """
         if self.commitment == PUBLIC_COMMITMENT:
-            raise ParameterError("secret: expected one that only the member knows, got 0; it can only be slashed")
+            raise ParameterError(
+                "secret: expected one that only the member knows, got 0; it can only be slashed"
+            )
         return Identity._of(self.handle)
 
     def reveal(self) -> int:

@@ -112,8 +112,8 @@ class PackedMembers:
         limits: messages in an epoch, one for each commitment.
 
     Raises:
-        ParameterError: a commitment is that of the secret 0. Every registration, of this process or of another
-            one, goes through this class, so it is checked here.
+        ParameterError: a commitment is that of the secret 0. It is checked here, because every registration
+            goes through this class, also one that another process has made.
     """
 
     commitments: bytes = field(repr=False)

@@ -55,8 +55,8 @@ def recover_secret(
         return secret if commitment is None else UnverifiedSecret._of(secret.handle).confirm(commitment)
     if commitment is None:
         raise RecoveryError(
-            "shares: expected a nullifier or the commitment of the member, got neither, so nothing shows that "
-            "the shares belong together; pass one of them, or use recover_unverified"
+            "shares: expected a nullifier or the commitment of the member, got neither, so nothing shows "
+            "that the shares belong together; pass one of them, or use recover_unverified"
         )
     return unverified_on_line(one, other).confirm(commitment)
 

@@ -1,4 +1,4 @@
-"""Forgeries: keys with a relation between their points, and proofs of false statements from public points alone.
+"""Forgeries: keys with a relation between their points, and proofs of false statements from public points.
 
 docs/key-checks.md derives each relation. A key is made from logarithms that the test chooses; the forger gets
 only points: those of the key, the generators, and, where a relation says so, the powers of tau, which every
@@ -10,6 +10,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from py_ecc.optimized_bn128 import FQ12
 
 from rln.lowlevel import curve, groth16
 from tests.differential import bn254
@@ -299,7 +301,9 @@ def _set_alpha_to_sum(logs: Logarithms, ic: list[int], k: int) -> None:
 
 RELATIONS = (
     Relation("beta = k delta", "beta_g2|delta_g2", _set(beta=lambda s, k, m: k * s.delta), _beta_of_delta),
-    Relation("gamma = k delta", "gamma_g2|delta_g2", _set(gamma=lambda s, k, m: k * s.delta), _gamma_of_delta),
+    Relation(
+        "gamma = k delta", "gamma_g2|delta_g2", _set(gamma=lambda s, k, m: k * s.delta), _gamma_of_delta
+    ),
     Relation("gamma = k beta", "gamma_g2", _set(gamma=lambda s, k, m: k * s.beta), _gamma_of_beta),
     Relation("beta = k gamma", "beta_g2", _set(beta=lambda s, k, m: k * s.gamma), _beta_of_gamma),
     Relation(
@@ -355,7 +359,11 @@ RELATIONS = (
         factors=(1, -1),
     ),
     Relation(
-        "alpha = +-delta", "alpha_g1", _set(alpha=lambda s, k, m: k * s.delta), _alpha_of_delta, factors=(1, -1)
+        "alpha = +-delta",
+        "alpha_g1",
+        _set(alpha=lambda s, k, m: k * s.delta),
+        _alpha_of_delta,
+        factors=(1, -1),
     ),
     Relation(
         "alpha = +-gamma +- delta",
@@ -429,8 +437,8 @@ def holds(key: bytes, values: Sequence[int], proof: bytes) -> bool:
         (minus(combined(ic, [1, *values])), key[192:320]),
         (minus(points[192:]), key[320:448]),
     )
-    result = bn254.FQ12.one()
+    result = FQ12.one()
     for left, right in pairs:
         if left[-1] != 0x40:  # a pairing with infinity is 1
             result *= bn254.fq12(bn254.decode(curve.pairing(left, right)))
-    return bool(result == bn254.FQ12.one())
+    return bool(result == FQ12.one())

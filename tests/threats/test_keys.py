@@ -264,7 +264,7 @@ def test_d6_a_packaged_key_that_was_changed_is_refused(monkeypatch: pytest.Monke
 
 
 def refusals(data: bytes, fault: str, key: rln.ProvingKey) -> None:
-    """Assert that every constructor of a key refuses an unsound verifying key, uncompressed, by this fault."""
+    """Assert that every constructor refuses an unsound verifying key, uncompressed, by this fault."""
     ark = data + key.to_arkzkey()[len(data) :]
     file = KeyFile(key.parameters, key.circuit_digest, Provenance(), ark, key.graph_data)
     doors = [

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rln.circuit.parameters import CircuitParameters
+from rln.cli.key_report import check_file, check_packaged
 from rln.cli.keyfiles import (
     GraphOption,
     KeyContent,
@@ -18,7 +19,6 @@ from rln.cli.keyfiles import (
     open_verifying_key,
     read_proving_key,
 )
-from rln.cli.key_report import check_file, check_packaged
 from rln.cli.output import check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, run
 from rln.errors import NativeError, ParameterError

@@ -150,8 +150,8 @@ def recover(
 ) -> None:
     """Recover a member's secret from two shares of one message id, and print its commitment.
 
-    Any two shares are on some line. So without --nullifier or --commitment the result is unverified, and it is
-    not written to a file.
+    Any two shares are on some line. So without --nullifier or --commitment the result is unverified, and no
+    file is written.
     """
 
     def action() -> Report:

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from rln.base.file_kind import store_kind
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
 
@@ -297,8 +298,8 @@ class Database:
                 raise
         found, schema_version = self._header(connection)
         if found != self._application_id:
-            expected = f"expected id {self._application_id}, got {found}"
-            raise self._error(f"the file belongs to another store: {expected}; check the path")
+            expected, got = store_kind(self._application_id).value, store_kind(found).value
+            raise self._error(f"the file is of another store: expected {expected}, got {got}; check the path")
         if schema_version != self._schema_version:
             expected = f"expected schema version {self._schema_version}, got {schema_version}"
             raise self._error(f"{expected}; use the version of this library that wrote the file")
