@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from rln.base.file_kind import store_kind
 from rln.errors import StoreUnavailable
 from rln.stores.sql_registry import REGISTRY, TABLES, SqlChange, SqlRegistry, SqlTransaction
 from rln.stores.sql_rows import Row
@@ -60,6 +61,12 @@ class SqliteRegistry(SqlRegistry):
         """
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+                (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+                if application_id not in (0, _APPLICATION_ID):
+                    got = store_kind(application_id).value
+                    raise StoreUnavailable(
+                        f"{_NAME}: {path}: expected a registry of members, got {got}; check the path"
+                    )
                 found = connection.execute(REGISTRY).fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{_NAME}: {path}: {error}") from error

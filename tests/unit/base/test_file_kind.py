@@ -13,7 +13,7 @@ from rln.circuit import R1cs
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.formats import snarkjs, wtns
 from rln.lowlevel import curve
-from rln.stores import open_log, open_members
+from rln.stores import open_existing_members, open_log, open_members
 from rln.stores.snapshot import write_snapshot
 from rln.stores.sqlite import log, members, message_ids
 from tests.support.registrar import Registrar
@@ -197,6 +197,10 @@ def test_a_log_is_called_a_log_where_a_registry_or_a_key_is_expected(tmp_path: P
         open_members(f"sqlite:///{tmp_path}/log", DEPTH, LIMIT_BITS)
     with pytest.raises(StoreUnavailable, match="expected a nullifier log, got a registry of members"):
         open_log(f"sqlite:///{tmp_path}/members", world.clock)
+    with pytest.raises(StoreUnavailable, match="expected a registry of members, got a nullifier log"):
+        open_existing_members(f"sqlite:///{tmp_path}/log")
+    said = run("group", "list", f"sqlite:///{tmp_path}/log", status=3)
+    assert "expected a registry of members, got a nullifier log; check the path" in said
     assert "got a nullifier log;" in run("keys", "check", tmp_path / "log", status=2)
     assert "got a registry of members;" in run("keys", "info", tmp_path / "members", status=2)
 
