@@ -18,6 +18,7 @@ from itertools import combinations, permutations
 from typing import Final, Self
 
 from rln.base.arguments import plain_bytes
+from rln.base.bounds import MAX_SLOTS
 from rln.circuit.parameters import RLN_COUNTS, is_rln_count
 from rln.errors import EncodingError, InputError, KeyFileError
 from rln.lowlevel import curve
@@ -25,6 +26,11 @@ from rln.lowlevel import curve
 MULTIPLES: Final = 16
 """A point must not be k times another one, for k from -16 to 16. Slips give 1 or -1; a maker who hides a
 number can choose any other one, and then no check finds it.
+"""
+
+MOST_SUMMED: Final = 2 + 3 + 3 * MAX_SLOTS
+"""The points of group 1 in the largest RLN key: alpha, IC 0 and one for each public value. The number of sums
+is the square of it, so for larger keys, of other circuits, their size would not bound the work (threats D7).
 """
 
 _GENERATOR: Final = "the generator"
@@ -199,13 +205,23 @@ def _crossed_alpha(points: KeyPoints) -> Iterator[str]:
 
 def _related_first(points: KeyPoints) -> Iterator[str]:
     first = points.first
-    multiples = {name: _multiples(point, 1) for name, point in first.items()}
-    for one, other in permutations(first, 2):
-        yield from _found(other, first[other], one, multiples[one])
+    names: dict[bytes, str] = {}
+    for name, point in first.items():
+        other = names.setdefault(_x(point), name)
+        if other != name:
+            yield from _found(name, point, other, {_x(point): 1})
+    for name, point in first.items():
+        multiples = _multiples(point, 1)
+        for x in multiples:
+            other = names.get(x, name)
+            if other != name:
+                yield from _found(other, first[other], name, multiples)
 
 
 def _summed_first(points: KeyPoints) -> Iterator[str]:
     first = points.first
+    if len(first) > MOST_SUMMED:
+        return
     seen = {_x(point): name for name, point in first.items()}
     for (one, point), (other, another) in combinations(first.items(), 2):
         for sign, total in (("+", curve.add(point, another)), ("-", curve.add(point, _negative(another, 1)))):
@@ -298,7 +314,8 @@ _CHECKS: Final[tuple[tuple[str, str, _Find], ...]] = (
     ),
     (
         "sums of alpha and IC",
-        "no three or four of them have the sum 0, with any signs: else some values can be forged",
+        "no three or four of them have the sum 0, with any signs: else some values can be forged (not "
+        f"checked with more than {MOST_SUMMED} of them, which no RLN key has)",
         _summed_first,
     ),
 )

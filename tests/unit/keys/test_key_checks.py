@@ -111,6 +111,28 @@ def test_sums_of_four_points_of_group_1_are_found():
     assert [one.name for one in results if one.fault] == ["sums of alpha and IC"]
 
 
+def test_the_work_for_a_key_of_any_circuit_grows_with_its_points(monkeypatch):
+    """A hostile key with many points: its size bounds the number of sums (threats D7)."""
+    counted = []
+    add = curve.add
+
+    def counting(*arguments):
+        counted.append(1)
+        return add(*arguments)
+
+    monkeypatch.setattr(curve, "add", counting)
+    for count in (60, 240):
+        logs = Logarithms(random.Random(count))
+        logs.ic = [logs.number() for _ in range(count + 1)]
+        data = logs.key()
+        counted.clear()
+        refuse_faults(examine(data))
+        assert len(counted) < 16 * (count + 2) + 200
+        logs.ic[count] = 3 * logs.ic[17]
+        with pytest.raises(KeyFileError, match=rf"^ic\[{count}\]: .* 3 or -3 times ic\[17\]"):
+            refuse_faults(examine(logs.key()))
+
+
 def test_a_key_is_cut_into_points_exactly():
     data = plain(small_key())
     points = KeyPoints.split(data)
