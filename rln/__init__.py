@@ -40,10 +40,10 @@ from rln.merkle.tree import MerkleTree
 from rln.params import Params
 from rln.protocol.epoch import Epoch, EpochClock
 from rln.protocol.hashing import hash_to_field, poseidon_hash
-from rln.protocol.identity import Identity, IdentitySecret
+from rln.protocol.identity import Identity, IdentitySecret, UnverifiedSecret
 from rln.protocol.membership import Membership
 from rln.protocol.proof import MultiRlnProof, RlnProof
-from rln.protocol.recovery import recover_secret
+from rln.protocol.recovery import recover_secret, recover_unverified
 from rln.protocol.share import Share
 from rln.protocol.signal import hash_signal, join_signal
 from rln.proving.prover import Prover
@@ -105,6 +105,7 @@ __all__ = [
     "StoreUnavailable",
     "TreeFull",
     "UnknownRoot",
+    "UnverifiedSecret",
     "Valid",
     "Verdict",
     "Verifier",
@@ -118,5 +119,6 @@ __all__ = [
     "join_signal",
     "poseidon_hash",
     "recover_secret",
+    "recover_unverified",
     "setup",
 ]

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, whole
+from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 from rln.keys.verifying_key import VerifyingKey
@@ -145,6 +146,7 @@ class Params:
                 the pinned one.
             ParameterError: a value is outside its range.
         """
+        expect(data, "parameters", FileKind.PARAMETERS)
         names = tuple(field.name for field in fields(cls))
         found = canonical_json.fields(
             canonical_json.read(data, "parameters", _SIZE_LIMIT), "parameters", names

@@ -60,12 +60,16 @@ class Violators:
         messages: number of messages read so far.
         refused: number of messages whose nullifier came with more than one x and whose proof is invalid; they
             are ignored.
+
+    Raises:
+        KeyFileError: the key has not the number of public values of an RLN circuit.
     """
 
     def __init__(self, messages: Callable[[], Iterable[AnyProof]], verifying_key: VerifyingKey) -> None:
         self.messages = 0
         self.refused = 0
         self._read = messages
+        verifying_key.check_rln()
         self._key = verifying_key
         # The hash is keyed, so that no sender can make nullifiers whose names collide.
         self._secret = entropy.draw(32)

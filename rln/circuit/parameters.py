@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import ParameterError
 
 if TYPE_CHECKING:
     from rln.circuit.relation import Circuit
+
+RLN_COUNTS: Final = f"5, or 3 + 3 for each of 1 to {MAX_SLOTS} slots"
+"""The numbers of public values that RLN relations have, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,9 @@ class CircuitParameters:
     def largest_limit(self) -> int:
         """The largest user message limit, 2^limit_bits messages an epoch."""
         return 1 << self.limit_bits
+
+
+def is_rln_count(public_inputs: int) -> bool:
+    """Return whether some RLN relation has this number of public values (zerokit-spec 4.1 and 4.2)."""
+    slots, rest = divmod(public_inputs - 3, 3)
+    return public_inputs == 5 or (rest == 0 and 1 <= slots <= MAX_SLOTS)

@@ -17,7 +17,9 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from rln.base.file_kind import FileKind, expect
 from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, ParameterError
 
@@ -180,7 +182,8 @@ class R1cs:
         """Read an `.r1cs` file over the field of `modulus`.
 
         Args:
-            data: the whole file. The length of the wire labels is checked; the labels are ignored.
+            data: the whole file. Its header counts the private inputs of the source; those that the compiler
+                optimised away have no wire, as the labels of the wires show.
             modulus: the prime that the file must state.
 
         Raises:
@@ -189,6 +192,7 @@ class R1cs:
             FieldRangeError: a coefficient that is zero or not canonical, or another field.
             ParameterError: wires or counts that do not fit together.
         """
+        expect(data, "r1cs file", FileKind.R1CS)
         sections = _split(data)
         size = element_size(modulus)
         header = _Reader(sections[_HEADER], "r1cs header")
@@ -208,6 +212,9 @@ class R1cs:
         if len(sections[_LABELS]) != 8 * wires:
             raise EncodingError(f"r1cs wire labels: expected {8 * wires} bytes, got {len(sections[_LABELS])}")
         matrices = _read_rows(_Reader(sections[_CONSTRAINTS], "r1cs constraints"), rows, wires, size, modulus)
+        first = 1 + outputs + public
+        if first + private <= label_count:
+            private = _remaining_inputs(sections[_LABELS], first, private)
         return cls(*matrices, wires, outputs, public, private, modulus)
 
 
@@ -259,6 +266,24 @@ def _split(data: bytes) -> dict[int, memoryview]:
     if reader.left:
         raise EncodingError(f"r1cs file: expected the end, got {reader.left} more bytes")
     return sections
+
+
+def _remaining_inputs(labels: memoryview, first: int, private: int) -> int:
+    """Return how many of the private inputs have a wire.
+
+    circom numbers all signals of the source: outputs, public inputs, private inputs, then the others. A wire
+    has the number of its signal as its label. An input that is in no constraint has no wire; the wires of the
+    other inputs still follow the public wires, in order.
+
+    Args:
+        labels: of all wires, 8 bytes each.
+        first: number of the first private input.
+        private: number of private inputs in the source.
+    """
+    numbers = struct.unpack(f"<{len(labels) // 8}Q", labels)
+    if any(one >= other for one, other in pairwise(numbers)):
+        return private  # another program's labels, which say nothing
+    return sum(first <= number < first + private for number in numbers)
 
 
 def _read_rows(

@@ -10,9 +10,11 @@ from typing import Annotated, Self
 import typer
 
 from rln.base.arguments import check_digest
+from rln.base.file_kind import FileKind, expect
 from rln.cli.report import name_in_errors, read_file
 from rln.errors import ParameterError
-from rln.keys.key_file import is_key_file
+from rln.formats import arkzkey, snarkjs, zkey
+from rln.keys.key_file import KeyFile
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import PACKAGED, VerifyingKey, check_pin
 
@@ -91,6 +93,33 @@ class KeyContent:
                 case KeyForm.ARKZKEY:
                     return VerifyingKey.from_proving_key(self.data, "ark")
 
+    def verifying_points(self) -> bytes:
+        """Return the verifying key in the file, uncompressed. No point is checked.
+
+        Raises:
+            InputError: the file is invalid; the message names it.
+        """
+        with name_in_errors(self.path):
+            match self.form:
+                case KeyForm.JSON:
+                    return snarkjs.read_verifying_key(self.data)[0]
+                case KeyForm.OWN:
+                    return arkzkey.read_verifying_key(KeyFile.decode(self.data).key)
+                case KeyForm.ZKEY:
+                    return zkey.read_verifying_key(self.data)
+                case KeyForm.ARKZKEY:
+                    return arkzkey.read_verifying_key(self.data)
+
+    def check_pin(self, sha256: str | None) -> None:
+        """Refuse a file that has not the SHA-256 that the user gave.
+
+        Raises:
+            InputError: it has another one, or the user gave no digest; the message names the file.
+        """
+        if sha256 is not None:
+            with name_in_errors(self.path):
+                check_pin(self.data, check_digest(sha256, "sha256"), "key file")
+
     def unchecked(self) -> ProvingKey:
         """Return the proving key in a file of our format, without running the checks.
 
@@ -119,8 +148,7 @@ class KeyContent:
         with name_in_errors(self.path):
             if self.form is KeyForm.JSON:
                 raise ParameterError("expected a proving key, got the JSON of a verifying key")
-            if sha256 is not None:
-                check_pin(self.data, check_digest(sha256, "sha256"), "key file")
+            self.check_pin(sha256)
             if self.form is KeyForm.OWN:
                 if graph is not None:
                     raise ParameterError("--graph: expected none; the key file contains its own")
@@ -140,12 +168,19 @@ class KeyContent:
             )
 
 
+_FORMS = {
+    FileKind.KEY: KeyForm.OWN,
+    FileKind.ZKEY: KeyForm.ZKEY,
+    FileKind.ARKZKEY: KeyForm.ARKZKEY,
+    FileKind.VERIFYING_KEY: KeyForm.JSON,
+}
+
+
 def _form_of(path: Path, data: bytes) -> KeyForm:
-    """Return the format by the first bytes, or by the name of an `.arkzkey`, which has no magic number."""
-    if is_key_file(data):
-        return KeyForm.OWN
-    if data[:4] == b"zkey":
-        return KeyForm.ZKEY
+    """Return the format by the content, or by the name if the content does not tell: its parser says why."""
+    kind = expect(data, "key", *_FORMS)
+    if kind in _FORMS:
+        return _FORMS[kind]
     if path.suffix == ".arkzkey":
         return KeyForm.ARKZKEY
     if path.suffix == ".json" or data.lstrip()[:1] == b"{":

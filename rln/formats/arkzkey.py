@@ -1,6 +1,7 @@
 """zerokit's `.arkzkey` file, a proving key in uncompressed points: the constraints that it holds.
 
-The C core loads the points. This module reads the matrices A and B, to compare them with those of a circuit.
+The C core loads the points. This module reads the matrices A and B, to compare them with those of a circuit,
+and cuts out the verifying key, so that a report can say what is wrong with it.
 Source: zerokit-spec 5.2.
 """
 
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+
+from rln.errors import EncodingError
 
 Row = list[tuple[int, bytes]]
 """Wires in ascending order, each with its 32-byte coefficient."""
@@ -39,6 +42,18 @@ class Constraints:
     public_values: int
     a: list[Row]
     b: list[Row]
+
+
+def read_verifying_key(key: bytes) -> bytes:
+    """Return the uncompressed verifying key in a file, which is its beginning; its points are not checked.
+
+    Raises:
+        EncodingError: the file ends before its IC points.
+    """
+    size = _HEADER + 8 + 64 * int.from_bytes(key[_HEADER : _HEADER + 8], "little")
+    if len(key) < size or size == _HEADER + 8:
+        raise EncodingError(f"arkzkey: expected IC points up to byte {size}, got {len(key)} bytes")
+    return key[:size]
 
 
 def read_constraints(key: bytes) -> Constraints:

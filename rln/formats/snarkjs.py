@@ -1,21 +1,27 @@
 """The JSON files of snarkjs, proof.json, public.json and verification_key.json, and circom's witness.json.
 
-The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. A number is a decimal string in its one canonical
-form; a coordinate is below p, a scalar below r. This module returns points as bytes in the layout of `rln.h`.
-Whether they are on the curve is checked when they are loaded.
+The shapes are those of snarkjs 0.7.6 for Groth16 on bn128. Files of other programs are read too: rapidsnark
+leaves out `curve` in a proof.json, the curve has three names, and some editors write a byte-order mark. A
+number is a decimal string in its one canonical form; a coordinate is below p, a scalar below r. This module
+returns points as bytes in the layout of `rln.h`. Whether they are on the curve is checked when they are
+loaded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from rln.base import canonical_json, scalar
+from rln.base.file_kind import FileKind, expect, without_mark
 from rln.base.scalar import COORDINATE_MODULUS
 from rln.errors import EncodingError
+from rln.formats.points import encode_point
 from rln.lowlevel import groth16
 
-_LARGER = 0x80
 _PROTOCOL = {"protocol": "groth16", "curve": "bn128"}
+_CURVES: Final = ("bn128", "bn254", "altbn128")
+"""The names of one curve: snarkjs's, the one by the size of its modulus, and Ethereum's."""
 _KEY_POINTS = ("vk_beta_2", "vk_gamma_2", "vk_delta_2")
 
 
@@ -28,9 +34,10 @@ def read_proof(data: bytes) -> bytes:
         PointError: a point off the curve, outside the subgroup, or infinity.
     """
     found = canonical_json.fields(
-        canonical_json.read(data, "proof.json", 1 << 14),
+        _document(data, "proof.json", FileKind.PROOF, 1 << 14),
         "proof.json",
-        ("pi_a", "pi_b", "pi_c", "protocol", "curve"),
+        ("pi_a", "pi_b", "pi_c", "protocol"),
+        ("curve",),
     )
     _check_protocol(found, "proof.json")
     return groth16.compress(
@@ -58,7 +65,7 @@ def read_public(data: bytes) -> tuple[int, ...]:
         EncodingError: not an array of canonical decimal strings.
         FieldRangeError: a value is r or more.
     """
-    values = canonical_json.items(canonical_json.read(data, "public.json"), "public.json")
+    values = canonical_json.items(_document(data, "public.json", FileKind.PUBLIC), "public.json")
     return tuple(scalar.parse(value, f"public.json[{i}]") for i, value in enumerate(values))
 
 
@@ -82,7 +89,8 @@ def read_verifying_key(data: bytes) -> tuple[bytes, bytes | None]:
     """
     name = "verification_key.json"
     required = ("protocol", "curve", "nPublic", "vk_alpha_1", *_KEY_POINTS, "IC")
-    found = canonical_json.fields(canonical_json.read(data, name), name, required, ("vk_alphabeta_12",))
+    document = _document(data, name, FileKind.VERIFYING_KEY)
+    found = canonical_json.fields(document, name, required, ("vk_alphabeta_12",))
     _check_protocol(found, name)
     public = canonical_json.integer(found["nPublic"], "nPublic", 0, 1 << 20)
     constants = canonical_json.items(found["IC"], "IC", public + 1)
@@ -129,7 +137,7 @@ def read_witness(data: bytes) -> dict[str, tuple[int, ...]]:
         EncodingError: not an object of canonical decimal strings and flat arrays of them.
         FieldRangeError: a value is r or more.
     """
-    found = canonical_json.read(data, "witness.json")
+    found = _document(data, "witness.json", FileKind.INPUTS)
     if not isinstance(found, dict):
         raise EncodingError(f"witness.json: expected an object, got {canonical_json.type_names[type(found)]}")
     inputs: dict[str, tuple[int, ...]] = {}
@@ -151,10 +159,19 @@ def write_witness(inputs: Mapping[str, int | Sequence[int]]) -> bytes:
     )
 
 
+def _document(data: bytes, name: str, kind: FileKind, size: int = canonical_json.MAX_BYTES) -> object:
+    """Return the value of a JSON file; a byte-order mark is skipped, and a file of another kind refused."""
+    expect(data, name, kind)
+    return canonical_json.read(without_mark(data), name, size)
+
+
 def _check_protocol(found: dict[str, object], name: str) -> None:
-    for field, expected in _PROTOCOL.items():
-        if found[field] != expected:
-            raise EncodingError(f"{name}: {field}: expected {expected!r}, got {_shown(found[field])}")
+    protocol, curve = found["protocol"], found.get("curve", _PROTOCOL["curve"])
+    if protocol != _PROTOCOL["protocol"]:
+        raise EncodingError(f"{name}: protocol: expected 'groth16', got {_shown(protocol)}")
+    if curve not in _CURVES:
+        wanted = " or ".join(map(repr, _CURVES))
+        raise EncodingError(f"{name}: curve: expected {wanted}, got {_shown(curve)}")
 
 
 def _shown(value: object) -> str:
@@ -174,12 +191,10 @@ def _g1(value: object, name: str, infinity: bool = False) -> bytes:
     """Read [x, y, "1"] as 64 bytes; ["0", "1", "0"] is infinity, if that is allowed."""
     x, y, z = (_coordinate(item, name) for item in canonical_json.items(value, name, 3))
     if infinity and (x, y, z) == (0, 1, 0):
-        return bytes(63) + b"\x40"
+        return encode_point((0, 0))
     if z != 1:
         raise EncodingError(f'{name}: expected "1" as the third coordinate, got "{z}"')
-    data = bytearray(x.to_bytes(32, "little") + y.to_bytes(32, "little"))
-    data[-1] |= _LARGER if y > COORDINATE_MODULUS - y else 0
-    return bytes(data)
+    return encode_point((x, y))
 
 
 def _g2(value: object, name: str) -> bytes:
@@ -190,11 +205,7 @@ def _g2(value: object, name: str) -> bytes:
     )
     if z != [1, 0]:
         raise EncodingError(f'{name}: expected ["1", "0"] as the third coordinate, got ["{z[0]}", "{z[1]}"]')
-    data = bytearray(b"".join(part.to_bytes(32, "little") for part in (*x, *y)))
-    # c1 decides which of y and -y is larger; c0 decides if c1 is zero
-    deciding = y[1] or y[0]
-    data[-1] |= _LARGER if deciding > COORDINATE_MODULUS - deciding else 0
-    return bytes(data)
+    return encode_point((*x, *y))
 
 
 def _fp12(value: object) -> bytes:

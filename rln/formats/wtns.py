@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 
 from rln.base import scalar
+from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, FieldRangeError
 
 _HEAD = struct.Struct("<4sIIIQI32sIIQ")
@@ -35,6 +36,7 @@ def read(data: bytes) -> bytes:
         EncodingError: a wrong magic, version, order of sections, field or length.
         FieldRangeError: a wire is r or more.
     """
+    expect(data, "wtns", FileKind.WITNESS)
     if len(data) < _HEAD.size:
         raise EncodingError(f"wtns: expected at least {_HEAD.size} bytes, got {len(data)}")
     magic, version, sections, first, size, width, prime, count, second, length = _HEAD.unpack_from(data)

@@ -48,7 +48,7 @@ class NextHead:
         """Check the next page of the step, and return how many removals and slashings it begins with.
 
         Raises:
-            ParameterError: the page is too large, or does not follow the page before.
+            ParameterError: the page is too large, does not follow the page before, or registers the secret 0.
             TreeFull: the tree has too few indices.
         """
         if len(page) > PAGE_EVENTS:
@@ -61,7 +61,7 @@ class NextHead:
         self._events += len(page)
         indices = page.indices[removals:]
         check_new_indices(indices, self._before.next_index + self._registered, "step")
-        self._registered += len(indices)
+        self._registered += len(page.registered)  # refuses the commitment of the secret 0 (threats A16)
         if self._registered > self._free:
             raise TreeFull(f"registry: expected at most {self._free} more members, got {self._registered}")
         if len(page) and max(page.limits) > self._max_limit:

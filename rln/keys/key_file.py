@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from rln.base import canonical_json
 from rln.base.arguments import check_digest
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
+from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 
@@ -106,6 +107,7 @@ class KeyFile:
             EncodingError: a wrong magic, format or length, a header of another form, or a body whose SHA-256
                 is not that of the header.
         """
+        expect(data, "key file", FileKind.KEY)
         start = len(MAGIC) + 9
         if not is_key_file(data):
             raise EncodingError(f"key file: expected {MAGIC!r} at the start, got {data[: len(MAGIC)]!r}")

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Self
 
 from rln.atomic_files import write_file
 from rln.base.arguments import check_digest, plain_bytes
+from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
-from rln.keys.key_file import KeyFile, Provenance, is_key_file
+from rln.keys.key_file import KeyFile, Provenance
 from rln.keys.key_tables import KeyTables
 from rln.keys.sample_proofs import check_sample_proofs
 from rln.keys.verifying_key import PINNED, VerifyingKey, check_pin
@@ -113,8 +114,8 @@ class ProvingKey:
         """Read a key file: our own, or a `.zkey` or `.arkzkey` with its witness graph.
 
         Args:
-            path: the file. Our own file and a `.zkey` are recognised by their first bytes; any other file is
-                read as an `.arkzkey`.
+            path: the file. Its format is recognised by its content; a file of unknown kind is read as an
+                `.arkzkey`.
             graph: file of the witness graph, only for a `.zkey` or `.arkzkey`.
             r1cs: file of the constraints of an imported key; they make its proofs faster once tables are
                 built.
@@ -130,7 +131,8 @@ class ProvingKey:
         constraints = None if r1cs is None else Path(r1cs).read_bytes()
         if sha256 is not None:
             check_pin(data, check_digest(sha256, "sha256"), "key file")
-        if is_key_file(data):
+        kind = expect(data, "key file", FileKind.KEY, FileKind.ZKEY, FileKind.ARKZKEY)
+        if kind is FileKind.KEY:
             if graph is not None:
                 raise ParameterError("graph: expected none, because the key file holds one; leave it out")
             return cls.decode(data, r1cs=constraints, check=sha256 is None, threads=threads)
@@ -138,7 +140,7 @@ class ProvingKey:
             raise ParameterError(
                 "graph: expected the witness graph of the imported key, got none; name its file"
             )
-        read = cls.from_zkey if data[:4] == b"zkey" else cls.from_arkzkey
+        read = cls.from_zkey if kind is FileKind.ZKEY else cls.from_arkzkey
         return read(
             data,
             Path(graph).read_bytes(),
@@ -191,6 +193,7 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
+        expect(data, "arkzkey", FileKind.ARKZKEY)
         handle = ProvingKeyHandle.load("ark", plain_bytes(data, "arkzkey"), threads)
         parameters = parameters_of_graph(plain_bytes(graph, "graph"), limit_bits)
         file = KeyFile(parameters, None, Provenance(name), data, graph)
@@ -219,6 +222,7 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
+        expect(data, "zkey", FileKind.ZKEY)
         handle = ProvingKeyHandle.load("zkey", plain_bytes(data, "zkey"), threads)
         if isinstance(graph, bytes):
             parameters, digest, program = parameters_of_graph(graph, limit_bits), None, graph

@@ -10,8 +10,10 @@ from typing import Final, Self
 
 from rln.base import scalar
 from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
 from rln.formats import snarkjs
+from rln.keys.key_checks import examine, examine_count, refuse_faults
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.keys import Format, ProvingKeyHandle, VerifyingKeyHandle
 from rln.protocol.proof import AnyProof
@@ -25,6 +27,11 @@ PACKAGED: Final = MappingProxyType(
 )
 """The verifying keys that are part of the package, with their digests."""
 
+CEREMONIES: Final = MappingProxyType(
+    {PACKAGED["zerokit-20"]: "zerokit-20: the ceremony of October 2023 for RLN(20, 16)"}
+)
+"""Where a verifying key comes from, by its digest."""
+
 PINNED: Final = frozenset(
     {
         # zerokit-20: rln_final.arkzkey with the graph.bin of zerokit 2.0.0 and later
@@ -37,7 +44,11 @@ PINNED: Final = frozenset(
 class VerifyingKey:
     """The key that verifies proofs. Make one with a named constructor.
 
-    Immutable, and safe to use from several threads.
+    Every key has passed the checks of `rln.keys.key_checks`, so a key with which everybody could forge proofs
+    does not exist as an object of this class. A key may belong to any circuit; where an RLN key is needed,
+    `check_rln` refuses the others.
+
+    Immutable, and safe to use from several threads and after a fork.
     """
 
     __slots__ = ("_digest", "_handle")
@@ -50,6 +61,8 @@ class VerifyingKey:
 
     @classmethod
     def _from_handle(cls, handle: VerifyingKeyHandle) -> Self:
+        """Make a key: the one door, through which every constructor goes (threats D14)."""
+        refuse_faults(examine(handle.encode(False)))
         key = object.__new__(cls)
         key._handle = handle
         key._digest = hashlib.sha256(handle.encode(True)).hexdigest()
@@ -62,7 +75,8 @@ class VerifyingKey:
         Raises:
             EncodingError: a wrong length.
             FieldRangeError, PointError: an invalid coordinate or point.
-            KeyFileError: a point at infinity, or delta equal or opposite to gamma.
+            KeyFileError: a point at infinity, or a relation between points that lets everybody forge proofs;
+                see docs/key-checks.md.
         """
         return cls._from_handle(VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
 
@@ -91,6 +105,7 @@ class VerifyingKey:
         Raises:
             InputError: as for `decode`, or the file has another form.
         """
+        expect(data, "key", FileKind.ZKEY if layout == "zkey" else FileKind.ARKZKEY)
         handle = ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
         return cls._from_handle(handle.verifying_key())
 
@@ -129,14 +144,16 @@ class VerifyingKey:
         plain = self.encode(compressed=False)
         return snarkjs.write_verifying_key(plain, _alpha_beta(plain))
 
-    def check_rln(self, public_inputs: int = 5) -> None:
-        """Run the checks for a key of an RLN circuit (threats D4).
+    def check_rln(self, public_inputs: int | None = None) -> None:
+        """Check that the key can belong to an RLN circuit (threats D4, D14).
+
+        Args:
+            public_inputs: number of public values of one relation; None is any RLN relation.
 
         Raises:
-            KeyFileError: another number of public values, delta equal or opposite to gamma or the generator,
-                or two IC points equal or opposite.
+            KeyFileError: the key has another number of public values.
         """
-        self._handle.check(public_inputs)
+        refuse_faults((examine_count(self.public_inputs, public_inputs),))
 
     def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
         """Return whether the equation holds for these public values; RLN's own rules are not checked.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rln.base import scalar
+from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, ParameterError
 from rln.lowlevel.witness import Graph, Witness
@@ -81,6 +82,7 @@ def parameters_of_graph(data: bytes, limit_bits: int) -> CircuitParameters:
 
 
 def _load_graph(data: bytes) -> Graph:
+    expect(data, "graph", FileKind.GRAPH)
     try:
         return Graph.load(data)
     except InputError as error:

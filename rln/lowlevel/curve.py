@@ -5,10 +5,30 @@ A point of group 1 has 64 bytes (32 compressed), one of group 2 has 128 (64 comp
 
 from __future__ import annotations
 
+from typing import Final
+
+from rln.base import scalar
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import lib
+
+GENERATOR_1: Final = (1).to_bytes(32, "little") + (2).to_bytes(32, "little")
+"""The generator of group 1, (1, 2). Source: EIP-196."""
+
+GENERATOR_2: Final = b"".join(
+    number.to_bytes(32, "little")
+    for number in (
+        10857046999023057135944570762232829481370756359578518086990519993285655852781,
+        11559732032986387107991004021392285783925812861821192530917403151452391805634,
+        8495653923123431417604973247489272438418190587263600148770280649306958101930,
+        4082367875863433681332203403145435568316851327593401208105741076214120093531,
+    )
+)
+"""The generator of group 2. Source: EIP-197. Its y is the smaller one of y and -y, so no flag is set."""
+
+MINUS_ONE: Final = (scalar.ORDER - 1).to_bytes(scalar.SIZE, "little")
+"""The scalar that gives the opposite of a point."""
 
 
 def _size(group: int) -> int:

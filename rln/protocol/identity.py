@@ -11,14 +11,18 @@ Both classes are immutable except for `close()`, and safe to use from several th
 from __future__ import annotations
 
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import Final, NoReturn, Self
 
 from rln.base import scalar
 from rln.base.arguments import nonzero, plain_bytes
-from rln.errors import ParameterError
+from rln.errors import ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
+from rln.protocol.hashing import poseidon_hash
 from rln.protocol.share import Share
+
+PUBLIC_COMMITMENT: Final = poseidon_hash([0])
+"""The commitment of the secret 0. Everybody knows this secret, so nobody may use it (threats A16)."""
 
 
 class _Opaque:
@@ -111,7 +115,15 @@ class IdentitySecret(_Opaque):
     __slots__ = ()
 
     def identity(self) -> Identity:
-        """Return the identity of this secret."""
+        """Return the identity of this secret.
+
+        Raises:
+            ParameterError: the secret is 0, which everybody knows; it can be slashed, but not used.
+        """
+        if self.commitment == PUBLIC_COMMITMENT:
+            raise ParameterError(
+                "secret: expected one that only the member knows, got 0; it can only be slashed"
+            )
         return Identity._of(self.handle)
 
     def reveal(self) -> int:
@@ -131,6 +143,29 @@ class IdentitySecret(_Opaque):
         """
         both = lowlevel.extended(self.handle)
         return int.from_bytes(both[:32], "little"), int.from_bytes(both[32:], "little")
+
+
+class UnverifiedSecret(_Opaque):
+    """A number that may be somebody's secret: it is on a line that nothing connects with a member.
+
+    It reveals nothing and slashes nobody before `confirm`.
+    """
+
+    __slots__ = ()
+
+    def confirm(self, commitment: int) -> IdentitySecret:
+        """Return the secret if it is that of a commitment, which you have from another source.
+
+        Raises:
+            RecoveryError: it is not: the shares were of two lines, or of another member.
+            FieldRangeError: the commitment is not a field element.
+        """
+        if self.commitment != scalar.check(commitment, "commitment"):
+            raise RecoveryError(
+                "shares: their line does not give the secret of the expected commitment; they are of two "
+                "message ids, of two members, or of another member"
+            )
+        return IdentitySecret._of(self.handle)
 
 
 class Identity(_Opaque):
@@ -210,6 +245,18 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
+
+
+def unverified_on_line(first: Share, second: Share) -> UnverifiedSecret:
+    """Return the number on the line through two shares with different x, whoever made them.
+
+    Raises:
+        RecoveryError: the x are equal.
+    """
+    if first.x == second.x:
+        raise RecoveryError("shares: both have the same x, so they are one message")
+    slope = (first.y - second.y) * pow(first.x - second.x, -1, scalar.ORDER) % scalar.ORDER
+    return UnverifiedSecret._of(secret_on_line(first, second, poseidon_hash([slope])).handle)
 
 
 def secret_on_line(first: Share, second: Share, nullifier: int) -> IdentitySecret:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import Final, Self, overload
 
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.errors import ParameterError
 from rln.lowlevel import hashes
 from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
+from rln.protocol.identity import PUBLIC_COMMITMENT
+
+_PUBLIC_PACKED: Final = scalar.encode(PUBLIC_COMMITMENT)
+_PUBLIC_PATTERN: Final = re.compile(re.escape(_PUBLIC_PACKED), re.DOTALL)
+"""For a search in a memoryview, which has no `find`."""
 
 _SMALL: Final = 256
 """With fewer hashes than this, several threads are slower than one."""
@@ -23,14 +31,45 @@ _PIECE: Final = 1 << 14
 """Members that are packed or hashed at a time: what this needs beside its result stays small."""
 
 
+def check_commitment(commitment: int) -> int:
+    """Return an identity commitment that a member may have.
+
+    Raises:
+        FieldRangeError: not a field element.
+        ParameterError: 0, or the commitment of the secret 0.
+    """
+    if nonzero(commitment, "commitment") == PUBLIC_COMMITMENT:
+        raise _public_secret()
+    return commitment
+
+
+def _public_secret() -> ParameterError:
+    return ParameterError(
+        "commitment: expected one whose secret only the member knows, got that of the secret 0; make another "
+        "identity"
+    )
+
+
+@cache
+def public_leaves(limit_bits: int) -> frozenset[bytes]:
+    """Return the leaves of the secret 0 for all limits, 1 to 2^limit_bits, 32 bytes each.
+
+    A bulletin has leaves without their commitments, so a mirror compares leaves.
+    """
+    limits = range(1, (1 << limit_bits) + 1)
+    pairs = b"".join(_PUBLIC_PACKED + limit.to_bytes(scalar.SIZE, "little") for limit in limits)
+    leaves = hashes.poseidon_many(pairs, 2, threads=None)
+    return frozenset(leaves[at : at + scalar.SIZE] for at in range(0, len(leaves), scalar.SIZE))
+
+
 def rate_commitment(commitment: int, limit: int) -> int:
     """Return the leaf Poseidon(identity commitment, user message limit).
 
     Raises:
         FieldRangeError: the commitment is not a field element.
-        ParameterError: the commitment is 0, or the limit is not 1 to 65,536.
+        ParameterError: the commitment is 0 or that of the secret 0, or the limit is not 1 to 65,536.
     """
-    nonzero(commitment, "commitment")
+    check_commitment(commitment)
     whole(limit, "limit", 1, 1 << MAX_LIMIT_BITS)
     return poseidon_hash([commitment, limit])
 
@@ -59,7 +98,7 @@ class Membership:
     def __post_init__(self) -> None:
         whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)
         whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
-        nonzero(self.commitment, "commitment")
+        check_commitment(self.commitment)
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int, int]]:
         """Copy and pickle only the three numbers: `paths` belongs to the group."""
@@ -78,10 +117,21 @@ class PackedMembers:
     Args:
         commitments: identity commitments, 32 little-endian bytes each.
         limits: messages in an epoch, one for each commitment.
+
+    Raises:
+        ParameterError: a commitment is that of the secret 0. It is checked here, because every registration
+            goes through this class, also one that another process has made.
     """
 
     commitments: bytes | memoryview = field(repr=False)
     limits: Sequence[int] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        found = _PUBLIC_PATTERN.search(self.commitments)
+        while found is not None:
+            if found.start() % scalar.SIZE == 0:
+                raise _public_secret()
+            found = _PUBLIC_PATTERN.search(self.commitments, found.start() + 1)
 
     @classmethod
     def pack(cls, members: Iterable[tuple[int, int]], max_limit: int) -> Self:
@@ -92,7 +142,7 @@ class PackedMembers:
             max_limit: the highest limit.
 
         Raises:
-            ParameterError: a commitment is 0, or a limit is not 1 to `max_limit`.
+            ParameterError: a commitment is 0 or that of the secret 0, or a limit is not 1 to `max_limit`.
             FieldRangeError: a commitment is not a field element.
         """
         source, packed, packed_limits = iter(members), bytearray(), array("Q")

@@ -32,6 +32,7 @@ from typing import Final, Self
 from rln.base import scalar
 from rln.base.arguments import plain_bytes, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, ParameterError
 
 MAGIC: Final = b"rln-bul\n"
@@ -137,6 +138,7 @@ class Bulletin:
             EncodingError: not a bulletin, a wrong length, or more than `MAX_BYTES`.
             ParameterError, FieldRangeError: a number is outside its range.
         """
+        expect(data, "bulletin", FileKind.BULLETIN)
         if not _HEADER.size <= len(plain_bytes(data, "bulletin")) <= MAX_BYTES:
             raise EncodingError(f"bulletin: expected {_HEADER.size} to {MAX_BYTES} bytes, got {len(data)}")
         magic, form, depth, limit_bits, after, last, before, root, at, start, count, removed = (

@@ -20,7 +20,7 @@ from rln.errors import GroupRefused, InputError, NotAMember, ParameterError, Sto
 from rln.merkle.proof import MerkleProof
 from rln.merkle.runs import zero_indices
 from rln.merkle.tree import MerkleTree
-from rln.protocol.membership import Membership, rate_commitment
+from rln.protocol.membership import Membership, public_leaves, rate_commitment
 from rln.sync.bulletin import Bulletin
 
 MIN_MEMBERS: Final = 32
@@ -239,6 +239,10 @@ class Mirror:
             raise GroupRefused(
                 f"bulletin: expected new leaves from index {self._tree.next_index}, got {bulletin.start}"
             )
+        public = public_leaves(self._limit_bits)
+        starts = range(0, len(bulletin.leaves), scalar.SIZE)
+        if any(bulletin.leaves[at : at + scalar.SIZE] in public for at in starts):
+            raise GroupRefused("bulletin: it registers the secret 0, which everybody knows (threats A16)")
         for index in bulletin.gone:
             if self._tree.get(index) == 0:
                 raise GroupRefused(

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from rln.base import canonical_json, scalar
 from rln.base.arguments import instance
+from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.identity import IdentitySecret
@@ -59,6 +60,7 @@ class Evidence:
 
         Raises:
             ParameterError: the evidence is for another verifying key.
+            KeyFileError: the key has not the number of public values of an RLN circuit.
             InputError: a proof has an invalid point or the wrong number of public values.
             InvalidProof: one of the proofs does not verify.
             RecoveryError: the messages are for different epochs, have no message id in common, have the same
@@ -70,6 +72,7 @@ class Evidence:
                 f"verifying key: expected {self.verifying_key[:16]}…, got {verifying_key.digest[:16]}…; "
                 "use the key that the messages were verified with"
             )
+        verifying_key.check_rln()
         for name, proof in (("first", self.first), ("second", self.second)):
             if not verifying_key.verify(proof.public_inputs, proof.proof):
                 raise InvalidProof(f"{name} proof: it does not verify with this verifying key")
@@ -97,6 +100,7 @@ class Evidence:
             EncodingError: the document has the wrong form.
             InputError: a proof has invalid values.
         """
+        expect(data, _NAME, FileKind.EVIDENCE)
         names = ("first", "second", "verifying_key")
         found = canonical_json.fields(canonical_json.read(data, _NAME, MAX_BYTES), _NAME, names)
         key = canonical_json.text(found["verifying_key"], "verifying_key")

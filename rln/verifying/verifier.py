@@ -59,7 +59,7 @@ class Verifier:
 
     Raises:
         ParameterError: there is no acceptable root.
-        KeyFileError: the key fails the checks for RLN keys.
+        KeyFileError: the key has not the number of public values of an RLN circuit.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Verifier:
         instance(clock, Clock, "clock")
         if sources is not None:
             instance(sources, SourceLimit, "sources")
-        verifying_key.check_rln(verifying_key.public_inputs)
+        verifying_key.check_rln()
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none; no message would be acceptable")
         self._key = verifying_key

@@ -10,7 +10,7 @@ from tests.architecture.tree import ROOT, project_files
 HOMES = "|".join(["work", "home", "root", "tmp", "Users", "mnt", "opt"])
 ABSOLUTE = re.compile(rf"(?<![\w.~$)}}/-])/(?:{HOMES})/\w")
 HOSTS = re.compile("|".join([r"pypi\." + "org", "python" + "hosted", r"registry\." + "(npmjs|yarnpkg)"]))
-BINARY = {".bin", ".gz", ".zkey", ".png", ".so", ".rlnkey", ".vk"}
+BINARY = {".bin", ".gz", ".zkey", ".r1cs", ".png", ".so", ".rlnkey", ".vk"}
 TEXT = [p for p in project_files() if p.suffix not in BINARY]
 
 

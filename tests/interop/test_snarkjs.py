@@ -3,8 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import rln
+from rln.formats import snarkjs
 from tests.interop import peers
+from tests.support.forgeries import RELATIONS, forgeries
 
 
 def test_snarkjs_accepts_our_proof_on_the_ceremony_key(node, ceremony, command, input_file, tmp_path):
@@ -88,6 +92,32 @@ def test_snarkjs_proves_and_verifies_with_a_key_of_our_own(node, own_key, comman
     assert (ours, theirs) == (True, True)
     assert signals == json.loads(public.read_text())
     assert command("verify", "--vk", vk, "--proof", their_proof, "--public", their_public)["accepted"] is True
+
+
+@pytest.mark.parametrize("name", ["beta = k delta", "gamma = k beta", "alpha = +-gamma", "delta = k H"])
+def test_snarkjs_accepts_the_forgery_with_a_key_that_we_refuse(node, command, tmp_path, name):
+    """The witness that these proofs are forgeries: snarkjs does not look at the key."""
+    relation = next(one for one in RELATIONS if one.name == name)
+    vk, proof, public = (tmp_path / file for file in ("vk.json", "proof.json", "public.json"))
+    for one in forgeries(relation, 3, seed=5):
+        text = json.loads(snarkjs.write_verifying_key(one.key, bytes(384)))
+        del text["vk_alphabeta_12"]
+        vk.write_text(json.dumps(text))
+        proof.write_bytes(snarkjs.write_proof(one.proof))
+        public.write_bytes(snarkjs.write_public(one.values))
+        request = {"call": "verify", "key": str(vk), "inputs": str(public), "proof": str(proof)}
+        assert peers.ask(node, "snarkjs", [request]) == [True]
+        files = ("--vk", vk, "--proof", proof, "--public", public)
+        assert command("verify", *files, status=2)["error"] == "KeyFileError"
+        assert command("keys", "check", vk, status=2)["sound"] is False
+
+
+def test_snarkjs_accepts_rapidsnarks_proof_as_we_do(node, command):
+    folder = Path(__file__).resolve().parents[1] / "unit" / "formats" / "files" / "rapidsnark_proof"
+    vk, proof, public = (folder / f"{name}.json" for name in ("verification_key", "proof", "public"))
+    request = {"call": "verify", "key": str(vk), "inputs": str(public), "proof": str(proof)}
+    assert peers.ask(node, "snarkjs", [request]) == [True]
+    assert command("verify", "--vk", vk, "--proof", proof, "--public", public)["accepted"] is True
 
 
 def test_an_exported_key_is_the_same_after_import(own_key):

@@ -41,8 +41,8 @@ class StubKey(rln.VerifyingKey):
     def public_inputs(self) -> int:
         return self._values
 
-    def check_rln(self, public_inputs: int = 5) -> None:
-        if public_inputs != self._values:
+    def check_rln(self, public_inputs: int | None = None) -> None:
+        if public_inputs not in (None, self._values):
             raise KeyFileError("stub: expected another number of public values")
 
     def prove(self, values: Sequence[int], salt: int = 0) -> bytes:

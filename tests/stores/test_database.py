@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from rln.base import forks
+from rln.base.file_kind import FileKind
 from rln.errors import StoreUnavailable
 from rln.stores.sqlite import database
 from rln.stores.sqlite.database import Database
@@ -27,10 +28,8 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
 
 
-def opened(path: Path, application_id: int = 77, schema_version: int = 3) -> Database:
-    return Database(
-        path, name="numbers", application_id=application_id, schema_version=schema_version, create=create
-    )
+def opened(path: Path, kind: FileKind = FileKind.LOG, schema_version: int = 3) -> Database:
+    return Database(path, name="numbers", kind=kind, schema_version=schema_version, create=create)
 
 
 def insert(numbers: Database, number: int) -> None:
@@ -127,10 +126,8 @@ def test_somebody_elses_file_is_refused_and_left_alone(path: Path) -> None:
 
 def test_another_kind_or_form_is_refused(path: Path) -> None:
     opened(path).close()
-    with pytest.raises(
-        StoreUnavailable, match="with application id 77, expected an SQLite file with application id 78"
-    ):
-        opened(path, application_id=78)
+    with pytest.raises(StoreUnavailable, match="is a nullifier log, expected a member registry"):
+        opened(path, kind=FileKind.REGISTRY)
     with pytest.raises(StoreUnavailable, match="with schema version 4, got 3"):
         opened(path, schema_version=4)
 
@@ -329,9 +326,10 @@ def test_a_child_that_is_forked_in_a_transaction_of_its_own_thread_does_not_comm
 SPILLED = """
 import os, sys
 from pathlib import Path
+from rln.base.file_kind import FileKind
 from rln.stores.sqlite.database import Database
 create = lambda connection: connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT)")
-numbers = Database(Path(sys.argv[1]), name="numbers", application_id=77, schema_version=3, create=create)
+numbers = Database(Path(sys.argv[1]), name="numbers", kind=FileKind.LOG, schema_version=3, create=create)
 with numbers.writing() as connection:
     connection.execute("PRAGMA cache_size=4")
     for number in range(500):

@@ -64,8 +64,12 @@ def test_c4_a_document_of_another_shape_is_refused(key: rln.ProvingKey, sample_p
         with pytest.raises(EncodingError):
             snarkjs.read_proof(json.dumps({**text, **change}).encode())
     for name in text:
+        without = json.dumps({k: v for k, v in text.items() if k != name}).encode()
+        if name == "curve":  # rapidsnark leaves it out
+            assert snarkjs.read_proof(without) == sample_proof.proof
+            continue
         with pytest.raises(EncodingError, match=name):
-            snarkjs.read_proof(json.dumps({k: v for k, v in text.items() if k != name}).encode())
+            snarkjs.read_proof(without)
     for at in range(2):
         pi_a = list(text["pi_a"])
         pi_a[at] = str(int(pi_a[at]) + P)

@@ -1,9 +1,10 @@
-"""Threats D4, D5, D6: bad keys and changed key files."""
+"""Threats D4, D5, D6, D14: bad keys, keys with which everybody forges, and changed key files."""
 
 import hashlib
 import json
 import pkgutil
 import random
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,21 +14,27 @@ from py_ecc import optimized_bn128 as ecc
 
 import rln
 from rln.errors import EncodingError, KeyFileError, ParameterError
+from rln.formats import snarkjs
 from rln.keys.key_file import KeyFile, Provenance
 from rln.lowlevel import curve, groth16
 from rln.lowlevel.keys import ProvingKeyHandle
 from tests.differential import bn254
+from tests.support.forgeries import RELATIONS, Logarithms, Relation, forgeries, holds
 from tests.threats.full_world import (
     G1,
     INFINITY_1,
     INFINITY_2,
+    FullWorld,
+    R,
     key_points,
     negated,
     patched,
     plus,
+    times,
     verdict,
     words,
 )
+from tests.unit.cli.terminal import run_json
 from tests.unit.lowlevel.toy import curve_generator_2
 
 G2 = curve_generator_2()
@@ -57,16 +64,15 @@ def test_d4_twelve_bad_keys_are_refused(full_world, sample_proof: rln.RlnProof) 
     bad_keys = list(bad_verifying_keys(full_world.key.verifying_key))
     assert len(bad_keys) == 12
     for name, everywhere, data in bad_keys:
-        if everywhere:
+        if everywhere or name != "public_inputs":
             with pytest.raises(KeyFileError, match=name):
                 rln.VerifyingKey.decode(data, compressed=False)
             continue
         bad = rln.VerifyingKey.decode(data, compressed=False)
         with pytest.raises(KeyFileError, match=name):
             bad.check_rln(5)
-        if name != "public_inputs":
-            with pytest.raises(KeyFileError, match=name):
-                rln.Verifier(bad, roots=full_world.group.roots, log=full_world.log, clock=full_world.clock)
+        with pytest.raises(KeyFileError, match=name):
+            rln.Verifier(bad, roots=full_world.group.roots, log=full_world.log, clock=full_world.clock)
 
 
 def test_d4_a_proving_key_with_a_bad_verifying_key_is_refused(key: rln.ProvingKey) -> None:
@@ -252,3 +258,136 @@ def test_d6_a_packaged_key_that_was_changed_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(pkgutil, "get_data", lambda *a: (read(*a) or b"")[:-1] + b"\x00")
     with pytest.raises(KeyFileError, match="SHA-256"):
         rln.VerifyingKey.builtin("zerokit-20")
+
+
+# ---- D14 -------------------------------------------------------------------------------------------
+
+
+def refusals(data: bytes, fault: str, key: rln.ProvingKey) -> None:
+    """Assert that every constructor refuses an unsound verifying key, uncompressed, by this fault."""
+    ark = data + key.to_arkzkey()[len(data) :]
+    file = KeyFile(key.parameters, key.circuit_digest, Provenance(), ark, key.graph_data)
+    doors = [
+        lambda: rln.VerifyingKey.decode(data, compressed=False),
+        lambda: rln.VerifyingKey.from_json(json_of(data)),
+        lambda: rln.VerifyingKey.from_proving_key(ark, "ark"),
+        lambda: rln.ProvingKey.from_arkzkey(ark, key.graph_data, name="x"),
+        lambda: rln.ProvingKey.decode(file.encode()),
+        lambda: rln.ProvingKey.decode(file.encode(), check=False),
+    ]
+    for door in doors:
+        with pytest.raises(KeyFileError, match=fault):
+            door()
+
+
+def json_of(data: bytes) -> bytes:
+    """Write a verification_key.json as another program would, without a look at the points."""
+    text = json.loads(snarkjs.write_verifying_key(data, bytes(384)))
+    del text["vk_alphabeta_12"]  # it is optional
+    return json.dumps(text).encode()
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.name)
+def test_d14_a_key_with_which_everybody_forges_is_refused(relation: Relation) -> None:
+    """20 of 20 forgeries satisfy the equation, and no such key becomes an object."""
+    found = list(forgeries(relation, 20))
+    assert sum(holds(one.key, one.values, one.proof) for one in found) == 20
+    for one in found:
+        with pytest.raises(KeyFileError, match=relation.fault):
+            rln.VerifyingKey.decode(one.key, compressed=False)
+
+
+def test_d14_the_forgeries_need_their_relations() -> None:
+    """The same points in keys without the relation prove nothing: else these tests would show nothing."""
+    for relation in RELATIONS:
+        one, other = forgeries(relation, 2)
+        assert not holds(other.key, one.values, one.proof)
+        if one.values != other.values:
+            assert not holds(one.key, other.values, one.proof)
+
+
+@pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.name)
+def test_d14_every_door_refuses_a_key_with_which_everybody_forges(
+    relation: Relation, key: rln.ProvingKey
+) -> None:
+    (one,) = forgeries(relation, 1, seed=1)
+    refusals(one.key, relation.fault, key)
+
+
+def test_d14_a_proof_moves_between_public_values_whose_points_are_multiples(key: rln.ProvingKey) -> None:
+    """IC_i = k IC_j: a proof for (x_i, x_j) is one for (x_i + d, x_j - k d). IC_i = 0: one for every x_i."""
+    draw = random.Random(14)
+    for number in range(20):
+        k, logs = draw.choice((1, -1, 2, -5, 16)), Logarithms(draw)
+        logs.ic = [logs.number() for _ in range(6)]
+        logs.ic[1] = 0 if number % 2 else k * logs.ic[4] % R
+        values = [logs.number() for _ in range(5)]
+        total = sum(x * y for x, y in zip(logs.ic, [1, *values], strict=True))
+        a, b = logs.number(), logs.number()
+        c = (a * b - logs.alpha * logs.beta - total * logs.gamma) * pow(logs.delta, -1, R)
+        points = [times(G1, a), times(G2, b), times(G1, c)]
+        proof, step = groth16.compress(b"".join(points)), logs.number()
+        moved = [(values[0] + step) % R, *values[1:]]
+        if number % 2 == 0:
+            moved[3] = (moved[3] - k * step) % R
+        data = logs.key()
+        assert holds(data, values, proof)
+        assert holds(data, moved, proof)
+        with pytest.raises(KeyFileError, match="ic"):
+            rln.VerifyingKey.decode(data, compressed=False)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7, 8, 19, 54])
+def test_d14_a_key_of_another_circuit_is_no_rln_key(
+    count: int, full_world: FullWorld, sample_proof: rln.RlnProof, tmp_path: Path
+) -> None:
+    logs = Logarithms(random.Random(count))
+    logs.ic = [logs.number() for _ in range(count + 1)]
+    other = rln.VerifyingKey.decode(logs.key(), compressed=False)
+    evidence = rln.Evidence(sample_proof, sample_proof, other.digest)
+    told = f"^public_inputs: expected 5, or 3 .*, got {count};"
+    for door in (
+        lambda: rln.Verifier(other, roots=[1], log=full_world.log, clock=full_world.clock),
+        lambda: evidence.check(other),
+        other.check_rln,
+    ):
+        with pytest.raises(KeyFileError, match=told):
+            door()
+    (tmp_path / "vk.json").write_bytes(other.to_json())
+    report = run_json("keys", "check", tmp_path / "vk.json", status=2)
+    assert report["sound"] is False
+    assert [one["name"] for one in report["checks"] if one["outcome"] == "failed"] == ["public values"]
+    # A verification of any circuit stays possible where the function says so.
+    assert other.verify([1] * count, sample_proof.proof) is False
+
+
+@pytest.mark.parametrize("count", [5, 6, 9, 12, 51])
+def test_d14_keys_of_all_rln_relations_are_taken(count: int) -> None:
+    logs = Logarithms(random.Random(count))
+    logs.ic = [logs.number() for _ in range(count + 1)]
+    rln.VerifyingKey.decode(logs.key(), compressed=False).check_rln()
+
+
+def test_d14_the_commands_refuse_a_key_with_which_everybody_forges(
+    full_world: FullWorld, tmp_path: Path
+) -> None:
+    """`keys check` says which check failed; `verify` and `evidence verify` do not use the key."""
+    member = full_world.join(limit=1)
+    first, second = (full_world.prover(member).prove(signal) for signal in (b"one", b"two"))
+    vk, proof, public = (tmp_path / name for name in ("vk.json", "proof.json", "public.json"))
+    for relation in RELATIONS:
+        (one,) = forgeries(relation, 1, seed=2)
+        vk.write_bytes(json_of(one.key))
+        proof.write_bytes(snarkjs.write_proof(one.proof))
+        public.write_bytes(snarkjs.write_public(one.values))
+        report = run_json("keys", "check", vk, status=2)
+        failed = [check["fault"] for check in report["checks"] if check["outcome"] == "failed"]
+        assert len(failed) >= 1
+        assert report["sound"] is False
+        assert re.search(relation.fault, failed[0])
+        said = run_json("verify", "--vk", vk, "--proof", proof, "--public", public, status=2)
+        assert said["error"] == "KeyFileError"
+        digest = hashlib.sha256(b"").hexdigest()
+        (tmp_path / "evidence").write_bytes(rln.Evidence(first, second, digest).encode())
+        said = run_json("evidence", "verify", tmp_path / "evidence", "--vk", vk, status=2)
+        assert said["error"] == "KeyFileError"

@@ -6,10 +6,10 @@ import pytest
 from py_ecc import optimized_bn128 as ecc
 
 import rln
-from rln.errors import EncodingError, PointError
+from rln.errors import EncodingError, KeyFileError, PointError
 from rln.formats import snarkjs
 from rln.lowlevel import curve, groth16
-from rln.lowlevel.keys import ProvingKeyHandle
+from rln.lowlevel.keys import ProvingKeyHandle, VerifyingKeyHandle
 from tests.differential import bn254
 from tests.threats.full_world import (
     G1,
@@ -77,12 +77,14 @@ def test_d1_a_sum_of_inputs_at_infinity_is_an_ordinary_statement(
     # e(A, B) = e(alpha, beta) e(C, delta) holds for these three
     delta, alpha, beta = points["delta"], points["alpha"], points["beta"]
     forged = patched(data, 320, beta)
-    trapdoor = rln.VerifyingKey.decode(forged, compressed=False)
+    trapdoor = VerifyingKeyHandle.decode(forged, False)  # only the C core takes it: threats D14
+    with pytest.raises(KeyFileError, match="delta_g2"):
+        rln.VerifyingKey.decode(forged, compressed=False)
     proof = groth16.compress(plus(alpha, G1) + beta + G1)
     assert delta != beta
-    assert verdict(trapdoor, sample_proof.public_inputs, proof) is True
-    assert verdict(trapdoor, (*sample_proof.public_inputs[:4], 1), proof) is False
-    answers = groth16.verify_many(trapdoor._handle, words(sample_proof.public_inputs) * 3, proof * 3)
+    assert groth16.verify(trapdoor, words(sample_proof.public_inputs), proof) is True
+    assert groth16.verify(trapdoor, words((*sample_proof.public_inputs[:4], 1)), proof) is False
+    answers = groth16.verify_many(trapdoor, words(sample_proof.public_inputs) * 3, proof * 3)
     assert answers == [groth16.ACCEPTED] * 3
 
 

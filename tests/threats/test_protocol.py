@@ -1,6 +1,7 @@
-"""Threats A3, A5 to A8, A14: the rules of the protocol itself."""
+"""Threats A3, A5 to A8, A14, A16: the rules of the protocol itself."""
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,11 +11,18 @@ import rln
 from rln.base.scalar import ORDER
 from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
+from rln.group.events import Change, Event, Step
+from rln.ports import MemberRegistry
+from rln.protocol.membership import PackedMembers, rate_commitment
 from rln.protocol.statement import Statement
+from rln.stores import open_members
 from rln.stores.memory import MemoryMessageIds
+from tests.support.registrar import Registrar
+from tests.support.small_world import DEPTH, LIMIT_BITS
 from tests.threats.full_world import FullWorld
 from tests.unit.circuit import evaluator
 from tests.unit.circuit.test_relation import bits_can_be_chosen
+from tests.unit.cli.terminal import run, run_json
 
 scalars = st.one_of(
     st.sampled_from([0, 1, 2, ORDER - 1, ORDER - 2, (ORDER - 1) // 2, 2**64 - 1, 2**128, 2**253]),
@@ -317,3 +325,156 @@ def test_a14_nothing_proves_membership_of_the_empty_leaf(full_world: FullWorld) 
             assert full_world.key.public_values(witness)[1] not in full_world.group.roots
     with pytest.raises(ParameterError):
         rln.Identity.from_secret(0)
+
+
+# ---- A16 --------------------------------------------------------------------------------------------
+
+PUBLIC = rln.poseidon_hash([0])
+
+
+def step_of_the_public_commitment(registry: MemberRegistry, limit: int = 1) -> Step:
+    """Return the step that registers the secret 0, as a program writes it that checks nothing."""
+    tree, head = rln.MerkleTree(registry.depth), registry.head()
+    tree.append(rln.poseidon_hash([PUBLIC, limit]))
+    return Step(head.number + 1, tree.root, 1, [Event(1, Change.REGISTERED, 0, PUBLIC, limit)])
+
+
+@pytest.mark.parametrize("scheme", ["memory", "sqlite"])
+def test_a16_the_commitment_of_the_secret_0_registers_nowhere(scheme: str, tmp_path: Path) -> None:
+    """Neither the group nor the registry below it takes it, alone or among others."""
+    uri = "memory://" if scheme == "memory" else f"sqlite:///{tmp_path}/members.db"
+    with closing(open_members(uri, DEPTH, LIMIT_BITS)) as registry:
+        group = rln.Group(DEPTH, LIMIT_BITS, registry=registry)
+        for register in (
+            lambda: group.register(PUBLIC, 1),
+            lambda: group.register_many([(5, 1), (PUBLIC, 2), (6, 1)]),
+        ):
+            with pytest.raises(ParameterError, match="^commitment: expected one whose secret"):
+                register()
+        with pytest.raises(ParameterError, match="the secret 0"), registry.change() as change:
+            change.append(step_of_the_public_commitment(registry))
+        assert len(group) == registry.head().number == 0
+        assert not group.was_member(PUBLIC)
+
+
+def test_a16_a_group_does_not_follow_a_registry_that_holds_the_secret_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program has written it to the database."""
+    with closing(open_members(f"sqlite:///{tmp_path}/members.db", DEPTH, LIMIT_BITS)) as registry:
+        with monkeypatch.context() as unchecked:
+            unchecked.setattr(PackedMembers, "__post_init__", lambda self: None)
+            with registry.change() as change:
+                change.append(step_of_the_public_commitment(registry))
+        with pytest.raises(rln.IntegrityAlarm, match="do not fit the tree") as caught:
+            rln.Group(DEPTH, LIMIT_BITS, registry=registry)
+        assert "the secret 0" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1 << LIMIT_BITS])
+def test_a16_a_mirror_takes_no_bulletin_with_the_secret_0(limit: int) -> None:
+    """A bulletin has only leaves, so the mirror knows the leaves of all limits."""
+    registrar, mirror = Registrar(), rln.Mirror(DEPTH, LIMIT_BITS)
+    mirror.apply(registrar.change([rate_commitment(5, 1)]))
+    before = mirror.root
+    bulletin = registrar.change([rate_commitment(6, 1), rln.poseidon_hash([PUBLIC, limit])])
+    with pytest.raises(rln.GroupRefused, match="the secret 0"):
+        mirror.apply(bulletin)
+    assert (mirror.root, mirror.step, len(mirror)) == (before, 1, 1)
+
+
+def test_a16_no_command_registers_the_secret_0(tmp_path: Path) -> None:
+    uri, file = f"sqlite:///{tmp_path}/members.db", tmp_path / "members.csv"
+    run("group", "create", uri, "--depth", DEPTH, "--limit-bits", LIMIT_BITS)
+    file.write_text(f"5,1\n{PUBLIC},1\n")
+    for members in (("--commitment", PUBLIC, "--limit", 1), ("--file", file)):
+        said = run_json("group", "register", uri, *members, status=2)
+        assert "the secret 0" in said["message"]
+    assert run_json("group", "list", uri)["members"] == []
+
+
+def test_a16_the_secret_0_makes_no_identity_and_no_membership_but_can_be_slashed() -> None:
+    first, second = rln.Share(1, 7, rln.poseidon_hash([7])), rln.Share(2, 14, rln.poseidon_hash([7]))
+    secret = rln.recover_secret(first, second)
+    assert (secret.reveal(), secret.commitment) == (0, PUBLIC)
+    for make in (
+        lambda: rln.Identity.from_secret(0),
+        secret.identity,
+        lambda: rln.Membership(0, 1, PUBLIC),
+        lambda: rate_commitment(PUBLIC, 1),
+    ):
+        with pytest.raises(ParameterError):
+            make()
+    group = rln.Group(DEPTH, LIMIT_BITS)
+    for known in (0, secret):
+        with pytest.raises(rln.NotAMember, match="never registered"):
+            group.slash(known)
+
+
+def test_a16_a_registered_secret_0_is_slashed_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can only be in a group that was made without this check."""
+    group = rln.Group(DEPTH, LIMIT_BITS)
+    with monkeypatch.context() as unchecked:
+        unchecked.setattr(PackedMembers, "__post_init__", lambda self: None)
+        unchecked.setattr("rln.protocol.membership.check_commitment", lambda value: value)
+        group.register(PUBLIC, 1)
+        (ended,) = group.slash(0)
+        assert ended.commitment == PUBLIC
+    assert not group.is_member(PUBLIC)
+    assert rln.MerkleTree.from_state(group.picture().tree).get(0) == 0
+
+
+@given(nonzero, nonzero, nonzero, nonzero, scalars)
+def test_a16_shares_without_nullifiers_recover_no_secret_of_nobody(
+    secret1: int, secret2: int, x1: int, x2: int, external: int
+) -> None:
+    members = [rln.Identity.from_secret(secret) for secret in (secret1, secret2)]
+    pair = [(one.share(x, external, 0), x) for one, x in zip(members, (x1, x2), strict=True)]
+    first, second = (rln.Share(x, share.y) for share, x in pair)
+    with pytest.raises(RecoveryError):
+        rln.recover_secret(first, second)
+    if x1 == x2 or secret1 == secret2:
+        return
+    for member in members:
+        with pytest.raises(RecoveryError, match="expected commitment"):
+            rln.recover_secret(first, second, member.commitment)
+    found = rln.recover_unverified(first, second)
+    assert not isinstance(found, (rln.IdentitySecret, rln.Identity))
+    assert found.commitment not in {member.commitment for member in members}
+    with pytest.raises(AttributeError):
+        found.reveal()  # type: ignore[attr-defined]
+    with pytest.raises(rln.InputError):
+        rln.Group(DEPTH, LIMIT_BITS).slash(found)  # type: ignore[arg-type]
+
+
+@given(nonzero, nonzero, nonzero, scalars)
+def test_a16_shares_without_nullifiers_recover_the_secret_of_a_known_member(
+    secret: int, x1: int, x2: int, external: int
+) -> None:
+    if x1 == x2:
+        return
+    member = rln.Identity.from_secret(secret)
+    first, second = (rln.Share(x, member.share(x, external, 0).y) for x in (x1, x2))
+    assert rln.recover_secret(first, second, member.commitment).reveal() == secret
+    assert rln.recover_unverified(first, second).confirm(member.commitment).reveal() == secret
+
+
+def test_a16_the_command_says_that_a_secret_is_unverified_and_writes_none(tmp_path: Path) -> None:
+    """The shares of two members: they are on some line, and its secret is nobody's."""
+    one, other = (rln.Identity.from_secret(secret) for secret in (11, 22))
+    shares = [
+        part for x, who in ((5, one), (6, other)) for part in ("--share", f"{x},{who.share(x, 77, 3).y}")
+    ]
+    said = run_json("recover", *shares)
+    assert said["verified"] is False
+    assert int(said["commitment"]) not in (one.commitment, other.commitment)
+    assert run("recover", *shares).startswith("unverified commitment 0x")
+    out = tmp_path / "secret.json"
+    assert "--nullifier or --commitment" in run("recover", *shares, "--out", out, status=2)
+    for expected in (
+        ("--commitment", one.commitment),
+        ("--commitment", other.commitment),
+        ("--nullifier", one.share(5, 77, 3).nullifier),
+    ):
+        assert run_json("recover", *shares, *expected, "--out", out, status=1)["error"] == "RecoveryError"
+    assert not out.exists()

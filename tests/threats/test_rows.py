@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 import rln
+from rln.base.file_kind import FileKind
 from rln.errors import StoreUnavailable
 from rln.stores import open_existing_members, open_log, open_mark, open_members, open_message_ids
 from rln.stores.sqlite.database import Database
@@ -134,7 +135,7 @@ def test_f21_looking_at_the_kind_of_a_file_keeps_the_locks_of_this_process(tmp_p
         return Database(
             tmp_path / "numbers.db",
             name="numbers",
-            application_id=77,
+            kind=FileKind.MESSAGE_IDS,
             schema_version=1,
             create=lambda connection: connection.execute("CREATE TABLE number (n)"),
         )
@@ -143,7 +144,7 @@ def test_f21_looking_at_the_kind_of_a_file_keeps_the_locks_of_this_process(tmp_p
     try:
         with first.writing() as connection:
             connection.execute("INSERT INTO number VALUES (1)")
-            with pytest.raises(StoreUnavailable, match="application id 77"):
+            with pytest.raises(StoreUnavailable, match="this file is a file of message ids"):
                 open_mark(f"sqlite:///{tmp_path / 'numbers.db'}")
             with closing(sqlite3.connect(tmp_path / "numbers.db", timeout=0)) as other:
                 code = (

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from rln.base.file_kind import without_mark
 from rln.cli import numbers
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.output import check_output, write_output
@@ -127,7 +128,7 @@ def register(
         with ProgressBar("registering", hidden=as_json or file is None).running() as progress:
             if file is not None:
                 with name_in_errors(file):
-                    members = list(_parse_members(read_file(file, _MEMBERS_LIMIT), limit))
+                    members = list(_parse_members(without_mark(read_file(file, _MEMBERS_LIMIT)), limit))
                     if not members:
                         raise UnusableFile("expected at least one member, got none")
             elif limit is None:

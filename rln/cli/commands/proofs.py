@@ -30,7 +30,7 @@ from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof
-from rln.protocol.recovery import recover_secret
+from rln.protocol.recovery import recover_secret, recover_unverified
 from rln.protocol.share import Share
 from rln.protocol.statement import SECRET, Statement
 from rln.proving.proof_builder import ProofBuilder
@@ -142,22 +142,39 @@ def recover(
     nullifier: Annotated[
         str | None, typer.Option(help="Nullifier of both messages; the recovered line must give it.")
     ] = None,
+    commitment: Annotated[
+        str | None, typer.Option(help="Commitment of the member; the recovered secret must have it.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="New file of mode 0600 for the secret.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recover a member's secret from two shares of one message id, and print its commitment."""
+    """Recover a member's secret from two shares of one message id, and print its commitment.
+
+    Any two shares are on some line. So without --nullifier or --commitment the result is unverified, and no
+    file is written.
+    """
 
     def action() -> Report:
         if len(share) != 2:
             raise ParameterError(f"--share: expected two, got {len(share)}")
         name = None if nullifier is None else numbers.parse(nullifier, "--nullifier")
+        expected = None if commitment is None else numbers.parse(commitment, "--commitment")
         first, second = (_share(text, name) for text in share)
-        secret = recover_secret(first, second)
+        if name is None and expected is None:
+            if out is not None:
+                raise ParameterError("--out: expected --nullifier or --commitment with it, got neither")
+            found = recover_unverified(first, second).commitment
+            return Report(
+                {"commitment": str(found), "verified": False, "file": None},
+                f"unverified commitment {numbers.hexadecimal(found)}\n"
+                "It is a member's only if the group has it: check that, or pass --nullifier or --commitment.",
+            )
+        secret = recover_secret(first, second, expected)
         if out is not None:
             write_secret(out, secret.identity())
-        commitment = secret.commitment
-        data = {"commitment": str(commitment), "file": None if out is None else str(out)}
-        return Report(data, f"commitment {numbers.hexadecimal(commitment)}")
+        found = secret.commitment
+        data = {"commitment": str(found), "verified": True, "file": None if out is None else str(out)}
+        return Report(data, f"commitment {numbers.hexadecimal(found)}")
 
     run(action, as_json)
 

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from rln.base import forks
+from rln.base.file_kind import STORE_IDS, FileKind
 from rln.errors import StoreUnavailable
 from rln.stores.file_checks import check_local_file_system, ensure_private_file
 from rln.stores.sqlite.busy import execute_when_free, is_busy
 from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
-from rln.stores.sqlite.file_kind import header, reason_to_refuse, wrong_header
+from rln.stores.sqlite.file_header import header, reason_to_refuse, wrong_header
 from rln.stores.sqlite.outcome import UNKNOWN, alone, commit, outcome_of, roll_back
 
 TIMEOUT: Final = 10.0
@@ -44,7 +45,7 @@ class Database:
     Args:
         path: path of the file; created with mode 0600 if it does not exist.
         name: name of the store in messages.
-        application_id: the kind of file, in its header, 1 to 2^31 - 1; a file of another kind is refused, and
+        kind: the kind of file, in its header; a file of another kind is refused, and
             left as it is.
         schema_version: the version of its tables, 1 or more; a file with another version is refused.
         page_size: bytes of a page of a new file. A commit writes whole pages: small pages are better for
@@ -60,14 +61,14 @@ class Database:
         path: Path,
         *,
         name: str,
-        application_id: int,
+        kind: FileKind,
         schema_version: int,
         page_size: int = 4096,
         create: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.path = path.absolute()
         self._name = name
-        self._application_id = application_id
+        self._kind = kind
         self._schema_version = schema_version
         self._page_size = page_size
         self._create = create
@@ -216,7 +217,7 @@ class Database:
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
             ensure_private_file(self.path, self._name)
-            refusal = reason_to_refuse(self.path, self._application_id, self._schema_version)
+            refusal = reason_to_refuse(self.path, self._kind, self._schema_version)
             if refusal is not None:
                 raise self._error(refusal)
         self._check_file()
@@ -266,14 +267,14 @@ class Database:
                     if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
                         raise self._error("expected a file of this library or an empty one; check the path")
                     self._create(connection)
-                    connection.execute(f"PRAGMA application_id={self._application_id}")
+                    connection.execute(f"PRAGMA application_id={STORE_IDS[self._kind]}")
                     connection.execute(f"PRAGMA user_version={self._schema_version}")
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        refusal = wrong_header(header(connection), self._application_id, self._schema_version)
+        refusal = wrong_header(header(connection), self._kind, self._schema_version)
         if refusal is not None:
             raise self._error(refusal)
 

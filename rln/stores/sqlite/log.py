@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from rln.base import scalar
 from rln.base.arguments import whole
+from rln.base.file_kind import FileKind
 from rln.errors import IntegrityAlarm, StoreError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch, clock_offset
 from rln.protocol.share import Share
@@ -32,7 +33,7 @@ from rln.stores.refusals import (
 from rln.stores.sql_rows import ForeignRow, alarm, naming
 from rln.stores.sqlite.connection_slot import rows_of
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.file_kind import NULLIFIER_LOG, reason_to_refuse
+from rln.stores.sqlite.file_header import reason_to_refuse
 from rln.stores.sqlite.log_rows import (
     START,
     check_keys,
@@ -104,7 +105,7 @@ def _open(path: Path, name: str) -> Database:
     return Database(
         path,
         name=name,
-        application_id=NULLIFIER_LOG,
+        kind=FileKind.LOG,
         schema_version=_SCHEMA_VERSION,
         page_size=_PAGE_SIZE,
         create=create_tables,
@@ -119,7 +120,7 @@ def holds_log(path: Path) -> bool:
     """
     name = f"nullifier log: {path}"
     try:
-        refusal = reason_to_refuse(path, NULLIFIER_LOG, _SCHEMA_VERSION, empty=False)
+        refusal = reason_to_refuse(path, FileKind.LOG, _SCHEMA_VERSION, empty=False)
         if refusal is not None:
             raise StoreUnavailable(f"{name}: {refusal}")
         return bool(rows_of(path, "SELECT one FROM memory"))

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from rln.base.file_kind import FileKind
 from rln.errors import StoreUnavailable
 from rln.group.ports import RegistryChange
 from rln.stores.restored import note_again, restored_registry
@@ -21,7 +22,7 @@ from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, definitions
 from rln.stores.sql_transaction import SqlTransaction
 from rln.stores.sqlite.connection_slot import rows_of
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.file_kind import MEMBER_REGISTRY, reason_to_refuse
+from rln.stores.sqlite.file_header import reason_to_refuse
 from rln.stores.sqlite.slashed_file import FileState, SlashedFile, SlashedRecord
 
 _SCHEMA_VERSION: Final = 2
@@ -121,7 +122,7 @@ class SqliteRegistry(SqlRegistry):
         self._database = Database(
             path,
             name=_NAME,
-            application_id=MEMBER_REGISTRY,
+            kind=FileKind.REGISTRY,
             schema_version=_SCHEMA_VERSION,
             create=self._create,
         )
@@ -219,7 +220,7 @@ def _registry_row(path: Path) -> RegistryRow:
     """Return the row of an existing file about its registry; the file is not changed."""
     name = f"{_NAME}: {path}"
     try:
-        refusal = reason_to_refuse(path, MEMBER_REGISTRY, _SCHEMA_VERSION, empty=False)
+        refusal = reason_to_refuse(path, FileKind.REGISTRY, _SCHEMA_VERSION, empty=False)
         if refusal is not None:
             raise StoreUnavailable(f"{name}: {refusal}")
         found = rows_of(path, REGISTRY)

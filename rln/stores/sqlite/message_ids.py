@@ -34,6 +34,7 @@ from typing import Final
 
 from rln.base import scalar
 from rln.base.arguments import nonzero
+from rln.base.file_kind import FileKind
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
@@ -47,7 +48,6 @@ from rln.stores.refusals import (
 )
 from rln.stores.sql_rows import naming, packed
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.file_kind import MESSAGE_IDS
 from rln.stores.sqlite.guard_state import Fingerprint, GuardState
 from rln.stores.sqlite.message_id_rows import (
     check_identities,
@@ -155,7 +155,7 @@ class SqliteMessageIds(MessageIdAllocator):
         self._database = Database(
             path,
             name=_NAME,
-            application_id=MESSAGE_IDS,
+            kind=FileKind.MESSAGE_IDS,
             schema_version=_SCHEMA_VERSION,
             create=create_tables,
         )

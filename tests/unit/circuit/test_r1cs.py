@@ -201,3 +201,28 @@ def test_rows_and_wires_must_fit() -> None:
         replace(r1cs, wires=r1cs.wires - 1)
     with pytest.raises(ParameterError, match="^r1cs: expected at least"):
         replace(r1cs, private_inputs=r1cs.wires)
+
+
+def test_private_inputs_that_were_optimised_away_have_no_wire() -> None:
+    """circom counts three private inputs in the header; the labels show that one of them has a wire."""
+    files = Path(__file__).resolve().parents[1] / "formats" / "files"
+    r1cs = R1cs.decode((files / "optimised_away_inputs.r1cs").read_bytes())
+    assert (r1cs.wires, r1cs.outputs, r1cs.public_inputs, r1cs.private_inputs) == (6, 2, 2, 1)
+    assert list(r1cs.inputs) == [3, 4, 5]
+    assert R1cs.decode(r1cs.encode()) == r1cs
+
+
+def test_inputs_are_missing_also_where_there_are_many_other_wires() -> None:
+    """Six wires, three private inputs: signals 1 to 3, of which 2 has no wire; 4 and more are computed."""
+    for labels, private in (((0, 1, 3, 4, 5, 6), 2), ((0, 1, 2, 3, 4, 5), 3), ((0, 4, 5, 6, 7, 8), 0)):
+        header = struct.pack("<I", 32) + PRIME + struct.pack("<IIIIQI", 6, 0, 0, 3, 9, 0)
+        sections = [(1, header), (2, b""), (3, struct.pack("<6Q", *labels))]
+        assert R1cs.decode(pack(sections)).private_inputs == private
+
+
+def test_labels_of_other_programs_say_nothing_about_inputs() -> None:
+    header = struct.pack("<I", 32) + PRIME + struct.pack("<IIIIQI", 4, 0, 0, 3, 9, 0)
+    assert R1cs.decode(pack([(1, header), (2, b""), (3, bytes(32))])).private_inputs == 3
+    header = struct.pack("<I", 32) + PRIME + struct.pack("<IIIIQI", 3, 0, 0, 3, 9, 0)
+    with pytest.raises(ParameterError, match="^r1cs: expected at least 4 wires, got 3"):
+        R1cs.decode(pack([(1, header), (2, b""), (3, bytes(24))]))

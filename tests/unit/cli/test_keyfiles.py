@@ -117,10 +117,11 @@ def test_formats_are_detected_by_content_and_then_by_name(folder, tmp_path):
         (KeyForm.JSON, "key", b" \n{}"),
         (KeyForm.JSON, "key.json", b""),
         (KeyForm.ARKZKEY, "key.arkzkey", b"{" + bytes(64)),
+        (KeyForm.ARKZKEY, "key", (folder / "k.arkzkey").read_bytes()),
     ):
         (tmp_path / name).write_bytes(data)
         assert KeyContent.read(tmp_path / name).form is form
-    (tmp_path / "key").write_bytes((folder / "k.arkzkey").read_bytes())
+    (tmp_path / "key").write_bytes(bytes(1000))
     with pytest.raises(ParameterError, match=f"{tmp_path}/key: expected a key file"):
         KeyContent.read(tmp_path / "key")
 

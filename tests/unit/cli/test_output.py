@@ -84,7 +84,7 @@ def test_a_verifying_key_is_known_by_its_content(files):
     key, vk = files / "key.rlnkey", files / "exported.vk"
     run("keys", "export", key, "--to", "vk", "--out", vk, status=0)
     assert "public_inputs" in run("keys", "info", vk, status=0)
-    assert run("keys", "check", vk, status=0) == "sound\n"
+    assert "sound: no known fault. These checks find slips" in run("keys", "check", vk, status=0)
     said = run("witness", "--key", "zerokit-20", "--input", vk, "--out", files / "w", status=2)
     assert "the package contains only the verifying key" in said
 
@@ -92,7 +92,8 @@ def test_a_verifying_key_is_known_by_its_content(files):
 def test_a_bad_graph_is_named(files):
     zkey, out = files / "k.zkey", files / "again.rlnkey"
     run("keys", "export", files / "key.rlnkey", "--to", "zkey", "--out", zkey, status=0)
-    assert "graph: magic" in run("keys", "import", zkey, "--graph", zkey, "--out", out, status=2)
+    said = run("keys", "import", zkey, "--graph", zkey, "--out", out, status=2)
+    assert "graph: expected a witness graph (wtns.graph.001), got a Groth16 .zkey over BN254" in said
     assert not out.exists()
 
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.support.small_world import World
 WORLD = World()
 PROOF = WORLD.prover(WORLD.join()).prove(b"hi")
 P = scalar.COORDINATE_MODULUS
+FILES = Path(__file__).resolve().parent / "files"
 
 
 def proof_json(**change) -> bytes:
@@ -132,7 +134,8 @@ def test_coordinates_have_no_aliases():
         ({"pi_a": ["1", "3", "1"]}, PointError, "point"),
         ({"pi_a": ["0", "0", "1"]}, PointError, "point"),
         ({"pi_b": [["1", "2"], ["3", "4"], ["1", "0"]]}, PointError, "point"),
-        ({"protocol": "plonk"}, EncodingError, "protocol"),
+        ({"protocol": "plonk"}, EncodingError, "PLONK"),
+        ({"protocol": "groth17"}, EncodingError, "protocol"),
         ({"curve": "bls12381"}, EncodingError, "curve"),
         ({"extra": 1}, EncodingError, "unknown name 'extra'"),
     ],
@@ -142,12 +145,46 @@ def test_proofs_of_another_shape_are_refused(change, error, words):
         snarkjs.read_proof(proof_json(**change))
 
 
-@pytest.mark.parametrize("name", ["pi_a", "pi_b", "pi_c", "protocol", "curve"])
+@pytest.mark.parametrize("name", ["pi_a", "pi_b", "pi_c", "protocol"])
 def test_nothing_may_be_missing(name):
     content = json.loads(proof_json())
     del content[name]
     with pytest.raises(EncodingError, match=f"{name} is missing"):
         snarkjs.read_proof(json.dumps(content).encode())
+
+
+def test_rapidsnark_writes_no_curve_and_its_proof_verifies():
+    key, proof, public = (
+        (FILES / "rapidsnark_proof" / f"{name}.json").read_bytes()
+        for name in ("verification_key", "proof", "public")
+    )
+    assert b"curve" not in proof
+    values, points = snarkjs.read_public(public), snarkjs.read_proof(proof)
+    assert values == (33,)
+    assert rln.VerifyingKey.from_json(key).verify(values, points) is True
+    assert rln.VerifyingKey.from_json(key).verify((34,), points) is False
+
+
+@pytest.mark.parametrize("curve", ["bn128", "bn254", "altbn128"])
+def test_three_names_are_one_curve(curve):
+    assert snarkjs.read_proof(proof_json(curve=curve)) == PROOF.proof
+    assert rln.VerifyingKey.from_json(key_json(curve=curve)) == WORLD.key.verifying_key
+
+
+@pytest.mark.parametrize("curve", ["bls12381", "BN128", "", 1, None])
+def test_another_curve_is_refused(curve):
+    with pytest.raises(EncodingError, match="^proof.json: curve: expected 'bn128' or"):
+        snarkjs.read_proof(proof_json(curve=curve))
+
+
+def test_a_byte_order_mark_is_skipped_once():
+    mark = b"\xef\xbb\xbf"
+    assert snarkjs.read_proof(mark + proof_json()) == PROOF.proof
+    assert snarkjs.read_public(mark + b'["7"]') == (7,)
+    assert snarkjs.read_witness(mark + b'{"x": "5"}') == {"x": (5,)}
+    assert rln.VerifyingKey.from_json(mark + key_json()) == WORLD.key.verifying_key
+    with pytest.raises(EncodingError, match="not JSON"):
+        snarkjs.read_public(2 * mark + b'["7"]')
 
 
 def test_public_is_a_flat_array():

@@ -41,12 +41,13 @@ def test_unsound_verifying_keys_are_refused(part):
 def test_lints_for_rln_keys():
     plain = small_key().verifying_key.encode(compressed=False)
     twice = plain[: 456 + 64] + plain[456 + 128 : 456 + 192] + plain[456 + 128 :]
-    key = rln.VerifyingKey.decode(twice, compressed=False)
-    with pytest.raises(KeyFileError):
-        key.check_rln(5)
+    with pytest.raises(KeyFileError, match=r"^ic\[2\]: .* equal or opposite to ic\[1\]"):
+        rln.VerifyingKey.decode(twice, compressed=False)
     with pytest.raises(KeyFileError):
         small_key().verifying_key.check_rln(6)
     small_key().verifying_key.check_rln(5)
+    small_key().verifying_key.check_rln()
+    small_multi_key().verifying_key.check_rln()
     small_multi_key().verifying_key.check_rln(12)
 
 

@@ -9,11 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rln.base import scalar
-from rln.errors import RecoveryError
+from rln.errors import FieldRangeError, RecoveryError
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, secret_on_line
-from rln.protocol.recovery import recover_secret
+from rln.protocol.recovery import recover_secret, recover_unverified
 from rln.protocol.share import Share
 
 element = st.sampled_from([1, 2, scalar.ORDER - 1, 2**64 - 1]) | st.integers(1, scalar.ORDER - 1)
@@ -97,13 +97,28 @@ def test_same_x_is_one_message_and_no_division() -> None:
 
 def test_shares_without_nullifiers() -> None:
     bare = [Share(share.x, share.y) for share in (FIRST, SECOND)]
-    assert recover_secret(*bare).reveal() == SECRET
+    commitment = poseidon_hash([SECRET])
+    with pytest.raises(RecoveryError, match="expected a nullifier or the commitment"):
+        recover_secret(*bare)
+    assert recover_secret(*bare, commitment).reveal() == SECRET
+    assert recover_unverified(*bare).commitment == commitment
+    assert recover_unverified(*bare).confirm(commitment).reveal() == SECRET
+    assert not hasattr(recover_unverified(*bare), "reveal")
     assert recover_secret(FIRST, bare[1]).reveal() == SECRET
     with pytest.raises(RecoveryError):
         recover_secret(FIRST, Share(SECOND.x, SECOND.y + 1))
     other = Identity.from_secret(99)
     strangers = Share(7, other.share(7, EXTERNAL, 1).y)
-    assert recover_secret(bare[0], strangers).commitment not in (poseidon_hash([SECRET]), other.commitment)
+    assert recover_unverified(bare[0], strangers).commitment not in (commitment, other.commitment)
+    for known in (commitment, other.commitment):
+        with pytest.raises(RecoveryError, match="does not give the secret of the expected commitment"):
+            recover_secret(bare[0], strangers, known)
+    with pytest.raises(RecoveryError, match="expected commitment"):
+        recover_secret(FIRST, SECOND, other.commitment)
+    with pytest.raises(FieldRangeError):
+        recover_secret(FIRST, SECOND, scalar.ORDER)
+    with pytest.raises(RecoveryError, match="same x"):
+        recover_unverified(bare[0], bare[0])
 
 
 def test_single_and_multi_messages_slash_each_other() -> None:
@@ -132,7 +147,7 @@ def test_two_applications_do_not_slash_for_each_other() -> None:
     shares = [member.share(x, external, 0) for x, external in zip((5, 6), externals, strict=True)]
     with pytest.raises(RecoveryError, match="different nullifiers"):
         recover_secret(*shares)
-    bare = recover_secret(*(Share(share.x, share.y) for share in shares))
+    bare = recover_unverified(*(Share(share.x, share.y) for share in shares))
     assert bare.commitment != member.commitment
 
 

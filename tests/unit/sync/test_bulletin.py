@@ -57,7 +57,7 @@ def test_every_other_length_is_refused():
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"magic": b"rln-key\n"}, EncodingError, "another kind of file"),
+        ({"magic": b"rln-key\n"}, EncodingError, "got a key file of this library"),
         ({"form": FORMAT + 1}, EncodingError, "format: expected 1, got 2"),
         ({"count": 2**63}, EncodingError, "for 9223372036854775808 new"),
         ({"count": 2**64 - 1, "gone": 2**64 - 1}, EncodingError, "new and"),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,13 @@ def test_members_are_registered_listed_and_removed(office):
     )
     assert str(proof.root) == path["root"] == root["root"]
     assert (proof.index, proof.leaf) == (1, rln.poseidon_hash([1001, 2]))
+
+
+def test_a_file_of_a_spreadsheet_begins_with_a_byte_order_mark(office):
+    uri, *_ = office
+    file = Path(__file__).resolve().parents[2] / "formats" / "files" / "members_bom.csv"
+    assert run_json("group", "register", uri, "--file", file)["registered"] == 1
+    assert run_json("group", "list", uri)["members"][-1]["commitment"] == "16"
 
 
 @pytest.mark.parametrize(

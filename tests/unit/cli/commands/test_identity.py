@@ -49,11 +49,16 @@ def test_recover(tmp_path):
     member = rln.Identity.from_secret(SECRET)
     shares = [member.share(x, 77, 3) for x in (5, 6)]
     options = [part for share in shares for part in ("--share", f"{share.x},{share.y:#x}")]
-    data = run_json("recover", *options, "--out", tmp_path / "secret.json")
+    known = ("--commitment", member.commitment)
+    data = run_json("recover", *options, *known, "--out", tmp_path / "secret.json")
+    assert data["verified"] is True
     assert int(data["commitment"]) == member.commitment
     assert json.loads((tmp_path / "secret.json").read_text())["identitySecret"] == str(SECRET)
     assert stat.S_IMODE(os.stat(tmp_path / "secret.json").st_mode) == 0o600
     run("recover", *options, "--nullifier", shares[0].nullifier)
+    assert run_json("recover", *options)["verified"] is False
+    assert run("recover", *options).startswith("unverified commitment 0x")
+    assert run_json("recover", *options, "--out", tmp_path / "x", status=2)["error"] == "ParameterError"
     refused = run_json("recover", *options, "--nullifier", 1, status=1)
     assert refused["error"] == "RecoveryError"
     run("recover", *options[:2], *options[:2], status=1)

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,12 @@ def test_verify_names_the_unusable_file(files, tmp_path, content, words):
     )
     assert words in error["message"]
     assert error["message"].startswith(str(public))
+
+
+def test_verify_takes_the_files_of_rapidsnark():
+    folder = Path(__file__).resolve().parents[2] / "formats" / "files" / "rapidsnark_proof"
+    vk, proof, public = (folder / f"{name}.json" for name in ("verification_key", "proof", "public"))
+    assert run_json("verify", "--vk", vk, "--proof", proof, "--public", public) == {"accepted": True}
 
 
 def test_verify_names_the_unusable_proof_and_key(files, tmp_path):

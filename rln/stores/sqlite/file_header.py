@@ -1,4 +1,4 @@
-"""File kind: which program and which store an SQLite file belongs to, found out without changing the file.
+"""File header: which program and which store an SQLite file belongs to, found out without changing the file.
 
 The kind is in the file's header: an application id and a schema version. It is read through a connection
 that SQLite calls immutable: that takes no lock, replays no journal and makes no `-wal` or `-shm` file. It is
@@ -15,24 +15,11 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from rln.base.file_kind import STORE_IDS, FileKind, sniff, store_kind
 from rln.stores.sqlite.connection_slot import reading
 
-NULLIFIER_LOG: Final = 0x726C6E6C  # "rlnl"
-MEMBER_REGISTRY: Final = 0x726C6E67  # "rlng"
-MESSAGE_IDS: Final = 0x524C4E69  # "RLNi"
-
-_KINDS: Final = {
-    NULLIFIER_LOG: "a nullifier log",
-    MEMBER_REGISTRY: "a member registry",
-    MESSAGE_IDS: "a file of message ids",
-}
-_OTHER_FILES: Final = {
-    b"rln-bul\n": "a mirror or a bulletin",
-    b"rln-tree": "a snapshot",
-    b"rln audi": "an audit file",
-    b"rln-slas": "a list of slashed members",
-}
-"""Files of this library that are not SQLite's, by their first eight bytes."""
+_ENOUGH: Final = 1 << 16
+"""Bytes at the start of a file that tell its kind."""
 
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
@@ -50,16 +37,14 @@ def header(connection: sqlite3.Connection) -> tuple[int, int]:
     )
 
 
-def reason_to_refuse(
-    path: Path, application_id: int, schema_version: int, *, empty: bool = True
-) -> str | None:
+def reason_to_refuse(path: Path, kind: FileKind, schema_version: int, *, empty: bool = True) -> str | None:
     """Return why a file is not one of this kind and version; None: it is one.
 
     Nothing is changed, and no file is made beside it.
 
     Args:
         path: path of an existing file.
-        application_id: the expected kind.
+        kind: the expected kind.
         schema_version: the expected version.
         empty: an empty file will do, too.
 
@@ -72,33 +57,29 @@ def reason_to_refuse(
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
         with path.open("rb") as file:  # no database, so nobody has SQLite's locks on it
-            kind = _OTHER_FILES.get(file.read(8))
-        is_what = "the file is not a database" + ("" if kind is None else f", but {kind}")
-        return f"{is_what}; expected {_kind(application_id)}; check the path"
+            got = sniff(file.read(_ENOUGH))
+        is_what = "the file is not a database" + ("" if got is FileKind.UNKNOWN else f", but {got.value}")
+        return f"{is_what}; expected {kind.value}; check the path"
     if found == (0, 0) and not tables:
-        return None if empty else f"expected {_kind(application_id)}, got an empty file; check the path"
-    return wrong_header(found, application_id, schema_version)
+        return None if empty else f"expected {kind.value}, got an empty file; check the path"
+    return wrong_header(found, kind, schema_version)
 
 
-def wrong_header(found: tuple[int, int], application_id: int, schema_version: int) -> str | None:
+def wrong_header(found: tuple[int, int], kind: FileKind, schema_version: int) -> str | None:
     """Return why a header is not that of this kind and version; None: it is."""
     if found[0] == 0:
         return (
             "this file belongs to another program; expected a file of this library or an empty one, for "
-            f"{_kind(application_id)}; check the path"
+            f"{kind.value}; check the path"
         )
-    if found[0] != application_id:
-        return f"this file is {_kind(found[0])}, expected {_kind(application_id)}; check the path"
+    if found[0] != STORE_IDS[kind]:
+        return f"this file is {store_kind(found[0]).value}, expected {kind.value}; check the path"
     if found[1] != schema_version:
         return (
-            f"expected {_kind(application_id)} with schema version {schema_version}, got {found[1]}; use the "
+            f"expected {kind.value} with schema version {schema_version}, got {found[1]}; use the "
             "version of this library that wrote the file"
         )
     return None
-
-
-def _kind(application_id: int) -> str:
-    return _KINDS.get(application_id, f"an SQLite file with application id {application_id}")
 
 
 def _look(path: Path) -> tuple[tuple[int, int], int]:
