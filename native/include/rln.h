@@ -243,9 +243,6 @@ rln_status rln_verifying_key_decode(const uint8_t *data, size_t data_len, int co
 void rln_verifying_key_free(rln_verifying_key *key);
 size_t rln_verifying_key_public_inputs(const rln_verifying_key *key);
 rln_status rln_verifying_key_encode(const rln_verifying_key *key, int compressed, uint8_t *r, size_t r_len);
-/* The checks of threats D4 for an RLN key: public_inputs is the expected number, delta is not +-generator, no two IC
- * points are equal or opposite. RLN_ERR_KEY. */
-rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_inputs, rln_fault *fault);
 
 /* A fresh key for the constraints <A,w> <B,w> = <C,w>; wires 1..public_inputs are public.
  * random: 320 bytes of entropy, 64 each for tau, alpha, beta, gamma and delta; the call wipes them.

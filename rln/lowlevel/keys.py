@@ -78,17 +78,6 @@ class VerifyingKeyHandle(_call.Handle):
         )
         return _call.take(out)
 
-    def check(self, public_inputs: int) -> None:
-        """Run the checks for the key of an RLN circuit with this number of public inputs.
-
-        Raises:
-            KeyFileError: another number of public inputs, delta equal or opposite to the generator, or two IC
-                points equal or opposite.
-        """
-        count = whole(public_inputs, "public_inputs", 0, 2**32 - 2)
-        fault = _call.new_fault()
-        _call.check(lib.rln_verifying_key_check(self.pointer, count, fault), fault, "verifying key")
-
 
 class ProvingKeyHandle(_call.Handle):
     """A proving key with its verifying key. Every point is checked when the key is loaded."""

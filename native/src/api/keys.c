@@ -82,10 +82,6 @@ rln_status rln_verifying_key_encode(const rln_verifying_key *key, int compressed
     return status;
 }
 
-rln_status rln_verifying_key_check(const rln_verifying_key *key, size_t public_inputs, rln_fault *fault) {
-    return verifying_key_check(key, public_inputs, fault);
-}
-
 rln_status rln_setup(const rln_matrix *a, const rln_matrix *b, const rln_matrix *c, size_t wires, size_t public_inputs,
                      uint8_t *random, size_t random_len, rln_pool *pool, uint32_t *progress, rln_proving_key **r,
                      rln_fault *fault) {

@@ -129,8 +129,6 @@ RLN_MUST_USE rln_status verifying_key_prepare(verifying_key *k);
 /** Refuse what makes any verifying key unsound: a point at infinity (except IC 0), delta = +-gamma. */
 RLN_MUST_USE rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_aff *gamma,
                                            const g2_aff *delta, const g1_aff *ic, size_t instance, rln_fault *fault);
-/** The checks for an RLN key: see rln_verifying_key_check. */
-RLN_MUST_USE rln_status verifying_key_check(const verifying_key *k, size_t public_inputs, rln_fault *fault);
 RLN_MUST_USE rln_status verifying_key_decode(verifying_key **r, const uint8_t *data, size_t data_len, int compressed,
                                              rln_fault *fault);
 size_t verifying_key_size(const verifying_key *k, int compressed);

@@ -56,17 +56,6 @@ rln_status verifying_key_lint(const g1_aff *alpha, const g2_aff *beta, const g2_
     return RLN_OK;
 }
 
-rln_status verifying_key_check(const verifying_key *k, size_t public_inputs, rln_fault *fault) {
-    if (k->instance != public_inputs + 1)
-        return fault_at(RLN_ERR_KEY, fault, "public_inputs", FAULT_WHOLE, public_inputs, k->instance - 1);
-    /* delta = +-G2: nobody contributed to the second phase of the setup */
-    if (fp2_equal(&k->delta_g2.x, &G2_GENERATOR.x)) return fault_in(RLN_ERR_KEY, fault, "delta_g2");
-    for (size_t i = 0; i < k->instance; i++)
-        for (size_t j = 0; j < i; j++)
-            if (fp_equal(&k->ic[i].x, &k->ic[j].x)) return fault_at(RLN_ERR_KEY, fault, "ic", i, 0, 0);
-    return RLN_OK;
-}
-
 #define G1_SIZE(compressed) ((compressed) ? 32u : 64u)
 #define G2_SIZE(compressed) ((compressed) ? 64u : 128u)
 

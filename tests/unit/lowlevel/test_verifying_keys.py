@@ -12,7 +12,6 @@ from tests.unit.lowlevel.toy import (
     INFINITY_2,
     PUBLIC,
     R,
-    curve_generator_2,
     negated,
     patched,
     times_generator,
@@ -38,11 +37,10 @@ def test_a_verifying_key_comes_back_and_nothing_else_does(
             VerifyingKeyHandle.decode(patched(data, count, lie.to_bytes(8, "little")), compressed)
 
 
-def test_twelve_bad_verifying_keys(verifying_key: VerifyingKeyHandle) -> None:
-    """Threats D4."""
+def test_eight_bad_verifying_keys(verifying_key: VerifyingKeyHandle) -> None:
+    """Threats D4. Other relations between points are refused by `rln.keys.key_checks` (threats D14)."""
     data = verifying_key.encode(False)
-    gamma, ic = data[192:320], [data[456 + 64 * i : 520 + 64 * i] for i in range(3)]
-    generator = curve_generator_2()
+    gamma = data[192:320]
     refused = [
         ("alpha_g1", 0, INFINITY_1), ("beta_g2", 64, INFINITY_2), ("gamma_g2", 192, INFINITY_2),
         ("delta_g2", 320, INFINITY_2), ("delta_g2", 320, gamma), ("delta_g2", 320, negated(gamma)),
@@ -51,18 +49,7 @@ def test_twelve_bad_verifying_keys(verifying_key: VerifyingKeyHandle) -> None:
     for name, place, point in refused:
         with pytest.raises(errors.KeyFileError, match=name):
             VerifyingKeyHandle.decode(patched(data, place, point), False)
-    suspicious = [
-        ("delta_g2", 320, generator), ("delta_g2", 320, negated(generator)), ("ic", 456 + 64, ic[0]),
-        ("ic", 456 + 128, ic[1]), ("ic", 456 + 128, negated(ic[0])),
-    ]  # fmt: skip
-    for name, place, point in suspicious:
-        bad = VerifyingKeyHandle.decode(patched(data, place, point), False)
-        with pytest.raises(errors.KeyFileError, match=name):
-            bad.check(PUBLIC)
-    for count in (PUBLIC - 1, PUBLIC + 1):
-        with pytest.raises(errors.KeyFileError, match="public_inputs"):
-            verifying_key.check(count)
-    VerifyingKeyHandle.decode(patched(data, 456, INFINITY_1), False).check(PUBLIC)  # IC 0 may be infinity
+    VerifyingKeyHandle.decode(patched(data, 456, INFINITY_1), False)  # IC 0 may be infinity
 
 
 def test_a_sum_of_inputs_at_infinity_is_handled(key: ProvingKeyHandle) -> None:
