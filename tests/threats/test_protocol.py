@@ -11,7 +11,7 @@ import rln
 from rln.base.scalar import ORDER
 from rln.circuit import explain, failures
 from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
-from rln.group.events import Change, Event, Step
+from rln.group.events import Change, Event, Events, Step
 from rln.ports import MemberRegistry
 from rln.protocol.membership import PackedMembers, rate_commitment
 from rln.protocol.statement import Statement
@@ -332,11 +332,12 @@ def test_a14_nothing_proves_membership_of_the_empty_leaf(full_world: FullWorld) 
 PUBLIC = rln.poseidon_hash([0])
 
 
-def step_of_the_public_commitment(registry: MemberRegistry, limit: int = 1) -> Step:
-    """Return the step that registers the secret 0, as a program writes it that checks nothing."""
+def step_of_the_public_commitment(registry: MemberRegistry) -> tuple[Step, list[Events]]:
+    """Return the step and the page that register the secret 0, as a program writes it that checks nothing."""
     tree, head = rln.MerkleTree(registry.depth), registry.head()
-    tree.append(rln.poseidon_hash([PUBLIC, limit]))
-    return Step(head.number + 1, tree.root, 1, [Event(1, Change.REGISTERED, 0, PUBLIC, limit)])
+    tree.append(rln.poseidon_hash([PUBLIC, 1]))
+    page = Events.of([Event(1, Change.REGISTERED, 0, PUBLIC, 1)])
+    return Step(head.number + 1, tree.root, 1, 1, 1), [page]
 
 
 @pytest.mark.parametrize("scheme", ["memory", "sqlite"])
@@ -352,7 +353,7 @@ def test_a16_the_commitment_of_the_secret_0_registers_nowhere(scheme: str, tmp_p
             with pytest.raises(ParameterError, match="^commitment: expected one whose secret"):
                 register()
         with pytest.raises(ParameterError, match="the secret 0"), registry.change() as change:
-            change.append(step_of_the_public_commitment(registry))
+            change.append(*step_of_the_public_commitment(registry))
         assert len(group) == registry.head().number == 0
         assert not group.was_member(PUBLIC)
 
@@ -365,7 +366,7 @@ def test_a16_a_group_does_not_follow_a_registry_that_holds_the_secret_0(
         with monkeypatch.context() as unchecked:
             unchecked.setattr(PackedMembers, "__post_init__", lambda self: None)
             with registry.change() as change:
-                change.append(step_of_the_public_commitment(registry))
+                change.append(*step_of_the_public_commitment(registry))
         with pytest.raises(rln.IntegrityAlarm, match="do not fit the tree") as caught:
             rln.Group(DEPTH, LIMIT_BITS, registry=registry)
         assert "the secret 0" in str(caught.value.__cause__)
