@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from typing import Annotated
 
 import typer
 
+from rln.base.version import __version__
 from rln.cli.commands import (
     bench,
     demo,
@@ -23,11 +25,28 @@ from rln.cli.commands import (
 
 app = typer.Typer(
     name="rln",
-    help="Rate-Limiting Nullifiers: keys, members, proofs and verdicts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below, too
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rln {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and exit."),
+    ] = False,
+) -> None:
+    """Rate-Limiting Nullifiers: keys, members, proofs and verdicts."""
+
 
 _START, _KEYS, _PROOFS, _GROUPS = "Start here", "Keys", "Identities and proofs", "Groups and logs"
 

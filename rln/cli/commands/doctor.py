@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from typing import Final
 
+from rln.base.version import __version__
 from rln.cli.report import FAILED, AsJson, Report, run
 from rln.errors import RlnError
 from rln.keys.verifying_key import VerifyingKey
@@ -39,7 +39,7 @@ def doctor(as_json: AsJson = False) -> None:
     def action() -> Report:
         tests = self_test()
         data: dict[str, object] = {
-            "rln": metadata.version("rln") if _installed() else "not installed",
+            "rln": __version__,
             "engine": engine.name(),
             "engines_supported": engine.supported(),
             "processors": threads.available(),
@@ -78,11 +78,3 @@ def _passes(test: object) -> bool:
         return callable(test) and test() is True
     except RlnError:
         return False
-
-
-def _installed() -> bool:
-    try:
-        metadata.version("rln")
-    except metadata.PackageNotFoundError:
-        return False
-    return True
