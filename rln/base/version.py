@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
-"""Version of the package, as in its metadata. It is a plain literal, so that a build can read it unimported."""
+"""Version of the package, as in its metadata: a plain literal, so that a build reads it without an import."""

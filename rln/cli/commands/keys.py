@@ -19,7 +19,7 @@ from rln.cli.keyfiles import (
     open_verifying_key,
     read_proving_key,
 )
-from rln.cli.output import check_different, check_output, write_output
+from rln.cli.output import ForceOption, check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, run
 from rln.errors import NativeError, ParameterError
 from rln.keys import table_cache
@@ -63,6 +63,7 @@ def setup(
     max_out: Annotated[
         int | None, typer.Option(help="Most message ids in one proof; default: a circuit for exactly one.")
     ] = None,
+    force: ForceOption = False,
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,10 +71,10 @@ def setup(
 
     def action() -> Report:
         circuit = build_circuit(CircuitParameters(depth, limit_bits, max_out))
-        check_output(out)
+        check_output(out, force)
         with ProgressBar("setup", as_json).running() as progress:
             key = make_key(circuit, threads=threads, progress=progress)
-        write_output(out, key.encode())
+        write_output(out, key.encode(), force=force)
         return _about(key, out)
 
     run(action, as_json)
@@ -135,15 +136,16 @@ def import_key(
         str | None, typer.Option(help="Source to record in the provenance; default: the name of the file.")
     ] = None,
     sha256: PinOption = None,
+    force: ForceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a .zkey or .arkzkey and its graph, and write both as one file in our format."""
 
     def action() -> Report:
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
-        check_output(out)
+        check_output(out, force)
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
-        write_output(out, key.encode())
+        write_output(out, key.encode(), force=force)
         return _about(key, out)
 
     run(action, as_json)
@@ -185,17 +187,19 @@ def export(
     out: OutOption,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
+    force: ForceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a key, or a part of it, in another format."""
 
     def action() -> Report:
         check_different({"FILE": file, "--graph": graph, "--out": out})
+        check_output(out, force)
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
             data = _export(read_proving_key(file).proving_key(graph, limit_bits=limit_bits), to)
-        write_output(out, data)
+        write_output(out, data, force=force)
         return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
 
     run(action, as_json)

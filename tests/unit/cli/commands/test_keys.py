@@ -34,6 +34,7 @@ def test_setup_and_keys(tmp_path):
             "a test",
             "--out",
             tmp_path / "again.rlnkey",
+            "--force",
         )
         assert imported["provenance"] == "imported from a test"
         assert imported["digest"] == data["digest"]
