@@ -24,6 +24,8 @@ from rln.protocol.epoch import Clock, EpochClock, HighWaterMark, rln_identifier
 from rln.protocol.signal import check_format, check_signal, join_signal
 
 _SIZE_LIMIT: Final = 1 << 14
+"""Most bytes of a document."""
+
 _FORM: Final = 2
 """Number of the form of the document. Form 1 had no registrar key, skew and signal format."""
 
@@ -156,10 +158,6 @@ class Params:
         return rln_identifier(self.application, self.period)
 
     @property
-    def window(self) -> Callable[[Callable[[], float]], WindowSize]:
-        X
-
-    @property
     def digest(self) -> str:
         """SHA-256 (hex) of the encoded document."""
         return hashlib.sha256(self.encode()).hexdigest()
@@ -189,8 +187,8 @@ class Params:
         if type(form) is not int or form != _FORM:
             older = "an older" if form == 1 else "another"
             raise EncodingError(
-                f"parameters: form: expected {_FORM}, got {str(form)[:20]}: {older} version of this library wrote "
-                "it; make the document again (rln params make), and pin its new digest"
+                f"parameters: form: expected {_FORM}, got {str(form)[:20]}: {older} version of this library "
+                "wrote it; make the document again (rln params make), and pin its new digest"
             )
         found = canonical_json.fields(content, "parameters", ("form", *names))
         if canonical_json.write(found) != data:
@@ -207,13 +205,21 @@ class Params:
         Raises:
             ParameterError: the relation, circuit, proving key or verifying key differs.
         """
-        for name, expected, got in (
-            ("circuit", self.circuit, key.parameters),
-            ("circuit digest", self.circuit_digest, key.circuit_digest),
-            ("key digest", self.key_digest, key.digest),
-            ("verifying key digest", self.verifying_key_digest, key.verifying_key.digest),
-        ):
-            self._expect(name, expected, got)
+        for difference in self.key_differences(key):
+            raise ParameterError(difference)
+
+    def key_differences(self, key: Key) -> list[str]:
+        """Return what differs between a key and the one in the document, a sentence each."""
+        return [
+            *self._compare("circuit", self.circuit, key.parameters),
+            *self._compare("circuit digest", self.circuit_digest, key.circuit_digest),
+            *self._compare("key digest", self.key_digest, key.digest),
+            *self.verifying_key_differences(key.verifying_key),
+        ]
+
+    def verifying_key_differences(self, key: VerifyingKey) -> list[str]:
+        """Return what differs between a verifying key and the one in the document."""
+        return self._compare("verifying key digest", self.verifying_key_digest, key.digest)
 
     def clock(self, *, mark: HighWaterMark | None = None, now: Callable[[], float] = time.time) -> EpochClock:
         """Return the clock of this application; `mark` and `now` are as for `EpochClock`."""
@@ -270,10 +276,10 @@ class Params:
         Raises:
             ParameterError: one of them differs.
         """
-        self._expect("verifying key digest", self.verifying_key_digest, verifying_key.digest)
+        for difference in self.verifying_key_differences(verifying_key):
+            raise ParameterError(difference)
         self.check_clock(clock)
 
     @staticmethod
-    def _expect(name: str, expected: object, got: object) -> None:
-        if expected != got:
-            raise ParameterError(f"{name}: expected {expected} as the parameters say, got {got}")
+    def _compare(name: str, expected: object, got: object) -> list[str]:
+        return [] if expected == got else [f"{name}: expected {expected} as the parameters say, got {got}"]

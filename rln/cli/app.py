@@ -18,6 +18,7 @@ from rln.cli.commands import (
     keys,
     log,
     mirror,
+    params,
     proofs,
     restored,
     vectors,
@@ -57,6 +58,7 @@ app.command("poseidon", rich_help_panel=_START)(proofs.poseidon)
 app.add_typer(vectors.app, name="vectors", rich_help_panel=_START)
 app.command("setup", rich_help_panel=_KEYS)(keys.setup)
 app.add_typer(keys.app, name="keys", rich_help_panel=_KEYS)
+app.add_typer(params.app, name="params", rich_help_panel=_KEYS)
 app.add_typer(identity.app, name="identity", rich_help_panel=_PROOFS)
 app.command("witness", rich_help_panel=_PROOFS)(proofs.witness)
 app.command("prove", rich_help_panel=_PROOFS)(proofs.prove)

@@ -85,7 +85,9 @@ def check_signal(signal: bytes, format: str) -> bytes:
     """
     plain_bytes(signal, "signal")
     if check_format(format) == "joined" and not _is_joined(signal):
-        raise EncodingError("signal: expected one that join_signal made, as the parameters say, got other bytes")
+        raise EncodingError(
+            "signal: expected one that join_signal made, as the parameters say, got other bytes"
+        )
     return signal
 
 

@@ -6,9 +6,10 @@ import platform
 from typing import Final
 
 from rln.base.version import __version__
+from rln.cli.digests import key_digests
 from rln.cli.report import FAILED, AsJson, Report, run
 from rln.errors import RlnError
-from rln.keys.verifying_key import VerifyingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey
 from rln.lowlevel import engine, threads
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.identity import Identity
@@ -45,13 +46,15 @@ def doctor(as_json: AsJson = False) -> None:
             "processors": threads.available(),
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}",
+            "built_in_keys": {name: key_digests(VerifyingKey.builtin(name), None) for name in PACKAGED},
             "self_test": {name: "ok" if good else "FAILED" for name, good in tests.items()},
         }
         lines = [
             f"{name.replace('_', ' '):18} {', '.join(value) if isinstance(value, list) else value}"
             for name, value in data.items()
-            if name != "self_test"
+            if name not in ("built_in_keys", "self_test")
         ]
+        lines += [f"{name:18} verifying_key_digest {VerifyingKey.builtin(name).digest}" for name in PACKAGED]
         lines += [f"{'self-test ' + name:18} {'ok' if good else 'FAILED'}" for name, good in tests.items()]
         return Report(data, "\n".join(lines), 0 if all(tests.values()) else FAILED)
 

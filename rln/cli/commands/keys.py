@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rln.circuit.parameters import CircuitParameters
+from rln.cli.digests import key_digests
 from rln.cli.key_report import check_file, check_packaged
 from rln.cli.keyfiles import (
     GraphOption,
@@ -21,6 +22,7 @@ from rln.cli.keyfiles import (
 )
 from rln.cli.output import ForceOption, check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, run
+from rln.cli.table import format_facts
 from rln.errors import NativeError, ParameterError
 from rln.keys import table_cache
 from rln.keys.constraint_matrix import build_circuit
@@ -74,8 +76,9 @@ def setup(
         check_output(out, force)
         with ProgressBar("setup", as_json).running() as progress:
             key = make_key(circuit, threads=threads, progress=progress)
-        write_output(out, key.encode(), force=force)
-        return _about(key, out)
+        data = key.encode()
+        write_output(out, data, force=force)
+        return _about(key, out, data)
 
     run(action, as_json)
 
@@ -91,13 +94,13 @@ def info(
 
     def action() -> Report:
         if file in PACKAGED:
-            return _about_verifying(VerifyingKey.builtin(file), file)
+            return _about_verifying(VerifyingKey.builtin(file), file, None)
         content = KeyContent.read(Path(file))
         if content.form is KeyForm.OWN:
-            return _about(content.unchecked(), content.path)
+            return _about(content.unchecked(), content.path, content.data)
         if content.form is KeyForm.JSON or graph is None:
-            return _about_verifying(content.verifying_key(), file)
-        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path)
+            return _about_verifying(content.verifying_key(), file, content.data)
+        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path, content.data)
 
     run(action, as_json)
 
@@ -145,8 +148,9 @@ def import_key(
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out, force)
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
-        write_output(out, key.encode(), force=force)
-        return _about(key, out)
+        data = key.encode()
+        write_output(out, data, force=force)
+        return _about(key, out, data)
 
     run(action, as_json)
 
@@ -174,7 +178,7 @@ def tables(
                 f"tables: built, but not kept: expected a usable cache directory, got {got}; "
                 "set RLN_CACHE_DIR to a directory that only you can write to"
             )
-        data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
+        data = {"key_digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
         return Report(data, f"{key.tables_size} bytes in {place}")
 
     run(action, as_json)
@@ -221,7 +225,7 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     return circuit.r1cs.encode()
 
 
-def _about(key: ProvingKey, path: Path) -> Report:
+def _about(key: ProvingKey, path: Path, file: bytes) -> Report:
     data: dict[str, object] = {
         "file": str(path),
         "depth": key.parameters.depth,
@@ -229,22 +233,16 @@ def _about(key: ProvingKey, path: Path) -> Report:
         "max_out": key.parameters.max_out,
         "provenance": str(key.provenance),
         "circuit_digest": key.circuit_digest,
-        "digest": key.digest,
-        "verifying_key_digest": key.verifying_key.digest,
+        **key_digests(key, file),
         **key.info(),
     }
-    return Report(data, _lines(data))
+    return Report(data, format_facts(data))
 
 
-def _about_verifying(key: VerifyingKey, name: str) -> Report:
+def _about_verifying(key: VerifyingKey, name: str, file: bytes | None) -> Report:
     data: dict[str, object] = {
         "file": name,
         "public_inputs": key.public_inputs,
-        "verifying_key_digest": key.digest,
+        **key_digests(key, file),
     }
-    return Report(data, _lines(data))
-
-
-def _lines(data: dict[str, object]) -> str:
-    width = max(map(len, data))
-    return "\n".join(f"{name:{width}}  {'-' if value is None else value}" for name, value in data.items())
+    return Report(data, format_facts(data))
