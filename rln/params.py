@@ -8,7 +8,6 @@ holds their digests.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final, Protocol
@@ -221,8 +220,17 @@ class Params:
         """Return what differs between a verifying key and the one in the document."""
         return self._compare("verifying key digest", self.verifying_key_digest, key.digest)
 
-    def clock(self, *, mark: HighWaterMark | None = None, now: Callable[[], float] = time.time) -> EpochClock:
-        """Return the clock of this application; `mark` and `now` are as for `EpochClock`."""
+    def clock(
+        self, *, mark: HighWaterMark | None = None, now: Callable[[], float] | None = None
+    ) -> EpochClock:
+        """Return the clock of this application.
+
+        Args:
+            mark: as for `EpochClock`.
+            now: returns unix time in seconds; None: the time of the system.
+        """
+        if now is None:
+            return EpochClock(self.application, self.period, skew=self.skew, mark=mark)
         return EpochClock(self.application, self.period, skew=self.skew, mark=mark, now=now)
 
     def window(self, now: Callable[[], float]) -> WindowSize:

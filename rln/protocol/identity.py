@@ -10,7 +10,6 @@ Both classes are immutable except for `close()`, and safe to use from several th
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
@@ -225,7 +224,7 @@ class Identity(_Opaque):
         return cls._of(lowlevel.from_secret(scalar.encode(nonzero(secret, "secret"), "secret")))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | Path) -> Self:
         """Load the identity in a file that `save` or `rln identity new` wrote, and that only you may read.
 
         The identity can prove, but is not extended: trapdoor and nullifier stay in the file.
@@ -243,7 +242,7 @@ class Identity(_Opaque):
         except InputError as error:
             raise type(error)(f"{place}: {error}") from None  # the values of the file are secret
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the identity to a new file of mode 0600, which `load` reads.
 
         Anyone who can read the file can send messages as this member, and get the member slashed.
@@ -287,8 +286,8 @@ class Identity(_Opaque):
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
 
 
-def _place(path: str | os.PathLike[str]) -> Path:
-    if not isinstance(path, (str, os.PathLike)):
+def _place(path: str | Path) -> Path:
+    if not isinstance(path, (str, Path)):
         raise ParameterError(f"path: expected str or a path, got {type(path).__name__}")
     return Path(path)
 
