@@ -17,6 +17,7 @@ from rln.cli.commands import (
     identity,
     keys,
     log,
+    message,
     mirror,
     params,
     proofs,
@@ -60,6 +61,7 @@ app.command("setup", rich_help_panel=_KEYS)(keys.setup)
 app.add_typer(keys.app, name="keys", rich_help_panel=_KEYS)
 app.add_typer(params.app, name="params", rich_help_panel=_KEYS)
 app.add_typer(identity.app, name="identity", rich_help_panel=_PROOFS)
+app.add_typer(message.app, name="message", rich_help_panel=_PROOFS)
 app.command("witness", rich_help_panel=_PROOFS)(proofs.witness)
 app.command("prove", rich_help_panel=_PROOFS)(proofs.prove)
 app.command("verify", rich_help_panel=_PROOFS)(proofs.verify)
@@ -79,6 +81,6 @@ def _unwrapped(text: str) -> str:
 
 
 # typer keeps the line breaks of a docstring, at whatever width the terminal has.
-for _part in (app, group.app, log.app):
+for _part in (app, group.app, identity.app, log.app, message.app, params.app):
     for _command in _part.registered_commands:
         _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")

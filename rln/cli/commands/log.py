@@ -18,14 +18,14 @@ from rln.audit.audited_epoch import SUFFIX, AuditedEpoch, audit_paths, read_head
 from rln.audit.violators import Violators
 from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
+from rln.cli.logs import open_existing_log, open_read_only_log, sqlite_path
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
-from rln.cli.registry import check_persistent
 from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
 from rln.cli.table import format_table, stack
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
-from rln.stores import LOGS, open_log
+from rln.stores import open_log
 from rln.stores.sqlite.log import holds_log
 from rln.verifying.ports import NullifierLog
 
@@ -75,7 +75,7 @@ def create(
     """
 
     def action() -> Report:
-        path = _sqlite_path(uri)
+        path = sqlite_path(uri)
         if path is not None and path.exists() and holds_log(path):
             raise UnusableFile(
                 f"{path}: the log exists already; if no message was accepted in the current epochs, choose "
@@ -105,7 +105,7 @@ def stats(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_open_read_only(uri, clock)) as log:
+        with closing(open_read_only_log(uri, clock)) as log:
             return _log_report(log, clock, log.describe() if isinstance(log, _ServerLog) else ())
 
     run(action, as_json)
@@ -128,7 +128,7 @@ def purge(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_open_existing(uri, clock)) as log:
+        with closing(open_existing_log(uri, clock)) as log:
             horizon = clock.horizon()
             before = _share_count(log)
             log.forget(horizon)
@@ -286,32 +286,6 @@ def _json_lines(files: list[AuditedEpoch], damaged: dict[Path, str]) -> Iterator
                 )
     for path, reason in damaged.items():
         raise EncodingError(f"{path}: {reason}")
-
-
-def _sqlite_path(uri: str) -> Path | None:
-    """Return the file of a log, or None for a log on servers."""
-    where = check_persistent(uri, LOGS)
-    return where.path if where.scheme == "sqlite" else None
-
-
-def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log; a missing file, and a file without a log, is an error, so that none is created."""
-    path = _sqlite_path(uri)
-    if path is not None and not path.exists():
-        raise UnusableFile(f"{path}: No such file or directory")
-    if path is not None and not holds_log(path):
-        raise UnusableFile(f"{path}: expected a nullifier log, got a file with a high-water mark only")
-    return open_log(uri, clock)
-
-
-def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open an existing log, to which nothing is written."""
-    where = check_persistent(uri, LOGS)
-    if where.scheme == "sqlite":
-        return _open_existing(uri, clock)
-    from rln.stores.redis.log import open_redis_log
-
-    return open_redis_log(where, clock, read_only=True)
 
 
 def _share_count(log: NullifierLog) -> int | None:
