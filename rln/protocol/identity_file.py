@@ -57,7 +57,7 @@ def decode(data: bytes) -> int:
     secret = nonzero(values[_SECRET], f"{name}: {_SECRET}")
     if poseidon_hash([secret]) != values[_COMMITMENT]:
         raise EncodingError(
-            f"{name}: {_COMMITMENT}: expected that of the secret in the file, got another one"
+            f"{name}: {_COMMITMENT}: expected that of the secret in the file, got a different one"
         )
     if (_TRAPDOOR in values) != (_NULLIFIER in values):
         raise EncodingError(

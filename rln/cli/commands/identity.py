@@ -89,7 +89,7 @@ def load(
                 if identity.commitment != expected:
                     raise RecoveryError(
                         f"secret: expected that of commitment {numbers.hexadecimal(expected)}, "
-                        "got another one; check the order of its bytes"
+                        "got a different one; check the order of its bytes"
                     )
                 write_secret(out, identity)
                 return _about(identity, out)
