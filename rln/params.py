@@ -8,12 +8,12 @@ holds their digests.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from rln.base import canonical_json
-from rln.base.arguments import check_digest, fixed_bytes, whole
+from rln.base.arguments import check_digest, fixed_bytes, instance, whole
 from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
@@ -29,6 +29,7 @@ _FORM: Final = 2
 """Number of the form of the document. Form 1 had no registrar key, skew and signal format."""
 
 
+@runtime_checkable
 class Key(Protocol):
     """The properties of a proving key that the document holds (`rln.ProvingKey`)."""
 
@@ -129,6 +130,7 @@ class Params:
         Raises:
             ParameterError, EncodingError: as for the class.
         """
+        instance(key, Key, "key")
         relation = key.parameters
         return cls(
             application,
@@ -209,6 +211,7 @@ class Params:
 
     def key_differences(self, key: Key) -> list[str]:
         """Return what differs between a key and the one in the document, a sentence each."""
+        instance(key, Key, "key")
         return [
             *self._compare("circuit", self.circuit, key.parameters),
             *self._compare("circuit digest", self.circuit_digest, key.circuit_digest),
@@ -218,6 +221,7 @@ class Params:
 
     def verifying_key_differences(self, key: VerifyingKey) -> list[str]:
         """Return what differs between a verifying key and the one in the document."""
+        instance(key, VerifyingKey, "verifying_key")
         return self._compare("verifying key digest", self.verifying_key_digest, key.digest)
 
     def clock(
@@ -237,16 +241,18 @@ class Params:
         """Return how long a replaced root stays acceptable; `now` is that of the clock."""
         return WindowSize(self.window_count, self.window_seconds, now)
 
-    def signal(self, parts: Sequence[bytes]) -> bytes:
+    def signal(self, parts: list[bytes] | tuple[bytes, ...]) -> bytes:
         """Return the signal of a message.
 
         Args:
-            parts: of the message; in the format "bytes", exactly one.
+            parts: of the message, a list or tuple; in the format "bytes", exactly one.
 
         Raises:
-            ParameterError: several parts, or none, in the format "bytes".
+            ParameterError: not a list or tuple; or several parts, or none, in the format "bytes".
             EncodingError: a part is not `bytes`.
         """
+        if not isinstance(parts, (list, tuple)):
+            raise ParameterError(f"parts: expected a list of bytes, got {type(parts).__name__}")
         if self.signal_format == "joined":
             return join_signal(self.application, parts)
         if len(parts) != 1:
@@ -269,6 +275,7 @@ class Params:
         Raises:
             ParameterError: application, period or skew differ.
         """
+        instance(clock, Clock, "clock")
         identifier = clock.current().identifier
         if identifier != self.identifier:
             raise ParameterError(

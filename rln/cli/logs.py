@@ -1,4 +1,4 @@
-"""Open the nullifier log that a URI names. A command never makes a log by accident."""
+"""Open the nullifier log that a URI names. Only `rln log create` makes one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from rln.cli.registry import check_persistent
 from rln.cli.report import UnusableFile
 from rln.protocol.epoch import EpochClock
 from rln.stores import LOGS, open_log
-from rln.stores.sqlite.log import SqliteNullifierLog, holds_log
+from rln.stores.sqlite.log import holds_log
 from rln.verifying.ports import NullifierLog
 
 
 @runtime_checkable
-class _ServerLog(Protocol):
-    """A log on servers."""
+class _Placed(Protocol):
+    """A log that can say where it is."""
 
     @property
-    def exists(self) -> bool: ...
-
-    @property
-    def servers(self) -> str: ...
+    def place(self) -> str: ...
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -31,8 +28,8 @@ def sqlite_path(uri: str) -> Path | None:
     return where.path if where.scheme == "sqlite" else None
 
 
-def check_exists(uri: str) -> None:
-    """Refuse a file that is missing or has no log, so that none is created. Servers are not asked.
+def check_exists(uri: str, clock: EpochClock) -> None:
+    """Refuse a file or servers without a log, so that none is created.
 
     Raises:
         UnusableFile: there is no log.
@@ -40,8 +37,10 @@ def check_exists(uri: str) -> None:
     path = sqlite_path(uri)
     if path is not None and not path.exists():
         raise UnusableFile(f"{path}: No such file or directory")
-    if path is not None and not holds_log(path):
-        raise UnusableFile(f"{path}: expected a nullifier log, got a file with a high-water mark only")
+    place, exists = _look(uri, clock)
+    if not exists:
+        got = "no record of one" if path is None else "a file with a high-water mark only"
+        raise UnusableFile(f"{place}: expected a nullifier log, got {got}; see rln log create")
 
 
 def check_new(uri: str, clock: EpochClock) -> None:
@@ -50,12 +49,7 @@ def check_new(uri: str, clock: EpochClock) -> None:
     Raises:
         UnusableFile: there is a log, in the file or on a server.
     """
-    path = sqlite_path(uri)
-    if path is not None:
-        place, exists = str(path), path.exists() and holds_log(path)
-    else:
-        with closing(open_read_only_log(uri, clock)) as log:
-            place, exists = log_place(log), isinstance(log, _ServerLog) and log.exists
+    place, exists = _look(uri, clock)
     if exists:
         raise UnusableFile(
             f"{place}: the log exists already, and nothing was changed; start the verifiers to use it; if no "
@@ -65,26 +59,24 @@ def check_new(uri: str, clock: EpochClock) -> None:
 
 def log_place(log: NullifierLog) -> str:
     """Return where a log is: its file, or the hosts and ports of its servers."""
-    if isinstance(log, SqliteNullifierLog):
-        return str(log.path)
-    return log.servers if isinstance(log, _ServerLog) else repr(log)
+    return log.place if isinstance(log, _Placed) else repr(log)
 
 
 def open_existing_log(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log; a missing file, and a file without a log, is an error.
+    """Open a log that exists.
 
     Raises:
         UnusableFile: there is no log.
     """
-    check_exists(uri)
+    check_exists(uri, clock)
     return open_log(uri, clock)
 
 
 def open_read_only_log(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open an existing log, to which nothing is written.
+    """Open a log, to which nothing is written. Servers may have no log; then it refuses all epochs.
 
     Raises:
-        UnusableFile: there is no log.
+        UnusableFile: there is no log in the file.
     """
     where = check_persistent(uri, LOGS)
     if where.scheme == "sqlite":
@@ -92,3 +84,14 @@ def open_read_only_log(uri: str, clock: EpochClock) -> NullifierLog:
     from rln.stores.redis.log import open_redis_log
 
     return open_redis_log(where, clock, read_only=True)
+
+
+def _look(uri: str, clock: EpochClock) -> tuple[str, bool]:
+    """Return where a log is or would be, and whether it exists."""
+    path = sqlite_path(uri)
+    if path is not None:
+        return str(path), path.exists() and holds_log(path)
+    from rln.stores.redis.log import open_redis_log
+
+    with closing(open_redis_log(check_persistent(uri, LOGS), clock, read_only=True)) as log:
+        return log.place, log.exists()

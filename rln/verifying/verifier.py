@@ -84,6 +84,7 @@ class Verifier:
             instance(sources, SourceLimit, "sources")
         verifying_key.check_rln()
         if params is not None:
+            instance(params, Params, "params")
             params.check_verifier(verifying_key, clock)
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none; no message would be acceptable")

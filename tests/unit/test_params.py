@@ -149,3 +149,19 @@ def test_a_signal_of_another_format_is_refused_and_spends_nothing():
     with pytest.raises(ParameterError, match="parts: expected 1, because signal_format is bytes, got 2"):
         PARAMS.signal([b"a", b"b"])
     assert PARAMS.signal([b"a"]) == b"a"
+
+
+def test_a_wrong_type_is_refused_where_it_is_given():
+    world = World()
+    for call in (
+        lambda: PARAMS.check_key(5),
+        lambda: PARAMS.check_clock(5),
+        lambda: PARAMS.check_verifier(5, world.clock),
+        lambda: PARAMS.signal(b"bytes"),
+        lambda: PARAMS.signal(5),
+        lambda: rln.Params.of(5, "a.example", 60, window_count=1),
+        lambda: world.verifier(params=5),
+        lambda: world.prover(world.join(), params=5),
+    ):
+        with pytest.raises(ParameterError, match="expected"):
+            call()

@@ -40,7 +40,7 @@ _CODEC = "zerokit-0.9"
 _MESSAGE_LIMIT = 1 << 30
 """Bytes of the longest file that is a part of a message."""
 _PROOF_LIMIT = 1 << 16
-"""Bytes that are read of a proof; it has 288, but another file named by mistake is called by its kind."""
+"""Bytes that are read of a proof, which has 288; more, so that the error can say how many there are."""
 
 TextOption = Annotated[
     list[str] | None,
@@ -186,7 +186,7 @@ def check(
             message = RlnProof.decode(read_file(proof, _PROOF_LIMIT), _CODEC)
         signal = _signal(agreed, text, file)
         verifying = open_verifying_key(vk)
-        check_exists(log)
+        check_exists(log, agreed.clock())  # before the mark, which would make the file
         clock = agreed.clock(mark=None if sqlite_path(log) is None else open_mark(log))
         with ExitStack() as stack:
             registry = stack.enter_context(open_registry(group_uri))

@@ -118,9 +118,8 @@ class RedisNullifierLog(NullifierLog):
     def __repr__(self) -> str:
         return f"RedisNullifierLog({self._router!r})"
 
-    @property
     def exists(self) -> bool:
-        """Whether a server has a record of this log; of a read-only log this can be false.
+        """Tell whether a server has a record of this log; of a read-only log this can be false.
 
         Raises:
             StoreUnavailable: a primary cannot be reached, or a check of it failed.
@@ -128,7 +127,7 @@ class RedisNullifierLog(NullifierLog):
         return self._router.has_record()
 
     @property
-    def servers(self) -> str:
+    def place(self) -> str:
         """The names of the primaries, host and port."""
         return repr(self._router)
 

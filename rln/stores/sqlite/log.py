@@ -173,9 +173,9 @@ class SqliteNullifierLog(NullifierLog):
         return f"SqliteNullifierLog({str(self._database.path)!r})"
 
     @property
-    def path(self) -> Path:
-        """The file of the log."""
-        return self._database.path
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self._database.path)
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""

@@ -249,6 +249,7 @@ def test_logs_on_servers(tmp_path):
     uri = empty_server()
     states = run_json("log", "stats", uri, *CLOCK)["epochs"].values()
     assert all("was open at" in state for state in states)
+    assert "expected a nullifier log, got no record of one" in run("log", "purge", uri, *CLOCK, status=2)
     assert RedisServer.at(uri).dbsize() == 0
     data = run_json("log", "create", uri, *CLOCK)
     assert (data["shares"], set(data["epochs"].values())) == (None, {"served"})
