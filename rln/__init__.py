@@ -1,6 +1,7 @@
 """Rate-Limiting Nullifiers: anonymous members, a limit for each epoch, and spammers who reveal themselves."""
 
 from rln import circuit
+from rln.base.version import __version__
 from rln.errors import (
     AlreadyAMember,
     EncodingError,
@@ -113,6 +114,7 @@ __all__ = [
     "WindowSize",
     "WrongEpoch",
     "WrongSignal",
+    "__version__",
     "circuit",
     "hash_signal",
     "hash_to_field",

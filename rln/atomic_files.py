@@ -1,12 +1,14 @@
-"""Atomic files: a file appears completely or not at all."""
+"""Atomic files: a file appears completely or not at all. A file with a secret is its owner's alone."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from rln.errors import ParameterError
 from rln.lowlevel import entropy
 
 
@@ -73,6 +75,22 @@ def write_new_file(path: Path, data: bytes) -> None:
     except BaseException:
         path.unlink()
         raise
+
+
+def read_private_file(path: Path, limit: int) -> bytes:
+    """Return the content of a file with a secret, at most `limit` bytes of it.
+
+    Raises:
+        OSError: the file cannot be read.
+        ParameterError: other users may read or write the file.
+    """
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if mode & 0o077:
+            raise ParameterError(
+                f"{path}: expected mode 0600, got {mode:04o}: other users may read it; run chmod 600"
+            )
+        return file.read(limit)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -49,6 +49,7 @@ class FileKind(enum.Enum):
     PUBLIC = "a public.json"
     INPUTS = "a witness.json"
     SECRET = "the secret of an identity"
+    PRIVATE_KEY = "a private key in PEM"
     EVIDENCE = "evidence of a violation"
     PARAMETERS = "the parameters of an application"
     BULLETIN = "a mirror or a bulletin"
@@ -84,6 +85,7 @@ _MAGIC: Final = (
     (b"rln-tab", FileKind.TABLES),
     (b"rln audit ", FileKind.AUDIT),
     (b"rln-slas", FileKind.SLASHED),
+    (b"-----BEGIN PRIVATE KEY-----", FileKind.PRIVATE_KEY),
 )
 
 _NAMES: Final = (

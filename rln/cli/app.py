@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from typing import Annotated
 
 import typer
 
+from rln.base.version import __version__
 from rln.cli.commands import (
     bench,
     demo,
@@ -15,7 +17,9 @@ from rln.cli.commands import (
     identity,
     keys,
     log,
+    message,
     mirror,
+    params,
     proofs,
     restored,
     vectors,
@@ -23,11 +27,28 @@ from rln.cli.commands import (
 
 app = typer.Typer(
     name="rln",
-    help="Rate-Limiting Nullifiers: keys, members, proofs and verdicts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below, too
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rln {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Rate-Limiting Nullifiers: keys, members, proofs and verdicts."""
+
 
 _START, _KEYS, _PROOFS, _GROUPS = "Start here", "Keys", "Identities and proofs", "Groups and logs"
 
@@ -38,7 +59,9 @@ app.command("poseidon", rich_help_panel=_START)(proofs.poseidon)
 app.add_typer(vectors.app, name="vectors", rich_help_panel=_START)
 app.command("setup", rich_help_panel=_KEYS)(keys.setup)
 app.add_typer(keys.app, name="keys", rich_help_panel=_KEYS)
+app.add_typer(params.app, name="params", rich_help_panel=_KEYS)
 app.add_typer(identity.app, name="identity", rich_help_panel=_PROOFS)
+app.add_typer(message.app, name="message", rich_help_panel=_PROOFS)
 app.command("witness", rich_help_panel=_PROOFS)(proofs.witness)
 app.command("prove", rich_help_panel=_PROOFS)(proofs.prove)
 app.command("verify", rich_help_panel=_PROOFS)(proofs.verify)
@@ -58,6 +81,6 @@ def _unwrapped(text: str) -> str:
 
 
 # typer keeps the line breaks of a docstring, at whatever width the terminal has.
-for _part in (app, group.app, log.app):
+for _part in (app, group.app, identity.app, log.app, message.app, params.app):
     for _command in _part.registered_commands:
         _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")

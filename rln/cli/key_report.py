@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from rln.cli.digests import key_digests
 from rln.cli.keyfiles import KeyContent, KeyForm
 from rln.cli.report import ACCEPTED, UNUSABLE, Report, name_in_errors
 from rln.errors import KeyFileError
@@ -90,11 +90,8 @@ def _report(
     provenance: str,
 ) -> Report:
     sound = all(check.outcome is Outcome.PASSED for check in checks)
-    owner = verifying if proving is None else proving
     facts = {
-        "digest": None if owner is None else owner.digest,
-        "verifying_key_digest": None if verifying is None else verifying.digest,
-        "file_sha256": None if content is None else hashlib.sha256(content.data).hexdigest(),
+        **key_digests(verifying if proving is None else proving, None if content is None else content.data),
         "provenance": provenance,
     }
     data = {

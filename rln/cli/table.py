@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -35,3 +35,9 @@ def stack(*parts: str | RenderableType) -> str | RenderableType:
     """Put several tables below each other."""
     lines = [part for part in parts if isinstance(part, str)]
     return "\n".join(lines) if len(lines) == len(parts) else Group(*parts)
+
+
+def format_facts(facts: Mapping[str, object]) -> str:
+    """Return one line for each fact, its name and its value; `-` stands for None."""
+    width = max(map(len, facts))
+    return "\n".join(f"{name:{width}}  {'-' if value is None else value}" for name, value in facts.items())

@@ -10,14 +10,17 @@ Both classes are immutable except for `close()`, and safe to use from several th
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from rln.atomic_files import read_private_file, write_new_file
 from rln.base import scalar
 from rln.base.arguments import nonzero, plain_bytes
-from rln.errors import ParameterError, RecoveryError
+from rln.errors import InputError, ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
+from rln.protocol import identity_file
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.share import Share
 
@@ -171,7 +174,8 @@ class UnverifiedSecret(_Opaque):
 class Identity(_Opaque):
     """A member's identity: the identity secret a0 and what follows from it.
 
-    Make one with `generate`, `generate_extended`, `from_seed` or `from_secret`.
+    Make one with `generate`, `generate_extended`, `from_seed` or `from_secret`. Keep it in a file with
+    `save`, and get it back with `load`; `rln identity new` writes the same file.
     """
 
     __slots__ = ()
@@ -219,6 +223,41 @@ class Identity(_Opaque):
         """
         return cls._of(lowlevel.from_secret(scalar.encode(nonzero(secret, "secret"), "secret")))
 
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Load the identity in a file that `save` or `rln identity new` wrote, and that only you may read.
+
+        The identity can prove, but is not extended: trapdoor and nullifier stay in the file.
+
+        Raises:
+            OSError: the file cannot be read.
+            EncodingError: the file does not hold an identity, or its values do not belong together.
+            FieldRangeError: a value in it is not a field element.
+            ParameterError: other users may read the file (run chmod 600), or the secret is 0.
+        """
+        place = _place(path)
+        data = read_private_file(place, identity_file.SIZE_LIMIT + 1)
+        try:
+            return cls.from_secret(identity_file.decode(data))
+        except InputError as error:
+            raise type(error)(f"{place}: {error}") from None  # the values of the file are secret
+
+    def save(self, path: str | Path) -> None:
+        """Write the identity to a new file of mode 0600, which `load` reads.
+
+        Anyone who can read the file can send messages as this member, and get the member slashed.
+
+        Raises:
+            OSError: the file exists, or was not written; then no part of it is left.
+            ParameterError: the identity is closed.
+        """
+        place, secret = _place(path), self.secret()
+        try:
+            extended = secret.reveal_extended()
+        except ParameterError:  # not an extended identity
+            extended = None
+        write_new_file(place, identity_file.encode(self.commitment, secret.reveal(), extended))
+
     def secret(self) -> IdentitySecret:
         """Return the secret as an `IdentitySecret`; its `reveal()` returns the number."""
         return IdentitySecret._of(self.handle)
@@ -245,6 +284,12 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
+
+
+def _place(path: str | Path) -> Path:
+    if not isinstance(path, (str, Path)):
+        raise ParameterError(f"path: expected str or a path, got {type(path).__name__}")
+    return Path(path)
 
 
 def unverified_on_line(first: Share, second: Share) -> UnverifiedSecret:

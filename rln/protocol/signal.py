@@ -10,10 +10,20 @@ parts in this form, with LP(b) = length as u64 little-endian ‖ b:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rln.base.arguments import nonzero, plain_bytes
 from rln.errors import EncodingError, ParameterError
 from rln.protocol.hashing import hash_to_field
+
+SIGNAL_FORMATS: Final = ("bytes", "joined")
+"""How the bytes of a signal follow from a message. In every format, x is the hash of the whole signal.
+
+"bytes": the signal is the message. "joined": the signal is what `join_signal` makes of the message's parts.
+"""
+
+_LENGTH: Final = 8
+"""Bytes of a length."""
 
 
 def hash_signal(signal: bytes) -> int:
@@ -48,3 +58,53 @@ def join_signal(domain: str, parts: Sequence[bytes]) -> bytes:
         raise EncodingError(f"parts: expected a sequence of bytes, got {type(parts).__name__}")
     joined = [length_prefixed(plain_bytes(part, f"parts[{i}]")) for i, part in enumerate(parts)]
     return b"".join([length_prefixed(domain.encode("ascii")), len(joined).to_bytes(8, "little"), *joined])
+
+
+def check_format(format: str) -> str:
+    """Return the name of a signal format.
+
+    Raises:
+        ParameterError: there is no such format.
+    """
+    if format not in SIGNAL_FORMATS:
+        known = ", ".join(SIGNAL_FORMATS)
+        raise ParameterError(f"signal_format: expected one of {known}, got {str(format)[:40]!r}")
+    return format
+
+
+def check_signal(signal: bytes, format: str) -> bytes:
+    """Return a signal if it has a format; every signal has the format "bytes".
+
+    Args:
+        signal: any bytes.
+        format: one of `SIGNAL_FORMATS`.
+
+    Raises:
+        EncodingError: not `bytes`, or bytes that `join_signal` never makes where it must have made them.
+        ParameterError: there is no such format.
+    """
+    plain_bytes(signal, "signal")
+    if check_format(format) == "joined" and not _is_joined(signal):
+        raise EncodingError(
+            "signal: expected one that join_signal made, as the parameters say, got other bytes"
+        )
+    return signal
+
+
+def _is_joined(signal: bytes) -> bool:
+    domain, at = _prefixed(signal, 0)
+    if not domain or not domain.isascii() or at + _LENGTH > len(signal):
+        return False
+    # Each part takes at least the bytes of its length, so a false count ends the loop early.
+    count, at = int.from_bytes(signal[at : at + _LENGTH], "little"), at + _LENGTH
+    while count and at <= len(signal):
+        _, at = _prefixed(signal, at)
+        count -= 1
+    return count == 0 and at == len(signal)
+
+
+def _prefixed(data: bytes, start: int) -> tuple[bytes, int]:
+    """Return what LP wrote at a place, and where it ends; the end is beyond the data if it is cut off."""
+    first = start + _LENGTH
+    end = first + int.from_bytes(data[start:first], "little")
+    return data[first:end], end

@@ -46,7 +46,7 @@ class Prover:
         path: from the member's leaf to the root, or a function that returns the newest path for an index and
             is called for each proof. None takes the paths from the group that made the membership; if it has
             none, call `prepare` first.
-        params: the provider's parameters; key and clock must match them. None: no such check.
+        params: the provider's parameters; key, clock and signals must match them. None: no such check.
         self_check: verify each proof before it is returned. Without this check, proofs with a malformed key
             could reveal the secret. False is accepted only if the package contains the digest of the key
             (`key.is_pinned`).
@@ -90,18 +90,15 @@ class Prover:
                 "self_check: expected True, because key.is_pinned is False, got False; leave self_check out"
             )
         if params is not None:
+            instance(params, Params, "params")
             params.check_key(key)
-            identifier = clock.current().identifier
-            if identifier != params.identifier:
-                raise ParameterError(
-                    f"clock: expected application {params.application} and period {params.period}, "
-                    f"as in the parameters, got rln identifier {identifier.hex()}"
-                )
+            params.check_clock(clock)
         whole(tokens, "tokens", 0, 1 << MAX_LIMIT_BITS)
         if tokens and key.parameters.max_out is not None:
             raise ParameterError(f"tokens: expected 0 with a key for several message ids, got {tokens}")
         source = membership.paths if path is None else path
         self._membership = membership
+        self._params = params
         self._slots = key.parameters.max_out
         self._ids = ids
         self._clock = clock
@@ -158,6 +155,7 @@ class Prover:
         Raises:
             RateLimitReached: no message id is left in this epoch; nothing was revealed.
             ParameterError: no path yet, a key for several message ids, or a signal whose hash is 0.
+            EncodingError: the signal is not in the format of the parameters; nothing was spent.
             StoreUnavailable: the allocator cannot be sure of its records.
             KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
             EntropyError: the random source failed.
@@ -217,7 +215,7 @@ class Prover:
         self.close()
 
     def _prove(self, signal: bytes, count: int) -> AnyProof:
-        x = hash_signal(signal)
+        x = hash_signal(signal if self._params is None else self._params.check_signal(signal))
         path = self._builder.path()
         epoch = self._clock.current()
         if self._queue is None:

@@ -131,7 +131,9 @@ class Mirror:
         with self._locked():
             if self._members < self._min_members:
                 raise GroupRefused(
-                    f"group: expected at least {self._min_members} members to hide among, got {self._members}"
+                    f"group: expected at least {self._min_members} members to hide among, got "
+                    f"{self._members}; wait until more have joined and import the next bulletins, or accept "
+                    "a smaller group (min_members, --min-members)"
                 )
             found = self._tree.proof(index)
         if found.leaf == 0:

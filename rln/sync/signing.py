@@ -9,12 +9,10 @@ Needs the extra `sync` (cryptography).
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from rln.atomic_files import write_new_file
+from rln.atomic_files import read_private_file, write_new_file
 from rln.base.arguments import fixed_bytes, plain_bytes
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
@@ -67,13 +65,7 @@ class RegistrarKey:
             ParameterError: other users may read the file, or cryptography is not installed.
         """
         serialization, ed25519 = _cryptography()
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
-                raise ParameterError(
-                    f"{path}: expected mode 0600, got {mode:04o}: other users may read it; run chmod 600"
-                )
-            content = file.read(_KEY_FILE_BYTES)
+        content = read_private_file(path, _KEY_FILE_BYTES)
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except (ValueError, TypeError, _unsupported()):  # the cause is left out: it may quote the file

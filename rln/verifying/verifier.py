@@ -26,6 +26,7 @@ from rln.errors import (
     WrongSignal,
 )
 from rln.keys.verifying_key import VerifyingKey
+from rln.params import Params
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
@@ -56,9 +57,10 @@ class Verifier:
         audit: keeps accepted messages, and those above the limit as evidence. None: nothing is kept.
         observer: is called with each outcome, and cannot change it. None: no observer.
         threads: number of threads for a batch. None: one for each processor.
+        params: the published parameters; key, clock and signals must match them. None: no such check.
 
     Raises:
-        ParameterError: there is no acceptable root.
+        ParameterError: there is no acceptable root, or key or clock are not those of the parameters.
         KeyFileError: the key has not the number of public values of an RLN circuit.
     """
 
@@ -74,12 +76,16 @@ class Verifier:
         audit: AuditTrail | None = None,
         observer: Observer | None = None,
         threads: int | None = None,
+        params: Params | None = None,
     ) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
         instance(clock, Clock, "clock")
         if sources is not None:
             instance(sources, SourceLimit, "sources")
         verifying_key.check_rln()
+        if params is not None:
+            instance(params, Params, "params")
+            params.check_verifier(verifying_key, clock)
         if not [scalar.check(root, "root") for root in roots]:
             raise ParameterError("roots: expected at least one, got none; no message would be acceptable")
         self._key = verifying_key
@@ -87,6 +93,7 @@ class Verifier:
         self._clock = clock
         self._sources = sources
         self._threads = threads
+        self._params = params
         self._observer = SafeObserver(observer)
         self._nullifier_check = NullifierCheck(
             log, clock, audit, was_member, verifying_key.digest, self._observer
@@ -321,6 +328,11 @@ class Verifier:
             x = hash_signal(signal)
         except InputError as error:
             raise WrongSignal("signal: its hash is 0, which no proof may use") from error
+        try:
+            if self._params is not None:
+                self._params.check_signal(signal)
+        except InputError as error:
+            raise WrongSignal(str(error)) from error
         if x != proof.x:
             raise WrongSignal("x: it is not the hash of the signal; the proof is for another signal")
         return epoch

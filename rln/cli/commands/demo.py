@@ -92,12 +92,13 @@ def _run_demo(printer: _StepPrinter, depth: int, threads: int | None, quiet: boo
     built = printer.step(
         "build the circuit", lambda: circuit.rln(depth), lambda made: f"{made.constraints} constraints"
     )
-    with ProgressBar("setup", quiet).running() as progress:
-        key = printer.step(
-            "make a Groth16 key",
-            lambda: setup(built, threads=threads, progress=progress),
-            lambda made: str(made.provenance),
-        )
+
+    def make_key() -> ProvingKey:
+        # The bar is gone when the step is printed; on the same line they would garble each other.
+        with ProgressBar("setup", quiet).running() as progress:
+            return setup(built, threads=threads, progress=progress)
+
+    key = printer.step("make a Groth16 key", make_key, lambda made: str(made.provenance))
     # The clock is stopped, so that no epoch ends during the demo.
     now = time.time()
     clock = EpochClock("rln-demo.example", 60, now=lambda: now)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 from typing import Final
 
+from rln.base.version import __version__
+from rln.cli.digests import key_digests
 from rln.cli.report import FAILED, AsJson, Report, run
 from rln.errors import RlnError
-from rln.keys.verifying_key import VerifyingKey
+from rln.keys.verifying_key import PACKAGED, VerifyingKey
 from rln.lowlevel import engine, threads
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.identity import Identity
@@ -39,19 +40,21 @@ def doctor(as_json: AsJson = False) -> None:
     def action() -> Report:
         tests = self_test()
         data: dict[str, object] = {
-            "rln": metadata.version("rln") if _installed() else "not installed",
+            "rln": __version__,
             "engine": engine.name(),
             "engines_supported": engine.supported(),
             "processors": threads.available(),
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}",
+            "built_in_keys": {name: key_digests(VerifyingKey.builtin(name), None) for name in PACKAGED},
             "self_test": {name: "ok" if good else "FAILED" for name, good in tests.items()},
         }
         lines = [
             f"{name.replace('_', ' '):18} {', '.join(value) if isinstance(value, list) else value}"
             for name, value in data.items()
-            if name != "self_test"
+            if name not in ("built_in_keys", "self_test")
         ]
+        lines += [f"{name:18} verifying_key_digest {VerifyingKey.builtin(name).digest}" for name in PACKAGED]
         lines += [f"{'self-test ' + name:18} {'ok' if good else 'FAILED'}" for name, good in tests.items()]
         return Report(data, "\n".join(lines), 0 if all(tests.values()) else FAILED)
 
@@ -78,11 +81,3 @@ def _passes(test: object) -> bool:
         return callable(test) and test() is True
     except RlnError:
         return False
-
-
-def _installed() -> bool:
-    try:
-        metadata.version("rln")
-    except metadata.PackageNotFoundError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""`rln identity`: make an identity, and write its secret to a file that only the user can read."""
+"""`rln identity`: make an identity, keep its secret in a file that only the user can read, and show it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from rln.atomic_files import write_new_file
-from rln.base import canonical_json
+from rln.cli import numbers
 from rln.cli.report import AsJson, Report, UnusableFile, name_in_errors, read_file, run
+from rln.errors import RecoveryError
 from rln.protocol.identity import Identity
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,10 +18,13 @@ app = typer.Typer(no_args_is_help=True)
 _SEED_LIMIT = 1 << 16
 """Bytes of the longest seed."""
 
+_TEXT_LIMIT = 1 << 10
+"""Bytes of the longest file that holds a secret as text."""
+
 
 @app.callback()
 def group() -> None:
-    """Make an identity, and keep its secret in a file."""
+    """Make an identity, keep its secret in a file, and show its commitment."""
 
 
 @app.command("new")
@@ -39,28 +42,84 @@ def new(
 
     def action() -> Report:
         with _identity(seed_file, extended) as identity:
-            write_secret(out, identity, extended)
-            commitment = str(identity.commitment)
-        return Report({"commitment": commitment, "file": str(out)}, commitment)
+            write_secret(out, identity)
+            return _about(identity, out)
 
     run(action, as_json)
 
 
-def write_secret(path: Path, identity: Identity, extended: bool = False) -> None:
+@app.command("show")
+def show(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Identity, made by `rln identity new` or `load`.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check the file of an identity, and print its commitment; the secret is not printed."""
+
+    def action() -> Report:
+        with read_identity(file) as identity:
+            return _about(identity, file)
+
+    run(action, as_json)
+
+
+@app.command("load")
+def load(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="The secret alone, as text: decimal or 0x; - reads standard input."
+        ),
+    ],
+    commitment: Annotated[
+        str, typer.Option(help="Commitment of the member, decimal or 0x: the secret must have it.")
+    ],
+    out: Annotated[Path, typer.Option(help="New file for the secret; an existing file is refused.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make the file of an identity again from a secret that was kept elsewhere."""
+
+    def action() -> Report:
+        expected = numbers.parse(commitment, "--commitment")
+        with name_in_errors(file):
+            data = sys.stdin.buffer.read(_TEXT_LIMIT) if file == "-" else read_file(Path(file), _TEXT_LIMIT)
+            text = data.decode("ascii", errors="replace").strip()
+            with Identity.from_secret(numbers.parse(text, "secret")) as identity:
+                if identity.commitment != expected:
+                    raise RecoveryError(
+                        f"secret: expected that of commitment {numbers.hexadecimal(expected)}, "
+                        "got a different one; check the order of its bytes"
+                    )
+                write_secret(out, identity)
+                return _about(identity, out)
+
+    run(action, as_json)
+
+
+def read_identity(path: Path) -> Identity:
+    """Return the identity in a file that only the user may read.
+
+    Raises:
+        InputError: the file cannot be read, is no identity, or other users may read it; the message names it.
+    """
+    with name_in_errors(path):
+        return Identity.load(path)
+
+
+def write_secret(path: Path, identity: Identity) -> None:
     """Write a secret to a new file of mode 0600.
 
     Raises:
         UnusableFile: the file exists, or cannot be written.
     """
-    content = {
-        "identityCommitment": str(identity.commitment),
-        "identitySecret": str(identity.secret().reveal()),
-    }
-    if extended:
-        trapdoor, nullifier = identity.secret().reveal_extended()
-        content |= {"identityTrapdoor": str(trapdoor), "identityNullifier": str(nullifier)}
     with name_in_errors(path):
-        write_new_file(path, canonical_json.pretty(content))
+        identity.save(path)
+
+
+def _about(identity: Identity, path: Path) -> Report:
+    commitment = identity.commitment
+    return Report({"commitment": str(commitment), "file": str(path)}, numbers.hexadecimal(commitment))
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

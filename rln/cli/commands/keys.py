@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rln.circuit.parameters import CircuitParameters
+from rln.cli.digests import key_digests
 from rln.cli.key_report import check_file, check_packaged
 from rln.cli.keyfiles import (
     GraphOption,
@@ -19,8 +20,9 @@ from rln.cli.keyfiles import (
     open_verifying_key,
     read_proving_key,
 )
-from rln.cli.output import check_different, check_output, write_output
+from rln.cli.output import ForceOption, check_different, check_output, write_output
 from rln.cli.report import AsJson, ProgressBar, Report, run
+from rln.cli.table import format_facts
 from rln.errors import NativeError, ParameterError
 from rln.keys import table_cache
 from rln.keys.constraint_matrix import build_circuit
@@ -63,6 +65,7 @@ def setup(
     max_out: Annotated[
         int | None, typer.Option(help="Most message ids in one proof; default: a circuit for exactly one.")
     ] = None,
+    force: ForceOption = False,
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for each processor.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,11 +73,12 @@ def setup(
 
     def action() -> Report:
         circuit = build_circuit(CircuitParameters(depth, limit_bits, max_out))
-        check_output(out)
+        check_output(out, force)
         with ProgressBar("setup", as_json).running() as progress:
             key = make_key(circuit, threads=threads, progress=progress)
-        write_output(out, key.encode())
-        return _about(key, out)
+        data = key.encode()
+        write_output(out, data, force=force)
+        return _about(key, out, data)
 
     run(action, as_json)
 
@@ -90,13 +94,13 @@ def info(
 
     def action() -> Report:
         if file in PACKAGED:
-            return _about_verifying(VerifyingKey.builtin(file), file)
+            return _about_verifying(VerifyingKey.builtin(file), file, None)
         content = KeyContent.read(Path(file))
         if content.form is KeyForm.OWN:
-            return _about(content.unchecked(), content.path)
+            return _about(content.unchecked(), content.path, content.data)
         if content.form is KeyForm.JSON or graph is None:
-            return _about_verifying(content.verifying_key(), file)
-        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path)
+            return _about_verifying(content.verifying_key(), file, content.data)
+        return _about(content.proving_key(graph, limit_bits=limit_bits), content.path, content.data)
 
     run(action, as_json)
 
@@ -135,16 +139,18 @@ def import_key(
         str | None, typer.Option(help="Source to record in the provenance; default: the name of the file.")
     ] = None,
     sha256: PinOption = None,
+    force: ForceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a .zkey or .arkzkey and its graph, and write both as one file in our format."""
 
     def action() -> Report:
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
-        check_output(out)
+        check_output(out, force)
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
-        write_output(out, key.encode())
-        return _about(key, out)
+        data = key.encode()
+        write_output(out, data, force=force)
+        return _about(key, out, data)
 
     run(action, as_json)
 
@@ -172,7 +178,7 @@ def tables(
                 f"tables: built, but not kept: expected a usable cache directory, got {got}; "
                 "set RLN_CACHE_DIR to a directory that only you can write to"
             )
-        data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
+        data = {"key_digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
         return Report(data, f"{key.tables_size} bytes in {place}")
 
     run(action, as_json)
@@ -185,17 +191,19 @@ def export(
     out: OutOption,
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
+    force: ForceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a key, or a part of it, in another format."""
 
     def action() -> Report:
         check_different({"FILE": file, "--graph": graph, "--out": out})
+        check_output(out, force)
         if to is Form.VK:
             data = open_verifying_key(str(file)).to_json()
         else:
             data = _export(read_proving_key(file).proving_key(graph, limit_bits=limit_bits), to)
-        write_output(out, data)
+        write_output(out, data, force=force)
         return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
 
     run(action, as_json)
@@ -217,7 +225,7 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     return circuit.r1cs.encode()
 
 
-def _about(key: ProvingKey, path: Path) -> Report:
+def _about(key: ProvingKey, path: Path, file: bytes) -> Report:
     data: dict[str, object] = {
         "file": str(path),
         "depth": key.parameters.depth,
@@ -225,22 +233,16 @@ def _about(key: ProvingKey, path: Path) -> Report:
         "max_out": key.parameters.max_out,
         "provenance": str(key.provenance),
         "circuit_digest": key.circuit_digest,
-        "digest": key.digest,
-        "verifying_key_digest": key.verifying_key.digest,
+        **key_digests(key, file),
         **key.info(),
     }
-    return Report(data, _lines(data))
+    return Report(data, format_facts(data))
 
 
-def _about_verifying(key: VerifyingKey, name: str) -> Report:
+def _about_verifying(key: VerifyingKey, name: str, file: bytes | None) -> Report:
     data: dict[str, object] = {
         "file": name,
         "public_inputs": key.public_inputs,
-        "verifying_key_digest": key.digest,
+        **key_digests(key, file),
     }
-    return Report(data, _lines(data))
-
-
-def _lines(data: dict[str, object]) -> str:
-    width = max(map(len, data))
-    return "\n".join(f"{name:{width}}  {'-' if value is None else value}" for name, value in data.items())
+    return Report(data, format_facts(data))

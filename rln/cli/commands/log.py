@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import closing
@@ -18,15 +19,14 @@ from rln.audit.audited_epoch import SUFFIX, AuditedEpoch, audit_paths, read_head
 from rln.audit.violators import Violators
 from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
+from rln.cli.logs import check_new, log_place, open_existing_log, open_read_only_log
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
-from rln.cli.registry import check_persistent
 from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
-from rln.cli.table import format_table, stack
+from rln.cli.table import format_facts, format_table, stack
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
-from rln.stores import LOGS, open_log
-from rln.stores.sqlite.log import holds_log
+from rln.stores import open_log
 from rln.verifying.ports import NullifierLog
 
 if TYPE_CHECKING:
@@ -75,13 +75,8 @@ def create(
     """
 
     def action() -> Report:
-        path = _sqlite_path(uri)
-        if path is not None and path.exists() and holds_log(path):
-            raise UnusableFile(
-                f"{path}: the log exists already; if no message was accepted in the current epochs, choose "
-                "another file"
-            )
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
+        check_new(uri, clock)
         with closing(open_log(uri, clock, new=True)) as log:
             return _log_report(log, clock)
 
@@ -105,7 +100,7 @@ def stats(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_open_read_only(uri, clock)) as log:
+        with closing(open_read_only_log(uri, clock)) as log:
             return _log_report(log, clock, log.describe() if isinstance(log, _ServerLog) else ())
 
     run(action, as_json)
@@ -128,7 +123,7 @@ def purge(
 
     def action() -> Report:
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
-        with closing(_open_existing(uri, clock)) as log:
+        with closing(open_existing_log(uri, clock)) as log:
             horizon = clock.horizon()
             before = _share_count(log)
             log.forget(horizon)
@@ -147,10 +142,16 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the messages of audit files as lines of JSON."""
+    """Write the messages of audit files as lines of JSON.
+
+    With --json and without --out, they are printed as one JSON object.
+    """
 
     def action() -> Report:
         audited, damaged = _open_audit_files(files)
+        if out is None and as_json:
+            messages = [json.loads(line) for line in _json_lines(audited, damaged)]
+            return Report({"messages": len(messages), "lines": messages})
         if out is None:
             for line in _json_lines(audited, damaged):
                 typer.echo(line.decode())
@@ -159,7 +160,7 @@ def export(
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
         return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
 
-    run(action, as_json and out is not None)
+    run(action, as_json)
 
 
 @app.command("merge")
@@ -288,32 +289,6 @@ def _json_lines(files: list[AuditedEpoch], damaged: dict[Path, str]) -> Iterator
         raise EncodingError(f"{path}: {reason}")
 
 
-def _sqlite_path(uri: str) -> Path | None:
-    """Return the file of a log, or None for a log on servers."""
-    where = check_persistent(uri, LOGS)
-    return where.path if where.scheme == "sqlite" else None
-
-
-def _open_existing(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open a log; a missing file, and a file without a log, is an error, so that none is created."""
-    path = _sqlite_path(uri)
-    if path is not None and not path.exists():
-        raise UnusableFile(f"{path}: No such file or directory")
-    if path is not None and not holds_log(path):
-        raise UnusableFile(f"{path}: expected a nullifier log, got a file with a high-water mark only")
-    return open_log(uri, clock)
-
-
-def _open_read_only(uri: str, clock: EpochClock) -> NullifierLog:
-    """Open an existing log, to which nothing is written."""
-    where = check_persistent(uri, LOGS)
-    if where.scheme == "sqlite":
-        return _open_existing(uri, clock)
-    from rln.stores.redis.log import open_redis_log
-
-    return open_redis_log(where, clock, read_only=True)
-
-
 def _share_count(log: NullifierLog) -> int | None:
     return len(log) if isinstance(log, Sized) else None
 
@@ -334,16 +309,18 @@ def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDe
         for epoch, answer in zip(epochs, answers, strict=True)
     }
     shares = _share_count(log)
-    data = {
-        "log": repr(log),
+    facts: dict[str, object] = {
+        "log": log_place(log),
         "shares": shares,
         "retention_seconds": clock.retention,
         "forgettable_before": clock.horizon(),
+    }
+    data = {
+        **facts,
         "epochs": {str(index): state for index, state in states.items()},
         "servers": [asdict(server) for server in servers],
     }
-    summary = repr(log) if shares is None else f"{log!r}: {shares} shares"
-    table = format_table(summary, ("epoch", "state"), states.items())
+    table = format_table(format_facts(facts), ("epoch", "state"), states.items())
     return Report(data, stack(_server_table(servers), table) if servers else table)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -22,33 +22,43 @@ from rln.cli.commands.group import (
     registry_root_report,
 )
 from rln.cli.output import check_output
+from rln.cli.paramsfile import parse_public_key, read_params
 from rln.cli.registry import SnapshotOption, is_uri
 from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, name_in_errors, run
-from rln.errors import EncodingError, GroupRefused, ParameterError
+from rln.errors import GroupRefused, ParameterError
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
-from rln.sync.signing import check_public_key, open_bulletin
-
-_PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}\Z")
+from rln.sync.signing import open_bulletin
 
 DepthOption = Annotated[
-    int, typer.Option(help="Levels of the tree of a new mirror, 1 to 32; an existing one keeps its own.")
+    int | None,
+    typer.Option(
+        help="Levels of the tree, 1 to 32; default for a new mirror: those of --params, or 20. An existing "
+        "mirror must have them."
+    ),
 ]
 LimitBitsOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--limit-bits",
-        help="In a new mirror, user message limits are 1 to 2^BITS; an existing one keeps its own.",
+        help="User message limits are 1 to 2^BITS; default for a new mirror: as in --params, or 16. An "
+        "existing mirror must have them.",
         metavar="BITS",
     ),
 ]
 IntoOption = Annotated[Path, typer.Option("--into", help="File of the mirror; created if missing.")]
 PublicKeyOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--public-key",
         help="Public key of the registrar, 64 hexadecimal digits, from a source that you trust.",
+    ),
+]
+PinnedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--params", help="Parameters of the application, instead of --public-key, --depth and --limit-bits."
     ),
 ]
 MinMembersOption = Annotated[
@@ -66,9 +76,10 @@ NameArgument = Annotated[
 def import_bulletins(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bulletins, oldest first.")],
     into: IntoOption,
-    public_key: PublicKeyOption,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
+    public_key: PublicKeyOption = None,
+    params: PinnedOption = None,
+    depth: DepthOption = None,
+    limit_bits: LimitBitsOption = None,
     min_members: MinMembersOption = MIN_MEMBERS,
     expect_root: Annotated[
         str | None,
@@ -83,14 +94,14 @@ def import_bulletins(
     """
 
     def action() -> Report:
-        pinned = _public_key(public_key)
+        shape = _Shape.of(public_key, params, depth, limit_bits)
         expected = None if expect_root is None else numbers.parse(expect_root, "--expect-root")
         check_output(into)
-        mirror = _open_mirror(into, depth, limit_bits, min_members)
+        mirror = _open_mirror(into, shape, min_members)
         applied = 0
         with ProgressBar("importing", hidden=as_json).running() as progress:
             for number, file in enumerate(files):
-                applied += _apply_file(file, pinned, mirror)
+                applied += _apply_file(file, shape.public_key, mirror)
                 progress((number + 1) / len(files))
         if expected is not None and mirror.root != expected:
             raise GroupRefused(
@@ -110,9 +121,10 @@ def follow(
         Path, typer.Argument(metavar="DIRECTORY", help="Directory in which bulletins appear.")
     ],
     into: IntoOption,
-    public_key: PublicKeyOption,
-    depth: DepthOption = 20,
-    limit_bits: LimitBitsOption = 16,
+    public_key: PublicKeyOption = None,
+    params: PinnedOption = None,
+    depth: DepthOption = None,
+    limit_bits: LimitBitsOption = None,
     every: Annotated[
         float, typer.Option(min=0.1, max=3600, help="Seconds between two checks of the directory.")
     ] = 2.0,
@@ -127,9 +139,10 @@ def follow(
     """
 
     def action() -> Report:
+        shape = _Shape.of(public_key, params, depth, limit_bits)
         check_output(into)
-        mirror = _open_mirror(into, depth, limit_bits, MIN_MEMBERS)
-        folder = BulletinFolder(directory, mirror, _public_key(public_key))
+        mirror = _open_mirror(into, shape, MIN_MEMBERS)
+        folder = BulletinFolder(directory, mirror, shape.public_key)
         applied = 0
         with _stop_signals() as ended:
             while True:
@@ -254,22 +267,62 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _open_mirror(file: Path, depth: int, limit_bits: int, min_members: int) -> Mirror:
-    if file.exists():
-        return _load_mirror(file, min_members)
-    return Mirror(depth, limit_bits, min_members=min_members)
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What bulletins of the group must have: the registrar's public key, depth and limit bits.
+
+    Depth and limit bits are None if the user did not give them.
+    """
+
+    public_key: bytes
+    depth: int | None
+    limit_bits: int | None
+
+    @classmethod
+    def of(
+        cls, public_key: str | None, params: Path | None, depth: int | None, limit_bits: int | None
+    ) -> _Shape:
+        """Return what the options say."""
+        if params is None:
+            if public_key is None:
+                raise ParameterError("--public-key: expected it or --params, got neither")
+            return cls(parse_public_key(public_key, "--public-key"), depth, limit_bits)
+        if (public_key, depth, limit_bits) != (None, None, None):
+            raise ParameterError(
+                "--params: expected it alone, got also --public-key, --depth or --limit-bits, which it holds"
+            )
+        agreed = read_params(params)
+        if agreed.registrar_key is None:
+            raise ParameterError(
+                f"{params}: registrar_key: expected the key that signs bulletins, got none; use --public-key"
+            )
+        return cls(parse_public_key(agreed.registrar_key, str(params)), agreed.depth, agreed.limit_bits)
+
+
+def _open_mirror(file: Path, shape: _Shape, min_members: int) -> Mirror:
+    """Open a mirror, or make an empty one if there is no file.
+
+    Raises:
+        ParameterError: the mirror has another depth or limit than the user gave.
+    """
+    if not file.exists():
+        return Mirror(shape.depth or 20, shape.limit_bits or 16, min_members=min_members)
+    mirror = _load_mirror(file, min_members)
+    for name, expected, got in (
+        ("depth", shape.depth, mirror.depth),
+        ("limit bits", shape.limit_bits, mirror.limit_bits),
+    ):
+        if expected not in (None, got):
+            raise ParameterError(
+                f"{file}: {name}: expected {expected}, got {got}: it is the mirror of another group; choose "
+                "another file, or leave the option out"
+            )
+    return mirror
 
 
 def _load_mirror(file: Path, min_members: int) -> Mirror:
     with name_in_errors(file):
         return load_mirror(file, min_members=min_members)
-
-
-def _public_key(text: str) -> bytes:
-    if not _PUBLIC_KEY.match(text):
-        raise EncodingError(f"--public-key: expected 64 hexadecimal digits, got {text[:80]!r}")
-    with name_in_errors("--public-key"):
-        return check_public_key(bytes.fromhex(text))
 
 
 def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
@@ -284,9 +337,12 @@ def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) ->
     }
     text = f"step {mirror.step} at {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
     if len(mirror) < min_members:
+        saved = "the mirror was saved; " if more.get("applied") else ""
         return Report(
             data,
-            f"{text}\ntoo few members to hide among: expected at least {min_members}, got {len(mirror)}",
+            f"{text}\ntoo few members to hide among: expected at least {min_members}, got {len(mirror)}; "
+            f"{saved}wait until more have joined and import the next bulletins, or accept a smaller group "
+            "(--min-members)",
             REFUSED,
         )
     return Report(data, text)

@@ -21,7 +21,7 @@ from rln.cli.keyfiles import (
     open_verifying_key,
     read_proving_key,
 )
-from rln.cli.output import check_different, check_output, write_output
+from rln.cli.output import ForceOption, check_different, check_output, write_output
 from rln.cli.report import REFUSED, AsJson, Report, name_in_errors, read_file, run
 from rln.errors import ParameterError
 from rln.formats import snarkjs, wtns
@@ -53,13 +53,14 @@ def witness(
     graph: GraphOption = None,
     limit_bits: LimitBitsOption = 16,
     sha256: PinOption = None,
+    force: ForceOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Compute all values of the circuit (the witness), so that snarkjs can make the proof."""
 
     def action() -> Report:
         check_different({"--key": key, "--graph": graph, "--input": input_file, "--out": out})
-        check_output(out)
+        check_output(out, force)
         opened = read_proving_key(key).proving_key(graph, sha256, limit_bits=limit_bits)
         member, statement = _read_statement(input_file, opened.parameters)
         with (
@@ -69,7 +70,7 @@ def witness(
         ):
             values, size = opened.public_values(made), made.size
             data = wtns.write(made.read(0, size))
-        write_output(out, data, 0o600)
+        write_output(out, data, 0o600, force)
         return Report(
             {"file": str(out), "wires": size, "public": [str(value) for value in values]},
             f"{size} wires written to {out}",

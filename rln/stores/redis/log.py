@@ -118,6 +118,19 @@ class RedisNullifierLog(NullifierLog):
     def __repr__(self) -> str:
         return f"RedisNullifierLog({self._router!r})"
 
+    def exists(self) -> bool:
+        """Tell whether a server has a record of this log; of a read-only log this can be false.
+
+        Raises:
+            StoreUnavailable: a primary cannot be reached, or a check of it failed.
+        """
+        return self._router.has_record()
+
+    @property
+    def place(self) -> str:
+        """The names of the primaries, host and port."""
+        return repr(self._router)
+
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
         commands = [self._commands.get(epoch, nullifier) for epoch, nullifier in keys]

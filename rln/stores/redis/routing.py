@@ -80,6 +80,15 @@ class PrimaryRouter:
         for primary in self.current_map().primaries:
             primary.examined_state(new)
 
+    def has_record(self) -> bool:
+        """Tell whether a primary has a record of this log; a log that writes has made one on each.
+
+        Raises:
+            StoreUnavailable: a primary cannot be reached, or a check failed.
+        """
+        states = [primary.examined_state() for primary in self.current_map().primaries]
+        return any(state.record is not None for state in states)
+
     def announce_forgotten(self) -> None:
         """Examine all known primaries, so that they record what is forgotten. Failures are ignored.
 

@@ -172,6 +172,11 @@ class SqliteNullifierLog(NullifierLog):
     def __repr__(self) -> str:
         return f"SqliteNullifierLog({str(self._database.path)!r})"
 
+    @property
+    def place(self) -> str:
+        """The path of the file."""
+        return str(self._database.path)
+
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
         self._start = self._followed_start()

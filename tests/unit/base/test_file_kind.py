@@ -79,6 +79,7 @@ def contents() -> dict[FileKind, bytes]:
         FileKind.INPUTS: snarkjs.write_witness(inputs),
         FileKind.SECRET: secret,
         FileKind.EVIDENCE: rln.Evidence(*proofs, key.verifying_key.digest).encode(),
+        FileKind.PRIVATE_KEY: b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
         FileKind.PARAMETERS: rln.Params.of(key, "example.com", 60, window_count=5).encode(),
         FileKind.BULLETIN: Registrar().change([5]).encode(),
     }

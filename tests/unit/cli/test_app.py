@@ -1,5 +1,6 @@
 """Exit statuses: 2 for wrong usage, 3 for the machine's failures. Help: a text for everything."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,13 @@ def test_too_much_to_do_is_three(tmp_path, monkeypatch):
 
     monkeypatch.setattr("rln.lowlevel.entropy.fill", too_many)
     assert run_json("identity", "new", "--out", tmp_path / "a", status=3)["error"] == "Overloaded"
+
+
+def test_the_version_is_one_everywhere():
+    """A provider could not say which version they run: no option and no attribute told it."""
+    assert run("--version") == f"rln {rln.__version__}\n"
+    assert run_json("doctor")["rln"] == rln.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", rln.__version__)
 
 
 def test_usage_errors_are_two():
@@ -56,3 +64,11 @@ def test_every_command_and_option_has_a_help_text(name):
     assert all("\n" not in paragraph for paragraph in command.help.split("\n\n"))
     for parameter in command.params:
         assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_h_is_help_everywhere(name):
+    words = name.split()[1:]
+    said = run(*words, "-h")
+    assert said == run(*words, "--help")
+    assert "-h" in said and "Usage" in said

@@ -57,6 +57,55 @@ def test_a_secret_is_never_replaced(files):
     assert identity.read_bytes() == content
 
 
+def test_an_existing_key_is_replaced_with_force_only(files):
+    """A second `rln setup` at the same path silently replaced the key that all members had."""
+    key = files / "key.rlnkey"
+    export = ("keys", "export", key, "--to", "zkey", "--out", files / "k.zkey")
+    run(*export, status=0)
+    run("keys", "export", key, "--to", "graph", "--out", files / "graph", status=0)
+    small = ("--depth", 1, "--limit-bits", 1, "--out", key)
+    before = key.read_bytes()
+    for command in (
+        ("setup", *small),
+        ("keys", "import", files / "k.zkey", "--graph", files / "graph", "--limit-bits", 4, "--out", key),
+    ):
+        said = run(*command, status=2)
+        assert f"{key}: it exists already, a key file of this library; choose another file" in said
+        assert key.read_bytes() == before
+    assert "it exists already, a Groth16 .zkey" in run(*export, status=2)
+    run(*export, "--force", status=0)
+    run("setup", *small, "--force", status=0)
+    assert key.read_bytes() != before
+
+
+def test_a_witness_is_replaced_with_force_only(files):
+    out = files / "w.wtns"
+    witness = ("witness", "--key", files / "key.rlnkey", "--input", files / "witness.json", "--out", out)
+    run(*witness, status=0)
+    assert f"{out}: it exists already, a .wtns file" in run(*witness, status=2)
+    run(*witness, "--force", status=0)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_no_output_replaces_a_store_a_private_key_or_evidence(files, force):
+    """Any command with an output file could be pointed at the registry, and destroyed it."""
+    registry, pem, key = files / "members.db", files / "registrar.pem", files / "key.rlnkey"
+    run("group", "create", f"sqlite:///{registry}", "--depth", 3, status=0)
+    run("group", "key", "--out", pem, status=0)
+    for file, kind in ((registry, "a member registry"), (pem, "a private key in PEM")):
+        before = file.read_bytes()
+        for command in (
+            ("setup", "--depth", 1, "--limit-bits", 1, "--out", file, *force),
+            ("keys", "export", key, "--to", "vk", "--out", file, *force),
+        ):
+            assert f"{file}: it is {kind}, so it is not overwritten" in run(*command, status=2)
+        assert f"{file}: it is {kind}" in prove(files, files / "p.json", file)
+        assert file.read_bytes() == before
+    assert f"{key}: it is a key file" in run(
+        "group", "export", f"sqlite:///{registry}", "--key", pem, "--out", key, status=2
+    )
+
+
 @pytest.mark.parametrize("out", [".", "/", "none/key.rlnkey"])
 def test_an_output_path_that_cannot_be_written(tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)

@@ -72,3 +72,39 @@ def test_bad_parts_are_refused() -> None:
     for domain in ("", "ä", b"d"):
         with pytest.raises(ParameterError, match="^domain: "):
             signal.join_signal(domain, [])  # type: ignore[arg-type]
+
+
+@given(calls)
+def test_a_joined_signal_has_the_format(call: tuple[str, list[bytes]]) -> None:
+    joined = signal.join_signal(*call)
+    assert signal.check_signal(joined, "joined") == signal.check_signal(joined, "bytes") == joined
+
+
+@given(calls, st.integers(0, 100), st.integers(0, 255))
+def test_other_bytes_have_it_only_if_the_inverse_reads_them(
+    call: tuple[str, list[bytes]], at: int, byte: int
+) -> None:
+    joined = bytearray(signal.join_signal(*call))
+    joined[at % len(joined)] = byte
+    for data in (bytes(joined), bytes(joined[: at % len(joined)]), bytes([*joined, byte])):
+        try:
+            read = signal.join_signal(*split_joined_signal(data)) == data
+        except (AssertionError, UnicodeDecodeError, ParameterError, MemoryError):
+            read = False
+        if read:
+            signal.check_signal(data, "joined")
+        else:
+            with pytest.raises(EncodingError, match="^signal: expected one that join_signal made"):
+                signal.check_signal(data, "joined")
+
+
+def test_a_signal_format_that_does_not_exist_is_refused() -> None:
+    for name in ("waku", "", None, 1):
+        with pytest.raises(ParameterError, match="^signal_format: expected one of bytes, joined"):
+            signal.check_signal(b"", name)  # type: ignore[arg-type]
+
+
+def test_a_false_count_of_parts_costs_nothing() -> None:
+    joined = signal.join_signal("a", [])
+    with pytest.raises(EncodingError):
+        signal.check_signal(joined[:9] + b"\xff" * 8, "joined")

@@ -1,5 +1,8 @@
 """The demo: a spammer is slashed, and their secret is recovered."""
 
+import re
+
+from tests.unit.cli.screen import draw, shown
 from tests.unit.cli.terminal import run, run_json
 
 
@@ -28,3 +31,14 @@ def test_demo_ends_with_the_spammers_commitment():
     assert len(text.splitlines()) <= 28
     assert max(map(len, text.splitlines())) <= 100
     assert "they match" in text
+
+
+def test_the_progress_bar_leaves_the_line_of_its_step_whole():
+    """The step was printed behind the bar, which was still on the line, and drawn again below."""
+    assert draw("ab\r\nc\rd\x1b[1A\r\x1b[2Kx\x1b[31my\x1b[0m") == ["xy", "d"]
+    lines = shown("demo", "--depth", 2)
+    assert not [line for line in lines if "━" in line or line.startswith("setup")]
+    (step,) = [line for line in lines if "make a Groth16 key" in line]
+    assert re.fullmatch(r" *[0-9.]+ ms  make a Groth16 key {2,}made here, alone", step)
+    printed = run("demo", "--depth", 2).splitlines()
+    assert [line[11:49] for line in lines[:22]] == [line[11:49] for line in printed[:22]]

@@ -7,6 +7,7 @@ import stat
 import pytest
 
 import rln
+from rln.cli.numbers import hexadecimal
 from tests.unit.cli.terminal import SECRET, run, run_json
 
 
@@ -71,3 +72,49 @@ def test_recover(tmp_path):
         ["--share", "1,0x", *options[2:]],
     ):
         run("recover", *bad, status=2)
+
+
+def test_show_prints_the_commitment_and_never_the_secret(tmp_path):
+    """Nothing read back the file that `identity new` wrote."""
+    path = tmp_path / "id.json"
+    for more in ((), ("--extended",)):
+        path.unlink(missing_ok=True)
+        made = run_json("identity", "new", "--out", path, *more)
+        assert run_json("identity", "show", path) == made
+        assert run("identity", "show", path) == hexadecimal(int(made["commitment"])) + "\n"
+        content = json.loads(path.read_text())
+        assert content["identitySecret"] not in run("identity", "show", path, "--json")
+    path.chmod(0o644)
+    assert "expected mode 0600, got 0644: other users may read it; run chmod 600" in run(
+        "identity", "show", path, status=2
+    )
+    path.chmod(0o600)
+    path.write_text(json.dumps({**content, "identityCommitment": "5"}))
+    said = run("identity", "show", path, status=2)
+    assert f"{path}: identity: identityCommitment: expected that of the secret" in said
+    assert content["identitySecret"] not in said
+    assert "No such file" in run("identity", "show", tmp_path / "none", status=2)
+
+
+def test_load_makes_the_file_of_a_secret_from_elsewhere(tmp_path):
+    member = rln.Identity.from_secret(SECRET)
+    text = tmp_path / "secret.txt"
+    for kept in (str(SECRET), f"{SECRET:#x}\n"):
+        text.write_text(kept)
+        out = tmp_path / f"{len(kept)}.json"
+        load = ("identity", "load", text, "--commitment", member.commitment, "--out", out)
+        assert run(*load) == hexadecimal(member.commitment) + "\n"
+        assert rln.Identity.load(out) == member
+    out = tmp_path / "piped.json"
+    run("identity", "load", "-", "--commitment", member.commitment, "--out", out, stdin=str(SECRET).encode())
+    assert rln.Identity.load(out) == member
+    refused = tmp_path / "refused.json"
+    into = ("--out", refused)
+    swapped = int.from_bytes(SECRET.to_bytes(32, "little"), "big") % (1 << 250)
+    text.write_text(str(swapped))
+    said = run("identity", "load", text, "--commitment", member.commitment, *into, status=1)
+    assert "check the order of its bytes" in said and str(swapped) not in said
+    for wrong in ("", "0", "x" * 2000, "-5", "0x", f"0{SECRET}"):
+        text.write_text(wrong)
+        run("identity", "load", text, "--commitment", member.commitment, *into, status=2)
+    assert not refused.exists()

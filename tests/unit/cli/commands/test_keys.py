@@ -1,5 +1,7 @@
 """Keys on the command line: made, exported, imported, checked."""
 
+import hashlib
+
 import pytest
 
 import rln
@@ -12,7 +14,7 @@ def test_setup_and_keys(tmp_path):
     data = run_json("setup", "--depth", 2, "--limit-bits", 3, "--out", key)
     assert (data["depth"], data["limit_bits"], data["max_out"]) == (2, 3, None)
     assert data["provenance"] == "made here, alone"
-    assert run_json("keys", "info", key)["digest"] == data["digest"]
+    assert run_json("keys", "info", key)["key_digest"] == data["key_digest"]
     assert run_json("keys", "check", key)["sound"] is True
     assert "made here, alone" in run("keys", "info", key)
     for form in ("zkey", "arkzkey", "graph", "r1cs", "vk"):
@@ -34,9 +36,10 @@ def test_setup_and_keys(tmp_path):
             "a test",
             "--out",
             tmp_path / "again.rlnkey",
+            "--force",
         )
         assert imported["provenance"] == "imported from a test"
-        assert imported["digest"] == data["digest"]
+        assert imported["key_digest"] == data["key_digest"]
         run("keys", "check", tmp_path / f"out.{form}", "--graph", tmp_path / "out.graph", "--limit-bits", 3)
         assert run_json("keys", "info", tmp_path / f"out.{form}")["public_inputs"] == 5
     message = run_json(
@@ -83,7 +86,7 @@ def test_tables_are_built_once_and_kept(tmp_path, monkeypatch):
     small_key().save(key)
     monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path / "cache"))
     data = run_json("keys", "tables", key, "--threads", 1)
-    assert data["digest"] == small_key().digest
+    assert data["key_digest"] == small_key().digest
     (file,) = (tmp_path / "cache").iterdir()
     before = file.stat()
     assert before.st_size == data["bytes"] + 128
@@ -117,3 +120,32 @@ def test_a_foreign_key_with_its_constraints(tmp_path, monkeypatch):
     assert built == given
     for wrong in ("other", "graph", "nowhere"):
         run_json("keys", "tables", tmp_path / "key.arkzkey", *options, "--r1cs", tmp_path / wrong, status=2)
+
+
+def test_one_file_has_one_digest_of_each_name_in_every_command(tmp_path, monkeypatch):
+    """`digest` was the digest of the key here, and that of the verifying key there."""
+    monkeypatch.setenv("RLN_CACHE_DIR", str(tmp_path / "cache"))
+    key, json_file = tmp_path / "key.rlnkey", tmp_path / "vk.json"
+    names = ("key_digest", "verifying_key_digest", "file_sha256")
+
+    def digests(*command):
+        said = run_json(*command)
+        assert "digest" not in said
+        return {name: said[name] for name in names}
+
+    made = digests("setup", "--depth", 1, "--limit-bits", 1, "--out", key)
+    assert made["file_sha256"] == hashlib.sha256(key.read_bytes()).hexdigest()
+    loaded = rln.ProvingKey.load(key)
+    assert (made["key_digest"], made["verifying_key_digest"]) == (loaded.digest, loaded.verifying_key.digest)
+    assert digests("keys", "info", key) == digests("keys", "check", key) == made
+    assert run_json("keys", "tables", key)["key_digest"] == made["key_digest"]
+    for name in names:
+        assert f"{name} " in run("keys", "info", key) and f"{name} " in run("keys", "check", key)
+    run("keys", "check", key, "--sha256", made["file_sha256"])
+    run("keys", "export", key, "--to", "vk", "--out", json_file)
+    alone = digests("keys", "info", json_file)
+    assert alone == digests("keys", "check", json_file)
+    assert (alone["key_digest"], alone["verifying_key_digest"]) == (None, made["verifying_key_digest"])
+    built_in = run_json("doctor")["built_in_keys"]["zerokit-20"]
+    assert built_in == digests("keys", "info", "zerokit-20") == digests("keys", "check", "zerokit-20")
+    assert built_in["verifying_key_digest"] in run("doctor")

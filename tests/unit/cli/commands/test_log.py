@@ -171,6 +171,15 @@ def test_export_writes_a_line_a_message(nodes, tmp_path):
     assert [json.loads(line) for line in out.read_text().splitlines()] == lines[:2]
 
 
+def test_export_prints_one_json_object_if_you_ask_for_one(nodes, tmp_path):
+    """`--json` without `--out` was ignored: it printed lines, and after a failure no JSON at all."""
+    folder, *_ = nodes
+    lines = [json.loads(line) for line in run("log", "export", folder / "one").splitlines()]
+    assert run_json("log", "export", folder / "one") == {"messages": 2, "lines": lines}
+    (tmp_path / "junk.audit").write_bytes(b"junk")
+    assert "expected an audit file" in run_json("log", "export", tmp_path, status=2)["message"]
+
+
 def test_a_closed_output_pipe_is_no_failure(nodes):
     folder, *_ = nodes
     reading, writing = os.pipe()
@@ -190,11 +199,21 @@ def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):
     assert (data["shares"], set(data["epochs"].values())) == (0, {"served"})
     assert data["servers"] == []
     assert data["retention_seconds"] == 60 + 2 * 20 + 60
-    assert "the log exists already" in run("log", "create", new, *CLOCK, status=2)
+    before = (tmp_path / "new.db").read_bytes()
+    again = run_json("log", "create", new, *CLOCK, status=2)["message"]
+    assert again.startswith(f"{tmp_path}/new.db: the log exists already, and nothing was changed")
+    assert (tmp_path / "new.db").read_bytes() == before
     rln.stores.open_log(lost, rln.EpochClock("story.example", 60)).close()
     states = run_json("log", "stats", lost, *CLOCK)["epochs"].values()
     assert "served" not in states
-    assert f"{tmp_path}/new.db" in run("log", "stats", new, *CLOCK)
+    epochs = len(run_json("log", "stats", new, *CLOCK)["epochs"])
+    said = run("log", "stats", new, *CLOCK).splitlines()
+    assert said[0] == "epoch\tstate" and all(line.endswith("\tserved") for line in said[1 : epochs + 1])
+    assert said[-4:-1] == [
+        f"log                 {tmp_path}/new.db",
+        "shares              0",
+        "retention_seconds   160",
+    ]
 
 
 def test_purge_drops_epochs_that_are_never_acceptable_again(tmp_path):
@@ -230,6 +249,7 @@ def test_logs_on_servers(tmp_path):
     uri = empty_server()
     states = run_json("log", "stats", uri, *CLOCK)["epochs"].values()
     assert all("was open at" in state for state in states)
+    assert "expected a nullifier log, got no record of one" in run("log", "purge", uri, *CLOCK, status=2)
     assert RedisServer.at(uri).dbsize() == 0
     data = run_json("log", "create", uri, *CLOCK)
     assert (data["shares"], set(data["epochs"].values())) == (None, {"served"})
@@ -242,7 +262,14 @@ def test_logs_on_servers(tmp_path):
     assert lines[0].split("\t")[:3] == ["name", "role", "version"]
     assert lines[1].split("\t")[:2] == [server["name"], "master"]
     assert lines[2] == "primaries; `keys` counts the whole database"
-    assert lines[-1] == f"RedisNullifierLog({server['name']})"
+    assert f"log                 {server['name']}" in lines and "shares              -" in lines
+    assert "RedisNullifierLog" not in "".join(lines)
+    keys = RedisServer.at(uri).dbsize()
+    again = run_json("log", "create", uri, *CLOCK, status=2)
+    assert again["message"].startswith(f"{server['name']}: the log exists already, and nothing was changed")
+    assert RedisServer.at(uri).dbsize() == keys
+    other = ("--application", "other.example", "--period", 60)
+    assert set(run_json("log", "create", uri, *other)["epochs"].values()) == {"served"}
     nobody = run_json("log", "stats", "redis://user:topsecret@127.0.0.1:1", *CLOCK, status=3)
     assert nobody["error"] == "StoreUnavailable"
     assert "topsecret" not in nobody["message"]

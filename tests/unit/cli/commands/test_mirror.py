@@ -180,3 +180,68 @@ def test_follow_ends_when_the_registrar_shows_different_groups(office):
     arguments = ("group", "follow", folder / "board", *into)
     data = run_json(*arguments, *SIZE, status=1)
     assert (data["error"], "shows different groups" in data["message"]) == ("GroupRefused", True)
+
+
+def test_a_small_group_names_the_remedy_and_says_that_the_mirror_was_saved(office):
+    """The command said that it failed, and did not say that it had saved the mirror, or what to do."""
+    _, folder, public = office
+    publish(office)
+    arguments = (
+        "group", "import", *(folder / "board").iterdir(), "--into", folder / "group.mirror",
+        "--public-key", public, *SIZE, "--min-members", MANY + 1,
+    )  # fmt: skip
+    said = run(*arguments, status=1)
+    assert (
+        f"expected at least {MANY + 1}, got {MANY}; the mirror was saved; wait until more have joined" in said
+    )
+    assert "--min-members" in said
+    assert (folder / "group.mirror").exists()
+    again = run(*arguments, status=1)
+    assert "the mirror was saved" not in again and "--min-members" in again
+    told = run("group", "path", folder / "group.mirror", "--index", 1, "--min-members", MANY + 1, status=1)
+    assert "wait until more have joined" in told and "--min-members" in told
+
+
+@pytest.mark.parametrize("command", ["import", "follow"])
+def test_the_depth_of_another_group_is_not_ignored(office, command):
+    """`--depth` on an existing mirror was silently ignored."""
+    _, folder, public = office
+    publish(office)
+    take(office)
+    before = (folder / "group.mirror").read_bytes()
+    source = (folder / "board",) if command == "follow" else tuple((folder / "board").iterdir())
+    common = ("group", command, *source, "--into", folder / "group.mirror", "--public-key", public)
+    common += ("--once",) if command == "follow" else ()
+    run(*common, *SIZE)
+    run(*common)
+    for option, value, words in (
+        ("--depth", 20, "group.mirror: depth: expected 20, got 6: it is the mirror of another group"),
+        ("--limit-bits", 16, "group.mirror: limit bits: expected 16, got "),
+    ):
+        assert words in run(*common, option, value, status=2)
+    assert (folder / "group.mirror").read_bytes() == before
+
+
+def test_the_parameters_say_who_signs_and_how_large_the_tree_is(office):
+    _, folder, public = office
+    publish(office)
+    run("setup", *SIZE, "--out", folder / "key.rlnkey")
+    make = ("params", "make", "--application", "a.example", "--period", 60, "--key", folder / "key.rlnkey")
+    run(*make, "--registrar-key", public, "--out", folder / "params.json")
+    run(*make, "--out", folder / "unsigned.json")
+    into = ("--into", folder / "group.mirror")
+    follow = ("group", "follow", folder / "board", *into, "--once", "--params")
+    assert run_json(*follow, folder / "params.json")["members"] == MANY
+    for arguments, words in (
+        ((*follow, folder / "params.json", "--public-key", public), "--params: expected it alone"),
+        (
+            (*follow, folder / "unsigned.json"),
+            "registrar_key: expected the key that signs bulletins, got none",
+        ),
+        (follow[:-1], "--public-key: expected it or --params, got neither"),
+    ):
+        assert words in run(*arguments, status=2)
+    other = RegistrarKey.new(folder / "other.pem").public_key.hex()
+    run(*make, "--registrar-key", other, "--out", folder / "other.json")
+    (folder / "group.mirror").unlink()
+    assert "not signed by the key that was pinned" in run(*follow, folder / "other.json", status=1)
