@@ -20,9 +20,12 @@ from rln.cli.commands import (
     restored,
     vectors,
 )
+from rln.cli.edge import Edge
+from rln.cli.strict_options import make_strict
 
 app = typer.Typer(
     name="rln",
+    cls=Edge,
     help="Rate-Limiting Nullifiers: keys, members, proofs and verdicts.",
     no_args_is_help=True,
     add_completion=False,
@@ -61,3 +64,5 @@ def _unwrapped(text: str) -> str:
 for _part in (app, group.app, log.app):
     for _command in _part.registered_commands:
         _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")
+
+make_strict(app)

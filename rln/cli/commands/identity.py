@@ -41,7 +41,11 @@ def new(
         with _identity(seed_file, extended) as identity:
             write_secret(out, identity, extended)
             commitment = str(identity.commitment)
-        return Report({"commitment": commitment, "file": str(out)}, commitment)
+        return Report(
+            {"commitment": commitment, "file": str(out)},
+            commitment,
+            effect=f"the secret was written to {out}",
+        )
 
     run(action, as_json)
 

@@ -74,7 +74,7 @@ def setup(
         with ProgressBar("setup", as_json).running() as progress:
             key = make_key(circuit, threads=threads, progress=progress)
         write_output(out, key.encode())
-        return _about(key, out)
+        return _about(key, out, f"the key was written to {out}")
 
     run(action, as_json)
 
@@ -144,7 +144,7 @@ def import_key(
         check_output(out)
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         write_output(out, key.encode())
-        return _about(key, out)
+        return _about(key, out, f"the key was written to {out}")
 
     run(action, as_json)
 
@@ -167,13 +167,15 @@ def tables(
             kept = key.build_tables(threads=threads, progress=progress)
         place = table_cache.directory()
         if not kept:
-            got = "no absolute path in RLN_CACHE_DIR" if place is None else str(place)
+            got = "no absolute path in RLN_CACHE_DIR, and no home directory" if place is None else str(place)
             raise NativeError(
                 f"tables: built, but not kept: expected a usable cache directory, got {got}; "
                 "set RLN_CACHE_DIR to a directory that only you can write to"
             )
         data = {"digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
-        return Report(data, f"{key.tables_size} bytes in {place}")
+        return Report(
+            data, f"{key.tables_size} bytes in {place}", effect=f"the tables were written to {place}"
+        )
 
     run(action, as_json)
 
@@ -196,7 +198,11 @@ def export(
         else:
             data = _export(read_proving_key(file).proving_key(graph, limit_bits=limit_bits), to)
         write_output(out, data)
-        return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
+        return Report(
+            {"file": str(out), "bytes": len(data)},
+            f"{len(data)} bytes written to {out}",
+            effect=f"the key was written to {out}",
+        )
 
     run(action, as_json)
 
@@ -217,7 +223,7 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     return circuit.r1cs.encode()
 
 
-def _about(key: ProvingKey, path: Path) -> Report:
+def _about(key: ProvingKey, path: Path, effect: str = "") -> Report:
     data: dict[str, object] = {
         "file": str(path),
         "depth": key.parameters.depth,
@@ -229,7 +235,7 @@ def _about(key: ProvingKey, path: Path) -> Report:
         "verifying_key_digest": key.verifying_key.digest,
         **key.info(),
     }
-    return Report(data, _lines(data))
+    return Report(data, _lines(data), effect=effect)
 
 
 def _about_verifying(key: VerifyingKey, name: str) -> Report:
