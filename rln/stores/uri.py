@@ -28,6 +28,9 @@ _KNOWN_SCHEMES: Final = frozenset(
 )
 """Schemes that a message repeats. Any other text before `://` may be a part of a password."""
 
+HOST: Final = r"\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?"
+"""The name or address of a server, as a regular expression. Python cannot look up names of other labels."""
+
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _BAD_ESCAPE: Final = re.compile("%(?![0-9A-Fa-f]{2})|%00")
 
@@ -68,12 +71,13 @@ class StoreUri:
             raise ParameterError(f"store: expected one of {known}{got}")
         location, _, query = rest.partition("?")
         _check_characters(scheme, rest)
-        behind = location.partition("/")[2] + query
-        if scheme not in ("memory", "sqlite") and "@" in behind:
-            # The end of a password that has a / or a ?; what is before it would pass for host and port.
+        authority, _, behind = location.partition("/")
+        if scheme not in ("memory", "sqlite") and (authority.count("@") > 1 or "@" in behind + query):
+            # One is in the password, or stands after a / or ? of the password. What is beside it would pass
+            # for the host, the port or an option.
             raise ParameterError(
-                f"store: {scheme}: expected no @ after the first / or ?; quote / ? @ in a password as %2F"
-                " %3F %40"
+                f"store: {scheme}: expected one @ at most, before the host; quote / ? @ in a password as %2F "
+                "%3F %40"
             )
         pairs = _pairs(query)
         if pairs is None:

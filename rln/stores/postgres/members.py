@@ -31,9 +31,11 @@ from rln.stores.sql_registry import SqlChange, SqlRegistry
 from rln.stores.sql_rows import Row, naming
 from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, check_columns, definitions
 from rln.stores.sql_transaction import SqlTransaction
-from rln.stores.uri import StoreUri
+from rln.stores.uri import HOST, StoreUri
 
-_HOST: Final = re.compile(r"[\w./,:%-]*")
+_HOSTS: Final = re.compile(rf"(?:(?:{HOST}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.%]*|/[\w./-]*)?(?:,|\Z))*")
+"""Names and addresses of servers, or the directories of their sockets, separated by commas."""
+
 _PORT: Final = re.compile(r"[0-9,]*")
 _SECRET: Final = ("password", "sslpassword")
 """Parameters of libpq that no message may repeat."""
@@ -139,7 +141,9 @@ class PostgresRegistry(SqlRegistry):
             raise ParameterError(
                 "store: expected postgresql:// and options as name=value, special characters quoted"
             )
-        if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
+        if not _HOSTS.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(
+            str(found.get("port", ""))
+        ):
             # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"

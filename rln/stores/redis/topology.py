@@ -19,15 +19,14 @@ from redis.exceptions import ResponseError
 
 from rln.errors import ParameterError, StoreUnavailable
 from rln.stores.redis.resp import FAULTS, Address, ConnectionSettings, Server, pack
-from rln.stores.uri import StoreUri
+from rln.stores.uri import HOST, StoreUri
 
 SLOTS: Final = 16384
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
 _MAX_DATABASE: Final = 1 << 31
 _MAX_HOST: Final = 253
-_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[\w-]{1,63}(?:\.[\w-]{1,63})*\.?)(?::(\d*))?", re.ASCII)
-"""A host and, possibly, a port. The name resolver raises no error of ours for other labels."""
+_ADDRESS: Final = re.compile(rf"({HOST})(?::([0-9]*))?")
 
 SlotRanges = tuple[tuple[int, int], ...]
 
@@ -172,10 +171,6 @@ def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionS
     authority, _, path = uri.location.partition("/")
     credentials, mark, hosts = authority.rpartition("@")
     several = uri.scheme in ("redis+sentinel", "redis+cluster")
-    if several and "@" in credentials:
-        raise ParameterError(
-            f"store: {uri.scheme}: expected one @, before the first host; quote @ in a password as %40"
-        )
     port = _SENTINEL_PORT if uri.scheme == "redis+sentinel" else _PORT
     addresses = tuple(_address(uri, part, port) for part in (hosts.split(",") if several else [hosts]))
     username, _, password = credentials.partition(":")

@@ -57,7 +57,8 @@ def test_a_file_of_a_spreadsheet_begins_with_a_byte_order_mark(office):
         ("5,1\n6\n", "line 2: expected COMMITMENT,LIMIT, got no comma"),
         (
             "5,1\n\n6,x\n",
-            "line 3: limit: expected decimal digits without sign, leading zeros, separators or spaces, got 'x'",
+            "line 3: limit: expected decimal digits without sign, leading zeros, separators or spaces, "
+            "got 'x'",
         ),
         ("5,1\n6,01\n", "line 2: limit: expected decimal digits without sign, leading zeros"),
         ("5," + 5000 * "1", "more.csv: line 1: limit: expected decimal digits without sign"),
