@@ -15,7 +15,8 @@ def main() -> None:
             raise
         from rln.base.extras import missing
 
-        print(f"rln: {missing(error.name or '', 'cli', error)}", file=sys.stderr)
+        package = (error.name or "").partition(".")[0]
+        print(f"rln: {missing(package, 'cli', error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
-_SERVER: Final = re.compile(r"(?:redis|rediss|valkey|postgres)[a-z+]*:/*", re.IGNORECASE)
+_SERVER: Final = re.compile(r"\s*(?:redis|rediss|valkey|postgres)[a-z+]*:", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z+]*:/+")
 _END_OF_WORD: Final = re.compile(r"\A[^\s'\")]*")
 _HIDDEN: Final = "***"
-_LEAST: Final = 4
-"""Characters of an argument that must follow each other in a message to be hidden there."""
+_LEAST: Final = 8
+"""Characters of an argument that must follow each other in a message to be hidden there; all of a shorter one.
+Messages repeat at least 40.
+"""
 
 
 def hide(message: str, arguments: Sequence[str]) -> str:
@@ -39,18 +42,22 @@ def _forms(value: str) -> set[str]:
 
 def _without(message: str, forms: set[str]) -> str:
     """Replace each place at which a form, or a beginning of one, stands, up to the end of the word."""
-    beginnings = {form[:_LEAST] for form in forms if len(form) >= _LEAST}
+    beginnings = {_beginning(form) for form in forms} - {""}
     kept, rest = "", message
     while places := [place for begin in beginnings if (place := rest.find(begin)) >= 0]:
         place = min(places)
-        kept, rest = kept + rest[:place], rest[place:]
+        kept, rest = kept + rest[:place] + _HIDDEN, rest[place:]
         end = max(_common_length(form, rest) for form in forms)
-        scheme = _SERVER.match(rest)
-        if scheme is not None and end <= len(scheme[0]):
-            kept, rest = kept + rest[:end], rest[end:]
-        else:
-            kept, rest = kept + _HIDDEN, _END_OF_WORD.sub("", rest[end:], count=1)
+        rest = _END_OF_WORD.sub("", rest[end:], count=1)
     return kept + rest
+
+
+def _beginning(form: str) -> str:
+    """Return the shortest beginning to hide. A scheme alone is none: messages name those that they expect."""
+    scheme = _SCHEME.match(form)
+    if scheme is None:
+        return form[:_LEAST]
+    return form[: scheme.end() + 1] if len(form) > scheme.end() else ""
 
 
 def _common_length(text: str, other: str) -> int:

@@ -22,7 +22,7 @@ import typer
 from typer.core import TyperGroup
 
 from rln.cli.confidential import hide
-from rln.cli.report import FAILED, REFUSED, UNUSABLE
+from rln.cli.report import FAILED, REFUSED, UNUSABLE, is_terminal
 from rln.errors import InputError, NativeError, Overloaded, ParameterError, RlnError, StoreError
 from rln.lowlevel import engine
 
@@ -84,7 +84,7 @@ class Edge(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *_: object, **__: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its status."""
-        _set_markup(self, "rich" if _is_terminal(sys.stdout) else None)
+        _set_markup(self, "rich" if is_terminal(sys.stdout) else None)
         sys.exit(finish(lambda: self._run(list(sys.argv[1:] if args is None else args)), args))
 
     def _run(self, arguments: list[str]) -> None:
@@ -196,10 +196,6 @@ def _flush(stream: TextIO | None) -> None:
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, stream.fileno())
             os.close(nothing)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and not stream.closed and stream.isatty()
 
 
 def _set_markup(command: Any, markup: str | None) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console, RenderableType
@@ -98,7 +98,7 @@ def print_answer(text: str | RenderableType, effect: str = "") -> None:
         if sys.stdout is None or sys.stdout.closed:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if isinstance(text, str):
-            typer.echo(text)
+            _write_line(text, sys.stdout)
         else:
             Console(highlight=False).print(text)
     except BrokenPipeError:
@@ -108,6 +108,20 @@ def print_answer(text: str | RenderableType, effect: str = "") -> None:
         raise AnswerLost(
             f"{done}, but the answer could not be written: standard output: {error.strerror}"
         ) from error
+
+
+def _write_line(text: str, stream: TextIO) -> None:
+    """Write all of a line: a stream without a buffer (PYTHONUNBUFFERED) drops what one write does not take."""
+    stream.flush()
+    data = f"{text}\n".encode(stream.encoding or "utf-8", "backslashreplace")
+    while data:
+        data = data[stream.buffer.write(data) :]
+    stream.flush()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal, so that frames, colours and progress bars may be drawn there."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def read_file(path: Path, limit: int | None = None) -> bytes:
@@ -174,7 +188,7 @@ class ProgressBar:
             BarColumn(),
             TimeElapsedColumn(),
             console=console,
-            disable=self.hidden or not console.is_terminal,
+            disable=self.hidden or not is_terminal(sys.stderr),
             transient=True,
         )
         with self._progress:
