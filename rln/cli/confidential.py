@@ -16,8 +16,9 @@ _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z+]*:/+")
 _END_OF_WORD: Final = re.compile(r"\A[^\s'\")]*")
 _HIDDEN: Final = "***"
 _LEAST: Final = 8
-"""Characters of an argument that must follow each other in a message to be hidden there; all of a shorter one.
-Messages repeat at least 40.
+"""Characters of an argument, or all of a shorter one, that are hidden where a message repeats them.
+
+Messages that shorten an argument repeat at least 40.
 """
 
 

@@ -111,7 +111,7 @@ def print_answer(text: str | RenderableType, effect: str = "") -> None:
 
 
 def _write_line(text: str, stream: TextIO) -> None:
-    """Write all of a line: a stream without a buffer (PYTHONUNBUFFERED) drops what one write does not take."""
+    """Write all of a line; a stream without a buffer (PYTHONUNBUFFERED) may take a part in each write."""
     stream.flush()
     data = f"{text}\n".encode(stream.encoding or "utf-8", "backslashreplace")
     while data:
