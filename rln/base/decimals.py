@@ -12,6 +12,7 @@ from typing import Final
 from rln.errors import EncodingError, ParameterError
 
 _WHOLE: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
+_LONG: Final = re.compile(r"[1-9][0-9]{19,}\Z")
 _SECONDS: Final = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?\Z")
 _SHOWN: Final = 40
 """Characters of a text that a message repeats."""
@@ -26,15 +27,17 @@ def whole(text: str, name: str, low: int, high: int) -> int:
     """Return the integer in decimal text.
 
     Args:
-        text: 1 to 19 digits.
+        text: the digits.
         name: for messages.
-        low, high: bounds, both included.
+        low, high: bounds, both included and below 10^19.
 
     Raises:
         EncodingError: text of another form; the message repeats its beginning.
         ParameterError: a number out of bounds.
     """
     value = digits(text)
+    if isinstance(text, str) and _LONG.match(text):
+        raise ParameterError(f"{name}: expected {low} to {high}, got a number of {len(text)} digits")
     if value is None:
         raise EncodingError(
             f"{name}: expected decimal digits without sign, leading zeros, separators or spaces, "

@@ -114,6 +114,9 @@ def _write_line(text: str, stream: TextIO) -> None:
     """Write all of a line; a stream without a buffer (PYTHONUNBUFFERED) may take a part in each write."""
     stream.flush()
     data = f"{text}\n".encode(stream.encoding or "utf-8", "backslashreplace")
+    if not hasattr(stream, "buffer"):  # it is not a file: an editor's console, for example
+        stream.write(data.decode(stream.encoding or "utf-8"))
+        return
     while data:
         data = data[stream.buffer.write(data) :]
     stream.flush()

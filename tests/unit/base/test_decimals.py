@@ -42,6 +42,8 @@ def test_bounds_are_included_and_messages_are_short() -> None:
     for text in "04":
         with pytest.raises(ParameterError, match=f"^n: expected 1 to 3, got {text}$"):
             decimals.whole(text, "n", 1, 3)
+    with pytest.raises(ParameterError, match="^n: expected 0 to 9, got a number of 5000 digits$"):
+        decimals.whole("1" * 5000, "n", 0, 9)
     with pytest.raises(ParameterError, match="^s: expected 0.1 to 2, got 2.5$"):
         decimals.seconds("2.5", "s", 0.1, 2)
     with pytest.raises(EncodingError) as caught:
