@@ -76,6 +76,7 @@ LONG_RUNNING = {
     "demo": ("--depth", "99"),
     "setup": ("--depth", "33"),
     "follow": ("--once",),
+    "tables": ("--sha256", "00" * 32),
 }
 """What is added to commands that would run for long: they are for the tests of each command."""
 

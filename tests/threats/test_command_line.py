@@ -28,7 +28,7 @@ from tests.unit.cli.terminal import write_inputs
 
 TREE: Any = typer.main.get_command(app)
 COMMANDS = list(commands(TREE))
-SECONDS = 30
+SECONDS = 120
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
