@@ -9,6 +9,8 @@
 #                needs strace, takes half an hour
 #   make hammer the campaign of races and kills: 10^7 attempts, 10^4 kills, 10^6 interleavings,
 #                500 forks
+#   make fuzz    10^4 command lines with hostile values, made from the tree of commands; RLN_FUZZ_SEED
+#                chooses others
 #   make bulk    one step of 2^22 members on SQLite and PostgreSQL: time, and memory beside the tree
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff (rules and layout), mypy, codespell, clang-format, generated files; see .pre-commit-config.yaml, clang-format
@@ -22,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo test engines faults cross hammer bulk lint bench clean
+.PHONY: demo test engines faults cross hammer fuzz bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -50,6 +52,9 @@ cross: $(VENV)/equipped
 
 hammer: $(VENV)/equipped
 	RLN_EFFORT=release $(BIN)/python -m pytest tests/races -rP $(PYTEST_ARGUMENTS)
+
+fuzz: $(VENV)/equipped
+	RLN_EFFORT=release $(BIN)/python -m pytest tests/threats/test_command_line.py -rP $(PYTEST_ARGUMENTS)
 
 bulk: $(VENV)/equipped
 	$(BIN)/python -m benchmarks.bulk --members 4194304 --store sqlite

@@ -7,11 +7,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command line and exit with status 0, 1, 2 or 3."""
+    """Run the command line and exit with a status of `rln.cli.edge`."""
     try:
         from rln.cli.app import app
-    except ModuleNotFoundError as error:
-        if error.name not in ("typer", "rich"):
+    except ImportError as error:
+        if (error.name or "rln").partition(".")[0] == "rln":
             raise
-        sys.exit(f"rln: the command line needs {error.name}: install rln[cli]")
+        from rln.base.extras import missing
+
+        package = (error.name or "").partition(".")[0]
+        print(f"rln: {missing(package, 'cli', error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
     app()

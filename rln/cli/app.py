@@ -24,9 +24,12 @@ from rln.cli.commands import (
     restored,
     vectors,
 )
+from rln.cli.edge import Edge
+from rln.cli.strict_options import make_strict
 
 app = typer.Typer(
     name="rln",
+    cls=Edge,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -84,3 +87,5 @@ def _unwrapped(text: str) -> str:
 for _part in (app, group.app, identity.app, log.app, message.app, params.app):
     for _command in _part.registered_commands:
         _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")
+
+make_strict(app)

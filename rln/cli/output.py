@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -84,10 +85,10 @@ def check_different(files: Mapping[str, Path | None]) -> None:
     Raises:
         ParameterError: two options name one file; the message names both.
     """
-    seen: dict[Path, str] = {}
+    seen: dict[str, str] = {}
     for option, path in files.items():
         if path is None:
             continue
-        other = seen.setdefault(path.resolve(), option)
+        other = seen.setdefault(os.path.realpath(path), option)
         if other != option:
             raise ParameterError(f"{option}: expected another file than {other}, got {path} for both")

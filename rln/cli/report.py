@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rln.errors import InputError, NativeError, Overloaded, RlnError, StoreError
+from rln.errors import InputError, NativeError, RlnError
 
 ACCEPTED, REFUSED, UNUSABLE, FAILED = 0, 1, 2, 3
 
@@ -36,17 +39,22 @@ class Report:
         data: what `--json` prints.
         text: what is printed otherwise: plain text, in which rich markup has no effect, or a rich object.
         status: the exit status.
+        effect: what the command has changed, as the beginning of a sentence: it is printed if the answer
+            cannot be. Empty if the command changes nothing.
     """
 
     data: Mapping[str, object]
     text: str | RenderableType = ""
     status: int = ACCEPTED
+    effect: str = ""
 
 
 _CHUNK = 1 << 20
 """Bytes in one read."""
 
-_MACHINE_ERRORS = frozenset({errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC})
+_MACHINE_ERRORS = frozenset(
+    {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC}
+)
 """Errors of the machine (status 3); every other one is about the file that the user named (status 2)."""
 
 
@@ -54,33 +62,69 @@ class UnusableFile(InputError):
     """A file that does not exist, or that cannot be read or written."""
 
 
+class AnswerLost(NativeError):
+    """The answer could not be written to standard output; the message says what the command has done."""
+
+
 def run(action: Callable[[], Report], as_json: bool) -> None:
-    """Run a command and exit with its status. A failure prints one line, never a traceback."""
-    try:
-        report = action()
-    except BrokenPipeError:
-        raise  # the reader of the output has closed it; typer exits without a message
-    except (RlnError, OSError) as error:
-        report = _failure(error)
+    """Run a command, print its report, and exit with its status. `rln.cli.edge` prints what fails.
+
+    Raises:
+        AnswerLost: the command has ended, but its report could not be written.
+    """
+    report = action()
     if as_json:
-        typer.echo(json.dumps(dict(report.data), indent=1))
-    elif isinstance(report.text, str):
+        print_answer(json.dumps(dict(report.data), indent=1), report.effect)
+    elif report.status != ACCEPTED and isinstance(report.text, str):
         if report.text:
-            typer.echo(report.text, err=report.status != ACCEPTED)
-    else:
-        Console(highlight=False).print(report.text)
+            typer.echo(report.text, err=True)
+    elif report.text:
+        print_answer(report.text, report.effect)
     raise typer.Exit(report.status)
 
 
-def _failure(error: RlnError | OSError) -> Report:
-    if isinstance(error, InputError):
-        status = UNUSABLE
-    elif isinstance(error, (StoreError, NativeError, Overloaded, OSError)):
-        status = FAILED
-    else:
-        status = REFUSED
-    message = str(error) or type(error).__name__
-    return Report({"error": type(error).__name__, "message": message}, f"rln: {message}", status)
+def print_answer(text: str | RenderableType, effect: str = "") -> None:
+    """Print to standard output, at once.
+
+    Args:
+        text: plain text, or a rich object.
+        effect: what the command has done before, as in `Report`.
+
+    Raises:
+        AnswerLost: the disk is full, for example, or standard output is closed.
+        BrokenPipeError: the reader of the output has closed it.
+    """
+    try:
+        if sys.stdout is None or sys.stdout.closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if isinstance(text, str):
+            _write_line(text, sys.stdout)
+        else:
+            Console(highlight=False).print(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        done = effect or "the command was carried out"
+        raise AnswerLost(
+            f"{done}, but the answer could not be written: standard output: {error.strerror}"
+        ) from error
+
+
+def _write_line(text: str, stream: TextIO) -> None:
+    """Write all of a line; a stream without a buffer (PYTHONUNBUFFERED) may take a part in each write."""
+    stream.flush()
+    data = f"{text}\n".encode(stream.encoding or "utf-8", "backslashreplace")
+    if not hasattr(stream, "buffer"):  # it is not a file: an editor's console, for example
+        stream.write(data.decode(stream.encoding or "utf-8"))
+        return
+    while data:
+        data = data[stream.buffer.write(data) :]
+    stream.flush()
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal, so that frames, colours and progress bars may be drawn there."""
+    return stream is not None and not stream.closed and stream.isatty()
 
 
 def read_file(path: Path, limit: int | None = None) -> bytes:
@@ -96,7 +140,10 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
     """
     try:
         if limit is None:
-            return path.read_bytes()
+            with path.open("rb") as file:
+                if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):  # /dev/zero has no end
+                    raise UnusableFile(f"{path}: expected a file or a pipe, got a device")
+                return file.read()
         with path.open("rb") as file:
             data = bytearray()
             # In parts: one read of the whole limit would allocate memory for all of it.
@@ -144,7 +191,7 @@ class ProgressBar:
             BarColumn(),
             TimeElapsedColumn(),
             console=console,
-            disable=self.hidden or not console.is_terminal,
+            disable=self.hidden or not is_terminal(sys.stderr),
             transient=True,
         )
         with self._progress:

@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from rln.cli.report import is_terminal
+
 
 def format_table(
     summary: str, headers: Sequence[str], rows: Iterable[Sequence[object]]
@@ -23,7 +25,7 @@ def format_table(
     texts = [["" if value is None else str(value) for value in row] for row in rows]
     if not texts:
         return summary
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         return "\n".join(["\t".join(line) for line in (headers, *texts)] + [summary])
     table = Table(*(Column(header, overflow="fold") for header in headers))
     for text in texts:

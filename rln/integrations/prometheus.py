@@ -14,12 +14,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
-
+from rln.base.extras import missing
 from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.outcome import reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
+
+try:
+    from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Metric
+except ImportError as error:
+    raise missing("prometheus_client", "metrics", error) from error
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 

@@ -27,6 +27,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rln.base.home import user_directory
 from rln.lowlevel import entropy
 
 KEEP: Final = 4
@@ -40,9 +41,8 @@ def directory() -> Path | None:
     """Return the directory, which need not exist yet; None if the user has no cache."""
     chosen = os.environ.get("RLN_CACHE_DIR")
     if chosen is None:
-        base = os.environ.get("XDG_CACHE_HOME", "")
-        # By the XDG specification, a relative path is ignored.
-        chosen = os.path.join(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "rln")
+        base = user_directory("XDG_CACHE_HOME", ".cache")
+        return None if base is None else base / "rln"
     return Path(chosen) if os.path.isabs(chosen) else None
 
 

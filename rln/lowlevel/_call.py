@@ -36,6 +36,7 @@ __all__ = [
     "lib",
     "new_fault",
     "output",
+    "refuse",
     "take",
     "wipe",
 ]
@@ -65,8 +66,17 @@ def new_fault() -> CData:
     return ffi.new(_FAULT)
 
 
+_refusal: errors.RlnError | None = None
+
+
+def refuse(error: errors.RlnError | None) -> None:
+    """Make every call of C raise this error from now on, whatever it computed; None makes calls work."""
+    global _refusal
+    _refusal = error
+
+
 def check(status: int, fault: CData | None = None, what: str = "") -> None:
-    """Raise the error of a status; return if it is RLN_OK.
+    """Raise the error of a status, or the one that `refuse` was given; return if there is none.
 
     Args:
         status: what the C function returned.
@@ -76,6 +86,8 @@ def check(status: int, fault: CData | None = None, what: str = "") -> None:
     Raises:
         RlnError: of the class of the status.
     """
+    if _refusal is not None:
+        raise type(_refusal)(str(_refusal))
     if status != lib.RLN_OK:
         fail(status, fault, what)
 

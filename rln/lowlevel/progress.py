@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 
+from rln.errors import NativeError
 from rln.lowlevel._call import CData, lib
 
 _POLL_SECONDS = 0.05
@@ -13,22 +15,54 @@ _POLL_SECONDS = 0.05
 def run_with_progress(run: Callable[[], int], done: CData, progress: Callable[[float], None] | None) -> int:
     """Run a call and return its status; with `progress`, run it in another thread and report from this one.
 
+    An exception here, of `progress` or of a signal handler, is raised when the call has ended, because C uses
+    the memory of the caller until then.
+
     Args:
         run: the call.
         done: the counter that C updates.
         progress: called with the part done, 0.0 to 1.0, from this thread.
+
+    Raises:
+        NativeError: no thread can be started.
     """
     if progress is None:
         return run()
     status: list[int] = []
-    worker = threading.Thread(target=lambda: status.append(run()), name="rln-progress")
-    worker.start()
+    ended = threading.Event()
+
+    def work() -> None:
+        try:
+            status.append(run())
+        finally:
+            ended.set()
+
     try:
-        while worker.is_alive():
+        # Not threading.Thread: if a signal handler raises during its `join`, it takes a thread that still
+        # runs for one that has ended.
+        _start(work, ended)
+        while not ended.is_set():
             progress(done[0] / 1000)
-            worker.join(_POLL_SECONDS)
+            ended.wait(_POLL_SECONDS)
     finally:
-        worker.join()
+        _wait_through(ended)
     if status and status[0] == lib.RLN_OK:
         progress(1.0)
     return status[0] if status else int(lib.RLN_ERR_INTERNAL)
+
+
+def _start(work: Callable[[], None], ended: threading.Event) -> None:
+    try:
+        _thread.start_new_thread(work, ())
+    except RuntimeError as error:
+        ended.set()
+        raise NativeError("cannot start a thread") from error
+
+
+def _wait_through(ended: threading.Event) -> None:
+    """Wait, also if signal handlers raise exceptions; the first one is already on its way to the caller."""
+    while not ended.is_set():
+        try:
+            ended.wait()
+        except BaseException:  # noqa: BLE001  memory that C uses must not be freed
+            continue

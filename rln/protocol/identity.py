@@ -24,7 +24,8 @@ from rln.protocol import identity_file
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.share import Share
 
-PUBLIC_COMMITMENT: Final = poseidon_hash([0])
+# Computed from: poseidon_hash([0]). It is not computed here, because no import needs an engine.
+PUBLIC_COMMITMENT: Final = 0x2A09A9FD93C590C26B91EFFBB2499F07E8F7AA12E2B4940A3AED2411CB65E11C
 """The commitment of the secret 0. Everybody knows this secret, so nobody may use it (threats A16)."""
 
 

@@ -188,7 +188,7 @@ def open_message_ids(uri: str | None = None) -> MessageIdAllocator:
             created if it does not exist.
 
     Raises:
-        ParameterError: not such a URI.
+        ParameterError: not such a URI, or the user has no home directory.
         StoreUnavailable: the file cannot be used.
     """
     if uri is None:

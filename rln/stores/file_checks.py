@@ -9,7 +9,8 @@ import warnings
 from pathlib import Path
 from typing import Final
 
-from rln.errors import StoreUnavailable
+from rln.base.home import user_directory
+from rln.errors import ParameterError, StoreUnavailable
 
 _MOUNTS: Final = Path("/proc/self/mountinfo")
 _REMOTE: Final = frozenset(
@@ -20,10 +21,18 @@ _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
 
 
 def state_directory() -> Path:
-    """Return the user's directory for what must survive: `rln` in XDG_STATE_HOME or in ~/.local/state."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    # The XDG specification says that a relative path is ignored.
-    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.local/state")) / "rln"
+    """Return the user's directory for what must survive: `rln` in XDG_STATE_HOME or in ~/.local/state.
+
+    Raises:
+        ParameterError: the user has no home directory.
+    """
+    base = user_directory("XDG_STATE_HOME", ".local/state")
+    if base is None:
+        raise ParameterError(
+            "message ids: expected a home directory, got none; set HOME or XDG_STATE_HOME to an absolute "
+            "path, or name the file: sqlite:////path"
+        )
+    return base / "rln"
 
 
 def check_local_file_system(path: Path, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import read_private_file, write_new_file
 from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.extras import require
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 
@@ -147,11 +148,10 @@ def check_public_key(public_key: bytes) -> bytes:
 
 def _cryptography() -> tuple[Any, Any]:
     """Return the modules serialization and ed25519, imported at first use."""
-    try:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import ed25519
-    except ModuleNotFoundError as error:
-        raise ParameterError("sync: signed bulletins need cryptography: install rln[sync]") from error
+    require("cryptography", "sync")
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+
     return serialization, ed25519
 
 

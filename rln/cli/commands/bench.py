@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from rln import circuit
 from rln.base import scalar
 from rln.cli.report import AsJson, ProgressBar, Report, run
+from rln.cli.table import format_table
 from rln.keys.setup import setup
 from rln.lowlevel import engine, hashes, threads
 from rln.lowlevel.token import Token
@@ -72,11 +72,14 @@ def bench(
             for number, measurement in enumerate(measurements):
                 medians[measurement.name] = measurement.median()
                 progress((number + 1) / len(measurements))
-        table = Table(
-            "operation", "median", title=", ".join(f"{name} {value}" for name, value in conditions.items())
+        table = format_table(
+            ", ".join(f"{name} {value}" for name, value in conditions.items()),
+            ("operation", "median"),
+            [
+                (name, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
+                for name, seconds in medians.items()
+            ],
         )
-        for name, seconds in medians.items():
-            table.add_row(name, f"{seconds * 1e3:.4g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.4g} µs")
         return Report({**conditions, "seconds": medians}, table)
 
     run(action, as_json)

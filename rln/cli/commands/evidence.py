@@ -45,6 +45,9 @@ def verify(
             "external_nullifier": str(evidence.first.external_nullifier),
             "file": None if out is None else str(out),
         }
-        return Report(data, f"both messages are valid; commitment {hexadecimal(secret.commitment)}")
+        effect = "" if out is None else f"the secret was written to {out}"
+        return Report(
+            data, f"both messages are valid; commitment {hexadecimal(secret.commitment)}", effect=effect
+        )
 
     run(action, as_json)

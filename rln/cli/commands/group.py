@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from rln.base import decimals
 from rln.base.file_kind import without_mark
 from rln.cli import numbers
 from rln.cli.keyfiles import VkOption, open_verifying_key
@@ -33,7 +33,9 @@ from rln.verifying.evidence import MAX_BYTES, Evidence
 
 app = typer.Typer(no_args_is_help=True)
 
-_LIMIT_DIGITS = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
+_MOST = 10**10
+"""The largest limit in a file; the registry has a smaller bound."""
+
 _MEMBERS_LIMIT = 1 << 30
 """Bytes of the longest file of members, about ten million lines."""
 
@@ -65,7 +67,8 @@ def create(
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
         text = f"registry of depth {depth}, {head.members} members at step {head.number}"
-        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}")
+        effect = "the registry exists"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}", effect=effect)
 
     run(action, as_json)
 
@@ -96,7 +99,8 @@ def copy(
             head = copy_members(old, new, progress)
         data = {"steps": head.number, "members": head.members, "root": str(head.root)}
         text = f"{head.number} steps copied, {head.members} members"
-        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}")
+        effect = "the registry was copied"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}", effect=effect)
 
     run(action, as_json)
 
@@ -143,7 +147,8 @@ def register(
         first = added[0].index
         data = {"registered": len(added), "first_index": first, "root": str(root)}
         text = f"index {first}" if len(added) == 1 else f"indices {first} to {first + len(added) - 1}"
-        return Report(data, f"registered at {text}\nroot {numbers.hexadecimal(root)}")
+        effect = f"the {'member was' if len(added) == 1 else 'members were'} registered at {text}"
+        return Report(data, f"registered at {text}\nroot {numbers.hexadecimal(root)}", effect=effect)
 
     run(action, as_json)
 
@@ -232,7 +237,9 @@ def key(
     def action() -> Report:
         with name_in_errors(out):
             public = RegistrarKey.new(out).public_key.hex()
-        return Report({"public_key": public, "file": str(out)}, public)
+        return Report(
+            {"public_key": public, "file": str(out)}, public, effect=f"the key was written to {out}"
+        )
 
     run(action, as_json)
 
@@ -279,7 +286,8 @@ def export(
             "bytes": len(signed),
         }
         text = f"steps {bulletin.after} to {bulletin.last}, {len(signed)} bytes, written to {place}"
-        return Report(data, f"{text}\nroot {numbers.hexadecimal(bulletin.root)}")
+        effect = f"the bulletin was written to {place}"
+        return Report(data, f"{text}\nroot {numbers.hexadecimal(bulletin.root)}", effect=effect)
 
     run(action, as_json)
 
@@ -324,7 +332,8 @@ def _removal_report(members: tuple[Membership, ...], root: int) -> Report:
     }
     lines = [f"removed index {m.index}, commitment {numbers.hexadecimal(m.commitment)}" for m in members]
     lines = lines or ["removed already; nothing changed"]
-    return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]))
+    effect = f"{len(members)} leaves were removed"
+    return Report(data, "\n".join([*lines, f"root {numbers.hexadecimal(root)}"]), effect=effect)
 
 
 def _current_members(registry: RegistryReader, last: int) -> list[Registration]:
@@ -350,11 +359,8 @@ def _parse_members(data: bytes, limit: int | None) -> Iterator[tuple[int, int]]:
             raise ParameterError(
                 f"line {number}: expected COMMITMENT,LIMIT, got no comma; add the limit, or give --limit"
             )
-        if comma and not _LIMIT_DIGITS.match(own):
-            raise UnusableFile(
-                f"line {number}: limit: expected 1 to 10 digits without leading zeros, got {own[:40]!r}"
-            )
-        yield numbers.parse(name, f"line {number}"), int(own) if comma else limit or 0
+        own_limit = decimals.whole(own, f"line {number}: limit", 0, _MOST) if comma else limit or 0
+        yield numbers.parse(name, f"line {number}"), own_limit
 
 
 def _last_published(folder: Path, signer: RegistrarKey, registry: RegistryReader) -> int:

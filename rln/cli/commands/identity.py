@@ -43,7 +43,7 @@ def new(
     def action() -> Report:
         with _identity(seed_file, extended) as identity:
             write_secret(out, identity)
-            return _about(identity, out)
+            return _about(identity, out, f"the secret was written to {out}")
 
     run(action, as_json)
 
@@ -92,7 +92,7 @@ def load(
                         "got a different one; check the order of its bytes"
                     )
                 write_secret(out, identity)
-                return _about(identity, out)
+                return _about(identity, out, f"the secret was written to {out}")
 
     run(action, as_json)
 
@@ -117,9 +117,10 @@ def write_secret(path: Path, identity: Identity) -> None:
         identity.save(path)
 
 
-def _about(identity: Identity, path: Path) -> Report:
+def _about(identity: Identity, path: Path, effect: str = "") -> Report:
     commitment = identity.commitment
-    return Report({"commitment": str(commitment), "file": str(path)}, numbers.hexadecimal(commitment))
+    data = {"commitment": str(commitment), "file": str(path)}
+    return Report(data, numbers.hexadecimal(commitment), effect=effect)
 
 
 def _identity(seed_file: str | None, extended: bool) -> Identity:

@@ -78,7 +78,7 @@ def setup(
             key = make_key(circuit, threads=threads, progress=progress)
         data = key.encode()
         write_output(out, data, force=force)
-        return _about(key, out, data)
+        return _about(key, out, data, f"the key was written to {out}")
 
     run(action, as_json)
 
@@ -150,7 +150,7 @@ def import_key(
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)
         data = key.encode()
         write_output(out, data, force=force)
-        return _about(key, out, data)
+        return _about(key, out, data, f"the key was written to {out}")
 
     run(action, as_json)
 
@@ -173,13 +173,15 @@ def tables(
             kept = key.build_tables(threads=threads, progress=progress)
         place = table_cache.directory()
         if not kept:
-            got = "no absolute path in RLN_CACHE_DIR" if place is None else str(place)
+            got = "no absolute path in RLN_CACHE_DIR, and no home directory" if place is None else str(place)
             raise NativeError(
                 f"tables: built, but not kept: expected a usable cache directory, got {got}; "
                 "set RLN_CACHE_DIR to a directory that only you can write to"
             )
         data = {"key_digest": key.digest, "bytes": key.tables_size, "directory": str(place)}
-        return Report(data, f"{key.tables_size} bytes in {place}")
+        return Report(
+            data, f"{key.tables_size} bytes in {place}", effect=f"the tables were written to {place}"
+        )
 
     run(action, as_json)
 
@@ -204,7 +206,11 @@ def export(
         else:
             data = _export(read_proving_key(file).proving_key(graph, limit_bits=limit_bits), to)
         write_output(out, data, force=force)
-        return Report({"file": str(out), "bytes": len(data)}, f"{len(data)} bytes written to {out}")
+        return Report(
+            {"file": str(out), "bytes": len(data)},
+            f"{len(data)} bytes written to {out}",
+            effect=f"the key was written to {out}",
+        )
 
     run(action, as_json)
 
@@ -225,7 +231,7 @@ def _export(key: ProvingKey, to: Form) -> bytes:
     return circuit.r1cs.encode()
 
 
-def _about(key: ProvingKey, path: Path, file: bytes) -> Report:
+def _about(key: ProvingKey, path: Path, file: bytes, effect: str = "") -> Report:
     data: dict[str, object] = {
         "file": str(path),
         "depth": key.parameters.depth,
@@ -236,7 +242,7 @@ def _about(key: ProvingKey, path: Path, file: bytes) -> Report:
         **key_digests(key, file),
         **key.info(),
     }
-    return Report(data, format_facts(data))
+    return Report(data, format_facts(data), effect=effect)
 
 
 def _about_verifying(key: VerifyingKey, name: str, file: bytes | None) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import closing
@@ -22,7 +23,16 @@ from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.logs import check_new, log_place, open_existing_log, open_read_only_log
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import write_output
-from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, UnusableFile, name_in_errors, run
+from rln.cli.report import (
+    REFUSED,
+    AsJson,
+    ProgressBar,
+    Report,
+    UnusableFile,
+    name_in_errors,
+    print_answer,
+    run,
+)
 from rln.cli.table import format_facts, format_table, stack
 from rln.errors import EncodingError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
@@ -78,7 +88,7 @@ def create(
         clock = EpochClock(application, period, skew=skew, past_gap=past_gap, future_gap=future_gap)
         check_new(uri, clock)
         with closing(open_log(uri, clock, new=True)) as log:
-            return _log_report(log, clock)
+            return _log_report(log, clock, effect="the log was created")
 
     run(action, as_json)
 
@@ -131,7 +141,7 @@ def purge(
         dropped = None if before is None or after is None else max(before - after, 0)
         text = f"dropped the epochs that ended by unix time {horizon}"
         text += "" if dropped is None else f": {dropped} shares"
-        return Report({"horizon": horizon, "dropped": dropped}, text)
+        return Report({"horizon": horizon, "dropped": dropped}, text, effect=f"done: {text}")
 
     run(action, as_json)
 
@@ -154,11 +164,12 @@ def export(
             return Report({"messages": len(messages), "lines": messages})
         if out is None:
             for line in _json_lines(audited, damaged):
-                typer.echo(line.decode())
+                print_answer(line.decode(), "nothing was changed")
             return Report({}, "")
         lines = list(_json_lines(audited, damaged))
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
-        return Report({"messages": len(lines), "file": str(out)}, f"{len(lines)} messages written to {out}")
+        text = f"{len(lines)} messages written to {out}"
+        return Report({"messages": len(lines), "file": str(out)}, text, effect=text)
 
     run(action, as_json)
 
@@ -236,7 +247,8 @@ def _merge_report(
             for commitment, count in counts.items()
         ],
     }
-    return Report(data, text, REFUSED if reading.damaged else 0)
+    effect = "" if evidence is None or not counts else f"the evidence was written to {evidence}"
+    return Report(data, text, REFUSED if reading.damaged else 0, effect)
 
 
 def _evidence_path(folder: Path, commitment: int) -> Path:
@@ -255,7 +267,7 @@ def _open_audit_files(paths: Iterable[Path]) -> tuple[list[AuditedEpoch], dict[P
     for path in paths:
         with name_in_errors(path):
             if not path.is_dir():
-                found.append(AuditedEpoch.read(path.resolve() if path.is_symlink() else path))
+                found.append(AuditedEpoch.read(Path(os.path.realpath(path)) if path.is_symlink() else path))
                 continue
             inside = audit_paths(path)
             if not inside:
@@ -300,7 +312,9 @@ class _ServerLog(Protocol):
     def describe(self) -> list[ServerDescription]: ...
 
 
-def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = ()) -> Report:
+def _log_report(
+    log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDescription] = (), effect: str = ""
+) -> Report:
     """Report the acceptable epochs that a log serves, its number of shares if known, and its servers."""
     epochs = clock.acceptable()
     answers = log.peek_many([(epoch, 1) for epoch in epochs])
@@ -321,7 +335,7 @@ def _log_report(log: NullifierLog, clock: EpochClock, servers: Sequence[ServerDe
         "servers": [asdict(server) for server in servers],
     }
     table = format_table(format_facts(facts), ("epoch", "state"), states.items())
-    return Report(data, stack(_server_table(servers), table) if servers else table)
+    return Report(data, stack(_server_table(servers), table) if servers else table, effect=effect)
 
 
 def _server_table(servers: Iterable[ServerDescription]) -> str | RenderableType:

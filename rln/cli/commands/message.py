@@ -137,7 +137,7 @@ def prove(
             "nullifier": str(proof.nullifier),
             "root": str(proof.root),
         }
-        return Report(data, f"proof written to {out}")
+        return Report(data, f"proof written to {out}", effect=f"the proof was written to {out}")
 
     run(action, as_json)
 
@@ -219,16 +219,17 @@ def _signal(params: Params, texts: Sequence[str] | None, files: Sequence[Path] |
 def _verdict_report(verdict: Verdict, evidence: Path | None) -> Report:
     match verdict:
         case Valid():
-            return Report({"verdict": "valid"}, "valid")
+            return Report({"verdict": "valid"}, "valid", effect="the message was accepted, and is in the log")
         case Duplicate():
             return Report(
                 {"verdict": "duplicate"},
                 "duplicate: this message was accepted before; do not serve it twice",
                 REFUSED,
+                "the message is a duplicate",
             )
         case Invalid(reason=reason, detail=detail):
             data: dict[str, object] = {"verdict": "invalid", "reason": reason.value, "detail": detail}
-            return Report(data, f"invalid, {reason.value}: {detail}", REFUSED)
+            return Report(data, f"invalid, {reason.value}: {detail}", REFUSED, "the message is invalid")
         case RateLimitViolation(identity_secret=secret, evidence=found):
             place = None
             if evidence is not None and found is not None:
@@ -243,4 +244,4 @@ def _verdict_report(verdict: Verdict, evidence: Path | None) -> Report:
                 else "no evidence was kept; use --audit and --evidence"
             )
             text = f"violation: the member exceeded the limit; commitment {hexadecimal(commitment)}\n{kept}"
-            return Report(data, text, REFUSED)
+            return Report(data, text, REFUSED, f"the message is a violation; {kept}")

@@ -24,7 +24,7 @@ from rln.cli.commands.group import (
 from rln.cli.output import check_output
 from rln.cli.paramsfile import parse_public_key, read_params
 from rln.cli.registry import SnapshotOption, is_uri
-from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, name_in_errors, run
+from rln.cli.report import REFUSED, AsJson, ProgressBar, Report, name_in_errors, print_answer, run
 from rln.errors import GroupRefused, ParameterError
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
@@ -111,7 +111,8 @@ def import_bulletins(
         if applied:
             with name_in_errors(into):
                 save_mirror(into, mirror)
-        return _mirror_report(mirror, {"applied": applied, "file": str(into)}, min_members)
+        effect = f"the mirror was saved at step {mirror.step}" if applied else ""
+        return _mirror_report(mirror, {"applied": applied, "file": str(into)}, min_members, effect)
 
     run(action, as_json)
 
@@ -154,7 +155,8 @@ def follow(
         more = {"applied": applied, "newest": folder.newest, "refused": refused, "file": str(into)}
         report = _mirror_report(mirror, more, 0)
         text = report.text if gap is None else f"{report.text}\n{_gap(mirror, folder)}"
-        return Report(report.data, text, REFUSED if once and (refused or gap) else 0)
+        effect = f"the mirror was saved at step {mirror.step}" if applied else ""
+        return Report(report.data, text, REFUSED if once and (refused or gap) else 0, effect)
 
     run(action, as_json)
 
@@ -235,7 +237,8 @@ def _apply_new(folder: BulletinFolder, directory: Path, mirror: Mirror, into: Pa
             with name_in_errors(into):
                 save_mirror(into, mirror)
             if not quiet:
-                typer.echo(f"step {mirror.step}  root {numbers.hexadecimal(mirror.root)}")
+                line = f"step {mirror.step}  root {numbers.hexadecimal(mirror.root)}"
+                print_answer(line, f"the mirror was saved at step {mirror.step}")
     for file, reason in sorted(set(folder.refused.items()) - refused):
         if not quiet:
             typer.echo(f"refused {file}: {reason}", err=True)
@@ -325,7 +328,7 @@ def _load_mirror(file: Path, min_members: int) -> Mirror:
         return load_mirror(file, min_members=min_members)
 
 
-def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) -> Report:
+def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int, effect: str = "") -> Report:
     """Report the state of a mirror, with status 1 if it has fewer than `min_members`."""
     at = datetime.fromtimestamp(mirror.at / 1000, UTC).isoformat(timespec="seconds")
     data = {
@@ -344,5 +347,6 @@ def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int) ->
             f"{saved}wait until more have joined and import the next bulletins, or accept a smaller group "
             "(--min-members)",
             REFUSED,
+            effect,
         )
-    return Report(data, text)
+    return Report(data, text, effect=effect)

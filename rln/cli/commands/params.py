@@ -86,7 +86,11 @@ def make(
             signal_format=signal_format,
         )
         write_output(out, params.encode(), force=force)
-        return Report({"file": str(out), **_facts(params)}, params.digest)
+        return Report(
+            {"file": str(out), **_facts(params)},
+            params.digest,
+            effect=f"the parameters were written to {out}",
+        )
 
     run(action, as_json)
 

@@ -74,6 +74,7 @@ def witness(
         return Report(
             {"file": str(out), "wires": size, "public": [str(value) for value in values]},
             f"{size} wires written to {out}",
+            effect=f"the witness was written to {out}",
         )
 
     run(action, as_json)
@@ -107,6 +108,7 @@ def prove(
         return Report(
             {"proof": str(proof), "public": [str(value) for value in made.public_inputs]},
             f"proof written to {proof}, public values to {public}",
+            effect=f"the proof was written to {proof}, the public values to {public}",
         )
 
     run(action, as_json)
@@ -175,7 +177,8 @@ def recover(
             write_secret(out, secret.identity())
         found = secret.commitment
         data = {"commitment": str(found), "verified": True, "file": None if out is None else str(out)}
-        return Report(data, f"commitment {numbers.hexadecimal(found)}")
+        effect = "" if out is None else f"the secret was written to {out}"
+        return Report(data, f"commitment {numbers.hexadecimal(found)}", effect=effect)
 
     run(action, as_json)
 

@@ -58,7 +58,9 @@ def restored(
             root, step = opened.root, opened.registry.head().number
         text = f"{noted} slashings were missing and are noted; the registry is at step {step}"
         return Report(
-            {"noted": noted, "step": step, "root": str(root)}, f"{text}\nroot {numbers.hexadecimal(root)}"
+            {"noted": noted, "step": step, "root": str(root)},
+            f"{text}\nroot {numbers.hexadecimal(root)}",
+            effect="the registry can be used again",
         )
 
     run(action, as_json)

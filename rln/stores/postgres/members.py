@@ -16,7 +16,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg import conninfo
@@ -31,9 +31,14 @@ from rln.stores.sql_registry import SqlChange, SqlRegistry
 from rln.stores.sql_rows import Row, naming
 from rln.stores.sql_tables import REGISTRY, SET_ORIGIN, RegistryRow, check_columns, definitions
 from rln.stores.sql_transaction import SqlTransaction
+from rln.stores.uri import HOST, StoreUri
 
-_HOST: Final = re.compile(r"[\w./,:%-]*")
+_HOSTS: Final = re.compile(rf"(?:(?:{HOST}|[0-9A-Fa-f.]*:[0-9A-Fa-f:.%]*|/[\w./-]*)?(?:,|\Z))*")
+"""Names and addresses of servers, or the directories of their sockets, separated by commas."""
+
 _PORT: Final = re.compile(r"[0-9,]*")
+_SECRET: Final = ("password", "sslpassword")
+"""Parameters of libpq that no message may repeat."""
 
 TIMEOUT: Final = 10
 """Seconds to wait for the beginning of a transaction, counted from the call, and for each answer in it."""
@@ -130,19 +135,20 @@ class PostgresRegistry(SqlRegistry):
 
     def _parse_uri(self, uri: str) -> None:
         """Parse the URI. Connections are opened when they are needed."""
-        try:
-            found = conninfo.conninfo_to_dict(uri)
-        except psycopg.Error:
-            # psycopg's error repeats what it did not understand, which may be part of a password.
+        StoreUri.parse(uri, ("postgresql",))
+        found = _parameters(uri)
+        if found is None:
             raise ParameterError(
                 "store: expected postgresql:// and options as name=value, special characters quoted"
-            ) from None
-        if not _HOST.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(str(found.get("port", ""))):
+            )
+        if not _HOSTS.fullmatch(str(found.get("host", ""))) or not _PORT.fullmatch(
+            str(found.get("port", ""))
+        ):
             # The server name appears in messages, so it must not contain the rest of a password either.
             raise ParameterError("store: expected host:port; quote / and @ in a password as %2F and %40")
         self._server_name = f"{found.get('host', '')}/{found.get('dbname', '')}"
         self._permitted: bool | None = None
-        self._sessions = Sessions(uri, self._store, str(found.get("password") or ""))
+        self._sessions = Sessions(uri, self._store, [str(found[name]) for name in _SECRET if found.get(name)])
 
     def __repr__(self) -> str:
         return f"PostgresRegistry({self._server_name!r}, depth {self._depth})"
@@ -227,6 +233,14 @@ class PostgresRegistry(SqlRegistry):
             transaction = _PostgresTransaction(connection)
             self._check_origin(transaction, _FOR_UPDATE)
             yield transaction
+
+
+def _parameters(uri: str) -> dict[str, Any] | None:
+    """Return libpq's parameters in a URI, or None. libpq's error may repeat a part of a password."""
+    try:
+        return conninfo.conninfo_to_dict(uri)
+    except psycopg.Error:
+        return None
 
 
 class _PostgresTransaction(SqlTransaction):

@@ -72,13 +72,13 @@ class Sessions:
     Args:
         uri: libpq's URI.
         name: names the store and the server in messages.
-        secret: the password, which no message repeats.
+        secrets: passwords, which no message repeats.
     """
 
-    def __init__(self, uri: str, name: str, secret: str) -> None:
+    def __init__(self, uri: str, name: str, secrets: Sequence[str]) -> None:
         self._uri = uri
         self._name = name
-        self._secret = secret
+        self._secrets = secrets
         self._closed = False
         self._sessions = {access: _Session() for access in Access}
         forks.register(self)
@@ -214,9 +214,10 @@ class Sessions:
         """Return the error in one line, without the password, with what became of the change."""
         diagnostic = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         # What a server adds to its first line, DETAIL and CONTEXT, repeats rows with commitments.
-        said = " ".join((diagnostic or str(error)).split())
-        if self._secret:
-            said = said.replace(self._secret, "***")
+        said = diagnostic or str(error)
+        for secret in self._secrets:
+            said = said.replace(secret, "***")
+        said = " ".join(said.split())
         kind = "" if isinstance(error, StoreUnavailable) else f"{type(error).__name__}: "
         return StoreUnavailable(f"{self._name}: {kind}{said}{'; ' if outcome else ''}{outcome}")
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rln.errors import ParameterError, StoreError, StoreUnavailable
+from rln.errors import StoreError, StoreUnavailable
 from rln.lowlevel import entropy
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.share import Share
@@ -66,13 +66,9 @@ def open_redis_log(
         StoreUnavailable: the log cannot be reached, or its settings could lose shares.
     """
     uri.refuse_options(("min_replicas",))
-    text = uri.options.get("min_replicas", "0")
-    if not text.isdecimal() or int(text) > _MAX_REPLICAS:
-        raise ParameterError(f"store: min_replicas: expected a number from 0 to {_MAX_REPLICAS}")
+    replicas = uri.whole_number(uri.options.get("min_replicas", "0"), "min_replicas", _MAX_REPLICAS)
     topology, connection = parse_topology(uri, TIMEOUT)
-    return RedisNullifierLog(
-        topology, connection, clock, new=new, min_replicas=int(text), read_only=read_only
-    )
+    return RedisNullifierLog(topology, connection, clock, new=new, min_replicas=replicas, read_only=read_only)
 
 
 class RedisNullifierLog(NullifierLog):

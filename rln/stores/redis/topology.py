@@ -6,23 +6,27 @@ slots for a cluster. If no server answers, this is an error; an older list is no
 
 from __future__ import annotations
 
+import re
 from binascii import crc_hqx
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
 from typing import Any, Final, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from redis.exceptions import ResponseError
 
 from rln.errors import ParameterError, StoreUnavailable
 from rln.stores.redis.resp import FAULTS, Address, ConnectionSettings, Server, pack
-from rln.stores.uri import StoreUri
+from rln.stores.uri import HOST, StoreUri
 
 SLOTS: Final = 16384
 _PORT: Final = 6379
 _SENTINEL_PORT: Final = 26379
+_MAX_DATABASE: Final = 1 << 31
+_MAX_HOST: Final = 253
+_ADDRESS: Final = re.compile(rf"({HOST})(?::([0-9]*))?")
 
 SlotRanges = tuple[tuple[int, int], ...]
 
@@ -168,20 +172,18 @@ def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionS
     credentials, mark, hosts = authority.rpartition("@")
     several = uri.scheme in ("redis+sentinel", "redis+cluster")
     port = _SENTINEL_PORT if uri.scheme == "redis+sentinel" else _PORT
-    addresses = tuple(_address(part, port) for part in (hosts.split(",") if several else [hosts]))
+    addresses = tuple(_address(uri, part, port) for part in (hosts.split(",") if several else [hosts]))
     username, _, password = credentials.partition(":")
     service, _, database = path.rpartition("/") if uri.scheme == "redis+sentinel" else ("", "", path)
     if uri.scheme == "redis+sentinel" and not service:
         service, database = database, ""
-    if database and (uri.scheme == "redis+cluster" or not database.isdecimal()):
-        expected = "nothing" if uri.scheme == "redis+cluster" else "a number or nothing"
-        raise ParameterError(
-            f"store: {uri.scheme}: database: expected {expected}; quote / in a password as %2F"
-        )
+    if database and uri.scheme == "redis+cluster":
+        raise ParameterError("store: redis+cluster: database: expected nothing; quote / in a password as %2F")
+    number = uri.whole_number(database or "0", "database", _MAX_DATABASE)
     connection = ConnectionSettings(
         unquote(username) or None if mark else None,
         unquote(password) or None if mark else None,
-        int(database or 0),
+        number,
         uri.scheme == "rediss",
         timeout,
     )
@@ -194,17 +196,15 @@ def parse_topology(uri: StoreUri, timeout: float) -> tuple[Topology, ConnectionS
     return SingleTopology(addresses[0]), connection
 
 
-def _address(text: str, port: int) -> Address:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, found = parts.hostname, parts.port
-    except ValueError:
-        host, found = None, None
-    if not host:
+def _address(uri: StoreUri, text: str, port: int) -> Address:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or len(found[1]) > _MAX_HOST:
         raise ParameterError(
-            "store: expected host:port for each server; quote / and @ in a password as %2F and %40"
+            "store: expected host:port for each server; quote / ? @ and , in a password as %2F %3F %40 %2C"
         )
-    return unquote(host), found or port
+    return found[1].strip("[]"), port if found[2] is None else uri.whole_number(
+        found[2], "port", 65535
+    ) or port
 
 
 __all__ = [

@@ -55,9 +55,16 @@ def test_a_file_of_a_spreadsheet_begins_with_a_byte_order_mark(office):
         ("", "more.csv: expected at least one member, got none"),
         (" \n\n", "more.csv: expected at least one member, got none"),
         ("5,1\n6\n", "line 2: expected COMMITMENT,LIMIT, got no comma"),
-        ("5,1\n\n6,x\n", "line 3: limit: expected 1 to 10 digits without leading zeros, got 'x'"),
-        ("5,1\n6,01\n", "line 2: limit: expected 1 to 10 digits without leading zeros"),
-        ("5," + 5000 * "1", "more.csv: line 1: limit: expected 1 to 10 digits without leading zeros"),
+        (
+            "5,1\n\n6,x\n",
+            "line 3: limit: expected decimal digits without sign, leading zeros, separators or spaces, "
+            "got 'x'",
+        ),
+        ("5,1\n6,01\n", "line 2: limit: expected decimal digits without sign, leading zeros"),
+        (
+            "5," + 5000 * "1",
+            "more.csv: line 1: limit: expected 0 to 10000000000, got a number of 5000 digits",
+        ),
         (5000 * "1" + ",5", "line 1: "),
         ("5,1\nx,1\n", "line 2: expected canonical decimal digits"),
         ("5,1\n6,17\n", "limit: expected 1 to 16, got 17"),

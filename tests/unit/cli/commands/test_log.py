@@ -187,7 +187,7 @@ def test_a_closed_output_pipe_is_no_failure(nodes):
     with open(writing, "wb") as nobody:
         command = [sys.executable, "-m", "rln", "log", "export", str(folder / "one")]
         done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (1, b"")
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_log_that_is_new_and_one_that_may_have_been_lost(tmp_path):

@@ -1,0 +1,217 @@
+"""Row C11: no command ends in a traceback, whatever its arguments, files, environment and output are."""
+
+import contextlib
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import rln
+from rln.cli.app import app
+from rln.stores.memory import MemoryMessageIds
+from rln.verifying.evidence import Evidence
+from tests.support.command_lines import command_line, commands, write_odd_files
+from tests.support.effort import effort
+from tests.support.hostile_uris import WORDS
+from tests.support.small_world import World
+from tests.unit.cli.terminal import write_inputs
+
+TREE: Any = typer.main.get_command(app)
+COMMANDS = list(commands(TREE))
+SECONDS = 120
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Run a command in this process; return its status, and what it wrote to standard output and error."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
+    stdin, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(b"seed"))
+    try:
+        with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+            with pytest.raises(SystemExit) as end:
+                TREE.main(list(arguments))
+    finally:
+        sys.stdin = stdin
+    written = [stream.buffer.getvalue().decode() for stream in streams]  # type: ignore[attr-defined]
+    return int(str(end.value.code)), written[0], written[1]
+
+
+class Watch:
+    """Collects what is opened for writing, made, renamed or removed outside a directory."""
+
+    def __init__(self) -> None:
+        self.folder = ""
+        self.outside: list[str] = []
+        sys.addaudithook(self._look)
+
+    def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.folder:
+            return
+        if event == "open":
+            path, _, flags = arguments
+            if not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                return
+        elif event in (
+            "os.mkdir",
+            "os.rename",
+            "os.remove",
+            "os.rmdir",
+            "os.link",
+            "os.symlink",
+            "sqlite3.connect",
+        ):
+            path = arguments[0]
+        else:
+            return
+        if isinstance(path, int):
+            return
+        place = os.path.abspath(os.fsdecode(path))
+        if not place.startswith((self.folder, "/dev/")) and os.path.isabs(os.fsdecode(path)):
+            self.outside.append(place)
+
+    def changed(self) -> list[str]:
+        """Return the files outside that were opened for writing, or removed, since the last call."""
+        found, self.outside = self.outside, []
+        return [path for path in found if os.path.lexists(path) and not os.path.isdir(path)]
+
+
+WATCH = Watch()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a valid file of each kind, and files of no kind."""
+    folder = tmp_path_factory.mktemp("model")
+    world = write_inputs(folder)
+    (folder / "vk.json").write_bytes(world.key.verifying_key.to_json())
+    (folder / "cut.rlnkey").write_bytes((folder / "key.rlnkey").read_bytes()[:5000])
+    small = World()
+    member = rln.Identity.generate()
+    small.group.register(member.commitment, 1)
+    first, second = (small.prover(member, MemoryMessageIds()).prove(text) for text in (b"one", b"two"))
+    evidence = Evidence(first, second, small.key.verifying_key.digest)
+    (folder / "evidence.json").write_bytes(evidence.encode())
+    (folder / "members.csv").write_text("5,1\n6,2\n")
+    (folder / "board").mkdir()
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        clock = ("--application", "example.com", "--period", "60")
+        for line in (
+            (
+                "prove",
+                "--key=key.rlnkey",
+                "--input=witness.json",
+                "--proof=proof.json",
+                "--public=public.json",
+            ),
+            ("group", "create", "sqlite:///members.db", "--depth", "6", "--limit-bits", "4"),
+            ("group", "register", "sqlite:///members.db", "--file", "members.csv"),
+            ("group", "key", "--out", "registrar.pem"),
+            ("group", "export", "sqlite:///members.db", "--key", "registrar.pem", "--out", "board"),
+            ("log", "create", "sqlite:///log.db", *clock),
+            ("identity", "new", "--out", "identity.json"),
+        ):
+            status, _, said = run(*line)
+            assert status == 0, said
+    finally:
+        os.chdir(before)
+    write_odd_files(folder)
+    return folder
+
+
+def copy_model(model: Path, place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for path in model.iterdir():
+        if path.name not in ("fifo", "unreadable"):
+            copy = shutil.copytree if path.is_dir() and not path.is_symlink() else shutil.copy2
+            copy(path, place / path.name, **({} if path.is_dir() else {"follow_symlinks": False}))
+    os.mkfifo(place / "fifo")
+    (place / "unreadable").touch(mode=0)
+
+
+def feed(fifo: Path, ended: threading.Event) -> None:
+    """Give whoever reads a FIFO its end, so that nobody waits."""
+    while not ended.wait(0.001):
+        with contextlib.suppress(OSError):
+            os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+
+
+@contextlib.contextmanager
+def time_limit(line: list[str]) -> Iterator[None]:
+    """Fail a command that takes long, also one that waits for a FIFO."""
+
+    def end(*_: object) -> None:
+        raise RuntimeError(f"not finished after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def check(line: list[str], status: int, out: str, err: str) -> None:
+    """Check what a command line gave."""
+    assert status in (0, 1, 2, 3)
+    assert "Traceback" not in out + err and "fault of rln" not in out + err
+    assert not any(word in out + err for word in WORDS), "a password"
+    as_json = "--json" in line and (status or "--help" not in line)
+    if status and not (as_json and out):
+        assert err.strip(), "no message"
+    if as_json and out and json.loads(out).get("message", "-") == "":
+        pytest.fail("an empty message")
+
+
+def test_c11_no_command_line_ends_in_a_traceback_or_shows_a_password(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    rounds = effort(1000, 10_000)
+    seed = int(os.environ.get("RLN_FUZZ_SEED", "11"))
+    place, home = tmp_path / "place", tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(home))
+    for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    ended = threading.Event()
+    threading.Thread(target=feed, args=(place / "fifo", ended), daemon=True).start()
+    request.addfinalizer(ended.set)
+    statuses: dict[int, int] = {}
+    ran: set[tuple[str, ...]] = set()
+    for number in range(rounds):
+        if number % 100 == 0:
+            copy_model(model, place)
+            monkeypatch.chdir(place)
+        line = command_line(random.Random(f"{seed} {number}"), COMMANDS)
+        WATCH.folder = str(tmp_path)
+        try:
+            with time_limit(line):
+                result = run(*line)
+            check(line, *result)
+            assert WATCH.changed() == []
+        except BaseException as error:
+            error.add_note(f"seed {seed}, number {number}: rln {line!r}")
+            if "result" in locals():
+                error.add_note(repr(result))
+            raise
+        finally:
+            WATCH.folder = ""
+        statuses[result[0]] = statuses.get(result[0], 0) + 1
+        ran |= {path for path, _ in COMMANDS if line[: len(path)] == list(path)}
+    print(f"{rounds} command lines, seed {seed}: {statuses}")
+    assert ran == {path for path, _ in COMMANDS}
+    assert statuses.keys() >= {0, 1, 2, 3}
