@@ -21,7 +21,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rln.errors import InputError, NativeError, Overloaded, RlnError, StoreError
+from rln.errors import InputError, NativeError, Overloaded, RlnError, StoreError, StoreUnavailable
 
 ACCEPTED, REFUSED, UNUSABLE, FAILED = 0, 1, 2, 3
 
@@ -80,7 +80,10 @@ def _failure(error: RlnError | OSError) -> Report:
     else:
         status = REFUSED
     message = str(error) or type(error).__name__
-    return Report({"error": type(error).__name__, "message": message}, f"rln: {message}", status)
+    data: dict[str, object] = {"error": type(error).__name__, "message": message}
+    if isinstance(error, StoreUnavailable):
+        data["retry_after"] = error.retry_after
+    return Report(data, f"rln: {message}", status)
 
 
 def read_file(path: Path, limit: int | None = None) -> bytes:
