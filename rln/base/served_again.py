@@ -13,17 +13,19 @@ from datetime import UTC, datetime
 from rln.errors import StoreUnavailable
 
 
-def served_again(message: str, at: float, now: float | None = None) -> StoreUnavailable:
+def served_again(message: str, at: float | None, now: float | None = None) -> StoreUnavailable:
     """Make the error of a store that refuses until a known time.
 
     Args:
         message: what is refused, and why.
-        at: unix time from which messages of the current epoch are served.
+        at: unix time from which messages of the current epoch are served; None: not known.
         now: unix time by the same clock; None: the store has no clock.
 
     Returns:
         The error. If the time is over, it names none: then only the epoch that was asked for is refused.
     """
+    if at is None:
+        return StoreUnavailable(message)
     if now is not None and at <= now:
         return StoreUnavailable(f"{message}; the current epoch is served")
     wait = None if now is None else at - now
@@ -42,7 +44,7 @@ def add_wait(error: object, now: Callable[[], float]) -> None:
         return
     try:
         wait = error.served_from - now()
-    except StoreUnavailable:
+    except Exception:  # noqa: BLE001 - the caller must get the error of the store, not that of the clock
         return
     error.retry_after = wait if wait > 0 else None
 

@@ -60,8 +60,8 @@ def epoch_older_than_log(epoch: Epoch, since: int, clock: Clock, now: float) -> 
     )
 
 
-def first_start_after(epoch: Epoch, moment: float, clock: Clock) -> int:
-    """Return the start of the first epoch that opens after a unix time.
+def first_start_after(epoch: Epoch, moment: float, clock: Clock) -> int | None:
+    """Return the start of the first epoch that opens after a unix time; None: this clock does not tell.
 
     Until then, the current epoch is one that was open at that time.
 
@@ -71,10 +71,10 @@ def first_start_after(epoch: Epoch, moment: float, clock: Clock) -> int:
         clock: tells when epochs open.
     """
     lead = epoch.start - clock.opened(epoch)
-    index = max(math.floor((moment + lead) / epoch.period), 0)
-    while clock.opened(replace(epoch, index=index)) <= moment:
-        index += 1
-    return index * epoch.period
+    least = max(math.floor((moment + lead) / epoch.period), 0)
+    # Two are enough if every epoch opens the same time before its start; the third makes up for rounding.
+    later = (replace(epoch, index=least + step) for step in range(3))
+    return next((one.start for one in later if clock.opened(one) > moment), None)
 
 
 def check_before(before: int) -> int:

@@ -239,3 +239,19 @@ def test_b2_the_wait_survives_the_way_to_another_process(tmp_path: Path) -> None
     copy = pickle.loads(pickle.dumps(found))
     assert found is not None and type(copy) is StoreUnavailable
     assert (str(copy), copy.retry_after, copy.served_from) == (str(found), 30.0, MIDNIGHT + 60)
+
+
+class ClockOfAnotherKind(rln.EpochClock):
+    """A clock of somebody else, to which every epoch was open long ago."""
+
+    def opened(self, epoch: rln.Epoch) -> float:
+        return 0.0
+
+
+def test_b2_a_clock_that_does_not_tell_when_epochs_open_gives_no_time_and_does_not_hang(
+    tmp_path: Path,
+) -> None:
+    clock = ClockOfAnotherKind("b2.example", 60, now=Now(MIDNIGHT))
+    with closing(open_log(f"sqlite:///{tmp_path}/log.db", clock)) as log:
+        found = refusal(log, clock)
+        assert found is not None and found.retry_after is None and "served again" not in str(found)

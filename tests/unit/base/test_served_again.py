@@ -36,6 +36,11 @@ def test_no_wait_is_promised_for_what_stays_refused() -> None:
         assert str(error) == "an old epoch; the current epoch is served"
 
 
+def test_an_unknown_time_is_not_in_the_error() -> None:
+    error = served_again("members: busy", None, NOON)
+    assert (str(error), error.retry_after, error.served_from) == ("members: busy", None, None)
+
+
 def test_a_wait_is_added_where_only_the_time_is_known() -> None:
     error = served_again("ids", NOON)
     assert error.retry_after is None
@@ -55,7 +60,10 @@ def test_no_wait_is_added_if_the_time_is_over_or_the_clock_fails() -> None:
     def fails() -> float:
         raise StoreUnavailable("clock")
 
-    for clock in (lambda: NOON + 1, fails):
+    def breaks() -> float:
+        raise ZeroDivisionError
+
+    for clock in (lambda: NOON + 1, fails, breaks):
         error = served_again("ids", NOON)
         add_wait(error, clock)
         assert error.retry_after is None
