@@ -133,7 +133,27 @@ class StoreError(RlnError):
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot be sure of its data: do not serve the message. A change may have been written."""
+    """The store cannot be sure of its data: do not serve the message. A change may have been written.
+
+    Args:
+        message: what is wrong, and what to do; a known time at which the store serves again is in it.
+        retry_after: becomes the attribute.
+        served_from: becomes the attribute.
+
+    Attributes:
+        retry_after: seconds until the store serves messages of the current epoch again, by the clock of the
+            epochs, counted from when the error was made; None: not known. The message itself may belong to an
+            epoch that stays refused: prove again then.
+        served_from: the same as unix time by that clock; None: not known. A store without a clock knows this
+            time only; prover and verifier add `retry_after`.
+    """
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, served_from: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.served_from = served_from
 
 
 class IntegrityAlarm(StoreError):

@@ -13,9 +13,9 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NoReturn, TextIO
 
 import typer
@@ -23,7 +23,15 @@ from typer.core import TyperGroup
 
 from rln.cli.confidential import hide
 from rln.cli.report import FAILED, REFUSED, UNUSABLE, is_terminal
-from rln.errors import InputError, NativeError, Overloaded, ParameterError, RlnError, StoreError
+from rln.errors import (
+    InputError,
+    NativeError,
+    Overloaded,
+    ParameterError,
+    RlnError,
+    StoreError,
+    StoreUnavailable,
+)
 from rln.lowlevel import engine
 
 INTERRUPTED: Final = 130
@@ -44,18 +52,23 @@ class Failure:
         kind: name of the error, for `--json`.
         message: one line, or several for a fault of the library.
         usage: printed before the message.
+        more: what the JSON holds beside kind and message.
     """
 
     status: int
     kind: str
     message: str
     usage: str = ""
+    more: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Return what to say about an error, which is the one that is handled now."""
         if isinstance(error, _USAGE_ERROR):
             return _usage_failure(error)
+        if isinstance(error, StoreUnavailable):
+            more = {"retry_after": error.retry_after}
+            return cls(FAILED, type(error).__name__, _message(error), more=more)
         if isinstance(error, RlnError):
             return cls(_status(error), type(error).__name__, _message(error))
         if isinstance(error, (KeyboardInterrupt, typer.Abort)):
@@ -178,7 +191,8 @@ def _print(failure: Failure, as_json: bool) -> None:
     if as_json:
         with suppress(OSError, ValueError):
             if sys.stdout is not None:
-                typer.echo(json.dumps({"error": failure.kind, "message": failure.message}, indent=1))
+                data = {"error": failure.kind, "message": failure.message, **failure.more}
+                typer.echo(json.dumps(data, indent=1))
                 return
     usage = f"{failure.usage}\n\n" if failure.usage else ""
     with suppress(OSError, ValueError):

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, Self, runtime_checkable
 
 from rln.base.arguments import fixed_bytes, plain_bytes, whole
-from rln.errors import ParameterError, StoreUnavailable
+from rln.base.served_again import served_again
+from rln.errors import ParameterError
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.signal import length_prefixed
 
@@ -310,10 +311,12 @@ class EpochClock:
             self._marked = mark.raise_to(int(seconds))
         if seconds < self._marked - self._skew:
             oldest = math.ceil(self._marked - self._skew)
-            raise StoreUnavailable(
+            raise served_again(
                 f"clock: expected unix time {oldest} or later, got {int(seconds)}: it has gone back by more "
                 f"than {self._skew} seconds; set the clock right; if it is right now, it was ahead before: "
-                "stop all verifiers that use the mark, and delete the mark's file (see docs/stores.md)"
+                "stop all verifiers that use the mark, and delete the mark's file (see docs/stores.md)",
+                self._marked - self._skew,
+                seconds,
             )
 
     def epoch(self, index: int) -> Epoch:

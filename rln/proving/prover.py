@@ -15,7 +15,8 @@ from typing import NoReturn, Self
 
 from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.errors import ParameterError
+from rln.base.served_again import add_wait
+from rln.errors import ParameterError, StoreUnavailable
 from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
@@ -218,6 +219,13 @@ class Prover:
         x = hash_signal(signal if self._params is None else self._params.check_signal(signal))
         path = self._builder.path()
         epoch = self._clock.current()
+        try:
+            return self._prove_in(epoch, path, x, count)
+        except StoreUnavailable as error:
+            add_wait(error, self._clock.now)
+            raise
+
+    def _prove_in(self, epoch: Epoch, path: MerkleProof, x: int, count: int) -> AnyProof:
         if self._queue is None:
             member = self._membership
             reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)

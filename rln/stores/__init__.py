@@ -131,12 +131,16 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
 def open_existing_members(uri: str) -> MemberRegistry:
     """Open an existing member registry with its own depth and limit.
 
+    A file that this process must not write, because it is on read-only media or belongs to another user, is
+    opened for reading only: every change raises `StoreUnavailable`, and nothing is written.
+
     Args:
         uri: sqlite:///path, or postgresql://.
 
     Raises:
         ParameterError: not such a URI.
-        StoreUnavailable: the registry cannot be reached or does not exist.
+        StoreUnavailable: the registry cannot be reached or does not exist; or it can only be read, and
+            somebody could change it unnoticed meanwhile.
     """
     where = StoreUri.parse(uri, MEMBERS[1:])
     if where.scheme == "sqlite":

@@ -18,6 +18,7 @@ _REMOTE: Final = frozenset(
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.ceph", "fuse.davfs2"}
 )
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
+_OTHERS_WRITE: Final = 0o022
 
 
 def state_directory() -> Path:
@@ -60,8 +61,13 @@ def check_local_file_system(path: Path, name: str) -> None:
         warnings.warn(f"{name}: {path} is on {kind}: a restart of the machine deletes it", stacklevel=3)
 
 
-def ensure_private_file(path: Path, name: str) -> None:
+def ensure_private_file(path: Path, name: str, *, others_may_read: bool = False) -> None:
     """Create a file that only its owner may read and write, or check that an existing file is one.
+
+    Args:
+        path: path of the file.
+        name: name of the store in messages.
+        others_may_read: an existing file may be readable for other users, if its owner has allowed it.
 
     Raises:
         StoreUnavailable: it cannot be created, is no regular file, belongs to another user, or other users
@@ -75,28 +81,90 @@ def ensure_private_file(path: Path, name: str) -> None:
         found = os.lstat(path)
     except OSError as error:
         raise StoreUnavailable(f"{name}: {path}: {error.strerror}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise StoreUnavailable(
-            f"{name}: {path}: expected a regular file, got a directory, a link or a device"
-        )
+    _check_regular(found, path, name)
     if found.st_uid != os.geteuid():
         raise StoreUnavailable(
             f"{name}: {path}: expected a file of user {os.geteuid()}, got one of user {found.st_uid}"
         )
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(found.st_mode) & (_OTHERS_WRITE if others_may_read else 0o077):
         raise StoreUnavailable(
             f"{name}: {path}: expected mode 0600, got {stat.S_IMODE(found.st_mode):04o}; run chmod 600 on it"
         )
 
 
+def reason_not_to_write(path: Path) -> str | None:
+    """Return why this process must not write an existing file or its directory; None: it may.
+
+    Raises:
+        OSError: the file cannot be inspected.
+    """
+    owner = os.lstat(path).st_uid
+    if owner != os.geteuid():
+        return f"it belongs to user {owner}, and this is user {os.geteuid()}"
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return "its file system is mounted read-only"
+    if not os.access(path, os.W_OK, effective_ids=True):
+        return f"user {owner} may not write it"
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        return f"user {owner} may not write its directory"
+    return None
+
+
+def check_readable_file(path: Path, name: str) -> None:
+    """Check that this user may read a file, and that only its owner may write it.
+
+    Raises:
+        StoreUnavailable: it is no regular file, this user may not read it, or users other than its owner may
+            write it.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise StoreUnavailable(f"{name}: {path}: {error.strerror}") from error
+    _check_regular(found, path, name)
+    mode = stat.S_IMODE(found.st_mode)
+    if not os.access(path, os.R_OK, effective_ids=True):
+        raise StoreUnavailable(
+            f"{name}: {path}: user {os.geteuid()} may not read it: it has mode {mode:04o} and belongs to "
+            f"user {found.st_uid}; run the command as this user, or ask them for the permission to read it "
+            "and its directory"
+        )
+    if mode & _OTHERS_WRITE:
+        raise StoreUnavailable(
+            f"{name}: {path}: users other than its owner, user {found.st_uid}, may write it: it has mode "
+            f"{mode:04o}; its owner must run chmod go-w on it"
+        )
+
+
+def is_unchangeable(path: Path) -> bool:
+    """Tell whether the whole file system of a file is read-only, so that nobody can write the file.
+
+    A mount that is read-only can be one of several mounts of a file system that others write.
+    """
+    return _mounted(path.parent)[1].split(",")[0] == "ro"
+
+
+def _check_regular(found: os.stat_result, path: Path, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise StoreUnavailable(
+            f"{name}: {path}: expected a regular file, got a directory, a link or a device"
+        )
+
+
 def _file_system(directory: Path) -> str:
     """Return the type of the file system of a directory, or an empty string if it is unknown."""
+    return _mounted(directory)[0]
+
+
+def _mounted(directory: Path) -> tuple[str, str]:
+    """Return the type and the options of the file system of a directory; empty strings: it is unknown."""
     device = os.stat(directory).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     if not _MOUNTS.exists():
-        return ""
+        return "", ""
     for line in _MOUNTS.read_text(errors="replace").splitlines():
         fields, _, rest = line.partition(" - ")
         if fields.split(" ")[2] == wanted:
-            return rest.split(" ")[0]
-    return ""
+            kind, _, options = rest.split(" ")[:3]
+            return kind, options
+    return "", ""

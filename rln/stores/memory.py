@@ -210,7 +210,7 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
             member = self._members.setdefault((commitment, epoch.identifier), {})
             newest = max(member, default=epoch.index)
             if epoch.index < newest - 1:
-                raise epoch_too_old(epoch.index, newest)
+                raise epoch_too_old(epoch, newest)
             spent = member.setdefault(epoch.index, _EpochUse())
             first = spent.next_id
             if first + count > limit:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Final
 
 from rln.base.arguments import nonzero, plain_bytes, whole
 from rln.base.bounds import MAX_LIMIT_BITS
+from rln.base.served_again import served_again
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
-from rln.protocol.epoch import Epoch
+from rln.protocol.epoch import Clock, Epoch
 
 LATEST_TIME: Final = 1 << 62
 """The latest unix time that a store accepts: SQLite's integers have 63 bits."""
@@ -22,27 +25,56 @@ MAX_MESSAGE_BYTES: Final = 1 << 16
 """Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 
 
-def epoch_forgotten(epoch: Epoch, before: int) -> StoreUnavailable:
-    """Make the error for an epoch that the log has dropped."""
-    return StoreUnavailable(
+def epoch_forgotten(epoch: Epoch, before: int, now: float | None = None) -> StoreUnavailable:
+    """Make the error for an epoch that the log has dropped.
+
+    Args:
+        epoch: the epoch.
+        before: epochs that ended by this unix time are dropped.
+        now: unix time; None: the log has no clock.
+    """
+    return served_again(
         f"nullifier log: epoch {epoch.index} ended at unix time {epoch.end} and is forgotten, like all "
         f"epochs up to unix time {before}; if it is the current epoch, the clock was ahead or has gone back: "
-        "check it"
+        "check it",
+        before // epoch.period * epoch.period,
+        now,
     )
 
 
-def epoch_older_than_log(epoch: Epoch, since: int) -> StoreUnavailable:
+def epoch_older_than_log(epoch: Epoch, since: int, clock: Clock, now: float) -> StoreUnavailable:
     """Make the error for an epoch that was already open when the log was created.
 
     Args:
         epoch: the epoch.
         since: when the log was created, or when the machine with a young log was restarted; by the clock now.
+        clock: clock of the verifiers.
+        now: its time.
     """
-    return StoreUnavailable(
+    return served_again(
         f"nullifier log: epoch {epoch.index} was open at unix time {since}, when this log was created (or, "
         "while it was young, first used after a restart of the machine), so shares that were accepted in it "
-        "may be missing; wait for a later epoch"
+        "may be missing; every epoch that was open then is refused, and later ones are served",
+        first_start_after(epoch, since, clock),
+        now,
     )
+
+
+def first_start_after(epoch: Epoch, moment: float, clock: Clock) -> int | None:
+    """Return the start of the first epoch that opens after a unix time; None: this clock does not tell.
+
+    Until then, the current epoch is one that was open at that time.
+
+    Args:
+        epoch: any epoch of the clock.
+        moment: unix time.
+        clock: tells when epochs open.
+    """
+    lead = epoch.start - clock.opened(epoch)
+    least = max(math.floor((moment + lead) / epoch.period), 0)
+    # Two are enough if every epoch opens the same time before its start; the third makes up for rounding.
+    later = (replace(epoch, index=least + step) for step in range(3))
+    return next((one.start for one in later if clock.opened(one) > moment), None)
 
 
 def check_before(before: int) -> int:
@@ -79,11 +111,17 @@ def check_message(message: bytes) -> None:
         raise ParameterError(f"message: expected at most {MAX_MESSAGE_BYTES} bytes, got {len(message)}")
 
 
-def epoch_too_old(index: int, newest: int) -> StoreUnavailable:
-    """Make the error for an old epoch, for which no more ids are given out."""
-    return StoreUnavailable(
-        f"message ids: expected epoch {newest - 1} or later, got {index}; check the clock: it may have "
-        "gone back"
+def epoch_too_old(epoch: Epoch, newest: int) -> StoreUnavailable:
+    """Make the error for an old epoch, for which no more ids are given out.
+
+    Args:
+        epoch: the epoch.
+        newest: index of the newest epoch that ids were given out for; ids for the one before it are left.
+    """
+    return served_again(
+        f"message ids: expected epoch {newest - 1} or later, got {epoch.index}; check the clock: it may have "
+        "gone back",
+        (newest - 1) * epoch.period,
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rln.base.arguments import instance
+from rln.base.served_again import add_wait
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof
@@ -169,8 +170,11 @@ class NullifierCheck:
                 raise StoreUnavailable(f"log: expected {len(questions)} answers, got {len(answers)}")
         except Exception as error:  # noqa: BLE001 - it is the answer to every question
             self._observer.stored(True, since)
+            add_wait(error, self._clock.now)
             return [error] * len(questions)
         self._observer.stored(any(isinstance(answer, Exception) for answer in answers), since)
+        for answer in answers:
+            add_wait(answer, self._clock.now)
         return answers
 
     def _forget_ended(self, epoch: Epoch) -> None:

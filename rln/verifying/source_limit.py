@@ -42,8 +42,10 @@ def check_source(source: Source) -> Source:
 class SourceLimit:
     """The allowance of each source, in bounded memory. Safe to use from several threads.
 
-    A forked child goes on with a copy, so a source then has an allowance in each process. If the fork was not
-    noticed (`rln.base.forks.unnoticed`), every call raises `StoreUnavailable`.
+    Each process has allowances of its own, which a restart makes full again. So with n workers one source can
+    send n times as many bad proofs, unless it always gets to the same worker: divide rate and burst by n
+    (docs/guide.md, "With several workers"). A forked child goes on with a copy. If the fork was not noticed
+    (`rln.base.forks.unnoticed`), every call raises `StoreUnavailable`.
 
     Args:
         rate: bad proofs by which an allowance grows back each second, more than 0.

@@ -39,6 +39,7 @@ from rln.stores.redis.refusal_bounds import RefusalBounds
 from rln.stores.sql_registry import SqlChange, SqlReader, SqlRegistry
 from rln.stores.sqlite.connection_slot import ConnectionSlot
 from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.read_only_database import ReadOnlyDatabase
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 from rln.stores.sqlite.slashed_file import SlashedFile
 from rln.sync.signing import RegistrarKey
@@ -78,6 +79,7 @@ PARTS: Final = {
     SqlRegistry: "of a SqliteRegistry or PostgresRegistry",
     ConnectionSlot: "of a Database",
     Database: "of all stores in SQLite files",
+    ReadOnlyDatabase: "of a SqliteRegistry that is only read",
     RollbackGuard: "of SqliteMessageIds",
     SearchTable: "of Violators",
     ObserverLock: "of the observers",

@@ -29,7 +29,7 @@ def test_what_is_there_is_opened(uri):
 
 def test_files_that_hold_no_registry(tmp_path: Path):
     uri = f"sqlite:///{tmp_path}/members.db"
-    with pytest.raises(StoreUnavailable, match="unable to open"):
+    with pytest.raises(StoreUnavailable, match="No such file"):
         open_existing_members(uri)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "members.db").write_bytes(b"no database at all, whatever its name says" * 30)

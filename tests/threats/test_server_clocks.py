@@ -14,6 +14,7 @@ import pytest
 
 import rln
 from rln.ports import NullifierLog
+from rln.protocol.share import Share
 from rln.stores import machine_time, open_log
 from rln.stores.redis import primary, server_clock
 from tests.stores.redis_worker import epochs, spend
@@ -300,3 +301,33 @@ def test_f19_the_checks_of_clocks_add_no_command_to_a_decision(
     calls = {name.removeprefix("cmdstat_"): said["calls"] for name, said in counted.items()}
     assert {name: calls[name] for name in ("set", "get", "time")} == {"set": 50, "get": 50, "time": 50}
     assert set(calls) <= {"set", "get", "info", "time", "config|resetstat"}
+
+
+# ---- when it serves again --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("new", [False, True], ids=["a new server", "a server that was emptied"])
+def test_f4_a_server_that_lost_its_generation_serves_again_at_the_named_time_and_not_before(
+    place: Place, new: bool
+) -> None:
+    stopped = [place.now()]
+    clock = rln.EpochClock("f4.example", 600, skew=20, future_gap=1, now=lambda: stopped[0])
+    log = place.worker(clock, new=new)
+    if new:
+        assert spend(log, clock.current(), IDS) == 10
+        place.server.client.flushall()
+        assert spend(log, clock.current(), IDS) == 0
+    (refused,) = log.peek_many([(clock.current(), 1)])
+    assert isinstance(refused, rln.StoreUnavailable)
+    again, wait = refused.served_from, refused.retry_after
+    assert again is not None and wait == again - stopped[0] and 600 < wait <= 1200 + 40 + 1
+    assert "every epoch that was open then is refused" in str(refused) and "served again from" in str(refused)
+    (claim,) = log.insert_or_get_many([(clock.current(), [Share(1, 1, 1)])])
+    assert isinstance(claim, rln.StoreUnavailable) and claim.served_from == again
+    place.wait(int(wait))
+    stopped[0] = again - 0.001
+    fresh = place.worker(clock)
+    assert spend(log, clock.current(), IDS) == spend(fresh, clock.current(), IDS) == 0
+    stopped[0] = again
+    assert spend(log, clock.current(), IDS) == 10
+    assert spend(fresh, clock.current(), [20]) == 1

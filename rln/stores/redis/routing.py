@@ -15,13 +15,14 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from rln.base import forks
+from rln.base.served_again import served_again
 from rln.errors import StoreUnavailable
 from rln.stores.redis.entry import EntryCommand, Reply, foreign_entry
 from rln.stores.redis.primary import EXAMINED_EVERY, ExaminedState, LogSettings, Primary, error_text
 from rln.stores.redis.resp import FAULTS, Session
 from rln.stores.redis.server_info import ServerDescription
 from rln.stores.redis.topology import SLOTS, Topology
-from rln.stores.refusals import MAY_BE_SPENT, NOTHING_CHANGED, epoch_forgotten
+from rln.stores.refusals import MAY_BE_SPENT, NOTHING_CHANGED, epoch_forgotten, first_start_after
 
 _ATTEMPTS: Final = 3
 _CHUNK: Final = 512
@@ -211,12 +212,14 @@ class PrimaryRouter:
         for i in indices:
             epoch, opened, _, _ = commands[i]
             if epoch.end <= horizon:
-                results[i] = epoch_forgotten(epoch, horizon)
+                results[i] = epoch_forgotten(epoch, horizon, self._settings.clock.now())
             elif opened <= state.complete_after:
-                results[i] = StoreUnavailable(
+                results[i] = served_again(
                     f"nullifier log: {primary.name}: epoch {epoch.index} was open at "
-                    f"{state.complete_after:.0f}, so shares that were accepted in it may be missing; it is "
-                    "refused, and later epochs are accepted"
+                    f"{state.complete_after:.0f}, so shares that were accepted in it may be missing; every "
+                    "epoch that was open then is refused, and later ones are served",
+                    first_start_after(epoch, state.complete_after, self._settings.clock),
+                    self._settings.clock.now(),
                 )
             else:
                 admitted.append(i)
@@ -270,7 +273,9 @@ class PrimaryRouter:
 
 
 def _with_outcome(error: StoreUnavailable, outcome: str) -> StoreUnavailable:
-    told = StoreUnavailable(f"{error}; {outcome}")
+    told = StoreUnavailable(
+        f"{error}; {outcome}", retry_after=error.retry_after, served_from=error.served_from
+    )
     told.__cause__ = error
     return told
 

@@ -50,6 +50,7 @@ class Database:
         schema_version: the version of its tables, 1 or more; a file with another version is refused.
         page_size: bytes of a page of a new file. A commit writes whole pages: small pages are better for
             tables whose small rows are inserted one by one in random order.
+        others_may_read: the owner may let other users read an existing file.
         create: creates the tables, once, in the transaction that turns a new file into one of ours.
 
     Raises:
@@ -64,6 +65,7 @@ class Database:
         kind: FileKind,
         schema_version: int,
         page_size: int = 4096,
+        others_may_read: bool = False,
         create: Callable[[sqlite3.Connection], None],
     ) -> None:
         self.path = path.absolute()
@@ -71,6 +73,7 @@ class Database:
         self._kind = kind
         self._schema_version = schema_version
         self._page_size = page_size
+        self._others_may_read = others_may_read
         self._create = create
         self._closed = False
         self._disk_errors = 0
@@ -78,6 +81,10 @@ class Database:
         self._file_id: tuple[int, int] | None = None
         self._writer = ConnectionSlot(self.path)
         self._reader = ConnectionSlot(self.path)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Use the file once, so that one that cannot be used is refused at construction."""
         with self.writing():
             pass
 
@@ -216,7 +223,7 @@ class Database:
             raise self._in_use_at_fork()
         check_local_file_system(self.path, self._name)
         if self._file_id is None:
-            ensure_private_file(self.path, self._name)
+            ensure_private_file(self.path, self._name, others_may_read=self._others_may_read)
             refusal = reason_to_refuse(self.path, self._kind, self._schema_version)
             if refusal is not None:
                 raise self._error(refusal)

@@ -32,24 +32,20 @@ from rln.stores.refusals import (
 )
 from rln.stores.sql_rows import ForeignRow, alarm, naming
 from rln.stores.sqlite.connection_slot import rows_of
-from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.file_header import reason_to_refuse
 from rln.stores.sqlite.log_rows import (
+    SCHEMA_VERSION,
     START,
     check_keys,
     check_nullifiers,
     columns_of,
-    create_tables,
     mark_of,
     memory_of,
+    open_log_file,
     share_of,
 )
 from rln.stores.sqlite.log_start import LogStart
 from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
-
-_SCHEMA_VERSION: Final = 2
-_PAGE_SIZE: Final = 1024
-"""Bytes: a row has about 100, and consecutive rows are far apart."""
 
 _CHUNK: Final = 2000
 """Shares that are dropped in one transaction; other writers wait no longer than it takes."""
@@ -101,17 +97,6 @@ def _names(epoch: Epoch) -> tuple[bytes, bytes]:
     return epoch.identifier, scalar.encode(epoch.external_nullifier, "external nullifier")
 
 
-def _open(path: Path, name: str) -> Database:
-    return Database(
-        path,
-        name=name,
-        kind=FileKind.LOG,
-        schema_version=_SCHEMA_VERSION,
-        page_size=_PAGE_SIZE,
-        create=create_tables,
-    )
-
-
 def holds_log(path: Path) -> bool:
     """Tell whether an existing file holds a log, and not only a high-water mark; the file is not changed.
 
@@ -120,7 +105,7 @@ def holds_log(path: Path) -> bool:
     """
     name = f"nullifier log: {path}"
     try:
-        refusal = reason_to_refuse(path, FileKind.LOG, _SCHEMA_VERSION, empty=False)
+        refusal = reason_to_refuse(path, FileKind.LOG, SCHEMA_VERSION, empty=False)
         if refusal is not None:
             raise StoreUnavailable(f"{name}: {refusal}")
         return bool(rows_of(path, "SELECT one FROM memory"))
@@ -146,7 +131,7 @@ class SqliteNullifierLog(NullifierLog):
         self._ended: list[int] = []
         now, machine = clock.now(), MachineTime.now()
         start = LogStart.nothing_before() if new else LogStart.at(now, machine)
-        self._database = _open(path, "nullifier log")
+        self._database = open_log_file(path, "nullifier log")
         try:
             with self._database.writing() as connection:
                 connection.execute(_BEGIN, columns_of(start))
@@ -181,10 +166,14 @@ class SqliteNullifierLog(NullifierLog):
         """Return the shares that the log holds; see `NullifierLog`."""
         self._start = self._followed_start()
         try:
+            now = self._clock.now()  # not in the transaction: the clock's mark may be in the same file
             with naming(self._store), self._database.reading() as connection:
                 before, _ = memory_of(connection)
                 numbers = self._numbers(connection, {epoch for epoch, _ in keys})
-                return [self._peek(connection, before, numbers[epoch], epoch, key) for epoch, key in keys]
+                return [
+                    self._refusal(epoch, before, now) or self._peek(connection, numbers[epoch], key)
+                    for epoch, key in keys
+                ]
         except StoreError as error:
             return [error] * len(keys)
 
@@ -196,11 +185,12 @@ class SqliteNullifierLog(NullifierLog):
         entered: dict[Epoch, int] = {}
         try:
             self._follow_clock()
+            now = self._clock.now()  # as in `peek_many`
             if len(checked) == 1 and self._insert_alone(*checked[0]):
                 return [()]
             with naming(self._store), self._database.writing(MAY_BE_SPENT) as connection:
                 before, _ = memory_of(connection)
-                answers = [self._claim(connection, entered, before, *claim) for claim in checked]
+                answers = [self._claim(connection, entered, before, now, *claim) for claim in checked]
                 self._drop(connection, 2 * len(checked))
         except StoreError as error:
             return [error] * len(checked)
@@ -298,11 +288,10 @@ class SqliteNullifierLog(NullifierLog):
         return numbers
 
     def _peek(
-        self, connection: sqlite3.Connection, before: int, number: int | None, epoch: Epoch, nullifier: int
+        self, connection: sqlite3.Connection, number: int | None, nullifier: int
     ) -> Share | StoreError | None:
-        refusal = self._refusal(epoch, before)
-        if refusal is not None or number is None:
-            return refusal
+        if number is None:
+            return None
         key = scalar.encode(nullifier, "nullifier")
         found = connection.execute(_GET, (number, key)).fetchone()
         return None if found is None else self._decode(found, number, key)
@@ -319,11 +308,12 @@ class SqliteNullifierLog(NullifierLog):
         connection: sqlite3.Connection,
         entered: dict[Epoch, int],
         before: int,
+        now: float,
         epoch: Epoch,
         shares: dict[int, Share],
     ) -> Taken | StoreError:
         """Insert the shares of one message within a transaction: all of them or none."""
-        refusal = self._refusal(epoch, before)
+        refusal = self._refusal(epoch, before, now)
         if refusal is not None:
             return refusal
         number = self._epochs.get(epoch) or entered.get(epoch)
@@ -332,7 +322,7 @@ class SqliteNullifierLog(NullifierLog):
                 check_keys(connection)
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
-                return epoch_forgotten(epoch, before)
+                return epoch_forgotten(epoch, before, now)
             number = entered[epoch] = rows[0][0]
         if len(shares) > 1:
             connection.execute("SAVEPOINT claim")
@@ -358,11 +348,12 @@ class SqliteNullifierLog(NullifierLog):
             connection.execute("RELEASE claim")
         return damaged or tuple(taken)
 
-    def _refusal(self, epoch: Epoch, before: int) -> StoreUnavailable | None:
+    def _refusal(self, epoch: Epoch, before: int, now: float) -> StoreUnavailable | None:
         if epoch.end <= before:
-            return epoch_forgotten(epoch, before)
+            return epoch_forgotten(epoch, before, now)
         if self._is_older(epoch):
-            return epoch_older_than_log(epoch, self._start.refused_until(self._clock.retention))
+            until = self._start.refused_until(self._clock.retention)
+            return epoch_older_than_log(epoch, until, self._clock, now)
         return None
 
     def _is_older(self, epoch: Epoch) -> bool:
@@ -380,7 +371,7 @@ class SqliteMark:
     """
 
     def __init__(self, path: Path) -> None:
-        self._database = _open(path, "high-water mark")
+        self._database = open_log_file(path, "high-water mark")
 
     def __repr__(self) -> str:
         return f"SqliteMark({str(self._database.path)!r})"

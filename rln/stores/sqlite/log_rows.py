@@ -15,14 +15,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from rln.base import scalar
+from rln.base.file_kind import FileKind
 from rln.protocol.share import Share
 from rln.stores.machine_time import MachineTime
 from rln.stores.refusals import LATEST_TIME
 from rln.stores.sql_rows import ForeignRow, field_element, number, packed
+from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.log_start import LogStart
+
+SCHEMA_VERSION: Final = 2
+"""The version of the tables below."""
+
+_PAGE_SIZE: Final = 1024
+"""Bytes: a row has about 100, and consecutive rows are far apart."""
 
 
 def _numbers(*columns: str) -> str:
@@ -59,8 +68,27 @@ _HIGHEST: Final = "SELECT epoch FROM share ORDER BY epoch DESC, nullifier DESC L
 _NO_BYTES: Final = "SELECT nullifier FROM share WHERE epoch = ? ORDER BY nullifier LIMIT 1"
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables of an empty file."""
+def open_log_file(path: Path, name: str) -> Database:
+    """Open a file of these tables; create it if it does not exist.
+
+    Args:
+        path: path of the file.
+        name: name of the store in messages.
+
+    Raises:
+        StoreUnavailable: the file cannot be used, or is of another kind or version.
+    """
+    return Database(
+        path,
+        name=name,
+        kind=FileKind.LOG,
+        schema_version=SCHEMA_VERSION,
+        page_size=_PAGE_SIZE,
+        create=_create_tables,
+    )
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
     for table in _TABLES:
         connection.execute(table)
 

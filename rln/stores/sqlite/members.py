@@ -15,6 +15,7 @@ from typing import Final, Self
 from rln.base.file_kind import FileKind
 from rln.errors import StoreUnavailable
 from rln.group.ports import RegistryChange
+from rln.stores.file_checks import reason_not_to_write
 from rln.stores.restored import note_again, restored_registry
 from rln.stores.sql_registry import SqlChange, SqlRegistry
 from rln.stores.sql_rows import ForeignRow, Row, field_element, naming
@@ -23,6 +24,7 @@ from rln.stores.sql_transaction import SqlTransaction
 from rln.stores.sqlite.connection_slot import rows_of
 from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.file_header import reason_to_refuse
+from rln.stores.sqlite.read_only_database import ReadOnlyDatabase
 from rln.stores.sqlite.slashed_file import FileState, SlashedFile, SlashedRecord
 
 _SCHEMA_VERSION: Final = 2
@@ -68,15 +70,47 @@ class SqliteRegistry(SqlRegistry):
     def existing(cls, path: Path) -> Self:
         """Open the registry in a file with its own depth and limit.
 
+        If this process must not write the file, because it is on read-only media or belongs to another user,
+        the registry can be read, and every change raises `StoreUnavailable`.
+
         Raises:
-            StoreUnavailable: no such file, or no registry in it; and as for the constructor.
+            StoreUnavailable: no such file, or no registry in it; and as for the constructor. Also a file that
+                can only be read, and not safely; see `ReadOnlyDatabase`.
         """
+        why = _reason_not_to_write(path)
+        if why is not None:
+            return cls._for_reading(path, why)
         found = _registry_row(path)
         return cls(path, found.depth, found.limit_bits)
 
     @classmethod
+    def _for_reading(cls, path: Path, why: str) -> Self:
+        name = f"{_NAME}: {path.absolute()}"
+        database = ReadOnlyDatabase(
+            path, name=_NAME, kind=FileKind.REGISTRY, schema_version=_SCHEMA_VERSION, why=why
+        )
+        opened = cls.__new__(cls)
+        try:
+            with naming(name), database.reading() as connection:
+                found = RegistryRow.of(_SqliteTransaction(connection).rows(REGISTRY), name)
+            SqlRegistry.__init__(opened, found.depth, found.limit_bits)
+            opened._set_path(path)
+            opened._database = database
+            opened._settle()
+        except BaseException:
+            database.close()
+            raise
+        return opened
+
+    @classmethod
     def accept_restored(cls, path: Path, slashed: Sequence[int], at: int) -> int:
         """Use a restored or copied registry again; see `rln.stores.accept_restored_members`."""
+        why = _reason_not_to_write(path)
+        if why is not None:
+            raise StoreUnavailable(
+                f"{_NAME}: {path}: {why}; put the file and {path.name}-slashed where you may write both, as "
+                "files of your own, and name that place"
+            )
         found = _registry_row(path)
         opened = cls.__new__(cls)
         SqlRegistry.__init__(opened, found.depth, found.limit_bits)
@@ -115,17 +149,21 @@ class SqliteRegistry(SqlRegistry):
         return f"{_NAME}: {self._path}"
 
     def _open(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._slashed = SlashedFile(self._path, _NAME)
-        self._failed: FileState | None = None
-        """The state of the file after a failed write of this process: it is nobody's copy."""
+        self._set_path(path)
         self._database = Database(
             path,
             name=_NAME,
             kind=FileKind.REGISTRY,
             schema_version=_SCHEMA_VERSION,
+            others_may_read=True,
             create=self._create,
         )
+
+    def _set_path(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._slashed = SlashedFile(self._path, _NAME)
+        self._failed: FileState | None = None
+        """The state of the file after a failed write of this process: it is nobody's copy."""
 
     def _create(self, connection: sqlite3.Connection) -> None:
         for definition in definitions("INTEGER", "BLOB"):
@@ -147,6 +185,13 @@ class SqliteRegistry(SqlRegistry):
                 if count != state.count:
                     raise ForeignRow(f"rln_slashing: expected {state.count} rows, got {count}")
                 return
+        if isinstance(self._database, ReadOnlyDatabase):
+            raise StoreUnavailable(
+                f"{self._store}: {self._database.why}; {self._slashed.path.name} is not as the database has "
+                "recorded it: either a slashing is still to be noted, so open the registry once as a user "
+                "who may write it (`rln group list`); or the files were copied or restored, so put both "
+                "where you may write them, and run `rln group restored` there"
+            )
         with naming(self._store), self._changing() as transaction:
             self._catch_up(SqlChange(transaction, self._depth, self._limit_bits))
 
@@ -214,6 +259,13 @@ class _SqliteTransaction(SqlTransaction):
     def copy(self, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         places = ", ".join("?" * len(columns))
         self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+
+
+def _reason_not_to_write(path: Path) -> str | None:
+    try:
+        return reason_not_to_write(path)
+    except OSError as error:
+        raise StoreUnavailable(f"{_NAME}: {path}: {error.strerror}") from error
 
 
 def _registry_row(path: Path) -> RegistryRow:

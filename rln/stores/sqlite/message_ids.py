@@ -35,6 +35,7 @@ from typing import Final
 from rln.base import scalar
 from rln.base.arguments import nonzero
 from rln.base.file_kind import FileKind
+from rln.base.served_again import served_again
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
@@ -332,9 +333,10 @@ def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
 
 
 def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
-    return StoreUnavailable(
-        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are used, so the rest of the epoch "
-        f"is refused; wait until unix time {until}, {until - epoch.start} seconds after the epoch's start"
+    return served_again(
+        f"{_NAME}: {why}; it is unknown which ids of epoch {epoch.index} are used, so every epoch that "
+        f"begins before unix time {until} is refused",
+        -(-until // epoch.period) * epoch.period,
     )
 
 
@@ -357,7 +359,7 @@ def _insert_reservation(
     ).fetchone()
     newest = epoch.index if row is None else sortable_number(row[0], "reservations: epoch")
     if epoch.index < newest - 1:
-        raise epoch_too_old(epoch.index, newest)
+        raise epoch_too_old(epoch, newest)
     row = connection.execute(
         "SELECT first, stop, x FROM reservations WHERE owner = ? AND epoch = ? ORDER BY first DESC LIMIT 1",
         (owner, index),

@@ -36,6 +36,17 @@ def test_the_version_is_one_everywhere():
     assert re.fullmatch(r"\d+\.\d+\.\d+", rln.__version__)
 
 
+def test_when_a_store_serves_again_is_in_the_json(tmp_path, monkeypatch):
+    for wait in (None, 12.5):
+
+        def refused(out):
+            raise rln.StoreUnavailable("log: refused", retry_after=wait)  # noqa: B023 - called in this round
+
+        monkeypatch.setattr("rln.lowlevel.entropy.fill", refused)
+        found = run_json("identity", "new", "--out", tmp_path / "a", status=3)
+        assert found == {"error": "StoreUnavailable", "message": "log: refused", "retry_after": wait}
+
+
 def test_usage_errors_are_two():
     for arguments in (
         ("prove",),

@@ -2,11 +2,14 @@
 
 import random
 import threading
+from collections.abc import Callable
+from zlib import crc32
 
 import pytest
 
 from rln.errors import ParameterError
 from rln.verifying.source_limit import SourceLimit, check_source
+from tests.support.killed_child import exit_code
 
 
 def test_a_burst_and_then_the_rate():
@@ -131,3 +134,61 @@ def test_repr_names_no_source():
     limit = SourceLimit(1.5, 3)
     limit.take("192.0.2.1", 0.0)
     assert repr(limit) == "SourceLimit(1.5 a second, 3 at once)"
+
+
+# ---- several workers: the arithmetic of docs/guide.md --------------------------------------------------
+
+
+def bad_proofs(limits: list[SourceLimit], choose: Callable[[int], int], seconds: int) -> int:
+    """Return how many bad proofs of one source are verified in some seconds; it sends 100 in each second."""
+    return sum(
+        limits[choose(number)].take("source", 1000.0 + number / 100) for number in range(100 * seconds + 1)
+    )
+
+
+def in_turn(workers: int) -> Callable[[int], int]:
+    return lambda number: number % workers
+
+
+def test_workers_multiply_the_limit_of_one_source():
+    alone = bad_proofs([SourceLimit(2.0, 4)], in_turn(1), 10)
+    assert alone == 4 + 2 * 10
+    assert bad_proofs([SourceLimit(2.0, 4) for _ in range(8)], in_turn(8), 10) == pytest.approx(
+        8 * alone, abs=8
+    )
+
+
+def test_a_limit_that_is_divided_by_the_workers_holds_for_all_of_them_together():
+    wanted = 48 + 8 * 10
+    limits = [SourceLimit(8.0 / 8, 48 // 8) for _ in range(8)]
+    assert wanted - 8 <= bad_proofs(limits, in_turn(8), 10) <= wanted
+    randomly = random.Random(11)
+    limits = [SourceLimit(8.0 / 8, 48 // 8) for _ in range(8)]
+    assert bad_proofs(limits, lambda number: randomly.randrange(8), 10) <= wanted
+
+
+def test_a_source_that_always_gets_to_one_worker_has_the_limit_of_one_worker():
+    limits = [SourceLimit(2.0, 4) for _ in range(8)]
+    assert bad_proofs(limits, lambda number: crc32(b"source") % 8, 10) == 4 + 2 * 10
+
+
+def test_simultaneous_messages_at_random_workers_need_three_times_the_average_burst():
+    """16 messages at 8 workers are 2 for each on average; a burst of 6 for each refuses few honest ones."""
+    randomly = random.Random(11)
+    refused = {2: 0, 6: 0}
+    for burst in refused:
+        for _ in range(1000):
+            limits = [SourceLimit(0.001, burst) for _ in range(8)]
+            refused[burst] += sum(not limits[randomly.randrange(8)].take("source", 1.0) for _ in range(16))
+    assert refused[6] < 0.01 * 16 * 1000 < 0.1 * 16 * 1000 < refused[2]
+
+
+def test_a_forked_worker_has_allowances_of_its_own():
+    limit = SourceLimit(0.001, 2)
+    assert limit.take("source", 1.0)
+
+    def worker() -> None:
+        assert [limit.take("source", 1.0) for _ in range(2)] == [True, False]
+
+    assert exit_code(worker) == exit_code(worker) == 0
+    assert [limit.take("source", 1.0) for _ in range(2)] == [True, False]
