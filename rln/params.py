@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, whole
 from rln.base.file_kind import FileKind, expect
+from rln.base.injected import implements
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 from rln.keys.verifying_key import VerifyingKey
@@ -22,6 +23,7 @@ from rln.protocol.epoch import MAX_PERIOD, check_application, rln_identifier
 _SIZE_LIMIT = 1 << 14
 
 
+@runtime_checkable
 class Key(Protocol):
     """The properties of a proving key that the document holds (`rln.ProvingKey`)."""
 
@@ -100,6 +102,7 @@ class Params:
         window_seconds: int | None = None,
     ) -> Params:
         """Return the parameters of an application that uses this key. Arguments are as for the class."""
+        implements(key, Key, "key")
         relation = key.parameters
         return cls(
             application,
@@ -164,6 +167,7 @@ class Params:
         Raises:
             ParameterError: the relation, circuit, proving key or verifying key differs.
         """
+        implements(key, Key, "key")
         for name, expected, got in (
             ("circuit", self.circuit, key.parameters),
             ("circuit digest", self.circuit_digest, key.circuit_digest),

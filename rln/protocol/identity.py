@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from rln.base import scalar
-from rln.base.arguments import nonzero, plain_bytes
+from rln.base.arguments import flag, nonzero, plain_bytes
 from rln.errors import ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
@@ -207,7 +207,7 @@ class Identity(_Opaque):
         Raises:
             EncodingError: the seed is not `bytes`.
         """
-        return cls._of(lowlevel.from_seed(plain_bytes(seed, "seed"), bool(extended)))
+        return cls._of(lowlevel.from_seed(plain_bytes(seed, "seed"), flag(extended, "extended")))
 
     @classmethod
     def from_secret(cls, secret: int) -> Self:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from typing import NoReturn, Self
 
-from rln.base.arguments import instance, whole
+from rln.base.arguments import flag, instance, thread_count, whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.errors import ParameterError
+from rln.base.injected import callback, implements
+from rln.errors import ParameterError, StoreUnavailable
 from rln.keys.proving_key import ProvingKey
 from rln.merkle.proof import MerkleProof
 from rln.params import Params
@@ -25,6 +26,7 @@ from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
+from rln.proving.id_answers import current_epoch, reserve_ids
 from rln.proving.ports import MessageIdAllocator
 from rln.proving.proof_builder import PathSource, ProofBuilder, SlotToken
 from rln.proving.token_queue import TokenQueue
@@ -77,8 +79,14 @@ class Prover:
         instance(identity, Identity, "identity")
         instance(membership, Membership, "membership")
         instance(key, ProvingKey, "key")
-        instance(ids, MessageIdAllocator, "ids")
-        instance(clock, Clock, "clock")
+        implements(ids, MessageIdAllocator, "ids")
+        implements(clock, Clock, "clock")
+        if path is not None and not isinstance(path, MerkleProof):
+            callback(path, "path")
+        if params is not None:
+            instance(params, Params, "params")
+        flag(self_check, "self_check")
+        thread_count(threads)
         if identity.commitment != membership.commitment:
             raise ParameterError(
                 f"membership: expected commitment 0x{identity.commitment:064x}, that of the identity, "
@@ -201,7 +209,9 @@ class Prover:
             ParameterError: a signal whose hash is 0.
             StoreUnavailable: the allocator cannot be sure of its records.
         """
-        kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
+        kept = self._ids.recall(self._membership.commitment, current_epoch(self._clock), hash_signal(signal))
+        if kept is not None and type(kept) is not bytes:
+            raise StoreUnavailable(f"ids: expected the bytes of a message, got {type(kept).__name__}")
         return None if kept is None else proof_record.decode(kept)
 
     def close(self) -> None:
@@ -219,10 +229,9 @@ class Prover:
     def _prove(self, signal: bytes, count: int) -> AnyProof:
         x = hash_signal(signal)
         path = self._builder.path()
-        epoch = self._clock.current()
+        epoch = current_epoch(self._clock)
         if self._queue is None:
-            member = self._membership
-            reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
+            reserved = reserve_ids(self._ids, self._membership, epoch, count, x)
             return self._remembered(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import write_new_file
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, instance, plain_bytes
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 
@@ -37,6 +37,7 @@ class RegistrarKey:
     __slots__ = ("_key",)
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
+        instance(key, _cryptography()[1].Ed25519PrivateKey, "key")
         self._key = key
 
     @classmethod
@@ -47,6 +48,7 @@ class RegistrarKey:
             OSError: the file exists, or cannot be written.
             ParameterError: cryptography is not installed.
         """
+        instance(path, Path, "path")
         serialization, ed25519 = _cryptography()
         key = ed25519.Ed25519PrivateKey.generate()
         content = key.private_bytes(
@@ -66,6 +68,7 @@ class RegistrarKey:
             EncodingError: the file does not hold an Ed25519 key in PEM without a password.
             ParameterError: other users may read the file, or cryptography is not installed.
         """
+        instance(path, Path, "path")
         serialization, ed25519 = _cryptography()
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -93,6 +96,7 @@ class RegistrarKey:
         Raises:
             ParameterError: the bulletin is too large.
         """
+        instance(bulletin, Bulletin, "bulletin")
         content = bulletin.encode()
         return content + self._key.sign(content)
 
