@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rln.base import scalar
 from rln.base.arguments import instance, nonzero, sequence
-from rln.errors import ParameterError
+from rln.errors import InputError, ParameterError
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.stores.refusals import check_message, check_reservation
@@ -20,11 +19,14 @@ def checked_claims(claims: Sequence[Claim]) -> list[tuple[Epoch, dict[int, Share
     Raises:
         ParameterError: not claims, or as for `check_claim`.
     """
-    checked = []
-    for claim in sequence(claims, "claims"):
-        epoch, shares = _pair(claim, "claims")
-        checked.append((epoch, check_claim(shares)))
-    return checked
+    if type(claims) is not list:
+        sequence(claims, "claims")
+    try:
+        return [(epoch, check_claim(shares)) for epoch, shares in claims if _is_epoch(epoch)]
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ParameterError("claims: expected pairs of an Epoch and shares, got something else") from error
 
 
 def check_questions(keys: Sequence[tuple[Epoch, int]]) -> None:
@@ -34,14 +36,25 @@ def check_questions(keys: Sequence[tuple[Epoch, int]]) -> None:
         ParameterError: not pairs of an epoch and a nullifier.
         FieldRangeError: a nullifier is not a field element.
     """
-    for key in sequence(keys, "keys"):
-        scalar.check(_pair(key, "keys")[1], "nullifier")
+    if type(keys) is not list:
+        sequence(keys, "keys")
+    try:
+        for epoch, nullifier in keys:
+            if _is_epoch(epoch) and (type(nullifier) is not int or not 0 <= nullifier < scalar.ORDER):
+                scalar.check(nullifier, "nullifier")
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            "keys: expected pairs of an Epoch and a nullifier, got something else"
+        ) from error
 
 
-def _pair(value: Any, name: str) -> tuple[Epoch, Any]:
-    if type(value) is not tuple or len(value) != 2 or not isinstance(value[0], Epoch):
-        raise ParameterError(f"{name}: expected pairs that begin with an Epoch, got {type(value).__name__}")
-    return value
+def _is_epoch(epoch: object) -> bool:
+    """Return True, or refuse anything but an epoch."""
+    if type(epoch) is not Epoch:
+        instance(epoch, Epoch, "epoch")
+    return True
 
 
 def check_use(commitment: int, epoch: Epoch, limit: int, count: int, x: int | None) -> None:

@@ -100,7 +100,7 @@ def check_claim(shares: Sequence[Share]) -> dict[int, Share]:
         ParameterError: no shares, a share without a nullifier, or two with the same nullifier.
     """
     found: dict[int, Share] = {}
-    for share in sequence(shares, "shares"):
+    for share in shares if type(shares) is tuple else sequence(shares, "shares"):
         if type(share) is not Share:
             raise ParameterError(f"shares: expected Share, got {type(share).__name__}")
         if share.nullifier is None or share.nullifier in found:

@@ -53,6 +53,11 @@ def bench(tmp_path: Path) -> Iterator[CallBench]:
         yield CallBench(tmp_path, stack)
 
 
+def is_method(function: Callable[..., Any]) -> bool:
+    """Tell whether a function belongs to an object, and not to a class."""
+    return inspect.ismethod(function) and not inspect.isclass(function.__self__)
+
+
 def called(runner: asyncio.Runner, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """Call a function, and wait for the answer of a coroutine."""
     answer = function(**arguments)
@@ -90,7 +95,9 @@ def test_a_wrong_type_is_refused_at_the_call(bench: CallBench, name: str, parame
             else:
                 faults.append(f"{shown(value)}: accepted")
         assert not faults, "\n".join([f"{name}({parameter}):", *faults])
-        called(runner, function, arguments)
+        # An object must stay usable after each refusal. A function has no state, so one valid call will do.
+        if is_method(function) or parameter == next(iter(arguments)):
+            called(runner, function, arguments)
 
 
 def test_every_public_callable_has_a_valid_call() -> None:
