@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from rln.base.arguments import shown
 from rln.base.injected import callback, implements
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
@@ -179,6 +180,11 @@ class NullifierCheck:
     def _forget_ended(self, epoch: Epoch) -> None:
         """Once a period, let the log drop epochs that cannot become acceptable again, to keep it small."""
         horizon = self._clock.horizon()
+        if type(horizon) is not int or horizon >= epoch.end:
+            raise StoreUnavailable(
+                f"clock: expected a horizon before {epoch.end}, the end of an acceptable epoch, got "
+                f"{shown(horizon)}; nothing was forgotten; check the clock"
+            )
         if horizon >= self._forget_at:
             self._log.forget(horizon)
             self._forget_at = horizon + epoch.end - epoch.start
@@ -258,7 +264,7 @@ class NullifierCheck:
 
     def _report_damage(self, audit: AuditTrail) -> None:
         try:
-            found = audit.damage()
+            found = list(audit.damage())
         except Exception as error:  # noqa: BLE001 - as in _evidence
             found = [error]
         for damage in found:

@@ -6,18 +6,21 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rln
+from rln.audit.files import AuditFiles
+from rln.base.arguments import shown
 from rln.errors import ParameterError, RlnError, StoreUnavailable
 from rln.group.memory_registry import MemoryRegistry
 from rln.ports import Claim, NullifierLog, RootSource
 from rln.protocol.epoch import Epoch
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
-from tests.support.small_world import DEPTH, LIMIT_BITS, START, World
+from tests.support.small_world import DEPTH, LIMIT_BITS, PERIOD, START, World
 
 HUGE = 10**400
 
@@ -301,6 +304,38 @@ def test_c10_an_answer_of_a_log_that_is_no_list_of_shares_accepts_nothing(world:
     ((message, _), _), log = violation(world), Careless()
     with pytest.raises(StoreUnavailable, match="^log: expected a tuple of shares for a claim"):
         world.verifier(log=log).submit(*message)
+
+
+@pytest.mark.parametrize(
+    "answer", [START + PERIOD, int(START) + PERIOD, None, "0", math.inf, HUGE], ids=shown
+)
+def test_c10_a_wrong_horizon_of_a_clock_makes_the_log_forget_nothing(world: World, answer: Any) -> None:
+    (first, second), member = violation(world)
+    honest = world.verifier()
+    assert honest.submit(*first) == rln.Valid()
+
+    class Clock(rln.EpochClock):
+        def horizon(self) -> Any:
+            return answer
+
+    clock = Clock("story.example", PERIOD, skew=5, now=lambda: START)
+    with pytest.raises(StoreUnavailable, match="^clock: expected a horizon before"):
+        world.verifier(clock=clock).submit(*second)
+    found = honest.submit(*second)
+    assert isinstance(found, rln.RateLimitViolation) and found.identity_secret == member.secret()
+
+
+@pytest.mark.parametrize("answer", [None, 5, True], ids=repr)
+def test_c10_a_wrong_report_of_damage_hides_no_violation(world: World, tmp_path: Path, answer: Any) -> None:
+    class Trail(AuditFiles):
+        def damage(self) -> Any:
+            return answer
+
+    (first, second), member = violation(world)
+    verifier = world.verifier(audit=Trail(tmp_path, world.key.verifying_key))
+    assert verifier.submit(*first) == rln.Valid()
+    found = verifier.submit(*second)
+    assert isinstance(found, rln.RateLimitViolation) and found.identity_secret == member.secret()
 
 
 def test_c10_a_source_of_paths_with_a_wrong_answer_spends_no_message_id(world: World) -> None:
