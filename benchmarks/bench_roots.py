@@ -20,7 +20,8 @@ from rln.errors import StoreUnavailable
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
-from rln.group.root_window import RootHistory, WindowSize
+from rln.group.root_window import RootHistory
+from rln.group.window_size import WindowSize
 from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
 from rln.stores.groups import open_group

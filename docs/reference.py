@@ -48,6 +48,7 @@ READING_ORDER = (
     "protocol.proof",
     "params",
     "group.root_window",
+    "group.window_size",
     "merkle.tree",
     "merkle.proof",
     "protocol.hashing",

@@ -32,7 +32,8 @@ from rln.errors import (
 )
 from rln.group.group import Group
 from rln.group.registry_roots import RegistryRoots
-from rln.group.root_window import RootHistory, RootWindow, WindowSize
+from rln.group.root_window import RootHistory, RootWindow
+from rln.group.window_size import WindowSize
 from rln.keys.proving_key import ProvingKey
 from rln.keys.setup import setup
 from rln.keys.verifying_key import VerifyingKey

@@ -15,9 +15,10 @@ from typing import Final, Protocol, runtime_checkable
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, fixed_bytes, instance, whole
 from rln.base.file_kind import FileKind, expect
+from rln.base.injected import implements
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, EpochClock, HighWaterMark, rln_identifier
 from rln.protocol.signal import check_format, check_signal, join_signal
@@ -130,7 +131,7 @@ class Params:
         Raises:
             ParameterError, EncodingError: as for the class.
         """
-        instance(key, Key, "key")
+        implements(key, Key, "key")
         relation = key.parameters
         return cls(
             application,
@@ -211,7 +212,7 @@ class Params:
 
     def key_differences(self, key: Key) -> list[str]:
         """Return what differs between a key and the one in the document, a sentence each."""
-        instance(key, Key, "key")
+        implements(key, Key, "key")
         return [
             *self._compare("circuit", self.circuit, key.parameters),
             *self._compare("circuit digest", self.circuit_digest, key.circuit_digest),
@@ -275,7 +276,7 @@ class Params:
         Raises:
             ParameterError: application, period or skew differ.
         """
-        instance(clock, Clock, "clock")
+        implements(clock, Clock, "clock")
         identifier = clock.current().identifier
         if identifier != self.identifier:
             raise ParameterError(

@@ -39,14 +39,14 @@ from rln.audit.audited_epoch import (
     encode_header,
 )
 from rln.audit.open_file import OpenFile
-from rln.base import forks
-from rln.base.arguments import instance
-from rln.errors import EncodingError, InputError, StoreUnavailable
+from rln.base import forks, scalar
+from rln.base.arguments import file_path, instance, pairs, sequence
+from rln.errors import EncodingError, InputError, ParameterError, StoreUnavailable
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
 from rln.protocol import proof_record
 from rln.protocol.epoch import Epoch
-from rln.protocol.proof import AnyProof
+from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.stores.file_checks import check_local_file_system
 from rln.stores.refusals import check_before
 from rln.verifying.ports import AuditTrail
@@ -77,7 +77,7 @@ class AuditFiles(AuditTrail):
 
     def __init__(self, directory: Path | str, verifying_key: VerifyingKey) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
-        self._directory = Path(directory).absolute()  # the working directory may change
+        self._directory = file_path(directory, "directory").absolute()  # the working directory may change
         self._key = verifying_key
         self._lock = threading.RLock()
         self._open: dict[int, OpenFile] = {}  # by external nullifier, oldest first
@@ -99,7 +99,11 @@ class AuditFiles(AuditTrail):
         """Write messages, with one write for each epoch; see `AuditTrail`."""
         self._check_process()
         batches: dict[int, tuple[Epoch, list[bytes]]] = {}
+        pairs(sequence(messages, "messages"), 2, "messages")
         for epoch, proof in messages:
+            instance(epoch, Epoch, "epoch")
+            if not isinstance(proof, (RlnProof, MultiRlnProof)):
+                raise ParameterError(f"messages: expected a proof, got {type(proof).__name__}")
             batches.setdefault(epoch.external_nullifier, (epoch, []))[1].append(proof_record.encode(proof))
         with self._lock:
             try:
@@ -111,6 +115,8 @@ class AuditFiles(AuditTrail):
     def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
         """Return the messages with a nullifier from all intact files of the directory; see `AuditTrail`."""
         self._check_process()
+        instance(epoch, Epoch, "epoch")
+        scalar.check(nullifier, "nullifier")
         with self._lock:
             self._close_if_changed(epoch.external_nullifier)
         try:

@@ -18,6 +18,8 @@ from typing import Final
 
 from rln.audit.search_table import SearchTable
 from rln.base import scalar
+from rln.base.arguments import instance
+from rln.base.injected import callback
 from rln.errors import InputError, IntegrityAlarm, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
 from rln.lowlevel import entropy
@@ -48,6 +50,10 @@ class Violation:
     commitment: int
     evidence: Evidence
 
+    def __post_init__(self) -> None:
+        scalar.check(self.commitment, "commitment")
+        instance(self.evidence, Evidence, "evidence")
+
 
 class Violators:
     """Finds violations among messages. One thread at a time may search; a search ends in a forked child.
@@ -66,6 +72,8 @@ class Violators:
     """
 
     def __init__(self, messages: Callable[[], Iterable[AnyProof]], verifying_key: VerifyingKey) -> None:
+        callback(messages, "messages")
+        instance(verifying_key, VerifyingKey, "verifying_key")
         self.messages = 0
         self.refused = 0
         self._read = messages

@@ -1,18 +1,32 @@
 """Checks of arguments, except of field elements, which `rln.base.scalar` checks.
 
 An integer argument must be an `int`: `bool`, `float` and other number types are refused. A bytes argument
-must be `bytes`: a buffer that another thread could change is refused.
+must be `bytes`: a buffer that another thread could change is refused. A list must not be text or bytes, whose
+parts would be taken for its elements.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import re
-from typing import Final
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
 
 from rln.base import scalar
 from rln.errors import EncodingError, ParameterError
 
+MAX_THREADS: Final = 256
+"""The largest number of threads for one computation."""
+
+MAX_TIME: Final = 1 << 62
+"""The latest unix time in seconds that is used: SQLite's integers have 63 bits."""
+
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}\Z")
+_TEXT: Final = (str, bytes, bytearray, memoryview)
+_Value = TypeVar("_Value")
 
 
 def whole(value: int, name: str, low: int, high: int) -> int:
@@ -24,9 +38,139 @@ def whole(value: int, name: str, low: int, high: int) -> int:
     if type(value) is not int:
         raise ParameterError(f"{name}: expected int, got {type(value).__name__}")
     if not low <= value <= high:
-        got = value if abs(value) < 1 << 64 else f"a number of {value.bit_length()} bits"
-        raise ParameterError(f"{name}: expected {low} to {high}, got {got}")
+        raise ParameterError(f"{name}: expected {low} to {high}, got {shown(value)}")
     return value
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, in at most 40 characters; a huge number by its size."""
+    if isinstance(value, int) and abs(value) >= 1 << 64:  # `repr` refuses numbers of many digits
+        return f"a number of {value.bit_length()} bits"
+    return f"{value!r:.40}"
+
+
+def is_real(value: object) -> bool:
+    """Tell whether a value is a finite `float`, or an `int` of at most 64 bits."""
+    return math.isfinite(value) if type(value) is float else type(value) is int and value.bit_length() <= 64
+
+
+def real(value: float, name: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return a finite number from low to high, both included.
+
+    Raises:
+        ParameterError: any other value.
+    """
+    if not is_real(value) or not low <= value <= high:
+        raise ParameterError(f"{name}: expected a finite number{_bounds(low, high)}, got {shown(value)}")
+    return value
+
+
+def _bounds(low: float, high: float) -> str:
+    if high == math.inf:
+        return "" if low == -math.inf else f", {low:g} or more"
+    return f" from {low:g} to {high:g}"
+
+
+def unix_time(value: float, name: str) -> float:
+    """Return what a clock has answered if it is a time: finite seconds since 1970.
+
+    Raises:
+        ParameterError: any other value.
+    """
+    if (type(value) is not float and not _is_number(value)) or not 0 <= value <= MAX_TIME:
+        raise ParameterError(f"{name}: expected finite seconds since 1970, got {shown(value)}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    """Tell whether a value is an `int`, or of a type that derives from `float`, as that of numpy does."""
+    return isinstance(value, (int, float)) and type(value) is not bool
+
+
+def flag(value: bool, name: str) -> bool:
+    """Return the value if it is True or False.
+
+    Raises:
+        ParameterError: any other value, also one that counts as true or false.
+    """
+    if type(value) is not bool:
+        raise ParameterError(f"{name}: expected bool, got {type(value).__name__}")
+    return value
+
+
+def text(value: str, name: str) -> str:
+    """Return the value if it is a `str`.
+
+    Raises:
+        ParameterError: any other type.
+    """
+    if type(value) is not str:
+        raise ParameterError(f"{name}: expected str, got {type(value).__name__}")
+    return value
+
+
+def thread_count(value: int | None, name: str = "threads") -> int | None:
+    """Return a number of threads, 1 to 256, or None, which is one for each processor.
+
+    Raises:
+        ParameterError: any other value.
+    """
+    return value if value is None else whole(value, name, 1, MAX_THREADS)
+
+
+def file_path(value: Path | str | os.PathLike[str], name: str) -> Path:
+    """Return the path that the value names.
+
+    Raises:
+        ParameterError: not a `str` or a path of `str`.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
+        raise ParameterError(f"{name}: expected a path, got {type(value).__name__}")
+    return Path(value)
+
+
+def sequence(values: Sequence[_Value], name: str) -> Sequence[_Value]:
+    """Return the values if they are a sequence, but not text or bytes.
+
+    Raises:
+        ParameterError: any other type.
+    """
+    if type(values) not in (list, tuple, array) and (
+        not isinstance(values, Sequence) or isinstance(values, _TEXT)
+    ):
+        raise ParameterError(f"{name}: expected a sequence, got {type(values).__name__}")
+    return values
+
+
+def iterable(values: Iterable[_Value], name: str) -> Iterable[_Value]:
+    """Return the values if one can iterate over them, and they are not text, bytes or a mapping.
+
+    Raises:
+        ParameterError: any other type.
+    """
+    if (
+        not isinstance(values, Iterable)
+        or isinstance(values, (*_TEXT, Mapping))
+        or isinstance(values, type)  # an enumeration, for example
+    ):
+        raise ParameterError(f"{name}: expected some values, got {type(values).__name__}")
+    return values
+
+
+def pairs(values: Iterable[tuple[object, ...]], size: int, name: str) -> None:
+    """Refuse a list that has anything but tuples of this size in it.
+
+    Raises:
+        ParameterError: another value; the message names its place.
+    """
+    for place, value in enumerate(values):
+        if not isinstance(value, (tuple, list)) or len(value) != size:
+            raise ParameterError(f"{name}[{place}]: expected {size} values, got {shown_type(value)}")
+
+
+def shown_type(value: object) -> str:
+    """Return the type of a value for a message, and its length if it is a tuple."""
+    return f"{len(value)}" if isinstance(value, (tuple, list)) else type(value).__name__
 
 
 def instance(value: object, kind: type, name: str) -> None:
@@ -37,6 +181,17 @@ def instance(value: object, kind: type, name: str) -> None:
     """
     if not isinstance(value, kind):
         raise ParameterError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+
+
+def instances(values: Iterable[object], kind: type, name: str) -> None:
+    """Refuse values that are not all instances of a class.
+
+    Raises:
+        ParameterError: a value of another type; the message names its place.
+    """
+    for place, value in enumerate(values):
+        if not isinstance(value, kind):
+            raise ParameterError(f"{name}[{place}]: expected {kind.__name__}, got {type(value).__name__}")
 
 
 def nonzero(value: int, name: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rln.base.arguments import instance, sequence
 from rln.circuit.r1cs import R1cs, Row
 from rln.circuit.relation import Circuit
 from rln.errors import FieldRangeError, ParameterError
@@ -24,10 +25,11 @@ def failures(r1cs: R1cs, witness: Sequence[int]) -> Iterator[int]:
         ParameterError: the number of wires differs, or wire 0 is not 1.
         FieldRangeError: a value is not canonical. The message does not repeat it.
     """
-    if len(witness) != r1cs.wires:
+    instance(r1cs, R1cs, "r1cs")
+    if len(sequence(witness, "witness")) != r1cs.wires:
         raise ParameterError(f"witness: expected {r1cs.wires} wires, got {len(witness)}")
     for wire, value in enumerate(witness):
-        if not 0 <= value < r1cs.modulus:
+        if type(value) is not int or not 0 <= value < r1cs.modulus:
             raise FieldRangeError(f"witness[{wire}]: expected a canonical field element")
     if witness[0] != 1:
         raise ParameterError("witness[0]: expected 1")
@@ -36,6 +38,7 @@ def failures(r1cs: R1cs, witness: Sequence[int]) -> Iterator[int]:
 
 def explain(circuit: Circuit, witness: Sequence[int]) -> str | None:
     """Name the first constraint that does not hold, as in `constraint 5795 (limit)`; None if all hold."""
+    instance(circuit, Circuit, "circuit")
     index = next(failures(circuit.r1cs, witness), None)
     return None if index is None else f"constraint {index} ({circuit.labels[index]})"
 

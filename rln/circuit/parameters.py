@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rln.base.arguments import shown
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.errors import ParameterError
 
@@ -36,7 +37,7 @@ class CircuitParameters:
             ("max_out", 1 if self.max_out is None else self.max_out, MAX_SLOTS),
         ):
             if type(value) is not int or not 1 <= value <= high:
-                raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {value!r}")
+                raise ParameterError(f"{name}: expected an int in 1 .. {high}, got {shown(value)}")
 
     @classmethod
     def of_circuit(cls, circuit: Circuit) -> CircuitParameters:

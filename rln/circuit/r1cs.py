@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from rln.base.arguments import instance, iterable, plain_bytes, whole
 from rln.base.file_kind import FileKind, expect
 from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, ParameterError
@@ -29,6 +30,10 @@ _HEADER, _CONSTRAINTS, _LABELS = 1, 2, 3
 _SECTION_NAMES = {_HEADER: "header", _CONSTRAINTS: "constraints", _LABELS: "wire labels"}
 _HEADER_COUNTS = struct.Struct("<IIIIQI")  # wires, outputs, public, private inputs, labels, constraints
 
+_LAST_WIRE = (1 << 32) - 1
+_LARGEST_SIZE = 64
+"""Bytes of the largest coefficient."""
+
 Row = list[tuple[int, int]]
 """The entries (wire, coefficient) of one row, in ascending order of wires."""
 
@@ -36,6 +41,10 @@ Row = list[tuple[int, int]]
 def element_size(modulus: int) -> int:
     """Return the bytes of a field element in files, a whole number of 64-bit words (32 bytes for r)."""
     return (modulus.bit_length() + 63) // 64 * 8
+
+
+def _check_modulus(modulus: int) -> None:
+    whole(modulus, "modulus", 2, (1 << 8 * _LARGEST_SIZE) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +63,38 @@ class Matrix:
     coefficients: bytes = field(repr=False)
     size: int = 32
 
+    def __post_init__(self) -> None:
+        whole(self.size, "size", 8, _LARGEST_SIZE)
+        for name, values in (("row_starts", self.row_starts), ("columns", self.columns)):
+            if type(values) is not array or values.typecode != "I":
+                raise ParameterError(f'{name}: expected array("I"), got {type(values).__name__}')
+        entries = len(self.columns)
+        if len(plain_bytes(self.coefficients, "coefficients")) != entries * self.size:
+            raise ParameterError(
+                f"coefficients: expected {entries * self.size} bytes, got {len(self.coefficients)}"
+            )
+        if not self.row_starts or self.row_starts[0] != 0 or self.row_starts[-1] != entries:
+            raise ParameterError(f"row_starts: expected positions from 0 to {entries}, got others")
+
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[int, int]], size: int = 32) -> Matrix:
-        """Build a matrix from rows of {wire: coefficient}; zero coefficients are left out."""
+        """Build a matrix from rows of {wire: coefficient}; zero coefficients are left out.
+
+        Raises:
+            ParameterError: a row is not a mapping, or a number is outside its range.
+        """
+        whole(size, "size", 8, _LARGEST_SIZE)
         starts = array("I", [0])
         columns = array("I")
         parts: list[bytes] = []
-        for row in rows:
+        largest = (1 << 8 * size) - 1
+        for row in iterable(rows, "rows"):
+            if not isinstance(row, Mapping):
+                raise ParameterError(f"rows: expected mappings, got {type(row).__name__}")
+            for column in row:
+                whole(column, "wire", 0, _LAST_WIRE)
             for column in sorted(row):
-                coefficient = row[column]
+                coefficient = whole(row[column], "coefficient", 0, largest)
                 if coefficient:
                     columns.append(column)
                     parts.append(coefficient.to_bytes(size, "little"))
@@ -79,7 +111,12 @@ class Matrix:
         return len(self.columns)
 
     def row(self, index: int) -> Row:
-        """Return the entries of one row."""
+        """Return the entries of one row.
+
+        Raises:
+            ParameterError: there is no such row.
+        """
+        whole(index, "row", 0, len(self) - 1)
         start, end = self.row_starts[index], self.row_starts[index + 1]
         return [(self.columns[i], self._coefficient(i)) for i in range(start, end)]
 
@@ -89,7 +126,12 @@ class Matrix:
             yield self.row(index)
 
     def encode_row(self, index: int) -> bytes:
-        """Return one row in the file form: the count, then wire and coefficient of each entry."""
+        """Return one row in the file form: the count, then wire and coefficient of each entry.
+
+        Raises:
+            ParameterError: there is no such row.
+        """
+        whole(index, "row", 0, len(self) - 1)
         start, end = self.row_starts[index], self.row_starts[index + 1]
         parts = [struct.pack("<I", end - start)]
         for i in range(start, end):
@@ -124,6 +166,11 @@ class R1cs:
     modulus: int = ORDER
 
     def __post_init__(self) -> None:
+        for name, matrix in (("a", self.a), ("b", self.b), ("c", self.c)):
+            instance(matrix, Matrix, name)
+        for name in ("wires", "outputs", "public_inputs", "private_inputs"):
+            whole(getattr(self, name), name, 0, _LAST_WIRE)
+        _check_modulus(self.modulus)
         if not len(self.a) == len(self.b) == len(self.c):
             counts = f"{len(self.a)}, {len(self.b)} and {len(self.c)}"
             raise ParameterError(f"r1cs: expected as many rows in A, B and C, got {counts}")
@@ -192,7 +239,8 @@ class R1cs:
             FieldRangeError: a coefficient that is zero or not canonical, or another field.
             ParameterError: wires or counts that do not fit together.
         """
-        expect(data, "r1cs file", FileKind.R1CS)
+        _check_modulus(modulus)
+        expect(plain_bytes(data, "r1cs file"), "r1cs file", FileKind.R1CS)
         sections = _split(data)
         size = element_size(modulus)
         header = _Reader(sections[_HEADER], "r1cs header")

@@ -24,10 +24,12 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import combinations
 
+from rln.base.arguments import check_digest, instance, instances, plain_bytes, shown, text, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.base.scalar import ORDER
 from rln.circuit.compare import require_boolean, require_less, require_nonzero, require_range
 from rln.circuit.merkle import merkle_root
+from rln.circuit.parameters import CircuitParameters
 from rln.circuit.poseidon import Poseidon, PoseidonParameters
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.circuit.system import ConstraintSystem, Names, Signal
@@ -65,6 +67,19 @@ class Circuit:
     inputs: Mapping[str, int]
     labels: tuple[str, ...] = field(repr=False)
     digest: str
+
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        CircuitParameters(self.depth, self.limit_bits, self.max_out)
+        instance(self.r1cs, R1cs, "r1cs")
+        plain_bytes(self.graph, "graph")
+        for name, values in (("public_names", self.public_names), ("labels", self.labels)):
+            instance(values, tuple, name)
+            instances(values, str, name)
+        instance(self.inputs, Mapping, "inputs")
+        for name, count in self.inputs.items():
+            whole(count, text(name, "inputs"), 1, 1 << 16)
+        check_digest(self.digest, "digest")
 
     @property
     def wires(self) -> int:
@@ -277,4 +292,4 @@ def _poseidon(width: int) -> Poseidon:
 
 def _check_range(name: str, value: object, largest: int) -> None:
     if type(value) is not int or not 1 <= value <= largest:
-        raise ParameterError(f"{name}: expected an integer from 1 to {largest}, got {value!r}")
+        raise ParameterError(f"{name}: expected an integer from 1 to {largest}, got {shown(value)}")

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from rln.base.arguments import instance, iterable, whole
 from rln.circuit.r1cs import R1cs
 
 _Form = dict[int, int]
@@ -37,8 +38,15 @@ def undetermined(r1cs: R1cs, given: Iterable[int] | None = None) -> frozenset[in
     Args:
         r1cs: the constraints.
         given: the wires that are known beside wire 0; by default the circuit's inputs.
+
+    Raises:
+        ParameterError: not constraints, or no such wire.
     """
-    search = _Search(r1cs, r1cs.inputs if given is None else given)
+    instance(r1cs, R1cs, "r1cs")
+    wires = r1cs.inputs if given is None else list(iterable(given, "given"))
+    for wire in wires:
+        whole(wire, "given", 0, r1cs.wires - 1)
+    search = _Search(r1cs, wires)
     search.run()
     return frozenset(range(r1cs.wires)) - search.known
 

@@ -14,10 +14,11 @@ import enum
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final, overload
 
 from rln.base import scalar
-from rln.base.arguments import nonzero, whole
+from rln.base.arguments import instance, instances, iterable, nonzero, pairs, plain_bytes, sequence, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
 from rln.protocol.membership import PackedMembers
@@ -99,7 +100,10 @@ class Events(Sequence[Event]):
 
     def __post_init__(self) -> None:
         whole(self.first, "event", 1, _LAST)
-        count = len(self.changes)
+        count = len(plain_bytes(self.changes, "changes"))
+        plain_bytes(self.commitments, "commitments")
+        _check_column(self.indices, "indices")
+        _check_column(self.limits, "limits")
         if not count == len(self.indices) == len(self.limits) == len(self.commitments) / scalar.SIZE:
             raise ParameterError(
                 f"events: expected columns of one length, got {count} changes, {len(self.indices)} indices, "
@@ -115,7 +119,8 @@ class Events(Sequence[Event]):
         """
         if isinstance(events, cls):
             return events
-        listed = list(events)
+        listed = list(iterable(events, "events"))
+        instances(listed, Event, "events")
         first = listed[0].number if listed else 1
         for number, event in enumerate(listed, first):
             if event.number != number:
@@ -155,6 +160,8 @@ class Events(Sequence[Event]):
 
     def part(self, start: int, stop: int) -> Events:
         """Return the events at the positions start .. stop, counted from 0."""
+        whole(start, "start", 0, len(self))
+        whole(stop, "stop", start, len(self))
         if (start, stop) == (0, len(self)):
             return self
         return Events(
@@ -167,13 +174,20 @@ class Events(Sequence[Event]):
 
     def positions(self, change: Change) -> Sequence[int]:
         """Return the positions, counted from 0, of the events of one kind."""
+        instance(change, Change, "change")
         count = self.changes.count(change)
         if count in (0, len(self)):
             return range(count)
         return [position for position, found in enumerate(self.changes) if found == change]
 
     def commitment(self, position: int) -> bytes:
-        """Return the packed commitment of the event at a position, counted from 0."""
+        """Return the packed commitment of the event at a position, counted from 0.
+
+        Raises:
+            ParameterError: there is no such position.
+        """
+        if type(position) is not int or not 0 <= position < len(self.changes):
+            whole(position, "position", 0, len(self.changes) - 1)
         return self.commitments[position * scalar.SIZE : (position + 1) * scalar.SIZE]
 
     def __len__(self) -> int:
@@ -266,6 +280,12 @@ class Head:
     members: int
     slashed_at: int = 0
 
+    def __post_init__(self) -> None:
+        whole(self.number, "step", 0, _LAST)
+        nonzero(self.root, "root")
+        for name in ("at", "events", "next_index", "members", "slashed_at"):
+            whole(getattr(self, name), name, 0, _LAST)
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:
@@ -282,6 +302,14 @@ class Registration:
     limit: int
     registered_in: int
     removed_in: int | None = None
+
+    def __post_init__(self) -> None:
+        whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)
+        nonzero(self.commitment, "commitment")
+        whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
+        whole(self.registered_in, "registered_in", 0, _LAST)
+        if self.removed_in is not None:
+            whole(self.removed_in, "removed_in", 0, _LAST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,12 +331,23 @@ class Slashing:
     step: int | None
     registrations: tuple[Registration, ...]
 
+    def __post_init__(self) -> None:
+        nonzero(self.commitment, "commitment")
+        whole(self.noted, "noted", 0, _LAST)
+        whole(self.due, "due", 0, _LAST)
+        if self.step is not None:
+            whole(self.step, "step", 0, _LAST)
+        instance(self.registrations, tuple, "registrations")
+        instances(self.registrations, Registration, "registrations")
+
     def is_due(self, now: int) -> bool:
         """Tell whether the leaf must be removed now. If the clock has gone far back, the answer is yes."""
+        whole(now, "now", 0, _LAST)
         return not self.noted - CLOCK_TOLERANCE <= now < self.due
 
     def settled(self, step: int) -> Slashing:
         """Return this slashing as it is after a step has removed the leaf."""
+        whole(step, "step", 0, _LAST)
         registrations = [
             replace(registration, removed_in=step) if registration.removed_in is None else registration
             for registration in self.registrations
@@ -327,3 +366,19 @@ class RootChanges:
 
     roots: tuple[tuple[int, int, int], ...]
     slashings: tuple[Slashing, ...]
+
+    def __post_init__(self) -> None:
+        instance(self.roots, tuple, "roots")
+        if (self.roots and set(map(type, self.roots)) != {tuple}) or set(map(len, self.roots)) - {3}:
+            pairs(self.roots, 3, "roots")
+        _check_column(tuple(chain.from_iterable(self.roots)), "roots")
+        instance(self.slashings, tuple, "slashings")
+        instances(self.slashings, Slashing, "slashings")
+
+
+def _check_column(values: Sequence[int], name: str) -> None:
+    """Check that all values are of type `int` and can be stored, which an array and a range ensure."""
+    if type(sequence(values, name)) not in (array, range) and values:
+        if set(map(type, values)) != {int} or min(values) < 0 or max(values) >= scalar.ORDER:
+            for value in values:
+                scalar.check(value, name)

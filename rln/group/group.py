@@ -22,7 +22,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from rln.base import scalar
-from rln.base.arguments import whole
+from rln.base.arguments import instance, is_real, iterable, shown, thread_count, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.injected import callback, implements, time_source
 from rln.errors import NotAMember, ParameterError, TreeFull
 from rln.group.events import Registration
 from rln.group.group_follower import GroupFollower
@@ -30,8 +32,9 @@ from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import MemberRegistry, RegistryChange
 from rln.group.registry_rules import already_registered, already_slashed
 from rln.group.replica import Progress, Replica, TreeSnapshot
-from rln.group.root_window import RootWindow, WindowSize
+from rln.group.root_window import RootWindow
 from rln.group.step_writer import StepWriter
+from rln.group.window_size import WindowSize
 from rln.merkle.proof import MerkleProof
 from rln.protocol.hashing import poseidon_hash
 from rln.protocol.identity import Identity, IdentitySecret
@@ -99,6 +102,17 @@ class Group:
         start: TreeSnapshot | None = None,
         progress: Progress = lambda part: None,
     ) -> None:
+        instance(window, WindowSize, "window")
+        callback(progress, "progress")
+        thread_count(threads)
+        if now is not None:
+            now = time_source(now)
+        if start is not None:
+            instance(start, TreeSnapshot, "start")
+        if registry is not None:
+            implements(registry, MemberRegistry, "registry")
+        whole(depth, "depth", 1, MAX_DEPTH)
+        whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
         is_private = registry is None
         registry = MemoryRegistry(depth, limit_bits) if registry is None else registry
         if (registry.depth, registry.limit_bits) != (depth, limit_bits):
@@ -106,8 +120,8 @@ class Group:
                 f"registry: expected depth {depth} and {limit_bits} bits of limit, "
                 f"got {registry.depth} and {registry.limit_bits}"
             )
-        if type(interval) not in (int, float) or not 0 <= interval <= 3600:
-            raise ParameterError(f"interval: expected 0 to 3600 seconds, got {interval!r}")
+        if not is_real(interval) or not 0 <= interval <= 3600:
+            raise ParameterError(f"interval: expected 0 to 3600 seconds, got {shown(interval)}")
         self._registry = registry
         self._max_limit = 1 << limit_bits
         self._replica = Replica(registry, window, threads=threads, start=start, progress=progress)
@@ -148,6 +162,10 @@ class Group:
 
     def __len__(self) -> int:
         return self._registry.count()
+
+    def __bool__(self) -> bool:
+        """Return True: a group without members is a group, and `group or default` must not drop it."""
+        return True
 
     def __repr__(self) -> str:
         return f"Group(depth {self.depth}, step {self._replica.step})"
@@ -253,7 +271,7 @@ class Group:
             ParameterError: a commitment is 0, or a limit is outside its range.
             FieldRangeError: a commitment is not a field element.
         """
-        packed = PackedMembers.pack(members, self._max_limit)
+        packed = PackedMembers.pack(iterable(members, "members"), self._max_limit)
         return Memberships(self._register(packed) if packed else 0, packed, self.proof)
 
     def remove(self, index: int) -> Membership:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from rln.base import forks
-from rln.base.arguments import whole
+from rln.base.arguments import instance, iterable, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import StoreUnavailable
 from rln.group.events import (
@@ -24,6 +24,7 @@ from rln.group.events import (
 )
 from rln.group.memory_tables import MemoryReader, MemoryTables, Noted, State
 from rln.group.ports import MemberRegistry, RegistryChange
+from rln.group.registry_questions import check_noted
 from rln.group.registry_rules import (
     NextHead,
     already_registered,
@@ -162,6 +163,8 @@ class _MemoryChange(MemoryReader, RegistryChange):
         return self._state
 
     def append(self, step: Step, pages: Iterable[Events]) -> None:
+        instance(step, Step, "step")
+        iterable(pages, "pages")
         begun = len(self._undo)
         try:
             self._append(step, pages)
@@ -170,6 +173,7 @@ class _MemoryChange(MemoryReader, RegistryChange):
             raise
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
+        check_noted(commitment, noted, due)
         tables = self._tables
         if commitment in tables.slashed:
             raise slashed_before()

@@ -22,6 +22,7 @@ from rln.group.events import (
     Step,
 )
 from rln.group.ports import RegistryReader
+from rln.group.registry_questions import check_asked, check_index, check_page, check_step, check_time
 from rln.group.registry_rules import first_step
 
 
@@ -118,11 +119,13 @@ class MemoryReader(RegistryReader):
 
     def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         """Return steps that follow a step."""
+        check_page(number, most, lowest=-1)
         stop = min(number + min(most, PAGE_STEPS), self._state.step) + 1
         return self._tables.steps[number + 1 : stop]
 
     def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
         """Return events that follow an event."""
+        check_page(number, most)
         tables = self._tables
         stop = min(number + min(most, PAGE_EVENTS), self.head().events)
         places = tables.event_places[number:stop]
@@ -136,11 +139,13 @@ class MemoryReader(RegistryReader):
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step up to a time."""
+        check_time(at)
         heads = self._tables.heads
         return max(0, bisect_right(heads, at, hi=self._state.step + 1, key=lambda head: head.at) - 1)
 
     def root_changes_after(self, after: int) -> RootChanges:
         """Return the roots and slashings that follow a step."""
+        check_step(after)
         tables = self._tables
         new = tables.steps[after + 1 : self._state.step + 1]
         slashed = [commitment for step in new for commitment in tables.slashed_in.get(step.number, ())]
@@ -158,10 +163,12 @@ class MemoryReader(RegistryReader):
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration that got an index."""
+        check_index(index)
         return self._registration(index) if 0 <= index < self.head().next_index else None
 
     def slashing(self, commitment: int) -> Slashing | None:
         """Return the slashing of a commitment."""
+        check_asked(commitment)
         registrations = tuple(self.registrations(commitment))
         found = self._tables.slashed.get(commitment)
         if found is None or found.change > self._state.change:

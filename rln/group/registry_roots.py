@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from rln.base.arguments import instance
+from rln.base.injected import implements, time_source
 from rln.errors import StoreUnavailable
 from rln.group.freshness import Rereading
 from rln.group.ports import MemberRegistry
 from rln.group.root_tracker import RootTracker
-from rln.group.root_window import RootWindow, WindowSize
+from rln.group.root_window import RootWindow
+from rln.group.window_size import WindowSize
 
 
 class RegistryRoots:
@@ -36,14 +39,17 @@ class RegistryRoots:
         now: unix time in seconds, the `now` of an `EpochClock`.
 
     Raises:
+        ParameterError: an argument of another type, or a registry without a method that is needed.
         StoreUnavailable: the registry cannot be read. Reading the roots raises it for
             the same reason, and while a removal is overdue.
     """
 
     def __init__(self, registry: MemberRegistry, window: WindowSize, now: Callable[[], float]) -> None:
+        implements(registry, MemberRegistry, "registry")
+        instance(window, WindowSize, "window")
         self._registry = registry
-        self._now = now
-        self._rereading = Rereading(now())
+        self._now = time_source(now)
+        self._rereading = Rereading(self._now())
         self._tracker = RootTracker(registry, window)
         self._window = RootWindow(self._tracker.history, self._follow)
 
@@ -55,6 +61,10 @@ class RegistryRoots:
 
     def __len__(self) -> int:
         return len(self._window)
+
+    def __bool__(self) -> bool:
+        """Return True, without a look at the registry: there are roots, or reading them raises."""
+        return True
 
     def __repr__(self) -> str:
         return f"RegistryRoots({self._registry!r})"

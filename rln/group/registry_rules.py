@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rln.base.arguments import instance
 from rln.errors import AlreadyAMember, ParameterError, TreeFull
 from rln.group.events import PAGE_EVENTS, Change, Events, Head, Step
 from rln.merkle.state import empty_nodes
@@ -51,6 +52,7 @@ class NextHead:
             ParameterError: the page is too large, does not follow the page before, or registers the secret 0.
             TreeFull: the tree has too few indices.
         """
+        instance(page, Events, "pages")
         if len(page) > PAGE_EVENTS:
             raise ParameterError(f"step: expected at most {PAGE_EVENTS} events in a page, got {len(page)}")
         removals = page.removal_count

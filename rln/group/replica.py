@@ -19,8 +19,8 @@ from rln.group.events import Change, Events, Slashing, Step
 from rln.group.ports import RegistryReader
 from rln.group.registry_rules import check_new_indices
 from rln.group.root_tracker import RootTracker
-from rln.group.root_window import WindowSize
 from rln.group.step_pages import read_events, read_step, read_steps
+from rln.group.window_size import WindowSize
 from rln.merkle.level import NODE_BYTES, Nodes
 from rln.merkle.plan import TreePlan
 from rln.merkle.state import TreeState

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from rln.base import forks
+from rln.base.arguments import unix_time
 from rln.base.torn_lock import StateLock, in_child
 from rln.errors import IntegrityAlarm
 from rln.group.events import RootChanges, Slashing
 from rln.group.ports import RegistryReader
 from rln.group.root_steps import KEEP_SECONDS
-from rln.group.root_window import RootHistory, WindowSize
+from rln.group.root_window import RootHistory
+from rln.group.window_size import WindowSize
 
 _FOREVER: Final = 1 << 63
 
@@ -221,7 +223,7 @@ def _oldest(reader: RegistryReader, size: WindowSize) -> tuple[int, float]:
     if size.count is not None:
         first = max(first, reader.head().number - size.count + 1)
     if size.seconds is not None and size.now is not None:
-        since = size.now() - size.seconds - KEEP_SECONDS
+        since = unix_time(size.now(), "now") - size.seconds - KEEP_SECONDS
         # The root that was current just before that moment was replaced after it.
         found = reader.step_at(max(0, int(since * 1000) - 1))
         first, forgotten = max(first, found), since if found else forgotten

@@ -13,48 +13,29 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import Final
 
-from rln.base import forks, scalar
-from rln.base.arguments import whole
+from rln.base import forks
+from rln.base.arguments import (
+    instance,
+    instances,
+    is_real,
+    iterable,
+    nonzero,
+    pairs,
+    sequence,
+    shown,
+    unix_time,
+    whole,
+)
+from rln.base.injected import callback
 from rln.base.torn_lock import StateLock, in_child
 from rln.errors import ParameterError, StoreUnavailable
+from rln.group.root_source import checked_roots
 from rln.group.root_steps import Bounds, RootSteps
+from rln.group.window_size import WindowSize
 
-
-@dataclass(frozen=True, slots=True)
-class WindowSize:
-    """How long a replaced root stays acceptable. The current root is always acceptable.
-
-    Use seconds if members may register in bursts: with a count alone, a burst between the making of a proof
-    and its arrival makes the proof invalid. With both bounds, a root must be within both.
-
-    Args:
-        count: how many of the newest roots are acceptable, the current one included, 1 to 2^20; None is no
-            bound.
-        seconds: how long a root is acceptable after it was replaced, more than 0; None is no bound. Needs
-            `now`.
-        now: returns the time in seconds, for example the `now` of an `EpochClock`.
-
-    Raises:
-        ParameterError: neither count nor seconds is given, a number is outside its range, or seconds comes
-            without `now`.
-    """
-
-    count: int | None = None
-    seconds: float | None = None
-    now: Callable[[], float] | None = None
-
-    def __post_init__(self) -> None:
-        if self.count is None and self.seconds is None:
-            raise ParameterError("window: expected a count, seconds, or both, got neither")
-        if self.count is not None:
-            whole(self.count, "window count", 1, 1 << 20)
-        if self.seconds is not None:
-            if type(self.seconds) not in (int, float) or not math.isfinite(self.seconds) or self.seconds <= 0:
-                raise ParameterError(f"window seconds: expected a number above 0, got {self.seconds!r}")
-            if self.now is None:
-                raise ParameterError("window: expected `now`, the clock that seconds need, got None")
+_LAST_STEP: Final = (1 << 63) - 1
 
 
 class RootHistory:
@@ -71,22 +52,22 @@ class RootHistory:
     forgotten roots again from their registry.)
 
     Args:
-        roots: oldest first, at least one; the last is the current one. Each is one step.
+        roots: oldest first, at least one; the last is the current one. Each is one step. They are read once,
+            so an iterator will do.
         size: how long a replaced root stays acceptable.
         first: number of the first of these steps.
 
     Raises:
-        ParameterError: there is no root, or a root is 0, which no tree of hashes has.
+        ParameterError: there is no root, or a root is 0, which no tree of hashes has; text, bytes, a mapping.
         FieldRangeError: a root is not a field element.
     """
 
     def __init__(self, roots: Iterable[int], size: WindowSize, first: int = 0) -> None:
+        instance(size, WindowSize, "size")
         self._size = size
         self._lock: StateLock = threading.Lock()
-        now, first = self._now(), whole(first, "first", 0, (1 << 63) - 1)
-        checked = [_checked(root) for root in roots]
-        if not checked:
-            raise ParameterError("roots: expected at least one, got none")
+        checked = checked_roots(roots)
+        now, first = self._now(), whole(first, "first", 0, _LAST_STEP)
         self._steps = RootSteps(Bounds(size.count, size.seconds), first)
         for root in checked:
             self._steps.add(root, now)
@@ -127,7 +108,8 @@ class RootHistory:
             FieldRangeError: not a field element.
             Exception: any error of the window's clock; then nothing has changed.
         """
-        _checked(root)
+        nonzero(root, "root")
+        _check_retired(retired)
         now = self._now()
         with self._lock:
             self._steps.read_at(now, self._ready)
@@ -150,7 +132,10 @@ class RootHistory:
             ParameterError: a root is 0.
             FieldRangeError: not a field element.
         """
-        checked = [(_checked(root), at) for root, at in roots]
+        listed = list(iterable(roots, "roots"))
+        pairs(listed, 2, "roots")
+        checked = [(nonzero(root, "root"), _checked_time(at)) for root, at in listed]
+        _check_retired(retired)
         with self._lock:
             for root, at in checked:
                 self._steps.add(root, at)
@@ -175,6 +160,10 @@ class RootHistory:
         Raises:
             IntegrityAlarm: a step is known with another root.
         """
+        _check_steps(roots)
+        _check_retired(retired)
+        if ready is not None:
+            whole(ready, "ready", -1, _LAST_STEP)
         with self._lock:
             for step, root, at in roots:
                 if step > self._steps.newest:
@@ -190,12 +179,15 @@ class RootHistory:
         Raises:
             IntegrityAlarm: the step was announced with another root.
         """
+        whole(step, "step", 0, _LAST_STEP)
+        nonzero(root, "root")
         with self._lock:
             self._steps.compare(step, root)
             self._ready = max(self._ready, step)
 
     def retire(self, steps: Sequence[range]) -> None:
         """Retire the roots of some steps, of those that are known now."""
+        _check_retired(steps)
         with self._lock:
             self._steps.retire(steps)
 
@@ -218,6 +210,13 @@ class RootHistory:
             IntegrityAlarm: a step was known with another root.
         """
         # Outside the lock: this may take a while.
+        _check_steps(roots)
+        if not roots:
+            raise ParameterError("roots: expected at least one, got none")
+        _check_retired(retired)
+        whole(ready, "ready", 0, _LAST_STEP)
+        if forgotten != -math.inf:
+            _checked_time(forgotten)
         restored = RootSteps(Bounds(self._size.count, self._size.seconds), roots[0][0], forgotten)
         for step, root, at in roots:
             self._steps.compare(step, root)
@@ -289,7 +288,9 @@ class RootHistory:
 
     def _now(self) -> float:
         """Return the time; call this without `_lock`, because the clock is not ours."""
-        return 0.0 if self._size.seconds is None or self._size.now is None else self._size.now()
+        if self._size.seconds is None or self._size.now is None:
+            return 0.0
+        return unix_time(self._size.now(), "now")
 
     # ---- forks
 
@@ -314,6 +315,9 @@ class RootWindow:
     __slots__ = ("_follow", "_history")
 
     def __init__(self, history: RootHistory, follow: Callable[[], None] | None = None) -> None:
+        instance(history, RootHistory, "history")
+        if follow is not None:
+            callback(follow, "follow")
         self._history = history
         self._follow = follow
 
@@ -335,6 +339,10 @@ class RootWindow:
     def __len__(self) -> int:
         return len(self._acceptable())
 
+    def __bool__(self) -> bool:
+        """Return True, without a look at the roots: a window is there."""
+        return True
+
     def __repr__(self) -> str:
         return f"RootWindow({len(self._history.acceptable())} roots)"
 
@@ -350,7 +358,20 @@ def _none_left() -> StoreUnavailable:
     )
 
 
-def _checked(root: int) -> int:
-    if scalar.check(root, "root") == 0:
-        raise ParameterError("root: expected a field element other than 0, got 0")
-    return root
+def _check_steps(roots: Sequence[tuple[int, int, float]]) -> None:
+    """Check step, root and time of each."""
+    pairs(sequence(roots, "roots"), 3, "roots")
+    for step, root, at in roots:
+        whole(step, "step", 0, _LAST_STEP)
+        nonzero(root, "root")
+        _checked_time(at)
+
+
+def _check_retired(retired: Sequence[range]) -> None:
+    instances(sequence(retired, "retired"), range, "retired")
+
+
+def _checked_time(at: float) -> float:
+    if not is_real(at):
+        raise ParameterError(f"at: expected a finite number of seconds, got {shown(at)}")
+    return at

@@ -20,9 +20,10 @@ import logging
 import time
 from typing import Final
 
+from rln.base.arguments import instance, whole
 from rln.errors import RlnError
 from rln.integrations.observer_lock import ObserverLock
-from rln.integrations.outcome import reason_word, verdict_word
+from rln.integrations.outcome import MOST_MESSAGES, check_judged, check_stored, reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Invalid, RateLimitViolation, Verdict
 
@@ -49,6 +50,8 @@ class LogObserver(Observer):
     """
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
+        if logger is not None:
+            instance(logger, logging.Logger, "logger")
         self._logger = logging.getLogger("rln.verifying") if logger is None else logger
         self._lock = ObserverLock("log lines")
 
@@ -58,6 +61,7 @@ class LogObserver(Observer):
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
         """Write the outcome of a message; see `Observer`."""
+        check_judged(outcome, since)
         verdict = verdict_word(outcome)
         level = _LEVELS[verdict]
         if not self._logger.isEnabledFor(level):
@@ -76,11 +80,13 @@ class LogObserver(Observer):
 
     def stored(self, failed: bool, since: float) -> None:
         """Write a line if the nullifier log has failed; see `Observer`."""
+        check_stored(failed, since)
         if failed:
             self._write(logging.WARNING, "nullifier log failed", since, {})
 
     def damaged(self, error: Exception) -> None:
         """Write what happened to the audit trail; see `Observer`."""
+        instance(error, Exception, "error")
         line: dict[str, object] = {"error": type(error).__name__}
         if isinstance(error, RlnError):
             line["detail"] = str(error)
@@ -88,6 +94,7 @@ class LogObserver(Observer):
 
     def waiting(self, messages: int) -> None:
         """Write nothing, because a number that changes all the time belongs in metrics."""
+        whole(messages, "messages", 0, MOST_MESSAGES)
 
     def _write(self, level: int, event: str, since: float, line: dict[str, object]) -> None:
         whole = {"event": event, "seconds": round(time.perf_counter() - since, 6), **line}

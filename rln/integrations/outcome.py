@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rln.errors import IntegrityAlarm, Overloaded, StoreUnavailable
+from typing import Final
+
+from rln.base.arguments import flag, real
+from rln.errors import IntegrityAlarm, Overloaded, ParameterError, StoreUnavailable
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 
 _WORDS = (
@@ -14,6 +17,31 @@ _WORDS = (
     (StoreUnavailable, "unavailable"),
     (IntegrityAlarm, "alarm"),
 )
+
+
+MOST_MESSAGES: Final = 1 << 62
+"""More messages than can be pending."""
+
+
+def check_judged(outcome: Verdict | Exception, since: float) -> None:
+    """Check what an observer is told about a message.
+
+    Raises:
+        ParameterError: no outcome, or no time.
+    """
+    if not isinstance(outcome, (Valid, Duplicate, RateLimitViolation, Invalid, Exception)):
+        raise ParameterError(f"outcome: expected a verdict or an error, got {type(outcome).__name__}")
+    real(since, "since")
+
+
+def check_stored(failed: bool, since: float) -> None:
+    """Check what an observer is told about the nullifier log.
+
+    Raises:
+        ParameterError: neither True nor False, or no time.
+    """
+    flag(failed, "failed")
+    real(since, "since")
 
 
 def verdict_word(outcome: Verdict | Exception) -> str:

@@ -14,9 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from rln.base.arguments import instance, whole
 from rln.base.extras import missing
 from rln.integrations.observer_lock import ObserverLock
-from rln.integrations.outcome import reason_word, verdict_word
+from rln.integrations.outcome import MOST_MESSAGES, check_judged, check_stored, reason_word, verdict_word
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
 
@@ -39,6 +40,7 @@ class PrometheusObserver(Observer):
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        instance(registry, CollectorRegistry, "registry")
         self._lock = ObserverLock("metrics")
         self._messages = Counter("rln_messages", "Messages by outcome.", ("verdict", "reason"), registry=None)
         self._judging = Histogram(
@@ -79,6 +81,7 @@ class PrometheusObserver(Observer):
 
     def judged(self, outcome: Verdict | Exception, since: float) -> None:
         """Count a message; see `Observer`."""
+        check_judged(outcome, since)
         verdict = verdict_word(outcome)
         with self._lock:
             self._messages.labels(verdict, reason_word(outcome)).inc()
@@ -86,14 +89,17 @@ class PrometheusObserver(Observer):
 
     def stored(self, failed: bool, since: float) -> None:
         """Record how long the nullifier log took; see `Observer`."""
+        check_stored(failed, since)
         with self._lock:
             self._log.labels("failed" if failed else "answered").observe(time.perf_counter() - since)
 
     def damaged(self, error: Exception) -> None:
         """Count damage of the audit trail; see `Observer`."""
+        instance(error, Exception, "error")
         self._damage.inc()
 
     def waiting(self, messages: int) -> None:
         """Set the number of pending messages; see `Observer`."""
+        whole(messages, "messages", 0, MOST_MESSAGES)
         with self._lock:
             self._waiting.set(messages)

@@ -34,6 +34,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from rln.base import forks
+from rln.base.arguments import thread_count
+from rln.base.injected import callback
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, NativeError, RlnError
 from rln.keys import table_cache
@@ -177,6 +179,9 @@ class KeyTables:
             ParameterError: the `.r1cs` that came with the key has its A and B, but another C.
             NativeError: out of memory.
         """
+        thread_count(threads)
+        if progress is not None:
+            callback(progress, "progress")
         if self._builder is not None and not forks.unnoticed():
             self._builder.join()
         self._load_or_build(threads, progress)

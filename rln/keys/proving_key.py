@@ -12,14 +12,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from rln import circuit as circuits
 from rln.atomic_files import write_file
-from rln.base.arguments import check_digest, plain_bytes
+from rln.base.arguments import check_digest, file_path, flag, instance, plain_bytes
 from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import KeyFileError, ParameterError
+from rln.keys.import_arguments import check_import, check_threads_and_r1cs
 from rln.keys.key_file import KeyFile, Provenance
 from rln.keys.key_tables import KeyTables
 from rln.keys.sample_proofs import check_sample_proofs
@@ -127,25 +128,31 @@ class ProvingKey:
         Raises:
             InputError: not such a file, another SHA-256, or a key that is unsound.
         """
-        data = Path(path).read_bytes()
-        constraints = None if r1cs is None else Path(r1cs).read_bytes()
+        file = file_path(path, "path")
+        graph_file = None if graph is None else file_path(graph, "graph")
+        r1cs_file = None if r1cs is None else file_path(r1cs, "r1cs")
+        check_import(file.name if name is None else name, limit_bits, threads)
         if sha256 is not None:
-            check_pin(data, check_digest(sha256, "sha256"), "key file")
+            check_digest(sha256, "sha256")
+        data = file.read_bytes()
+        constraints = None if r1cs_file is None else r1cs_file.read_bytes()
+        if sha256 is not None:
+            check_pin(data, sha256, "key file")
         kind = expect(data, "key file", FileKind.KEY, FileKind.ZKEY, FileKind.ARKZKEY)
         if kind is FileKind.KEY:
-            if graph is not None:
+            if graph_file is not None:
                 raise ParameterError("graph: expected none, because the key file holds one; leave it out")
             return cls.decode(data, r1cs=constraints, check=sha256 is None, threads=threads)
-        if graph is None:
+        if graph_file is None:
             raise ParameterError(
                 "graph: expected the witness graph of the imported key, got none; name its file"
             )
         read = cls.from_zkey if kind is FileKind.ZKEY else cls.from_arkzkey
         return read(
             data,
-            Path(graph).read_bytes(),
+            graph_file.read_bytes(),
             r1cs=constraints,
-            name=Path(path).name if name is None else name,
+            name=file.name if name is None else name,
             limit_bits=limit_bits,
             threads=threads,
         )
@@ -165,9 +172,11 @@ class ProvingKey:
         Raises:
             InputError: not such a file, or a key that is unsound.
         """
+        check_threads_and_r1cs(threads, r1cs)
+        checked = flag(check, "check")
         file = KeyFile.decode(plain_bytes(data, "key file"))
         handle = ProvingKeyHandle.load("ark", file.key, threads)
-        return cls._make_checked(file, handle, r1cs, threads) if check else cls._make(file, handle, r1cs)
+        return cls._make_checked(file, handle, r1cs, threads) if checked else cls._make(file, handle, r1cs)
 
     @classmethod
     def from_arkzkey(
@@ -193,6 +202,8 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
+        check_import(name, limit_bits, threads, r1cs)
+        plain_bytes(graph, "graph")
         expect(data, "arkzkey", FileKind.ARKZKEY)
         handle = ProvingKeyHandle.load("ark", plain_bytes(data, "arkzkey"), threads)
         parameters = parameters_of_graph(plain_bytes(graph, "graph"), limit_bits)
@@ -222,6 +233,9 @@ class ProvingKey:
         Raises:
             InputError: not such files, or a key that is unsound.
         """
+        check_import(name, limit_bits, threads, r1cs)
+        if not isinstance(graph, bytes):
+            instance(graph, circuits.Circuit, "graph")
         expect(data, "zkey", FileKind.ZKEY)
         handle = ProvingKeyHandle.load("zkey", plain_bytes(data, "zkey"), threads)
         if isinstance(graph, bytes):
@@ -322,7 +336,7 @@ class ProvingKey:
         known = self._graph.known
         if data is None:
             return Partial.new(self._handle, tables, witness, known, threads)
-        if data[8 : 8 + len(known) - 1] != known[1:]:
+        if plain_bytes(data, "partial proof")[8 : 8 + len(known) - 1] != known[1:]:
             raise ParameterError(
                 "partial proof: its known wires are not those of this circuit; use one made with this key"
             )
@@ -362,7 +376,7 @@ class ProvingKey:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write our own key file; an existing file is replaced completely or not at all."""
-        write_file(Path(path), self.encode())
+        write_file(file_path(path, "path"), self.encode())
 
     def to_arkzkey(self) -> bytes:
         """Return the key in zerokit's uncompressed layout; its graph is `graph_data`."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rln import circuit as circuits
-from rln.base.arguments import instance
+from rln.base.arguments import instance, thread_count
+from rln.base.injected import callback
 from rln.circuit.parameters import CircuitParameters
 from rln.keys.key_file import KeyFile, Provenance
 from rln.keys.proving_key import ProvingKey
@@ -34,6 +35,9 @@ def setup(
         EntropyError: the random source failed or repeats itself.
     """
     instance(circuit, circuits.Circuit, "circuit")
+    thread_count(threads)
+    if progress is not None:
+        callback(progress, "progress")
     handle = keys.setup(*circuit.matrices(), circuit.wires, circuit.public_inputs, threads, progress)
     parameters = CircuitParameters.of_circuit(circuit)
     file = KeyFile(parameters, circuit.digest, Provenance(), handle.encode("ark"), circuit.graph)

@@ -9,14 +9,14 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from rln.base import scalar
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, flag, plain_bytes, sequence, shown, thread_count, whole
 from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, InputError, InvalidProof, KeyFileError, ParameterError
 from rln.formats import snarkjs
 from rln.keys.key_checks import examine, examine_count, refuse_faults
 from rln.lowlevel import curve, groth16
-from rln.lowlevel.keys import Format, ProvingKeyHandle, VerifyingKeyHandle
-from rln.protocol.proof import AnyProof
+from rln.lowlevel.keys import FORMATS, Format, ProvingKeyHandle, VerifyingKeyHandle
+from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 
 PACKAGED: Final = MappingProxyType(
     {
@@ -78,7 +78,9 @@ class VerifyingKey:
             KeyFileError: a point at infinity, or a relation between points that lets everybody forge proofs;
                 see docs/key-checks.md.
         """
-        return cls._from_handle(VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), compressed))
+        return cls._from_handle(
+            VerifyingKeyHandle.decode(plain_bytes(data, "verifying key"), flag(compressed, "compressed"))
+        )
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -88,7 +90,7 @@ class VerifyingKey:
             InputError: as for `decode`, or the text is not exactly of this form.
             KeyFileError: `vk_alphabeta_12` is present, and is not the pairing of alpha and beta.
         """
-        plain, alpha_beta = snarkjs.read_verifying_key(data)
+        plain, alpha_beta = snarkjs.read_verifying_key(plain_bytes(data, "verifying key"))
         key = cls.decode(plain, compressed=False)
         if alpha_beta is not None and alpha_beta != _alpha_beta(plain):
             raise KeyFileError("vk_alphabeta_12: is not the pairing of alpha and beta")
@@ -105,6 +107,8 @@ class VerifyingKey:
         Raises:
             InputError: as for `decode`, or the file has another form.
         """
+        if type(layout) is not str or layout not in FORMATS:
+            raise ParameterError(f"layout: expected one of {', '.join(FORMATS)}, got {shown(layout)}")
         expect(data, "key", FileKind.ZKEY if layout == "zkey" else FileKind.ARKZKEY)
         handle = ProvingKeyHandle.load(layout, plain_bytes(data, "key"), None)
         return cls._from_handle(handle.verifying_key())
@@ -117,10 +121,8 @@ class VerifyingKey:
             ParameterError: no packaged key has this name.
             KeyFileError: the packaged file is not the one of this version.
         """
-        if name not in PACKAGED:
-            raise ParameterError(
-                f"verifying key: expected one of {', '.join(PACKAGED)}, got {str(name)[:40]!r}"
-            )
+        if type(name) is not str or name not in PACKAGED:
+            raise ParameterError(f"verifying key: expected one of {', '.join(PACKAGED)}, got {shown(name)}")
         data = pkgutil.get_data("rln", f"data/{name}.vk") or b""
         check_pin(data, PACKAGED[name], f"packaged verifying key {name}")
         return cls.decode(data)
@@ -137,7 +139,7 @@ class VerifyingKey:
 
     def encode(self, *, compressed: bool = True) -> bytes:
         """Return the bytes that `decode` reads."""
-        return self._handle.encode(compressed)
+        return self._handle.encode(flag(compressed, "compressed"))
 
     def to_json(self) -> bytes:
         """Return the key as a verification_key.json of snarkjs."""
@@ -153,6 +155,8 @@ class VerifyingKey:
         Raises:
             KeyFileError: the key has another number of public values.
         """
+        if public_inputs is not None:
+            whole(public_inputs, "public_inputs", 0, 2**32 - 2)
         refuse_faults((examine_count(self.public_inputs, public_inputs),))
 
     def verify(self, public_values: Sequence[int], proof: bytes) -> bool:
@@ -180,6 +184,10 @@ class VerifyingKey:
             EntropyError: the random source failed, so no proof was verified.
             EncodingError: a proof has another number of public values.
         """
+        thread_count(threads)
+        for place, proof in enumerate(sequence(proofs, "proofs")):
+            if not isinstance(proof, (RlnProof, MultiRlnProof)):
+                raise ParameterError(f"proofs[{place}]: expected a proof, got {type(proof).__name__}")
         inputs = b"".join(self._pack(proof.public_inputs) for proof in proofs)
         statuses = groth16.verify_many(
             self._handle, inputs, b"".join(proof.proof for proof in proofs), threads
@@ -197,7 +205,7 @@ class VerifyingKey:
         return InvalidProof("proof: it does not verify with this verifying key")
 
     def _pack(self, values: Sequence[int]) -> bytes:
-        if len(values) != self.public_inputs:
+        if len(sequence(values, "public values")) != self.public_inputs:
             raise EncodingError(f"public values: expected {self.public_inputs}, got {len(values)}")
         return b"".join(scalar.encode(value, f"public value {i}") for i, value in enumerate(values))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rln.base import scalar
+from rln.base.arguments import instance, sequence, shown
 from rln.base.file_kind import FileKind, expect
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import InputError, ParameterError
@@ -46,16 +47,20 @@ class WitnessGraph:
 
     def witness(self, inputs: Mapping[str, Sequence[int]], identity: Identity | None = None) -> Witness:
         """Evaluate the graph; see `ProvingKey.witness`."""
+        if not isinstance(inputs, Mapping):
+            raise ParameterError(f"inputs: expected a mapping, got {type(inputs).__name__}")
+        if identity is not None:
+            instance(identity, Identity, "identity")
         wanted = dict(self._graph.inputs)
         slot = wanted.pop(SECRET)[0] if identity is not None else 0
         for name in inputs:
             if name not in wanted:
-                raise ParameterError(f"inputs: unknown name {name[:40]!r}")
+                raise ParameterError(f"inputs: unknown name {shown(name)}")
         packed = bytearray(scalar.SIZE * self._graph.input_size)
         for name, (offset, length) in wanted.items():
             if name not in inputs:
                 raise ParameterError(f"inputs: {name} is missing")
-            if len(inputs[name]) != length:
+            if len(sequence(inputs[name], name)) != length:
                 raise ParameterError(f"inputs: {name}: expected {length} values, got {len(inputs[name])}")
             encoded = b"".join(scalar.encode(value, name) for value in inputs[name])
             packed[scalar.SIZE * offset : scalar.SIZE * (offset + length)] = encoded
@@ -63,6 +68,7 @@ class WitnessGraph:
 
     def public_values(self, witness: Witness) -> tuple[int, ...]:
         """Return the public values of a witness, in the order of the verifying key."""
+        instance(witness, Witness, "witness")
         data = witness.read(1, self._public_inputs)
         return tuple(scalar.decode(data[i : i + scalar.SIZE]) for i in range(0, len(data), scalar.SIZE))
 

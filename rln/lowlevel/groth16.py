@@ -6,7 +6,7 @@ store: anybody can turn a proof into another proof of the same statement.
 
 from __future__ import annotations
 
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, instance, plain_bytes
 from rln.lowlevel import _call, entropy
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import ffi, lib
@@ -46,6 +46,7 @@ def prove(
         FieldRangeError: r or s is not canonical.
         EntropyError: the system has no random bytes.
     """
+    instance(witness, Witness, "witness")
     out, fault = _call.output(PROOF_BYTES), _call.new_fault()
     opened = ffi.NULL if tables is None else tables.pointer
     with blinders(blinding) as (drawn, size):

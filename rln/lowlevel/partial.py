@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from rln.base.arguments import plain_bytes
+from rln.base.arguments import instance, plain_bytes
 from rln.lowlevel import _call
 from rln.lowlevel import threads as _threads
 from rln.lowlevel._call import CData, ffi, lib
@@ -48,6 +48,7 @@ class Partial(_call.Handle):
             ParameterError: the number of wires differs between witness and key, the tables are another key's,
                 or `known` has a byte other than 0 and 1, or 0 for wire 0.
         """
+        instance(witness, Witness, "witness")
         known = plain_bytes(known, "known")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
         pool, opened = _threads.pool(threads), _pointer_or_null(tables)
@@ -109,6 +110,7 @@ class Partial(_call.Handle):
             PointError: a point differs from that of the witness's values; the message names it.
             ParameterError: as for `new`.
         """
+        instance(witness, Witness, "witness")
         data = plain_bytes(data, "partial proof")
         slot, fault = ffi.new("rln_partial **"), _call.new_fault()
         pool, opened = _threads.pool(threads), _pointer_or_null(tables)
@@ -120,4 +122,7 @@ class Partial(_call.Handle):
 
 
 def _pointer_or_null(tables: Tables | None) -> CData:
-    return ffi.NULL if tables is None else tables.pointer
+    if tables is None:
+        return ffi.NULL
+    instance(tables, Tables, "tables")
+    return tables.pointer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from rln.base import scalar
-from rln.base.arguments import whole
+from rln.base.arguments import sequence, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError
 from rln.lowlevel import hashes
@@ -53,7 +53,7 @@ class MerkleProof:
             ParameterError: bits and siblings differ in number, or a bit is neither 0 nor 1.
             FieldRangeError: leaf or a sibling is not a field element.
         """
-        if len(bits) != len(siblings):
+        if len(sequence(bits, "bits")) != len(sequence(siblings, "siblings")):
             raise ParameterError(f"bits: expected {len(siblings)}, one for each sibling, got {len(bits)}")
         index = sum(whole(bit, f"bits[{level}]", 0, 1) << level for level, bit in enumerate(bits))
         return cls(leaf, index, tuple(siblings))

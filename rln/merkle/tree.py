@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from rln.base import forks, scalar
-from rln.base.arguments import plain_bytes, whole
+from rln.base.arguments import instance, iterable, plain_bytes, sequence, thread_count, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.base.torn_lock import StateLock, in_child
 from rln.errors import EncodingError, ParameterError, TreeFull
@@ -43,7 +43,7 @@ class MerkleTree:
 
     def __init__(self, depth: int = 20, *, threads: int | None = None) -> None:
         self._depth = whole(depth, "depth", 1, MAX_DEPTH)
-        self._threads = threads if threads is None else whole(threads, "threads", 1, 256)
+        self._threads = thread_count(threads)
         self._empty = empty_nodes(depth)
         self._levels = [Level(1 << (depth - k), self._empty[k]) for k in range(depth + 1)]
         self._next_index = 0
@@ -61,6 +61,7 @@ class MerkleTree:
         Raises:
             ParameterError: threads is outside its range.
         """
+        instance(state, TreeState, "state")
         tree = cls(state.depth, threads=threads)
         for level, nodes in zip(tree._levels, state.levels, strict=True):
             level.fill(nodes)
@@ -151,6 +152,7 @@ class MerkleTree:
             ParameterError: the path has another depth.
             FieldRangeError: the leaf is not a field element.
         """
+        instance(proof, MerkleProof, "proof")
         if proof.depth != self._depth:
             raise ParameterError(f"proof: expected a path of {self._depth} nodes, got {proof.depth}")
         return proof.root_of(leaf) == self.root
@@ -200,7 +202,7 @@ class MerkleTree:
             TreeFull: too few indices are left; nothing was set.
             FieldRangeError: a leaf is not a field element; nothing was set.
         """
-        return self.extend_packed(scalar.encode_many(leaves, "leaf"))
+        return self.extend_packed(scalar.encode_many(iterable(leaves, "leaves"), "leaf"))
 
     def extend_packed(self, packed: bytes) -> int:
         """Do as `extend` with packed leaves, which is faster for many.
@@ -244,9 +246,9 @@ class MerkleTree:
             ParameterError: no such index, or too few indices; nothing was changed.
             FieldRangeError: a leaf is not a field element; nothing was changed.
         """
-        packed = scalar.encode_many(leaves, "leaf")
+        packed = scalar.encode_many(iterable(leaves, "leaves"), "leaf")
         with self._writing:
-            self.apply(self.plan(start, packed, tuple(deleted)))
+            self.apply(self.plan(start, packed, tuple(iterable(deleted, "deleted"))))
 
     # ---- the two halves of a change
 
@@ -261,6 +263,7 @@ class MerkleTree:
             TreeFull: too few indices are left.
             FieldRangeError: a leaf is not canonical.
         """
+        plain_bytes(packed, "leaves")
         with self._writing:
             free = self.capacity - self._next_index
             if len(packed) // NODE_BYTES > free:
@@ -291,7 +294,7 @@ class MerkleTree:
             raise ParameterError(
                 f"leaves: expected at most {self.capacity - start} from index {start}, got {count}"
             )
-        for index in deleted:
+        for index in sequence(deleted, "deleted"):
             self._index(index)
         with self._writing:
             stop = start + count
@@ -318,6 +321,7 @@ class MerkleTree:
         Raises:
             ParameterError: the tree has changed since the plan was made.
         """
+        instance(plan, TreePlan, "plan")
         with self._writing:
             if plan.version != self._version:
                 raise ParameterError(

@@ -22,9 +22,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, runtime_checkable
 
-from rln.base.arguments import fixed_bytes, plain_bytes, whole
+from rln.base import scalar
+from rln.base.arguments import fixed_bytes, instance, is_real, plain_bytes, shown, unix_time, whole
+from rln.base.injected import callback, implements
 from rln.base.served_again import served_again
-from rln.errors import ParameterError
+from rln.errors import ParameterError, StoreUnavailable
 from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.signal import length_prefixed
 
@@ -103,8 +105,8 @@ class Epoch:
     """One epoch of one application.
 
     Args:
-        index: floor(unix time / period), 0 to 2^64 - 1; only `Epoch.of` checks it.
-        period: seconds.
+        index: floor(unix time / period), 0 to 2^64 - 1.
+        period: seconds, from 1 second to 366 days.
         identifier: the rln identifier before hashing.
         external_nullifier: the field element that names the epoch in proofs. It follows from index and
             identifier, so make epochs with `Epoch.of` or a clock.
@@ -114,6 +116,12 @@ class Epoch:
     period: int
     identifier: bytes
     external_nullifier: int
+
+    def __post_init__(self) -> None:
+        whole(self.index, "epoch index", 0, _MAX_INDEX)
+        whole(self.period, "period", 1, MAX_PERIOD)
+        plain_bytes(self.identifier, "rln identifier")
+        scalar.check(self.external_nullifier, "external_nullifier")
 
     @classmethod
     def of(cls, index: int, period: int, identifier: bytes) -> Self:
@@ -168,6 +176,7 @@ class Clock(Protocol):
         """Return the unix time at which messages for the epoch begin to be acceptable."""
 
 
+@runtime_checkable
 class HighWaterMark(Protocol):
     """Remembers the highest time ever seen, to detect a clock that goes back."""
 
@@ -252,13 +261,16 @@ class EpochClock:
     ) -> None:
         self._identifier = identifier
         self._period = whole(period, "period", 1, MAX_PERIOD)
-        if type(skew) not in (int, float) or not math.isfinite(skew) or skew < 0:
-            raise ParameterError(f"skew: expected seconds, 0 or more and finite, got {skew!r:.40}")
+        if not is_real(skew) or skew < 0:
+            raise ParameterError(f"skew: expected seconds, 0 or more and finite, got {shown(skew)}")
         if 2 * skew / period > _MAX_ACCEPTED:
             raise ParameterError(f"skew: expected at most {_MAX_ACCEPTED // 2} periods, got {skew} seconds")
         self._skew = skew
         self._past_gap = whole(gaps[0], "past_gap", 0, _MAX_ACCEPTED)
         self._future_gap = whole(gaps[1], "future_gap", 0, _MAX_ACCEPTED)
+        if mark is not None:
+            implements(mark, HighWaterMark, "mark")
+        callback(now, "now")
         self._mark = mark
         self._marked: int | None = None
         self._now = now
@@ -298,9 +310,7 @@ class EpochClock:
             StoreUnavailable: the time is before the high-water mark by more than the skew, or the mark cannot
                 be read or written.
         """
-        seconds = self._now()
-        if not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
-            raise ParameterError(f"now: expected finite seconds since 1970, got {seconds!r:.40}")
+        seconds = unix_time(self._now(), "now")
         if self._mark is not None:
             self._check_mark(seconds, self._mark)
         return seconds
@@ -308,7 +318,13 @@ class EpochClock:
     def _check_mark(self, seconds: float, mark: HighWaterMark) -> None:
         """Refuse a time before the mark. Raise the mark only now and then: that is a durable write."""
         if self._marked is None or seconds >= self._marked + min(self._period, _MARGIN):
-            self._marked = mark.raise_to(int(seconds))
+            marked = mark.raise_to(int(seconds))
+            if type(marked) is not int or marked < int(seconds):
+                raise StoreUnavailable(
+                    f"mark: expected a time of {int(seconds)} or later, got {shown(marked)}; no time is "
+                    "accepted"
+                )
+            self._marked = marked
         if seconds < self._marked - self._skew:
             oldest = math.ceil(self._marked - self._skew)
             raise served_again(
@@ -335,6 +351,7 @@ class EpochClock:
 
     def opened(self, epoch: Epoch) -> float:
         """Return the unix time at which messages for the epoch begin to be acceptable."""
+        instance(epoch, Epoch, "epoch")
         return epoch.start - self._skew - self._future_gap * self._period
 
     def acceptable(self) -> tuple[Epoch, ...]:
@@ -346,6 +363,7 @@ class EpochClock:
 
     def find(self, external_nullifier: int) -> Epoch | None:
         """Return the acceptable epoch with this external nullifier, or None if no acceptable epoch has it."""
+        scalar.check(external_nullifier, "external_nullifier")
         for epoch in self.acceptable():
             if epoch.external_nullifier == external_nullifier:
                 return epoch

@@ -16,7 +16,7 @@ from typing import Final, NoReturn, Self
 
 from rln.atomic_files import read_private_file, write_new_file
 from rln.base import scalar
-from rln.base.arguments import nonzero, plain_bytes
+from rln.base.arguments import flag, nonzero, plain_bytes
 from rln.errors import InputError, ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
@@ -212,7 +212,7 @@ class Identity(_Opaque):
         Raises:
             EncodingError: the seed is not `bytes`.
         """
-        return cls._of(lowlevel.from_seed(plain_bytes(seed, "seed"), bool(extended)))
+        return cls._of(lowlevel.from_seed(plain_bytes(seed, "seed"), flag(extended, "extended")))
 
     @classmethod
     def from_secret(cls, secret: int) -> Self:

@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Final, Self, overload
 
 from rln.base import scalar
-from rln.base.arguments import nonzero, whole
+from rln.base.arguments import nonzero, pairs, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.injected import callback
 from rln.errors import ParameterError
 from rln.lowlevel import hashes
 from rln.merkle.proof import MerkleProof
@@ -99,6 +100,8 @@ class Membership:
         whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)
         whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
         check_commitment(self.commitment)
+        if self.paths is not None:
+            callback(self.paths, "paths")
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int, int]]:
         """Copy and pickle only the three numbers: `paths` belongs to the group."""
@@ -146,13 +149,15 @@ class PackedMembers:
             FieldRangeError: a commitment is not a field element.
         """
         source, packed, packed_limits = iter(members), bytearray(), array("Q")
-        while pairs := list(islice(source, _PIECE)):
-            limits = [limit for _, limit in pairs]
+        while piece := list(islice(source, _PIECE)):
+            if set(map(type, piece)) != {tuple} or set(map(len, piece)) != {2}:
+                pairs(piece, 2, "members")
+            limits = [limit for _, limit in piece]
             # min and max are much faster than a check of each limit. The loop only raises the right error.
             if set(map(type, limits)) != {int} or min(limits) < 1 or max(limits) > max_limit:
                 for limit in limits:
                     whole(limit, "limit", 1, max_limit)
-            commitments = [commitment for commitment, _ in pairs]
+            commitments = [commitment for commitment, _ in piece]
             packed += scalar.encode_many(commitments, "commitment")
             if 0 in commitments:
                 nonzero(0, "commitment")

@@ -249,6 +249,6 @@ CODECS: Final = {
 
 
 def _codec(name: str) -> _Codec:
-    if name not in CODECS:
+    if type(name) is not str or name not in CODECS:
         raise ParameterError(f"codec: expected one of {', '.join(sorted(CODECS))}, got {str(name)[:40]!r}")
     return CODECS[name]

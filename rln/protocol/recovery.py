@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rln.base import scalar
+from rln.base.arguments import instances, sequence
+from rln.base.injected import implements
 from rln.errors import RecoveryError
 from rln.protocol.identity import IdentitySecret, UnverifiedSecret, secret_on_line, unverified_on_line
 from rln.protocol.share import Share
 
 
+@runtime_checkable
 class ShareSource(Protocol):
     """An `RlnProof` or a `MultiRlnProof`: it has one share for each message id that it uses."""
 
@@ -76,8 +79,9 @@ def recover_unverified(first: Share | ShareSource, second: Share | ShareSource) 
 def _pair(first: Share | ShareSource, second: Share | ShareSource) -> tuple[Share, Share]:
     """Return the first two shares that can be on one line."""
     reason = "expected two shares with the same nullifier, got different nullifiers"
-    for one in _shares(first):
-        for other in _shares(second):
+    others = _shares(second, "second")
+    for one in _shares(first, "first"):
+        for other in others:
             if one.nullifier is not None and other.nullifier is not None and one.nullifier != other.nullifier:
                 continue
             if one.x == other.x:
@@ -87,5 +91,9 @@ def _pair(first: Share | ShareSource, second: Share | ShareSource) -> tuple[Shar
     raise RecoveryError(f"shares: {reason}")
 
 
-def _shares(source: Share | ShareSource) -> Sequence[Share]:
-    return (source,) if isinstance(source, Share) else source.shares
+def _shares(source: Share | ShareSource, name: str) -> Sequence[Share]:
+    if isinstance(source, Share):
+        return (source,)
+    implements(source, ShareSource, name)
+    instances(sequence(source.shares, name), Share, name)
+    return source.shares

@@ -54,7 +54,7 @@ def join_signal(domain: str, parts: Sequence[bytes]) -> bytes:
     """
     if not isinstance(domain, str) or not domain or not domain.isascii():
         raise ParameterError("domain: expected a non-empty ASCII string")
-    if isinstance(parts, (bytes, bytearray, memoryview, str)):
+    if isinstance(parts, (bytes, bytearray, memoryview, str)) or not isinstance(parts, Sequence):
         raise EncodingError(f"parts: expected a sequence of bytes, got {type(parts).__name__}")
     joined = [length_prefixed(plain_bytes(part, f"parts[{i}]")) for i, part in enumerate(parts)]
     return b"".join([length_prefixed(domain.encode("ascii")), len(joined).to_bytes(8, "little"), *joined])

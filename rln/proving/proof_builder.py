@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from rln.base import scalar
-from rln.base.arguments import plain_bytes
+from rln.base.arguments import instance, plain_bytes, shown
 from rln.errors import EncodingError, InputError, KeyFileError, ParameterError
 from rln.keys.proving_key import ProvingKey
 from rln.lowlevel.partial import Partial
@@ -125,6 +125,7 @@ class ProofBuilder:
         return source if isinstance(source, MerkleProof) else self._checked(source(self.membership.index))
 
     def _checked(self, path: MerkleProof) -> MerkleProof:
+        instance(path, MerkleProof, "path")
         if path.depth != self._key.parameters.depth:
             raise ParameterError(f"path: expected {self._key.parameters.depth} levels, got {path.depth}")
         if path.index != self.membership.index or path.leaf != self._leaf:
@@ -137,6 +138,7 @@ class ProofBuilder:
     def prepare(self, path: MerkleProof, partial_proof: bytes | None, codec: str) -> None:
         """Use this path for the next proofs, and compute what depends on it; see `Prover.prepare`."""
         self._refuse_closed()
+        _codec_tag(codec)
         checked = self._checked(path)
         with self._witness(self._statement((0,), checked, 1, 0)) as witness:
             if partial_proof is None:
@@ -271,8 +273,8 @@ class ProofBuilder:
 
 
 def _codec_tag(codec: str) -> bytes:
-    if codec not in PARTIAL_CODECS:
-        raise ParameterError(f"codec: expected one of {', '.join(PARTIAL_CODECS)}, got {str(codec)[:40]!r}")
+    if type(codec) is not str or codec not in PARTIAL_CODECS:
+        raise ParameterError(f"codec: expected one of {', '.join(PARTIAL_CODECS)}, got {shown(codec)}")
     return PARTIAL_CODECS[codec]
 
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import NoReturn, Self
 
-from rln.base.arguments import instance, whole
+from rln.base.arguments import flag, instance, thread_count, whole
 from rln.base.bounds import MAX_LIMIT_BITS
+from rln.base.injected import callback, implements
 from rln.base.served_again import add_wait
 from rln.errors import ParameterError, StoreUnavailable
 from rln.keys.proving_key import ProvingKey
@@ -26,6 +27,7 @@ from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
+from rln.proving.id_answers import current_epoch, reserve_ids
 from rln.proving.ports import MessageIdAllocator
 from rln.proving.proof_builder import PathSource, ProofBuilder, SlotToken
 from rln.proving.token_queue import TokenQueue
@@ -78,8 +80,14 @@ class Prover:
         instance(identity, Identity, "identity")
         instance(membership, Membership, "membership")
         instance(key, ProvingKey, "key")
-        instance(ids, MessageIdAllocator, "ids")
-        instance(clock, Clock, "clock")
+        implements(ids, MessageIdAllocator, "ids")
+        implements(clock, Clock, "clock")
+        if path is not None and not isinstance(path, MerkleProof):
+            callback(path, "path")
+        if params is not None:
+            instance(params, Params, "params")
+        flag(self_check, "self_check")
+        thread_count(threads)
         if identity.commitment != membership.commitment:
             raise ParameterError(
                 f"membership: expected commitment 0x{identity.commitment:064x}, that of the identity, "
@@ -200,7 +208,9 @@ class Prover:
             ParameterError: a signal whose hash is 0.
             StoreUnavailable: the allocator cannot be sure of its records.
         """
-        kept = self._ids.recall(self._membership.commitment, self._clock.current(), hash_signal(signal))
+        kept = self._ids.recall(self._membership.commitment, current_epoch(self._clock), hash_signal(signal))
+        if kept is not None and type(kept) is not bytes:
+            raise StoreUnavailable(f"ids: expected the bytes of a message, got {type(kept).__name__}")
         return None if kept is None else proof_record.decode(kept)
 
     def close(self) -> None:
@@ -218,7 +228,7 @@ class Prover:
     def _prove(self, signal: bytes, count: int) -> AnyProof:
         x = hash_signal(signal if self._params is None else self._params.check_signal(signal))
         path = self._builder.path()
-        epoch = self._clock.current()
+        epoch = current_epoch(self._clock)
         try:
             return self._prove_in(epoch, path, x, count)
         except StoreUnavailable as error:
@@ -227,8 +237,7 @@ class Prover:
 
     def _prove_in(self, epoch: Epoch, path: MerkleProof, x: int, count: int) -> AnyProof:
         if self._queue is None:
-            member = self._membership
-            reserved = self._ids.reserve(member.commitment, epoch, member.limit, count, x)
+            reserved = reserve_ids(self._ids, self._membership, epoch, count, x)
             return self._remembered(self._builder.prove(reserved, path, x, epoch), epoch, reserved)
         try:
             taken = self._queue.take(epoch, path)

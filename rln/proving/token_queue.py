@@ -29,6 +29,7 @@ from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError, RateLimitReached
 from rln.merkle.proof import MerkleProof
 from rln.protocol.epoch import Clock, Epoch
+from rln.proving.id_answers import WrongAnswer, current_epoch, reserve_ids
 from rln.proving.ports import MessageIdAllocator
 from rln.proving.proof_builder import ProofBuilder, SlotToken
 
@@ -154,7 +155,7 @@ class TokenQueue:
     def _make_token(self) -> bool:
         """Make one missing token; return False if none is missing."""
         with self._query_lock:
-            epoch, path = self._clock.current(), self._builder.path()
+            epoch, path = current_epoch(self._clock), self._builder.path()
             with self._lock:
                 slots = self._slots_to_fill(epoch)
                 wanted = None if slots is None else self._next_id(epoch, path)
@@ -184,6 +185,9 @@ class TokenQueue:
                 wanted = self._reserve(epoch)
             except RateLimitReached:
                 self._exhausted = True
+            except WrongAnswer:  # each further question could spend another id
+                self._exhausted = True
+                raise
             else:
                 self._slots[wanted] = None
         return wanted
@@ -202,8 +206,7 @@ class TokenQueue:
             before.close()
 
     def _reserve(self, epoch: Epoch) -> int:
-        member = self._builder.membership
-        return self._ids.reserve(member.commitment, epoch, member.limit)[0]
+        return reserve_ids(self._ids, self._builder.membership, epoch)[0]
 
 
 def _is_for(token: SlotToken | None, path: MerkleProof) -> bool:

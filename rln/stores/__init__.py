@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rln.base.arguments import nonzero
+from rln.base.arguments import flag, nonzero, sequence, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.injected import implements
 from rln.errors import StoreUnavailable
 from rln.group.ports import MemberRegistry
 from rln.protocol.epoch import Clock, HighWaterMark
@@ -47,6 +49,8 @@ def open_log(uri: str, clock: Clock, *, new: bool = False) -> NullifierLog:
         ParameterError: not such a URI.
         StoreUnavailable: the log cannot be reached, or its settings could lose shares.
     """
+    implements(clock, Clock, "clock")
+    flag(new, "new")
     where = StoreUri.parse(uri, LOGS)
     if where.scheme == "memory":
         from rln.stores.memory import MemoryNullifierLog
@@ -112,6 +116,8 @@ def open_members(uri: str, depth: int, limit_bits: int = 16) -> MemberRegistry:
         ParameterError: not such a URI, or the registry has another depth or limit.
         StoreUnavailable: the registry cannot be reached.
     """
+    whole(depth, "depth", 1, MAX_DEPTH)
+    whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
     where = StoreUri.parse(uri, MEMBERS)
     if where.scheme == "memory":
         from rln.group.memory_registry import MemoryRegistry
@@ -171,8 +177,9 @@ def accept_restored_members(uri: str, slashed: Sequence[int], at: int) -> int:
         StoreUnavailable: the registry cannot be reached or does not exist.
         IntegrityAlarm: the registry or its file of slashed members is damaged.
     """
-    for commitment in slashed:
+    for commitment in sequence(slashed, "slashed"):
         nonzero(commitment, "commitment")
+    whole(at, "at", 0, (1 << 63) - 1)
     where = StoreUri.parse(uri, MEMBERS[1:])
     if where.scheme == "sqlite":
         from rln.stores.sqlite.members import SqliteRegistry

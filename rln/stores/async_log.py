@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from rln.base import forks
-from rln.base.arguments import instance
+from rln.base.injected import implements
 from rln.errors import ParameterError, StoreError, StoreUnavailable
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
+from rln.stores.store_arguments import check_questions, checked_claims
+from rln.verifying.ports import Claim, NullifierLog, Taken
 
 _MAX_CLAIMS: Final = 512
 """Largest number of claims in one call, unless one caller has more. All of them are answered together."""
@@ -52,7 +53,7 @@ class AsyncNullifierLog:
     """
 
     def __init__(self, log: NullifierLog) -> None:
-        instance(log, NullifierLog, "log")
+        implements(log, NullifierLog, "log")
         self._log = log
         self._writer = ThreadPoolExecutor(1, "rln-log-writer")
         self._reader = ThreadPoolExecutor(1, "rln-log-reader")
@@ -68,10 +69,12 @@ class AsyncNullifierLog:
 
     async def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> Sequence[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog.peek_many`."""
+        check_questions(keys)
         return await self._run_on(self._reader, lambda: self._log.peek_many(keys))
 
     async def peek(self, epoch: Epoch, nullifier: int) -> Share | None:
         """Return the share that the log holds, or None; see `NullifierLog.peek`."""
+        check_questions([(epoch, nullifier)])
         return await self._run_on(self._reader, lambda: self._log.peek(epoch, nullifier))
 
     async def insert_or_get_many(self, claims: Sequence[Claim]) -> Sequence[Taken | StoreError]:
@@ -81,8 +84,7 @@ class AsyncNullifierLog:
         the log already has them, they are inserted, and the caller gets no answer.
         """
         loop = self._check_loop()
-        for _, shares in claims:
-            check_claim(shares)
+        checked_claims(claims)
         call = _Call(list(claims), loop.create_future())
         self._queue.append(call)
         self._start_writing(loop)

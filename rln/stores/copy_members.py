@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
+from rln.base.injected import callback, implements
 from rln.errors import IntegrityAlarm, MembershipError, ParameterError
 from rln.group.events import Change, Events, Head, Slashing
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
@@ -39,6 +40,9 @@ def copy_members(
         StoreUnavailable: one of the registries cannot answer for certain. If the commit of the target failed,
             the target is complete or empty; otherwise it is empty. If it is empty, repeat the copy.
     """
+    implements(source, MemberRegistry, "source")
+    implements(target, MemberRegistry, "target")
+    callback(progress, "progress")
     if source is target:
         raise ParameterError("target: expected a registry other than the source, got the source")
     wanted, got = (source.depth, source.limit_bits), (target.depth, target.limit_bits)

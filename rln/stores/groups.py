@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from rln.base.arguments import instance
+from rln.base.injected import callback, implements
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import DEFAULT_WINDOW, Group
 from rln.group.ports import MemberRegistry
 from rln.group.replica import Progress, TreeSnapshot
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.stores import MEMBERS, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
 from rln.stores.uri import StoreUri
@@ -51,6 +53,7 @@ def open_group(
         IntegrityAlarm: the events of the registry do not give its roots.
         StoreUnavailable: the registry cannot be reached.
     """
+    _check_options(window, now, snapshot)
     if now is None and StoreUri.parse(uri, MEMBERS).scheme != "memory":
         raise ParameterError(
             "group: expected `now`, a clock: a stored registry records the time of each step, and without it "
@@ -91,6 +94,8 @@ def build_group(
     Raises:
         As `open_group`.
     """
+    implements(registry, MemberRegistry, "registry")
+    _check_options(window, now, snapshot)
     if window is None:
         window = DEFAULT_WINDOW if now is None else WindowSize(seconds=DEFAULT_WINDOW_SECONDS, now=now)
 
@@ -122,11 +127,24 @@ def close_group(group: Group, snapshot: Path | None = None) -> None:
     Raises:
         StoreUnavailable: the snapshot was not written; the registry is closed nevertheless.
     """
+    instance(group, Group, "group")
+    if snapshot is not None:
+        instance(snapshot, Path, "snapshot")
     try:
         if snapshot is not None:
             write_snapshot(group.picture(), snapshot)
     finally:
         group.registry.close()
+
+
+def _check_options(window: WindowSize | None, now: Callable[[], float] | None, snapshot: Path | None) -> None:
+    """Check what a group is opened with, before its registry is made or its snapshot read."""
+    if window is not None:
+        instance(window, WindowSize, "window")
+    if now is not None:
+        callback(now, "now")
+    if snapshot is not None:
+        instance(snapshot, Path, "snapshot")
 
 
 def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:

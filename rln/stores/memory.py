@@ -22,15 +22,14 @@ from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
     LATEST_TIME,
     check_before,
-    check_message,
-    check_reservation,
     epoch_forgotten,
     epoch_too_old,
     id_used_for_other_message,
     ids_not_reserved,
     limit_reached,
 )
-from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
+from rln.stores.store_arguments import check_kept, check_questions, check_recall, check_use, checked_claims
+from rln.verifying.ports import Claim, NullifierLog, Taken
 
 
 class _OfOneProcess:
@@ -87,6 +86,10 @@ class MemoryNullifierLog(_OfOneProcess, NullifierLog):
         with self._locked():
             return sum(map(len, self._shares.values()))
 
+    def __bool__(self) -> bool:
+        """Return True: a log without shares is a log, and `log or default` must not drop it."""
+        return True
+
     def __repr__(self) -> str:
         if self._copy_watch.is_copy:
             return "MemoryNullifierLog(of another process)"
@@ -94,6 +97,7 @@ class MemoryNullifierLog(_OfOneProcess, NullifierLog):
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreUnavailable | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
+        check_questions(keys)
         try:
             with self._locked():
                 return [
@@ -105,7 +109,7 @@ class MemoryNullifierLog(_OfOneProcess, NullifierLog):
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreUnavailable]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
-        checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
+        checked = checked_claims(claims)
         try:
             with self._locked():
                 return [self._refusal(epoch) or self._insert_or_get(epoch, new) for epoch, new in checked]
@@ -205,7 +209,7 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
 
         It keeps the newest epoch of each member and the one before it, and refuses older ones.
         """
-        check_reservation(commitment, limit, count, x)
+        check_use(commitment, epoch, limit, count, x)
         with self._locked():
             member = self._members.setdefault((commitment, epoch.identifier), {})
             newest = max(member, default=epoch.index)
@@ -224,8 +228,7 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
 
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
         """Remember the message of reserved ids; see `MessageIdAllocator`."""
-        nonzero(x, "x")
-        check_message(message)
+        check_kept(commitment, epoch, ids, x, message)
         with self._locked():
             spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
             if not ids or any(i not in spent.x_of_id for i in ids):
@@ -238,6 +241,7 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
 
     def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
         """Return the message that was kept for this x; see `MessageIdAllocator`."""
+        check_recall(commitment, epoch, x)
         with self._locked():
             spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
             return spent.message_of_x.get(x)

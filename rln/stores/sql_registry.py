@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from rln.base import scalar
-from rln.base.arguments import whole
+from rln.base.arguments import instance, iterable, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import ParameterError
 from rln.group.events import (
@@ -26,6 +26,7 @@ from rln.group.events import (
     Step,
 )
 from rln.group.ports import MemberRegistry, RegistryChange, RegistryReader
+from rln.group.registry_questions import check_index, check_noted, check_page, check_step, check_time
 from rln.group.registry_rules import (
     NextHead,
     first_step,
@@ -115,6 +116,7 @@ class SqlReader(RegistryReader):
 
     def steps_after(self, number: int, most: int = PAGE_STEPS) -> list[Step]:
         """Return steps that follow a step."""
+        check_page(number, most, lowest=-1)
         # The step before the first one says which number the first event has.
         rows = self._transaction.rows(_STEPS, max(0, number), min(most, PAGE_STEPS) + (number >= 0))
         check_numbers(rows, max(0, number), "step")
@@ -130,6 +132,7 @@ class SqlReader(RegistryReader):
 
     def events_after(self, number: int, most: int = PAGE_EVENTS) -> Events:
         """Return events that follow an event."""
+        check_page(number, most)
         most = min(most, PAGE_EVENTS)
         page = read_page(self._transaction, number, most, self._depth, self._limit_bits)
         if len(page) < most and number + len(page) < (newest := self.head().events):
@@ -140,10 +143,12 @@ class SqlReader(RegistryReader):
 
     def step_at(self, at: int) -> int:
         """Return the number of the newest step made at or before a unix time in milliseconds."""
+        check_time(at)
         return int(self._transaction.rows(_STEP_AT, at)[0][0] or 0)
 
     def root_changes_after(self, after: int) -> RootChanges:
         """Return the roots and slashings that follow a step."""
+        check_step(after)
         roots = self._transaction.rows(_ROOTS, after)
         check_numbers(roots, after + 1, "step")
         slashings = self._transaction.rows(_SLASHINGS, max(0, after))
@@ -161,6 +166,7 @@ class SqlReader(RegistryReader):
 
     def registration_at(self, index: int) -> Registration | None:
         """Return the registration at an index."""
+        check_index(index)
         rows = self._transaction.rows(_REGISTRATION_AT, index)
         return registration_of(rows[0], self._depth, self._limit_bits) if rows else None
 
@@ -194,8 +200,9 @@ class SqlChange(SqlReader, RegistryChange):
 
     def append(self, step: Step, pages: Iterable[Events]) -> None:
         """Append the next step."""
+        instance(step, Step, "step")
         check, removed = NextHead(self.head(), step, self._depth, self._limit_bits), 0
-        for page in pages:
+        for page in iterable(pages, "pages"):
             removals = check.add(page)
             removed += sum(self._remove(step.number, page, place) for place in range(removals))
             write_page(self._transaction, step.number, page, removals)
@@ -203,6 +210,7 @@ class SqlChange(SqlReader, RegistryChange):
 
     def note_slashing(self, commitment: int, noted: int, due: int) -> None:
         """Note that a commitment is slashed."""
+        check_noted(commitment, noted, due)
         if self.slashing(commitment) is not None:
             raise slashed_before()
         step = 0 if self.registrations(commitment) else NEVER_REGISTERED

@@ -104,7 +104,12 @@ class Bulletin:
 
     @staticmethod
     def most_bytes(depth: int) -> int:
-        """Return the size in bytes of the largest bulletin about a tree of this depth."""
+        """Return the size in bytes of the largest bulletin about a tree of this depth.
+
+        Raises:
+            ParameterError: the depth is not 1 to 32.
+        """
+        whole(depth, "depth", 1, MAX_DEPTH)
         return min(MAX_BYTES, _HEADER.size + (scalar.SIZE + _INDEX.size << depth))
 
     @property

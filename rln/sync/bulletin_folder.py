@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rln.base.arguments import instance, whole
 from rln.errors import EncodingError, GroupRefused, RlnError
 from rln.sync.bulletin import Bulletin
 from rln.sync.mirror import Mirror
@@ -50,6 +51,8 @@ class BulletinFolder:
 
     def __init__(self, directory: Path, mirror: Mirror, public_key: bytes) -> None:
         self.refused: dict[Path, str] = {}
+        instance(mirror, Mirror, "mirror")
+        instance(directory, Path, "directory")
         self._directory = directory
         self._mirror = mirror
         self._public_key = check_public_key(public_key)
@@ -136,12 +139,15 @@ def read_bulletin(path: Path, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
 
     Args:
         path: path of the file.
-        max_bytes: the largest size accepted.
+        max_bytes: the largest size accepted, up to that of a signed bulletin.
 
     Raises:
         EncodingError: the file is larger.
+        ParameterError: not a path, or not a size.
         OSError: the file cannot be read.
     """
+    whole(max_bytes, "max_bytes", 0, MAX_SIGNED_BYTES)
+    instance(path, Path, "path")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(max_bytes) if size <= max_bytes else b""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 
-from rln.base.arguments import whole
+from rln.base.arguments import thread_count, whole
+from rln.base.injected import callback, implements
 from rln.base.scalar import SIZE
 from rln.errors import IntegrityAlarm, ParameterError
 from rln.group.events import Change, Events, Registration
@@ -35,6 +36,9 @@ def bulletin_since(
         ParameterError: nothing has changed since `after`, or a step does not exist.
         StoreUnavailable: the registry cannot be read.
     """
+    implements(registry, RegistryReader, "registry")
+    callback(progress, "progress")
+    thread_count(threads)
     head = registry.head()
     if head.number == 0:
         raise ParameterError("group: expected a step, got none: register a member first")

@@ -69,6 +69,10 @@ class Mirror:
         """Return the number of members."""
         return self._members
 
+    def __bool__(self) -> bool:
+        """Return True: a mirror without members is a mirror."""
+        return True
+
     @property
     def depth(self) -> int:
         """Number of levels of the tree."""

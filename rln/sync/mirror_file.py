@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from rln.atomic_files import write_file
+from rln.base.arguments import instance, thread_count, whole
+from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, GroupRefused
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
@@ -26,6 +28,9 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
         InputError: a number in it is outside its range.
         OSError: the file cannot be read.
     """
+    whole(min_members, "min_members", 1, 1 << MAX_DEPTH)
+    thread_count(threads)
+    instance(path, Path, "path")
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     bulletin = Bulletin.decode(data)
@@ -46,4 +51,6 @@ def save_mirror(path: Path, mirror: Mirror) -> None:
         ParameterError: the mirror is empty, or takes more than `MAX_BYTES`.
         OSError: the file was not written; an older file is unchanged.
     """
+    instance(mirror, Mirror, "mirror")
+    instance(path, Path, "path")
     write_file(path, mirror.whole().encode(), 0o600)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import read_private_file, write_new_file
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, instance, plain_bytes
 from rln.base.extras import require
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
@@ -36,6 +36,7 @@ class RegistrarKey:
     __slots__ = ("_key",)
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
+        instance(key, _cryptography()[1].Ed25519PrivateKey, "key")
         self._key = key
 
     @classmethod
@@ -46,6 +47,7 @@ class RegistrarKey:
             OSError: the file exists, or cannot be written.
             ParameterError: cryptography is not installed.
         """
+        instance(path, Path, "path")
         serialization, ed25519 = _cryptography()
         key = ed25519.Ed25519PrivateKey.generate()
         content = key.private_bytes(
@@ -65,6 +67,7 @@ class RegistrarKey:
             EncodingError: the file does not hold an Ed25519 key in PEM without a password.
             ParameterError: other users may read the file, or cryptography is not installed.
         """
+        instance(path, Path, "path")
         serialization, ed25519 = _cryptography()
         content = read_private_file(path, _KEY_FILE_BYTES)
         try:
@@ -86,6 +89,7 @@ class RegistrarKey:
         Raises:
             ParameterError: the bulletin is too large.
         """
+        instance(bulletin, Bulletin, "bulletin")
         content = bulletin.encode()
         return content + self._key.sign(content)
 

@@ -7,14 +7,13 @@ messages are pending, the next one is refused at once instead of waiting without
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from rln.base import forks
-from rln.base.arguments import instance, whole
+from rln.base.arguments import instance, is_real, shown, whole
 from rln.errors import NativeError, Overloaded, ParameterError
 from rln.protocol.proof import AnyProof
 from rln.verifying.source_limit import Source, check_source
@@ -67,8 +66,8 @@ class AsyncVerifier:
         from concurrent.futures import ThreadPoolExecutor
 
         instance(verifier, Verifier, "verifier")
-        if type(window) not in (int, float) or not math.isfinite(window) or window < 0:
-            raise ParameterError(f"window: expected seconds, 0 or more and finite, got {window!r:.40}")
+        if not is_real(window) or window < 0:
+            raise ParameterError(f"window: expected seconds, 0 or more and finite, got {shown(window)}")
         whole(queue, "queue", 1, _LARGEST)
         self._verifier = verifier
         self._observer = verifier._observer

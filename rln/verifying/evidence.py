@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from rln.base import canonical_json, scalar
-from rln.base.arguments import instance
+from rln.base.arguments import instance, plain_bytes
 from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, InvalidProof, ParameterError, RecoveryError
 from rln.keys.verifying_key import VerifyingKey
@@ -100,7 +100,7 @@ class Evidence:
             EncodingError: the document has the wrong form.
             InputError: a proof has invalid values.
         """
-        expect(data, _NAME, FileKind.EVIDENCE)
+        expect(plain_bytes(data, _NAME), _NAME, FileKind.EVIDENCE)
         names = ("first", "second", "verifying_key")
         found = canonical_json.fields(canonical_json.read(data, _NAME, MAX_BYTES), _NAME, names)
         key = canonical_json.text(found["verifying_key"], "verifying_key")

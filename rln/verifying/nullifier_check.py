@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rln.base.arguments import instance
+from rln.base.arguments import shown
+from rln.base.injected import callback, implements
 from rln.base.served_again import add_wait
 from rln.errors import IntegrityAlarm, Overloaded, RecoveryError, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
@@ -83,9 +84,11 @@ class NullifierCheck:
         verifying_key: str,
         observer: SafeObserver,
     ) -> None:
-        instance(log, NullifierLog, "log")
+        implements(log, NullifierLog, "log")
         if audit is not None:
-            instance(audit, AuditTrail, "audit")
+            implements(audit, AuditTrail, "audit")
+        if was_member is not None:
+            callback(was_member, "was_member")
         self._log = log
         self._clock = clock
         self._audit = audit
@@ -155,7 +158,8 @@ class NullifierCheck:
             self._forget_ended(good[-1].epoch)
         except Exception as error:  # noqa: BLE001 - as in _ask
             return [error] * len(good)
-        return self._ask(self._log.insert_or_get_many, [(one.epoch, one.shares) for one in good])
+        answers = self._ask(self._log.insert_or_get_many, [(one.epoch, one.shares) for one in good])
+        return [_taken(answer) for answer in answers]
 
     def _ask(
         self, method: Callable[[list[_Question]], Sequence[_Answer]], questions: list[_Question]
@@ -180,6 +184,11 @@ class NullifierCheck:
     def _forget_ended(self, epoch: Epoch) -> None:
         """Once a period, let the log drop epochs that cannot become acceptable again, to keep it small."""
         horizon = self._clock.horizon()
+        if type(horizon) is not int or horizon >= epoch.end:
+            raise StoreUnavailable(
+                f"clock: expected a horizon before {epoch.end}, the end of an acceptable epoch, got "
+                f"{shown(horizon)}; nothing was forgotten; check the clock"
+            )
         if horizon >= self._forget_at:
             self._log.forget(horizon)
             self._forget_at = horizon + epoch.end - epoch.start
@@ -222,12 +231,22 @@ class NullifierCheck:
                 "share: the shares of two verified messages have one nullifier, but are not on its line; "
                 "stop the service, and check the verifying key and the log"
             ) from error
-        if self._was_member is not None and not self._was_member(secret.commitment):
+        if self._was_member is not None and not self._is_known(secret.commitment, self._was_member):
             raise IntegrityAlarm(
                 "share: two verified messages recover a secret that was never registered; stop the service, "
                 "and check the verifying key and the registry"
             )
         return RateLimitViolation(secret, evidence)
+
+    def _is_known(self, commitment: int, was_member: Callable[[int], bool]) -> bool:
+        """Ask whether a commitment was registered. The log keeps the first share whatever the answer is."""
+        answer = was_member(commitment)
+        if type(answer) is not bool:
+            raise StoreUnavailable(
+                f"was_member: expected True or False, got {type(answer).__name__}; correct it and submit the "
+                "message again: nothing was written, so the same secret is recovered again"
+            )
+        return answer
 
     def _evidence(self, candidate: Candidate, first: Share) -> Evidence | None:
         """Return the evidence, or None if the first message cannot be found. Keep two messages a nullifier.
@@ -249,15 +268,22 @@ class NullifierCheck:
 
     def _report_damage(self, audit: AuditTrail) -> None:
         try:
-            found = audit.damage()
+            found = list(audit.damage())
         except Exception as error:  # noqa: BLE001 - as in _evidence
             found = [error]
         for damage in found:
             self._observer.damaged(damage)
 
 
+def _taken(answer: object) -> Taken | Exception:
+    """Return the answer of a log to a claim; anything else than shares, even nothing, is no acceptance."""
+    if isinstance(answer, Exception) or (type(answer) is tuple and all(type(one) is Share for one in answer)):
+        return answer
+    return StoreUnavailable(f"log: expected a tuple of shares for a claim, got {type(answer).__name__}")
+
+
 def _look(candidate: Candidate, answers: Sequence[Share | Exception | None]) -> LookupResult:
-    known = tuple(None if isinstance(answer, Exception) else answer for answer in answers)
+    known = tuple(answer if isinstance(answer, Share) else None for answer in answers)
     errors = [answer for answer in answers if isinstance(answer, Exception)]
     if errors:
         return LookupResult(known, errors[-1])

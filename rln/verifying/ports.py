@@ -1,4 +1,4 @@
-"""Ports: the protocols of what a verifier needs: roots, nullifier log, audit trail, observer.
+"""Ports: the protocols of what a verifier needs: nullifier log, audit trail, observer.
 
 `rln.stores` contains the implementations. Each must pass the contract tests in `tests/stores/`. A store that
 cannot answer raises `StoreUnavailable`, and then the message must not be served.
@@ -6,29 +6,15 @@ cannot answer raises `StoreUnavailable`, and then the message must not be served
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar, runtime_checkable
 
+from rln.base.arguments import sequence
 from rln.errors import ParameterError, StoreError
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.protocol.share import Share
 from rln.verifying.verdict import Verdict
-
-
-@runtime_checkable
-class RootSource(Protocol):
-    """The roots that proofs may have. There is always at least one."""
-
-    def __contains__(self, root: object) -> bool:
-        """Return whether the root is acceptable now."""
-
-    def __iter__(self) -> Iterator[int]:
-        """Iterate over the roots that are acceptable at one moment, newest first."""
-
-    def __len__(self) -> int:
-        """Return the number of acceptable roots, at least 1."""
-
 
 Claim = tuple[Epoch, Sequence[Share]]
 """The epoch of one verified message and its shares: one share for each message id, all nullifiers different.
@@ -114,7 +100,9 @@ def check_claim(shares: Sequence[Share]) -> dict[int, Share]:
         ParameterError: no shares, a share without a nullifier, or two with the same nullifier.
     """
     found: dict[int, Share] = {}
-    for share in shares:
+    for share in shares if type(shares) is tuple else sequence(shares, "shares"):
+        if type(share) is not Share:
+            raise ParameterError(f"shares: expected Share, got {type(share).__name__}")
         if share.nullifier is None or share.nullifier in found:
             raise ParameterError("shares: expected a nullifier in each share, all different")
         found[share.nullifier] = share

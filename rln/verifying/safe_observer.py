@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rln.base.arguments import instance
+from rln.base.injected import implements
 from rln.verifying.ports import Observer
 from rln.verifying.verdict import Verdict
 
@@ -29,7 +29,7 @@ class SafeObserver:
 
     def __init__(self, observer: Observer | None) -> None:
         if observer is not None:
-            instance(observer, Observer, "observer")
+            implements(observer, Observer, "observer")
         self._observer = observer
         self._reported = False
 

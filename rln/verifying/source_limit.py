@@ -8,13 +8,12 @@ without a stored allowance has a full one.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from rln.base import forks
-from rln.base.arguments import whole
+from rln.base.arguments import is_real, unix_time, whole
 from rln.errors import ParameterError
 
 Source = str | bytes | None
@@ -59,7 +58,7 @@ class SourceLimit:
     """
 
     def __init__(self, rate: float, burst: int, sources: int = 65536) -> None:
-        if type(rate) not in (int, float) or not math.isfinite(rate) or rate <= 0:
+        if not is_real(rate) or rate <= 0:
             raise ParameterError("rate: expected a finite number of proofs a second, more than 0")
         self._rate = rate
         self._burst = whole(burst, "burst", 1, 1 << 20)
@@ -75,6 +74,10 @@ class SourceLimit:
         """Return how many allowances are kept."""
         return len(self._allowances)
 
+    def __bool__(self) -> bool:
+        """Return True: a limit that keeps no allowance yet is a limit."""
+        return True
+
     def take(self, source: Source, now: float) -> bool:
         """Take 1 from the allowance of a source, and return whether there was 1 to take.
 
@@ -82,7 +85,12 @@ class SourceLimit:
             source: as `check_source` accepts it.
             now: unix time in seconds. If it is before the last one, the allowance does not grow. If it
                 is more than a second before, the clock was set back; the allowance grows from there.
+
+        Raises:
+            ParameterError: the source or the time is of another type or outside its range.
         """
+        check_source(source)
+        unix_time(now, "now")
         forks.refuse_unnoticed("source limit")
         with self._lock:
             allowance, since = self._allowances.get(source, (float(self._burst), now))
@@ -94,7 +102,12 @@ class SourceLimit:
         return taken
 
     def give_back(self, source: Source) -> None:
-        """Give back 1 to the allowance of a source, after its proof was found valid."""
+        """Give back 1 to the allowance of a source, after its proof was found valid.
+
+        Raises:
+            ParameterError: not a source.
+        """
+        check_source(source)
         forks.refuse_unnoticed("source limit")
         with self._lock:
             kept = self._allowances.get(source)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from rln.base.arguments import instance, text
 from rln.errors import Reason
 from rln.protocol.identity import IdentitySecret
 from rln.verifying.evidence import Evidence
@@ -55,6 +56,11 @@ class RateLimitViolation(_NoTruth):
     identity_secret: IdentitySecret
     evidence: Evidence | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        instance(self.identity_secret, IdentitySecret, "identity_secret")
+        if self.evidence is not None:
+            instance(self.evidence, Evidence, "evidence")
+
 
 @dataclass(frozen=True, slots=True)
 class Invalid(_NoTruth):
@@ -67,6 +73,10 @@ class Invalid(_NoTruth):
 
     reason: Reason
     detail: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        instance(self.reason, Reason, "reason")
+        text(self.detail, "detail")
 
 
 Verdict = Valid | Duplicate | RateLimitViolation | Invalid

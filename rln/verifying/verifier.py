@@ -9,10 +9,10 @@ can re-randomise them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from rln.base import scalar
-from rln.base.arguments import instance, plain_bytes
+from rln.base.arguments import instance, pairs, plain_bytes, sequence, thread_count
+from rln.base.injected import implements
 from rln.errors import (
     EncodingError,
     InputError,
@@ -25,13 +25,14 @@ from rln.errors import (
     WrongEpoch,
     WrongSignal,
 )
+from rln.group.root_source import RootSource, root_source
 from rln.keys.verifying_key import VerifyingKey
 from rln.params import Params
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
 from rln.verifying.nullifier_check import Candidate, NullifierCheck, Outcome
-from rln.verifying.ports import AuditTrail, NullifierLog, Observer, RootSource
+from rln.verifying.ports import AuditTrail, NullifierLog, Observer
 from rln.verifying.safe_observer import SafeObserver
 from rln.verifying.source_limit import Source, SourceLimit, check_source
 from rln.verifying.verdict import Invalid, Verdict
@@ -48,7 +49,9 @@ class Verifier:
 
     Args:
         verifying_key: for the circuit that members prove with.
-        roots: the acceptable roots: `group.roots`, which follows the group, or a fixed collection; not empty.
+        roots: the acceptable roots, at least one: `group.roots`, which follows the group, another object with
+            the methods of `RootSource`, or a list, tuple or set of roots, which is copied. An iterator, text,
+            bytes, a mapping and the root 0 are refused.
         log: remembers the shares of accepted messages.
         clock: tells which epochs are acceptable.
         was_member: returns whether an identity commitment is or was registered (`group.was_member`). A
@@ -56,11 +59,13 @@ class Verifier:
         sources: limits the bad proofs of each source. None: no limit.
         audit: keeps accepted messages, and those above the limit as evidence. None: nothing is kept.
         observer: is called with each outcome, and cannot change it. None: no observer.
-        threads: number of threads for a batch. None: one for each processor.
+        threads: number of threads for a batch, 1 to 256. None: one for each processor.
         params: the published parameters; key, clock and signals must match them. None: no such check.
 
     Raises:
-        ParameterError: there is no acceptable root, or key or clock are not those of the parameters.
+        ParameterError: there is no acceptable root, key or clock are not those of the parameters, or an
+            argument cannot do what it is for; the message names the method that is missing.
+        FieldRangeError: a root is not a field element.
         KeyFileError: the key has not the number of public values of an RLN circuit.
     """
 
@@ -68,7 +73,7 @@ class Verifier:
         self,
         verifying_key: VerifyingKey,
         *,
-        roots: RootSource,
+        roots: RootSource | Iterable[int],
         log: NullifierLog,
         clock: Clock,
         was_member: Callable[[int], bool] | None = None,
@@ -79,20 +84,18 @@ class Verifier:
         params: Params | None = None,
     ) -> None:
         instance(verifying_key, VerifyingKey, "verifying_key")
-        instance(clock, Clock, "clock")
+        implements(clock, Clock, "clock")
         if sources is not None:
             instance(sources, SourceLimit, "sources")
         verifying_key.check_rln()
         if params is not None:
             instance(params, Params, "params")
             params.check_verifier(verifying_key, clock)
-        if not [scalar.check(root, "root") for root in roots]:
-            raise ParameterError("roots: expected at least one, got none; no message would be acceptable")
         self._key = verifying_key
-        self._roots = roots
+        self._roots = root_source(roots)
         self._clock = clock
         self._sources = sources
-        self._threads = threads
+        self._threads = thread_count(threads)
         self._params = params
         self._observer = SafeObserver(observer)
         self._nullifier_check = NullifierCheck(
@@ -112,7 +115,8 @@ class Verifier:
             WrongEpoch, UnknownRoot, WrongSignal, InvalidProof: the check that failed.
             InputError: the proof is malformed.
         """
-        epoch = self._check_context(proof, plain_bytes(signal, "signal"))
+        check_message(proof, signal)
+        epoch = self._check_context(proof, signal)
         if not self._key.verify(proof.public_inputs, proof.proof):
             raise InvalidProof("proof: it does not verify with this verifying key")
         return epoch
@@ -184,7 +188,11 @@ class Verifier:
                 sources is wrong.
             EntropyError: no randomness for the batch; nothing was accepted.
         """
-        checked = [None] * len(messages) if sources is None else [check_source(one) for one in sources]
+        pairs(sequence(messages, "messages"), 2, "messages")
+        if sources is None:
+            checked: list[Source] = [None] * len(messages)
+        else:
+            checked = [check_source(one) for one in sequence(sources, "sources")]
         if len(checked) != len(messages):
             raise ParameterError(
                 f"sources: expected {len(messages)}, one for each message, got {len(checked)}"

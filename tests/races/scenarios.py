@@ -15,7 +15,8 @@ from itertools import permutations
 import rln
 from rln.base.scalar import ORDER
 from rln.errors import InputError, InvalidProof, StoreUnavailable
-from rln.group.root_window import RootHistory, WindowSize
+from rln.group.root_window import RootHistory
+from rln.group.window_size import WindowSize
 from rln.ports import Claim, NullifierLog, Taken
 from rln.protocol.proof import AnyProof, from_public_inputs
 from tests.races.scheduler import Schedule, Scheduler, interleavings, step

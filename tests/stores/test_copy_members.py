@@ -15,7 +15,7 @@ from rln.group.events import PAGE_EVENTS, PAGE_STEPS, Events, Step
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.ports import MemberRegistry
 from rln.protocol.identity import Identity
 from rln.stores import open_members

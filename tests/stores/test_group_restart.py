@@ -14,7 +14,7 @@ from rln.errors import AlreadyAMember, IntegrityAlarm, ParameterError, StoreUnav
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.ports import MemberRegistry, RootSource
 from rln.protocol.identity import Identity
 from rln.stores.sqlite.members import SqliteRegistry

@@ -40,8 +40,9 @@ from rln.stores.redis.routing import PrimaryRouter
 from rln.stores.redis.server_info import ServerDescription
 from rln.stores.redis.topology import Topology, parse_topology
 from rln.stores.refusals import MAY_BE_SPENT, NOTHING_CHANGED, check_before
+from rln.stores.store_arguments import check_questions, checked_claims
 from rln.stores.uri import StoreUri
-from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
+from rln.verifying.ports import Claim, NullifierLog, Taken
 
 TIMEOUT: Final = 2.0
 """Seconds to wait for a connection or for replies."""
@@ -129,6 +130,7 @@ class RedisNullifierLog(NullifierLog):
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
+        check_questions(keys)
         commands = [self._commands.get(epoch, nullifier) for epoch, nullifier in keys]
         replies = self._router.execute(commands, write=False)
         return [
@@ -138,7 +140,7 @@ class RedisNullifierLog(NullifierLog):
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreError]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
-        checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
+        checked = checked_claims(claims)
         if self._read_only:
             return [StoreUnavailable("nullifier log: opened read-only, so it refuses claims")] * len(claims)
         taken: list[Taken | StoreError] = []

@@ -45,7 +45,8 @@ from rln.stores.sqlite.log_rows import (
     share_of,
 )
 from rln.stores.sqlite.log_start import LogStart
-from rln.verifying.ports import Claim, NullifierLog, Taken, check_claim
+from rln.stores.store_arguments import check_questions, checked_claims
+from rln.verifying.ports import Claim, NullifierLog, Taken
 
 _CHUNK: Final = 2000
 """Shares that are dropped in one transaction; other writers wait no longer than it takes."""
@@ -154,6 +155,9 @@ class SqliteNullifierLog(NullifierLog):
         with self._database.reading() as connection:
             return int(connection.execute("SELECT count(*) FROM share").fetchone()[0])
 
+    def __bool__(self) -> bool:
+        return True  # a log without shares is a log
+
     def __repr__(self) -> str:
         return f"SqliteNullifierLog({str(self._database.path)!r})"
 
@@ -164,6 +168,7 @@ class SqliteNullifierLog(NullifierLog):
 
     def peek_many(self, keys: Sequence[tuple[Epoch, int]]) -> list[Share | StoreError | None]:
         """Return the shares that the log holds; see `NullifierLog`."""
+        check_questions(keys)
         self._start = self._followed_start()
         try:
             now = self._clock.now()  # not in the transaction: the clock's mark may be in the same file
@@ -179,7 +184,7 @@ class SqliteNullifierLog(NullifierLog):
 
     def insert_or_get_many(self, claims: Sequence[Claim]) -> list[Taken | StoreError]:
         """Insert each claim, or return the shares that were there before; see `NullifierLog`."""
-        checked = [(epoch, check_claim(shares)) for epoch, shares in claims]
+        checked = checked_claims(claims)
         if not checked:
             return []
         entered: dict[Epoch, int] = {}

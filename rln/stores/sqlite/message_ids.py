@@ -40,8 +40,6 @@ from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import MessageIdAllocator
 from rln.stores.refusals import (
-    check_message,
-    check_reservation,
     epoch_too_old,
     id_used_for_other_message,
     ids_not_reserved,
@@ -60,6 +58,7 @@ from rln.stores.sqlite.message_id_rows import (
     sortable_number,
 )
 from rln.stores.sqlite.rollback_guard import RollbackGuard
+from rln.stores.store_arguments import check_kept, check_recall, check_use
 
 _NAME: Final = "message ids"
 _SCHEMA_VERSION: Final = 2
@@ -181,7 +180,7 @@ class SqliteMessageIds(MessageIdAllocator):
         Raises:
             StoreUnavailable: also for the rest of a refused epoch; the message says until when.
         """
-        check_reservation(commitment, limit, count, x)
+        check_use(commitment, epoch, limit, count, x)
         with self._changing(_IDS_ARE_SPENT) as state:
             refusal_end = state.refusal_end.adjusted(state.clock_offset)
             refusal: StoreUnavailable | RateLimitReached | None = None
@@ -212,8 +211,7 @@ class SqliteMessageIds(MessageIdAllocator):
 
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
         """Keep the message of reserved ids; see `MessageIdAllocator`."""
-        nonzero(x, "x")
-        check_message(message)
+        check_kept(commitment, epoch, ids, x, message)
         with self._changing(_MAY_BE_KEPT) as state:
             if state.reason_for_doubt is not None:
                 # Only a reservation sets the end of a refusal: this epoch may be older than the current one.
@@ -242,6 +240,7 @@ class SqliteMessageIds(MessageIdAllocator):
 
         A message that was sent may be sent again, so this also works in a refused epoch.
         """
+        check_recall(commitment, epoch, x)
         with naming(self._store), self._database.reading() as connection:
             row = connection.execute(
                 "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "

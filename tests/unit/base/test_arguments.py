@@ -58,13 +58,13 @@ def test_parts_of_the_wrong_kind_are_named() -> None:
         "membership: expected Membership, got int": lambda: rln.Prover(member, 0, key, **rest),
         "identity: expected Identity, got int": lambda: rln.Prover(member.commitment, at, key, **rest),
         "circuit: expected Circuit, got int": lambda: rln.setup(20),
-        "ids: expected MessageIdAllocator, got NoneType": lambda: rln.Prover(
+        "ids: expected MessageIdAllocator, got NoneType, which has no `introduce`": lambda: rln.Prover(
             member, at, key, ids=None, clock=world.clock
         ),
-        "clock: expected Clock, got float": lambda: rln.Prover(
+        "clock: expected Clock, got float, which has no `now`": lambda: rln.Prover(
             member, at, key, ids=MemoryMessageIds(), clock=world.time
         ),
-        "log: expected NullifierLog, got dict": lambda: rln.Verifier(
+        "log: expected NullifierLog, got dict, which has no `peek_many`": lambda: rln.Verifier(
             other_half, roots=roots, log={}, clock=world.clock
         ),
     }.items():

@@ -20,7 +20,7 @@ from rln.errors import (
     TreeFull,
 )
 from rln.group.group import Group
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.lowlevel import hashes
 from rln.merkle.tree import MerkleTree
 from rln.protocol.hashing import poseidon_hash

@@ -15,7 +15,8 @@ from rln.group.group import Group
 from rln.group.group_follower import SMALL_EVENTS
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.registry_roots import RegistryRoots
-from rln.group.root_window import RootHistory, WindowSize
+from rln.group.root_window import RootHistory
+from rln.group.window_size import WindowSize
 from rln.merkle.tree import MerkleTree
 from rln.ports import RootSource
 from rln.protocol.identity import Identity

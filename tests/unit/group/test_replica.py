@@ -13,7 +13,7 @@ from rln.group.events import PAGE_EVENTS, Change, Events, Step
 from rln.group.group import Group
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.replica import Replica
-from rln.group.root_window import WindowSize
+from rln.group.window_size import WindowSize
 from rln.protocol.identity import Identity
 from tests.support.effort import effort
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rln.errors import IntegrityAlarm, StoreUnavailable
-from rln.group.root_window import RootHistory, WindowSize
+from rln.group.root_window import RootHistory
+from rln.group.window_size import WindowSize
 
 CHANGES = st.lists(
     st.one_of(

@@ -8,7 +8,8 @@ import pytest
 
 from rln.base import scalar
 from rln.errors import FieldRangeError, ParameterError
-from rln.group.root_window import RootHistory, RootWindow, WindowSize
+from rln.group.root_window import RootHistory, RootWindow
+from rln.group.window_size import WindowSize
 from rln.ports import RootSource
 
 

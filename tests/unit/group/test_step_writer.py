@@ -8,8 +8,8 @@ from rln.group.events import Change
 from rln.group.memory_registry import MemoryRegistry
 from rln.group.ports import RegistryChange
 from rln.group.replica import Replica
-from rln.group.root_window import WindowSize
 from rln.group.step_writer import StepWriter, WrittenChange
+from rln.group.window_size import WindowSize
 from rln.protocol.membership import PackedMembers
 
 DEPTH = 4

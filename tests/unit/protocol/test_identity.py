@@ -163,6 +163,13 @@ def test_identities_are_made_by_name_and_never_changed() -> None:
         del alice._held
 
 
+def violation_of(holder: object) -> RateLimitViolation:
+    """Return a verdict that holds the secret of an identity, or the given one."""
+    secret = holder.secret() if isinstance(holder, Identity) else holder
+    assert isinstance(secret, IdentitySecret)
+    return RateLimitViolation(secret)
+
+
 REFUSED: list[Callable[[object], object]] = [
     copy.copy,
     copy.deepcopy,
@@ -182,7 +189,7 @@ REFUSED: list[Callable[[object], object]] = [
     float,  # type: ignore[list-item]
     lambda holder: format(holder, "x"),
     lambda holder: "%d" % holder,  # noqa: UP031
-    lambda holder: dataclasses.asdict(RateLimitViolation(holder)),  # type: ignore[arg-type]
+    lambda holder: dataclasses.asdict(violation_of(holder)),
 ]
 SHOWN: list[Callable[[object], object]] = [
     repr,
@@ -192,7 +199,7 @@ SHOWN: list[Callable[[object], object]] = [
     lambda holder: "%s %r" % (holder, holder),  # noqa: UP031
     lambda holder: [holder],
     lambda holder: json.dumps({"who": holder}, default=str),
-    lambda holder: repr(RateLimitViolation(holder)),  # type: ignore[arg-type]
+    lambda holder: repr(violation_of(holder)),
     lambda holder: dir(holder),
     lambda holder: [getattr(holder, name) for name in ("handle", "_held")],
     lambda holder: gc.get_referents(holder),
