@@ -26,6 +26,7 @@ REASONS = {
     "rln.stores.redis.primary.Primary": "the router of a forked child drops its primaries",
     "rln.stores.redis.resp.Server": "belongs to a primary, or to one question of a topology",
     "rln.stores.sqlite.database.Database": "puts the connection in a `ConnectionSlot`, which registers",
+    "rln.stores.sqlite.read_only_database.ReadOnlyDatabase": "puts the connection in a `ConnectionSlot`",
     "rln.stores.sqlite.connection_slot.reading": "puts the connection in a `ConnectionSlot`",
     "rln.stores.postgres.sessions._Session": "the sessions of a forked child begin with new ones",
     "rln.base.torn_lock.in_child": "makes the lock that a child gets in place of a torn one",
