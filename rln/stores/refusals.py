@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from rln.base.arguments import nonzero, plain_bytes, whole
+from rln.base.arguments import MAX_TIME, nonzero, plain_bytes, whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch
 
-LATEST_TIME: Final = 1 << 62
+LATEST_TIME: Final = MAX_TIME
 """The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
 NOTHING_CHANGED: Final = "nothing was changed"
