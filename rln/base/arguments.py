@@ -46,7 +46,10 @@ def shown(value: object) -> str:
     """Return a value for a message, in at most 40 characters; a huge number by its size."""
     if isinstance(value, int) and abs(value) >= 1 << 64:  # `repr` refuses numbers of many digits
         return f"a number of {value.bit_length()} bits"
-    return f"{value!r:.40}"
+    try:
+        return f"{value!r:.40}"
+    except Exception:  # noqa: BLE001 - a message about a wrong value must not fail because of the value
+        return type(value).__name__
 
 
 def is_real(value: object) -> bool:
@@ -54,21 +57,15 @@ def is_real(value: object) -> bool:
     return math.isfinite(value) if type(value) is float else type(value) is int and value.bit_length() <= 64
 
 
-def real(value: float, name: str, low: float = -math.inf, high: float = math.inf) -> float:
-    """Return a finite number from low to high, both included.
+def real(value: float, name: str) -> float:
+    """Return a finite number.
 
     Raises:
         ParameterError: any other value.
     """
-    if not is_real(value) or not low <= value <= high:
-        raise ParameterError(f"{name}: expected a finite number{_bounds(low, high)}, got {shown(value)}")
+    if not is_real(value):
+        raise ParameterError(f"{name}: expected a finite number, got {shown(value)}")
     return value
-
-
-def _bounds(low: float, high: float) -> str:
-    if high == math.inf:
-        return "" if low == -math.inf else f", {low:g} or more"
-    return f" from {low:g} to {high:g}"
 
 
 def unix_time(value: float, name: str) -> float:
@@ -158,7 +155,7 @@ def iterable(values: Iterable[_Value], name: str) -> Iterable[_Value]:
 
 
 def pairs(values: Iterable[tuple[object, ...]], size: int, name: str) -> None:
-    """Refuse a list that has anything but tuples of this size in it.
+    """Refuse a list that has anything in it but pairs, or tuples of another size.
 
     Raises:
         ParameterError: another value; the message names its place.

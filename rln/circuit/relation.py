@@ -29,7 +29,6 @@ from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_SLOTS
 from rln.base.scalar import ORDER
 from rln.circuit.compare import require_boolean, require_less, require_nonzero, require_range
 from rln.circuit.merkle import merkle_root
-from rln.circuit.parameters import CircuitParameters
 from rln.circuit.poseidon import Poseidon, PoseidonParameters
 from rln.circuit.r1cs import Matrix, R1cs
 from rln.circuit.system import ConstraintSystem, Names, Signal
@@ -70,7 +69,10 @@ class Circuit:
 
     def __post_init__(self) -> None:
         text(self.name, "name")
-        CircuitParameters(self.depth, self.limit_bits, self.max_out)
+        _check_range("depth", self.depth, MAX_DEPTH)
+        _check_range("limit_bits", self.limit_bits, MAX_LIMIT_BITS)
+        if self.max_out is not None:
+            _check_range("max_out", self.max_out, MAX_SLOTS)
         instance(self.r1cs, R1cs, "r1cs")
         plain_bytes(self.graph, "graph")
         for name, values in (("public_names", self.public_names), ("labels", self.labels)):

@@ -19,12 +19,11 @@ from rln.base import forks
 from rln.base.arguments import (
     instance,
     instances,
-    is_real,
     iterable,
     nonzero,
     pairs,
+    real,
     sequence,
-    shown,
     unix_time,
     whole,
 )
@@ -134,7 +133,7 @@ class RootHistory:
         """
         listed = list(iterable(roots, "roots"))
         pairs(listed, 2, "roots")
-        checked = [(nonzero(root, "root"), _checked_time(at)) for root, at in listed]
+        checked = [(nonzero(root, "root"), real(at, "at")) for root, at in listed]
         _check_retired(retired)
         with self._lock:
             for root, at in checked:
@@ -216,7 +215,7 @@ class RootHistory:
         _check_retired(retired)
         whole(ready, "ready", 0, _LAST_STEP)
         if forgotten != -math.inf:
-            _checked_time(forgotten)
+            real(forgotten, "at")
         restored = RootSteps(Bounds(self._size.count, self._size.seconds), roots[0][0], forgotten)
         for step, root, at in roots:
             self._steps.compare(step, root)
@@ -364,14 +363,8 @@ def _check_steps(roots: Sequence[tuple[int, int, float]]) -> None:
     for step, root, at in roots:
         whole(step, "step", 0, _LAST_STEP)
         nonzero(root, "root")
-        _checked_time(at)
+        real(at, "at")
 
 
 def _check_retired(retired: Sequence[range]) -> None:
     instances(sequence(retired, "retired"), range, "retired")
-
-
-def _checked_time(at: float) -> float:
-    if not is_real(at):
-        raise ParameterError(f"at: expected a finite number of seconds, got {shown(at)}")
-    return at

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from rln.base import forks
-from rln.base.arguments import whole
+from rln.base.arguments import MAX_THREADS, whole
 from rln.lowlevel import _call
 from rln.lowlevel._call import CData, ffi, lib
 
-LIMIT = 256
+LIMIT = MAX_THREADS
 """Most threads of a pool."""
 
 

@@ -6,7 +6,7 @@ member's secret. So a wrong answer stops the prover before the identity is used.
 
 from __future__ import annotations
 
-from rln.base.arguments import instance
+from rln.base.arguments import instance, shown
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.membership import Membership
@@ -26,10 +26,7 @@ def reserve_ids(
         WrongAnswer: the answer is not a range of `count` consecutive ids below the member's limit.
         RateLimitReached, StoreUnavailable: as the allocator raises them.
     """
-    if x is None:
-        given: object = ids.reserve(member.commitment, epoch, member.limit)
-    else:
-        given = ids.reserve(member.commitment, epoch, member.limit, count, x)
+    given: object = ids.reserve(member.commitment, epoch, member.limit, count, x)
     if type(given) is not range or given != range(given.start, given.start + count):
         raise _wrong(f"a range of {count}", given)
     if not 0 <= given.start <= member.limit - count:
@@ -39,7 +36,7 @@ def reserve_ids(
 
 def _wrong(expected: str, given: object) -> WrongAnswer:
     return WrongAnswer(
-        f"ids: expected {expected} from `reserve`, got {given!r:.60}; no proof was made and nothing was "
+        f"ids: expected {expected} from `reserve`, got {shown(given)}; no proof was made and nothing was "
         "revealed; correct the allocator: an id that it has given out counts as spent"
     )
 

@@ -6,13 +6,13 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from rln.base.arguments import nonzero, plain_bytes, whole
+from rln.base.arguments import MAX_TIME, nonzero, plain_bytes, whole
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.base.served_again import served_again
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 
-LATEST_TIME: Final = 1 << 62
+LATEST_TIME: Final = MAX_TIME
 """The latest unix time that a store accepts: SQLite's integers have 63 bits."""
 
 NOTHING_CHANGED: Final = "nothing was changed"

@@ -244,7 +244,7 @@ class NullifierCheck:
         if type(answer) is not bool:
             raise StoreUnavailable(
                 f"was_member: expected True or False, got {type(answer).__name__}; correct it and submit the "
-                "message again: nothing was written, so the same secret is recovered again"
+                "message again: the log is unchanged, so the same secret is recovered again"
             )
         return answer
 

@@ -366,7 +366,7 @@ SERVICES: Table = {
             "ids": MemoryMessageIds(),
             "clock": bench.world.clock,
             "path": bench.world.group.proof,
-            "params": rln.Params.of(bench.key, "story.example", PERIOD, window_count=5),
+            "params": rln.Params.of(bench.key, "story.example", PERIOD, window_count=5, skew=5),
             "self_check": True,
             "threads": 1,
             "tokens": 0,
@@ -545,6 +545,7 @@ SERVICES: Table = {
             "audit": _audit(bench),
             "observer": _logs(bench),
             "threads": 1,
+            "params": rln.Params.of(bench.key, "story.example", PERIOD, window_count=5, skew=5),
         },
     ),
     "rln.verifying.verifier.Verifier.check": lambda bench: (

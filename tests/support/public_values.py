@@ -6,6 +6,7 @@ import hashlib
 import time
 from array import array
 from collections.abc import Callable
+from pathlib import Path
 
 import rln
 from rln.circuit import Matrix, R1cs, explain, failures, rln_multi, undetermined
@@ -14,7 +15,7 @@ from rln.group.events import Change, Event, Events, Head, Registration, RootChan
 from rln.protocol.epoch import Epoch
 from rln.stores.memory import MemoryMark
 from tests.support.call_bench import Call, CallBench, key_files
-from tests.support.small_world import DEPTH, LIMIT_BITS
+from tests.support.small_world import DEPTH, LIMIT_BITS, PERIOD
 
 Table = dict[str, Callable[[CallBench], Call]]
 
@@ -95,12 +96,21 @@ def _multi_fields(bench: CallBench) -> dict[str, object]:
 
 
 def _params(bench: CallBench) -> rln.Params:
-    return rln.Params.of(bench.key, "story.example", 60, window_count=5)
+    return rln.Params.of(bench.key, "story.example", PERIOD, window_count=5, skew=5)
 
 
 def _params_fields(bench: CallBench) -> dict[str, object]:
     made = _params(bench)
-    return {name: getattr(made, name) for name in type(made).__dataclass_fields__} | {"window_seconds": 60}
+    return {name: getattr(made, name) for name in type(made).__dataclass_fields__} | {
+        "window_seconds": 60,
+        "registrar_key": "0" * 63 + "1",
+    }
+
+
+def _saved(bench: CallBench) -> Path:
+    path = bench.path()
+    rln.Identity.generate().save(path)
+    return path
 
 
 def _evidence(bench: CallBench) -> rln.Evidence:
@@ -342,7 +352,27 @@ VALUES: Table = {
             "period": 60,
             "window_count": 5,
             "window_seconds": 60,
+            "registrar_key": bytes(31) + b"\1",
+            "skew": 5,
+            "signal_format": "joined",
         },
+    ),
+    "rln.params.Params.key_differences": lambda bench: (_params(bench).key_differences, {"key": bench.key}),
+    "rln.params.Params.verifying_key_differences": lambda bench: (
+        _params(bench).verifying_key_differences,
+        {"key": bench.verifying_key},
+    ),
+    "rln.params.Params.clock": lambda bench: (
+        _params(bench).clock,
+        {"mark": MemoryMark(), "now": lambda: 1.7e9},
+    ),
+    "rln.params.Params.window": lambda bench: (_params(bench).window, {"now": lambda: 1.7e9}),
+    "rln.params.Params.signal": lambda bench: (_params(bench).signal, {"parts": [b"text"]}),
+    "rln.params.Params.check_signal": lambda bench: (_params(bench).check_signal, {"signal": b"text"}),
+    "rln.params.Params.check_clock": lambda bench: (_params(bench).check_clock, {"clock": bench.world.clock}),
+    "rln.params.Params.check_verifier": lambda bench: (
+        _params(bench).check_verifier,
+        {"verifying_key": bench.verifying_key, "clock": bench.world.clock},
     ),
     # ---- the protocol
     "rln.protocol.epoch.Epoch": lambda bench: (
@@ -387,6 +417,11 @@ VALUES: Table = {
     ),
     "rln.protocol.hashing.hash_to_field": lambda _: (rln.hash_to_field, {"message": b"text"}),
     "rln.protocol.hashing.poseidon_hash": lambda _: (rln.poseidon_hash, {"inputs": [5, 6]}),
+    "rln.protocol.identity.Identity.load": lambda bench: (rln.Identity.load, {"path": _saved(bench)}),
+    "rln.protocol.identity.Identity.save": lambda bench: (
+        rln.Identity.generate().save,
+        {"path": bench.path()},
+    ),
     "rln.protocol.identity.Identity.from_secret": lambda _: (rln.Identity.from_secret, {"secret": 5}),
     "rln.protocol.identity.Identity.from_seed": lambda _: (
         rln.Identity.from_seed,

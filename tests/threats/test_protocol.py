@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import rln
 from rln.base.scalar import ORDER
 from rln.circuit import explain, failures
-from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError
+from rln.errors import FieldRangeError, ParameterError, Reason, RecoveryError, StoreUnavailable
 from rln.group.events import Change, Event, Events, Step
 from rln.ports import MemberRegistry
 from rln.protocol.membership import PackedMembers, rate_commitment
@@ -161,13 +161,13 @@ def test_a6_the_prover_refuses_before_it_proves(
     full_world: FullWorld, monkeypatch: pytest.MonkeyPatch, message_id: int
 ) -> None:
     class LyingMessageIds(MemoryMessageIds):
-        def reserve(self, *_: object, **__: object) -> tuple[int, ...]:  # type: ignore[override]
-            return (message_id,)
+        def reserve(self, *_: object, **__: object) -> range:
+            return range(message_id, message_id + 1)
 
     prover = full_world.prover(full_world.join(limit=LIMIT), ids=LyingMessageIds())
     monkeypatch.setattr(rln.ProvingKey, "witness", forbidden)
     monkeypatch.setattr(rln.ProvingKey, "prove", forbidden)
-    with pytest.raises((ParameterError, FieldRangeError), match="messageId"):
+    with pytest.raises(StoreUnavailable, match=f"^ids: expected ids from 0 to {LIMIT - 1}"):
         prover.prove(b"x")
 
 
