@@ -15,7 +15,7 @@ from typing import Final, Protocol, runtime_checkable
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, fixed_bytes, instance, whole
 from rln.base.file_kind import FileKind, expect
-from rln.base.injected import implements
+from rln.base.injected import callback, implements
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import EncodingError, ParameterError
 from rln.group.window_size import WindowSize
@@ -240,6 +240,7 @@ class Params:
 
     def window(self, now: Callable[[], float]) -> WindowSize:
         """Return how long a replaced root stays acceptable; `now` is that of the clock."""
+        callback(now, "now")
         return WindowSize(self.window_count, self.window_seconds, now)
 
     def signal(self, parts: list[bytes] | tuple[bytes, ...]) -> bytes:

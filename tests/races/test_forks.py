@@ -57,7 +57,14 @@ PATIENCE: Final = 60.0
 NOT_WAITED: Final = ("forked while", "while this process was forked")
 """Errors of a child whose parent was busy for longer than a fork waits."""
 
-UNCHANGING: Final = {rln.Identity, rln.IdentitySecret, RegistrarKey, AuditReader, SlashedFile}
+UNCHANGING: Final = {
+    rln.Identity,
+    rln.IdentitySecret,
+    rln.UnverifiedSecret,
+    RegistrarKey,
+    AuditReader,
+    SlashedFile,
+}
 """A copy is as good as the original: they do not change after they are made, or only count for one reader."""
 
 PARTS: Final = {
