@@ -12,6 +12,8 @@
 #   make fuzz    10^4 command lines with hostile values, made from the tree of commands; RLN_FUZZ_SEED
 #                chooses others
 #   make bulk    one step of 2^22 members on SQLite and PostgreSQL: time, and memory beside the tree
+#   make lowest  the package built and the tests of the command line and of the servers run with the lowest
+#                versions that pyproject.toml allows, in an environment of their own
 #   make cross   the C core's floors 0 to 5 on aarch64: needs gcc-aarch64-linux-gnu and qemu-user
 #   make lint    ruff (rules and layout), mypy, codespell, clang-format, generated files; see .pre-commit-config.yaml, clang-format
 #   make bench   the figures of this machine
@@ -24,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo test engines faults cross hammer fuzz bulk lint bench clean
+.PHONY: demo test engines faults cross lowest hammer fuzz bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -49,6 +51,23 @@ faults: $(VENV)/equipped
 
 cross: $(VENV)/equipped
 	$(BIN)/python tests/native/run.py --aarch64
+
+# What a requirement of ours can break: commands (typer, rich), drivers (redis, psycopg), signatures
+# (cryptography), metrics, and the build (setuptools, cffi). The tests take the C core of .venv: built with the
+# latest cffi and loaded by the lowest one. `rln keys tables` is left out: nearly all of its time is the core's.
+LOWEST := build/lowest
+LOWEST_TESTS := tests/unit/cli tests/unit/integrations tests/unit/sync/test_signing.py tests/stores/test_uri.py \
+    $(wildcard tests/stores/test_redis_*.py tests/stores/test_postgres_*.py) tests/stores/test_async_log.py \
+    tests/stores/test_nullifier_log.py tests/stores/test_unknown_outcomes.py
+
+lowest: $(VENV)/built
+	@mkdir -p build
+	@$(BIN)/python .ci/lowest.py > build/lowest.txt
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install --requirement build/lowest.txt
+	$(LOWEST)/bin/python -m pip --disable-pip-version-check --quiet install --no-build-isolation --no-deps .
+	$(LOWEST)/bin/rln doctor
+	$(LOWEST)/bin/python -m pytest -q -p no:cacheprovider -k 'not (keys and tables)' $(LOWEST_TESTS)
 
 hammer: $(VENV)/equipped
 	RLN_EFFORT=release $(BIN)/python -m pytest tests/races -rP $(PYTEST_ARGUMENTS)

@@ -2,13 +2,16 @@
 
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 from setuptools.extension import Extension
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "native"))
+import toolchain
 from ffi_build import ENGINE_FLAGS
 
 UNSUPPORTED = {
@@ -24,7 +27,14 @@ class BuildEngines(build_ext):
     """build_ext that first compiles the file of each engine with that engine's flags."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile the engines, then the rest, and link both."""
+        """Compile the engines, then the rest, and link both.
+
+        Raises:
+            SystemExit: the machine cannot compile for this Python; the message says what to install.
+        """
+        header = Path(sysconfig.get_paths()["include"]) / "Python.h"
+        if fault := toolchain.fault(self.compiles, self.compiler.compiler[0], str(header)):
+            sys.exit(fault)
         for source, flags in ENGINE_FLAGS.items():
             ext.extra_objects += self.compiler.compile(
                 [source],
@@ -33,6 +43,17 @@ class BuildEngines(build_ext):
                 extra_postargs=[*ext.extra_compile_args, *flags],
             )
         super().build_extension(ext)
+
+    def compiles(self, program: str) -> bool:
+        """Return whether the compiler accepts a C program."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(program)
+            try:
+                self.compiler.compile([str(source)], output_dir=folder)
+            except CompileError:
+                return False
+        return True
 
 
 setup(

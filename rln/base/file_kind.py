@@ -126,15 +126,17 @@ def sniff(data: bytes) -> FileKind:
         return store_kind(int.from_bytes(data[68:72], "big"))
     if data.startswith(b"zkey"):
         return _zkey_kind(data)
+    # Before JSON: an .arkzkey starts with a random number, whose first byte may be a bracket. No text has the
+    # zero bytes of its counts.
+    if (kind := _ark_kind(data)) is not FileKind.UNKNOWN:
+        return kind
     start = data[: len(BYTE_ORDER_MARK) + 64].removeprefix(BYTE_ORDER_MARK).lstrip()[:1]
     if start == b"{":
         found = {name.decode() for name in _JSON_NAME.findall(data)}
         kind = next((kind for names, kind in _NAMES if names <= found), FileKind.UNKNOWN)
         protocol = _PROTOCOL.search(data)
         return kind if protocol is None else _PROTOCOLS.get((kind, protocol[1]), kind)
-    if start == b"[":
-        return FileKind.PUBLIC
-    return _ark_kind(data)
+    return FileKind.PUBLIC if start == b"[" else FileKind.UNKNOWN
 
 
 def expect(data: bytes, name: str, *kinds: FileKind, remedy: str = "") -> FileKind:

@@ -16,7 +16,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -180,20 +180,17 @@ class ProgressBar:
 
     label: str
     hidden: bool = False
-    _progress: Progress = field(init=False)
 
     @contextmanager
     def running(self) -> Iterator[Callable[[float], None]]:
         """Show the bar. Call the yielded function with the part that is done, 0.0 to 1.0."""
         console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn(self.label),
-            BarColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            disable=self.hidden or not is_terminal(sys.stderr),
-            transient=True,
+        if self.hidden or not is_terminal(sys.stderr):  # rich 13 ends even a disabled bar with an empty line
+            yield lambda part: None
+            return
+        bar = Progress(
+            TextColumn(self.label), BarColumn(), TimeElapsedColumn(), console=console, transient=True
         )
-        with self._progress:
-            task = self._progress.add_task(self.label, total=1.0)
-            yield lambda part: self._progress.update(task, completed=part)
+        with bar:
+            task = bar.add_task(self.label, total=1.0)
+            yield lambda part: bar.update(task, completed=part)

@@ -14,7 +14,7 @@ import enum
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations, permutations
+from itertools import combinations
 from typing import Final, Self
 
 from rln.base.arguments import plain_bytes
@@ -24,8 +24,13 @@ from rln.errors import EncodingError, InputError, KeyFileError
 from rln.lowlevel import curve
 
 MULTIPLES: Final = 16
-"""A point must not be k times another one, for k from -16 to 16. Slips give 1 or -1; a maker who hides a
-number can choose any other one, and then no check finds it.
+"""k times one point must not be m times another one, for k and m from -16 to 16. Slips give 1 or -1; a maker
+who hides a number can choose any other one, and then no check finds it.
+"""
+
+SUMMED: Final = 4
+"""In sums of points of group 2, and across the groups, each point is taken -4 to 4 times: with 16 there would
+be a thousand sums for each key.
 """
 
 MOST_SUMMED: Final = 2 + 3 + 3 * MAX_SLOTS
@@ -168,54 +173,60 @@ def _infinite(points: KeyPoints) -> Iterator[str]:
 
 
 def _related_second(points: KeyPoints) -> Iterator[str]:
-    for one, other in permutations(points.second, 2):
-        multiples = _multiples(points.second[one], 2)
-        yield from _found(other, points.second[other], one, multiples)
+    for (other, another), (one, point) in combinations(points.second.items(), 2):
+        yield from _found(one, point, other, another, 2)
 
 
 def _known_second(points: KeyPoints) -> Iterator[str]:
     for name in ("beta_g2", "delta_g2"):
-        yield from _found(name, points.second[name], _GENERATOR, _multiples(curve.GENERATOR_2, 2))
-        multiples = _multiples(points.second[name], 2)
-        yield from _found(_GENERATOR, curve.GENERATOR_2, name, multiples, faulty=name)
+        yield from _found(name, points.second[name], _GENERATOR, curve.GENERATOR_2, 2)
 
 
 def _summed_second(points: KeyPoints) -> Iterator[str]:
+    """Each three of four points have two of the first pair or of the last one among them."""
     named = {**points.second, _GENERATOR: curve.GENERATOR_2}
-    for (one, sign, other), total in _sums(points).items():
-        for third in named:
-            if third not in (one, other) and _x(total) == _x(named[third]):
-                # The first name is a point of the key: the generator is the last one.
-                yield f"{one}: the key is unsound: {one} {sign} {other} is equal or opposite to {third}"
+    beta, gamma, delta, generator = named.items()
+    for pair, others in (((beta, gamma), (delta, generator)), ((delta, generator), (beta, gamma))):
+        sums = {_x(total): name for name, total in _sums(*pair, SUMMED)}
+        for third, point in others:
+            for x, factor in _multiples(point, 2).items():
+                if x in sums and factor <= SUMMED:
+                    times = "" if factor == 1 else f"{factor} times "
+                    fault = f"{sums[x]} is equal or opposite to {times}{third}"
+                    yield f"{pair[0][0]}: the key is unsound: {fault}"
 
 
 def _known_alpha(points: KeyPoints) -> Iterator[str]:
-    yield from _found("alpha_g1", points.alpha, _GENERATOR, _multiples(curve.GENERATOR_1, 1))
-    multiples = _multiples(points.alpha, 1)
-    yield from _found(_GENERATOR, curve.GENERATOR_1, "alpha_g1", multiples, faulty="alpha_g1")
+    yield from _found("alpha_g1", points.alpha, _GENERATOR, curve.GENERATOR_1, 1)
 
 
 def _crossed_alpha(points: KeyPoints) -> Iterator[str]:
-    alphas = {curve.pairing(point, curve.GENERATOR_2) for point in (points.alpha, _negative(points.alpha, 1))}
-    named = {**points.second, **{" ".join(names): total for names, total in _sums(points).items()}}
-    for name, point in named.items():
-        if curve.pairing(curve.GENERATOR_1, point) in alphas:
-            yield f"alpha_g1: the key is unsound: it has the number of {name}, or its opposite"
+    alphas: dict[bytes, int] = {}
+    for factor, total in _counted(points.alpha, 1, SUMMED):
+        for point in (total, _negative(total, 1)):
+            alphas[curve.pairing(point, curve.GENERATOR_2)] = factor
+    named = [
+        (name if factor == 1 else f"{factor} {name}", total)
+        for name, point in points.second.items()
+        for factor, total in _counted(point, 2, SUMMED)
+    ]
+    for pair in combinations([*points.second.items(), (_GENERATOR, curve.GENERATOR_2)], 2):
+        named += _sums(*pair, 1)
+    for name, point in named:
+        times = alphas.get(curve.pairing(curve.GENERATOR_1, point))
+        if times is not None:
+            alpha = "it has" if times == 1 else f"{times} alpha_g1 has"
+            yield f"alpha_g1: the key is unsound: {alpha} the number of {name}, or its opposite"
 
 
 def _related_first(points: KeyPoints) -> Iterator[str]:
-    first = points.first
     names: dict[bytes, str] = {}
-    for name, point in first.items():
-        other = names.setdefault(_x(point), name)
-        if other != name:
-            yield from _found(name, point, other, {_x(point): 1})
-    for name, point in first.items():
-        multiples = _multiples(point, 1)
-        for x in multiples:
-            other = names.get(x, name)
+    for name, point in points.first.items():
+        for x in _multiples(point, 1):
+            other = names.setdefault(x, name)
             if other != name:
-                yield from _found(other, first[other], name, multiples)
+                yield from _found(name, point, other, points.first[other], 1)
+                break
 
 
 def _summed_first(points: KeyPoints) -> Iterator[str]:
@@ -231,25 +242,40 @@ def _summed_first(points: KeyPoints) -> Iterator[str]:
                 yield f"{one}: the key is unsound: {name} is equal or opposite to {known}"
 
 
-def _found(
-    name: str, point: bytes, base: str, multiples: Mapping[bytes, int], *, faulty: str | None = None
-) -> Iterator[str]:
-    """Yield the fault that a point is among the multiples of another one."""
-    factor = multiples.get(_x(point))
-    if factor is not None:
-        times = "equal or opposite to" if factor == 1 else f"{factor} or -{factor} times"
-        yield f"{faulty or name}: the key is unsound: {name} is {times} {base}"
+def _found(name: str, point: bytes, other: str, another: bytes, group: int) -> Iterator[str]:
+    """Yield the fault that two points have a common multiple."""
+    ours, theirs = _multiples(point, group), _multiples(another, group)
+    common = sorted((ours[x], theirs[x]) for x in ours.keys() & theirs.keys())
+    for our, their in common[:1]:
+        if (our, their) == (1, 1):
+            fault = f"{name} is equal or opposite to {other}"
+        elif our == 1:
+            fault = f"{name} is {their} or -{their} times {other}"
+        elif their == 1:
+            fault = f"{other} is {our} or -{our} times {name}"
+        else:
+            fault = f"{our} times {name} is equal or opposite to {their} times {other}"
+        yield f"{name}: the key is unsound: {fault}"
 
 
-def _sums(points: KeyPoints) -> dict[tuple[str, str, str], bytes]:
-    """Return sum and difference of each two of beta, gamma, delta and the generator, by their names."""
-    found = {}
-    for (one, point), (other, another) in combinations(
-        [*points.second.items(), (_GENERATOR, curve.GENERATOR_2)], 2
-    ):
-        found[one, "+", other] = curve.add(point, another, 2)
-        found[one, "-", other] = curve.add(point, _negative(another, 2), 2)
+def _sums(one: tuple[str, bytes], other: tuple[str, bytes], most: int) -> list[tuple[str, bytes]]:
+    """Return a P + b Q and a P - b Q of two points of group 2, for a and b from 1 to `most`, with names."""
+    found = []
+    for a, first in _counted(one[1], 2, most):
+        for b, second in _counted(other[1], 2, most):
+            for sign, term in (("+", second), ("-", _negative(second, 2))):
+                left, right = (f"{n} {name}" if n > 1 else name for n, name in ((a, one[0]), (b, other[0])))
+                found.append((f"{left} {sign} {right}", curve.add(first, term, 2)))
     return found
+
+
+def _counted(point: bytes, group: int, most: int) -> Iterator[tuple[int, bytes]]:
+    """Yield k and k times a point, for k from 1 to `most`."""
+    total = point
+    yield 1, total
+    for factor in range(2, most + 1):
+        total = curve.add(total, point, group)
+        yield factor, total
 
 
 @lru_cache(maxsize=8)
@@ -258,11 +284,7 @@ def _multiples(point: bytes, group: int) -> Mapping[bytes, int]:
 
     The cache saves work while one key is examined: several checks use the same multiples.
     """
-    found, total = {_x(point): 1}, point
-    for factor in range(2, MULTIPLES + 1):
-        total = curve.add(total, point, group)
-        found[_x(total)] = factor
-    return found
+    return {_x(total): factor for factor, total in _counted(point, group, MULTIPLES)}
 
 
 def _x(point: bytes) -> bytes:
@@ -281,18 +303,19 @@ _CHECKS: Final[tuple[tuple[str, str, _Find], ...]] = (
     ("infinity", "no point is infinity: a term of the equation would be missing", _infinite),
     (
         "beta, gamma, delta",
-        f"none is k times another, k to {MULTIPLES}: else C or A moves a term, and everybody can forge",
+        f"k times one is not m times another, k and m to {MULTIPLES}: else everybody can forge",
         _related_second,
     ),
     (
         "beta, delta and the generator",
-        "neither is k times the generator: else everybody with the powers of tau can forge. If delta is the "
-        "generator, nobody has contributed to the second phase",
+        "neither has a multiple that is one of the generator: else everybody with the powers of tau can "
+        "forge. If delta is the generator, nobody has contributed to the second phase",
         _known_second,
     ),
     (
         "sums in group 2",
-        "no three of beta, gamma, delta and the generator have the sum 0, with any signs: as above",
+        f"no three of beta, gamma, delta and the generator have the sum 0, each {-SUMMED} to {SUMMED} times: "
+        "as above",
         _summed_second,
     ),
     (

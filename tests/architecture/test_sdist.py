@@ -1,10 +1,12 @@
 """The source distribution contains the whole project, and the wheel what a user needs."""
 
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -25,14 +27,42 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(clone: Path) -> Path:
+def built(clone: Path) -> str:
+    """What the build of the source distribution printed."""
     done = subprocess.run(
         [sys.executable, "-m", "build", "--sdist", "--no-isolation", str(clone)],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def sdist(clone: Path, built: str) -> Path:
     [found] = (clone / "dist").glob("rln-*.tar.gz")
     return found
+
+
+def test_nothing_that_the_manifest_includes_is_missing(built: str) -> None:
+    """In a clone without build products, only the lines that exclude them find nothing."""
+    warnings = [line for line in built.splitlines() if line.startswith("warning: ")]
+    assert [line for line in warnings if "previously-included" not in line] == []
+
+
+@pytest.mark.parametrize("line", (ROOT / "MANIFEST.in").read_text().splitlines())
+def test_a_line_of_the_manifest_names_what_the_project_has(line: str) -> None:
+    """A line that excludes names only build products."""
+    action, *patterns = line.split()
+    files = [path.as_posix() for path in project_files()]
+    found = {
+        pattern: [name for name in files if fnmatch(name, pattern) or name.startswith(f"{pattern}/")]
+        for pattern in patterns
+    }
+    if action in {"include", "graft"}:
+        assert all(found.values()), found
+    else:
+        assert action in {"global-exclude", "prune"}
+        assert not any(found.values()), found
 
 
 def test_the_sdist_holds_the_whole_project(sdist: Path) -> None:
@@ -60,6 +90,19 @@ def test_the_wheel_of_the_sdist_works_for_all_python_versions(sdist: Path, tmp_p
     assert package - held == set()
     assert "rln/_native.abi3.so" in held
     assert not [name for name in held if name.split("/")[0] not in {"rln", "rln-0.1.0.dist-info"}]
+
+    site = tmp_path / "site"
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target"]
+    subprocess.run([*install, str(site), str(wheel)], check=True)
+    for command in (
+        ["-c", f"import rln; assert rln.__file__.startswith({str(site)!r})"],
+        ["-m", "rln", "doctor"],
+    ):
+        run = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(

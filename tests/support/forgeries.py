@@ -16,6 +16,7 @@ from tests.differential import bn254
 
 R = bn254.R
 PUBLIC = 5
+THIRD = pow(3, -1, R)
 POWERS = 16
 """Powers of tau; more than twice the degree of the polynomials below."""
 
@@ -210,9 +211,9 @@ def _beta_of_gamma(p: Public) -> Triple:
     return a, b, plus(c, times(p.alpha, -p.m))
 
 
-def _beta_of_delta(p: Public) -> Triple:
+def _beta_of_delta(p: Public, part: int = 1) -> Triple:
     a, b, c = p.blinded(p.sum, p.gamma)
-    return a, b, plus(c, times(p.alpha, -p.k))
+    return a, b, plus(c, times(p.alpha, -p.k * part))
 
 
 def _gamma_of_delta(p: Public) -> Triple:
@@ -309,8 +310,23 @@ RELATIONS = (
         r"_g2 [+-] \w+_g2 is equal",
         _set(gamma=lambda s, k, m: k * s.beta + m * s.delta),
         _gamma_of_beta,
-        factors=(1, -1),
-        sums=(1, -1),
+        factors=(1, -1, 2, -3, 4),
+        sums=(1, -1, 2, -3, 4),
+    ),
+    Relation(
+        "beta = k gamma + m delta",
+        r"_g2 [+-] .*_g2 is equal",
+        _set(beta=lambda s, k, m: k * s.gamma + m * s.delta),
+        _beta_of_gamma,
+        factors=(1, -1, 2, -3, 4),
+        sums=(1, -1, 2, -3, 4),
+    ),
+    Relation(
+        "3 beta = k delta",
+        "beta_g2|delta_g2",
+        _set(beta=lambda s, k, m: k * s.delta * THIRD),
+        lambda p: _beta_of_delta(p, THIRD),
+        factors=(1, -2, 4, 5, -16),
     ),
     Relation(
         "alpha = k IC(x)",
@@ -354,14 +370,14 @@ RELATIONS = (
         "alpha_g1",
         _set(alpha=lambda s, k, m: k * s.gamma),
         _alpha_of_second,
-        factors=(1, -1),
+        factors=(1, -1, 2, -3, 4),
     ),
     Relation(
         "alpha = +-delta",
         "alpha_g1",
         _set(alpha=lambda s, k, m: k * s.delta),
         _alpha_of_delta,
-        factors=(1, -1),
+        factors=(1, -1, 2, -3, 4),
     ),
     Relation(
         "alpha = +-gamma +- delta",
@@ -371,7 +387,7 @@ RELATIONS = (
         factors=(1, -1),
         sums=(1, -1),
     ),
-    Relation("alpha = +-beta", "alpha_g1", _no_product, _alpha_is_beta, factors=(1, -1)),
+    Relation("alpha = +-beta", "alpha_g1", _no_product, _alpha_is_beta, factors=(1, -1, 2, -3, 4)),
     Relation(
         "alpha = +-beta +- delta", "alpha_g1", _no_product, _alpha_is_beta, factors=(1, -1), sums=(1, -1)
     ),

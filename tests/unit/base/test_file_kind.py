@@ -148,6 +148,13 @@ READERS: dict[str, tuple[set[FileKind], Callable[[bytes], object]]] = {
 }
 
 
+@pytest.mark.parametrize("kind", [FileKind.ARKZKEY, FileKind.ARKZKEY_COMPRESSED])
+@pytest.mark.parametrize("start", [b"[", b"{", b" [", b"\n{", b"\xef\xbb\xbf["])
+def test_an_arkzkey_whose_first_byte_is_a_bracket_is_not_called_json(kind, start):
+    """It starts with alpha, so this is true of one key in a hundred."""
+    assert sniff(start + contents()[kind][len(start) :]) is kind
+
+
 @pytest.mark.parametrize("reader", READERS)
 def test_every_reader_calls_a_file_of_another_kind_by_its_name(reader: str) -> None:
     accepted, read = READERS[reader]

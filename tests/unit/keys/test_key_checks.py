@@ -8,6 +8,7 @@ import rln
 from rln.errors import EncodingError, KeyFileError
 from rln.keys.key_checks import KeyPoints, Outcome, examine, examine_count, refuse_faults
 from rln.lowlevel import curve
+from tests.differential import bn254
 from tests.support.forgeries import RELATIONS, Logarithms, forgeries, minus, plus, times
 from tests.support.small_world import small_key, small_multi_key
 from tests.unit.lowlevel.toy import curve_generator_2, patched, twist_point_outside
@@ -80,7 +81,8 @@ def test_infinity_is_refused_everywhere(start):
 def test_each_relation_fails_the_check_that_is_for_it():
     wanted = {
         "beta = k delta": 2, "gamma = k delta": 2, "gamma = k beta": 2, "beta = k gamma": 2,
-        "gamma = +-beta +- delta": 4, "alpha = k IC(x)": 7, "IC(x) = k alpha": 7, "IC(x) = 0": 7,
+        "gamma = +-beta +- delta": 4, "beta = k gamma + m delta": 4, "3 beta = k delta": 2,
+        "alpha = k IC(x)": 7, "IC(x) = k alpha": 7, "IC(x) = 0": 7,
         "IC(x) = 0, three points": 8, "alpha = IC(x), three points": 8, "alpha = +-gamma": 6,
         "alpha = +-delta": 6, "alpha = +-gamma +- delta": 6, "alpha = +-beta": 6,
         "alpha = +-beta +- delta": 6, "alpha = +-G +- delta": 6, "alpha = k G": 5, "beta = k H": 3,
@@ -101,6 +103,20 @@ def test_a_multiple_beyond_the_bound_is_a_trapdoor_and_passes():
     refuse_faults(examine(patched(data, 64, times(delta, 2**100))))
     with pytest.raises(KeyFileError, match="16 or -16 times"):
         refuse_faults(examine(patched(data, 64, times(delta, 16))))
+
+
+@pytest.mark.parametrize(("beta", "gamma", "delta"), [(1, 4, 4), (4, 3, 1), (-2, 3, 4), (1, 1, 2)])
+def test_small_sums_of_group_2_are_found_whatever_their_factors(beta, gamma, delta):
+    """beta * one + gamma * other + delta * third = 0 for three of beta, gamma, delta and the generator."""
+    data = plain(small_key())
+    places = {"beta": 64, "gamma": 192, "delta": 320}
+    points = {name: data[at : at + 128] for name, at in places.items()} | {"H": curve.GENERATOR_2}
+    for one, other, third in (("beta", "gamma", "delta"), ("beta", "gamma", "H"), ("delta", "H", "beta"),
+                              ("delta", "H", "gamma")):  # fmt: skip
+        total = plus(times(points[other], -gamma), times(points[third], -delta))
+        broken = patched(data, places[one], times(total, pow(beta, -1, bn254.R)))
+        failed = [check.name for check in examine(broken) if check.fault]
+        assert failed == ["sums in group 2"], (one, other, third)
 
 
 def test_sums_of_four_points_of_group_1_are_found():
