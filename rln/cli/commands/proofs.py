@@ -192,7 +192,7 @@ def poseidon(
     """Hash field elements with Poseidon, the hash function of identities and of the Merkle tree."""
 
     def action() -> Report:
-        result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values)])
+        result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values, 1)])
         return Report({"hash": str(result)}, numbers.hexadecimal(result))
 
     run(action, as_json)
@@ -225,5 +225,7 @@ def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
 def _share(text: str, nullifier: int | None) -> Share:
     parts = text.split(",")
     if len(parts) != 2:
-        raise ParameterError(f"--share: expected X,Y, got {len(parts)} values")
+        raise ParameterError(
+            f"--share: expected X,Y: two numbers with a comma, got {numbers.counted(len(parts), 'part')}"
+        )
     return Share(numbers.parse(parts[0], "--share X"), numbers.parse(parts[1], "--share Y"), nullifier)

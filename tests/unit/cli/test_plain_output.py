@@ -57,3 +57,16 @@ def test_a_process_draws_nothing_into_a_pipe(arguments: tuple[str, ...]) -> None
         timeout=120,
     )
     assert done.stdout + done.stderr and not DRAWN.search(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("path", sorted({path[:-1] for path, _ in COMMANDS}))
+def test_no_line_of_a_list_of_commands_is_cut_off(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = run(*path, "--help")
+    assert "Commands:" in out and "..." not in out.partition("Commands:")[2], out + err
+
+
+def test_without_a_command_the_message_asks_for_one() -> None:
+    assert run("keys")[2].endswith("rln: expected a command, got none\n")
