@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 
 from rln.cli.confidential import hide
 from rln.cli.report import FAILED, REFUSED, UNUSABLE, is_terminal
+from rln.cli.table import format_paragraph
 from rln.errors import (
     InputError,
     NativeError,
@@ -195,8 +196,11 @@ def _print(failure: Failure, as_json: bool) -> None:
                 typer.echo(json.dumps(data, indent=1))
                 return
     usage = f"{failure.usage}\n\n" if failure.usage else ""
+    message = f"rln: {failure.message}"
+    if "\n" not in failure.message:  # a fault of the library has the lines of a traceback
+        message = format_paragraph(failure.message, "rln: ", stream=sys.stderr)
     with suppress(OSError, ValueError):
-        typer.echo(f"{usage}rln: {failure.message}", err=True)
+        typer.echo(f"{usage}{message}", err=True)
 
 
 def _flush(stream: TextIO | None) -> None:

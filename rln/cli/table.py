@@ -63,6 +63,8 @@ def format_paragraph(text: str, label: str = "", *, stream: TextIO | None = None
         columns,
         initial_indent=label,
         subsequent_indent=" " * len(label),
+        expand_tabs=False,  # a path is shown as it is
+        replace_whitespace=False,
         break_long_words=False,
         break_on_hyphens=False,
     )

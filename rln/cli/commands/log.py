@@ -58,7 +58,7 @@ SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may dif
 PastOption = Annotated[int, typer.Option("--past-gap", help="Acceptable epochs before the current one.")]
 FutureOption = Annotated[int, typer.Option("--future-gap", help="Acceptable epochs after the current one.")]
 FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories that contain them.")
+    list[Path], typer.Argument(metavar="FILE", help="Audit files, or directories that contain them.")
 ]
 
 

@@ -75,7 +75,7 @@ NameArgument = Annotated[
 
 
 def import_bulletins(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bulletins, oldest first.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Bulletins, oldest first.")],
     into: IntoOption,
     public_key: PublicKeyOption = None,
     params: PinnedOption = None,

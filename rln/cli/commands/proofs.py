@@ -141,7 +141,9 @@ def verify(
 
 
 def recover(
-    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; give it twice.")],
+    share: Annotated[
+        list[str], typer.Option("--share", metavar="X,Y", help="X,Y of one message; give it twice.")
+    ],
     nullifier: Annotated[
         str | None, typer.Option(help="Nullifier of both messages; the recovered line must give it.")
     ] = None,
@@ -185,7 +187,7 @@ def recover(
 
 def poseidon(
     values: Annotated[
-        list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="A B ...")
+        list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="NUMBER")
     ],
     as_json: AsJson = False,
 ) -> None:
