@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 
 from rln.cli.confidential import hide
 from rln.cli.report import FAILED, REFUSED, UNUSABLE, is_terminal
+from rln.cli.table import format_paragraph
 from rln.errors import (
     InputError,
     NativeError,
@@ -97,7 +98,7 @@ class Edge(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *_: object, **__: Any) -> NoReturn:
         """Run the command that the arguments name, and exit with its status."""
-        _set_markup(self, "rich" if is_terminal(sys.stdout) else None)
+        _set_help(self, "rich" if is_terminal(sys.stdout) else None)
         sys.exit(finish(lambda: self._run(list(sys.argv[1:] if args is None else args)), args))
 
     def _run(self, arguments: list[str]) -> None:
@@ -166,7 +167,7 @@ def _is_argument(text: str) -> bool:
 def _usage_failure(error: Any) -> Failure:
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
-        return Failure(UNUSABLE, "UsageError", "expected arguments, got none", message)
+        return Failure(UNUSABLE, "UsageError", "expected a command, got none", message)
     context = getattr(error, "ctx", None)
     usage = ""
     if context is not None:
@@ -195,8 +196,11 @@ def _print(failure: Failure, as_json: bool) -> None:
                 typer.echo(json.dumps(data, indent=1))
                 return
     usage = f"{failure.usage}\n\n" if failure.usage else ""
+    message = f"rln: {failure.message}"
+    if "\n" not in failure.message:  # a fault of the library has the lines of a traceback
+        message = format_paragraph(failure.message, "rln: ", stream=sys.stderr)
     with suppress(OSError, ValueError):
-        typer.echo(f"{usage}rln: {failure.message}", err=True)
+        typer.echo(f"{usage}{message}", err=True)
 
 
 def _flush(stream: TextIO | None) -> None:
@@ -212,8 +216,10 @@ def _flush(stream: TextIO | None) -> None:
             os.close(nothing)
 
 
-def _set_markup(command: Any, markup: str | None) -> None:
+def _set_help(command: Any, markup: str | None) -> None:
     """Set how typer prints the help of a command and of all commands below it."""
     command.rich_markup_mode = markup
+    # In a list of commands; without it, typer cuts a long line off where help is plain text.
+    command.short_help = command.short_help or " ".join((command.help or "").partition("\n\n")[0].split())
     for child in getattr(command, "commands", {}).values():
-        _set_markup(child, markup)
+        _set_help(child, markup)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rln.cli.digests import key_digests
 from rln.cli.keyfiles import KeyContent, KeyForm
 from rln.cli.report import ACCEPTED, UNUSABLE, Report, name_in_errors
+from rln.cli.table import format_facts, format_paragraph
 from rln.errors import KeyFileError
 from rln.keys.key_checks import KeyCheck, Outcome, examine, examine_count
 from rln.keys.key_file import KeyFile
@@ -68,6 +71,8 @@ def _check_proving(
             proving.check()
     except KeyFileError as error:
         fault = str(error).removeprefix(f"{content.path}: ")
+        if content.form is not KeyForm.OWN:  # the file does not say which circuit it is for
+            fault += f"; if the circuit has other limit bits than {limit_bits}, give --limit-bits"
         return None, KeyCheck(_PROVING, _PROVING_MEANING, Outcome.FAILED, fault)
     return proving, KeyCheck(_PROVING, _PROVING_MEANING, Outcome.PASSED)
 
@@ -109,8 +114,23 @@ def _report(
         ],
         "note": NOTE,
     }
+    return Report(data, _text(checks, facts, sound), ACCEPTED if sound else UNUSABLE)
+
+
+def _text(checks: tuple[KeyCheck, ...], facts: Mapping[str, object], sound: bool) -> str:
+    """Return one line for each check and each fact, and then what follows; wrapped on a terminal."""
+    stream = sys.stdout if sound else sys.stderr  # where `run` prints it
     width = max(len(check.name) for check in checks)
-    lines = [f"{check.outcome:7}  {check.name:{width}}  {check.fault or check.meaning}" for check in checks]
-    lines += [f"{name:{width + 9}}  {value or '-'}" for name, value in facts.items()]
-    lines += [f"{'sound: no known fault' if sound else 'unsound, or not an RLN key: do not use it'}. {NOTE}"]
-    return Report(data, "\n".join(lines), ACCEPTED if sound else UNUSABLE)
+    lines = [
+        format_paragraph(_finding(check), f"{check.outcome:7}  {check.name:{width}}  ", stream=stream)
+        for check in checks
+    ]
+    failed = ", ".join(check.name for check in checks if check.outcome is Outcome.FAILED)
+    end = f"unsound, or not an RLN key: do not use it. Failed: {failed}"
+    if sound:
+        end = f"sound: no known fault. {NOTE}"
+    return "\n".join([*lines, "", format_facts(facts), "", format_paragraph(end, stream=stream)])
+
+
+def _finding(check: KeyCheck) -> str:
+    return check.meaning if check.fault is None else f"{check.fault}. Expected: {check.meaning}"

@@ -28,6 +28,13 @@ def sqlite_path(uri: str) -> Path | None:
     return where.path if where.scheme == "sqlite" else None
 
 
+_CREATE = (
+    "for a new service, run `rln log create`; if a log was lost, do not: start a verifier, which refuses the "
+    "epochs that are open now"
+)
+"""What to do without a log. A new log that accepts messages at once may accept for a second time."""
+
+
 def check_exists(uri: str, clock: EpochClock) -> None:
     """Refuse a file or servers without a log, so that none is created.
 
@@ -36,11 +43,11 @@ def check_exists(uri: str, clock: EpochClock) -> None:
     """
     path = sqlite_path(uri)
     if path is not None and not path.exists():
-        raise UnusableFile(f"{path}: No such file or directory")
+        raise UnusableFile(f"{path}: No such file or directory; {_CREATE}")
     place, exists = _look(uri, clock)
     if not exists:
         got = "no record of one" if path is None else "a file with a high-water mark only"
-        raise UnusableFile(f"{place}: expected a nullifier log, got {got}; see rln log create")
+        raise UnusableFile(f"{place}: expected a nullifier log, got {got}; {_CREATE}")
 
 
 def check_new(uri: str, clock: EpochClock) -> None:

@@ -171,7 +171,10 @@ def name_in_errors(path: Path | str) -> Iterator[None]:
 
 def _file_error(path: Path | str, error: OSError) -> RlnError:
     kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
-    return kind(f"{path}: {error.strerror}")
+    advice = ""
+    if error.strerror == os.strerror(errno.EEXIST):
+        advice = "; it is never replaced: choose another file"
+    return kind(f"{path}: {error.strerror}{advice}")
 
 
 @dataclass(slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
 
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -43,3 +46,26 @@ def format_facts(facts: Mapping[str, object]) -> str:
     """Return one line for each fact, its name and its value; `-` stands for None."""
     width = max(map(len, facts))
     return "\n".join(f"{name:{width}}  {'-' if value is None else value}" for name, value in facts.items())
+
+
+def format_paragraph(text: str, label: str = "", *, stream: TextIO | None = None) -> str:
+    """Return a label with a text behind it: on a terminal in lines that fit it, elsewhere in one line.
+
+    Args:
+        text: one paragraph.
+        label: stands before the first line; the later lines are indented by its width.
+        stream: where it will be printed; None: standard output.
+    """
+    if not is_terminal(sys.stdout if stream is None else stream):
+        return label + text
+    columns = max(shutil.get_terminal_size().columns, len(label) + 20)
+    indented = textwrap.TextWrapper(
+        columns,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        expand_tabs=False,  # a path is shown as it is
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return indented.fill(text)

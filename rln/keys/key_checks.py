@@ -300,45 +300,48 @@ _Find = Callable[[KeyPoints], Iterator[str]]
 
 _CHECKS: Final[tuple[tuple[str, str, _Find], ...]] = (
     ("points", "every point is on its curve and in its subgroup", _off_curve),
-    ("infinity", "no point is infinity: a term of the equation would be missing", _infinite),
+    ("infinity", "no point is infinity; otherwise a term of the equation is missing", _infinite),
     (
         "beta, gamma, delta",
-        f"k times one is not m times another, k and m to {MULTIPLES}: else everybody can forge",
+        f"no two of them have multiples, up to {MULTIPLES} times, that are equal or opposite; otherwise "
+        "everybody can forge",
         _related_second,
     ),
     (
         "beta, delta and the generator",
-        "neither has a multiple that is one of the generator: else everybody with the powers of tau can "
-        "forge. If delta is the generator, nobody has contributed to the second phase",
+        f"no multiple of beta or delta is one of the generator, up to {MULTIPLES} times; otherwise everybody "
+        "who has the powers of tau can forge. If delta is the generator, nobody has contributed to the "
+        "second phase",
         _known_second,
     ),
     (
         "sums in group 2",
-        f"no three of beta, gamma, delta and the generator have the sum 0, each {-SUMMED} to {SUMMED} times: "
-        "as above",
+        f"no three of beta, gamma, delta and the generator, each {-SUMMED} to {SUMMED} times, have the sum "
+        "0; otherwise everybody may be able to forge, as in the two checks above",
         _summed_second,
     ),
     (
         "alpha and the generator",
-        "alpha is not k times the generator: else everybody with the powers of tau can forge",
+        f"no multiple of alpha is one of the generator, up to {MULTIPLES} times; otherwise everybody who has "
+        "the powers of tau can forge",
         _known_alpha,
     ),
     (
         "alpha across the groups",
-        "alpha has not the number of beta, gamma, delta, or of a sum of two of them and the generator, with "
-        "any signs: else everybody can forge",
+        "alpha is not the same number, times the generator of group 1, as beta, gamma or delta in group 2, "
+        "or as a small multiple or sum of them; otherwise everybody may be able to forge",
         _crossed_alpha,
     ),
     (
         "alpha and IC",
-        f"none is k times another, k to {MULTIPLES}: else two public values can be exchanged in a proof, or "
-        "some values can be forged",
+        f"no two of them have multiples, up to {MULTIPLES} times, that are equal or opposite; otherwise two "
+        "public values of a proof can be exchanged, or some values can be forged",
         _related_first,
     ),
     (
         "sums of alpha and IC",
-        "no three or four of them have the sum 0, with any signs: else some values can be forged (not "
-        f"checked with more than {MOST_SUMMED} of them, which no RLN key has)",
+        "no three or four of them, with any signs, have the sum 0; otherwise some values can be forged (not "
+        f"checked if there are more than {MOST_SUMMED}, as no RLN key has)",
         _summed_first,
     ),
 )

@@ -218,7 +218,7 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
             spent = member.setdefault(epoch.index, _EpochUse())
             first = spent.next_id
             if first + count > limit:
-                raise limit_reached(epoch.index, limit, first)
+                raise limit_reached(epoch, limit, first)
             spent.next_id = first + count
             for i in range(first, first + count):
                 spent.x_of_id[i] = x

@@ -8,7 +8,7 @@ from typing import Final
 
 from rln.base.arguments import MAX_TIME, nonzero, plain_bytes, whole
 from rln.base.bounds import MAX_LIMIT_BITS
-from rln.base.served_again import served_again
+from rln.base.served_again import served_again, utc_text
 from rln.errors import ParameterError, RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Clock, Epoch
 
@@ -125,11 +125,11 @@ def epoch_too_old(epoch: Epoch, newest: int) -> StoreUnavailable:
     )
 
 
-def limit_reached(index: int, limit: int, used: int) -> RateLimitReached:
+def limit_reached(epoch: Epoch, limit: int, used: int) -> RateLimitReached:
     """Make the error for an epoch that has too few ids left."""
     return RateLimitReached(
-        f"message ids: {used} of {limit} ids of epoch {index} are used, too few are left; "
-        "wait for the next epoch"
+        f"message ids: {used} of {limit} ids of epoch {epoch.index} are used, too few are left; "
+        f"wait for the next epoch, which begins at {utc_text(epoch.end)}"
     )
 
 

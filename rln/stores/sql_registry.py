@@ -238,8 +238,8 @@ class SqlChange(SqlReader, RegistryChange):
         found = RegistryRow.of(self._transaction.rows(REGISTRY), name)
         if (found.depth, found.limit_bits) != (self._depth, self._limit_bits):
             raise ParameterError(
-                f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, "
-                f"got {found.depth} and {found.limit_bits}"
+                f"{name}: expected a registry of depth {self._depth} and limit_bits {self._limit_bits}, got "
+                f"one that was created with {found.depth} and {found.limit_bits}; use these, or another place"
             )
 
     def _write(self, head: Head) -> None:

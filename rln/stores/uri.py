@@ -68,7 +68,8 @@ class StoreUri:
         if not mark or scheme not in expected:
             known = ", ".join(f"{name}://" for name in expected)
             got = f", got {scheme}://" if mark and scheme in _KNOWN_SCHEMES else ""
-            raise ParameterError(f"store: expected one of {known}{got}")
+            advice = "; a file is sqlite:/// and its path" if not got and "sqlite" in expected else ""
+            raise ParameterError(f"store: expected one of {known}{got}{advice}")
         location, _, query = rest.partition("?")
         _check_characters(scheme, rest)
         authority, _, behind = location.partition("/")

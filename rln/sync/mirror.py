@@ -169,7 +169,8 @@ class Mirror:
             at = leaves.rfind(wanted, 0, at + scalar.SIZE - 1)
         if at < 0:
             raise NotAMember(
-                "commitment: no leaf of it with this limit; check the limit, or apply newer bulletins"
+                f"commitment: the tree has no leaf of it with the limit {limit}; check the limit, and import "
+                "the newest bulletins; or the member was removed"
             )
         return Membership(at // scalar.SIZE, limit, commitment, self.proof)
 

@@ -329,7 +329,8 @@ class Verifier:
         epoch = self._clock.find(proof.external_nullifier)
         if epoch is None:
             raise WrongEpoch(
-                "external nullifier: it belongs to no acceptable epoch; compare application, period and clock"
+                "external nullifier: it belongs to no acceptable epoch: the message is too old, or "
+                "application, period or clock differ"
             )
         self._check_root(proof)
         try:

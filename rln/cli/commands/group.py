@@ -66,7 +66,7 @@ def create(
         with closing(open_members(uri, depth, limit_bits)) as registry:
             head = registry.head()
         data = {"depth": depth, "limit_bits": limit_bits, "root": str(head.root)}
-        text = f"registry of depth {depth}, {head.members} members at step {head.number}"
+        text = f"registry of depth {depth}, {numbers.counted(head.members, 'member')} at step {head.number}"
         effect = "the registry exists"
         return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}", effect=effect)
 
@@ -98,7 +98,7 @@ def copy(
         ):
             head = copy_members(old, new, progress)
         data = {"steps": head.number, "members": head.members, "root": str(head.root)}
-        text = f"{head.number} steps copied, {head.members} members"
+        text = f"{numbers.counted(head.number, 'step')} copied, {numbers.counted(head.members, 'member')}"
         effect = "the registry was copied"
         return Report(data, f"{text}\nroot {numbers.hexadecimal(head.root)}", effect=effect)
 
@@ -201,7 +201,7 @@ def list_members(
             last = registry.head().number
             members = _current_members(registry, last)
         text = format_table(
-            f"{len(members)} members at step {last}",
+            f"{numbers.counted(len(members), 'member')} at step {last}",
             ("index", "commitment", "limit", "since step"),
             [
                 (

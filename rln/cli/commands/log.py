@@ -19,9 +19,10 @@ from rln.audit.audit_reader import AuditReader
 from rln.audit.audited_epoch import SUFFIX, AuditedEpoch, audit_paths, read_headers
 from rln.audit.violators import Violators
 from rln.base import canonical_json
+from rln.base.served_again import utc_text
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.logs import check_new, log_place, open_existing_log, open_read_only_log
-from rln.cli.numbers import hexadecimal
+from rln.cli.numbers import counted, hexadecimal
 from rln.cli.output import write_output
 from rln.cli.report import (
     REFUSED,
@@ -57,7 +58,7 @@ SkewOption = Annotated[float, typer.Option(help="Seconds by which clocks may dif
 PastOption = Annotated[int, typer.Option("--past-gap", help="Acceptable epochs before the current one.")]
 FutureOption = Annotated[int, typer.Option("--future-gap", help="Acceptable epochs after the current one.")]
 FilesArgument = Annotated[
-    list[Path], typer.Argument(metavar="FILE...", help="Audit files, or directories that contain them.")
+    list[Path], typer.Argument(metavar="FILE", help="Audit files, or directories that contain them.")
 ]
 
 
@@ -139,8 +140,8 @@ def purge(
             log.forget(horizon)
             after = _share_count(log)
         dropped = None if before is None or after is None else max(before - after, 0)
-        text = f"dropped the epochs that ended by unix time {horizon}"
-        text += "" if dropped is None else f": {dropped} shares"
+        text = f"dropped the epochs that ended by {utc_text(horizon)}"
+        text += "" if dropped is None else f": {counted(dropped, 'share')}"
         return Report({"horizon": horizon, "dropped": dropped}, text, effect=f"done: {text}")
 
     run(action, as_json)
@@ -168,7 +169,7 @@ def export(
             return Report({}, "")
         lines = list(_json_lines(audited, damaged))
         write_output(out, b"".join(line + b"\n" for line in lines), 0o600)
-        text = f"{len(lines)} messages written to {out}"
+        text = f"{counted(len(lines), 'message')} written to {out}"
         return Report({"messages": len(lines), "file": str(out)}, text, effect=text)
 
     run(action, as_json)
@@ -334,7 +335,8 @@ def _log_report(
         "epochs": {str(index): state for index, state in states.items()},
         "servers": [asdict(server) for server in servers],
     }
-    table = format_table(format_facts(facts), ("epoch", "state"), states.items())
+    readable = {**facts, "forgettable_before": utc_text(clock.horizon())}
+    table = format_table(format_facts(readable), ("epoch", "state"), states.items())
     return Report(data, stack(_server_table(servers), table) if servers else table, effect=effect)
 
 

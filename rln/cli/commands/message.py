@@ -44,11 +44,15 @@ _PROOF_LIMIT = 1 << 16
 
 TextOption = Annotated[
     list[str] | None,
-    typer.Option("--text", help="The message as text; with signal_format joined, once for each part."),
+    typer.Option(
+        "--text", metavar="TEXT", help="The message as text; with signal_format joined, once for each part."
+    ),
 ]
 FileOption = Annotated[
     list[Path] | None,
-    typer.Option("--file", help="The message as a file; with signal_format joined, once for each part."),
+    typer.Option(
+        "--file", metavar="FILE", help="The message as a file; with signal_format joined, once for each part."
+    ),
 ]
 
 

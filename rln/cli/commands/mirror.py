@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
+from rln.base.file_kind import FileKind, expect
+from rln.base.served_again import utc_text
 from rln.cli import numbers
 from rln.cli.commands.group import (
     IndexOption,
@@ -74,7 +75,7 @@ NameArgument = Annotated[
 
 
 def import_bulletins(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Bulletins, oldest first.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Bulletins, oldest first.")],
     into: IntoOption,
     public_key: PublicKeyOption = None,
     params: PinnedOption = None,
@@ -211,6 +212,7 @@ def _apply_file(file: Path, public_key: bytes, mirror: Mirror) -> bool:
     """Apply a bulletin, and return True; return False for one that the mirror has already applied."""
     with name_in_errors(file):
         data = read_bulletin(file)
+        expect(data, "bulletin", FileKind.BULLETIN)
         try:
             bulletin = open_bulletin(data, public_key)
             if bulletin.last == mirror.step and bulletin.root != mirror.root:
@@ -330,7 +332,6 @@ def _load_mirror(file: Path, min_members: int) -> Mirror:
 
 def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int, effect: str = "") -> Report:
     """Report the state of a mirror, with status 1 if it has fewer than `min_members`."""
-    at = datetime.fromtimestamp(mirror.at / 1000, UTC).isoformat(timespec="seconds")
     data = {
         "step": mirror.step,
         "at": mirror.at / 1000,
@@ -338,7 +339,8 @@ def _mirror_report(mirror: Mirror, more: dict[str, object], min_members: int, ef
         "root": str(mirror.root),
         **more,
     }
-    text = f"step {mirror.step} at {at}, {len(mirror)} members\nroot {numbers.hexadecimal(mirror.root)}"
+    state = f"step {mirror.step} at {utc_text(mirror.at / 1000)}, {numbers.counted(len(mirror), 'member')}"
+    text = f"{state}\nroot {numbers.hexadecimal(mirror.root)}"
     if len(mirror) < min_members:
         saved = "the mirror was saved; " if more.get("applied") else ""
         return Report(

@@ -141,7 +141,9 @@ def verify(
 
 
 def recover(
-    share: Annotated[list[str], typer.Option("--share", help="X,Y of one message; give it twice.")],
+    share: Annotated[
+        list[str], typer.Option("--share", metavar="X,Y", help="X,Y of one message; give it twice.")
+    ],
     nullifier: Annotated[
         str | None, typer.Option(help="Nullifier of both messages; the recovered line must give it.")
     ] = None,
@@ -185,14 +187,14 @@ def recover(
 
 def poseidon(
     values: Annotated[
-        list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="A B ...")
+        list[str], typer.Argument(help="1 to 8 field elements, decimal or 0x.", metavar="NUMBER")
     ],
     as_json: AsJson = False,
 ) -> None:
     """Hash field elements with Poseidon, the hash function of identities and of the Merkle tree."""
 
     def action() -> Report:
-        result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values)])
+        result = poseidon_hash([numbers.parse(text, f"value {i}") for i, text in enumerate(values, 1)])
         return Report({"hash": str(result)}, numbers.hexadecimal(result))
 
     run(action, as_json)
@@ -225,5 +227,7 @@ def _take_secret(inputs: dict[str, tuple[int, ...]]) -> int:
 def _share(text: str, nullifier: int | None) -> Share:
     parts = text.split(",")
     if len(parts) != 2:
-        raise ParameterError(f"--share: expected X,Y, got {len(parts)} values")
+        raise ParameterError(
+            f"--share: expected X,Y: two numbers with a comma, got {numbers.counted(len(parts), 'part')}"
+        )
     return Share(numbers.parse(parts[0], "--share X"), numbers.parse(parts[1], "--share Y"), nullifier)

@@ -21,11 +21,16 @@ def restored(
     uri: Annotated[str, typer.Argument(metavar="URI", help="Registry: sqlite:///path or postgresql://…")],
     evidence: Annotated[
         list[Path] | None,
-        typer.Option(help="Evidence against a member who was slashed since the backup; several are allowed."),
+        typer.Option(
+            metavar="FILE",
+            help="Evidence against a member who was slashed since the backup; several are allowed.",
+        ),
     ] = None,
     commitment: Annotated[
         list[str] | None,
-        typer.Option(help="Commitment of such a member, decimal or 0x; several are allowed."),
+        typer.Option(
+            metavar="NUMBER", help="Commitment of such a member, decimal or 0x; several are allowed."
+        ),
     ] = None,
     nothing_slashed: Annotated[
         bool, typer.Option("--nothing-slashed", help="Nobody was slashed since the backup.")

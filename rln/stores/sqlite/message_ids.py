@@ -64,7 +64,8 @@ _NAME: Final = "message ids"
 _SCHEMA_VERSION: Final = 2
 
 _UNKNOWN_IDENTITY: Final = (
-    "this file has never seen the identity (if it is new, call `introduce` before its first message)"
+    "this file has never seen the identity (if it is new, introduce it before its first message: "
+    "`introduce`, --never-sent)"
 )
 _INTRODUCE_AGAIN: Final = "the identity may be introduced or not: call `introduce` again"
 _IDS_ARE_SPENT: Final = "ids may be reserved, and count as spent: call `reserve` again, which gives others"
@@ -365,7 +366,7 @@ def _insert_reservation(
     ).fetchone()
     first = 0 if row is None else reservation_of(row, epoch.index)[0]
     if first + count > limit:
-        raise limit_reached(epoch.index, limit, first)
+        raise limit_reached(epoch, limit, first)
     if epoch.index > newest:
         connection.execute(
             "DELETE FROM reservations WHERE owner = ? AND epoch < ?", (owner, _sortable(epoch.index - 1))

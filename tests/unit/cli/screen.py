@@ -12,7 +12,7 @@ import termios
 _CONTROL = re.compile(r"\x1b\[(\??[0-9;]*)([A-Za-z])")
 
 
-def shown(*arguments: object, columns: int = 100) -> list[str]:
+def shown(*arguments: object, columns: int = 100, status: int = 0) -> list[str]:
     """Run a command on a terminal of this width, and return the lines on its screen."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
@@ -32,7 +32,7 @@ def shown(*arguments: object, columns: int = 100) -> list[str]:
             break
         written += part
     os.close(master)
-    assert process.wait(60) == 0, written
+    assert process.wait(60) == status, written
     return draw(written.decode())
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.architecture.tree import ROOT
 from tests.threats.test_command_line import COMMANDS, run
+from tests.unit.cli.screen import shown
 
 DRAWN = re.compile("[\u2500-\u259f\x1b]")
 """Lines, frames and blocks, and the beginning of a colour."""
@@ -57,3 +58,24 @@ def test_a_process_draws_nothing_into_a_pipe(arguments: tuple[str, ...]) -> None
         timeout=120,
     )
     assert done.stdout + done.stderr and not DRAWN.search(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("path", sorted({path[:-1] for path, _ in COMMANDS}))
+def test_no_line_of_a_list_of_commands_is_cut_off(
+    path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, err = run(*path, "--help")
+    assert "Commands:" in out and "..." not in out.partition("Commands:")[2], out + err
+
+
+def test_without_a_command_the_message_asks_for_one() -> None:
+    assert run("keys")[2].endswith("rln: expected a command, got none\n")
+
+
+def test_a_message_is_wrapped_between_words_on_a_terminal() -> None:
+    """A terminal alone breaks a line after any character, also in the middle of a word."""
+    said = shown("group", "list", "members.db", columns=60, status=2)
+    assert said[0].startswith("rln: store: expected one of memory://, sqlite://,")
+    assert all(line.startswith("     ") for line in said[1:] if line)
+    assert len(said) > 2 and max(map(len, said)) <= 60

@@ -56,7 +56,11 @@ def test_copies_that_are_refused(uri: str, tmp_path: Path) -> None:
     for source, target, words in (
         (uri, "memory://", "store: expected a file or a server, got memory://"),
         (uri, uri, "expected an empty registry"),
-        (uri, other, "expected a registry of depth 6 and limit_bits 4, got 7 and 4"),
+        (
+            uri,
+            other,
+            "expected a registry of depth 6 and limit_bits 4, got one that was created with 7 and 4",
+        ),
         (f"sqlite:///{tmp_path}/nothing.db", other, "nothing.db: No such file"),
         (uri, "redis://127.0.0.1", "store: expected"),
     ):

@@ -5,7 +5,7 @@ import sys
 from rich.console import Console, Group
 from rich.table import Table
 
-from rln.cli.table import format_table, stack
+from rln.cli.table import format_paragraph, format_table, stack
 
 LINES = [(1, "0x" + "ab" * 32), (2, None)]
 
@@ -40,3 +40,14 @@ def test_tables_below_each_other(monkeypatch):
         console.print(stack(format_table("two", ("index", "value"), LINES), format_table("none", ("a",), [])))
     assert captured.get().count("ab") == 32
     assert captured.get().rstrip().endswith("none")
+
+
+def test_paragraphs_are_wrapped_on_a_terminal_only(monkeypatch):
+    text = "several words that are wider than the terminal, and " + "f" * 64
+    assert format_paragraph(text, "passed  ") == f"passed  {text}"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = format_paragraph(text, "passed  ").splitlines()
+    assert lines[0] == "passed  several words that are wider"
+    assert all(line.startswith(" " * 8) for line in lines[1:])
+    assert lines[-1].strip() == "f" * 64  # a digest is never cut

@@ -90,7 +90,7 @@ def test_a_member_finds_himself_and_proves():
     assert mirror.root == world.group.root
     membership = mirror.membership(alice.commitment, 2)
     assert membership.index == 1
-    with pytest.raises(NotAMember, match="no leaf of it with this limit"):
+    with pytest.raises(NotAMember, match="no leaf of it with the limit"):
         mirror.membership(alice.commitment, 3)
     with pytest.raises(ParameterError, match="limit"):
         mirror.membership(alice.commitment, 17)

@@ -66,7 +66,7 @@ def test_a_file_of_a_spreadsheet_begins_with_a_byte_order_mark(office):
             "more.csv: line 1: limit: expected 0 to 10000000000, got a number of 5000 digits",
         ),
         (5000 * "1" + ",5", "line 1: "),
-        ("5,1\nx,1\n", "line 2: expected canonical decimal digits"),
+        ("5,1\nx,1\n", "line 2: expected decimal digits without leading zeros"),
         ("5,1\n6,17\n", "limit: expected 1 to 16, got 17"),
         ("5,1\n0,1\n", "commitment: expected a field element other than 0"),
         ("5,1\n\xff,1\n", "line 2: expected"),
@@ -107,6 +107,7 @@ def test_registries_that_do_not_exist(tmp_path, office):
         assert "missing.db: No such file" in run("group", command, missing, status=2)
         assert "gone when the command ends" in run("group", command, "memory://", status=2)
         assert "expected one of" in run("group", command, "nowhere://x", status=2)
+        assert "a file is sqlite:/// and its path" in run("group", command, "members.db", status=2)
     assert not (tmp_path / "missing.db").exists()
     assert "expected a registry of depth 20" in run("group", "create", uri, status=2)
     assert run_json("group", "create", uri, *SIZE)["root"] == run_json("group", "root", uri)["root"]

@@ -19,7 +19,9 @@ def test_the_secret_is_only_in_its_file(tmp_path):
     assert content["identityCommitment"] == data["commitment"]
     assert content["identitySecret"] not in json.dumps(data)
     assert rln.Identity.from_secret(int(content["identitySecret"])).commitment == int(data["commitment"])
-    assert "File exists" in run("identity", "new", "--out", path, status=2)
+    assert "File exists; it is never replaced: choose another file" in run(
+        "identity", "new", "--out", path, status=2
+    )
     assert json.loads(path.read_text()) == content
 
 

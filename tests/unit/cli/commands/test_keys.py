@@ -6,6 +6,7 @@ import pytest
 
 import rln
 from tests.support.small_world import DEPTH, LIMIT_BITS, small_key
+from tests.unit.cli.screen import shown
 from tests.unit.cli.terminal import run, run_json
 
 
@@ -149,3 +150,30 @@ def test_one_file_has_one_digest_of_each_name_in_every_command(tmp_path, monkeyp
     built_in = run_json("doctor")["built_in_keys"]["zerokit-20"]
     assert built_in == digests("keys", "info", "zerokit-20") == digests("keys", "check", "zerokit-20")
     assert built_in["verifying_key_digest"] in run("doctor")
+
+
+def test_the_checks_of_a_key_fit_a_terminal():
+    """Outcome and name have columns of their own; the later lines of a meaning are below its first."""
+    columns = 100
+    lines = shown("keys", "check", "zerokit-20", columns=columns)
+    assert max(map(len, lines)) <= columns
+    checks = lines[: lines.index("")]
+    begin = checks[0].index("every point is on its curve")
+    assert any(line.startswith("passed   sums in group 2") for line in checks)
+    for line in checks:
+        assert line.startswith("passed   ") or not line[:begin].strip(), line
+        assert line[begin - 2 : begin] == "  " and line[begin] != " ", line
+    assert "verifying_key_digest  6668da9c" in "\n".join(lines)
+    piped = run("keys", "check", "zerokit-20")
+    assert piped.count("passed ") == sum(line.startswith("passed ") for line in lines)
+
+
+def test_a_failed_check_says_what_was_expected_and_what_may_be_wrong(tmp_path):
+    """A sound key with the wrong --limit-bits fails the check of the proving key alone."""
+    key = small_key()
+    key.save(tmp_path / "key.rlnkey")
+    run("keys", "export", tmp_path / "key.rlnkey", "--to", "zkey", "--out", tmp_path / "key.zkey")
+    run("keys", "export", tmp_path / "key.rlnkey", "--to", "graph", "--out", tmp_path / "graph.bin")
+    said = run("keys", "check", tmp_path / "key.zkey", "--graph", tmp_path / "graph.bin", status=2)
+    assert "give --limit-bits. Expected: it belongs to the verifying key" in said
+    assert "do not use it. Failed: proving key" in said

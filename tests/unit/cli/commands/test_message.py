@@ -91,7 +91,7 @@ def test_nothing_is_spent_when_something_does_not_match(office, tmp_path):
     run("setup", "--depth", 6, "--limit-bits", 3, "--out", tmp_path / "other.rlnkey")
     for more, status, words in (
         (("--key", tmp_path / "other.rlnkey"), 2, "key digest: expected"),
-        (("--limit", 3), 1, "no leaf of it with this limit"),
+        (("--limit", 3), 1, "no leaf of it with the limit"),
         (("--identity", office / "stranger.json"), 1, "no leaf"),
         (("--min-members", 36), 1, "wait until more have joined"),
         (("--file", office / "members.csv"), 2, "expected one of --text and --file, got both"),

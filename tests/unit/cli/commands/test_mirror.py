@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import rln
 from rln.sync.signing import RegistrarKey
 from tests.support.registrar import Registrar
 from tests.unit.cli.bulletins import MANY, SIZE, publish
@@ -245,3 +246,13 @@ def test_the_parameters_say_who_signs_and_how_large_the_tree_is(office):
     run(*make, "--registrar-key", other, "--out", folder / "other.json")
     (folder / "group.mirror").unlink()
     assert "not signed by the key that was pinned" in run(*follow, folder / "other.json", status=1)
+
+
+def test_a_file_that_is_no_bulletin_is_called_by_name(office):
+    _, folder, public = office
+    wrong = folder / "alice.json"
+    rln.Identity.generate().save(wrong)
+    into = ("--into", folder / "group.mirror", "--public-key", public)
+    said = run("group", "import", wrong, *into, status=2)
+    assert "bulletin: expected a mirror or a bulletin, got the secret of an identity" in said
+    assert not (folder / "group.mirror").exists()
