@@ -157,7 +157,7 @@ def is_unchangeable(path: Path) -> bool:
 
 
 def file_state(path: Path) -> tuple[int, int, int]:
-    """Return what changes whenever a file is written: size, time of the last write, time of the last change."""
+    """Return what changes whenever a file is written: its size, and the times of its last changes."""
     found = os.stat(path)
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
