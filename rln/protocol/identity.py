@@ -16,7 +16,7 @@ from typing import Final, NoReturn, Self
 
 from rln.atomic_files import read_private_file, write_new_file
 from rln.base import scalar
-from rln.base.arguments import flag, nonzero, plain_bytes
+from rln.base.arguments import file_path, flag, nonzero, plain_bytes
 from rln.errors import InputError, ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
@@ -236,7 +236,7 @@ class Identity(_Opaque):
             FieldRangeError: a value in it is not a field element.
             ParameterError: other users may read the file (run chmod 600), or the secret is 0.
         """
-        place = _place(path)
+        place = file_path(path, "path")
         data = read_private_file(place, identity_file.SIZE_LIMIT + 1)
         try:
             return cls.from_secret(identity_file.decode(data))
@@ -252,7 +252,7 @@ class Identity(_Opaque):
             OSError: the file exists, or was not written; then no part of it is left.
             ParameterError: the identity is closed.
         """
-        place, secret = _place(path), self.secret()
+        place, secret = file_path(path, "path"), self.secret()
         try:
             extended = secret.reveal_extended()
         except ParameterError:  # not an extended identity
@@ -285,12 +285,6 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
-
-
-def _place(path: str | Path) -> Path:
-    if not isinstance(path, (str, Path)):
-        raise ParameterError(f"path: expected str or a path, got {type(path).__name__}")
-    return Path(path)
 
 
 def unverified_on_line(first: Share, second: Share) -> UnverifiedSecret:

@@ -126,6 +126,26 @@ def test_b2_an_old_epoch_that_stays_refused_promises_no_time(tmp_path: Path) -> 
         assert refusal(log, clock) is None
 
 
+@pytest.mark.parametrize("second", [30, 590])
+def test_b2_a_log_with_two_reasons_to_refuse_names_the_time_when_both_are_over(
+    second: int, tmp_path: Path
+) -> None:
+    """A lost log whose verifiers' clock was ahead: the next epoch is not forgotten, but was open already."""
+    now = Now(MIDNIGHT + second)
+    clock = rln.EpochClock("b2.example", 600, skew=20, now=now)
+    with closing(open_log(f"sqlite:///{tmp_path}/log.db", clock)) as log:
+        log.forget(MIDNIGHT + 601)
+        found = refusal(log, clock)
+        assert found is not None and "is forgotten" in str(found)
+        assert found.served_from == MIDNIGHT + (600 if second == 30 else 1200)
+        (old,) = log.peek_many([(clock.epoch(clock.current().index - 1), 3)])
+        assert isinstance(old, StoreUnavailable) and old.served_from == found.served_from
+        now.seconds = found.served_from - 0.001
+        assert refusal(log, clock) is not None
+        now.seconds = found.served_from
+        assert refusal(log, clock) is None
+
+
 def test_b2_what_a_clock_that_was_ahead_made_a_log_forget_is_served_again_at_the_named_time(
     tmp_path: Path,
 ) -> None:
