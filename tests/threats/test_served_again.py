@@ -6,6 +6,7 @@ The times are those of the clock of the epochs, which the tests set.
 from __future__ import annotations
 
 import math
+import os
 import pickle
 from contextlib import closing
 from pathlib import Path
@@ -228,6 +229,33 @@ def test_e4_a_doubt_of_an_epoch_of_a_day_is_named_for_the_epochs_that_wait_for_i
             ids.reserve(5, short.current(), 10)
         now.seconds = again
         assert ids.reserve(5, short.current(), 10) == range(1)
+
+
+@pytest.mark.parametrize("case", ["an unknown identity", "a doubt"])
+def test_e4_the_time_is_that_of_the_longest_refusal_and_not_of_the_newest(case: str, tmp_path: Path) -> None:
+    """Two applications use the file: one of days, whose refusal lasts, and one of minutes that is asked."""
+    now = Now(MIDNIGHT + 100)
+    daily, short = (rln.EpochClock("e4.example", period, now=now) for period in (86400, 60))
+    with closing(SqliteMessageIds(tmp_path / "ids.db")) as ids:
+        ids.introduce(5)
+        assert ids.reserve(5, short.current(), 10) == range(1)
+        if case == "an unknown identity":
+            os.utime(tmp_path / "ids.db-guard")
+            with pytest.raises(StoreUnavailable):  # the doubt: a refusal for all identities
+                ids.reserve(5, daily.current(), 10)
+        else:
+            with pytest.raises(StoreUnavailable):  # a refusal for this identity
+                ids.reserve(6, daily.current(), 10)
+            os.utime(tmp_path / "ids.db-guard")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable) as raised:
+                ids.reserve(6, short.current(), 10)
+            assert raised.value.served_from == MIDNIGHT + 86400
+        now.seconds = MIDNIGHT + 86400 - 0.001
+        with pytest.raises(StoreUnavailable):
+            ids.reserve(6, short.current(), 10)
+        now.seconds = MIDNIGHT + 86400
+        assert ids.reserve(6, short.current(), 10) == range(1)
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])
