@@ -1,11 +1,11 @@
 """Identity: a member's identity secret, held by the C core.
 
-The two classes never print, format, pickle, copy or serialise the secret. Only `IdentitySecret.reveal()` and
-`reveal_extended()` return it. Equality takes constant time. `close()`, or the end of a `with` block, releases
-the secret. The C core wipes it as soon as no running call uses it and no other `Identity` or `IdentitySecret`
-holds it.
+The three classes never print, format, pickle or copy the secret. Only `IdentitySecret.reveal()` and
+`reveal_extended()` return it, and only `Identity.save()` writes it, to a file of its owner alone. Equality
+takes constant time. `close()`, or the end of a `with` block, releases the secret. The C core wipes it as soon
+as no running call uses it and no other object of these classes holds it.
 
-Both classes are immutable except for `close()`, and safe to use from several threads.
+The classes are immutable except for `close()`, and safe to use from several threads and after a fork.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PUBLIC_COMMITMENT: Final = 0x2A09A9FD93C590C26B91EFFBB2499F07E8F7AA12E2B4940A3AE
 
 
 class _Opaque:
-    """The common part of the two classes: it holds the C handle and shows nothing of the secret."""
+    """The common part of the three classes: it holds the C handle and shows nothing of the secret."""
 
     __slots__ = ("__weakref__", "_held")
 
