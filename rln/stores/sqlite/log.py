@@ -356,9 +356,8 @@ class SqliteNullifierLog(NullifierLog):
     def _refusal(self, epoch: Epoch, before: int, now: float) -> StoreUnavailable | None:
         if epoch.end <= before:
             return self._forgotten(epoch, before, now)
-        if self._is_older(epoch):
-            return epoch_older_than_log(epoch, self._refused_until(), self._clock, now)
-        return None
+        until = self._refused_until() if self._is_older(epoch) else None
+        return None if until is None else epoch_older_than_log(epoch, until, self._clock, now)
 
     def _forgotten(self, epoch: Epoch, before: int, now: float) -> StoreUnavailable:
         return epoch_forgotten(epoch, before, now, self._refused_until(), self._clock)
