@@ -148,6 +148,10 @@ class StoreUnavailable(StoreError):
             time only; prover and verifier add `retry_after`.
     """
 
+    # For classes of other stores that derive from this one and do not call its constructor.
+    retry_after: float | None = None
+    served_from: float | None = None
+
     def __init__(
         self, message: str = "", *, retry_after: float | None = None, served_from: float | None = None
     ) -> None:

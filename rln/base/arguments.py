@@ -119,11 +119,18 @@ def file_path(value: Path | str | os.PathLike[str], name: str) -> Path:
     """Return the path that the value names.
 
     Raises:
-        ParameterError: not a `str` or a path of `str`.
+        ParameterError: not a `str` or a path of `str`, or text that the system takes for no path.
     """
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
         raise ParameterError(f"{name}: expected a path, got {type(value).__name__}")
-    return Path(value)
+    path = Path(value)
+    try:
+        usable = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:  # a lone surrogate that does not stand for a byte
+        usable = False
+    if not usable:
+        raise ParameterError(f"{name}: expected a path without NUL and lone surrogates, got {shown(value)}")
+    return path
 
 
 def sequence(values: Sequence[_Value], name: str) -> Sequence[_Value]:

@@ -19,11 +19,13 @@ def callback(value: Callable[..., Any], name: str) -> None:
     """Refuse what cannot be called, and what has to be awaited.
 
     Raises:
-        ParameterError: not callable, a class, or a coroutine function.
+        ParameterError: not callable, a class, or a coroutine function, also as the method of an object that
+            is called.
     """
     if not callable(value) or isinstance(value, type):
         raise ParameterError(f"{name}: expected a function, got {_described(value)}")
     _refuse_coroutine(value, name)
+    _refuse_coroutine(getattr(type(value), "__call__", None), name)  # noqa: B004 - it is called later
 
 
 def time_source(now: Callable[[], float]) -> Callable[[], float]:
@@ -72,7 +74,7 @@ def _own(value: object, member: str) -> object:
 
 
 def _refuse_coroutine(function: object, name: str) -> None:
-    if inspect.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ParameterError(f"{name}: expected a function that answers at once, got a coroutine function")
 
 

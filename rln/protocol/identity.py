@@ -1,11 +1,11 @@
 """Identity: a member's identity secret, held by the C core.
 
-The two classes never print, format, pickle, copy or serialise the secret. Only `IdentitySecret.reveal()` and
-`reveal_extended()` return it. Equality takes constant time. `close()`, or the end of a `with` block, releases
-the secret. The C core wipes it as soon as no running call uses it and no other `Identity` or `IdentitySecret`
-holds it.
+The three classes never print, format, pickle or copy the secret. Only `IdentitySecret.reveal()` and
+`reveal_extended()` return it, and only `Identity.save()` writes it, to a file of its owner alone. Equality
+takes constant time. `close()`, or the end of a `with` block, releases the secret. The C core wipes it as soon
+as no running call uses it and no other object of these classes holds it.
 
-Both classes are immutable except for `close()`, and safe to use from several threads.
+The classes are immutable except for `close()`, and safe to use from several threads and after a fork.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final, NoReturn, Self
 
 from rln.atomic_files import read_private_file, write_new_file
 from rln.base import scalar
-from rln.base.arguments import flag, nonzero, plain_bytes
+from rln.base.arguments import file_path, flag, nonzero, plain_bytes
 from rln.errors import InputError, ParameterError, RecoveryError
 from rln.lowlevel import identity as lowlevel
 from rln.lowlevel.identity import IdentityHandle
@@ -30,7 +30,7 @@ PUBLIC_COMMITMENT: Final = 0x2A09A9FD93C590C26B91EFFBB2499F07E8F7AA12E2B4940A3AE
 
 
 class _Opaque:
-    """The common part of the two classes: it holds the C handle and shows nothing of the secret."""
+    """The common part of the three classes: it holds the C handle and shows nothing of the secret."""
 
     __slots__ = ("__weakref__", "_held")
 
@@ -236,7 +236,7 @@ class Identity(_Opaque):
             FieldRangeError: a value in it is not a field element.
             ParameterError: other users may read the file (run chmod 600), or the secret is 0.
         """
-        place = _place(path)
+        place = file_path(path, "path")
         data = read_private_file(place, identity_file.SIZE_LIMIT + 1)
         try:
             return cls.from_secret(identity_file.decode(data))
@@ -252,7 +252,7 @@ class Identity(_Opaque):
             OSError: the file exists, or was not written; then no part of it is left.
             ParameterError: the identity is closed.
         """
-        place, secret = _place(path), self.secret()
+        place, secret = file_path(path, "path"), self.secret()
         try:
             extended = secret.reveal_extended()
         except ParameterError:  # not an extended identity
@@ -285,12 +285,6 @@ class Identity(_Opaque):
             scalar.encode(message_id, "message_id"),
         )
         return Share(x, int.from_bytes(y, "little"), int.from_bytes(nullifier, "little"))
-
-
-def _place(path: str | Path) -> Path:
-    if not isinstance(path, (str, Path)):
-        raise ParameterError(f"path: expected str or a path, got {type(path).__name__}")
-    return Path(path)
 
 
 def unverified_on_line(first: Share, second: Share) -> UnverifiedSecret:

@@ -99,7 +99,6 @@ class Prover:
                 "self_check: expected True, because key.is_pinned is False, got False; leave self_check out"
             )
         if params is not None:
-            instance(params, Params, "params")
             params.check_key(key)
             params.check_clock(clock)
         whole(tokens, "tokens", 0, 1 << MAX_LIMIT_BITS)

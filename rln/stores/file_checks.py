@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,17 @@ _REMOTE: Final = frozenset(
     | {"fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.ceph", "fuse.davfs2"}
 )
 _VOLATILE: Final = frozenset({"tmpfs", "ramfs"})
+_OF_ONE_DEVICE: Final = _VOLATILE | frozenset(
+    {"ext2", "ext3", "ext4", "xfs", "f2fs", "jfs", "zfs", "bcachefs", "vfat", "exfat", "ntfs3", "hfsplus"}
+    | {"squashfs", "erofs", "iso9660", "udf", "cramfs", "romfs"}
+)
+"""File systems that nothing but this kernel writes, and that show no other file system, as overlay, FUSE and
+virtiofs do. Others are left out, for example btrfs, whose mounts cannot be found by their device.
+"""
 _OTHERS_WRITE: Final = 0o022
+
+_Mount = tuple[list[str], list[str]]
+"""The fields about a mount, and those about its file system; see proc(5), mountinfo."""
 
 
 def state_directory() -> Path:
@@ -139,9 +150,20 @@ def check_readable_file(path: Path, name: str) -> None:
 def is_unchangeable(path: Path) -> bool:
     """Tell whether the whole file system of a file is read-only, so that nobody can write the file.
 
-    A mount that is read-only can be one of several mounts of a file system that others write.
+    A mount that is read-only can be one of several mounts of a file system that others write. A file can be a
+    mount of its own; then its WAL is not beside it.
     """
-    return _mounted(path.parent)[1].split(",")[0] == "ro"
+    mounts = list(_mounts())
+    if os.stat(path).st_dev != os.stat(path.parent).st_dev or _is_mounted(path, mounts):
+        return False
+    kind, options = _mounted(path.parent, mounts)
+    return kind in _OF_ONE_DEVICE and options.split(",")[0] == "ro"
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Return what changes whenever a file is written: its size, and the times of its last changes."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _check_regular(found: os.stat_result, path: Path, name: str) -> None:
@@ -153,18 +175,31 @@ def _check_regular(found: os.stat_result, path: Path, name: str) -> None:
 
 def _file_system(directory: Path) -> str:
     """Return the type of the file system of a directory, or an empty string if it is unknown."""
-    return _mounted(directory)[0]
+    return _mounted(directory, _mounts())[0]
 
 
-def _mounted(directory: Path) -> tuple[str, str]:
+def _mounted(directory: Path, mounts: Iterable[_Mount]) -> tuple[str, str]:
     """Return the type and the options of the file system of a directory; empty strings: it is unknown."""
     device = os.stat(directory).st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
-    if not _MOUNTS.exists():
-        return "", ""
-    for line in _MOUNTS.read_text(errors="replace").splitlines():
-        fields, _, rest = line.partition(" - ")
-        if fields.split(" ")[2] == wanted:
-            kind, _, options = rest.split(" ")[:3]
-            return kind, options
+    for mount, system in mounts:
+        if mount[2] == wanted:
+            return system[0], system[2]
     return "", ""
+
+
+def _is_mounted(path: Path, mounts: Iterable[_Mount]) -> bool:
+    """Tell whether a path is the place of a mount."""
+    place = os.path.realpath(path)
+    for character in "\\ \t\n":  # the kernel writes them so; the backslash first
+        place = place.replace(character, f"\\{ord(character):03o}")
+    return any(mount[4] == place for mount, _ in mounts)
+
+
+def _mounts() -> Iterator[_Mount]:
+    """Yield all mounts that this process sees; none if that is not known."""
+    if not _MOUNTS.exists():
+        return
+    for line in os.fsdecode(_MOUNTS.read_bytes()).splitlines():
+        mount, _, system = line.partition(" - ")
+        yield mount.split(" "), system.split(" ")

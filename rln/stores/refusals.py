@@ -25,19 +25,31 @@ MAX_MESSAGE_BYTES: Final = 1 << 16
 """Bytes of a message that an allocator keeps, at most; enough for a record of 2,000 public values."""
 
 
-def epoch_forgotten(epoch: Epoch, before: int, now: float | None = None) -> StoreUnavailable:
+def epoch_forgotten(
+    epoch: Epoch,
+    before: int,
+    now: float | None = None,
+    since: float | None = None,
+    clock: Clock | None = None,
+) -> StoreUnavailable:
     """Make the error for an epoch that the log has dropped.
 
     Args:
         epoch: the epoch.
         before: epochs that ended by this unix time are dropped.
         now: unix time; None: the log has no clock.
+        since: the log refuses epochs that were open at this unix time, too; None: it does not. Needs `clock`.
+        clock: clock of the verifiers.
     """
+    kept = replace(epoch, index=before // epoch.period)
+    served: int | None = kept.start
+    if since is not None and clock is not None and clock.opened(kept) <= since:
+        served = first_start_after(epoch, since, clock)
     return served_again(
         f"nullifier log: epoch {epoch.index} ended at unix time {epoch.end} and is forgotten, like all "
         f"epochs up to unix time {before}; if it is the current epoch, the clock was ahead or has gone back: "
         "check it",
-        before // epoch.period * epoch.period,
+        served,
         now,
     )
 

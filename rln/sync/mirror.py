@@ -246,7 +246,7 @@ class Mirror:
             raise GroupRefused(
                 f"bulletin: expected new leaves from index {self._tree.next_index}, got {bulletin.start}"
             )
-        public = public_leaves(self._limit_bits)
+        public = public_leaves(self._limit_bits) if bulletin.leaves else frozenset()
         starts = range(0, len(bulletin.leaves), scalar.SIZE)
         if any(bulletin.leaves[at : at + scalar.SIZE] in public for at in starts):
             raise GroupRefused("bulletin: it registers the secret 0, which everybody knows (threats A16)")

@@ -18,7 +18,9 @@ def clone(tmp_path: Path) -> Path:
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "native", tmp_path / "native", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "rln").mkdir()
+    (tmp_path / "rln" / "base").mkdir(parents=True)
+    for name in ("rln/__init__.py", "rln/base/__init__.py", "rln/base/version.py"):
+        shutil.copy2(ROOT / name, tmp_path / name)
     return tmp_path
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
+import stat
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,9 +24,13 @@ from rln.audit.audited_epoch import AuditedEpoch, audit_paths
 from rln.audit.files import AuditFiles
 from rln.errors import StoreUnavailable
 from rln.stores import accept_restored_members, open_existing_members
+from rln.stores.file_checks import is_unchangeable
 from rln.stores.groups import build_group, close_group, open_group
 from rln.stores.snapshot import read_snapshot
+from rln.stores.sqlite.database import Database
+from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from rln.stores.sqlite.members import SqliteRegistry
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.sync.export import bulletin_since
 from rln.sync.mirror import Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
@@ -155,11 +161,10 @@ def test_f6_a_file_system_that_becomes_writable_is_not_believed_to_be_unchangeab
     def work() -> None:
         registered(folder, 1)
         freeze(folder)
-        with closing(open_existing_members(f"sqlite:///{folder}/members.db")) as registry:
+        with closing(SqliteRegistry.existing(folder / "members.db")) as registry:
             assert registry.count() == 1
-            mount("-o", "remount,rw", folder)
-            with pytest.raises(StoreUnavailable, match="can be written now"):
-                registry.count()
+            with pytest.raises(StoreUnavailable, match="can be written now"), registry._database.reading():
+                mount("-o", "remount,rw", folder)
             assert exit_code(lambda: registered(folder, 2)) == 0
             with pytest.raises(StoreUnavailable, match="can be read while a program"):
                 registry.count()
@@ -167,6 +172,86 @@ def test_f6_a_file_system_that_becomes_writable_is_not_believed_to_be_unchangeab
                 assert registry.count() == other.count() == 3
 
     on_its_own_file_system(folder, work)
+
+
+def test_f6_a_file_that_was_changed_between_two_looks_is_read_anew(folder: Path) -> None:
+    """An update of read-only media: writable for a moment, then read-only again."""
+
+    def work() -> None:
+        registered(folder, 1)
+        freeze(folder)
+        with closing(open_existing_members(f"sqlite:///{folder}/members.db")) as registry:
+            assert registry.count() == 1
+            mount("-o", "remount,rw", folder)
+            assert exit_code(lambda: registered(folder, 12)) == 0
+            freeze(folder)
+            assert registry.count() == 13
+            assert len(registry.events_after(0)) == 13
+
+    on_its_own_file_system(folder, work)
+
+
+def test_f6_a_change_that_was_interrupted_before_wal_is_not_read_as_it_is(folder: Path) -> None:
+    """A rollback journal: only a program that may write the file can undo what it stands for."""
+
+    def crash() -> None:
+        connection = sqlite3.connect(folder / "members.db", isolation_level=None)
+        connection.execute("PRAGMA journal_mode=delete")
+        connection.execute("PRAGMA cache_size=1")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE big AS SELECT randomblob(100000)")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def work() -> None:
+        registered(folder, 3)
+        assert killed(crash)
+        assert (folder / "members.db-journal").stat().st_size > 0
+        freeze(folder)
+        refused(folder, "mounted read-only; such a file can be read while a program")
+        mount("-o", "remount,rw", folder)
+        assert exit_code(lambda: registered(folder, 1)) == 0
+        freeze(folder)
+        assert count(folder) == 4
+
+    on_its_own_file_system(folder, work)
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_f6_a_file_that_is_a_mount_of_its_own_is_not_unchangeable(folder: Path, same: bool) -> None:
+    """As in a container whose image is read-only: others write the file where it really is."""
+    image = folder / "image"
+    image.mkdir()
+
+    def work() -> None:
+        mount("-t", "tmpfs", "none", image)
+        outside = image / "outside" if same else folder / "outside"
+        outside.mkdir()
+        inside = image / "with space"
+        inside.mkdir()
+        registered(outside, 1)
+        for name in ("members.db", "members.db-slashed"):
+            (inside / name).touch()
+            mount("--bind", outside / name, inside / name)
+        freeze(image)
+        refused(inside, "such a file can be read while a program that may write it")
+
+    assert in_private_mounts(work) == 0
+
+
+def test_f6_layers_below_a_read_only_file_system_can_be_written(folder: Path) -> None:
+    """An overlay without an upper layer is read-only as a whole, and shows what others write."""
+    image, layer, other = folder / "image", folder / "layer", folder / "other"
+
+    def work() -> None:
+        mount("-t", "tmpfs", "none", folder)
+        for one in (image, layer, other):
+            one.mkdir()
+        registered(layer, 1)
+        mount("-t", "overlay", "-o", f"lowerdir={layer}:{other}", "none", image)
+        assert not is_unchangeable(image / "members.db")
+        refused(image, "such a file can be read while a program that may write it|copied or restored")
+
+    assert in_private_mounts(work) == 0
 
 
 def test_f6_a_read_only_mount_of_a_directory_that_others_write_is_not_unchangeable(folder: Path) -> None:
@@ -314,3 +399,25 @@ def test_f6_a_file_without_the_permission_to_write_is_read_while_a_program_has_i
         assert as_nobody(work) == 0
     else:
         assert exit_code(work) == 0
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o644])
+def test_f6_only_a_registry_may_be_readable_for_others(folder: Path, mode: int) -> None:
+    """The shares of a log and the ids of a member stay their owner's alone."""
+    clock = rln.EpochClock("f6.example", 60)
+    registered(folder, 1)
+    makers: dict[str, Callable[[Path], Database]] = {
+        "log": lambda path: SqliteNullifierLog(path, clock, new=True)._database,
+        "mark": lambda path: SqliteMark(path)._database,
+        "ids": lambda path: SqliteMessageIds(path)._database,
+    }
+    for name, make in makers.items():
+        path = folder / name
+        make(path).close()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(mode)
+        with pytest.raises(StoreUnavailable, match=f"expected mode 0600, got 0{mode:o}"):
+            make(path)
+    assert stat.S_IMODE((folder / "members.db").stat().st_mode) == 0o600
+    (folder / "members.db").chmod(mode)
+    assert count(folder) == 1

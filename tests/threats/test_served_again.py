@@ -6,6 +6,7 @@ The times are those of the clock of the epochs, which the tests set.
 from __future__ import annotations
 
 import math
+import os
 import pickle
 from contextlib import closing
 from pathlib import Path
@@ -126,6 +127,26 @@ def test_b2_an_old_epoch_that_stays_refused_promises_no_time(tmp_path: Path) -> 
         assert refusal(log, clock) is None
 
 
+@pytest.mark.parametrize("second", [30, 590])
+def test_b2_a_log_with_two_reasons_to_refuse_names_the_time_when_both_are_over(
+    second: int, tmp_path: Path
+) -> None:
+    """A lost log whose verifiers' clock was ahead: the next epoch is not forgotten, but was open already."""
+    now = Now(MIDNIGHT + second)
+    clock = rln.EpochClock("b2.example", 600, skew=20, now=now)
+    with closing(open_log(f"sqlite:///{tmp_path}/log.db", clock)) as log:
+        log.forget(MIDNIGHT + 601)
+        found = refusal(log, clock)
+        assert found is not None and "is forgotten" in str(found)
+        assert found.served_from == MIDNIGHT + (600 if second == 30 else 1200)
+        (old,) = log.peek_many([(clock.epoch(clock.current().index - 1), 3)])
+        assert isinstance(old, StoreUnavailable) and old.served_from == found.served_from
+        now.seconds = found.served_from - 0.001
+        assert refusal(log, clock) is not None
+        now.seconds = found.served_from
+        assert refusal(log, clock) is None
+
+
 def test_b2_what_a_clock_that_was_ahead_made_a_log_forget_is_served_again_at_the_named_time(
     tmp_path: Path,
 ) -> None:
@@ -208,6 +229,33 @@ def test_e4_a_doubt_of_an_epoch_of_a_day_is_named_for_the_epochs_that_wait_for_i
             ids.reserve(5, short.current(), 10)
         now.seconds = again
         assert ids.reserve(5, short.current(), 10) == range(1)
+
+
+@pytest.mark.parametrize("case", ["an unknown identity", "a doubt"])
+def test_e4_the_time_is_that_of_the_longest_refusal_and_not_of_the_newest(case: str, tmp_path: Path) -> None:
+    """Two applications use the file: one of days, whose refusal lasts, and one of minutes that is asked."""
+    now = Now(MIDNIGHT + 100)
+    daily, short = (rln.EpochClock("e4.example", period, now=now) for period in (86400, 60))
+    with closing(SqliteMessageIds(tmp_path / "ids.db")) as ids:
+        ids.introduce(5)
+        assert ids.reserve(5, short.current(), 10) == range(1)
+        if case == "an unknown identity":
+            os.utime(tmp_path / "ids.db-guard")
+            with pytest.raises(StoreUnavailable):  # the doubt: a refusal for all identities
+                ids.reserve(5, daily.current(), 10)
+        else:
+            with pytest.raises(StoreUnavailable):  # a refusal for this identity
+                ids.reserve(6, daily.current(), 10)
+            os.utime(tmp_path / "ids.db-guard")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable) as raised:
+                ids.reserve(6, short.current(), 10)
+            assert raised.value.served_from == MIDNIGHT + 86400
+        now.seconds = MIDNIGHT + 86400 - 0.001
+        with pytest.raises(StoreUnavailable):
+            ids.reserve(6, short.current(), 10)
+        now.seconds = MIDNIGHT + 86400
+        assert ids.reserve(6, short.current(), 10) == range(1)
 
 
 @pytest.mark.parametrize("store", ["memory", "file"])

@@ -331,3 +331,15 @@ def test_f4_a_server_that_lost_its_generation_serves_again_at_the_named_time_and
     stopped[0] = again
     assert spend(log, clock.current(), IDS) == 10
     assert spend(fresh, clock.current(), [20]) == 1
+
+
+def test_f4_a_forgotten_epoch_is_no_promise_that_the_current_one_is_served(place: Place) -> None:
+    """A server that lost its data refuses what is open; the answer about an older epoch said otherwise."""
+    clock = rln.EpochClock("f4.example", 600, skew=20, future_gap=1, now=place.now)
+    log = place.worker(clock, new=False)
+    current = clock.current()
+    old = clock.epoch(current.index - 1)
+    log.forget(old.end)
+    lost, forgotten = log.peek_many([(current, 1), (old, 1)])
+    assert isinstance(lost, rln.StoreUnavailable) and isinstance(forgotten, rln.StoreUnavailable)
+    assert "is forgotten" in str(forgotten) and forgotten.served_from == lost.served_from

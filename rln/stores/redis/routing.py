@@ -208,18 +208,18 @@ class PrimaryRouter:
     ) -> list[int]:
         """Return the commands whose epochs the primary may decide; set the refusals of the others."""
         admitted = []
-        horizon = self._settings.bounds.forgotten
+        horizon, clock = self._settings.bounds.forgotten, self._settings.clock
         for i in indices:
             epoch, opened, _, _ = commands[i]
             if epoch.end <= horizon:
-                results[i] = epoch_forgotten(epoch, horizon, self._settings.clock.now())
+                results[i] = epoch_forgotten(epoch, horizon, clock.now(), state.complete_after, clock)
             elif opened <= state.complete_after:
                 results[i] = served_again(
                     f"nullifier log: {primary.name}: epoch {epoch.index} was open at "
                     f"{state.complete_after:.0f}, so shares that were accepted in it may be missing; every "
                     "epoch that was open then is refused, and later ones are served",
-                    first_start_after(epoch, state.complete_after, self._settings.clock),
-                    self._settings.clock.now(),
+                    first_start_after(epoch, state.complete_after, clock),
+                    clock.now(),
                 )
             else:
                 admitted.append(i)

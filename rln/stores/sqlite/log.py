@@ -327,7 +327,7 @@ class SqliteNullifierLog(NullifierLog):
                 check_keys(connection)
             rows = connection.execute(_ENTER_EPOCH, (*_names(epoch), epoch.end)).fetchall()
             if not rows:
-                return epoch_forgotten(epoch, before, now)
+                return self._forgotten(epoch, before, now)
             number = entered[epoch] = rows[0][0]
         if len(shares) > 1:
             connection.execute("SAVEPOINT claim")
@@ -355,14 +355,18 @@ class SqliteNullifierLog(NullifierLog):
 
     def _refusal(self, epoch: Epoch, before: int, now: float) -> StoreUnavailable | None:
         if epoch.end <= before:
-            return epoch_forgotten(epoch, before, now)
-        if self._is_older(epoch):
-            until = self._start.refused_until(self._clock.retention)
-            return epoch_older_than_log(epoch, until, self._clock, now)
-        return None
+            return self._forgotten(epoch, before, now)
+        until = self._refused_until() if self._is_older(epoch) else None
+        return None if until is None else epoch_older_than_log(epoch, until, self._clock, now)
+
+    def _forgotten(self, epoch: Epoch, before: int, now: float) -> StoreUnavailable:
+        return epoch_forgotten(epoch, before, now, self._refused_until(), self._clock)
 
     def _is_older(self, epoch: Epoch) -> bool:
-        return self._clock.opened(epoch) <= self._start.refused_until(self._clock.retention)
+        return self._clock.opened(epoch) <= self._refused_until()
+
+    def _refused_until(self) -> int:
+        return self._start.refused_until(self._clock.retention)
 
 
 class SqliteMark:

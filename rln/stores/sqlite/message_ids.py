@@ -185,18 +185,20 @@ class SqliteMessageIds(MessageIdAllocator):
         with self._changing(_IDS_ARE_SPENT) as state:
             refusal_end = state.refusal_end.adjusted(state.clock_offset)
             refusal: StoreUnavailable | RateLimitReached | None = None
-            if state.reason_for_doubt is not None:
+            why = state.reason_for_doubt
+            if why is not None:
                 refusal_end = _RefusalEnd(
                     max(state.refusal_end.time, epoch.end, state.newest_start + 1), state.clock_offset
                 )
-                refusal = _epoch_refused(epoch, refusal_end.time, state.reason_for_doubt)
                 # This refusal covers every epoch that is current now, for all identities, and follows the
                 # clock, so their own ends need not follow it any more.
                 state.connection.execute("UPDATE identities SET clock = NULL")
             if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
-                refusal = refusal or _epoch_refused(epoch, epoch.end, _UNKNOWN_IDENTITY)
+                why = why or _UNKNOWN_IDENTITY
             adjusted = _adjust_identity(state, commitment) or refusal_end != state.refusal_end
-            if refusal is None:
+            if why is not None:
+                refusal = _epoch_refused(epoch, _refused_until(commitment, refusal_end, state), why)
+            else:
                 try:
                     _check_not_refused(commitment, epoch, state)
                     ids = _insert_reservation(state.connection, commitment, epoch, limit, count, x)
@@ -342,10 +344,15 @@ def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
 
 def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) -> None:
     """Check that an epoch is not refused, for all identities or for this one."""
-    ends = (state.refusal_end, _identity_refusal_end(state, commitment))
-    until = max(refusal_end.adjusted(state.clock_offset).time for refusal_end in ends)
+    until = _refused_until(commitment, state.refusal_end, state)
     if epoch.start < until:
         raise _epoch_refused(epoch, until, "an earlier call refused the epoch")
+
+
+def _refused_until(commitment: int, for_all: _RefusalEnd, state: _TransactionState) -> int:
+    """Return the unix time at which the refusals for all identities and for this one have both ended."""
+    ends = (for_all, _identity_refusal_end(state, commitment))
+    return max(one.adjusted(state.clock_offset).time for one in ends)
 
 
 def _insert_reservation(

@@ -8,8 +8,10 @@ file in WAL mode in three ways:
                               files must be there: a reader who makes them gets in the way of the owner.
     immutable                 The reader takes no lock and believes that the file never changes. This is right
                               only if nobody can write it: the file system as a whole is read-only, and there
-                              is no WAL with content beside the file. A read-only mount does not suffice,
-                              because others may write the same file system through another mount.
+                              is no WAL or rollback journal with content beside the file. A read-only mount
+                              does not suffice, because others may write the same file system through another
+                              mount. Each use compares size and times of the file with those when it was
+                              opened: the file system may have been writable between two uses.
     by making -wal and -shm   Not here.
 
 If neither of the first two is possible, the file is refused, and the message says what to do.
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from rln.base.file_kind import FileKind
-from rln.stores.file_checks import check_local_file_system, check_readable_file, is_unchangeable
+from rln.stores.file_checks import check_local_file_system, check_readable_file, file_state, is_unchangeable
 from rln.stores.sqlite.connection_slot import ConnectionSlot, in_use_at_fork
 from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.file_header import reason_to_refuse
@@ -51,7 +53,8 @@ class ReadOnlyDatabase(Database):
 
     def __init__(self, path: Path, *, name: str, kind: FileKind, schema_version: int, why: str) -> None:
         self.why = why
-        self._is_immutable = False
+        self._opened_state: tuple[int, int, int] | None = None
+        """The state of a file that is read as immutable; None: it is read with its WAL."""
         super().__init__(path, name=name, kind=kind, schema_version=schema_version, create=lambda _: None)
 
     def __repr__(self) -> str:
@@ -70,11 +73,19 @@ class ReadOnlyDatabase(Database):
             )
         with super()._using(slot) as given:
             yield given
-            if self._is_immutable and not is_unchangeable(self.path):
+            if self._opened_state is not None and self._may_have_changed():
                 slot.clear()
                 raise self._error(
                     "its file system can be written now, so the file may have changed; try again"
                 )
+
+    def _connection_of(self, slot: ConnectionSlot, deadline: float) -> sqlite3.Connection:
+        if self._opened_state is not None and self._may_have_changed():
+            slot.clear()  # what the connection has read before must not be mixed with what is there now
+        return super()._connection_of(slot, deadline)
+
+    def _may_have_changed(self) -> bool:
+        return not is_unchangeable(self.path) or file_state(self.path) != self._opened_state
 
     def _open(self, deadline: float) -> sqlite3.Connection:
         if in_use_at_fork(self.path):
@@ -86,15 +97,17 @@ class ReadOnlyDatabase(Database):
             if refusal is not None:
                 raise self._error(refusal)
         self._check_file()
-        wal, shm = (self.path.with_name(self.path.name + end) for end in ("-wal", "-shm"))
-        self._is_immutable = is_unchangeable(self.path) and not (wal.exists() and os.path.getsize(wal))
-        if not self._is_immutable and not (wal.exists() and shm.exists()):
+        ends = ("-wal", "-shm", "-journal")
+        wal, shm, journal = (self.path.with_name(self.path.name + end) for end in ends)
+        is_immutable = is_unchangeable(self.path) and not (_has_content(wal) or _has_content(journal))
+        self._opened_state = file_state(self.path) if is_immutable else None
+        if not is_immutable and not (wal.exists() and shm.exists()):
             raise self._error(
                 f"{self.why}; such a file can be read while a program that may write it has it open, which "
                 f"makes {wal.name} and {shm.name}, or if its whole file system is read-only; run the command "
                 "as its owner, where the file may be written, or ask for bulletins (`rln group export`)"
             )
-        options = "immutable=1" if self._is_immutable else "readonly_shm=1"
+        options = "immutable=1" if is_immutable else "readonly_shm=1"
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=ro&{options}", uri=True, isolation_level=None, check_same_thread=False
         )
@@ -106,3 +119,7 @@ class ReadOnlyDatabase(Database):
             connection.close()
             raise
         return connection
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and os.path.getsize(path) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import AsyncIterator
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
@@ -86,7 +87,7 @@ class Later(Good):
         (Good, "expected Polite, got the class Good; make an object of it"),
         (Mute(), "expected Polite, got Mute, which has no `greet`"),
         (
-            type("Half", (), {"name": "half", "greet": print})(),
+            Half(),
             "expected Polite, got Half, which has no `thank`",
         ),
         (Later(), "expected a function that answers at once, got a coroutine function"),
@@ -102,7 +103,22 @@ def test_functions_are_functions(value: Any) -> None:
     injected.callback(value, "now")
 
 
-@pytest.mark.parametrize("value", [5, None, "print", Good(), Good, Later().greet])
+class CalledLater:
+    async def __call__(self) -> float:
+        return 5.0
+
+
+async def one_by_one() -> AsyncIterator[float]:
+    yield 5.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(5, None, "print", Good(), Good),
+        *(Later().greet, functools.partial(Later().greet, "all"), CalledLater(), one_by_one),
+    ],
+)
 def test_anything_else_is_not(value: Any) -> None:
     with pytest.raises(ParameterError, match="^now: expected a function"):
         injected.callback(value, "now")

@@ -67,3 +67,16 @@ def test_no_wait_is_added_if_the_time_is_over_or_the_clock_fails() -> None:
         error = served_again("ids", NOON)
         add_wait(error, clock)
         assert error.retry_after is None
+
+
+class Elsewhere(StoreUnavailable):
+    """The error of somebody else's store, which does not call the constructor of its base."""
+
+    def __init__(self, host: str) -> None:
+        Exception.__init__(self, host)
+
+
+def test_an_error_that_never_heard_of_the_wait_has_none() -> None:
+    error = Elsewhere("host")
+    add_wait(error, lambda: NOON)
+    assert (error.retry_after, error.served_from, str(error)) == (None, None, "host")

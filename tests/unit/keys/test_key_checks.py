@@ -39,6 +39,22 @@ def test_an_honest_key_passes_every_check(make):
     refuse_faults(results)
 
 
+@pytest.mark.parametrize(
+    "circuit",
+    [
+        rln.circuit.rln(1, 1),
+        rln.circuit.rln(2, 3),
+        *(rln.circuit.rln_multi(1, 2, slots) for slots in (1, 2, 3)),
+    ],
+    ids=lambda circuit: circuit.name,
+)
+def test_no_check_refuses_the_key_of_an_honest_setup(circuit):
+    for _ in range(3):
+        key = rln.setup(circuit).verifying_key
+        key.check_rln(circuit.public_inputs)
+        assert {one.outcome for one in examine(key.encode(compressed=False))} == {Outcome.PASSED}
+
+
 def test_the_generators_are_those_of_the_c_core():
     assert curve_generator_2() == curve.GENERATOR_2
     assert curve.compress(curve.GENERATOR_1)[0] == 1

@@ -88,7 +88,7 @@ def test_another_kind_of_file_is_called_by_its_name(saved: Path) -> None:
         rln.Identity.load(saved)
 
 
-@pytest.mark.parametrize("path", [5, None, b"id.json"])
+@pytest.mark.parametrize("path", [5, None, b"id.json", "id\0.json", "id\ud800.json"])
 def test_a_path_is_a_path(path: object) -> None:
     for call in (rln.Identity.load, rln.Identity.generate().save):
         with pytest.raises(ParameterError, match="path: expected"):
