@@ -22,7 +22,7 @@ from rln.base import canonical_json
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.logs import check_new, log_place, open_existing_log, open_read_only_log
 from rln.cli.numbers import hexadecimal
-from rln.cli.output import write_output
+from rln.cli.output import check_output, write_output
 from rln.cli.report import (
     REFUSED,
     AsJson,
@@ -158,6 +158,8 @@ def export(
     """
 
     def action() -> Report:
+        if out is not None:
+            check_output(out)
         audited, damaged = _open_audit_files(files)
         if out is None and as_json:
             messages = [json.loads(line) for line in _json_lines(audited, damaged)]
