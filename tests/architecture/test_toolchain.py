@@ -18,7 +18,8 @@ def clone(tmp_path: Path) -> Path:
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "native", tmp_path / "native", ignore=shutil.ignore_patterns("__pycache__"))
-    (tmp_path / "rln").mkdir()
+    (tmp_path / "rln" / "base").mkdir(parents=True)
+    shutil.copy2(ROOT / "rln" / "base" / "version.py", tmp_path / "rln" / "base" / "version.py")
     return tmp_path
 
 

@@ -110,7 +110,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
 }
 """Where a command, or a group of commands, expects something else under the same name."""
 
-TAME = {
+TAME: dict[tuple[str, ...], tuple[str, ...]] = {
     ("message", "prove"): ("--text", "hello", "--min-members", "1", "--never-sent"),
     ("message", "check"): ("--text", "hello"),
     ("group", "import"): ("--params", "params.json", "--min-members", "1"),
