@@ -31,13 +31,16 @@ def check_writable(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
 
 
-def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int = 0o644) -> None:
+def write_file(
+    path: Path, data: bytes | Sequence[bytes | memoryview], mode: int = 0o644, *, new: bool = False
+) -> None:
     """Write a complete file under a temporary name, sync it, rename it to its path, and sync the folder.
 
     Args:
         path: path of the file; an existing regular file is replaced, anything else is refused.
         data: the content, in one piece or in parts that follow each other.
         mode: permissions; use 0o600 for a secret.
+        new: replace nothing, also not what another process puts there meanwhile.
 
     Raises:
         OSError: the file was not written, and the file that was there before is unchanged. Only if the last
@@ -52,7 +55,10 @@ def write_file(path: Path, data: bytes | Sequence[bytes | memoryview], mode: int
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        if new:
+            _name_new(temporary, path)
+        else:
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -91,6 +97,20 @@ def read_private_file(path: Path, limit: int) -> bytes:
                 f"{path}: expected mode 0600, got {mode:04o}: other users may read it; run chmod 600"
             )
         return file.read(limit)
+
+
+def _name_new(temporary: Path, path: Path) -> None:
+    """Rename a file to a path at which there is none."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # A file system without links: an empty file takes the name first.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.replace(temporary, path)
+    else:
+        temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

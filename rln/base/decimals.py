@@ -13,7 +13,7 @@ from rln.errors import EncodingError, ParameterError
 
 _WHOLE: Final = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z")
 _LONG: Final = re.compile(r"[1-9][0-9]{19,}\Z")
-_SECONDS: Final = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?\Z")
+_SECONDS: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]{1,9})?\Z")
 _SHOWN: Final = 40
 """Characters of a text that a message repeats."""
 
@@ -62,7 +62,8 @@ def seconds(text: str, name: str, low: float, high: float) -> float:
         )
     value = float(text)
     if not low <= value <= high:
-        raise ParameterError(f"{name}: expected {low} to {high}, got {text}")
+        got = text if len(text) <= _SHOWN else f"a number of {len(text)} characters"
+        raise ParameterError(f"{name}: expected {low} to {high}, got {got}")
     return value
 
 

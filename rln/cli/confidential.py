@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
-_SERVER: Final = re.compile(r"\s*(?:redis|rediss|valkey|postgres)[a-z+]*:", re.IGNORECASE)
+_SERVER: Final = re.compile(r"(?:redis|valkey|postgres)[a-z+]*(?::|//)", re.IGNORECASE)
+_FILE: Final = re.compile(r"\s*(?:sqlite|memory|file)://")
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z+]*:/+")
 _END_OF_WORD: Final = re.compile(r"\A[^\s'\")]*")
 _HIDDEN: Final = "***"
@@ -32,12 +33,16 @@ def hide(message: str, arguments: Sequence[str]) -> str:
 
 
 def _may_hold_password(value: str) -> bool:
-    return "@" in value or "password" in value.lower() or _SERVER.match(value) is not None
+    if "@" in value or "password" in value.lower() or _SERVER.search(value):
+        return True
+    return "://" in value and not _FILE.match(value)  # of a server that no command knows
 
 
 def _forms(value: str) -> set[str]:
     """Return how a message may write an argument: as it is, quoted, or as a path, and without its spaces."""
-    forms = {value, repr(value)[1:-1], ascii(value)[1:-1], str(PurePath(value))}
+    _, _, path = value.partition(":///")  # messages name the path of a store in a file alone
+    forms = {str(PurePath(path))} if path and _FILE.match(value) else set()
+    forms |= {value, repr(value)[1:-1], ascii(value)[1:-1], str(PurePath(value))}
     return forms | {" ".join(form.split()) for form in forms}
 
 

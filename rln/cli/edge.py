@@ -16,13 +16,14 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup
 
 from rln.cli.confidential import hide
-from rln.cli.report import FAILED, REFUSED, UNUSABLE, is_terminal
+from rln.cli.report import FAILED, REFUSED, UNUSABLE, file_error, is_terminal
 from rln.cli.table import format_paragraph
 from rln.errors import (
     InputError,
@@ -80,6 +81,8 @@ class Failure:
             )
         if isinstance(error, MemoryError):
             return cls(FAILED, NativeError.__name__, "out of memory")
+        if isinstance(error, OSError) and error.strerror and isinstance(error.filename, (str, Path)):
+            return cls.of(file_error(error.filename, error))
         if isinstance(error, OSError):
             return cls(FAILED, type(error).__name__, _message(error))
         return cls(
@@ -183,7 +186,7 @@ def _status(error: RlnError) -> int:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+        return error.strerror
     return str(error) or type(error).__name__
 
 

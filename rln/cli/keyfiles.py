@@ -120,6 +120,17 @@ class KeyContent:
             with name_in_errors(self.path):
                 check_pin(self.data, check_digest(sha256, "sha256"), "key file")
 
+    def check_graph(self, graph: Path | None) -> None:
+        """Refuse a witness graph beside a file that needs none.
+
+        Raises:
+            ParameterError: the user gave one; the message names the file.
+        """
+        if graph is not None and self.form in (KeyForm.OWN, KeyForm.JSON):
+            has = "contains its own" if self.form is KeyForm.OWN else "is a verifying key"
+            with name_in_errors(self.path):
+                raise ParameterError(f"--graph: expected none; the key file {has}")
+
     def unchecked(self) -> ProvingKey:
         """Return the proving key in a file of our format, without running the checks.
 
@@ -149,9 +160,8 @@ class KeyContent:
             if self.form is KeyForm.JSON:
                 raise ParameterError("expected a proving key, got the JSON of a verifying key")
             self.check_pin(sha256)
+            self.check_graph(graph)
             if self.form is KeyForm.OWN:
-                if graph is not None:
-                    raise ParameterError("--graph: expected none; the key file contains its own")
                 return ProvingKey.decode(self.data, r1cs=r1cs_data, check=sha256 is None, threads=threads)
             if graph_data is None:
                 raise ParameterError(

@@ -17,7 +17,9 @@ from rln.protocol.statement import SECRET
 
 ForceOption = Annotated[
     bool,
-    typer.Option("--force", help="Replace an existing file; never one with a member's secret, nor a store."),
+    typer.Option(
+        "--force", help="Replace an existing file; never an identity, a private key, evidence or a store."
+    ),
 ]
 
 _SEARCHED: Final = 1 << 20
@@ -74,9 +76,10 @@ def write_output(path: Path, data: bytes, mode: int = 0o644, force: bool | None 
     Raises:
         UnusableFile: as `check_output`.
     """
-    check_output(path, force)
     with name_in_errors(path):
-        write_file(path, data, mode)
+        new = not path.exists()  # before the check: what appears later was not checked, so it is not replaced
+        check_output(path, force)
+        write_file(path, data, mode, new=new)
 
 
 def check_different(files: Mapping[str, Path | None]) -> None:

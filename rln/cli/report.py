@@ -150,7 +150,7 @@ def read_file(path: Path, limit: int | None = None) -> bytes:
             while part := file.read(min(_CHUNK, limit + 1 - len(data))):
                 data += part
     except OSError as error:
-        raise _file_error(path, error) from error
+        raise file_error(path, error) from error
     if len(data) > limit:
         raise UnusableFile(f"{path}: expected at most {limit} bytes, got more")
     return bytes(data)
@@ -166,10 +166,11 @@ def name_in_errors(path: Path | str) -> Iterator[None]:
             raise
         raise type(error)(f"{path}: {error}") from error
     except OSError as error:
-        raise _file_error(path, error) from error
+        raise file_error(path, error) from error
 
 
-def _file_error(path: Path | str, error: OSError) -> RlnError:
+def file_error(path: Path | str, error: OSError) -> RlnError:
+    """Return the error for a file that the user named: of the machine, or of the file."""
     kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
     advice = ""
     if error.strerror == os.strerror(errno.EEXIST):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import rln
 from tests.support.hostile_uris import MARKS, PATTERNS, SERVERS, WORDS
 
 NUMBERS = (
@@ -26,7 +27,7 @@ FILES = (
     "loop", "dangling", "not-utf8-\udcff", "long-" + "n" * 300, "/dev/null", "/dev/full", "folder",
     "key.rlnkey", "vk.json", "witness.json", "proof.json", "public.json", "members.db", "log.db",
     "registrar.pem", "board", "mirror", "members.csv", "identity.json", "evidence.json", "bom.json",
-    "deep.json", "cut.rlnkey",
+    "deep.json", "cut.rlnkey", "params.json", "secret.txt", "m.proof", "bulletin", "audit",
 )  # fmt: skip
 ELSEWHERE = (
     "memory://", "sqlite:///members.db", "sqlite:///log.db", "sqlite:///new.db", "sqlite:///missing/new.db",
@@ -46,6 +47,16 @@ USUAL = {
     "target": ("sqlite:///copy.db",),
     "name": ("sqlite:///members.db", "mirror"),
     "application": ("example.com",),
+    "period": ("86400",),
+    "params": ("params.json",),
+    "identity": ("identity.json",),
+    "mirror": ("mirror",),
+    "log": ("sqlite:///log.db",),
+    "group_uri": ("sqlite:///members.db",),
+    "ids": ("sqlite:///ids.db",),
+    "text": ("hello",),
+    "min_members": ("1",),
+    "graph": ("graph",),
     "key": ("key.rlnkey",),
     "key_file": ("registrar.pem",),
     "input_file": ("witness.json",),
@@ -70,6 +81,46 @@ USUAL = {
     "to": ("zkey", "arkzkey", "vk", "graph"),
 }
 """Values that commands expect, by the name of the parameter; a name that is not here has only odd values."""
+
+KEPT_SECRET = 123456789123456789123456789
+"""In `secret.txt`. No command prints it."""
+
+USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
+    ("group",): {"uri": ("sqlite:///members.db", "sqlite:///members.db", "postgresql://127.0.0.1:1/d")},
+    ("keys",): {"file": ("key.rlnkey",)},
+    ("keys", "import"): {"file": ("key.zkey",)},
+    ("identity", "show"): {"file": ("identity.json",)},
+    ("identity", "load"): {
+        "file": ("secret.txt",),
+        "commitment": (str(rln.Identity.from_secret(KEPT_SECRET).commitment),),
+        "out": ("new.file",),
+    },
+    ("params", "show"): {"file": ("params.json",)},
+    ("params", "check"): {"file": ("params.json",), "digest": ("ab" * 32,)},
+    ("message", "prove"): {"mirror": ("mirror",), "out": ("new.file", "m.proof")},
+    ("message", "check"): {"proof": ("m.proof",)},
+    ("evidence", "verify"): {"file": ("evidence.json",)},
+    ("group", "import"): {"files": ("bulletin",)},
+    ("group", "path"): {"name": ("sqlite:///members.db", "mirror")},
+    ("log", "create"): {"uri": ("sqlite:///new.db", "sqlite:///log.db")},
+    ("log", "stats"): {"uri": ("sqlite:///log.db", "redis://127.0.0.1:1")},
+    ("log", "purge"): {"uri": ("sqlite:///log.db",)},
+    ("log", "export"): {"files": ("audit",)},
+    ("log", "merge"): {"files": ("audit",)},
+}
+"""Where a command, or a group of commands, expects something else under the same name."""
+
+TAME: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("message", "prove"): ("--text", "hello", "--min-members", "1", "--never-sent"),
+    ("message", "check"): ("--text", "hello"),
+    ("group", "import"): ("--params", "params.json", "--min-members", "1"),
+    ("group", "follow"): ("--params", "params.json"),
+    ("group", "register"): ("--commitment", "7", "--limit", "1"),
+    ("group", "restored"): ("--nothing-slashed",),
+    ("vectors", "check"): ("poseidon.json",),
+    ("keys", "import"): ("--graph", "graph", "--limit-bits", "4"),
+}
+"""What a command needs beside the usual values of its required parameters, so that it does its work."""
 
 LONG_RUNNING = {
     "bench": ("--threads", "0"),
@@ -97,10 +148,12 @@ def secret_uri(draw: random.Random) -> str:
     return uri if "/" in uri.partition(":")[2][:1] else f"redis://{password}:"
 
 
-def _value(draw: random.Random, parameter: Any) -> str:
+def _value(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: bool) -> str:
+    tables = (USUAL_OF_COMMAND.get(path, {}), USUAL_OF_COMMAND.get(path[:1], {}), USUAL)
+    usual = next((table[parameter.name] for table in tables if parameter.name in table), ())
     text = f"{parameter.name} {parameter.metavar} {parameter.help}".lower()
-    if parameter.name in USUAL and draw.random() < 0.8:
-        return draw.choice(USUAL[parameter.name])
+    if usual and (tame or draw.random() < 0.8):
+        return draw.choice(usual)
     if "uri" in text and draw.random() < 0.7:
         return secret_uri(draw) if draw.random() < 0.3 else draw.choice(ELSEWHERE)
     if draw.random() < 0.7:
@@ -111,12 +164,12 @@ def _value(draw: random.Random, parameter: Any) -> str:
     return draw.choice((*map(draw.choice, (NUMBERS, TEXTS, FILES, ELSEWHERE)), secret_uri(draw)))
 
 
-def _words(draw: random.Random, parameter: Any) -> list[str]:
+def _words(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: bool) -> list[str]:
     flag = getattr(parameter, "is_flag", False)
     several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
     words: list[str] = []
     for _ in range(draw.choice((1, 2, 2, 3)) if several else draw.choice((1, 1, 1, 1, 1, 1, 2))):
-        value = [] if flag else [_value(draw, parameter)]
+        value = [] if flag else [_value(draw, path, parameter, tame)]
         if parameter.param_type_name == "argument":
             words += [word if word[:1] != "-" else f"./{word}" for word in value]
         elif value and draw.random() < 0.2:
@@ -129,13 +182,16 @@ def _words(draw: random.Random, parameter: Any) -> list[str]:
 def command_line(draw: random.Random, tree: list[tuple[tuple[str, ...], Any]]) -> list[str]:
     """Draw a command line."""
     path, command = draw.choice(tree)
+    tame = draw.random() < 0.3
     words: list[str] = []
     for parameter in command.params:
         if parameter.name in ("help", "as_json"):
             continue
-        if draw.random() < (0.97 if parameter.required else 0.25):
-            words += _words(draw, parameter)
-    if draw.random() < 0.03:
+        if draw.random() < ((1 if tame else 0.97) if parameter.required else (0 if tame else 0.25)):
+            words += _words(draw, path, parameter, tame)
+    if tame:
+        words += TAME.get(path, ())
+    elif draw.random() < 0.03:
         words.insert(draw.randrange(len(words) + 1), draw.choice((*TEXTS, *NUMBERS, secret_uri(draw))))
     if draw.random() < 0.02:
         words.append("--help")

@@ -204,6 +204,29 @@ def test_c11_odd_files_are_refused_with_their_names(registry: str, tmp_path: Pat
     assert members(registry) == 0
 
 
+def test_c11_a_name_that_is_too_long_is_status_2_wherever_it_is_given(tmp_path: Path) -> None:
+    long = "n" * 300
+    for arguments in (
+        ("group", "list", f"sqlite:///{long}"),
+        ("group", "restored", f"sqlite:///{long}", "--nothing-slashed"),
+        ("log", "stats", f"sqlite:///{long}", *CLOCK),
+        ("log", "create", f"sqlite:///{long}", *CLOCK),
+        ("vectors", "check", long),
+        ("keys", "check", long),
+    ):
+        status, out, said = run(*arguments)
+        assert (status, out, said) == (2, "", f"rln: {long}: File name too long\n"), arguments
+
+
+def test_c11_standard_input_that_is_closed_is_status_2(tmp_path: Path) -> None:
+    for arguments in (("load", "-", "--commitment", "5"), ("new", "--seed-file", "-")):
+        status, out, said = rln(
+            "identity", *arguments, "--out", "id.json", cwd=tmp_path, before=lambda: os.close(0)
+        )
+        assert (status, out, said) == (2, "", "rln: -: standard input is closed\n")
+    assert not (tmp_path / "id.json").exists()
+
+
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_c11_a_fault_of_the_library_is_shown_with_what_a_report_needs(
     as_json: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -39,6 +39,22 @@ def test_what_fails_leaves_what_was_there(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_replaces_nothing(tmp_path, monkeypatch, links):
+    def no_links(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(atomic_files.os, "link", no_links)
+    path = tmp_path / "a"
+    write_file(path, b"first", 0o600, new=True)
+    with pytest.raises(FileExistsError):
+        write_file(path, b"second", new=True)
+    assert path.read_bytes() == b"first"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["a"]
+
+
 def test_only_a_regular_file_is_replaced(tmp_path):
     """Not a device either: an administrator's `--out /dev/null` must not replace the device."""
     target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"

@@ -83,16 +83,16 @@ def load(
     def action() -> Report:
         expected = numbers.parse(commitment, "--commitment")
         with name_in_errors(file):
-            data = sys.stdin.buffer.read(_TEXT_LIMIT) if file == "-" else read_file(Path(file), _TEXT_LIMIT)
-            text = data.decode("ascii", errors="replace").strip()
-            with Identity.from_secret(numbers.parse(text, "secret")) as identity:
-                if identity.commitment != expected:
-                    raise RecoveryError(
-                        f"secret: expected that of commitment {numbers.hexadecimal(expected)}, "
-                        "got a different one; check the order of its bytes"
-                    )
-                write_secret(out, identity)
-                return _about(identity, out, f"the secret was written to {out}")
+            text = _read(file, _TEXT_LIMIT).decode("ascii", errors="replace").strip()
+            kept = Identity.from_secret(numbers.parse(text, "secret"))
+        with kept as identity:
+            if identity.commitment != expected:
+                raise RecoveryError(
+                    f"{file}: expected the secret of commitment {numbers.hexadecimal(expected)}, "
+                    "got a different one; check the order of its bytes"
+                )
+            write_secret(out, identity)
+            return _about(identity, out, f"the secret was written to {out}")
 
     run(action, as_json)
 
@@ -126,11 +126,19 @@ def _about(identity: Identity, path: Path, effect: str = "") -> Report:
 def _identity(seed_file: str | None, extended: bool) -> Identity:
     if seed_file is None:
         return Identity.generate_extended() if extended else Identity.generate()
-    if seed_file == "-":
-        seed = sys.stdin.buffer.read(_SEED_LIMIT + 1)
-    else:
-        seed = read_file(Path(seed_file), _SEED_LIMIT)
-    if not 0 < len(seed) <= _SEED_LIMIT:
-        got = "more" if seed else "none"
-        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got {got}")
+    seed = _read(seed_file, _SEED_LIMIT)
+    if not seed:
+        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got none")
     return Identity.from_seed(seed, extended)
+
+
+def _read(name: str, limit: int) -> bytes:
+    """Return the content of a file, or of standard input if its name is `-`."""
+    if name != "-":
+        return read_file(Path(name), limit)
+    if sys.stdin is None:
+        raise UnusableFile("-: standard input is closed")
+    data = sys.stdin.buffer.read(limit + 1)
+    if len(data) > limit:
+        raise UnusableFile(f"-: expected at most {limit} bytes, got more")
+    return data

@@ -96,6 +96,7 @@ def info(
         if file in PACKAGED:
             return _about_verifying(VerifyingKey.builtin(file), file, None)
         content = KeyContent.read(Path(file))
+        content.check_graph(graph)
         if content.form is KeyForm.OWN:
             return _about(content.unchecked(), content.path, content.data)
         if content.form is KeyForm.JSON or graph is None:
@@ -122,6 +123,7 @@ def check(
         if file in PACKAGED:
             return check_packaged(file)
         content = KeyContent.read(Path(file))
+        content.check_graph(graph)
         content.check_pin(sha256)
         return check_file(content, graph, limit_bits)
 
@@ -145,6 +147,7 @@ def import_key(
     """Check a .zkey or .arkzkey and its graph, and write both as one file in our format."""
 
     def action() -> Report:
+        check_different({"FILE": file, "--out": out})
         check_different({"--graph": graph, "--r1cs": r1cs, "--out": out})
         check_output(out, force)
         key = read_proving_key(file).proving_key(graph, sha256, r1cs=r1cs, limit_bits=limit_bits, name=name)

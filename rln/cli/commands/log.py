@@ -23,7 +23,7 @@ from rln.base.served_again import utc_text
 from rln.cli.keyfiles import VkOption, open_verifying_key
 from rln.cli.logs import check_new, log_place, open_existing_log, open_read_only_log
 from rln.cli.numbers import counted, hexadecimal
-from rln.cli.output import write_output
+from rln.cli.output import check_output, write_output
 from rln.cli.report import (
     REFUSED,
     AsJson,
@@ -159,6 +159,8 @@ def export(
     """
 
     def action() -> Report:
+        if out is not None:
+            check_output(out)
         audited, damaged = _open_audit_files(files)
         if out is None and as_json:
             messages = [json.loads(line) for line in _json_lines(audited, damaged)]

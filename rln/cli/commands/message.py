@@ -23,12 +23,13 @@ from rln.cli.output import check_different, check_output, write_output
 from rln.cli.paramsfile import ParamsOption, read_params
 from rln.cli.registry import check_persistent, open_registry
 from rln.cli.report import REFUSED, AsJson, Report, name_in_errors, read_file, run
-from rln.errors import ParameterError
+from rln.errors import ParameterError, RlnError
 from rln.group.registry_roots import RegistryRoots
 from rln.params import Params
 from rln.protocol.proof import RlnProof
 from rln.proving.prover import Prover
-from rln.stores import FILES, open_mark, open_message_ids
+from rln.stores import FILES, open_message_ids
+from rln.stores.sqlite.log import SqliteMark
 from rln.sync.mirror import MIN_MEMBERS
 from rln.sync.mirror_file import load_mirror
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
@@ -109,7 +110,15 @@ def prove(
     """
 
     def action() -> Report:
-        check_different({"--key": key, "--identity": identity, "--mirror": mirror, "--out": out})
+        for option, path in (
+            ("--params", params),
+            ("--key", key),
+            ("--graph", graph),
+            ("--identity", identity),
+            ("--mirror", mirror),
+            *(("--file", part) for part in file or ()),
+        ):
+            check_different({option: path, "--out": out})
         check_output(out)
         if ids is not None:
             check_persistent(ids, FILES)
@@ -133,7 +142,10 @@ def prove(
         if not isinstance(proof, RlnProof):
             reason = "no proof was made for this message in this epoch; leave --again out"
             return Report({"file": None, "reason": reason}, f"--again: {reason}", REFUSED)
-        write_output(out, proof.encode(_CODEC))
+        try:
+            write_output(out, proof.encode(_CODEC))
+        except RlnError as error:
+            raise type(error)(f"{error}; the message id is spent: write the proof with --again") from error
         epoch = clock.find(proof.external_nullifier)
         data = {
             "file": str(out),
@@ -191,8 +203,10 @@ def check(
         signal = _signal(agreed, text, file)
         verifying = open_verifying_key(vk)
         check_exists(log, agreed.clock())  # before the mark, which would make the file
-        clock = agreed.clock(mark=None if sqlite_path(log) is None else open_mark(log))
+        path = sqlite_path(log)
         with ExitStack() as stack:
+            mark = None if path is None else stack.enter_context(closing(SqliteMark(path)))
+            clock = agreed.clock(mark=mark)
             registry = stack.enter_context(open_registry(group_uri))
             verifier = Verifier(
                 verifying,
@@ -237,8 +251,14 @@ def _verdict_report(verdict: Verdict, evidence: Path | None) -> Report:
         case RateLimitViolation(identity_secret=secret, evidence=found):
             place = None
             if evidence is not None and found is not None:
-                with name_in_errors(evidence):
-                    write_new_file(evidence, found.encode())
+                try:
+                    with name_in_errors(evidence):
+                        write_new_file(evidence, found.encode())
+                except RlnError as error:
+                    raise type(error)(
+                        f"the message is a violation, but the evidence was not written: {error}; check the "
+                        "message again"
+                    ) from error
                 place = str(evidence)
             commitment = secret.commitment
             data = {"verdict": "violation", "commitment": str(commitment), "evidence": place}

@@ -131,6 +131,7 @@ def check(
             found.append(f"{file}: digest: expected {pinned}, as pinned, got {params.digest}")
         if key is not None:
             content = read_proving_key(key)
+            content.check_graph(graph)
             opened = (
                 content.unchecked()
                 if content.form is KeyForm.OWN

@@ -86,6 +86,40 @@ def test_a_witness_is_replaced_with_force_only(files):
     run(*witness, "--force", status=0)
 
 
+def test_a_key_does_not_replace_what_it_is_made_of(files):
+    key, zkey, graph = files / "key.rlnkey", files / "k.zkey", files / "graph"
+    run("keys", "export", key, "--to", "zkey", "--out", zkey)
+    run("keys", "export", key, "--to", "graph", "--out", graph)
+    before = zkey.read_bytes()
+    said = run(
+        "keys", "import", zkey, "--graph", graph, "--limit-bits", 4, "--out", zkey, "--force", status=2
+    )
+    assert f"--out: expected another file than FILE, got {zkey} for both" in said
+    assert zkey.read_bytes() == before
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_after_the_check_is_not_replaced(tmp_path, monkeypatch, force, links):
+    """Another process made an identity at the path while the key was being written."""
+    out, fsync = tmp_path / "key.rlnkey", os.fsync
+
+    def meanwhile(descriptor):
+        out.write_text("the only record")
+        fsync(descriptor)
+
+    def no_links(*_):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    said = run("setup", "--depth", 1, "--limit-bits", 1, "--out", out, *force, status=2)
+    assert said == f"rln: {out}: File exists\n"
+    assert out.read_text() == "the only record"
+    assert os.listdir(tmp_path) == [out.name]
+
+
 @pytest.mark.parametrize("force", [(), ("--force",)])
 def test_no_output_replaces_a_store_a_private_key_or_evidence(files, force):
     """Any command with an output file could be pointed at the registry, and destroyed it."""

@@ -42,6 +42,12 @@ def test_members_are_registered_listed_and_removed(office):
     assert (proof.index, proof.leaf) == (1, rln.poseidon_hash([1001, 2]))
 
 
+def test_spaces_may_stand_around_the_values_of_a_line(office):
+    uri, folder, _ = office
+    (folder / "more.csv").write_text(" 21 , 1 \n\n22,2\t\n")
+    assert run_json("group", "register", uri, "--file", folder / "more.csv")["registered"] == 2
+
+
 def test_a_file_of_a_spreadsheet_begins_with_a_byte_order_mark(office):
     uri, *_ = office
     file = Path(__file__).resolve().parents[2] / "formats" / "files" / "members_bom.csv"

@@ -110,6 +110,13 @@ def test_load_makes_the_file_of_a_secret_from_elsewhere(tmp_path):
     out = tmp_path / "piped.json"
     run("identity", "load", "-", "--commitment", member.commitment, "--out", out, stdin=str(SECRET).encode())
     assert rln.Identity.load(out) == member
+    said = run("identity", "load", text, "--commitment", member.commitment, "--out", out, status=2)
+    assert said == f"rln: {out}: File exists\n"  # and not as a fault of the file with the text
+    padded = str(SECRET).encode() + b" " * 1024
+    said = run(
+        "identity", "load", "-", "--commitment", member.commitment, "--out", out, stdin=padded, status=2
+    )
+    assert said == "rln: -: expected at most 1024 bytes, got more\n"
     refused = tmp_path / "refused.json"
     into = ("--out", refused)
     swapped = int.from_bytes(SECRET.to_bytes(32, "little"), "big") % (1 << 250)

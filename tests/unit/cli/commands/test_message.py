@@ -98,6 +98,7 @@ def test_nothing_is_spent_when_something_does_not_match(office, tmp_path):
         (("--text", "b"), 2, "parts: expected 1, because signal_format is bytes, got 2"),
         (("--ids", "memory://"), 2, "which is gone when the command ends"),
         (("--out", office / "alice.json"), 2, "expected another file than --identity"),
+        (("--out", office / "params.json"), 2, "expected another file than --params"),
         (("--out", office / "log.db"), 2, "it is a nullifier log, so it is not overwritten"),
     ):
         assert (
@@ -105,6 +106,28 @@ def test_nothing_is_spent_when_something_does_not_match(office, tmp_path):
         )
     for _ in range(2):
         prove(office, tmp_path, "--never-sent", "--text", "a")
+
+
+def test_a_message_is_not_replaced_by_its_proof(office, tmp_path):
+    (tmp_path / "m.proof").write_text("the message")
+    said = prove(office, tmp_path, "--never-sent", "--file", tmp_path / "m.proof", status=2)["message"]
+    assert "--out: expected another file than --file" in said
+    assert (tmp_path / "m.proof").read_text() == "the message"
+
+
+def test_a_proof_that_cannot_be_written_says_that_its_message_id_is_spent(office, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rln.cli.output.write_file", full)
+        said = prove(office, tmp_path, "--never-sent", "--text", "a", status=3)
+    assert said["message"].endswith(
+        "m.proof: No space left on device; the message id is spent: write the proof with --again"
+    )
+    prove(office, tmp_path, "--again", "--text", "a")
+    prove(office, tmp_path, "--text", "b")
+    assert prove(office, tmp_path, "--text", "c", status=1)["error"] == "RateLimitReached"
 
 
 def test_a_joined_signal_keeps_parts_apart(office, tmp_path):
@@ -118,7 +141,10 @@ def test_a_joined_signal_keeps_parts_apart(office, tmp_path):
     check(office, tmp_path / "m.proof", "--text", "ab", "--text", "c", "--log", log, params="joined.json")
 
 
-def test_a_violation_leaves_evidence_that_slashes(office, tmp_path):
+def test_a_violation_leaves_evidence_that_slashes(office, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
     audit, evidence = ("--audit", tmp_path / "audit"), tmp_path / "evidence.json"
     for number in (1, 2):
         (tmp_path / str(number)).mkdir()
@@ -128,6 +154,13 @@ def test_a_violation_leaves_evidence_that_slashes(office, tmp_path):
     alone = check(office, *over, "--evidence", evidence, status=2)
     assert "--evidence: expected --audit with it" in alone["message"]
     commitment = json.loads((office / "mallory.json").read_text())["identityCommitment"]
+    with monkeypatch.context() as patch:
+        patch.setattr("rln.cli.commands.message.write_new_file", full)
+        said = check(office, *over, *audit, "--evidence", evidence, status=3)
+    assert said["message"] == (
+        f"the message is a violation, but the evidence was not written: {evidence}: No space left on device; "
+        "check the message again"
+    )
     expected = {"verdict": "violation", "commitment": commitment, "evidence": str(evidence)}
     assert check(office, *over, *audit, "--evidence", evidence, status=1) == expected
     assert stat.S_IMODE(evidence.stat().st_mode) == 0o600

@@ -78,13 +78,15 @@ def test_check_names_each_difference(folder):
         assert len([line for line in found if words in line]) == 1
     assert len([line for line in found if "verifying key digest: expected" in line]) == 2
     assert run(*check, "ab" * 32, *other, status=1).splitlines() == found
+    graph = run_json(*check, digest, *keys, "--graph", folder / "none", status=2)
+    assert "key.rlnkey: --graph: expected none; the key file contains its own" in graph["message"]
 
 
 def test_parameters_that_cannot_be_right_are_refused(folder):
     for more, words in (
         (("--registrar-key", "00" * 32), "--registrar-key: public key: expected a point of large order"),
         (("--registrar-key", "5f"), "--registrar-key: expected 64 hexadecimal digits"),
-        (("--skew", -1), "skew: expected"),
+        (("--skew", -1), "'--skew': expected decimal digits"),
         (("--window-seconds", 0), "window_seconds: expected"),
         (("--period", 0), "period: expected"),
         (("--application", "localhost"), "application: expected a domain name"),
