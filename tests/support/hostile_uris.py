@@ -33,7 +33,7 @@ PATTERNS = (
     "{s}://user:{p}@127.0.0.1:1/0?min_replicas={p}",
     "{s}://user:{p}@127.0.0.1:1/0?password={p}&password={p}",
     "{s}://127.0.0.1:1/d?password={p}",
-    "{s}://127.0.0.1:1/d?pasword={p}",
+    "{s}://127.0.0.1:1/d?pass_word={p}",
     "{s}://127.0.0.1:1/d?sslpassword={p}&sslmode=none",
     "{s}://127.0.0.1:1/d?user=u&password={p}&connect_timeout=x",
     "{s}://user:{p}@[::1/0",
