@@ -532,7 +532,7 @@ def test_e7_a_mount_of_another_user_with_a_line_separator_in_its_name_stops_nobo
     device = folder.stat().st_dev
     mounts = tmp_path / "mountinfo"
     mounts.write_text(
-        "7 0 0:99 / /mnt/a\x0cb\u2028c\x85d rw - fuse other rw\n"
+        "7 0 0:99 / /a\x0cb\u2028c\x85d rw - fuse other rw\n"
         f"1 0 {os.major(device)}:{os.minor(device)} / / rw - nfs server:/ rw\n"
     )
     monkeypatch.setattr(file_checks, "_MOUNTS", mounts)
