@@ -200,6 +200,7 @@ def _mounts() -> Iterator[_Mount]:
     """Yield all mounts that this process sees; none if that is not known."""
     if not _MOUNTS.exists():
         return
-    for line in os.fsdecode(_MOUNTS.read_bytes()).splitlines():
-        mount, _, system = line.partition(" - ")
-        yield mount.split(" "), system.split(" ")
+    for line in _MOUNTS.read_bytes().split(b"\n"):  # a name may have other separators of lines
+        mount, _, system = os.fsdecode(line).partition(" - ")
+        if system:
+            yield mount.split(" "), system.split(" ")

@@ -525,6 +525,21 @@ def test_e7_a_file_system_in_memory_raises_a_warning(
         opened(folder).close()
 
 
+def test_e7_a_mount_of_another_user_with_a_line_separator_in_its_name_stops_nobody(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel writes all characters but four as they are: a name can split a line for Python."""
+    device = folder.stat().st_dev
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "7 0 0:99 / /a\x0cb\u2028c\x85d rw - fuse other rw\n"
+        f"1 0 {os.major(device)}:{os.minor(device)} / / rw - nfs server:/ rw\n"
+    )
+    monkeypatch.setattr(file_checks, "_MOUNTS", mounts)
+    with pytest.raises(StoreUnavailable, match="expected a local file system for .*, got nfs"):
+        opened(folder)
+
+
 @pytest.mark.parametrize("uri", ["sqlite:///:memory:", "sqlite://", "sqlite:///", "redis://localhost/0"])
 def test_e7_only_files_are_accepted(uri: str) -> None:
     with pytest.raises(ParameterError):

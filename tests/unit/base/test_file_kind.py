@@ -91,7 +91,8 @@ KINDS = list(contents())
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_each_kind_is_recognised(kind: FileKind) -> None:
     assert sniff(contents()[kind]) is kind
-    if contents()[kind][:1] in b"{[":
+    # An .arkzkey begins with a random number: its first byte may be a bracket, but it is no text.
+    if contents()[kind][:1] in b"{[" and kind not in (FileKind.ARKZKEY, FileKind.ARKZKEY_COMPRESSED):
         assert sniff(b"\xef\xbb\xbf" + contents()[kind]) is kind
 
 
