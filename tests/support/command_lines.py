@@ -89,6 +89,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("group",): {"uri": ("sqlite:///members.db", "sqlite:///members.db", "postgresql://127.0.0.1:1/d")},
     ("keys",): {"file": ("key.rlnkey",)},
     ("keys", "import"): {"file": ("key.zkey",)},
+    ("group", "create"): {"uri": ("sqlite:///new.db", "sqlite:///members.db")},
     ("identity", "show"): {"file": ("identity.json",)},
     ("identity", "load"): {
         "file": ("secret.txt",),
@@ -97,7 +98,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     },
     ("params", "show"): {"file": ("params.json",)},
     ("params", "check"): {"file": ("params.json",), "digest": ("ab" * 32,)},
-    ("message", "prove"): {"mirror": ("mirror",), "out": ("new.file", "m.proof")},
+    ("message", "prove"): {"limit": ("3",), "out": ("new.file", "m.proof")},
     ("message", "check"): {"proof": ("m.proof",)},
     ("evidence", "verify"): {"file": ("evidence.json",)},
     ("group", "import"): {"files": ("bulletin",)},
@@ -152,7 +153,9 @@ def _value(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: boo
     tables = (USUAL_OF_COMMAND.get(path, {}), USUAL_OF_COMMAND.get(path[:1], {}), USUAL)
     usual = next((table[parameter.name] for table in tables if parameter.name in table), ())
     text = f"{parameter.name} {parameter.metavar} {parameter.help}".lower()
-    if usual and (tame or draw.random() < 0.8):
+    if usual and tame:  # each output has a name of its own
+        return usual[0].replace("new.", f"new{draw.randrange(10**6)}.")
+    if usual and draw.random() < 0.8:
         return draw.choice(usual)
     if "uri" in text and draw.random() < 0.7:
         return secret_uri(draw) if draw.random() < 0.3 else draw.choice(ELSEWHERE)
@@ -168,7 +171,8 @@ def _words(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: boo
     flag = getattr(parameter, "is_flag", False)
     several = parameter.nargs == -1 or getattr(parameter, "multiple", False)
     words: list[str] = []
-    for _ in range(draw.choice((1, 2, 2, 3)) if several else draw.choice((1, 1, 1, 1, 1, 1, 2))):
+    count = draw.choice((1, 2, 2, 3) if several else (1, 1, 1, 1, 1, 1, 2))
+    for _ in range(1 + several if tame else count):
         value = [] if flag else [_value(draw, path, parameter, tame)]
         if parameter.param_type_name == "argument":
             words += [word if word[:1] != "-" else f"./{word}" for word in value]
@@ -179,10 +183,12 @@ def _words(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: boo
     return words
 
 
-def command_line(draw: random.Random, tree: list[tuple[tuple[str, ...], Any]]) -> list[str]:
-    """Draw a command line."""
+def command_line(
+    draw: random.Random, tree: list[tuple[tuple[str, ...], Any]], tame: bool = False
+) -> list[str]:
+    """Draw a command line; a tame one is what the command expects. Others may be tame, too."""
     path, command = draw.choice(tree)
-    tame = draw.random() < 0.3
+    tame = tame or draw.random() < 0.3
     words: list[str] = []
     for parameter in command.params:
         if parameter.name in ("help", "as_json"):
@@ -193,10 +199,10 @@ def command_line(draw: random.Random, tree: list[tuple[tuple[str, ...], Any]]) -
         words += TAME.get(path, ())
     elif draw.random() < 0.03:
         words.insert(draw.randrange(len(words) + 1), draw.choice((*TEXTS, *NUMBERS, secret_uri(draw))))
-    if draw.random() < 0.02:
+    if not tame and draw.random() < 0.02:
         words.append("--help")
     as_json = ["--json"] if draw.random() < 0.5 and any(p.name == "as_json" for p in command.params) else []
-    if draw.random() < 0.02:
+    if not tame and draw.random() < 0.02:
         path, as_json = (draw.choice(path),), []
     return [*path, *as_json, *words, *LONG_RUNNING.get(path[-1], ())]
 
