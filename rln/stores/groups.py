@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rln.base.arguments import instance
+from rln.base.arguments import file_path, instance
 from rln.base.injected import callback, implements
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import DEFAULT_WINDOW, Group
@@ -31,7 +31,7 @@ def open_group(
     now: Callable[[], float] | None = None,
     interval: float = 1.0,
     threads: int | None = None,
-    snapshot: Path | None = None,
+    snapshot: Path | str | None = None,
     progress: Progress = lambda part: None,
 ) -> Group:
     """Open a group; create its registry if it does not exist. End it with `close_group`.
@@ -82,7 +82,7 @@ def build_group(
     now: Callable[[], float] | None = None,
     interval: float = 1.0,
     threads: int | None = None,
-    snapshot: Path | None = None,
+    snapshot: Path | str | None = None,
     progress: Progress = lambda part: None,
 ) -> Group:
     """Build the group of an open registry, with the registry's depth and limit.
@@ -112,7 +112,8 @@ def build_group(
             progress=progress,
         )
 
-    start = None if snapshot is None or not snapshot.exists() else _read_usable(snapshot, registry)
+    place = None if snapshot is None else file_path(snapshot, "snapshot")
+    start = None if place is None or not place.exists() else _read_usable(place, registry)
     if start is not None:
         try:
             return built(start)
@@ -121,30 +122,31 @@ def build_group(
     return built(None)
 
 
-def close_group(group: Group, snapshot: Path | None = None) -> None:
+def close_group(group: Group, snapshot: Path | str | None = None) -> None:
     """Close a group's registry. With `snapshot`, write a snapshot to that path first.
 
     Raises:
         StoreUnavailable: the snapshot was not written; the registry is closed nevertheless.
     """
     instance(group, Group, "group")
-    if snapshot is not None:
-        instance(snapshot, Path, "snapshot")
+    place = None if snapshot is None else file_path(snapshot, "snapshot")
     try:
-        if snapshot is not None:
-            write_snapshot(group.picture(), snapshot)
+        if place is not None:
+            write_snapshot(group.picture(), place)
     finally:
         group.registry.close()
 
 
-def _check_options(window: WindowSize | None, now: Callable[[], float] | None, snapshot: Path | None) -> None:
+def _check_options(
+    window: WindowSize | None, now: Callable[[], float] | None, snapshot: Path | str | None
+) -> None:
     """Check what a group is opened with, before its registry is made or its snapshot read."""
     if window is not None:
         instance(window, WindowSize, "window")
     if now is not None:
         callback(now, "now")
     if snapshot is not None:
-        instance(snapshot, Path, "snapshot")
+        file_path(snapshot, "snapshot")
 
 
 def _read_usable(path: Path, registry: MemberRegistry) -> TreeSnapshot | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rln.base.arguments import instance, whole
+from rln.base.arguments import file_path, instance, whole
 from rln.errors import EncodingError, GroupRefused, RlnError
 from rln.sync.bulletin import Bulletin
 from rln.sync.mirror import Mirror
@@ -49,10 +49,10 @@ class BulletinFolder:
         InputError: the key is not 32 bytes, or it is a weak key for which anybody can sign.
     """
 
-    def __init__(self, directory: Path, mirror: Mirror, public_key: bytes) -> None:
+    def __init__(self, directory: Path | str, mirror: Mirror, public_key: bytes) -> None:
         self.refused: dict[Path, str] = {}
         instance(mirror, Mirror, "mirror")
-        instance(directory, Path, "directory")
+        directory = file_path(directory, "directory")
         self._directory = directory
         self._mirror = mirror
         self._public_key = check_public_key(public_key)
@@ -134,7 +134,7 @@ class BulletinFolder:
             kept.pop(path, None)
 
 
-def read_bulletin(path: Path, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
+def read_bulletin(path: Path | str, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
     """Read the file of a signed bulletin, unless it is too large.
 
     Args:
@@ -147,7 +147,7 @@ def read_bulletin(path: Path, max_bytes: int = MAX_SIGNED_BYTES) -> bytes:
         OSError: the file cannot be read.
     """
     whole(max_bytes, "max_bytes", 0, MAX_SIGNED_BYTES)
-    instance(path, Path, "path")
+    path = file_path(path, "path")
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = file.read(max_bytes) if size <= max_bytes else b""

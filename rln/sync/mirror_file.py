@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rln.atomic_files import write_file
-from rln.base.arguments import instance, thread_count, whole
+from rln.base.arguments import file_path, instance, thread_count, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import EncodingError, GroupRefused
 from rln.sync.bulletin import MAX_BYTES, Bulletin
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 
 
-def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | None = None) -> Mirror:
+def load_mirror(path: Path | str, *, min_members: int = MIN_MEMBERS, threads: int | None = None) -> Mirror:
     """Read a mirror, and build its tree.
 
     Args:
@@ -30,7 +30,7 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
     """
     whole(min_members, "min_members", 1, 1 << MAX_DEPTH)
     thread_count(threads)
-    instance(path, Path, "path")
+    path = file_path(path, "path")
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     bulletin = Bulletin.decode(data)
@@ -44,7 +44,7 @@ def load_mirror(path: Path, *, min_members: int = MIN_MEMBERS, threads: int | No
     return mirror
 
 
-def save_mirror(path: Path, mirror: Mirror) -> None:
+def save_mirror(path: Path | str, mirror: Mirror) -> None:
     """Write a mirror, whole or not at all, with mode 0600.
 
     Raises:
@@ -52,5 +52,5 @@ def save_mirror(path: Path, mirror: Mirror) -> None:
         OSError: the file was not written; an older file is unchanged.
     """
     instance(mirror, Mirror, "mirror")
-    instance(path, Path, "path")
+    path = file_path(path, "path")
     write_file(path, mirror.whole().encode(), 0o600)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import read_private_file, write_new_file
-from rln.base.arguments import fixed_bytes, instance, plain_bytes
+from rln.base.arguments import file_path, fixed_bytes, instance, plain_bytes
 from rln.base.extras import require
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
@@ -40,14 +40,14 @@ class RegistrarKey:
         self._key = key
 
     @classmethod
-    def new(cls, path: Path) -> RegistrarKey:
+    def new(cls, path: Path | str) -> RegistrarKey:
         """Make a key pair and write it to a new file of mode 0600, PKCS #8 in PEM.
 
         Raises:
             OSError: the file exists, or cannot be written.
             ParameterError: cryptography is not installed.
         """
-        instance(path, Path, "path")
+        path = file_path(path, "path")
         serialization, ed25519 = _cryptography()
         key = ed25519.Ed25519PrivateKey.generate()
         content = key.private_bytes(
@@ -59,7 +59,7 @@ class RegistrarKey:
         return cls(key)
 
     @classmethod
-    def load(cls, path: Path) -> RegistrarKey:
+    def load(cls, path: Path | str) -> RegistrarKey:
         """Open a key file that only its owner may read.
 
         Raises:
@@ -67,7 +67,7 @@ class RegistrarKey:
             EncodingError: the file does not hold an Ed25519 key in PEM without a password.
             ParameterError: other users may read the file, or cryptography is not installed.
         """
-        instance(path, Path, "path")
+        path = file_path(path, "path")
         serialization, ed25519 = _cryptography()
         content = read_private_file(path, _KEY_FILE_BYTES)
         try:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import math
+import os
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 HUGE = 10**400
+
+NO_PATHS = (Path("a\0b"), Path("\ud800"))
+"""Paths that no system takes: with NUL, and with a lone surrogate."""
 
 
 class Nothing:
@@ -31,6 +36,8 @@ def _candidates(valid: object) -> Iterator[object]:
     yield from ([], [Nothing()], [5], [HUGE], [True], ["text"], (None,), {}, {"text": 5}, {5}, Nothing(), int)
     yield iter([Nothing()])
     yield coroutine_function
+    if isinstance(valid, os.PathLike):
+        yield from NO_PATHS
     yield [valid]
     yield type(valid)  # the class instead of an object
     if isinstance(valid, Sequence) and not isinstance(valid, str | bytes) and len(valid):
@@ -67,6 +74,8 @@ def fits(value: object, annotation: Any) -> bool:
         return type(value) is int and value != HUGE
     if annotation in (str, bytes, bool):
         return type(value) is annotation
+    if value in NO_PATHS:
+        return False
     if origin is None:
         return _is_instance(value, annotation)
     return _generic_fits(value, origin, arguments)

@@ -181,6 +181,6 @@ def test_without_cryptography_the_extra_is_named(monkeypatch, tmp_path):
         lambda: RegistrarKey.load(tmp_path / "key.pem"),
         lambda: sync.open_bulletin(b"x" * 200, b"x" * 32),
     ):
-        with pytest.raises(ParameterError, match=r"install rln\[sync\]"):
+        with pytest.raises(ParameterError, match=r"install 'rln\[sync\]"):
             use()
     assert list(tmp_path.iterdir()) == []
