@@ -113,7 +113,7 @@ def test_registries_that_do_not_exist(tmp_path, office):
         assert "missing.db: No such file" in run("group", command, missing, status=2)
         assert "gone when the command ends" in run("group", command, "memory://", status=2)
         assert "expected one of" in run("group", command, "nowhere://x", status=2)
-        assert "a file is sqlite:/// and its path" in run("group", command, "members.db", status=2)
+    assert "a file is sqlite:/// and its path" in run("group", "list", "members.db", status=2)
     assert not (tmp_path / "missing.db").exists()
     assert "expected a registry of depth 20" in run("group", "create", uri, status=2)
     assert run_json("group", "create", uri, *SIZE)["root"] == run_json("group", "root", uri)["root"]

@@ -86,7 +86,7 @@ def test_parameters_that_cannot_be_right_are_refused(folder):
     for more, words in (
         (("--registrar-key", "00" * 32), "--registrar-key: public key: expected a point of large order"),
         (("--registrar-key", "5f"), "--registrar-key: expected 64 hexadecimal digits"),
-        (("--skew", -1), "'--skew': expected decimal digits"),
+        (("--skew", -1), "'--skew': expected decimal digits without sign"),
         (("--window-seconds", 0), "window_seconds: expected"),
         (("--period", 0), "period: expected"),
         (("--application", "localhost"), "application: expected a domain name"),
