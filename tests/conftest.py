@@ -10,6 +10,7 @@ Environment:
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ REQUIRED = {name.strip() for name in os.environ.get("RLN_REQUIRE", "").split(","
 
 # Tests write nothing to the user's cache. Tests of the cache set their own directory.
 os.environ["RLN_CACHE_DIR"] = ""
+
+# A shell that starts the tests in the background tells them, and all their commands, to ignore SIGINT.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, print_blob=True)
