@@ -111,7 +111,9 @@ def test_load_makes_the_file_of_a_secret_from_elsewhere(tmp_path):
     run("identity", "load", "-", "--commitment", member.commitment, "--out", out, stdin=str(SECRET).encode())
     assert rln.Identity.load(out) == member
     said = run("identity", "load", text, "--commitment", member.commitment, "--out", out, status=2)
-    assert said == f"rln: {out}: File exists\n"  # and not as a fault of the file with the text
+    assert (
+        said == f"rln: {out}: File exists; it is never replaced: choose another file\n"
+    )  # not the fault of the text
     padded = str(SECRET).encode() + b" " * 1024
     said = run(
         "identity", "load", "-", "--commitment", member.commitment, "--out", out, stdin=padded, status=2
