@@ -174,7 +174,7 @@ def file_error(path: Path | str, error: OSError) -> RlnError:
     kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
     advice = ""
     if error.strerror == os.strerror(errno.EEXIST):
-        advice = "; it is never replaced: choose another file"
+        advice = "; it was not replaced: choose another file"
     return kind(f"{path}: {error.strerror}{advice}")
 
 

@@ -115,7 +115,7 @@ def test_what_appears_after_the_check_is_not_replaced(tmp_path, monkeypatch, for
     if not links:
         monkeypatch.setattr(os, "link", no_links)
     said = run("setup", "--depth", 1, "--limit-bits", 1, "--out", out, *force, status=2)
-    assert said == f"rln: {out}: File exists\n"
+    assert said == f"rln: {out}: File exists; it was not replaced: choose another file\n"
     assert out.read_text() == "the only record"
     assert os.listdir(tmp_path) == [out.name]
 

@@ -19,7 +19,7 @@ def test_the_secret_is_only_in_its_file(tmp_path):
     assert content["identityCommitment"] == data["commitment"]
     assert content["identitySecret"] not in json.dumps(data)
     assert rln.Identity.from_secret(int(content["identitySecret"])).commitment == int(data["commitment"])
-    assert "File exists; it is never replaced: choose another file" in run(
+    assert "File exists; it was not replaced: choose another file" in run(
         "identity", "new", "--out", path, status=2
     )
     assert json.loads(path.read_text()) == content
@@ -112,7 +112,7 @@ def test_load_makes_the_file_of_a_secret_from_elsewhere(tmp_path):
     assert rln.Identity.load(out) == member
     said = run("identity", "load", text, "--commitment", member.commitment, "--out", out, status=2)
     assert (
-        said == f"rln: {out}: File exists; it is never replaced: choose another file\n"
+        said == f"rln: {out}: File exists; it was not replaced: choose another file\n"
     )  # not the fault of the text
     padded = str(SECRET).encode() + b" " * 1024
     said = run(
