@@ -282,7 +282,7 @@ class RedisCluster:
         for node in self.nodes:
             node.start()
         for i, node in enumerate(self.nodes):
-            node.command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
+            self._set_epoch(node, i + 1)
             if i < self._primaries:
                 first, last = SLOTS * i // self._primaries, SLOTS * (i + 1) // self._primaries - 1
                 node.command("CLUSTER", "ADDSLOTSRANGE", first, last)
@@ -296,12 +296,24 @@ class RedisCluster:
             node.command("CLUSTER", "REPLICATE", primary)
             until(node.is_replicating, "replica")
 
-    def _is_complete(self, node: RedisServer) -> bool:
-        """Return whether a node knows all nodes and an owner of each slot."""
+    def _set_epoch(self, node: RedisServer, epoch: int) -> None:
+        """Give a node its epoch. If the answer is late, the client repeats the command, which is refused."""
+        try:
+            node.command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
+        except redis.ResponseError:
+            if self._info(node)["cluster_my_epoch"] != str(epoch):
+                raise
+
+    @staticmethod
+    def _info(node: RedisServer) -> dict[str, str]:
         said = node.command("CLUSTER", "INFO")
-        fields = said if isinstance(said, dict) else dict(
+        return said if isinstance(said, dict) else dict(
             line.split(":") for line in said.decode().split("\r\n") if line
         )  # fmt: skip
+
+    def _is_complete(self, node: RedisServer) -> bool:
+        """Return whether a node knows all nodes and an owner of each slot."""
+        fields = self._info(node)
         return (fields["cluster_state"], fields["cluster_known_nodes"], fields["cluster_slots_ok"]) == (
             "ok", str(len(self.nodes)), str(SLOTS)
         )  # fmt: skip
