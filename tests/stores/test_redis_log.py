@@ -544,7 +544,8 @@ def test_a_forked_child_has_connections_of_its_own(server: RedisServer) -> None:
     assert log.insert_or_get_many([(now, [Share(6, 7, n)]) for n in (3, 4)]) == [
         (Share(1, 2, 3),), (Share(4, 5, 4),)
     ]  # fmt: skip
-    assert {client["id"] for client in server.client.client_list()} == before
+    # The parent's are those of before. Some of before may be gone: they were of tests that have ended.
+    assert {client["id"] for client in server.client.client_list()} <= before
 
 
 def test_nobody_is_there(tmp_path: Path) -> None:
