@@ -169,11 +169,11 @@ def pairs(values: Iterable[tuple[object, ...]], size: int, name: str) -> None:
     """
     for place, value in enumerate(values):
         if not isinstance(value, (tuple, list)) or len(value) != size:
-            raise ParameterError(f"{name}[{place}]: expected {size} values, got {shown_type(value)}")
+            raise ParameterError(f"{name}[{place}]: expected {size} values, got {_size_of(value)}")
 
 
-def shown_type(value: object) -> str:
-    """Return the type of a value for a message, and its length if it is a tuple."""
+def _size_of(value: object) -> str:
+    """Return for a message how many values there are, or the type of what is no tuple."""
     return f"{len(value)}" if isinstance(value, (tuple, list)) else type(value).__name__
 
 

@@ -1,4 +1,4 @@
-"""Bounds on the size of a relation, for circuits, keys, groups and proofs."""
+"""Bounds on the size of a relation, and on numbers that stores keep."""
 
 from typing import Final
 
@@ -10,3 +10,6 @@ MAX_LIMIT_BITS: Final = 16
 
 MAX_SLOTS: Final = 16
 """Most message ids of one proof."""
+
+MAX_STORED: Final = (1 << 63) - 1
+"""The largest integer that SQLite and PostgreSQL keep: of steps, events and times."""

@@ -18,6 +18,13 @@ from rln.keys.key_file import KeyFile
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import PACKAGED, VerifyingKey, check_pin
 
+_KEY = typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")
+_VK = typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20.")
+
+KeyOption = Annotated[Path, _KEY]
+KeyIfAnyOption = Annotated[Path | None, _KEY]
+VkOption = Annotated[str, _VK]
+VkIfAnyOption = Annotated[str | None, _VK]
 GraphOption = Annotated[
     Path | None,
     typer.Option(
@@ -36,9 +43,6 @@ LimitBitsOption = Annotated[
         help="User message limits are 1 to 2^BITS in the circuit of a .zkey or .arkzkey.",
         metavar="BITS",
     ),
-]
-VkOption = Annotated[
-    str, typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20.")
 ]
 
 

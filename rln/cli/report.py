@@ -173,7 +173,7 @@ def file_error(path: Path | str, error: OSError) -> RlnError:
     """Return the error for a file that the user named: of the machine, or of the file."""
     kind = NativeError if error.errno in _MACHINE_ERRORS else UnusableFile
     advice = ""
-    if error.strerror == os.strerror(errno.EEXIST):
+    if error.strerror == os.strerror(errno.EEXIST):  # the texts of ours with this number say what to do
         advice = "; it was not replaced: choose another file"
     return kind(f"{path}: {error.strerror}{advice}")
 

@@ -19,12 +19,9 @@ from typing import Final, overload
 
 from rln.base import scalar
 from rln.base.arguments import instance, instances, iterable, nonzero, pairs, plain_bytes, sequence, whole
-from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_STORED
 from rln.errors import ParameterError
 from rln.protocol.membership import PackedMembers
-
-_LAST: Final = (1 << 63) - 1
-"""Highest number of a step, an event or a time: the largest big integer of a database."""
 
 PAGE_EVENTS: Final = 1 << 14
 """The most events that are read or written at once: about 0.1 seconds for a database, and 10 MB of rows."""
@@ -69,7 +66,7 @@ class Event:
     limit: int
 
     def __post_init__(self) -> None:
-        whole(self.number, "event", 1, _LAST)
+        whole(self.number, "event", 1, MAX_STORED)
         if type(self.change) is not Change:
             raise ParameterError(f"change: expected Change, got {type(self.change).__name__}")
         whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)
@@ -99,7 +96,7 @@ class Events(Sequence[Event]):
     limits: Sequence[int]
 
     def __post_init__(self) -> None:
-        whole(self.first, "event", 1, _LAST)
+        whole(self.first, "event", 1, MAX_STORED)
         count = len(plain_bytes(self.changes, "changes"))
         plain_bytes(self.commitments, "commitments")
         _check_column(self.indices, "indices")
@@ -248,11 +245,11 @@ class Step:
     count: int = 0
 
     def __post_init__(self) -> None:
-        whole(self.number, "step", 0, _LAST)
+        whole(self.number, "step", 0, MAX_STORED)
         nonzero(self.root, "root")
-        whole(self.at, "at", 0, _LAST)
-        whole(self.first, "event", 1, _LAST)
-        whole(self.count, "number of events", 0, _LAST)
+        whole(self.at, "at", 0, MAX_STORED)
+        whole(self.first, "event", 1, MAX_STORED)
+        whole(self.count, "number of events", 0, MAX_STORED)
 
     @property
     def last(self) -> int:
@@ -281,10 +278,10 @@ class Head:
     slashed_at: int = 0
 
     def __post_init__(self) -> None:
-        whole(self.number, "step", 0, _LAST)
+        whole(self.number, "step", 0, MAX_STORED)
         nonzero(self.root, "root")
         for name in ("at", "events", "next_index", "members", "slashed_at"):
-            whole(getattr(self, name), name, 0, _LAST)
+            whole(getattr(self, name), name, 0, MAX_STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,9 +304,9 @@ class Registration:
         whole(self.index, "index", 0, (1 << MAX_DEPTH) - 1)
         nonzero(self.commitment, "commitment")
         whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
-        whole(self.registered_in, "registered_in", 0, _LAST)
+        whole(self.registered_in, "registered_in", 0, MAX_STORED)
         if self.removed_in is not None:
-            whole(self.removed_in, "removed_in", 0, _LAST)
+            whole(self.removed_in, "removed_in", 0, MAX_STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,21 +330,21 @@ class Slashing:
 
     def __post_init__(self) -> None:
         nonzero(self.commitment, "commitment")
-        whole(self.noted, "noted", 0, _LAST)
-        whole(self.due, "due", 0, _LAST)
+        whole(self.noted, "noted", 0, MAX_STORED)
+        whole(self.due, "due", 0, MAX_STORED)
         if self.step is not None:
-            whole(self.step, "step", 0, _LAST)
+            whole(self.step, "step", 0, MAX_STORED)
         instance(self.registrations, tuple, "registrations")
         instances(self.registrations, Registration, "registrations")
 
     def is_due(self, now: int) -> bool:
         """Tell whether the leaf must be removed now. If the clock has gone far back, the answer is yes."""
-        whole(now, "now", 0, _LAST)
+        whole(now, "now", 0, MAX_STORED)
         return not self.noted - CLOCK_TOLERANCE <= now < self.due
 
     def settled(self, step: int) -> Slashing:
         """Return this slashing as it is after a step has removed the leaf."""
-        whole(step, "step", 0, _LAST)
+        whole(step, "step", 0, MAX_STORED)
         registrations = [
             replace(registration, removed_in=step) if registration.removed_in is None else registration
             for registration in self.registrations

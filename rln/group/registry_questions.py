@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from rln.base import scalar
 from rln.base.arguments import nonzero, whole
-
-_LAST: Final = (1 << 63) - 1
+from rln.base.bounds import MAX_STORED
 
 
 def check_page(number: int, most: int, lowest: int = 0) -> None:
@@ -16,8 +13,8 @@ def check_page(number: int, most: int, lowest: int = 0) -> None:
     Raises:
         ParameterError: a number is outside its range.
     """
-    whole(number, "number", lowest, _LAST)
-    whole(most, "most", 0, _LAST)
+    whole(number, "number", lowest, MAX_STORED)
+    whole(most, "most", 0, MAX_STORED)
 
 
 def check_step(after: int) -> None:
@@ -26,7 +23,7 @@ def check_step(after: int) -> None:
     Raises:
         ParameterError: any other value.
     """
-    whole(after, "after", -1, _LAST)
+    whole(after, "after", -1, MAX_STORED)
 
 
 def check_time(at: int, name: str = "at") -> None:
@@ -35,7 +32,7 @@ def check_time(at: int, name: str = "at") -> None:
     Raises:
         ParameterError: any other value.
     """
-    whole(at, name, 0, _LAST)
+    whole(at, name, 0, MAX_STORED)
 
 
 def check_index(index: int) -> None:
@@ -44,7 +41,7 @@ def check_index(index: int) -> None:
     Raises:
         ParameterError: any other value.
     """
-    whole(index, "index", 0, _LAST)
+    whole(index, "index", 0, MAX_STORED)
 
 
 def check_asked(commitment: int) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
 
 from rln.base import forks
 from rln.base.arguments import (
@@ -27,14 +26,13 @@ from rln.base.arguments import (
     unix_time,
     whole,
 )
+from rln.base.bounds import MAX_STORED
 from rln.base.injected import callback
 from rln.base.torn_lock import StateLock, in_child
 from rln.errors import ParameterError, StoreUnavailable
 from rln.group.root_source import checked_roots
 from rln.group.root_steps import Bounds, RootSteps
 from rln.group.window_size import WindowSize
-
-_LAST_STEP: Final = (1 << 63) - 1
 
 
 class RootHistory:
@@ -66,7 +64,7 @@ class RootHistory:
         self._size = size
         self._lock: StateLock = threading.Lock()
         checked = checked_roots(roots)
-        now, first = self._now(), whole(first, "first", 0, _LAST_STEP)
+        now, first = self._now(), whole(first, "first", 0, MAX_STORED)
         self._steps = RootSteps(Bounds(size.count, size.seconds), first)
         for root in checked:
             self._steps.add(root, now)
@@ -162,7 +160,7 @@ class RootHistory:
         _check_steps(roots)
         _check_retired(retired)
         if ready is not None:
-            whole(ready, "ready", -1, _LAST_STEP)
+            whole(ready, "ready", -1, MAX_STORED)
         with self._lock:
             for step, root, at in roots:
                 if step > self._steps.newest:
@@ -178,7 +176,7 @@ class RootHistory:
         Raises:
             IntegrityAlarm: the step was announced with another root.
         """
-        whole(step, "step", 0, _LAST_STEP)
+        whole(step, "step", 0, MAX_STORED)
         nonzero(root, "root")
         with self._lock:
             self._steps.compare(step, root)
@@ -213,7 +211,7 @@ class RootHistory:
         if not roots:
             raise ParameterError("roots: expected at least one, got none")
         _check_retired(retired)
-        whole(ready, "ready", 0, _LAST_STEP)
+        whole(ready, "ready", 0, MAX_STORED)
         if forgotten != -math.inf:
             real(forgotten, "at")
         restored = RootSteps(Bounds(self._size.count, self._size.seconds), roots[0][0], forgotten)
@@ -361,7 +359,7 @@ def _check_steps(roots: Sequence[tuple[int, int, float]]) -> None:
     """Check step, root and time of each."""
     pairs(sequence(roots, "roots"), 3, "roots")
     for step, root, at in roots:
-        whole(step, "step", 0, _LAST_STEP)
+        whole(step, "step", 0, MAX_STORED)
         nonzero(root, "root")
         real(at, "at")
 

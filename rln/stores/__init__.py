@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rln.base.arguments import flag, nonzero, sequence, whole
-from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_STORED
 from rln.base.injected import implements
 from rln.errors import StoreUnavailable
 from rln.group.ports import MemberRegistry
@@ -179,7 +179,7 @@ def accept_restored_members(uri: str, slashed: Sequence[int], at: int) -> int:
     """
     for commitment in sequence(slashed, "slashed"):
         nonzero(commitment, "commitment")
-    whole(at, "at", 0, (1 << 63) - 1)
+    whole(at, "at", 0, MAX_STORED)
     where = StoreUri.parse(uri, MEMBERS[1:])
     if where.scheme == "sqlite":
         from rln.stores.sqlite.members import SqliteRegistry

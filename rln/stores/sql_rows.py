@@ -13,14 +13,13 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 
 from rln.base import scalar
-from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_STORED
 from rln.errors import IntegrityAlarm
 from rln.group.events import Change, Events, Head, Registration, Slashing
 
 Row = tuple[Any, ...]
 """One row of a statement's result."""
 
-_LAST: Final = (1 << 63) - 1
 _LONGEST_WAIT: Final = 86_400_000
 """Milliseconds from a slashing to the removal of its leaf, at most; an interval is an hour or less."""
 _ZERO: Final = bytes(scalar.SIZE)
@@ -52,7 +51,7 @@ def alarm(store: str, error: ForeignRow) -> IntegrityAlarm:
     )
 
 
-def number(value: Any, name: str, low: int, high: int = _LAST) -> int:
+def number(value: Any, name: str, low: int, high: int = MAX_STORED) -> int:
     """Return a number of a row if it is an integer from `low` to `high`."""
     if type(value) is not int or not low <= value <= high:
         got = value if type(value) is int else "NULL" if value is None else type(value).__name__

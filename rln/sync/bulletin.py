@@ -31,7 +31,7 @@ from typing import Final, Self
 
 from rln.base import scalar
 from rln.base.arguments import plain_bytes, whole
-from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS, MAX_STORED
 from rln.base.file_kind import FileKind, expect
 from rln.errors import EncodingError, ParameterError
 
@@ -43,7 +43,6 @@ MAX_BYTES: Final = 1 << 30
 
 _HEADER: Final = struct.Struct("<8sBBBQQ32s32sQQQQ")
 _INDEX: Final = struct.Struct("<I")
-_LAST_STEP: Final = (1 << 63) - 1
 _LAST_TIME: Final = 253_402_300_799_999
 """The end of the year 9999, the last year of a `datetime`."""
 
@@ -85,8 +84,8 @@ class Bulletin:
     def __post_init__(self) -> None:
         capacity = 1 << whole(self.depth, "depth", 1, MAX_DEPTH)
         whole(self.limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
-        whole(self.after, "after", 0, _LAST_STEP - 1)
-        whole(self.last, "last", self.after + 1, _LAST_STEP)
+        whole(self.after, "after", 0, MAX_STORED - 1)
+        whole(self.last, "last", self.after + 1, MAX_STORED)
         for name, root in (("before", self.before), ("root", self.root)):
             if scalar.check(root, name) == 0:
                 raise ParameterError(f"{name}: expected a field element other than 0, got 0")

@@ -16,7 +16,7 @@ import typer
 from rln.atomic_files import write_new_file
 from rln.audit.files import AuditFiles
 from rln.cli.commands.identity import read_identity
-from rln.cli.keyfiles import GraphOption, VkOption, open_verifying_key, read_proving_key
+from rln.cli.keyfiles import GraphOption, KeyOption, VkOption, open_verifying_key, read_proving_key
 from rln.cli.logs import check_exists, open_existing_log, sqlite_path
 from rln.cli.numbers import hexadecimal
 from rln.cli.output import check_different, check_output, write_output
@@ -65,7 +65,7 @@ def group() -> None:
 @app.command("prove")
 def prove(
     params: ParamsOption,
-    key: Annotated[Path, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")],
+    key: KeyOption,
     identity: Annotated[
         Path, typer.Option("--identity", help="Identity of the member, made by `rln identity new`.")
     ],

@@ -311,7 +311,9 @@ def _open_mirror(file: Path, shape: _Shape, min_members: int) -> Mirror:
         ParameterError: the mirror has another depth or limit than the user gave.
     """
     if not file.exists():
-        return Mirror(shape.depth or 20, shape.limit_bits or 16, min_members=min_members)
+        depth = 20 if shape.depth is None else shape.depth
+        limit_bits = 16 if shape.limit_bits is None else shape.limit_bits
+        return Mirror(depth, limit_bits, min_members=min_members)
     mirror = _load_mirror(file, min_members)
     for name, expected, got in (
         ("depth", shape.depth, mirror.depth),

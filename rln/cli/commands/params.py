@@ -12,7 +12,10 @@ from rln.base.arguments import check_digest
 from rln.cli.keyfiles import (
     GraphOption,
     KeyForm,
+    KeyIfAnyOption,
+    KeyOption,
     LimitBitsOption,
+    VkIfAnyOption,
     open_verifying_key,
     read_proving_key,
 )
@@ -36,7 +39,7 @@ def group() -> None:
 def make(
     application: Annotated[str, typer.Option(help="Domain name that the provider owns.")],
     period: Annotated[int, typer.Option(help="Length of an epoch in seconds.")],
-    key: Annotated[Path, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")],
+    key: KeyOption,
     out: Annotated[Path, typer.Option(help="File to write.")],
     registrar_key: Annotated[
         str | None,
@@ -110,15 +113,9 @@ def show(file: ParamsArgument, as_json: AsJson = False) -> None:
 def check(
     file: ParamsArgument,
     digest: Annotated[str, typer.Option(help="The pinned digest, 64 hexadecimal digits.")],
-    key: Annotated[
-        Path | None, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")
-    ] = None,
-    vk: Annotated[
-        str | None,
-        typer.Option("--vk", help="verification_key.json, a key file, or the built-in zerokit-20."),
-    ] = None,
+    key: KeyIfAnyOption = None,
+    vk: VkIfAnyOption = None,
     graph: GraphOption = None,
-    limit_bits: LimitBitsOption = 16,
     as_json: AsJson = False,
 ) -> None:
     """Compare the parameters in a file with the pinned digest and with keys; status 1 if anything differs."""
@@ -135,7 +132,7 @@ def check(
             opened = (
                 content.unchecked()
                 if content.form is KeyForm.OWN
-                else content.proving_key(graph, limit_bits=limit_bits)
+                else content.proving_key(graph, limit_bits=params.limit_bits)
             )
             found += [f"{key}: {difference}" for difference in params.key_differences(opened)]
         if vk is not None:

@@ -16,6 +16,7 @@ from rln.cli import numbers
 from rln.cli.commands.identity import write_secret
 from rln.cli.keyfiles import (
     GraphOption,
+    KeyOption,
     LimitBitsOption,
     VkOption,
     open_verifying_key,
@@ -35,7 +36,6 @@ from rln.protocol.share import Share
 from rln.protocol.statement import SECRET, Statement
 from rln.proving.proof_builder import ProofBuilder
 
-KeyOption = Annotated[Path, typer.Option("--key", help="Proving key: in our format, a .zkey or an .arkzkey.")]
 PinOption = Annotated[
     str | None,
     typer.Option(

@@ -223,6 +223,17 @@ def test_the_depth_of_another_group_is_not_ignored(office, command):
     assert (folder / "group.mirror").read_bytes() == before
 
 
+@pytest.mark.parametrize(("option", "name"), [("--depth", "depth"), ("--limit-bits", "limit_bits")])
+def test_a_size_of_0_is_refused_for_a_new_mirror(office, option, name):
+    """0 was taken for "not given", and the mirror got the default size."""
+    _, folder, public = office
+    publish(office)
+    common = ("group", "follow", folder / "board", "--into", folder / "new.mirror", "--public-key", public)
+    said = run(*common, "--once", option, 0, status=2)
+    assert f"{name}: expected 1 to " in said and "got 0" in said
+    assert not (folder / "new.mirror").exists()
+
+
 def test_the_parameters_say_who_signs_and_how_large_the_tree_is(office):
     _, folder, public = office
     publish(office)

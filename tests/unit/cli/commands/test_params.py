@@ -6,7 +6,7 @@ import json
 import pytest
 
 import rln
-from tests.support.small_world import small_key
+from tests.support.small_world import LIMIT_BITS, small_key
 from tests.unit.cli.terminal import run, run_json
 
 REGISTRAR = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
@@ -46,6 +46,16 @@ def test_what_is_made_is_what_is_shown_and_what_a_program_reads(folder):
         "params", "make", "--application", "a.example", "--period", 60, "--key", folder / "key.rlnkey",
         "--window-count", 5, "--out", folder / "two.json",
     ) == hashlib.sha256((folder / "two.json").read_bytes()).hexdigest() + "\n"  # fmt: skip
+
+
+def test_the_limit_bits_of_a_zkey_are_those_of_the_parameters(folder):
+    """`params check` wanted `--limit-bits` for a .zkey, although the document holds them."""
+    for form, name in (("zkey", "key.zkey"), ("graph", "key.graph")):
+        run("keys", "export", folder / "key.rlnkey", "--to", form, "--out", folder / name)
+    key = ("--key", folder / "key.zkey", "--graph", folder / "key.graph")
+    digest = make(folder, *key, "--limit-bits", LIMIT_BITS)["params_digest"]
+    said = run_json("params", "check", folder / "params.json", "--digest", digest, *key)
+    assert said == {"params_digest": digest, "differences": []}
 
 
 def test_published_parameters_are_replaced_with_force_only(folder):
