@@ -52,6 +52,7 @@ class FileKind(enum.Enum):
     PRIVATE_KEY = "a private key in PEM"
     EVIDENCE = "evidence of a violation"
     PARAMETERS = "the parameters of an application"
+    POLICY = "a signed policy"
     BULLETIN = "a mirror or a bulletin"
     SNAPSHOT = "a snapshot"
     TABLES = "a file of tables"
@@ -93,6 +94,7 @@ _NAMES: Final = (
     ({"protocol"}, FileKind.PROOF),
     ({"pi_a"}, FileKind.PROOF),
     ({"first", "second", "verifying_key"}, FileKind.EVIDENCE),
+    ({"authorities", "signature"}, FileKind.POLICY),
     ({"application", "key_digest"}, FileKind.PARAMETERS),
     ({"identityPathIndex"}, FileKind.INPUTS),
     ({"identitySecret", "identityCommitment"}, FileKind.SECRET),

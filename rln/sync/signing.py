@@ -9,6 +9,7 @@ Needs the extra `sync` (cryptography).
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -26,6 +27,7 @@ SIGNATURE_BYTES: Final = 64
 MAX_SIGNED_BYTES: Final = MAX_BYTES + SIGNATURE_BYTES
 
 _KEY_FILE_BYTES: Final = 1 << 12
+_STATEMENT_LABEL: Final = re.compile(r"rln [a-z ]{1,30}\Z")
 _CURVE_MODULUS: Final = 2**255 - 19
 _CURVE_D: Final = -121665 * pow(121666, -1, _CURVE_MODULUS) % _CURVE_MODULUS
 
@@ -93,6 +95,15 @@ class RegistrarKey:
         content = bulletin.encode()
         return content + self._key.sign(content)
 
+    def sign_statement(self, label: str, content: bytes) -> bytes:
+        """Return the 64-byte signature of a document that is no bulletin; `check_statement` checks it.
+
+        Args:
+            label: the kind of document, ASCII letters and spaces, so that no signature fits two kinds.
+            content: the whole document.
+        """
+        return self._key.sign(_statement(label, content))
+
     def __repr__(self) -> str:
         return f"RegistrarKey(public {self.public_key.hex()})"
 
@@ -111,26 +122,30 @@ def open_bulletin(data: bytes, public_key: bytes) -> Bulletin:
         GroupRefused: another key signed the bulletin, or its bytes were changed.
         InputError: the data is not a bulletin, the key is invalid, or cryptography is not installed.
     """
-    _, ed25519 = _cryptography()
-    from cryptography.exceptions import InvalidSignature
-
     check_public_key(public_key)
     if not SIGNATURE_BYTES < len(plain_bytes(data, "bulletin")) <= MAX_SIGNED_BYTES:
         raise EncodingError(
             f"bulletin: expected {SIGNATURE_BYTES + 1} to {MAX_SIGNED_BYTES} bytes, got {len(data)}"
         )
-    try:
-        key = ed25519.Ed25519PublicKey.from_public_bytes(public_key)
-    except ValueError as error:
-        raise EncodingError(f"public key: expected a point of the curve, got {public_key.hex()}") from error
     content = data[:-SIGNATURE_BYTES]
-    try:
-        key.verify(data[-SIGNATURE_BYTES:], content)
-    except InvalidSignature as error:
-        raise GroupRefused(
-            "bulletin: not signed by the key that was pinned, or changed after signing"
-        ) from error
+    _verify(public_key, data[-SIGNATURE_BYTES:], content, "bulletin")
     return Bulletin.decode(content)
+
+
+def check_statement(label: str, content: bytes, signature: bytes, public_key: bytes) -> None:
+    """Check the signature of a document that is no bulletin.
+
+    Args:
+        label, content: as for `RegistrarKey.sign_statement`.
+        signature: 64 bytes.
+        public_key: public key of the registrar, 32 bytes; the key that you have pinned.
+
+    Raises:
+        GroupRefused: another key signed the document, or its bytes were changed.
+        InputError: an argument has another form, or cryptography is not installed.
+    """
+    fixed_bytes(signature, SIGNATURE_BYTES, "signature")
+    _verify(public_key, signature, _statement(label, content), label)
 
 
 def check_public_key(public_key: bytes) -> bytes:
@@ -148,6 +163,30 @@ def check_public_key(public_key: bytes) -> bytes:
             f"public key: expected a point of large order, got {public_key.hex()}, for which anybody can sign"
         )
     return public_key
+
+
+def _statement(label: str, content: bytes) -> bytes:
+    """Return what is signed. No bulletin begins so: its first bytes are `rln-`, those of a label `rln `."""
+    if type(label) is not str or not _STATEMENT_LABEL.match(label):
+        raise ParameterError(f"label: expected lower-case letters and spaces, got {str(label)[:40]!r}")
+    return label.encode("ascii") + b"\n" + plain_bytes(content, label)
+
+
+def _verify(public_key: bytes, signature: bytes, content: bytes, name: str) -> None:
+    _, ed25519 = _cryptography()
+    from cryptography.exceptions import InvalidSignature
+
+    check_public_key(public_key)
+    try:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(public_key)
+    except ValueError as error:
+        raise EncodingError(f"public key: expected a point of the curve, got {public_key.hex()}") from error
+    try:
+        key.verify(signature, content)
+    except InvalidSignature as error:
+        raise GroupRefused(
+            f"{name}: not signed by the key that was pinned, or changed after signing"
+        ) from error
 
 
 def _cryptography() -> tuple[Any, Any]:

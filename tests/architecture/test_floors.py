@@ -95,6 +95,7 @@ def below_the_stores(path: Path) -> bool:
 def test_no_clock_or_socket_below_the_stores() -> None:
     allowed = {
         "rln.base.forks": {"time"},  # measures how long a fork waits, and tells no epoch
+        "rln.http.policy": {"urllib"},  # takes a URL apart, and opens none
         "rln.base.served_again": {"datetime"},  # writes a time that it is given as text
         "rln.protocol.epoch": {"time"},
         "rln.verifying.async_verifier": {"asyncio"},
