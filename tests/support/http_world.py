@@ -1,4 +1,4 @@
-"""A provider over HTTP for tests: keys, a signed policy, a registry with enough members, and their credentials.
+"""A provider over HTTP for tests: keys, a signed policy, a registry with members, and their credentials.
 
 Everything is in one directory, as `rln.toml` describes it, so that servers in other processes can use it.
 """
@@ -38,7 +38,7 @@ class HttpWorld:
     """A provider's directory, and members who make credentials without any network.
 
     Args:
-        directory: an empty one; gets provider.rlnkey, registrar.pem, policy.json, log.db, members.db, rln.toml.
+        directory: an empty one; gets keys, policy.json, log.db, members.db and rln.toml.
         authority: of the policy, with the port if there is one.
         period: of an epoch in seconds.
         members: how many are registered at once, with the limit `LIMIT`.
