@@ -50,7 +50,7 @@ class Problem:
         """Return the type of the problem at a provider."""
         check_application(application)
         return (
-            _QUOTA_EXCEEDED if self is QUOTA_EXCEEDED else f"https://{application}/rln/problems/{self.name}"
+            _QUOTA_EXCEEDED if self == QUOTA_EXCEEDED else f"https://{application}/rln/problems/{self.name}"
         )
 
     def document(self, application: str) -> bytes:
@@ -125,7 +125,12 @@ def problem_of_verdict(verdict: Verdict) -> Problem | None:
 
 
 def problem_of_error(error: BaseException) -> Problem:
-    """Return the problem of an exception that stopped a request; what is not expected is `INTERNAL`."""
+    """Return the problem of an exception that stopped a request; what is not expected is `INTERNAL`.
+
+    Args:
+        error: an `InputError` must come from reading the request. One that an argument of your own caused is
+            a fault of the service: answer it as `INTERNAL`.
+    """
     instance(error, BaseException, "error")
     if isinstance(error, ProofRejected):
         return _OF_REASON[error.reason]
