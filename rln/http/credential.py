@@ -30,6 +30,7 @@ from typing import Final, Self
 
 from rln.base import scalar
 from rln.base.arguments import check_digest, fixed_bytes, plain_bytes, whole
+from rln.base.arguments import text as checked_text
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import NONCE_BYTES
@@ -181,7 +182,7 @@ def decode_base64url(text: bytes, name: str) -> bytes:
         EncodingError: a character outside the alphabet, an impossible length, or bits behind the last byte
             that are not 0.
     """
-    if _BASE64URL.match(plain_bytes(text, name)) and len(text) % 4 != 1:
+    if _BASE64URL.match(plain_bytes(text, checked_text(name, "name"))) and len(text) % 4 != 1:
         data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
         if encode_base64url(data).encode() == text:
             return data

@@ -330,7 +330,7 @@ def check_url(url: str, name: str) -> str:
     Raises:
         ParameterError: anything else.
     """
-    found = _URL.match(text(url, name))
+    found = _URL.match(text(url, text(name, "name")))
     try:
         if found is None:
             raise EncodingError(f"{name}: not an absolute URL")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln.base import canonical_json
-from rln.base.arguments import instance
+from rln.base.arguments import flag, instance, text, whole
 from rln.errors import (
     InputError,
     Overloaded,
@@ -38,6 +38,9 @@ class Problem:
         title: what is wrong, one sentence.
         retry: whether to send the same request again later; the value of `x-should-retry`.
         challenges: the answer has a challenge.
+
+    Raises:
+        ParameterError: a value of another type, or a status that is no refusal.
     """
 
     name: str
@@ -45,6 +48,13 @@ class Problem:
     title: str
     retry: bool = False
     challenges: bool = False
+
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        whole(self.status, "status", 400, 599)
+        text(self.title, "title")
+        flag(self.retry, "retry")
+        flag(self.challenges, "challenges")
 
     def type_uri(self, application: str) -> str:
         """Return the type of the problem at a provider."""

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, plain_bytes, text
 from rln.errors import EncodingError, ParameterError
 from rln.http.target import check_method, check_target
 from rln.protocol.signal import join_signal
@@ -118,7 +118,7 @@ def check_field(value: bytes, name: str) -> bytes:
     Raises:
         EncodingError: anything else.
     """
-    if not _FIELD.match(plain_bytes(value, name)):
+    if not _FIELD.match(plain_bytes(value, text(name, "name"))):
         raise EncodingError(
             f"{name}: expected visible ASCII without white space at its ends, got other bytes"
         )
