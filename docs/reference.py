@@ -61,6 +61,8 @@ READING_ORDER = (
 ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
+    "rln.http.credential", "rln.http.target", "rln.http.signal", "rln.http.challenge", "rln.http.policy",
+    "rln.http.problem", "rln.http.registration",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",

@@ -30,6 +30,7 @@ from typing import Final, Self
 
 from rln.base import scalar
 from rln.base.arguments import check_digest, fixed_bytes, plain_bytes, whole
+from rln.base.arguments import text as checked_text
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import NONCE_BYTES
@@ -45,6 +46,7 @@ _PROOF: Final = _FIRST_NUMBER + len(_NUMBERS) * scalar.SIZE
 _SHARES: Final = _PROOF + PROOF_BYTES
 _SHARE: Final = 2 * scalar.SIZE
 _VALUE: Final = re.compile(rb"RLN ([A-Za-z0-9_-]{414,1694})\Z")
+_BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
 
 
 def key_id(digest: str) -> bytes:
@@ -161,17 +163,26 @@ class Credential:
 
 
 def encode_base64url(data: bytes) -> str:
-    """Return base64url without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    """Return base64url without padding.
+
+    Raises:
+        EncodingError: not `bytes`.
+    """
+    return base64.urlsafe_b64encode(plain_bytes(data, "data")).rstrip(b"=").decode("ascii")
 
 
 def decode_base64url(text: bytes, name: str) -> bytes:
-    """Return the bytes of base64url without padding; `text` has characters of its alphabet only.
+    """Return the bytes of base64url without padding.
+
+    Args:
+        text: as received.
+        name: for the message.
 
     Raises:
-        EncodingError: an impossible length, or bits behind the last byte that are not 0.
+        EncodingError: a character outside the alphabet, an impossible length, or bits behind the last byte
+            that are not 0.
     """
-    if len(text) % 4 != 1:
+    if _BASE64URL.match(plain_bytes(text, checked_text(name, "name"))) and len(text) % 4 != 1:
         data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
         if encode_base64url(data).encode() == text:
             return data

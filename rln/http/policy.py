@@ -4,8 +4,8 @@ The policy holds the parameters, and beside them what HTTP needs: where the prov
 proof covers, which tiers there are, and where to register, to get bulletins and the proving key.
 
 It is signed with the registrar's key, the one in its parameters, and has a version. A client pins application
-and key. It takes a policy with a higher version that this key signed, at its scheduled look and never because
-an answer asks for it. Everything else is refused.
+and key. It takes a policy with a higher version that this key signed (`Policy.check_next`), at its scheduled
+look and never because an answer asks for it. Everything else is refused.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import hashlib
 import re
 from dataclasses import dataclass, fields
 from typing import Final
-from urllib.parse import urlsplit
 
 from rln.base import canonical_json
-from rln.base.arguments import instance, text, whole
-from rln.base.bounds import MAX_STORED
+from rln.base.arguments import instance, plain_bytes, text, whole
 from rln.base.file_kind import FileKind, expect
-from rln.errors import EncodingError, ParameterError
+from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.http.registration import check_tier
 from rln.http.signal import check_authority
+from rln.http.target import request_target
 from rln.params import Params
-from rln.sync.signing import SIGNATURE_BYTES, RegistrarKey, check_statement
+from rln.protocol.epoch import check_application
+from rln.sync.signing import SIGNATURE_BYTES, RegistrarKey, check_public_key, check_statement
 
 WELL_KNOWN: Final = "/.well-known/rln"
 """The path of the signed policy."""
@@ -34,17 +34,19 @@ MAX_POLICY_BYTES: Final = 1 << 16
 
 _FORM: Final = 1
 _LABEL: Final = "rln policy"
+_MAX_VERSION: Final = (1 << 53) - 1
 _MOST: Final = 32
 """Entries of each list."""
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}\Z")
 _FIELD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _NEVER_BOUND: Final = frozenset(
     "authorization content-type content-encoding content-digest content-length host connection "
-    "transfer-encoding te trailer upgrade keep-alive".split()
+    "transfer-encoding te trailer upgrade keep-alive expect via forwarded x-forwarded-for x-forwarded-host "
+    "x-forwarded-proto proxy-authorization proxy-connection".split()
 )
 """Fields that the signal has already, that proxies change, or that are not known when it is made."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_URL: Final = re.compile(r"https?://[!$&'()*+,\-./0-9:;=@A-Z_a-z~\[\]]{1,1000}\Z")
+_URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,1000})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Policy:
     """What a provider and its clients agree on.
 
     Args:
-        version: 1 or more; each change raises it.
-        params: with a registrar key.
+        version: 1 to 2^53 - 1, the largest integer that every reader of JSON has; each change raises it.
+        params: with a registrar key and the signal format "joined".
         authorities: hosts, with or without a port, at which the provider answers; 1 to 32. Each is the
             application or a name below it, or an address of this machine if the application ends in
             `.localhost`.
@@ -100,13 +102,19 @@ class Policy:
     proving_key: str | None = None
 
     def __post_init__(self) -> None:
-        whole(self.version, "version", 1, MAX_STORED)
+        whole(self.version, "version", 1, _MAX_VERSION)
         instance(self.params, Params, "params")
         if self.params.registrar_key is None:
             raise ParameterError("params: expected a registrar key, which signs the policy, got none")
+        check_public_key(self.registrar_key)
+        if self.params.signal_format != "joined":
+            # With any other format, members may sign bytes that are the signal of a request.
+            raise ParameterError(
+                f"params: signal_format: expected joined, got {self.params.signal_format}; make the "
+                "parameters with rln params make --signal-format joined"
+            )
         _check_list(self.authorities, "authorities", 1)
         for authority in self.authorities:
-            check_authority(text(authority, "authority").encode("ascii", "replace"))
             if not belongs_to(authority, self.params.application):
                 raise ParameterError(
                     f"authorities: expected {self.params.application} or a name below it, got {authority}; "
@@ -165,11 +173,35 @@ class Policy:
             ParameterError: there is none.
         """
         for tier in self.tiers:
-            if tier.name == name:
+            if tier.name == text(name, "tier"):
                 return tier
         raise ParameterError(
-            f"tier: expected one of {', '.join(tier.name for tier in self.tiers)}, got {str(name)[:40]!r}"
+            f"tier: expected one of {', '.join(tier.name for tier in self.tiers)}, got {name[:40]!r}"
         )
+
+    def check_next(self, new: Policy) -> None:
+        """Check that a policy may take the place of this one, which a client has pinned.
+
+        Args:
+            new: as `open_policy` returned it for the pinned key; it may be this policy again.
+
+        Raises:
+            GroupRefused: another application or registrar key, an older version, or another policy of the
+                same version. Two policies of one version, both signed, show that the provider is dishonest.
+        """
+        instance(new, Policy, "new")
+        for name in ("application", "registrar_key"):
+            if getattr(new, name) != getattr(self, name):
+                raise GroupRefused(f"policy: it is for another {name.replace('_', ' ')} than the pinned one")
+        if new.version < self.version:
+            raise GroupRefused(
+                f"policy: expected version {self.version} or higher, got {new.version}: an older policy"
+            )
+        if new.version == self.version and new != self:
+            raise GroupRefused(
+                f"policy: two policies have version {new.version}: the pinned one and this one; the provider "
+                "may show members different policies. Keep both, and ask the provider"
+            )
 
     def encode(self) -> bytes:
         """Return the policy in canonical JSON."""
@@ -212,6 +244,8 @@ def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
         InputError: a value is outside its range.
         GroupRefused: another key has signed it, or its bytes were changed.
     """
+    if len(plain_bytes(data, "policy")) > MAX_POLICY_BYTES:
+        raise EncodingError(f"policy: expected at most {MAX_POLICY_BYTES} bytes, got {len(data)}")
     expect(data, "policy", FileKind.POLICY)
     content = canonical_json.read(data, "policy", MAX_POLICY_BYTES)
     if canonical_json.write(content) != data:
@@ -222,7 +256,10 @@ def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
         raise EncodingError(f"signature: expected {SIGNATURE_BYTES} bytes in lower-case hexadecimal")
     policy = _read(signed["policy"])
     pinned = policy.registrar_key if registrar_key is None else registrar_key
-    check_statement(_LABEL, policy.encode(), bytes.fromhex(signature), pinned)
+    # The bytes that came, so that nothing which reads as this policy passes for it.
+    check_statement(_LABEL, canonical_json.write(signed["policy"]), bytes.fromhex(signature), pinned)
+    if canonical_json.write(signed["policy"]) != policy.encode():
+        raise EncodingError("policy: expected the form that Policy.sign writes")
     if policy.registrar_key != pinned:
         raise ParameterError("policy: it names another registrar key than the one that signed it")
     return policy
@@ -231,14 +268,13 @@ def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
 def _read(content: object) -> Policy:
     names = tuple(one.name for one in fields(Policy))
     found = canonical_json.fields(content, "policy", ("form", *names))
-    if found["form"] != _FORM:
-        raise EncodingError(f"policy: form: expected {_FORM}, got {str(found['form'])[:20]}")
+    canonical_json.integer(found["form"], "policy: form", _FORM, _FORM)
     tiers = [
         canonical_json.fields(one, "tier", ("limit", "name"))
         for one in canonical_json.items(found["tiers"], "tiers")
     ]
     return Policy(
-        version=canonical_json.integer(found["version"], "version", 1, MAX_STORED),
+        version=canonical_json.integer(found["version"], "version", 1, _MAX_VERSION),
         params=Params.decode(canonical_json.write(found["params"])),
         authorities=_texts(found["authorities"], "authorities"),
         tiers=tuple(
@@ -263,17 +299,24 @@ def belongs_to(authority: str, application: str) -> bool:
     belong to the names in `.localhost`, which no provider can own.
 
     Raises:
-        ParameterError: not text.
+        EncodingError: the authority has another form, for example with a path or a user name.
+        ParameterError: not text, or the application is not a domain name.
     """
+    check_application(application)
     host = host_of(authority)
     if is_loopback(host):
-        return text(application, "application").endswith(".localhost")
-    return host == application or host.endswith(f".{text(application, 'application')}")
+        return application.endswith(".localhost")
+    return host == application or host.endswith(f".{application}")
 
 
 def host_of(authority: str) -> str:
-    """Return the host of an authority, without its port."""
-    host = text(authority, "authority")
+    """Return the host of an authority, without its port.
+
+    Raises:
+        EncodingError: the authority has another form.
+        ParameterError: not text.
+    """
+    host = check_authority(_ascii(authority, "authority")).decode("ascii")
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
@@ -287,16 +330,29 @@ def is_loopback(host: str) -> bool:
 def check_url(url: str, name: str) -> str:
     """Return a URL if it is absolute, without query and user name, and uses https; http only on this machine.
 
+    Authority and path have the form that requests have, so that no two programs read them differently.
+
     Raises:
         ParameterError: anything else.
     """
-    found = urlsplit(url) if _URL.match(text(url, name)) else None
-    is_safe = found is not None and (found.scheme == "https" or found.hostname in _LOOPBACK)
-    if found is None or not is_safe or "@" in found.netloc or not found.hostname:
+    found = _URL.match(text(url, text(name, "name")))
+    try:
+        if found is None:
+            raise EncodingError(f"{name}: not an absolute URL")
+        request_target(_ascii(found[3] or "/", name))
+        if host_of(found[2]) not in _LOOPBACK and found[1] != "https":
+            raise EncodingError(f"{name}: http at another machine")
+    except EncodingError as error:
         raise ParameterError(
-            f"{name}: expected an absolute URL with https (http on this machine only), got {url[:80]!r}"
-        )
+            f"{name}: expected an absolute URL with https (http on this machine only) and a plain path, "
+            f"got {url[:80]!r}"
+        ) from error
     return url
+
+
+def _ascii(value: str, name: str) -> bytes:
+    """Return the bytes of a text; what is not ASCII becomes a question mark, which no form allows."""
+    return text(value, name).encode("ascii", "replace")
 
 
 def _check_list(values: tuple[object, ...], name: str, least: int) -> None:

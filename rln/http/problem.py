@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln.base import canonical_json
-from rln.base.arguments import instance
+from rln.base.arguments import flag, instance, text, whole
 from rln.errors import (
     InputError,
     Overloaded,
@@ -38,6 +38,9 @@ class Problem:
         title: what is wrong, one sentence.
         retry: whether to send the same request again later; the value of `x-should-retry`.
         challenges: the answer has a challenge.
+
+    Raises:
+        ParameterError: a value of another type, or a status that is no refusal.
     """
 
     name: str
@@ -46,11 +49,18 @@ class Problem:
     retry: bool = False
     challenges: bool = False
 
+    def __post_init__(self) -> None:
+        text(self.name, "name")
+        whole(self.status, "status", 400, 599)
+        text(self.title, "title")
+        flag(self.retry, "retry")
+        flag(self.challenges, "challenges")
+
     def type_uri(self, application: str) -> str:
         """Return the type of the problem at a provider."""
         check_application(application)
         return (
-            _QUOTA_EXCEEDED if self is QUOTA_EXCEEDED else f"https://{application}/rln/problems/{self.name}"
+            _QUOTA_EXCEEDED if self == QUOTA_EXCEEDED else f"https://{application}/rln/problems/{self.name}"
         )
 
     def document(self, application: str) -> bytes:
@@ -125,7 +135,12 @@ def problem_of_verdict(verdict: Verdict) -> Problem | None:
 
 
 def problem_of_error(error: BaseException) -> Problem:
-    """Return the problem of an exception that stopped a request; what is not expected is `INTERNAL`."""
+    """Return the problem of an exception that stopped a request; what is not expected is `INTERNAL`.
+
+    Args:
+        error: an `InputError` must come from reading the request. One that an argument of your own caused is
+            a fault of the service: answer it as `INTERNAL`.
+    """
     instance(error, BaseException, "error")
     if isinstance(error, ProofRejected):
         return _OF_REASON[error.reason]

@@ -16,7 +16,7 @@ applicant's nonce is drawn for each attempt, so no two attempts share a line.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from rln.base import scalar
@@ -31,7 +31,7 @@ from rln.merkle.tree import MerkleTree
 from rln.protocol.epoch import Epoch, check_application
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership, check_commitment, rate_commitment
-from rln.protocol.proof import PROOF_BYTES, AnyProof, MultiRlnProof, RlnProof
+from rln.protocol.proof import PROOF_BYTES, AnyProof, MultiRlnProof, RlnProof, check_proof_bytes
 from rln.protocol.signal import hash_signal, join_signal
 from rln.proving.proof_builder import ProofBuilder
 
@@ -107,6 +107,18 @@ class RegistrationParts:
         """The epoch of the proof, which no request has."""
         return Epoch.of(0, 1, join_signal(LINE_LABEL, self._parts))
 
+    def root(self, limit: int, depth: int) -> int:
+        """Return the root of the tree whose only leaf is the applicant's.
+
+        Args:
+            limit: of the tier, 1 to 65,536.
+            depth: of the membership tree, 1 to 32.
+
+        Raises:
+            ParameterError: a number is outside its range.
+        """
+        return _only_leaf(self.commitment, limit, depth).root
+
     @property
     def _parts(self) -> list[bytes]:
         return [
@@ -132,15 +144,16 @@ class RegistrationProof:
 
     Raises:
         EncodingError: the proof is not 128 bytes.
-        FieldRangeError: a number is not a field element.
+        FieldRangeError: a number is not canonical.
+        PointError: a point is infinity.
     """
 
-    proof: bytes
-    y: int
-    nullifier: int
+    proof: bytes = field(repr=False)
+    y: int = field(repr=False)
+    nullifier: int = field(repr=False)
 
     def __post_init__(self) -> None:
-        fixed_bytes(self.proof, PROOF_BYTES, "proof")
+        check_proof_bytes(self.proof)
         scalar.check(self.y, "y")
         scalar.check(self.nullifier, "nullifier")
 
@@ -155,6 +168,7 @@ class RegistrationProof:
         Raises:
             EncodingError: another length.
             FieldRangeError: a number is not canonical.
+            PointError: a point is infinity.
         """
         fixed_bytes(data, PROOF_BYTES + 2 * scalar.SIZE, "registration proof")
         y = data[PROOF_BYTES : PROOF_BYTES + scalar.SIZE]
@@ -183,7 +197,7 @@ class RegistrationProof:
         instance(parts, RegistrationParts, "parts")
         instance(key, VerifyingKey, "key")
         x = hash_signal(parts.signal)
-        root = _only_leaf(parts.commitment, limit, depth).root
+        root = parts.root(limit, depth)
         values: AnyProof
         if max_out is None:
             values = RlnProof(self.proof, self.y, root, self.nullifier, x, parts.epoch.external_nullifier)

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.base.arguments import fixed_bytes, plain_bytes, text
 from rln.errors import EncodingError, ParameterError
 from rln.http.target import check_method, check_target
 from rln.protocol.signal import join_signal
@@ -25,9 +25,10 @@ LABEL: Final = "rln http request"
 NONCE_BYTES: Final = 16
 DIGEST_BYTES: Final = 32
 
-_AUTHORITY: Final = re.compile(
-    rb"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?\Z"
-)
+_LABEL: Final = rb"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_AUTHORITY: Final = re.compile(rb"(%b(?:\.%b)*|\[::1\])(?::([1-9][0-9]{0,4}))?\Z" % (_LABEL, _LABEL))
+_MAX_HOST: Final = 253
+_MAX_PORT: Final = (1 << 16) - 1
 _FIELD: Final = re.compile(rb"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?\Z")
 """A value of visible ASCII, without white space at its ends."""
 
@@ -97,10 +98,14 @@ class RequestParts:
 def check_authority(authority: bytes) -> bytes:
     """Return an authority if it is a host in lower case, with or without a port.
 
+    A host is labels of 1 to 63 letters, digits and inner hyphens, or `[::1]`.
+
     Raises:
-        EncodingError: anything else, for example a user name before the host.
+        EncodingError: anything else, for example a user name before the host, or a dot at its end.
     """
-    if not _AUTHORITY.match(plain_bytes(authority, "authority")):
+    is_short = len(plain_bytes(authority, "authority")) <= _MAX_HOST + len(":65535")
+    found = _AUTHORITY.match(authority) if is_short else None
+    if found is None or len(found[1]) > _MAX_HOST or int(found[2] or b"1") > _MAX_PORT:
         raise EncodingError(
             f"authority: expected a host in lower case, with or without a port, got {authority[:80]!r}"
         )
@@ -113,7 +118,7 @@ def check_field(value: bytes, name: str) -> bytes:
     Raises:
         EncodingError: anything else.
     """
-    if not _FIELD.match(plain_bytes(value, name)):
+    if not _FIELD.match(plain_bytes(value, text(name, "name"))):
         raise EncodingError(
             f"{name}: expected visible ASCII without white space at its ends, got other bytes"
         )

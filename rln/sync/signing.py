@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rln.atomic_files import read_private_file, write_new_file
-from rln.base.arguments import file_path, fixed_bytes, instance, plain_bytes
+from rln.base.arguments import file_path, fixed_bytes, instance, plain_bytes, shown
 from rln.base.extras import require
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.bulletin import MAX_BYTES, Bulletin
@@ -99,7 +99,8 @@ class RegistrarKey:
         """Return the 64-byte signature of a document that is no bulletin; `check_statement` checks it.
 
         Args:
-            label: the kind of document, ASCII letters and spaces, so that no signature fits two kinds.
+            label: the kind of document, so that no signature fits two kinds: `rln ` and up to 30 lower-case
+                letters and spaces.
             content: the whole document.
         """
         return self._key.sign(_statement(label, content))
@@ -168,7 +169,9 @@ def check_public_key(public_key: bytes) -> bytes:
 def _statement(label: str, content: bytes) -> bytes:
     """Return what is signed. No bulletin begins so: its first bytes are `rln-`, those of a label `rln `."""
     if type(label) is not str or not _STATEMENT_LABEL.match(label):
-        raise ParameterError(f"label: expected lower-case letters and spaces, got {str(label)[:40]!r}")
+        raise ParameterError(
+            f"label: expected rln, a space and up to 30 lower-case letters and spaces, got {shown(label)}"
+        )
     return label.encode("ascii") + b"\n" + plain_bytes(content, label)
 
 

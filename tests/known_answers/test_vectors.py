@@ -154,7 +154,7 @@ def test_an_accepted_input_that_should_be_refused_counts_as_a_miss(file: VectorF
 def test_a_refusal_of_another_kind_counts_as_a_miss(file: VectorFile) -> None:
     case = _first(file, "invalid")
     own = vectors.KINDS[case["error"]]
-    for error in vectors.KINDS.keys() - {case["error"]}:
+    for error in (error for error, kind in vectors.KINDS.items() if kind is not own):
         got = vectors.check_case(file.noun, file.content, {**case, "error": error})
         assert str(got).startswith(f"{own.__name__}: ")
 

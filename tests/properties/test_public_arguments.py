@@ -1,7 +1,8 @@
 """Every parameter of the public API refuses values of a wrong type at the call, and the object stays usable.
 
 The parameters come from the signatures of everything that docs/reference.md lists. A new function, class or
-method without a valid call in `tests/support/public_values.py` or `public_services.py` fails a test below.
+method without a valid call in `public_values.py`, `public_services.py` or `public_http.py` of `tests/support`
+fails a test below.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import pytest
 from rln.errors import RlnError
 from tests.support.call_bench import CallBench
 from tests.support.public_api import parameters, public_callables
+from tests.support.public_http import HTTP
 from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
 from tests.support.wrong_values import wrong_values
 
-CALLS = {**VALUES, **SERVICES}
+CALLS = {**VALUES, **SERVICES, **HTTP}
 PUBLIC = public_callables()
 
 REASONS = {

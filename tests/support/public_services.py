@@ -25,7 +25,7 @@ from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.export import bulletin_since
 from rln.sync.mirror_file import load_mirror, save_mirror
-from rln.sync.signing import RegistrarKey, check_public_key, open_bulletin
+from rln.sync.signing import RegistrarKey, check_public_key, check_statement, open_bulletin
 from tests.support.call_bench import Call, CallBench
 from tests.support.public_values import Table
 from tests.support.small_world import DEPTH, LIMIT_BITS, PERIOD, START
@@ -64,6 +64,17 @@ def _async_verifier(bench: CallBench) -> rln.AsyncVerifier:
 
 def _registrar_key(bench: CallBench) -> RegistrarKey:
     return RegistrarKey.new(bench.path("pem"))
+
+
+def _check_statement(bench: CallBench) -> Call:
+    key, label, content = _registrar_key(bench), "rln policy", b"content"
+    signature = key.sign_statement(label, content)
+    return check_statement, {
+        "label": label,
+        "content": content,
+        "signature": signature,
+        "public_key": key.public_key,
+    }
 
 
 def _restored(bench: CallBench) -> Call:
@@ -523,10 +534,15 @@ SERVICES: Table = {
         _registrar_key(bench).sign,
         {"bulletin": next(bench.bulletins())},
     ),
+    "rln.sync.signing.RegistrarKey.sign_statement": lambda bench: (
+        _registrar_key(bench).sign_statement,
+        {"label": "rln policy", "content": b"content"},
+    ),
     "rln.sync.signing.check_public_key": lambda bench: (
         check_public_key,
         {"public_key": _registrar_key(bench).public_key},
     ),
+    "rln.sync.signing.check_statement": lambda bench: _check_statement(bench),
     "rln.sync.signing.open_bulletin": lambda bench: _open_bulletin(bench),
     # ---- verifying
     "rln.verifying.async_verifier.AsyncVerifier": lambda bench: (

@@ -1,8 +1,25 @@
 """The cases of each vector file; every answer comes from the oracle."""
 
-from . import field, hash_to_field, identity, merkle, poseidon, proof, share
+from . import (
+    field,
+    hash_to_field,
+    http_challenges,
+    http_credentials,
+    http_registrations,
+    http_signals,
+    identity,
+    merkle,
+    poseidon,
+    proof,
+    share,
+)
 
 FILES = {
     module.__name__.rpartition(".")[2]: module.document
     for module in (field, poseidon, hash_to_field, identity, merkle, share, proof)
+} | {
+    "http-challenges": http_challenges.document,
+    "http-credentials": http_credentials.document,
+    "http-registrations": http_registrations.document,
+    "http-signals": http_signals.document,
 }

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from rln.base import canonical_json, scalar
+from rln.cli import http_vectors
 from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.errors import (
     EncodingError,
@@ -53,6 +54,7 @@ class _Mismatch(RlnError):
 
 KINDS: Final[Mapping[str, type[RlnError]]] = {
     "length": EncodingError,
+    "form": EncodingError,
     "range": FieldRangeError,
     "point": PointError,
     "parameter": ParameterError,
@@ -264,6 +266,7 @@ CHECKERS: Final[Mapping[str, Callable[[Case, Case], object]]] = {
     "poseidon": _poseidon,
     "proof": _proof,
     "share": _share,
+    **http_vectors.CHECKERS,
 }
 
 
