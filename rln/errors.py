@@ -10,6 +10,7 @@
       ProofRejected                  the proof is well formed but not acceptable; .reason is an enum
         InvalidProof  UnknownRoot  WrongEpoch  WrongSignal
       RateLimitReached               the user message limit for this epoch is used up; nothing was revealed
+      NotRenewable                   no kept message can be renewed for the signal: make a new one
       Overloaded                     too many messages, or bad proofs of one source; not judged: try later
       MembershipError
         NotAMember  AlreadyAMember  TreeFull
@@ -98,6 +99,10 @@ class WrongSignal(ProofRejected):
 
 class RateLimitReached(RlnError):
     """The member has used up their user message limit for this epoch; nothing was revealed."""
+
+
+class NotRenewable(RlnError):
+    """No message that was kept for the signal can be renewed; nothing was spent. Make a new one: `prove`."""
 
 
 class Overloaded(RlnError):
