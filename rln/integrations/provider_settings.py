@@ -27,6 +27,7 @@ left out. Unknown names are refused.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -36,13 +37,13 @@ from typing import Any, Final, Self
 from rln.base.arguments import file_path, instance, text, whole
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import check_authority
-from rln.http.target import check_target
 
 VARIABLE: Final = "RLN_CONFIG"
 """The environment variable that names the file."""
 
 _FILE: Final = "sqlite:///"
 _LARGEST: Final = 1 << 40
+_PATH: Final = re.compile(r"/[!$&'()*+,\-./0-9:;=@A-Z_a-z~]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class ProviderSettings:
 
 
 def check_exempt(exempt: tuple[str, ...]) -> tuple[str, ...]:
-    """Return paths that need no credential, if each has the form of a target without a query.
+    """Return paths that need no credential, if each can be compared with the path of a request.
 
     Raises:
         ParameterError: not a tuple of text.
@@ -166,8 +167,11 @@ def check_exempt(exempt: tuple[str, ...]) -> tuple[str, ...]:
     if type(exempt) is not tuple:
         raise ParameterError(f"exempt: expected a tuple of paths, got {type(exempt).__name__}")
     for path in exempt:
-        if b"?" in check_target(text(path, "exempt path").encode("ascii", "replace")):
-            raise EncodingError(f"exempt: expected paths without a query, got {path[:80]!r}")
+        if not _PATH.match(text(path, "exempt path")):
+            raise EncodingError(
+                "exempt: expected paths of plain characters that begin with a slash, without a query and "
+                f"percent-encoding, got {path[:80]!r}"
+            )
     return exempt
 
 

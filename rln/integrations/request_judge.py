@@ -108,9 +108,10 @@ class RequestJudge:
             Exception: a fault of this service; the application must not be called.
         """
         try:
-            head = self._reader.read(scope)
-            if head.target == _WELL_KNOWN and head.method in (b"GET", b"HEAD"):
+            # Everybody may have the policy, and no other path begins with a dot.
+            if scope.get("raw_path") == _WELL_KNOWN and scope["method"] in ("GET", "HEAD"):
                 return self._answers.policy
+            head = self._reader.read(scope)
             if head.credential is None:
                 return self._answers.of(CREDENTIAL_NEEDED)
             credential = Credential.decode(head.credential, self._max_out)
