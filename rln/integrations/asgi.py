@@ -1,0 +1,188 @@
+"""ASGI: one line limits an application anonymously.
+
+    app.add_middleware(RlnMiddleware, config="rln.toml")     FastAPI, Starlette
+    app = RlnMiddleware(app)                                 any ASGI application; RLN_CONFIG names the file
+
+Each request needs a credential, except those to the exempt paths and to the policy, which the middleware
+serves itself. The application is called once for each VALID verdict, and never else: not on an exception and
+not after a cancellation. `scope["rln"]` then holds what was admitted (`rln.integrations.admission.Admitted`).
+WebSockets are refused.
+
+Put it outside of everything that answers or reads bodies. In FastAPI, the middleware that is added last is
+the outermost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from rln.base.arguments import instance
+from rln.errors import InputError, ParameterError, StoreUnavailable
+from rln.integrations.admission import Admission, App, Message
+from rln.integrations.answers import Answer, Send
+from rln.integrations.provider import Provider
+from rln.integrations.provider_settings import ProviderSettings
+from rln.integrations.request_body import Receive
+from rln.integrations.request_head import Scope, raw_path
+from rln.integrations.request_judge import RequestJudge
+from rln.integrations.slasher import LOGGER, described
+
+_POLICY_VIOLATION: Final = 1008
+"""The code with which a WebSocket is closed. Source: RFC 6455, 7.4.1."""
+
+
+def _plain(status: int, title: bytes, *headers: tuple[bytes, bytes]) -> Answer:
+    """Return an answer for a time at which the policy is not known, nor the application's name."""
+    body = b'{"status":%d,"title":"%s","type":"about:blank"}' % (status, title)
+    fixed = (
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    )
+    return Answer(status, (*fixed, *headers), body)
+
+
+_NOT_OPEN: Final = _plain(500, b"The service has a fault.", (b"x-should-retry", b"false"))
+_NOT_YET: Final = _plain(
+    503,
+    b"The service cannot check credentials now.",
+    (b"x-should-retry", b"true"),
+    (b"retry-after", b"5"),
+)
+
+
+class RlnMiddleware:
+    """Serves the requests of members who have not used up their limit, and refuses all others.
+
+    In each process and event loop it opens what it needs: when the server starts, or else with the first
+    request. So it may be made before a fork. When the server stops, it closes what it opened.
+
+    Args:
+        app: the ASGI application.
+        config: settings, or the path of their file `rln.toml`; None: the file that RLN_CONFIG names.
+        provider: objects instead of settings. Whoever made it closes it.
+
+    Raises:
+        InputError: the settings cannot be used, or there are both settings and a provider.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        config: ProviderSettings | Path | str | None = None,
+        *,
+        provider: Provider | None = None,
+    ) -> None:
+        if not callable(app):
+            raise ParameterError(f"app: expected an ASGI application, got {type(app).__name__}")
+        self._app = app
+        self._given = provider
+        self._settings: ProviderSettings | None = None
+        if provider is not None:
+            instance(provider, Provider, "provider")
+            if config is not None:
+                raise ParameterError("config: expected none beside a provider; leave one of them out")
+            self._exempt = provider.exempt
+        else:
+            read = isinstance(config, ProviderSettings)
+            self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
+            assert self._settings is not None
+            self._exempt = frozenset(path.encode() for path in self._settings.exempt)
+        self._judges: WeakKeyDictionary[asyncio.AbstractEventLoop, RequestJudge] = WeakKeyDictionary()
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Provider]] = (
+            WeakKeyDictionary()
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection or event of the server."""
+        kind = scope["type"]
+        if kind == "http":
+            await self._handle_http(scope, receive, send)
+        elif kind == "lifespan":
+            await self._handle_lifespan(scope, receive, send)
+        elif kind == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        else:
+            raise ParameterError(f"scope: expected http, lifespan or websocket, got {str(kind)[:40]!r}")
+
+    async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_exempt(scope):
+            await self._app(scope, receive, send)
+            return
+        judge: RequestJudge | None = None
+        try:
+            judge = await self._judge()
+            outcome = await judge.judge(scope, receive)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application is not called
+            outcome = self._fault(error, judge)
+        if isinstance(outcome, Admission):
+            await outcome.serve(self._app, scope, receive, send)
+        elif outcome is not None:
+            await outcome.send(send, scope.get("method", ""), scope.get("http_version", ""))
+
+    def _is_exempt(self, scope: Scope) -> bool:
+        if scope.get("raw_path") not in self._exempt:
+            return False
+        try:
+            return raw_path(scope) in self._exempt
+        except InputError:
+            return False
+
+    def _fault(self, error: Exception, judge: RequestJudge | None) -> Answer:
+        """Tell the operator, and return the answer."""
+        LOGGER.critical("a request was refused because of a fault of the service: %s", described(error))
+        if judge is not None:
+            return judge.fault
+        return _NOT_YET if isinstance(error, StoreUnavailable) else _NOT_OPEN
+
+    # ---- opening and closing
+
+    async def _judge(self) -> RequestJudge:
+        """Return the judge of this event loop and process."""
+        loop = asyncio.get_running_loop()
+        judge = self._judges.get(loop)
+        if judge is not None and not judge.is_copy:
+            return judge
+        opening = self._opening.get(loop)
+        if opening is None or opening.done():
+            opening = loop.run_in_executor(None, self._open)
+            self._opening[loop] = opening
+        provider = await asyncio.shield(opening)  # others wait for it too
+        if loop not in self._judges or self._judges[loop].is_copy:
+            self._judges[loop] = RequestJudge(provider)
+        return self._judges[loop]
+
+    def _open(self) -> Provider:
+        return Provider.open(self._settings) if self._given is None else self._given
+
+    async def _handle_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def receiving() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._judge()
+                except Exception as error:
+                    # The application might let the server start nevertheless, if it just saw the exception.
+                    await send({"type": "lifespan.startup.failed", "message": described(error)})
+                    raise
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+                await self.close()
+            await send(message)
+
+        await self._app(scope, receiving, sending)
+
+    async def close(self) -> None:
+        """Answer what is pending in this event loop, and close what was opened for it."""
+        loop = asyncio.get_running_loop()
+        judge, opening = self._judges.pop(loop, None), self._opening.pop(loop, None)
+        if judge is not None:
+            await judge.close()
+        if opening is not None and self._given is None:
+            provider = await asyncio.shield(opening)
+            await loop.run_in_executor(None, provider.close)

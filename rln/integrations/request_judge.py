@@ -1,0 +1,225 @@
+"""Request judge: decides for one event loop which requests are admitted.
+
+The checks go from cheap to expensive: form of request and credential, key, units, epoch, root; then the body;
+then signal, log and proof, in a batch with other requests. The loop waits for no store and computes no proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import time
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from rln.base import forks
+from rln.errors import InputError, Overloaded, StoreUnavailable
+from rln.http.credential import Credential
+from rln.http.policy import WELL_KNOWN
+from rln.http.problem import (
+    CONTENT_TOO_LARGE,
+    CREDENTIAL_NEEDED,
+    INTERNAL,
+    MALFORMED,
+    OVERLOADED,
+    TIMEOUT,
+    UNAVAILABLE,
+    UNITS_NEEDED,
+    UNKNOWN_KEY,
+    UNKNOWN_ROOT,
+    WRONG_EPOCH,
+    Problem,
+    problem_of_verdict,
+)
+from rln.integrations.admission import Admission, Admitted, answer_fields
+from rln.integrations.answers import SPENT, Answer, Answers
+from rln.integrations.provider import Context, Provider
+from rln.integrations.request_body import BodyBudget, BodyTooLarge, ClientGone, Receive, WaitingBody
+from rln.integrations.request_head import HeadReader, RequestHead, Scope
+from rln.protocol.epoch import Epoch
+from rln.protocol.proof import AnyProof
+from rln.verifying.async_verifier import AsyncVerifier
+from rln.verifying.verdict import Valid
+
+_FRESH: Final = 0.1
+"""Seconds for which roots and epochs are not read again."""
+
+_WAIT: Final = 5.0
+"""Seconds after which to try again when a store does not say how long it needs."""
+
+_THREADS: Final = 2
+_WELL_KNOWN: Final = WELL_KNOWN.encode()
+
+
+class RequestJudge:
+    """Judges the requests of one event loop. A forked child makes a new one.
+
+    Args:
+        provider: judges for the whole process.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._answers = Answers(provider.policy, provider.units, provider.signed_policy)
+        self._reader = HeadReader(provider.policy, provider.authority)
+        self._max_out = provider.policy.params.max_out
+        self._limits = provider.limits
+        self._verifier = AsyncVerifier(
+            provider.verifier,
+            window=0,
+            queue=self._limits.pending,
+            batch=min(256, self._limits.pending),
+        )
+        self._added = answer_fields(self._answers.rate_limit_policy)
+        self._spent_fault = self._answers.of(INTERNAL).plus(SPENT)
+        self._threads = ThreadPoolExecutor(_THREADS, "rln-http")
+        self._context: Context | None = None
+        self._reading: asyncio.Future[Context] | None = None
+        self._read_at = 0.0
+        self._failure: Exception | None = None
+        self.budget = BodyBudget(self._limits)
+        self._copy_watch = forks.CopyWatch()
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a forked child's copy, which cannot be used."""
+        return self._copy_watch.is_copy
+
+    @property
+    def fault(self) -> Answer:
+        """The answer when an exception has stopped a request before its verdict."""
+        return self._answers.of(INTERNAL)
+
+    async def close(self) -> None:
+        """Answer what is pending, and end the threads."""
+        await self._verifier.close()
+        if not self.is_copy:
+            self._threads.shutdown(wait=False)
+
+    async def judge(self, scope: Scope, receive: Receive) -> Admission | Answer | None:
+        """Judge one request.
+
+        Returns:
+            The admission, or the answer that refuses; None if the client has gone.
+
+        Raises:
+            Exception: a fault of this service; the application must not be called.
+        """
+        try:
+            # Everybody may have the policy, and no other path begins with a dot.
+            if scope.get("raw_path") == _WELL_KNOWN and scope["method"] in ("GET", "HEAD"):
+                return self._answers.policy
+            head = self._reader.read(scope)
+            if head.credential is None:
+                return self._answers.of(CREDENTIAL_NEEDED)
+            credential = Credential.decode(head.credential, self._max_out)
+        except InputError:
+            return self._answers.of(MALFORMED)
+        problem = self._price_problem(credential)
+        if problem is None and (head.content_length or 0) > self._limits.body:
+            problem = CONTENT_TOO_LARGE
+        if problem is not None:
+            return self._answers.of(problem)
+        return await self._judge_credential(head, credential, receive)
+
+    def _price_problem(self, credential: Credential) -> Problem | None:
+        if credential.key_id != self._provider.key_id:
+            return UNKNOWN_KEY
+        if credential.units > self._provider.units:
+            return MALFORMED
+        return UNITS_NEEDED if credential.units < self._provider.units else None
+
+    async def _judge_credential(
+        self, head: RequestHead, credential: Credential, receive: Receive
+    ) -> Admission | Answer | None:
+        proof = credential.proof
+        body = WaitingBody(self.budget, head.source, self._limits)
+        try:
+            epoch = await self._find_epoch(proof)
+            if isinstance(epoch, Problem):
+                return self._answers.of(epoch)
+            if self.budget.is_short and head.content_length != 0:
+                problem = await self._check_in_thread(proof, head)
+                if problem is not None:
+                    return self._answers.of(problem)
+            content = await body.read(receive)
+            digest = hashlib.sha256(content).digest()
+            if head.content_digest is not None and not _is_digest(head.content_digest, digest):
+                return self._answers.of(MALFORMED)
+            signal = head.parts(digest).signal(credential.nonce)
+            verdict = await self._verifier.submit(proof, signal, head.source)
+        except Overloaded:
+            return self._answers.of(OVERLOADED)
+        except StoreUnavailable as error:
+            return self._unavailable(error)
+        except BodyTooLarge:
+            return self._answers.of(CONTENT_TOO_LARGE)
+        except TimeoutError:
+            return self._answers.of(TIMEOUT)
+        except ClientGone:
+            return None
+        finally:
+            body.close()
+        if isinstance(verdict, Valid):
+            return Admission(
+                Admitted(verdict, credential.units, epoch),
+                head,
+                content,
+                self._provider.upstream_authorization,
+                self._added,
+                self._spent_fault,
+            )
+        problem = problem_of_verdict(verdict)
+        return self._answers.of(INTERNAL if problem is None else problem)
+
+    # ---- roots and epochs
+
+    async def _find_epoch(self, proof: AnyProof) -> Epoch | Problem:
+        """Return the epoch of a proof, or why its epoch or root is refused. Before that, read both again."""
+        found = _find(self._context, proof)
+        if not isinstance(found, Problem):
+            return found
+        loop = asyncio.get_running_loop()
+        if self._reading is None and (self._context is None or loop.time() >= self._read_at + _FRESH):
+            self._reading = loop.run_in_executor(self._threads, self._provider.context)
+            self._reading.add_done_callback(self._note)
+        if self._reading is not None:
+            await asyncio.shield(self._reading)  # others wait for it too
+        elif self._failure is not None:
+            raise self._failure
+        return _find(self._context, proof)
+
+    def _note(self, reading: asyncio.Future[Context]) -> None:
+        self._reading = None
+        self._read_at = asyncio.get_running_loop().time()
+        if reading.cancelled():  # the loop ends
+            return
+        failure = reading.exception()
+        self._failure = failure if isinstance(failure, Exception) else None
+        if failure is None:
+            self._context = reading.result()
+
+    async def _check_in_thread(self, proof: AnyProof, head: RequestHead) -> Problem | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._provider.check_proof, proof, head.source)
+
+    def _unavailable(self, error: StoreUnavailable) -> Answer:
+        """Return the answer with the seconds to wait, at most to the next epoch."""
+        wait = _WAIT if error.retry_after is None else error.retry_after
+        if self._context is not None:
+            wait = min(wait, self._context.ends - time.monotonic())
+        seconds = max(math.ceil(min(wait, self._provider.policy.params.period)), 1)
+        return self._answers.of(UNAVAILABLE).plus((b"retry-after", str(seconds).encode()))
+
+
+def _find(context: Context | None, proof: AnyProof) -> Epoch | Problem:
+    epoch = None if context is None else context.epochs.get(proof.external_nullifier)
+    if context is None or epoch is None:
+        return WRONG_EPOCH
+    return epoch if proof.root in context.roots else UNKNOWN_ROOT
+
+
+def _is_digest(field: bytes, digest: bytes) -> bool:
+    return field == b"sha-256=:" + b64encode(digest) + b":"
