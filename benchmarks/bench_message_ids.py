@@ -7,6 +7,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.paired import Peer, beside, repeated
+from rln.ports import KeptMessage
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 
@@ -47,7 +48,7 @@ def bench_message(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
 
     peer = Peer("bare pwrite and fdatasync", repeated(disk, MESSAGES), MESSAGES)
     beside(benchmark, repeated(message, MESSAGES), peer, rounds=10, repeat=MESSAGES)
-    assert ids.recall(7, now, last) == PROOF
+    assert ids.recall(7, now.identifier, last) == (KeptMessage(10, range(last - 1, last), PROOF),)
     assert ids.reserve(7, now, 1 << 16) == range(last, last + 1)
     ids.close()
     os.close(descriptor)

@@ -10,6 +10,7 @@
       ProofRejected                  the proof is well formed but not acceptable; .reason is an enum
         InvalidProof  UnknownRoot  WrongEpoch  WrongSignal
       RateLimitReached               the user message limit for this epoch is used up; nothing was revealed
+      NotRenewable                   no kept message can be renewed for the signal: make a new one
       Overloaded                     too many messages, or bad proofs of one source; not judged: try later
       MembershipError
         NotAMember  AlreadyAMember  TreeFull
@@ -118,6 +119,10 @@ class RateLimitReached(RlnError):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class NotRenewable(RlnError):
+    """No message that was kept for the signal can be renewed; nothing was spent. Make a new one: `prove`."""
 
 
 class Overloaded(RlnError):

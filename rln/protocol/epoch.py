@@ -31,7 +31,8 @@ from rln.protocol.hashing import hash_to_field, poseidon_hash
 from rln.protocol.signal import length_prefixed
 
 MAX_PERIOD: Final = 366 * 24 * 3600
-_MAX_INDEX: Final = 2**64 - 1
+MAX_INDEX: Final = 2**64 - 1
+"""The highest index of an epoch."""
 _MAX_ACCEPTED: Final = 4096
 _MARGIN: Final = 60
 """Extra seconds for which a share is remembered; also the time between two writes of the high-water mark."""
@@ -85,7 +86,7 @@ def external_nullifier(index: int, identifier: bytes) -> int:
         ParameterError: the index is outside its range.
         EncodingError: the identifier is not `bytes`.
     """
-    epoch = whole(index, "epoch index", 0, _MAX_INDEX).to_bytes(32, "little")
+    epoch = whole(index, "epoch index", 0, MAX_INDEX).to_bytes(32, "little")
     return poseidon_hash([hash_to_field(epoch), hash_to_field(plain_bytes(identifier, "rln identifier"))])
 
 
@@ -118,7 +119,7 @@ class Epoch:
     external_nullifier: int
 
     def __post_init__(self) -> None:
-        whole(self.index, "epoch index", 0, _MAX_INDEX)
+        whole(self.index, "epoch index", 0, MAX_INDEX)
         whole(self.period, "period", 1, MAX_PERIOD)
         plain_bytes(self.identifier, "rln identifier")
         scalar.check(self.external_nullifier, "external_nullifier")
@@ -337,7 +338,7 @@ class EpochClock:
 
     def epoch(self, index: int) -> Epoch:
         """Return the epoch with this index, 0 to 2^64 - 1."""
-        whole(index, "epoch index", 0, _MAX_INDEX)
+        whole(index, "epoch index", 0, MAX_INDEX)
         known = self._known.get(index)
         if known is None:
             if len(self._known) >= 2 * _MAX_ACCEPTED:

@@ -14,7 +14,7 @@ from rln.proving.ports import MessageIdAllocator
 
 
 class WrongAnswer(StoreUnavailable):
-    """An allocator has answered with something other than the ids that it was asked for."""
+    """An allocator has answered with something other than the ids or messages that it was asked for."""
 
 
 def reserve_ids(

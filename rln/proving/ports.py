@@ -6,9 +6,38 @@ that cannot be sure that an id is unused raises `StoreUnavailable` and gives out
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from rln.protocol.epoch import Epoch
+from rln.base.arguments import instance, plain_bytes, whole
+from rln.errors import ParameterError
+from rln.protocol.epoch import MAX_INDEX, Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A message that an allocator has recorded, with the message ids that it spends.
+
+    Args:
+        epoch_index: index of the epoch that the ids are of, 0 to 2^64 - 1.
+        ids: one or more consecutive ids, 0 or more.
+        message: the encoded proof.
+
+    Raises:
+        ParameterError: the index is outside its range, or the ids are not consecutive.
+        EncodingError: the message is not `bytes`.
+    """
+
+    epoch_index: int
+    ids: range
+    message: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        whole(self.epoch_index, "epoch index", 0, MAX_INDEX)
+        instance(self.ids, range, "ids")
+        if not self.ids or self.ids.start < 0 or self.ids != range(self.ids.start, self.ids.stop):
+            raise ParameterError(f"ids: expected one or more consecutive ids, 0 or more, got {self.ids}")
+        plain_bytes(self.message, "message")
 
 
 @runtime_checkable
@@ -57,6 +86,8 @@ class MessageIdAllocator(Protocol):
     def keep(self, commitment: int, epoch: Epoch, ids: range, x: int, message: bytes) -> None:
         """Record the message that is sent with reserved ids, durably before the call returns.
 
+        A second message for the same ids and x replaces the first.
+
         Args:
             commitment, epoch, ids: those of a reservation.
             x: hash of the signal; the one given to `reserve`, if one was given.
@@ -67,8 +98,16 @@ class MessageIdAllocator(Protocol):
                 another x. The message must not be sent.
         """
 
-    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
-        """Return the newest message that was recorded for this x in this epoch, or None.
+    def recall(self, commitment: int, identifier: bytes, x: int) -> tuple[KeptMessage, ...]:
+        """Return the messages that were recorded for this x: one for each epoch, the newest epoch first.
+
+        If several messages of an epoch have this x, it is the one with the highest ids. Epochs that the
+        allocator refuses to give ids for are recalled too, as long as it remembers them.
+
+        Args:
+            commitment: identity commitment of the member.
+            identifier: the rln identifier of the epochs, before hashing.
+            x: hash of the signal.
 
         Raises:
             StoreUnavailable: the allocator is unsure.

@@ -25,6 +25,7 @@ from rln.protocol.epoch import Epoch
 from rln.protocol.identity import Identity
 from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, from_public_inputs
+from rln.protocol.share import Share
 from rln.protocol.statement import Statement
 
 PathSource = MerkleProof | Callable[[int], MerkleProof]
@@ -180,6 +181,33 @@ class ProofBuilder:
             self._check_public_values(witness, expected)
             proof = self._partial(path, witness, self._threads).finish(witness, threads=self._threads)
         return self._checked_proof(proof, expected)
+
+    def shares(self, message_ids: range, x: int, epoch: Epoch) -> tuple[Share, ...]:
+        """Return the shares that the member's proof with these message ids publishes."""
+        return tuple(self._identity.share(x, epoch.external_nullifier, one) for one in message_ids)
+
+    def renew(self, kept: AnyProof, message_ids: range, path: MerkleProof, epoch: Epoch) -> AnyProof:
+        """Return a proof of a message for the root of a path: the kept one if it is for this root and key.
+
+        Args:
+            kept: a proof of the message, with the member's shares for these message ids.
+            message_ids: those of the message, below the member's limit.
+            path: from the member's leaf to the root.
+            epoch: of the message.
+
+        Raises:
+            ParameterError: the key has too few slots for the message ids.
+            KeyFileError, EntropyError: as `prove`.
+        """
+        slots = self._key.parameters.max_out or 1
+        if len(message_ids) > slots:
+            raise ParameterError(
+                f"key: expected a key for {len(message_ids)} message ids, as many as the message has, got a "
+                f"key for {slots}"
+            )
+        if kept.root == path.root and self._verifies(kept.proof, kept.public_inputs):
+            return kept
+        return self.prove(message_ids, path, kept.x, epoch)
 
     def token(self, message_id: int, path: MerkleProof, epoch: Epoch) -> SlotToken:
         """Compute, on one thread, the part of a proof that does not depend on its message.

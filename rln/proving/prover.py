@@ -28,6 +28,7 @@ from rln.protocol.membership import Membership
 from rln.protocol.proof import AnyProof, MultiRlnProof, RlnProof
 from rln.protocol.signal import hash_signal
 from rln.proving.id_answers import current_epoch, reserve_ids
+from rln.proving.kept_messages import check_shares, kept_messages, kept_proof, renewable_message
 from rln.proving.ports import MessageIdAllocator
 from rln.proving.proof_builder import PathSource, ProofBuilder, SlotToken
 from rln.proving.token_queue import TokenQueue
@@ -207,10 +208,51 @@ class Prover:
             ParameterError: a signal whose hash is 0.
             StoreUnavailable: the allocator cannot be sure of its records.
         """
-        kept = self._ids.recall(self._membership.commitment, current_epoch(self._clock), hash_signal(signal))
-        if kept is not None and type(kept) is not bytes:
-            raise StoreUnavailable(f"ids: expected the bytes of a message, got {type(kept).__name__}")
-        return None if kept is None else proof_record.decode(kept)
+        x, epoch = hash_signal(signal), current_epoch(self._clock)
+        for kept in kept_messages(self._ids, self._membership, epoch.identifier, x):
+            if kept.epoch_index == epoch.index:
+                return kept_proof(kept, epoch, x)
+        return None
+
+    def renew(self, signal: bytes) -> AnyProof:
+        """Make the proof of a kept message again for the newest root.
+
+        Call it when a verifier refused the proof because its root is too old (UNKNOWN_ROOT): `prove` would
+        spend another message id.
+
+        Epoch, message ids and x are those of the message that the allocator kept. So the new proof publishes
+        the share of the first one and no other, however often you renew it, and no message id is spent. The
+        allocator keeps the new proof before it is returned; from then on, `again` returns it.
+
+        Args:
+            signal: the signal that `prove` or `prove_multi` was called with.
+
+        Returns:
+            The newest proof of the signal in an acceptable epoch, for the root of the current path. It is the
+            kept one if that is for this root.
+
+        Raises:
+            NotRenewable: no message was kept for the signal (after a crash, its ids may be spent all the
+                same); its epoch has ended and is not acceptable any more; or its ids are not below the
+                member's limit. Nothing was spent: use `prove`.
+            ParameterError: no path yet, the path is not the member's, a signal whose hash is 0, or the
+                message has more message ids than the key has slots.
+            EncodingError: the signal is not in the format of the parameters.
+            StoreUnavailable: the allocator cannot be sure of its records, or has kept something else.
+            KeyFileError: the key or its graph computed something other than RLN; no proof is returned.
+            EntropyError: the random source failed.
+        """
+        x = self._x(signal)
+        path = self._builder.path()
+        try:
+            kept, epoch = renewable_message(self._ids, self._membership, self._clock, x)
+            old = kept_proof(kept, epoch, x)
+            check_shares(kept, old, self._builder.shares(kept.ids, x, epoch))
+            new = self._builder.renew(old, kept.ids, path, epoch)
+            return old if new is old else self._remembered(new, epoch, kept.ids)
+        except StoreUnavailable as error:
+            add_wait(error, self._clock.now)
+            raise
 
     def close(self) -> None:
         """Wipe what was computed in advance, and refuse further proofs; a second call does nothing."""
@@ -224,8 +266,11 @@ class Prover:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _x(self, signal: bytes) -> int:
+        return hash_signal(signal if self._params is None else self._params.check_signal(signal))
+
     def _prove(self, signal: bytes, count: int) -> AnyProof:
-        x = hash_signal(signal if self._params is None else self._params.check_signal(signal))
+        x = self._x(signal)
         path = self._builder.path()
         epoch = current_epoch(self._clock)
         try:

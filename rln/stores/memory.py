@@ -18,7 +18,7 @@ from rln.base.arguments import nonzero, whole
 from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
-from rln.proving.ports import MessageIdAllocator
+from rln.proving.ports import KeptMessage, MessageIdAllocator
 from rln.stores.refusals import (
     LATEST_TIME,
     check_before,
@@ -173,12 +173,12 @@ class _EpochUse:
     Attributes:
         next_id: the next id to give out; all below it are given out.
         x_of_id: for each id, the x of the message that uses it; None while it is not known.
-        message_of_x: the kept messages.
+        kept_of_x: for each x, the ids and the message that was kept with them; the highest ids count.
     """
 
     next_id: int = 0
     x_of_id: dict[int, int | None] = field(default_factory=dict)
-    message_of_x: dict[int, bytes] = field(default_factory=dict)
+    kept_of_x: dict[int, tuple[range, bytes]] = field(default_factory=dict)
 
 
 class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
@@ -237,14 +237,17 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
                 raise id_used_for_other_message(epoch.index)
             for i in ids:
                 spent.x_of_id[i] = x
-            spent.message_of_x[x] = message
+            before = spent.kept_of_x.get(x)
+            if before is None or before[0].start <= ids.start:
+                spent.kept_of_x[x] = ids, message
 
-    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
-        """Return the message that was kept for this x; see `MessageIdAllocator`."""
-        check_recall(commitment, epoch, x)
+    def recall(self, commitment: int, identifier: bytes, x: int) -> tuple[KeptMessage, ...]:
+        """Return the messages that were kept for this x; see `MessageIdAllocator`."""
+        check_recall(commitment, identifier, x)
         with self._locked():
-            spent = self._members.get((commitment, epoch.identifier), {}).get(epoch.index, _EpochUse())
-            return spent.message_of_x.get(x)
+            member = self._members.get((commitment, identifier), {})
+            kept = ((index, member[index].kept_of_x.get(x)) for index in sorted(member, reverse=True))
+            return tuple(KeptMessage(index, *found) for index, found in kept if found is not None)
 
     def close(self) -> None:
         """Do nothing: the ids stay as long as this object."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rln.base import scalar
-from rln.base.arguments import instance, nonzero, sequence
+from rln.base.arguments import instance, nonzero, plain_bytes, sequence
 from rln.errors import InputError, ParameterError
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
@@ -73,17 +73,18 @@ def check_kept(commitment: int, epoch: Epoch, ids: range, x: int, message: bytes
     Raises:
         InputError: an argument has another type or is outside its range.
     """
-    check_recall(commitment, epoch, x)
+    instance(epoch, Epoch, "epoch")
+    check_recall(commitment, epoch.identifier, x)
     instance(ids, range, "ids")
     check_message(message)
 
 
-def check_recall(commitment: int, epoch: Epoch, x: int) -> None:
+def check_recall(commitment: int, identifier: bytes, x: int) -> None:
     """Check the arguments of `MessageIdAllocator.recall`.
 
     Raises:
-        ParameterError, FieldRangeError: an argument has another type or is outside its range.
+        InputError: an argument has another type or is outside its range.
     """
     nonzero(commitment, "commitment")
-    instance(epoch, Epoch, "epoch")
+    plain_bytes(identifier, "rln identifier")
     nonzero(x, "x")

@@ -74,8 +74,9 @@ class IdsScenario(Scenario):
                 verb, *words = step.split()
                 if verb == "keep" and int(words[0]) >= self._oldest(progress):
                     number, x = map(int, words)
-                    found = ids.recall(COMMITMENT, epoch(number), x)
-                    assert found == message(x) or (found is None and step in progress.unsure), f"{step}: lost"
+                    kept = ids.recall(COMMITMENT, epoch(number).identifier, x)
+                    found = [one.message for one in kept if one.epoch_index == FIRST + number]
+                    assert found == [message(x)] or (not found and step in progress.unsure), f"{step}: lost"
             # Either the rest of an epoch is burnt, or the next id is one that was never given out.
             for number in {FIRST, *(index for index, _, _ in rows)}:
                 with suppress(StoreUnavailable):

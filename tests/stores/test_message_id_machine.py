@@ -34,6 +34,7 @@ from rln.stores.sqlite import guard_state, message_ids
 from rln.stores.sqlite.guard_state import IntentRecord
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.effort import effort
+from tests.support.kept_message import kept_in
 
 STEPS = effort(10**5, 10**7)
 LIFE = 5000
@@ -297,7 +298,7 @@ class Machine:
         if self.pending:
             member, epoch, _, x = self.chance.choice(self.pending)
             expected = b"%d" % x if (member, epoch.period, epoch.index, x) in self.model.kept else None
-            assert self.handle().recall(member, epoch, x) == expected
+            assert kept_in(self.handle(), member, epoch, x) == expected
 
     def introduce(self) -> None:
         member = self.chance.choice(MEMBERS[:3])

@@ -10,9 +10,10 @@ import pytest
 
 from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
-from rln.ports import MessageIdAllocator
+from rln.ports import KeptMessage, MessageIdAllocator
 from rln.protocol.epoch import Epoch, EpochClock, rln_identifier
 from tests.stores.adapters import MESSAGE_IDS
+from tests.support.kept_message import kept_in
 
 
 @pytest.fixture(params=MESSAGE_IDS)
@@ -134,20 +135,78 @@ def test_threads_never_share_an_id(ids: MessageIdAllocator) -> None:
 def test_a_kept_message_comes_back_byte_for_byte(ids: MessageIdAllocator) -> None:
     now = epoch(10)
     first = ids.reserve(7, now, 5, x=21)
-    assert ids.recall(7, now, 21) is None
+    assert kept_in(ids, 7, now, 21) is None
     ids.keep(7, now, first, 21, b"message")
     later = ids.reserve(7, now, 5)
     ids.keep(7, now, later, 22, b"another")
-    assert (ids.recall(7, now, 21), ids.recall(7, now, 22)) == (b"message", b"another")
+    assert (kept_in(ids, 7, now, 21), kept_in(ids, 7, now, 22)) == (b"message", b"another")
     for stranger in ((8, now), (7, epoch(11)), (7, epoch(10, "example.org"))):
-        assert ids.recall(*stranger, 21) is None
+        assert kept_in(ids, *stranger, 21) is None
 
 
 def test_of_two_messages_for_one_x_the_newer_comes_back(ids: MessageIdAllocator) -> None:
     now = epoch(10)
     for message in (b"first", b"second"):
         ids.keep(7, now, ids.reserve(7, now, 5, x=21), 21, message)
-    assert ids.recall(7, now, 21) == b"second"
+    assert kept_in(ids, 7, now, 21) == b"second"
+
+
+def test_a_kept_message_comes_with_its_epoch_and_its_ids(ids: MessageIdAllocator) -> None:
+    now, identifier = epoch(10), epoch(10).identifier
+    ids.reserve(7, now, 9, 2, x=21)
+    ids.keep(7, now, ids.reserve(7, now, 9, 3, x=22), 22, b"message")
+    assert ids.recall(7, identifier, 22) == (KeptMessage(10, range(2, 5), b"message"),)
+    assert ids.recall(7, identifier, 21) == ids.recall(7, identifier, 23) == ()
+
+
+def test_the_messages_for_an_x_come_back_for_each_epoch_the_newest_first(ids: MessageIdAllocator) -> None:
+    places = [epoch(10), epoch(11), epoch(10)]
+    for number, place in enumerate(places):
+        ids.keep(7, place, ids.reserve(7, place, 9, x=21), 21, b"%d" % number)
+    assert ids.recall(7, epoch(10).identifier, 21) == (
+        KeptMessage(11, range(0, 1), b"1"),
+        KeptMessage(10, range(1, 2), b"2"),
+    )
+    for commitment, other in ((8, epoch(10)), (7, epoch(10, "example.org")), (7, epoch(10, period=600))):
+        assert ids.recall(commitment, other.identifier, 21) == ()
+
+
+def test_a_later_message_for_the_same_ids_replaces_the_first(ids: MessageIdAllocator) -> None:
+    now = epoch(10)
+    reserved = ids.reserve(7, now, 9, 2, x=21)
+    for message in (b"first", b"renewed"):
+        ids.keep(7, now, reserved, 21, message)
+    assert ids.recall(7, now.identifier, 21) == (KeptMessage(10, reserved, b"renewed"),)
+    assert ids.reserve(7, now, 9) == range(2, 3)
+
+
+def test_of_two_messages_for_one_x_that_with_the_highest_ids_comes_back_in_any_order(
+    ids: MessageIdAllocator,
+) -> None:
+    now = epoch(10)
+    first, second = (ids.reserve(7, now, 9, x=21) for _ in range(2))
+    for reserved, message in ((second, b"second"), (first, b"first"), (first, b"first again")):
+        ids.keep(7, now, reserved, 21, message)
+    assert ids.recall(7, now.identifier, 21) == (KeptMessage(10, second, b"second"),)
+
+
+def test_a_message_of_a_dropped_epoch_is_not_replaced(ids: MessageIdAllocator) -> None:
+    reserved = ids.reserve(7, epoch(10), 9, x=21)
+    ids.keep(7, epoch(10), reserved, 21, b"first")
+    ids.reserve(7, epoch(12), 9)
+    with pytest.raises(StoreUnavailable, match="these ids were not reserved in epoch 10; do not send"):
+        ids.keep(7, epoch(10), reserved, 21, b"renewed")
+    assert ids.recall(7, epoch(10).identifier, 21) == ()
+
+
+def test_a_message_is_recalled_by_the_bytes_of_an_identifier(ids: MessageIdAllocator) -> None:
+    for identifier in ("example.com", bytearray(8), None):
+        with pytest.raises(EncodingError, match="^rln identifier: expected bytes"):
+            ids.recall(7, identifier, 21)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="^x: "):
+        ids.recall(7, epoch(10).identifier, 0)
+    with pytest.raises(ParameterError, match="^commitment: "):
+        ids.recall(0, epoch(10).identifier, 21)
 
 
 def test_an_id_never_goes_with_a_second_x(ids: MessageIdAllocator) -> None:
@@ -159,9 +218,9 @@ def test_an_id_never_goes_with_a_second_x(ids: MessageIdAllocator) -> None:
     ids.keep(7, now, free, 23, b"first")
     with pytest.raises(StoreUnavailable, match="belongs to another message"):
         ids.keep(7, now, free, 24, b"second")
-    assert ids.recall(7, now, 22) is None
-    assert ids.recall(7, now, 24) is None
-    assert ids.recall(7, now, 23) == b"first"
+    assert kept_in(ids, 7, now, 22) is None
+    assert kept_in(ids, 7, now, 24) is None
+    assert kept_in(ids, 7, now, 23) == b"first"
 
 
 def test_only_reserved_ids_are_kept(ids: MessageIdAllocator) -> None:
@@ -194,7 +253,7 @@ def test_a_message_is_bytes(ids: MessageIdAllocator, message: object) -> None:
     reserved = ids.reserve(7, now, 5, x=21)
     with pytest.raises(EncodingError, match="^message: "):
         ids.keep(7, now, reserved, 21, message)  # type: ignore[arg-type]
-    assert ids.recall(7, now, 21) is None
+    assert kept_in(ids, 7, now, 21) is None
 
 
 def test_a_message_has_64_kib_at_most(ids: MessageIdAllocator) -> None:
@@ -203,13 +262,13 @@ def test_a_message_has_64_kib_at_most(ids: MessageIdAllocator) -> None:
     with pytest.raises(ParameterError, match="^message: expected at most 65536 bytes, got 65537"):
         ids.keep(7, now, reserved, 21, bytes(65537))
     ids.keep(7, now, reserved, 21, bytes(65536))
-    assert ids.recall(7, now, 21) == bytes(65536)
+    assert kept_in(ids, 7, now, 21) == bytes(65536)
 
 
 def test_messages_of_old_epochs_are_dropped(ids: MessageIdAllocator) -> None:
     for index in (10, 11, 12):
         ids.keep(7, epoch(index), ids.reserve(7, epoch(index), 5, x=21), 21, b"%d" % index)
-    assert [ids.recall(7, epoch(index), 21) for index in (10, 11, 12)] == [None, b"11", b"12"]
+    assert [kept_in(ids, 7, epoch(index), 21) for index in (10, 11, 12)] == [None, b"11", b"12"]
 
 
 def test_the_largest_numbers(ids: MessageIdAllocator) -> None:
@@ -220,4 +279,4 @@ def test_the_largest_numbers(ids: MessageIdAllocator) -> None:
     with pytest.raises(RateLimitReached):
         ids.reserve(7, last, 2**16)
     ids.keep(7, last, reserved, x, b"message")
-    assert ids.recall(7, last, x) == b"message"
+    assert kept_in(ids, 7, last, x) == b"message"

@@ -333,7 +333,7 @@ def test_files_of_a_process_that_ended(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="used after it was closed"):
         ids.reserve(7, NOW, 9)
     with pytest.raises(StoreUnavailable, match="used after it was closed"):
-        ids.recall(7, NOW, 9)
+        ids.recall(7, NOW.identifier, 9)
     (tmp_path / "other.db").write_bytes(b"something else, and long enough to be read as a header" * 90)
     (tmp_path / "other.db").chmod(0o600)
     with pytest.raises(StoreUnavailable, match="message ids: .*other.db"):

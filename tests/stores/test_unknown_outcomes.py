@@ -26,6 +26,7 @@ from rln.stores.sqlite.log import SqliteMark, SqliteNullifierLog
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 from tests.stores.redis_worker import IMPATIENCE, Script, rested, worker
+from tests.support.kept_message import kept_in
 from tests.support.proxy import Proxy
 from tests.support.redis_server import empty_server
 
@@ -157,7 +158,7 @@ def keep(path: Path) -> Verb:
     reserved = ids.reserve(7, EPOCH, 9)
     return Verb(
         lambda: ids.keep(7, EPOCH, reserved, 21, b"message"),
-        lambda: ids.recall(7, EPOCH, 21) == b"message",
+        lambda: kept_in(ids, 7, EPOCH, 21) == b"message",
         "do not send it unless `recall` returns it",
         "COMMIT",
         ids.close,

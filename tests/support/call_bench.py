@@ -90,6 +90,12 @@ class CallBench:
         )
         return self.stack.enter_context(made)
 
+    def proved(self) -> rln.Prover:
+        """Return a prover that has proved b"text"."""
+        prover = self.prover()
+        prover.prove(b"text")
+        return prover
+
     def multi_prover(self) -> rln.Prover:
         """Return a prover for several message ids."""
         return self.prover(small_multi_key())

@@ -138,7 +138,7 @@ def _id_calls(name: str, make: Callable[[CallBench], MessageIdAllocator]) -> Tab
         ),
         name.format("recall"): lambda bench: (
             kept(bench).recall,
-            {"commitment": 101, "epoch": bench.epoch, "x": 5},
+            {"commitment": 101, "identifier": bench.epoch.identifier, "x": 5},
         ),
     }
 
@@ -373,6 +373,7 @@ SERVICES: Table = {
         },
     ),
     "rln.proving.prover.Prover.again": lambda bench: (bench.prover().again, {"signal": b"text"}),
+    "rln.proving.prover.Prover.renew": lambda bench: (bench.proved().renew, {"signal": b"text"}),
     "rln.proving.prover.Prover.partial_proof": lambda bench: (
         bench.prover().partial_proof,
         {"codec": "zerokit-3"},

@@ -12,6 +12,7 @@ import rln
 from rln.circuit import Matrix, R1cs, explain, failures, rln_multi, undetermined
 from rln.circuit import rln as rln_circuit
 from rln.group.events import Change, Event, Events, Head, Registration, RootChanges, Slashing, Step
+from rln.ports import KeptMessage
 from rln.protocol.epoch import Epoch
 from rln.stores.memory import MemoryMark
 from tests.support.call_bench import Call, CallBench, key_files
@@ -440,6 +441,10 @@ VALUES: Table = {
         {"index": 0, "limit": 2, "commitment": 101, "paths": bench.world.group.proof},
     ),
     "rln.protocol.proof.MultiRlnProof": lambda bench: (rln.MultiRlnProof, _multi_fields(bench)),
+    "rln.ports.KeptMessage": lambda _: (
+        KeptMessage,
+        {"epoch_index": 5, "ids": range(1), "message": b"message"},
+    ),
     "rln.protocol.proof.RlnProof": lambda bench: (
         rln.RlnProof,
         {

@@ -25,6 +25,7 @@ from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.conftest import lacking
 from tests.faults.strace import need_strace
 from tests.support.effort import effort
+from tests.support.kept_message import kept_in
 from tests.support.small_world import World
 from tests.threats.client import ME, epoch, introduced, opened, spent
 
@@ -166,7 +167,7 @@ def test_e1_killed_at_any_system_call_no_id_goes_with_two_messages(folder: Path)
                 assert key not in used, (name, n)
                 used.add(key)
             if kind == "sent":
-                assert ids.recall(ME, epoch(index), int(numbers[2])) == numbers[2].encode()
+                assert kept_in(ids, ME, epoch(index), int(numbers[2])) == numbers[2].encode()
         # After the crash the client gets another id.
         try:
             key = (index, ids.reserve(ME, epoch(index), 100, x=9)[0])
@@ -222,7 +223,7 @@ def test_e2_no_id_goes_with_a_second_x_across_a_restart(folder: Path) -> None:
         with pytest.raises(StoreUnavailable, match="already belongs to another message"):
             ids.keep(ME, now, reserved, x, b"second")
     ids.keep(ME, now, bound, 21, b"kept late")
-    assert [ids.recall(ME, now, x) for x in (21, 22, 23)] == [b"kept late", b"first", None]
+    assert [kept_in(ids, ME, now, x) for x in (21, 22, 23)] == [b"kept late", b"first", None]
     ids.close()
 
 

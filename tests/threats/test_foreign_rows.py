@@ -23,6 +23,7 @@ from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.stores.sqlite.log import SqliteNullifierLog
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.damaged_rows import BAD_ELEMENTS, BAD_NUMBERS, damage
+from tests.support.kept_message import kept_in
 from tests.support.postgres_server import empty_database
 from tests.support.redis_server import RedisServer
 from tests.support.small_world import DEPTH, LIMIT_BITS, START, World
@@ -477,7 +478,7 @@ def test_f21_a_damaged_row_of_message_ids_gives_no_id_out_again(
         seen: list[object] = []
         for call in (
             lambda: ids.reserve(me, epoch, 9, x=8),
-            lambda: ids.recall(me, epoch, 7),
+            lambda: kept_in(ids, me, epoch, 7),
             lambda: ids.keep(me, epoch, used, 7, b"message"),
             lambda: ids.introduce(commitment(2)),
         ):

@@ -240,10 +240,12 @@ def test_c10_tokens_do_not_spend_an_id_for_each_wrong_answer(world: World, monke
 
 def test_c10_a_kept_message_that_is_no_message_is_not_sent_again(world: World) -> None:
     class Keeper(MemoryMessageIds):
-        def recall(self, commitment: int, epoch: Epoch, x: int) -> Any:
+        def recall(self, commitment: int, identifier: bytes, x: int) -> Any:
             return "a message"
 
-    with pytest.raises(StoreUnavailable, match="ids: expected the bytes of a message, got str"):
+    with pytest.raises(
+        StoreUnavailable, match="ids: expected a tuple of KeptMessage from `recall`, got 'a m"
+    ):
         world.prover(world.join(), Keeper()).again(b"text")
 
 

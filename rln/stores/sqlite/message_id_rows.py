@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rln.base import scalar
+from rln.protocol.epoch import MAX_INDEX
+from rln.proving.ports import KeptMessage
 from rln.stores.sql_rows import ForeignRow, number, packed
 from rln.stores.sqlite.guard_state import Fingerprint
 
@@ -75,6 +77,13 @@ def reservation_of(row: Sequence[Any], epoch: int) -> tuple[int, bytes | None]:
     number(first, f"{name}: first", 0)
     number(stop, f"{name}: stop", first + 1)
     return stop, None if x is None else packed(x, f"{name}: x", scalar.SIZE)
+
+
+def kept_of(row: Sequence[Any]) -> KeptMessage:
+    """Decode `epoch`, `first`, `stop`, x and message of a reservation whose message was kept."""
+    epoch = number(sortable_number(row[0], "reservations: epoch"), "reservations: epoch", 0, MAX_INDEX)
+    stop, _ = reservation_of(row[1:4], epoch)
+    return KeptMessage(epoch, range(row[1], stop), packed(row[4], f"reservations of epoch {epoch}: message"))
 
 
 def sortable_number(data: Any, name: str) -> int:

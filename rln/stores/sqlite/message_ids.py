@@ -38,14 +38,14 @@ from rln.base.file_kind import FileKind
 from rln.base.served_again import served_again
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
-from rln.proving.ports import MessageIdAllocator
+from rln.proving.ports import KeptMessage, MessageIdAllocator
 from rln.stores.refusals import (
     epoch_too_old,
     id_used_for_other_message,
     ids_not_reserved,
     limit_reached,
 )
-from rln.stores.sql_rows import naming, packed
+from rln.stores.sql_rows import naming
 from rln.stores.sqlite.database import Database
 from rln.stores.sqlite.guard_state import Fingerprint, GuardState
 from rln.stores.sqlite.message_id_rows import (
@@ -53,6 +53,7 @@ from rln.stores.sqlite.message_id_rows import (
     check_keys,
     create_tables,
     fingerprint_of,
+    kept_of,
     refusal_end_of,
     reservation_of,
     sortable_number,
@@ -238,19 +239,21 @@ class SqliteMessageIds(MessageIdAllocator):
             )
             self._record_change(state, state.refusal_end, epoch.start)
 
-    def recall(self, commitment: int, epoch: Epoch, x: int) -> bytes | None:
-        """Return the message that was kept for this x; see `MessageIdAllocator`.
+    def recall(self, commitment: int, identifier: bytes, x: int) -> tuple[KeptMessage, ...]:
+        """Return the messages that were kept for this x; see `MessageIdAllocator`.
 
         A message that was sent may be sent again, so this also works in a refused epoch.
         """
-        check_recall(commitment, epoch, x)
+        check_recall(commitment, identifier, x)
+        owner, packed_x = scalar.encode(commitment) + identifier, scalar.encode(x)
         with naming(self._store), self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT message FROM reservations WHERE owner = ? AND epoch = ? AND x = ? "
-                "AND message IS NOT NULL ORDER BY first DESC LIMIT 1",
-                (_owner(commitment, epoch), _sortable(epoch.index), scalar.encode(x)),
-            ).fetchone()
-            return None if row is None else packed(row[0], f"reservations of epoch {epoch.index}: message")
+            # With max(), SQLite takes the other columns from the row that has the maximum.
+            rows = connection.execute(
+                "SELECT epoch, max(first), stop, x, message FROM reservations WHERE owner = ? AND x = ? "
+                "AND message IS NOT NULL GROUP BY epoch ORDER BY epoch DESC",
+                (owner, packed_x),
+            )
+            return tuple(map(kept_of, rows))
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
