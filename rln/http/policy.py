@@ -266,7 +266,7 @@ def belongs_to(authority: str, application: str) -> bool:
         ParameterError: not text.
     """
     host = host_of(authority)
-    if host in _LOOPBACK:
+    if is_loopback(host):
         return text(application, "application").endswith(".localhost")
     return host == application or host.endswith(f".{text(application, 'application')}")
 
@@ -277,6 +277,11 @@ def host_of(authority: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is an address or the name of this machine."""
+    return text(host, "host") in _LOOPBACK
 
 
 def check_url(url: str, name: str) -> str:

@@ -79,6 +79,10 @@ USUAL = {
     "depth": ("3", "6"),
     "limit_bits": ("4",),
     "to": ("zkey", "arkzkey", "vk", "graph"),
+    "policy": ("provider/policy.json",),
+    "signing_key": ("provider/registrar.pem",),
+    "tier": ("tier-NUMBER=5", "pro=5"),
+    "authority": ("127.0.0.1:NUMBER",),
 }
 """Values that commands expect, by the name of the parameter; a name that is not here has only odd values."""
 
@@ -108,6 +112,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("log", "purge"): {"uri": ("sqlite:///log.db",)},
     ("log", "export"): {"files": ("audit",)},
     ("log", "merge"): {"files": ("audit",)},
+    ("provider",): {"application": ("api.localhost",), "directory": ("new.provider",)},
 }
 """Where a command, or a group of commands, expects something else under the same name."""
 
@@ -119,6 +124,7 @@ TAME: dict[tuple[str, ...], tuple[str, ...]] = {
     ("group", "register"): ("--commitment", "7", "--limit", "1"),
     ("group", "restored"): ("--nothing-slashed",),
     ("vectors", "check"): ("poseidon.json",),
+    ("provider", "new"): ("--authority", "127.0.0.1", "--depth", "3"),
     ("keys", "import"): ("--graph", "graph", "--limit-bits", "4"),
 }
 """What a command needs beside the usual values of its required parameters, so that it does its work."""
@@ -154,7 +160,8 @@ def _value(draw: random.Random, path: tuple[str, ...], parameter: Any, tame: boo
     usual = next((table[parameter.name] for table in tables if parameter.name in table), ())
     text = f"{parameter.name} {parameter.metavar} {parameter.help}".lower()
     if usual and tame:  # each output has a name of its own
-        return usual[0].replace("new.", f"new{draw.randrange(10**6)}.")
+        number = str(draw.randrange(1, 50000))
+        return usual[0].replace("new.", f"new{number}.").replace("NUMBER", number)
     if usual and draw.random() < 0.8:
         return draw.choice(usual)
     if "uri" in text and draw.random() < 0.7:

@@ -13,9 +13,11 @@ from rln import stores
 from rln.audit.files import AuditFiles
 from rln.audit.violators import Violation, Violators
 from rln.group.events import Change, Event, Events, Step
+from rln.http.policy import Tier
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
 from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog, check_claim
+from rln.services.provider_directory import create_provider
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.copy_members import copy_members
 from rln.stores.groups import build_group, close_group, open_group
@@ -493,6 +495,20 @@ SERVICES: Table = {
         {"commitment": 101, "limit": 2},
     ),
     "rln.sync.mirror.Mirror.proof": lambda bench: (bench.mirror().proof, {"index": 0}),
+    "rln.services.provider_directory.create_provider": lambda bench: (
+        create_provider,
+        {
+            "directory": bench.path("provider"),
+            "application": "api.localhost",
+            "period": 60,
+            "tiers": [Tier("pro", 5)],
+            "authorities": ["127.0.0.1:8000"],
+            "registrar": "http://127.0.0.1:8001/rln/",
+            "depth": 3,
+            "limit_bits": 4,
+            "progress": never,
+        },
+    ),
     "rln.sync.mirror_file.load_mirror": lambda bench: (
         load_mirror,
         {"path": bench.file(bench.mirror().whole().encode()), "min_members": 1, "threads": 1},

@@ -133,6 +133,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("group", "export", registry, *board[:3], "bulletin"),
             ("group", "import", "bulletin", "--into=mirror", "--params=params.json", "--min-members=1"),
             ("log", "create", "sqlite:///log.db", *clock),
+            ("provider", "new", "provider", "--application=api.localhost", "--period=60", "--tier=pro=5",
+             "--authority=127.0.0.1", "--depth=3"),
             (*prove, "--ids=sqlite:///ids.db", "--never-sent", "--text=audited"),
             ("message", "check", "m.proof", "--params=params.json", "--vk=vk.json", "--log=sqlite:///log.db",
              "--group", registry, "--text=audited", "--audit=audit"),

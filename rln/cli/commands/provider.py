@@ -1,0 +1,203 @@
+"""`rln provider`: make what a provider needs, and show and change the policy that it publishes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+
+from rln.atomic_files import write_file
+from rln.base import decimals
+from rln.base.bounds import MAX_LIMIT_BITS
+from rln.cli.paramsfile import parse_public_key
+from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, read_file, run
+from rln.cli.table import format_facts
+from rln.errors import EncodingError
+from rln.http.credential import encode_base64url
+from rln.http.policy import MAX_POLICY_BYTES, Policy, Tier, open_policy
+from rln.services.provider_directory import create_provider
+from rln.sync.signing import RegistrarKey
+
+app = typer.Typer(no_args_is_help=True)
+
+_TIER = re.compile(r"([a-z0-9-]+)=([0-9]+)\Z")
+
+PolicyArgument = Annotated[Path, typer.Argument(metavar="POLICY", help="A signed policy, policy.json.")]
+AuthoritiesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--authority",
+        help="Host, with or without a port, at which the service answers; may be repeated.",
+        metavar="HOST[:PORT]",
+    ),
+]
+
+
+@app.callback()
+def group() -> None:
+    """Make what a provider over HTTP needs, and show and change its policy."""
+
+
+@app.command("new")
+def new(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="A new or an empty directory for all files.")
+    ],
+    application: Annotated[
+        str,
+        typer.Option(
+            help="Domain name that the provider owns; for a trial on one machine, one in .localhost."
+        ),
+    ],
+    period: Annotated[int, typer.Option(help="Length of an epoch in seconds.")],
+    tier: Annotated[
+        list[str],
+        typer.Option(help="A kind of membership and its limit; may be repeated.", metavar="NAME=LIMIT"),
+    ],
+    authority: AuthoritiesOption = None,
+    registrar: Annotated[
+        str | None,
+        typer.Option(help="URL of the registrar; default: /rln/ at the first authority.", metavar="URL"),
+    ] = None,
+    depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
+    limit_bits: Annotated[
+        int, typer.Option(help="Limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
+    ] = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Make key, signed policy, nullifier log, registry and settings in one directory.
+
+    Run it once. Then start the service with the middleware, and `rln registrar`.
+    """
+
+    def action() -> Report:
+        tiers = _tiers(tier)
+        with ProgressBar("setup", as_json).running() as progress, name_in_errors(directory):
+            policy = create_provider(
+                directory,
+                application,
+                period=period,
+                tiers=tiers,
+                authorities=authority or (),
+                registrar=registrar,
+                depth=depth,
+                limit_bits=limit_bits,
+                progress=progress,
+            )
+        facts = {"directory": str(directory), **_facts(policy)}
+        return Report(facts, _text(facts), effect=f"everything is in {directory}")
+
+    run(action, as_json)
+
+
+@app.command("show")
+def show(
+    policy: PolicyArgument,
+    registrar_key: Annotated[
+        str | None,
+        typer.Option(help="The pinned key, 64 hexadecimal digits; default: the key in the policy."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the signature of a policy, and print what it says."""
+
+    def action() -> Report:
+        pinned = None if registrar_key is None else parse_public_key(registrar_key, "--registrar-key")
+        facts = _facts(_read(policy, pinned))
+        return Report(facts, _text(facts))
+
+    run(action, as_json)
+
+
+@app.command("update")
+def update(
+    policy: PolicyArgument,
+    signing_key: Annotated[Path, typer.Option(help="The registrar's private key, registrar.pem.")],
+    tier: Annotated[
+        list[str] | None,
+        typer.Option(help="All tiers from now on; default: as before.", metavar="NAME=LIMIT"),
+    ] = None,
+    authority: AuthoritiesOption = None,
+    bound_field: Annotated[
+        list[str] | None,
+        typer.Option(help="All fields that a proof covers beside the usual ones; default: as before."),
+    ] = None,
+    registrar: Annotated[
+        str | None, typer.Option(help="New URL of the registrar; default: as before.", metavar="URL")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign the next version of a policy, and replace the file.
+
+    What is not named stays. Application, period, keys and depth never change: members of another application
+    or key have to register again, so make another provider for them.
+    """
+
+    def action() -> Report:
+        before = _read(policy, None)
+        changed = replace(
+            before,
+            version=before.version + 1,
+            tiers=before.tiers if tier is None else _tiers(tier),
+            authorities=before.authorities if authority is None else tuple(authority),
+            bound_fields=before.bound_fields if bound_field is None else tuple(bound_field),
+            registration=before.registration if registrar is None else f"{registrar}registration",
+            bulletins=before.bulletins if registrar is None else f"{registrar}bulletins/",
+            proving_key=before.proving_key if registrar is None else f"{registrar}proving-key",
+        )
+        with name_in_errors(signing_key):
+            key = RegistrarKey.load(signing_key)
+        with name_in_errors(policy):
+            write_file(policy, changed.sign(key), 0o644)
+        facts = _facts(changed)
+        return Report(facts, _text(facts), effect=f"{policy} has version {changed.version}")
+
+    run(action, as_json)
+
+
+def _read(path: Path, pinned: bytes | None) -> Policy:
+    with name_in_errors(path):
+        return open_policy(read_file(path, MAX_POLICY_BYTES), pinned)
+
+
+def _tiers(texts: list[str]) -> tuple[Tier, ...]:
+    made = []
+    for text in texts:
+        found = _TIER.match(text)
+        if found is None:
+            raise EncodingError(f"--tier: expected NAME=LIMIT, for example pro=100, got {text[:80]!r}")
+        made.append(Tier(found[1], decimals.whole(found[2], "--tier", 1, 1 << MAX_LIMIT_BITS)))
+    return tuple(made)
+
+
+def _facts(policy: Policy) -> dict[str, object]:
+    return {
+        "application": policy.application,
+        "version": policy.version,
+        "policy_digest": encode_base64url(policy.digest),
+        "registrar_key": policy.params.registrar_key,
+        "period": policy.params.period,
+        "authorities": list(policy.authorities),
+        "tiers": {tier.name: tier.limit for tier in policy.tiers},
+        "bound_fields": list(policy.bound_fields),
+        "registration": policy.registration,
+        "bulletins": policy.bulletins,
+        "proving_key": policy.proving_key,
+        "params_digest": policy.params.digest,
+        "key_digest": policy.params.key_digest,
+    }
+
+
+def _text(facts: Mapping[str, object]) -> str | RenderableType:
+    """Return the facts as a table; lists in one line, each tier as it is typed."""
+    lines: dict[str, object] = {}
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = [f"{tier}={limit}" for tier, limit in value.items()]
+        lines[name] = (", ".join(value) or None) if isinstance(value, list) else value
+    return format_facts(lines)

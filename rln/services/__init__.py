@@ -1,0 +1,1 @@
+"""The programs that run for long: what a provider starts."""

@@ -1,0 +1,154 @@
+"""Provider directory: all that a new provider needs to limit an HTTP service, made in one step.
+
+    provider.rlnkey   the proving key; members get it too
+    registrar.pem     the private key that signs policy and bulletins, mode 0600
+    policy.json       the signed policy; the middleware publishes it
+    log.db            the nullifier log
+    members.db        the registry
+    rln.toml          names all of these, for the middleware and the registrar
+
+Keep registrar.pem, log.db and members.db; losing the log refuses one epoch, and losing the registry means
+that every member has to register again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from rln import circuit as circuits
+from rln.atomic_files import write_new_file
+from rln.base.arguments import file_path, instances, sequence, text
+from rln.base.injected import callback
+from rln.circuit.parameters import CircuitParameters
+from rln.errors import ParameterError
+from rln.http.policy import Policy, Tier, check_url, host_of, is_loopback
+from rln.keys.setup import setup
+from rln.params import Params
+from rln.stores import open_log
+from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
+from rln.sync.signing import RegistrarKey
+
+KEY_FILE: Final = "provider.rlnkey"
+SIGNING_KEY_FILE: Final = "registrar.pem"
+POLICY_FILE: Final = "policy.json"
+SETTINGS_FILE: Final = "rln.toml"
+
+_SETTINGS: Final = """\
+# Settings for the middleware, and in [registrar] for `rln registrar`. Paths are relative to this file.
+policy = "policy.json"
+key = "provider.rlnkey"
+log = "sqlite:///log.db"
+members = "sqlite:///members.db"
+
+[registrar]
+signing_key = "registrar.pem"
+accounts = "sqlite:///accounts.db"
+api_keys = "api-keys.json"
+bulletins = "bulletins"
+"""
+
+
+def create_provider(
+    directory: Path | str,
+    application: str,
+    *,
+    period: int,
+    tiers: Sequence[Tier],
+    authorities: Sequence[str] = (),
+    registrar: str | None = None,
+    depth: int = 20,
+    limit_bits: int = 16,
+    progress: Callable[[float], None] = lambda part: None,
+) -> Policy:
+    """Make the directory of a provider, whole or not at all.
+
+    Args:
+        directory: a new or empty one.
+        application: domain name that the provider owns; for a trial on one machine, a name that ends in
+            `.localhost`.
+        period: length of an epoch in seconds.
+        tiers: the kinds of membership.
+        authorities: hosts, with or without a port, at which the service answers; none: the application.
+        registrar: URL of the registrar, with a slash at its end; None: `/rln/` at the first authority.
+        depth: of the membership tree; 20 is for a million members. It cannot change later.
+        limit_bits: limits are 1 to 2^limit_bits.
+        progress: is called with the part of the key that is made, 0 to 1.
+
+    Returns:
+        The policy.
+
+    Raises:
+        ParameterError: an argument is outside its range, or the directory is not empty.
+        OSError: the directory cannot be written.
+    """
+    directory = file_path(directory, "directory")
+    text(application, "application")
+    instances(sequence(tiers, "tiers"), Tier, "tiers")
+    instances(sequence(authorities, "authorities"), str, "authorities")
+    callback(progress, "progress")
+    names = tuple(authorities) or (application,)
+    base = _base_url(names[0]) if registrar is None else check_url(registrar, "registrar")
+    if not base.endswith("/"):
+        raise ParameterError(f"registrar: expected a URL with a slash at its end, got {base[-80:]!r}")
+    CircuitParameters(depth, limit_bits, None)
+    if directory.exists() and any(directory.iterdir()):
+        raise ParameterError(f"{directory}: expected a new or an empty directory; choose another one")
+    draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.absolute().parent))
+    try:
+        policy = _fill(draft, application, period, tuple(tiers), names, base, (depth, limit_bits), progress)
+        draft.rename(directory)  # over an empty directory, too
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+    return policy
+
+
+def _fill(
+    draft: Path,
+    application: str,
+    period: int,
+    tiers: tuple[Tier, ...],
+    authorities: tuple[str, ...],
+    base: str,
+    sizes: tuple[int, int],
+    progress: Callable[[float], None],
+) -> Policy:
+    registrar_key = RegistrarKey.new(draft / SIGNING_KEY_FILE)
+    key = setup(circuits.rln(*sizes), progress=progress)
+    params = Params.of(
+        key,
+        application,
+        period,
+        window_seconds=int(DEFAULT_WINDOW_SECONDS),
+        registrar_key=registrar_key.public_key,
+        signal_format="joined",
+    )
+    policy = Policy(
+        version=1,
+        params=params,
+        authorities=authorities,
+        tiers=tiers,
+        registration=f"{base}registration",
+        bulletins=f"{base}bulletins/",
+        proving_key=f"{base}proving-key",
+    )
+    key.save(draft / KEY_FILE)
+    write_new_file(draft / POLICY_FILE, policy.sign(registrar_key))
+    os.chmod(draft / POLICY_FILE, 0o644)
+    clock = params.clock()
+    with closing(open_log(f"sqlite:///{draft.absolute()}/log.db", clock, new=True)):
+        pass
+    close_group(open_group(f"sqlite:///{draft.absolute()}/members.db", *sizes, now=clock.now))
+    write_new_file(draft / SETTINGS_FILE, _SETTINGS.encode())
+    return policy
+
+
+def _base_url(authority: str) -> str:
+    scheme = "http" if is_loopback(host_of(authority)) else "https"
+    return check_url(f"{scheme}://{authority}/rln/", "authorities")

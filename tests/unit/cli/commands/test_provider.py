@@ -1,0 +1,63 @@
+"""`rln provider`: the directory of a provider, and its policy."""
+
+import pytest
+
+from rln.http.policy import open_policy
+from tests.unit.cli.terminal import run, run_json
+
+LOCAL = ("--application", "api.localhost", "--period", 60, "--authority", "127.0.0.1:8000", "--depth", 3)
+
+
+@pytest.fixture
+def provider(tmp_path):
+    run("provider", "new", tmp_path / "provider", *LOCAL, "--tier", "basic=2", "--tier", "pro=10")
+    return tmp_path / "provider"
+
+
+def test_what_is_made_is_what_is_shown(tmp_path):
+    made = run_json("provider", "new", tmp_path / "one", *LOCAL, "--tier", "pro=10")
+    shown = run_json("provider", "show", tmp_path / "one/policy.json")
+    assert shown == {name: value for name, value in made.items() if name != "directory"}
+    assert (made["version"], made["tiers"], made["authorities"]) == (1, {"pro": 10}, ["127.0.0.1:8000"])
+    text = run("provider", "show", tmp_path / "one/policy.json", "--registrar-key", made["registrar_key"])
+    assert "tiers          pro=10\n" in text and "bound_fields   -\n" in text
+
+
+def test_an_update_raises_the_version_and_keeps_what_is_not_named(provider):
+    policy = provider / "policy.json"
+    before = open_policy(policy.read_bytes())
+    run("provider", "update", policy, "--signing-key", provider / "registrar.pem", "--tier", "pro=20")
+    after = open_policy(policy.read_bytes(), before.registrar_key)
+    assert (after.version, [tier.limit for tier in after.tiers]) == (2, [20])
+    assert (after.params, after.authorities, after.bulletins) == (
+        before.params, before.authorities, before.bulletins,
+    )  # fmt: skip
+    more = ("--bound-field", "openai-beta", "--registrar", "http://127.0.0.1:8001/rln/")
+    run("provider", "update", policy, "--signing-key", provider / "registrar.pem", *more)
+    third = open_policy(policy.read_bytes(), before.registrar_key)
+    assert (third.version, third.bound_fields) == (3, ("openai-beta",))
+    assert third.registration == "http://127.0.0.1:8001/rln/registration"
+
+
+def test_another_key_or_a_wrong_value_leaves_the_policy_as_it_is(provider, tmp_path):
+    policy = provider / "policy.json"
+    before = policy.read_bytes()
+    run("group", "key", "--out", tmp_path / "other.pem")
+    for more, message in (
+        (("--signing-key", tmp_path / "other.pem"), "key: expected"),
+        (("--signing-key", tmp_path / "missing.pem"), "missing.pem: No such file"),
+        (("--signing-key", provider / "registrar.pem", "--tier", "pro"), "expected NAME=LIMIT"),
+        (("--signing-key", provider / "registrar.pem", "--tier", "pro=0"), "--tier: expected 1 to 65536"),
+        (
+            ("--signing-key", provider / "registrar.pem", "--authority", "example.com"),
+            "authorities: expected",
+        ),
+        (("--signing-key", provider / "registrar.pem", "--bound-field", "host"), "bound_fields: expected"),
+    ):
+        assert message in run_json("provider", "update", policy, *more, status=2)["message"]
+    assert policy.read_bytes() == before
+
+
+def test_a_policy_of_another_key_is_refused(provider):
+    said = run_json("provider", "show", provider / "policy.json", "--registrar-key", "ab" * 32, status=1)
+    assert "not signed by the key that was pinned" in said["message"]
