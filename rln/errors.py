@@ -16,6 +16,10 @@
         NotAMember  AlreadyAMember  TreeFull
       GroupRefused                   a bulletin is wrong or out of order, or the group is too small
       RecoveryError                  the shares do not determine a secret
+      ProviderUnavailable            a provider gave no answer, or not what was asked for: try later
+      PolicyChanged                  a provider's policy is not the pinned one, nor its signed successor
+      RequestRefused                 a provider refuses a request, and no further credential is sent for it
+        AnswerLost                   the request was judged before, and its answer is lost
       StoreError                     a store failed; the original error is __cause__
         StoreUnavailable             the store cannot be sure: do not serve the message, try later
         IntegrityAlarm               a mathematically impossible result: stop and investigate
@@ -98,7 +102,23 @@ class WrongSignal(ProofRejected):
 
 
 class RateLimitReached(RlnError):
-    """The member has used up their user message limit for this epoch; nothing was revealed."""
+    """The member has used up their user message limit for this epoch; nothing was revealed.
+
+    Args:
+        message: what is used up, and until when.
+        retry_after: becomes the attribute.
+
+    Attributes:
+        retry_after: seconds until the next epoch, by the clock of the epochs, counted from when the error was
+            made; None: not known.
+    """
+
+    # For classes of other stores that derive from this one and do not call its constructor.
+    retry_after: float | None = None
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotRenewable(RlnError):
@@ -131,6 +151,22 @@ class GroupRefused(RlnError):
 
 class RecoveryError(RlnError):
     """The shares do not determine a secret."""
+
+
+class ProviderUnavailable(RlnError):
+    """A provider gave no answer, or not what was asked for: try later."""
+
+
+class PolicyChanged(RlnError):
+    """A provider's policy is neither the pinned one nor its signed successor; find out why before you go on."""
+
+
+class RequestRefused(RlnError):
+    """A provider refuses a request, and no further credential is sent for it."""
+
+
+class AnswerLost(RequestRefused):
+    """The provider has judged the request before, and its answer is lost; another attempt costs more units."""
 
 
 class StoreError(RlnError):

@@ -146,6 +146,15 @@ class Mirror:
             )
         return found
 
+    def leaf(self, index: int) -> int:
+        """Return the leaf at an index; 0 if there is none.
+
+        Raises:
+            ParameterError: the tree has no such index.
+        """
+        with self._locked():
+            return self._tree.get(index)
+
     def membership(self, commitment: int, limit: int) -> Membership:
         """Find a member among the leaves of this mirror, without a request to anybody.
 

@@ -1,0 +1,1 @@
+"""The member's side of anonymous rate limits over HTTP: joining, following the group, credentials."""

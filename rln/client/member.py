@@ -1,0 +1,340 @@
+"""Member: one member of one application, with everything that their requests need, in one directory.
+
+    Member.join("https://api.example.com", api_key="…", directory="example")
+    member = Member.open("example")
+
+A background thread looks at the provider's policy and bulletins, at times that depend on nothing that the
+member does. So the newest root is at hand when a request is made, and no fetch tells who makes it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NoReturn, Self
+
+from rln.base import forks
+from rln.base.arguments import instance
+from rln.client.bulletin_feed import BulletinFeed
+from rln.client.credential_maker import CredentialMaker
+from rln.client.credential_source import CredentialSource, MadeCredential
+from rln.client.follower import Follower
+from rln.client.joining import Joining
+from rln.client.member_directory import MemberDirectory
+from rln.client.origin import origin_of
+from rln.client.pinned_policy import successor
+from rln.client.requests import Requests
+from rln.client.settings import MemberSettings
+from rln.errors import (
+    EncodingError,
+    GroupRefused,
+    NotAMember,
+    ParameterError,
+    PolicyChanged,
+    ProviderUnavailable,
+    RlnError,
+)
+from rln.http.policy import MAX_POLICY_BYTES, WELL_KNOWN, Policy
+from rln.http.signal import RequestParts
+from rln.keys.proving_key import ProvingKey
+from rln.protocol.identity import Identity
+from rln.protocol.membership import rate_commitment
+from rln.proving.prover import Prover
+from rln.stores import open_message_ids
+from rln.sync.mirror import MIN_MEMBERS, Mirror
+from rln.sync.mirror_file import load_mirror, save_mirror
+
+LOOK: Final = 30.0
+"""Seconds between two looks at the provider, on average; half of the root window if that is shorter."""
+
+_LOOKS: Final = 2.5
+"""Intervals for which a request waits for a newer root: the next look, and one more if it fails."""
+
+_DEFAULTS: Final = MemberSettings()
+
+
+class Member(CredentialSource):
+    """A member of one application. Safe to use from several threads and event loops.
+
+    A forked child can go on: its message ids are in a file, and its first request starts a thread of its own.
+    Several processes may open one directory. Close it, or leave its `with` block, to wipe what was computed
+    in advance.
+
+    Args:
+        directory: what `Member.join` has made.
+        settings: how to prove, fetch and retry.
+
+    Attributes:
+        requests: the credentials by request, for adapters.
+        settings: as given.
+
+    Raises:
+        ParameterError: the directory holds no member.
+        InputError: a file in it is damaged.
+        StoreUnavailable: a file cannot be used.
+    """
+
+    def __init__(self, directory: Path | str, settings: MemberSettings = _DEFAULTS) -> None:
+        instance(settings, MemberSettings, "settings")
+        self.settings = settings
+        self._files = MemberDirectory(directory)
+        self._record = self._files.read_record()
+        self._policy = self._files.read_policy()
+        params = self._policy.params
+        self._key = ProvingKey.load(self._files.key, threads=settings.threads)
+        params.check_key(self._key)
+        if self._files.has(self._files.mirror.name):
+            self._mirror = load_mirror(self._files.mirror, min_members=self._record.min_members)
+        else:
+            self._mirror = Mirror(params.depth, params.limit_bits, min_members=self._record.min_members)
+        self._clock = params.clock()
+        self._web = settings.open_web()
+        self._identity = Identity.load(self._files.identity)
+        self._ids = open_message_ids(self._files.message_ids)
+        self.requests = Requests(self, on_lost=settings.on_lost, max_units=settings.max_units)
+        self._maker: CredentialMaker | None = None
+        self._index: int | None = None
+        self._fault: RlnError | None = None
+        self._closed = False
+        self._interval = min(LOOK, (params.window_seconds or 2 * LOOK) / 2)
+        self._follower = Follower(self._look, self._interval)
+        self._reset()
+        forks.register(self)
+        self._start()
+
+    def _reset(self) -> None:
+        self._state = threading.RLock()
+        self._looking = threading.Lock()
+
+    @classmethod
+    def open(cls, directory: Path | str, settings: MemberSettings = _DEFAULTS) -> Self:
+        """Open the directory of a member; as the constructor."""
+        return cls(directory, settings)
+
+    @classmethod
+    def join(
+        cls,
+        url: str,
+        *,
+        api_key: str,
+        directory: Path | str,
+        registrar_key: bytes | None = None,
+        tier: str | None = None,
+        identity: Identity | None = None,
+        min_members: int = MIN_MEMBERS,
+        settings: MemberSettings = _DEFAULTS,
+    ) -> Self:
+        """Register at a provider, and open the new directory. Repeat it after an error: it goes on.
+
+        The registrar admits members in batches. Until then, a request raises `NotAMember`.
+
+        Args:
+            url: `https://` and an authority of the provider.
+            api_key: of the account at the provider; it is sent to the registrar alone, and not stored.
+            directory: for the member's files; one for each application.
+            registrar_key: 32 bytes, which the provider has given you in another way; None: the key in the
+                provider's policy is pinned as it is.
+            tier: name of the kind of membership; None: the only one that there is.
+            identity: an identity that you have; None: a new one.
+            min_members: members that the group must have before this member proves in it, 1 or more.
+            settings: how to prove, fetch and retry.
+
+        Raises:
+            ProviderUnavailable: the provider or its registrar gave no answer, or refused; the message says
+                why.
+            PolicyChanged: the directory has another policy pinned.
+            KeyFileError: the provider's key is not safe to use.
+            InputError: an argument is outside its range, or the policy is malformed.
+            StoreUnavailable: the directory cannot be used.
+        """
+        joining = Joining(
+            url, MemberDirectory(directory), settings, registrar_key=registrar_key, min_members=min_members
+        )
+        joining.register(api_key, tier, identity)
+        return cls(directory, settings)
+
+    # ---- what it knows
+
+    @property
+    def policy(self) -> Policy:
+        """The pinned policy."""
+        return self._policy
+
+    @property
+    def step(self) -> int:
+        """The step of the group that the member knows."""
+        return self._mirror.step
+
+    @property
+    def patience(self) -> float:
+        """Seconds within which the next scheduled look at the bulletins is over."""
+        return _LOOKS * self._interval
+
+    @property
+    def limit(self) -> int:
+        """Units in an epoch."""
+        return self._record.limit
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the member is in the group, as of the last look."""
+        with self._state:
+            return self._find() is not None
+
+    # ---- the provider
+
+    def follow(self) -> None:
+        """Look at the provider's policy and bulletins once, and store what is new.
+
+        The background thread does this. Do not call it because of an answer: the time of a fetch would tell
+        the provider who made the request.
+
+        Raises:
+            ProviderUnavailable: something could not be fetched.
+            PolicyChanged: the policy is neither the pinned one nor its signed successor. From now on every
+                request raises this.
+            GroupRefused: the provider shows different groups to different people. From now on every request
+                raises this.
+            OSError: a file was not written.
+        """
+        forks.refuse_unnoticed("member")
+        with self._looking:
+            self._refuse_closed()
+            try:
+                self._look_at_policy()
+                self._look_at_bulletins()
+            except (PolicyChanged, GroupRefused) as error:
+                self._fault = error
+                raise
+
+    def _look_at_policy(self) -> None:
+        data = self._web.fetch(origin_of(self._policy.authorities[0]) + WELL_KNOWN, MAX_POLICY_BYTES)
+        found = successor(self._policy, data)
+        if found is not self._policy:
+            with self._files.locked():
+                if self._files.read_policy().version < found.version:
+                    self._files.write_policy(data)
+            self._policy = found
+
+    def _look_at_bulletins(self) -> None:
+        policy = self._policy
+        if policy.bulletins is None:
+            return
+        feed = BulletinFeed(policy.bulletins, policy.registrar_key, self._web)
+        if feed.update(self._mirror):
+            with self._files.locked():
+                save_mirror(self._files.mirror, self._mirror)
+
+    def _look(self) -> None:
+        """Look once, from the background thread."""
+        try:
+            self.follow()
+        except (ProviderUnavailable, EncodingError, OSError):
+            return  # the next look tries again; until then requests use the roots that are known
+        except RlnError as error:  # the next request raises it
+            self._fault = self._fault or error
+
+    # ---- credentials
+
+    def make(self, parts: RequestParts, units: int) -> MadeCredential:
+        """Make a credential; see `CredentialSource`.
+
+        Raises:
+            NotAMember: the member is not admitted yet, or was removed.
+            GroupRefused: the group has too few members to hide among.
+            RateLimitReached: too few message ids are left; the error has the seconds to wait.
+            PolicyChanged: what the last look has found.
+            RlnError: as `Prover.prove`.
+        """
+        return self._credentials().make(parts, units)
+
+    def renew(self, parts: RequestParts, made: MadeCredential) -> MadeCredential | None:
+        """Prove again for the newest root; see `CredentialSource`."""
+        return self._credentials().renew(parts, made)
+
+    def _credentials(self) -> CredentialMaker:
+        self._start()
+        if self._fault is not None:
+            raise self._fault
+        with self._state:
+            self._refuse_closed()
+            index = self._find()
+            if index is None:
+                raise NotAMember(
+                    f"member: the group of step {self.step} does not have this member; if you have joined a "
+                    "moment ago, wait until the registrar admits the next members; otherwise the membership "
+                    "has ended, and you can join again"
+                )
+            if self._maker is None or index != self._index:
+                self._replace_maker(index)
+            assert self._maker is not None
+            return self._maker
+
+    def _replace_maker(self, index: int) -> None:
+        before, params = self._maker, self._policy.params
+        prover = Prover(
+            self._identity,
+            self._mirror.membership(self._identity.commitment, self._record.limit),
+            self._key,
+            ids=self._ids,
+            clock=self._clock,
+            params=params,
+            threads=self.settings.threads,
+            tokens=self.settings.tokens,
+        )
+        self._maker, self._index = CredentialMaker(prover, self._policy, self._mirror, self._clock), index
+        if before is not None:
+            before.close()
+
+    def _find(self) -> int | None:
+        """Return the index of the member, or None."""
+        leaf = rate_commitment(self._identity.commitment, self._record.limit)
+        if self._index is not None and self._mirror.leaf(self._index) == leaf:
+            return self._index
+        try:
+            return self._mirror.membership(self._identity.commitment, self._record.limit).index
+        except NotAMember:
+            return None
+
+    # ---- its life
+
+    def close(self) -> None:
+        """Stop the thread, and wipe the secret and what was computed in advance; a second call does nothing."""
+        self._closed = True
+        self._follower.stop()
+        if forks.unnoticed():
+            return
+        with self._state:
+            if self._maker is not None:
+                self._maker.close()
+            self._ids.close()
+            self._identity.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Member({self._policy.application}, {self._record.tier})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Member: it holds secrets and cannot be copied or pickled")
+
+    def _start(self) -> None:
+        if self.settings.background and not self._closed:
+            self._follower.start()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise ParameterError("member: used after it was closed")
+
+    def _fork_locks(self) -> Sequence[forks.Lock]:
+        return (self._state,)
+
+    def _after_fork(self, torn: bool) -> None:
+        if torn:
+            self._maker = self._index = None
+        self._reset()

@@ -1,0 +1,49 @@
+"""Origin: the scheme and authority at which a member talks to a provider."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from rln.base.arguments import instance, text
+from rln.errors import ParameterError
+from rln.http.policy import Policy, check_url, host_of
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def origin_of(authority: str) -> str:
+    """Return the origin of an authority: https, and http for this machine."""
+    scheme = "http" if host_of(authority) in _LOOPBACK else "https"
+    return f"{scheme}://{authority}"
+
+
+def authority_of(url: str) -> str:
+    """Return the authority that a URL names.
+
+    Args:
+        url: `https://authority`, with nothing after it but a slash; http on this machine.
+
+    Raises:
+        ParameterError: another form.
+    """
+    found = urlsplit(check_url(url, "url"))
+    if found.path not in ("", "/"):
+        raise ParameterError(f"url: expected https://authority without a path, got {url[:80]!r}")
+    return found.netloc.lower()
+
+
+def check_origin(policy: Policy, scheme: str, authority: str) -> None:
+    """Refuse an origin at which a credential of this application would unmask or rob the member.
+
+    Raises:
+        ParameterError: the authority is none of the policy's, or the connection is not private.
+    """
+    instance(policy, Policy, "policy")
+    if text(authority, "authority") not in policy.authorities:
+        raise ParameterError(
+            f"url: expected an authority of the policy ({', '.join(policy.authorities)}), got "
+            f"{authority[:80]}; no credential goes there"
+        )
+    if scheme != "https" and (scheme != "http" or host_of(authority) not in _LOOPBACK):
+        raise ParameterError(f"url: expected https, got {scheme[:20]}; no credential goes there")

@@ -1,0 +1,165 @@
+"""Web: how a member fetches what a provider publishes, and talks to its registrar.
+
+Every fetch is the same for all members: one set of fields, no cookies, no conditions, no redirects, nothing
+from the environment. Everything is bounded in size and time.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import Final, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+from rln.base.arguments import plain_bytes, text, whole
+from rln.errors import ParameterError, ProviderUnavailable
+from rln.http.policy import check_url
+
+USER_AGENT: Final = "rln-client"
+"""The same for every member, version and program."""
+
+MAX_REPLY: Final = 1 << 31
+"""Bytes of the largest answer."""
+
+_CONNECT_TIMEOUT: Final = 30.0
+_DEADLINE: Final = 300.0
+"""Seconds for one exchange."""
+_PIECE: Final = 1 << 18
+_FIELDS: Final = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "User-Agent": USER_AGENT,
+    "Connection": "close",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer.
+
+    Attributes:
+        status: of the answer, 200 to 599.
+        body: the whole body.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+@runtime_checkable
+class Web(Protocol):
+    """Fetches and sends. Called from several threads."""
+
+    def fetch(self, url: str, max_bytes: int) -> bytes:
+        """Return what is at a URL.
+
+        Args:
+            url: absolute, https; http on this machine only.
+            max_bytes: the largest size accepted.
+
+        Raises:
+            ProviderUnavailable: no answer in time, a status other than 200, or a larger body.
+        """
+
+    def send(
+        self, method: str, url: str, body: bytes, fields: tuple[tuple[str, str], ...], max_bytes: int
+    ) -> Reply:
+        """Send a request, and return the answer with any status.
+
+        Args:
+            method: in capitals.
+            url, max_bytes: as for `fetch`.
+            body: of the request; empty: none.
+            fields: of the request, beside the constant ones.
+
+        Raises:
+            ProviderUnavailable: no answer in time, or a larger body.
+        """
+
+
+class PlainWeb(Web):
+    """A `Web` from the standard library, with one connection for each request.
+
+    It has no state, so threads and forked children may share it.
+
+    Args:
+        proxy: `http://host:port` of a proxy that makes tunnels (CONNECT), or None.
+
+    Raises:
+        ParameterError: another kind of proxy.
+    """
+
+    def __init__(self, proxy: str | None = None) -> None:
+        self._proxy = None if proxy is None else check_proxy(proxy)
+
+    def fetch(self, url: str, max_bytes: int) -> bytes:
+        """Return what is at a URL; see `Web`."""
+        reply = self.send("GET", url, b"", (), max_bytes)
+        if reply.status != 200:
+            raise ProviderUnavailable(f"{url}: expected status 200, got {reply.status}")
+        return reply.body
+
+    def send(
+        self, method: str, url: str, body: bytes, fields: tuple[tuple[str, str], ...], max_bytes: int
+    ) -> Reply:
+        """Send a request, and return the answer with any status; see `Web`."""
+        text(method, "method")
+        plain_bytes(body, "body")
+        whole(max_bytes, "max_bytes", 0, MAX_REPLY)
+        where = urlsplit(check_url(url, "url"))
+        connection = self._connection(where.scheme, where.hostname or "", where.port)
+        deadline = time.monotonic() + _DEADLINE
+        try:
+            connection.request(
+                method, where.path or "/", body=body or None, headers={**_FIELDS, **dict(fields)}
+            )
+            answer = connection.getresponse()
+            content = bytearray()
+            while piece := answer.read1(_PIECE):
+                content += piece
+                if len(content) > max_bytes:
+                    raise ProviderUnavailable(f"{url}: expected at most {max_bytes} bytes, got more")
+                if time.monotonic() > deadline:
+                    raise ProviderUnavailable(f"{url}: expected an answer within {_DEADLINE:.0f} seconds")
+            missing = answer.length
+            if missing:
+                raise ProviderUnavailable(f"{url}: the answer ended {missing} bytes too early")
+            return Reply(answer.status, bytes(content))
+        except (OSError, http.client.HTTPException) as error:
+            raise ProviderUnavailable(f"{url}: no answer: {error or type(error).__name__}") from error
+        finally:
+            connection.close()
+
+    def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+        target_port = port or (443 if scheme == "https" else 80)
+        at = (host, target_port)
+        if self._proxy is not None:
+            proxy = urlsplit(self._proxy)
+            at = (proxy.hostname or "", proxy.port or 80)
+        connection: http.client.HTTPConnection
+        if scheme == "https":
+            context = ssl.create_default_context()
+            connection = http.client.HTTPSConnection(*at, timeout=_CONNECT_TIMEOUT, context=context)
+        else:
+            connection = http.client.HTTPConnection(*at, timeout=_CONNECT_TIMEOUT)
+        if self._proxy is not None:
+            connection.set_tunnel(host, target_port)
+        return connection
+
+
+def check_proxy(proxy: str) -> str:
+    """Return the URL of a proxy if it is `http://host:port`.
+
+    Raises:
+        ParameterError: anything else.
+    """
+    try:
+        found = urlsplit(text(proxy, "proxy"))
+        fine = found.scheme == "http" and found.hostname and found.port and "@" not in found.netloc
+    except ValueError:  # a port that is none
+        fine = False
+    if not fine or found.path not in ("", "/") or found.query or found.fragment:
+        raise ParameterError(f"proxy: expected http://host:port, got {str(proxy)[:80]!r}")
+    return proxy

@@ -1,0 +1,59 @@
+"""The flows of `httpx_auth` as the generators that httpx and httpx2 drive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
+from typing import Any
+
+from rln.base.extras import missing
+from rln.client.member import Member
+from rln.integrations.httpx_auth import Pause, Read, Send, Work, request_flow
+
+try:
+    import anyio
+    import anyio.to_thread
+except ImportError as error:  # httpx and httpx2 both depend on it
+    raise missing("anyio", "http", error) from error
+
+
+def sync_flow(member: Member, request: Any) -> Generator[Any, Any, None]:
+    """Yield the request as often as it is to be sent, and take the responses."""
+    request.read()
+    with closing(request_flow(member, request)) as flow:
+        result: Any = None
+        while True:
+            try:
+                step = flow.send(result)
+            except StopIteration:
+                return
+            if isinstance(step, Pause):
+                result = time.sleep(step.seconds)
+            elif isinstance(step, Work):
+                result = step.call()
+            elif isinstance(step, Read):
+                result = step.response.read()
+            elif isinstance(step, Send):
+                result = yield step.request
+
+
+async def async_flow(member: Member, request: Any) -> AsyncGenerator[Any, Any]:
+    """Yield the request as often as it is to be sent, and take the responses; no step blocks the loop."""
+    await request.aread()
+    with closing(request_flow(member, request)) as flow:
+        result: Any = None
+        while True:
+            try:
+                step = flow.send(result)
+            except StopIteration:
+                return
+            if isinstance(step, Pause):
+                result = await anyio.sleep(step.seconds)
+            elif isinstance(step, Work):
+                # Cancelled meanwhile, the thread goes on, and the next sending takes what it makes.
+                result = await anyio.to_thread.run_sync(step.call, abandon_on_cancel=True)
+            elif isinstance(step, Read):
+                result = await step.response.aread()
+            elif isinstance(step, Send):
+                result = yield step.request
