@@ -46,7 +46,7 @@ _NEVER_BOUND: Final = frozenset(
 )
 """Fields that the signal has already, that proxies change, or that are not known when it is made."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,1000})?\Z")
+_URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,999})?\Z")
 
 
 @dataclass(frozen=True, slots=True)

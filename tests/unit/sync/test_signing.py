@@ -9,7 +9,7 @@ import pytest
 from rln.errors import EncodingError, GroupRefused, InputError, ParameterError
 from rln.sync import signing as sync
 from rln.sync.mirror import Mirror
-from rln.sync.signing import RegistrarKey, check_public_key, open_bulletin
+from rln.sync.signing import RegistrarKey, check_public_key, check_statement, open_bulletin
 from tests.support.registrar import Registrar
 from tests.support.small_world import DEPTH, LIMIT_BITS
 
@@ -61,6 +61,98 @@ def test_signed_nonsense_is_still_nonsense(key):
     for wrong in (content[:-1], content + b"\0", b"", b"x" * 500):
         with pytest.raises(EncodingError, match="bulletin: expected"):
             open_bulletin(wrong + key._key.sign(wrong), key.public_key)
+
+
+def test_a_statement_is_checked(key):
+    signature = key.sign_statement("rln policy", b"content")
+    assert len(signature) == 64
+    check_statement("rln policy", b"content", signature, key.public_key)
+    assert key.sign_statement("rln policy", b"content") == signature
+
+
+def test_a_signature_for_one_label_fits_no_other(key):
+    signature = key.sign_statement("rln policy", b"prices\ncontent")
+    for label, content in (
+        ("rln prices", b"prices\ncontent"),
+        ("rln policyx", b"prices\ncontent"),
+        ("rln polic", b"y\nprices\ncontent"),
+        ("rln policy", b"prices\ncontent\n"),
+        ("rln policy", b""),
+        ("rln policy prices", b"content"),
+    ):
+        with pytest.raises(GroupRefused, match=f"^{label}: not signed by the key that was pinned"):
+            check_statement(label, content, signature, key.public_key)
+
+
+def test_a_statement_is_no_bulletin_and_a_bulletin_no_statement(key):
+    """What is signed tells them apart: a bulletin begins with rln-bul, a statement with rln and a space."""
+    bulletin = Registrar().change([11])
+    content = bulletin.encode()
+    assert content.startswith(b"rln-bul\n")
+    statement = key.sign_statement("rln bulletin", content)
+    with pytest.raises(GroupRefused):
+        open_bulletin(content + statement, key.public_key)
+    signed = b"rln policy\n" + content
+    assert key._key.sign(signed) == key.sign_statement("rln policy", content)
+    with pytest.raises(EncodingError):
+        open_bulletin(signed + key.sign_statement("rln policy", content), key.public_key)
+    signature = key.sign(bulletin)[-64:]
+    for label, part in (("rln bul", content[8:]), ("rln policy", content), ("rln bulletin", content)):
+        with pytest.raises(GroupRefused):
+            check_statement(label, part, signature, key.public_key)
+
+
+def test_every_changed_bit_of_a_signature_is_refused(key):
+    signature = key.sign_statement("rln policy", b"content")
+    for place in range(64):
+        for bit in range(8):
+            changed = signature[:place] + bytes([signature[place] ^ 1 << bit]) + signature[place + 1 :]
+            with pytest.raises(GroupRefused):
+                check_statement("rln policy", b"content", changed, key.public_key)
+    # s + the order of the group is the same s for a lenient reader, and another signature
+    order = 2**252 + 27742317777372353535851937790883648493
+    s = (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+    with pytest.raises(GroupRefused):
+        check_statement("rln policy", b"content", signature[:32] + s, key.public_key)
+    for wrong in (signature[:63], signature + b"\0", bytearray(signature), signature.hex()):
+        with pytest.raises(EncodingError, match="signature: expected"):
+            check_statement("rln policy", b"content", wrong, key.public_key)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "",
+        "rln",
+        "rln ",
+        "policy",
+        "RLN policy",
+        "rln policy\n",
+        "rln-bul",
+        "rln\tpolicy",
+        "rln pölicy",
+        b"rln a",
+        None,
+        "rln " + "a" * 31,
+        pytest.param(10**5000, id="huge"),
+        "rln ｐolicy",
+        "rln a\n",
+        "rln a1",
+    ],
+)
+def test_labels_have_one_form(key, label):
+    for use in (
+        lambda: key.sign_statement(label, b"content"),
+        lambda: check_statement(label, b"content", bytes(64), key.public_key),
+    ):
+        with pytest.raises(ParameterError, match="^label: expected rln, a space"):
+            use()
+
+
+def test_statements_are_bytes(key):
+    for content in ("content", bytearray(b"content"), None):
+        with pytest.raises(EncodingError, match="^rln policy: expected bytes"):
+            key.sign_statement("rln policy", content)
 
 
 def test_p1_a_root_of_ones_own_is_refused(key):
@@ -180,6 +272,7 @@ def test_without_cryptography_the_extra_is_named(monkeypatch, tmp_path):
         lambda: RegistrarKey.new(tmp_path / "key.pem"),
         lambda: RegistrarKey.load(tmp_path / "key.pem"),
         lambda: sync.open_bulletin(b"x" * 200, b"x" * 32),
+        lambda: sync.check_statement("rln policy", b"", bytes(64), b"x" * 32),
     ):
         with pytest.raises(ParameterError, match=r"install 'rln\[sync\]"):
             use()
