@@ -3,6 +3,7 @@
 introduce         introduce a new identity
 reserve E n x     reserve n ids of epoch E for x
 keep E x          keep the message that is sent with them
+renew E x         keep another message in its place, with the same ids and x
 reopen            close and open again
 """
 
@@ -17,6 +18,7 @@ from rln.errors import StoreUnavailable
 from rln.protocol.epoch import Epoch, rln_identifier
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.faults.scenario import Progress, Scenario
+from tests.support.kept_message import kept_in
 
 FIRST = 1_700_000_000 // 60
 COMMITMENT, LIMIT = 1234567, 100
@@ -30,10 +32,25 @@ def message(x: int) -> bytes:
     return f"message {x} ".encode() * 40
 
 
+def renewed(x: int) -> bytes:
+    return f"renewed {x} ".encode() * 40
+
+
+def possible(progress: Progress, number: int, x: int) -> set[bytes | None]:
+    """Return what may be kept for x in an epoch: the last message that was surely kept, or a later one."""
+    found: set[bytes | None] = {None}
+    for step, sent in ((f"keep {number} {x}", message(x)), (f"renew {number} {x}", renewed(x))):
+        if step in progress.done:
+            found = {sent}
+        elif step in progress.unsure:
+            found.add(sent)
+    return found
+
+
 class IdsScenario(Scenario):
     plan = (
-        "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13", "reopen",
-        "reserve 0 1 14", "reserve 1 1 21", "keep 1 21", "reserve 1 1 22",
+        "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13", "renew 0 13",
+        "reopen", "renew 0 11", "reserve 0 1 14", "reserve 1 1 21", "keep 1 21", "reserve 1 1 22",
     )  # fmt: skip
     second_plan = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
 
@@ -51,11 +68,12 @@ class IdsScenario(Scenario):
             ids = self._ids.reserve(COMMITMENT, epoch(number), LIMIT, count, x)
             assert len(ids) == count
             self._reserved[f"{number} {x}"] = ids
-        elif verb == "keep":
+        elif verb in ("keep", "renew"):
             number, x = map(int, words)
             if f"{number} {x}" not in self._reserved:
                 raise StoreUnavailable("the reservation was refused before")
-            self._ids.keep(COMMITMENT, epoch(number), self._reserved[f"{number} {x}"], x, message(x))
+            sent = message(x) if verb == "keep" else renewed(x)
+            self._ids.keep(COMMITMENT, epoch(number), self._reserved[f"{number} {x}"], x, sent)
         else:
             reserved = self._reserved
             self.close()
@@ -72,11 +90,10 @@ class IdsScenario(Scenario):
             rows = self._rows(path, progress)
             for step in progress.done + progress.unsure:
                 verb, *words = step.split()
-                if verb == "keep" and int(words[0]) >= self._oldest(progress):
+                if verb in ("keep", "renew") and int(words[0]) >= self._oldest(progress):
                     number, x = map(int, words)
-                    kept = ids.recall(COMMITMENT, epoch(number).identifier, x)
-                    found = [one.message for one in kept if one.epoch_index == FIRST + number]
-                    assert found == [message(x)] or (not found and step in progress.unsure), f"{step}: lost"
+                    found = kept_in(ids, COMMITMENT, epoch(number), x)
+                    assert found in possible(progress, number, x), f"{step}: lost"
             # Either the rest of an epoch is burnt, or the next id is one that was never given out.
             for number in {FIRST, *(index for index, _, _ in rows)}:
                 with suppress(StoreUnavailable):

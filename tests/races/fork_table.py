@@ -131,17 +131,33 @@ def prover_key() -> rln.ProvingKey:
 
 
 def prover_subject(ids: SqliteMessageIds | MemoryMessageIds, stack: ExitStack) -> Subject:
-    """Several messages for one id would have one nullifier and different x: then the secret is public."""
+    """Several messages for one id would have one nullifier and different x: then the secret is public.
+
+    Each message is renewed for another root, which must publish the same share.
+    """
     group, identity = rln.Group(3, PROVER_BITS), rln.Identity.generate()
     member = group.register(identity.commitment, 1 << PROVER_BITS)
-    path = group.proof(0)
+    old, renewing = group.proof(0), threading.local()
+    group.register(rln.Identity.generate().commitment, 1)
+    new = group.proof(0)
+
+    def path(_: int) -> rln.MerkleProof:
+        return new if getattr(renewing, "now", False) else old
+
     ids.introduce(identity.commitment)
     prover = rln.Prover(identity, member, prover_key(), ids=ids, clock=fixed_clock(), path=path, tokens=2)
     stack.callback(prover.close)
     numbers, signal_of = itertools.count(), dict[int, int]()
 
     def prove() -> tuple[int, int]:
-        proof = prover.prove(b"%d %d" % (os.getpid(), next(numbers)))
+        signal = b"%d %d" % (os.getpid(), next(numbers))
+        proof = prover.prove(signal)
+        renewing.now = True
+        try:
+            renewed = prover.renew(signal)
+        finally:
+            renewing.now = False
+        assert (renewed.root, renewed.shares) == (new.root, proof.shares)
         return proof.nullifier, proof.x
 
     def record(made: tuple[int, int]) -> None:

@@ -132,18 +132,28 @@ class StubProofBuilder:
         self._identity, self._root, self._key = identity, root, StubKey()
 
     def path(self) -> None:
-        pass
+        """The root of a renewed proof does not follow from a path."""
+
+    def shares(self, ids: range, x: int, epoch: rln.Epoch) -> tuple[rln.Share, ...]:
+        return (self._identity.share(x, epoch.external_nullifier, ids[0]),)
+
+    def renew(self, kept: rln.RlnProof, ids: range, path: object, epoch: rln.Epoch) -> rln.RlnProof:
+        return self._prove(ids, kept.x, epoch, kept.root + 1)
 
     def prove(self, ids: range, path: object, x: int, epoch: rln.Epoch) -> rln.RlnProof:
+        return self._prove(ids, x, epoch, self._root)
+
+    def _prove(self, ids: range, x: int, epoch: rln.Epoch, root: int) -> rln.RlnProof:
         share = self._identity.share(x, epoch.external_nullifier, ids[0])
-        values = (share.y, self._root, share.nullifier or 0, x, epoch.external_nullifier)
+        values = (share.y, root, share.nullifier or 0, x, epoch.external_nullifier)
         return rln.RlnProof(self._key.prove(values, random.randrange(1 << 64)), *values)
 
 
 class Client:
     """A member who proves, with message ids in a file, and sets the clock forward when they must wait.
 
-    The proofs are stubs, made between `reserve` and `keep` as real proofs are.
+    The proofs are stubs, made between `reserve` and `keep` as real proofs are. Each third message is renewed,
+    each time it is sent; the others are sent byte for byte.
     """
 
     def __init__(self, file: Path) -> None:
@@ -178,19 +188,22 @@ class Client:
             signal = b"%d %d" % (self.seconds.value, number // 2 % messages)
             try:
                 proof = prover.again(signal) or prover.prove(signal)
+                is_renewed = number // 2 % messages % 3 == 0
+                if is_renewed:
+                    proof = prover.renew(signal)
             except (rln.RateLimitReached, rln.StoreUnavailable):
                 self.seconds.value += PERIOD
                 continue
             assert isinstance(proof, rln.RlnProof)
             digest = hashlib.sha256(proof_record.encode(proof)).hexdigest()
-            report(f"{proof.nullifier:x} {proof.x:x} {digest}")
+            report(f"{proof.nullifier:x} {proof.x:x},{proof.y:x} {'renewed' if is_renewed else digest}")
 
     def receive(self, lines: list[str]) -> None:
         for line in lines:
-            nullifier, x, digest = line.split()
+            nullifier, point, digest = line.split()
             self.repeats += nullifier in self.sent
             self.proofs += nullifier not in self.sent
-            assert self.sent.setdefault(nullifier, (x, digest)) == (x, digest), "one id, two messages"
+            assert self.sent.setdefault(nullifier, (point, digest)) == (point, digest), "one id, two messages"
 
 
 # ---- the loop ---------------------------------------------------------------------------------------
