@@ -158,7 +158,7 @@ class ProviderUnavailable(RlnError):
 
 
 class PolicyChanged(RlnError):
-    """A provider's policy is neither the pinned one nor its signed successor; find out why before you go on."""
+    """A provider's policy is neither the pinned one nor its signed successor: find out why."""
 
 
 class RequestRefused(RlnError):
@@ -166,7 +166,7 @@ class RequestRefused(RlnError):
 
 
 class AnswerLost(RequestRefused):
-    """The provider has judged the request before, and its answer is lost; another attempt costs more units."""
+    """The provider has judged the request before, and its answer is lost; sending it again costs more."""
 
 
 class StoreError(RlnError):

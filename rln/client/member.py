@@ -300,7 +300,7 @@ class Member(CredentialSource):
     # ---- its life
 
     def close(self) -> None:
-        """Stop the thread, and wipe the secret and what was computed in advance; a second call does nothing."""
+        """Stop the thread, and wipe the secret and all that was computed; a second call does nothing."""
         self._closed = True
         self._follower.stop()
         if forks.unnoticed():

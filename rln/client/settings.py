@@ -51,9 +51,7 @@ class MemberSettings:
         if self.web is not None:
             implements(self.web, Web, "web")
             if self.proxy is not None:
-                raise ParameterError(
-                    "proxy: expected None with web, which goes its own way; give one of them"
-                )
+                raise ParameterError("proxy: expected None with web, which goes its own way; give one")
         flag(self.background, "background")
 
     def open_web(self) -> Web:

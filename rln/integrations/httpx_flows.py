@@ -28,8 +28,9 @@ def sync_flow(member: Member, request: Any) -> Generator[Any, Any, None]:
                 step = flow.send(result)
             except StopIteration:
                 return
+            result = None
             if isinstance(step, Pause):
-                result = time.sleep(step.seconds)
+                time.sleep(step.seconds)
             elif isinstance(step, Work):
                 result = step.call()
             elif isinstance(step, Read):
@@ -48,8 +49,9 @@ async def async_flow(member: Member, request: Any) -> AsyncGenerator[Any, Any]:
                 step = flow.send(result)
             except StopIteration:
                 return
+            result = None
             if isinstance(step, Pause):
-                result = await anyio.sleep(step.seconds)
+                await anyio.sleep(step.seconds)
             elif isinstance(step, Work):
                 # Cancelled meanwhile, the thread goes on, and the next sending takes what it makes.
                 result = await anyio.to_thread.run_sync(step.call, abandon_on_cancel=True)

@@ -1,0 +1,164 @@
+"""Joining: register, be admitted, go on after an error; what is refused and in which words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import rln
+from rln.client.member import Member
+from rln.client.registrar_client import RegistrarClient
+from rln.client.settings import MemberSettings
+from rln.client.web import PlainWeb
+from rln.errors import NotAMember, ParameterError, PolicyChanged, ProviderUnavailable
+from rln.http.signal import RequestParts
+from tests.support.http_provider import API_KEY, HttpProvider
+
+
+def join(provider: HttpProvider, path: Path, quiet: MemberSettings, **other: object) -> Member:
+    arguments: dict[str, object] = {"api_key": API_KEY, "tier": "pro", "settings": quiet, **other}
+    return Member.join(provider.url, directory=path, **arguments)  # type: ignore[arg-type]
+
+
+def parts(provider: HttpProvider) -> RequestParts:
+    return provider.world.parts(body=b"hello")
+
+
+def test_a_new_member_registers_is_admitted_and_proves(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    with join(provider, tmp_path / "m", quiet) as member:
+        member.follow()
+        assert not member.is_admitted
+        with pytest.raises(NotAMember, match="wait until the registrar"):
+            member.make(parts(provider), 1)
+        provider.admit()
+        member.follow()
+        assert member.is_admitted and member.limit == 100
+        assert member.make(parts(provider), 1).value.startswith("RLN ")
+    assert {one.name for one in (tmp_path / "m").iterdir()} >= {
+        "identity.json", "member.json", "policy.json", "provider.rlnkey", "message-ids.db", "group.mirror",
+    }  # fmt: skip
+    assert (tmp_path / "m" / "identity.json").stat().st_mode & 0o077 == 0
+    with Member.open(tmp_path / "m", quiet) as again:
+        assert again.is_admitted, "the stored mirror is enough"
+
+
+def test_joining_again_goes_on_and_registers_once(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    join(provider, tmp_path / "m", quiet).close()
+    join(provider, tmp_path / "m", quiet).close()
+    provider.admit()
+    join(provider, tmp_path / "m", quiet).close()
+    assert len(provider.registrations) == 1
+
+
+def test_a_crash_after_the_registration_leaves_one_registration(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    join(provider, tmp_path / "m", quiet).close()
+    (tmp_path / "m" / "member.json").unlink()
+    with pytest.raises(ParameterError, match="join first"):
+        Member.open(tmp_path / "m", quiet)
+    join(provider, tmp_path / "m", quiet).close()
+    assert len(provider.registrations) == 1
+
+
+def test_an_own_identity_is_kept_and_not_introduced(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    identity = rln.Identity.generate()
+    with join(provider, tmp_path / "m", quiet, identity=identity) as member:
+        provider.admit()
+        member.follow()
+        with pytest.raises(rln.StoreUnavailable, match="never seen the identity"):
+            member.make(parts(provider), 1)
+    with pytest.raises(ParameterError, match="has another one"):
+        join(provider, tmp_path / "m", quiet, identity=rln.Identity.generate())
+
+
+def test_a_slashed_identity_is_told_so(provider: HttpProvider, tmp_path: Path, quiet: MemberSettings) -> None:
+    join(provider, tmp_path / "m", quiet).close()
+    provider.registrations[0]["state"] = "slashed"
+    with pytest.raises(ProviderUnavailable, match="this identity was slashed"):
+        join(provider, tmp_path / "m", quiet)
+
+
+def test_an_ended_registration_registers_anew(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    join(provider, tmp_path / "m", quiet).close()
+    client = RegistrarClient(provider.world.policy.registration or "", API_KEY, PlainWeb())
+    client.end("pro")
+    assert [one.state for one in client.registrations()] == ["ended"]
+    join(provider, tmp_path / "m", quiet).close()
+    assert [one.state for one in client.registrations()] == ["ended", "pending"]
+
+
+def test_another_policy_than_the_pinned_one_is_refused(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    with pytest.raises(rln.GroupRefused, match="pinned"):
+        join(provider, tmp_path / "m", quiet, registrar_key=bytes([5]) + bytes(30) + b"\1")
+    join(provider, tmp_path / "m", quiet, registrar_key=provider.world.registrar_key.public_key).close()
+    with pytest.raises(PolicyChanged, match="another key pinned"):
+        join(provider, tmp_path / "m", quiet, registrar_key=bytes([5]) + bytes(30) + b"\1")
+
+
+def test_the_policy_of_somebody_else_is_refused(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    port = provider.url.rpartition(":")[2]
+    with pytest.raises(ParameterError, match="the policy of somebody else"):
+        Member.join(
+            f"http://localhost:{port}", api_key=API_KEY, directory=tmp_path / "m", tier="pro", settings=quiet
+        )
+    assert not (tmp_path / "m" / "policy.json").exists()
+
+
+def test_a_wrong_api_key_is_refused_in_words_and_not_repeated(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    with pytest.raises(ProviderUnavailable, match="does not know this API key; Who are you") as caught:
+        join(provider, tmp_path / "m", quiet, api_key="wrong-secret")
+    assert "wrong-secret" not in str(caught.value)
+    with pytest.raises(ParameterError, match="api_key"):
+        join(provider, tmp_path / "m", quiet, api_key="two words")
+
+
+def test_the_tier_must_be_named_if_there_are_several(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    with pytest.raises(ParameterError, match="basic, pro, got none"):
+        join(provider, tmp_path / "m", quiet, tier=None)
+    with pytest.raises(ParameterError, match="expected one of basic, pro"):
+        join(provider, tmp_path / "m", quiet, tier="gold")
+
+
+def test_a_key_that_is_not_that_of_the_policy_is_refused_and_not_stored(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    right, other = provider.world.key, rln.setup(rln.circuit.rln(8, 8), threads=1)
+    provider.world.key = other
+    with pytest.raises(ParameterError, match="key digest"):
+        join(provider, tmp_path / "m", quiet)
+    assert not (tmp_path / "m" / "provider.rlnkey").exists()
+    provider.world.key = right
+    join(provider, tmp_path / "m", quiet).close()
+    count = sum("proving-key" in one.line for one in provider.published)
+    join(provider, tmp_path / "m", quiet).close()
+    assert sum("proving-key" in one.line for one in provider.published) == count, "fetched once"
+
+
+def test_strange_answers_of_a_registrar_are_refused(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    provider.registrations.append({"commitment": "7", "state": "new", "tier": "pro"})
+    with pytest.raises(ProviderUnavailable, match="another form"):
+        join(provider, tmp_path / "m", quiet)
+    provider.registrations[0] = json.loads('{"commitment": "7"}')
+    with pytest.raises(ProviderUnavailable, match="tier is missing"):
+        join(provider, tmp_path / "m", quiet)
