@@ -21,6 +21,7 @@ from rln.cli.commands import (
     mirror,
     params,
     proofs,
+    registrar,
     restored,
     vectors,
 )
@@ -53,7 +54,13 @@ def root(
     """Rate-Limiting Nullifiers: keys, members, proofs and verdicts."""
 
 
-_START, _KEYS, _PROOFS, _GROUPS = "Start here", "Keys", "Identities and proofs", "Groups and logs"
+_START, _KEYS, _PROOFS, _GROUPS, _SERVICES = (
+    "Start here",
+    "Keys",
+    "Identities and proofs",
+    "Groups and logs",
+    "Services",
+)
 
 app.command("demo", rich_help_panel=_START)(demo.demo)
 app.command("doctor", rich_help_panel=_START)(doctor.doctor)
@@ -72,6 +79,7 @@ app.command("recover", rich_help_panel=_PROOFS)(proofs.recover)
 app.add_typer(evidence.app, name="evidence", rich_help_panel=_PROOFS)
 app.add_typer(group.app, name="group", rich_help_panel=_GROUPS)
 app.add_typer(log.app, name="log", rich_help_panel=_GROUPS)
+app.command("registrar", rich_help_panel=_SERVICES)(registrar.registrar)
 group.app.command("import")(mirror.import_bulletins)
 group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)

@@ -1,0 +1,1 @@
+"""Programs to run: what a provider needs beside the application itself."""
