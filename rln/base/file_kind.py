@@ -61,6 +61,7 @@ class FileKind(enum.Enum):
     REGISTRY = "a member registry"
     LOG = "a nullifier log"
     MESSAGE_IDS = "a file of message ids"
+    ACCOUNTS = "a registrar's file of accounts"
     SQLITE = "an SQLite file of another program"
     UNKNOWN = "a file of an unknown kind"
 
@@ -69,6 +70,7 @@ STORE_IDS: Final = {
     FileKind.LOG: 0x726C6E6C,  # "rlnl"
     FileKind.REGISTRY: 0x726C6E67,  # "rlng"
     FileKind.MESSAGE_IDS: 0x524C4E69,  # "RLNi"
+    FileKind.ACCOUNTS: 0x726C6E61,  # "rlna"
 }
 """The application ids of this library's SQLite files."""
 

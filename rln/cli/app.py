@@ -22,6 +22,7 @@ from rln.cli.commands import (
     params,
     proofs,
     provider,
+    registrar,
     restored,
     vectors,
 )
@@ -80,6 +81,7 @@ app.add_typer(evidence.app, name="evidence", rich_help_panel=_PROOFS)
 app.add_typer(group.app, name="group", rich_help_panel=_GROUPS)
 app.add_typer(log.app, name="log", rich_help_panel=_GROUPS)
 app.add_typer(provider.app, name="provider", rich_help_panel=_HTTP)
+app.command("registrar", rich_help_panel=_HTTP)(registrar.registrar)
 group.app.command("import")(mirror.import_bulletins)
 group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)
