@@ -182,6 +182,16 @@ class Member(CredentialSource):
         with self._state:
             return self._find() is not None
 
+    @property
+    def commitment(self) -> int:
+        """Identity commitment of the member; only the registrar and the member should know it."""
+        return self._identity.commitment
+
+    @property
+    def group_size(self) -> int:
+        """Number of members in the group, as of the last look."""
+        return len(self._mirror)
+
     # ---- the provider
 
     def follow(self) -> None:

@@ -140,8 +140,10 @@ class RegistrarClient:
             },
         )
         try:
-            content = canonical_json.fields(found, "registration", ("state",), ("admission",))
-            return Registration(parts.tier, parts.commitment, _state(content), _admission(content))
+            registration = _registration(found)
+            if (registration.tier, registration.commitment) != (parts.tier, parts.commitment):
+                raise EncodingError("registration: expected what was handed in, got another one")
+            return registration
         except InputError as error:
             raise self._strange(error) from error
 

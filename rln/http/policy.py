@@ -339,7 +339,8 @@ def check_url(url: str, name: str) -> str:
     try:
         if found is None:
             raise EncodingError(f"{name}: not an absolute URL")
-        request_target(_ascii(found[3] or "/", name))
+        if found[3] != WELL_KNOWN:
+            request_target(_ascii(found[3] or "/", name))
         if host_of(found[2]) not in _LOOPBACK and found[1] != "https":
             raise EncodingError(f"{name}: http at another machine")
     except EncodingError as error:
