@@ -83,7 +83,8 @@ def renewable_message(
             raise ParameterError(f"clock.find: expected epoch {epoch.index} or None, got {shown(acceptable)}")
         if kept.ids.stop > member.limit:
             raise _not_renewable(
-                f"it has message id {kept.ids.stop - 1}, and the member's limit is now {member.limit}"
+                f"message id {kept.ids.stop - 1} of the message is not below the member's limit, "
+                f"{member.limit} now"
             )
         return kept, epoch
     newest = Epoch.of(messages[0].epoch_index, current.period, current.identifier)
@@ -116,7 +117,7 @@ def check_shares(kept: KeptMessage, proof: AnyProof, shares: tuple[Share, ...]) 
 def _wrong(expected: str, given: str) -> WrongAnswer:
     return WrongAnswer(
         f"ids: expected {expected}, got {given}; no proof was made and nothing was revealed; correct the "
-        "allocator, or make a new message with `prove`"
+        "allocator"
     )
 
 

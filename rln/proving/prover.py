@@ -199,14 +199,15 @@ class Prover:
         """Return the proof that was made for this signal in this epoch, byte for byte, to send it again.
 
         If you do not know whether a message arrived, call this first: `prove` would spend another message id
-        for the same signal. It also works after a restart, if the allocator is durable.
+        for the same signal. It also works after a restart, if the allocator is durable. If a verifier refused
+        the root of the proof, use `renew`.
 
         Returns:
             The newest proof for the signal, or None if there is none in this epoch.
 
         Raises:
             ParameterError: a signal whose hash is 0.
-            StoreUnavailable: the allocator cannot be sure of its records.
+            StoreUnavailable: the allocator cannot be sure of its records, or has kept something else.
         """
         x, epoch = hash_signal(signal), current_epoch(self._clock)
         for kept in kept_messages(self._ids, self._membership, epoch.identifier, x):

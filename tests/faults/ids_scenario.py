@@ -49,8 +49,9 @@ def possible(progress: Progress, number: int, x: int) -> set[bytes | None]:
 
 class IdsScenario(Scenario):
     plan = (
-        "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13", "renew 0 13",
-        "reopen", "renew 0 11", "reserve 0 1 14", "reserve 1 1 21", "keep 1 21", "reserve 1 1 22",
+        "introduce", "reserve 0 1 11", "keep 0 11", "reserve 0 2 12", "reserve 0 1 13", "keep 0 13",
+        "renew 0 13", "reopen", "renew 0 11", "reserve 0 1 14", "reserve 1 1 21", "keep 1 21",
+        "reserve 1 1 22",
     )  # fmt: skip
     second_plan = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
 

@@ -39,7 +39,7 @@ class Attacked(World):
         self.attackers = [self.join(1) for _ in range(ATTACKERS)]
 
     def slash_one(self) -> None:
-        """Let the attacker slash one of their own identities: the root changes, and older ones are refused."""
+        """Let the attacker slash one of their own identities: older roots are refused from now on."""
         self.group.slash(self.attackers.pop())
 
 

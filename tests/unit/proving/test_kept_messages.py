@@ -15,6 +15,7 @@ from rln.errors import (
     RateLimitReached,
     StoreUnavailable,
 )
+from rln.lowlevel.partial import Partial
 from rln.ports import KeptMessage
 from rln.protocol import proof_record
 from rln.protocol.epoch import Epoch
@@ -194,7 +195,9 @@ def test_ids_that_are_not_below_a_new_limit_are_refused(world: World) -> None:
     world.group.remove(world.group.membership(member.commitment).index)
     world.group.register(member.commitment, 2)
     moved = world.prover(member, ids)
-    with pytest.raises(NotRenewable, match="it has message id 2, and the member's limit is now 2"):
+    with pytest.raises(
+        NotRenewable, match="message id 2 of the message is not below the member's limit, 2 now"
+    ):
         moved.renew(b"three")
     renewed = moved.renew(b"two")
     assert kept is not None
@@ -361,3 +364,43 @@ def test_a_member_with_no_id_left_can_renew(world: World) -> None:
         prover.prove(b"y")
     world.join()
     assert prover.renew(b"x").shares == first.shares
+
+
+# ---- what it costs
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_renewal_costs_one_proof_and_uses_what_is_prepared(
+    world: World, monkeypatch: pytest.MonkeyPatch, prepared: bool
+) -> None:
+    """One witness, one proof; for a new path the prepared part is updated, never computed as a whole."""
+    prover = world.prover(world.join(), Ids(), path=None)
+    prover.prove(b"x")
+    world.join()
+    if prepared:
+        prover.prepare(world.group.proof(0))
+    calls: list[str] = []
+    for owner, name in (
+        (rln.ProvingKey, "witness"),
+        (rln.ProvingKey, "partial"),
+        (Partial, "update"),
+        (Partial, "finish"),
+    ):
+        counted(monkeypatch, owner, name, calls)
+    renewed = prover.renew(b"x")
+    assert renewed.root == world.group.root
+    assert calls == ["witness", *([] if prepared else ["update"]), "finish"]
+    calls.clear()
+    assert prover.renew(b"x") == renewed
+    assert calls == []
+
+
+def counted(patch: pytest.MonkeyPatch, owner: type, name: str, calls: list[str]) -> None:
+    """Note each call of a method."""
+    method = getattr(owner, name)
+
+    def noted(*arguments: object, **named: object) -> object:
+        calls.append(name)
+        return method(*arguments, **named)
+
+    patch.setattr(owner, name, noted)
