@@ -9,8 +9,8 @@ A round does this, and can be killed anywhere:
 5. publish: the bulletins
 
 A batch is admitted when `batch` registrations are ready, or one has waited for `interval`. So a member's
-first request does not follow the member's own join. A registration that replaces another one is ready when its
-`ReplacementRules` say so; the old leaf is removed at once.
+first request does not follow the member's own join. A registration that replaces another one is ready when
+its `ReplacementRules` say so; the old leaf is removed at once.
 """
 
 from __future__ import annotations

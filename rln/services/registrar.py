@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from rln.base.arguments import file_path, fixed_bytes, instance, plain_bytes
+from rln.base.arguments import file_path, instance, plain_bytes
 from rln.base.extras import require
 from rln.base.injected import implements
-from rln.errors import ParameterError, StoreUnavailable
+from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.group.group import Group
 from rln.http.policy import Policy, Tier, open_policy
+from rln.http.problem import BAD_PROOF
 from rln.http.registration import RegistrationParts, RegistrationProof
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import VerifyingKey
@@ -262,20 +263,27 @@ class Registrar:
             proof: for all of this.
 
         Raises:
-            Refused: the nonce is not open, the commitment is taken, or the account gets no replacement.
+            Refused: the nonce is not open, the commitment is none or taken, the proof is none, or the account
+                gets no replacement.
             InvalidProof: the proof is for anything else.
-            InputError: the commitment or a nonce is none.
+            EncodingError: a nonce is not 16 bytes.
         """
         found = self._tier(account, tier)
-        check_commitment(commitment)
-        fixed_bytes(server_nonce, 16, "server nonce")
+        instance(proof, RegistrationProof, "proof")
+        try:
+            check_commitment(commitment)
+        except InputError as error:
+            raise Refused(CONFLICT) from error
         parts = RegistrationParts(
             self.policy.application, account.name, tier, server_nonce, client_nonce, commitment
         )
         if not self._nonces.spend(server_nonce, account.name, tier, self._milliseconds()):
             raise Refused(NONCE_NOT_OPEN)
         params = self.policy.params
-        proof.check(parts, found.limit, params.depth, params.max_out, self._verifying_key)
+        try:
+            proof.check(parts, found.limit, params.depth, params.max_out, self._verifying_key)
+        except InputError as error:  # its parts are no points of the curve
+            raise Refused(BAD_PROOF) from error
         registry = self._group.registry
         known = bool(registry.registrations(commitment)) or registry.slashing(commitment) is not None
         if known and not any(row.account == account.name for row in self._accounts.of_commitment(commitment)):

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from rln.base import canonical_json
 from rln.base.extras import missing
-from rln.errors import EncodingError
+from rln.errors import InputError
 from rln.http.policy import WELL_KNOWN
-from rln.http.problem import CONTENT_TOO_LARGE, INTERNAL, MALFORMED, MEDIA_TYPE, NOT_FOUND
+from rln.http.problem import BAD_PROOF, CONTENT_TOO_LARGE, INTERNAL, MALFORMED, MEDIA_TYPE, NOT_FOUND
 from rln.http.registration import RegistrationProof
 from rln.services.api_keys import Account
 from rln.services.bulletin_site import INDEX
@@ -42,7 +42,6 @@ MAX_BODY: Final = 1 << 14
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _MINUTE: Final = "public, max-age=5"
 _TIER: Final = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
-_PROOF_BYTES: Final = 192
 
 _log = logging.getLogger("rln.registrar")
 
@@ -120,7 +119,7 @@ Known = Annotated[Account, Depends(_account_of)]
 """The account whose API key came with the request."""
 
 _PROBLEM: Final = {
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+    "content": {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}},
 }
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"description": "Refused; the type of the problem says why.", **_PROBLEM},
@@ -158,7 +157,7 @@ def router_of(registrar: Registrar) -> APIRouter:
             int(application.commitment),
             bytes.fromhex(application.server_nonce),
             bytes.fromhex(application.client_nonce),
-            RegistrationProof.decode(_decoded(application.proof)),
+            _decoded(application.proof),
         )
         return Registered.model_validate(registrar.shown(account, row))
 
@@ -217,16 +216,17 @@ def app_of(registrar: Registrar) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.include_router(router_of(registrar))
+    router = router_of(registrar)
+    app.include_router(router)
     application = registrar.policy.application
 
-    async def refuse(_: Request, error: Exception) -> Response:
+    async def refuse(request: Request, error: Exception) -> Response:
         # Only what no route has seen comes here: an unknown path or method.
         status = error.status_code if isinstance(error, HTTPException) else 500
         known = {404: NOT_FOUND, 405: NOT_ALLOWED}
         answer = _refusal(application, Refused(known.get(status, INTERNAL)))
-        if isinstance(error, HTTPException) and error.headers:
-            answer.headers.update(error.headers)
+        if status == NOT_ALLOWED.status:
+            answer.headers["Allow"] = ", ".join(sorted(_methods(router, request)))
         return answer
 
     app.add_exception_handler(HTTPException, refuse)
@@ -298,8 +298,18 @@ def _file(
     return FileResponse(path, headers=headers, media_type=media_type)
 
 
-def _decoded(proof: str) -> bytes:
-    data = base64.urlsafe_b64decode(proof)
-    if len(data) != _PROOF_BYTES:
-        raise EncodingError(f"proof: expected {_PROOF_BYTES} bytes, got {len(data)}")
-    return data
+def _methods(router: APIRouter, request: Request) -> set[str]:
+    """Return the methods that the path of a request has; each route has one."""
+    path = request.url.path
+    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    exact = [route for route in routes if route.path == path]
+    matching = exact or [route for route in routes if route.path_regex.match(path)]
+    return set().union(*(route.methods or () for route in matching))
+
+
+def _decoded(proof: str) -> RegistrationProof:
+    """Return a proof whose form the model has checked: 256 characters are 192 bytes."""
+    try:
+        return RegistrationProof.decode(base64.urlsafe_b64decode(proof))
+    except InputError as error:
+        raise Refused(BAD_PROOF) from error
