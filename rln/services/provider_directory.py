@@ -5,6 +5,7 @@
     policy.json       the signed policy; the middleware publishes it
     log.db            the nullifier log
     members.db        the registry
+    api-keys.json     accounts, with the digests of their API keys
     rln.toml          names all of these, for the middleware and the registrar
 
 Keep registrar.pem, log.db and members.db; losing the log refuses one epoch, and losing the registry means
@@ -30,6 +31,7 @@ from rln.errors import ParameterError
 from rln.http.policy import Policy, Tier, check_url, host_of, is_loopback
 from rln.keys.setup import setup
 from rln.params import Params
+from rln.services.new_account import EMPTY
 from rln.stores import open_log
 from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
 from rln.sync.signing import RegistrarKey
@@ -37,6 +39,7 @@ from rln.sync.signing import RegistrarKey
 KEY_FILE: Final = "provider.rlnkey"
 SIGNING_KEY_FILE: Final = "registrar.pem"
 POLICY_FILE: Final = "policy.json"
+API_KEYS_FILE: Final = "api-keys.json"
 SETTINGS_FILE: Final = "rln.toml"
 
 _SETTINGS: Final = """\
@@ -45,6 +48,7 @@ policy = "policy.json"
 key = "provider.rlnkey"
 log = "sqlite:///log.db"
 members = "sqlite:///members.db"
+# audit = "audit"            # keeps accepted messages, so that a violation leaves evidence
 
 [registrar]
 signing_key = "registrar.pem"
@@ -145,6 +149,7 @@ def _fill(
     with closing(open_log(f"sqlite:///{draft.absolute()}/log.db", clock, new=True)):
         pass
     close_group(open_group(f"sqlite:///{draft.absolute()}/members.db", *sizes, now=clock.now))
+    write_new_file(draft / API_KEYS_FILE, EMPTY)
     write_new_file(draft / SETTINGS_FILE, _SETTINGS.encode())
     return policy
 

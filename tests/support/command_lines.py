@@ -112,6 +112,11 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("log", "purge"): {"uri": ("sqlite:///log.db",)},
     ("log", "export"): {"files": ("audit",)},
     ("log", "merge"): {"files": ("audit",)},
+    ("provider", "account"): {
+        "directory": ("provider", "provider/api-keys.json"),
+        "name": ("account-NUMBER",),
+        "tier": ("pro",),
+    },
     ("provider",): {"application": ("api.localhost",), "directory": ("new.provider",)},
 }
 """Where a command, or a group of commands, expects something else under the same name."""

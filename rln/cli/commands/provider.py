@@ -20,7 +20,9 @@ from rln.cli.table import format_facts
 from rln.errors import EncodingError
 from rln.http.credential import encode_base64url
 from rln.http.policy import MAX_POLICY_BYTES, Policy, Tier, open_policy
-from rln.services.provider_directory import create_provider
+from rln.services.api_keys import Account
+from rln.services.new_account import add_account
+from rln.services.provider_directory import API_KEYS_FILE, create_provider
 from rln.sync.signing import RegistrarKey
 
 app = typer.Typer(no_args_is_help=True)
@@ -91,6 +93,35 @@ def new(
             )
         facts = {"directory": str(directory), **_facts(policy)}
         return Report(facts, _text(facts), effect=f"everything is in {directory}")
+
+    run(action, as_json)
+
+
+@app.command("account")
+def account(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Made by `rln provider new`; or its api-keys.json.")
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the account, never used for another.")],
+    tier: Annotated[
+        list[str], typer.Option(help="A tier that the account may have; may be repeated.", metavar="NAME")
+    ],
+    several: Annotated[
+        bool, typer.Option("--several", help="The account may have several tiers at the same time.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add an account, and print its new API key, with which the customer registers.
+
+    The key is printed once; the file has only its digest.
+    """
+
+    def action() -> Report:
+        file = directory / API_KEYS_FILE if directory.is_dir() else directory
+        with name_in_errors(file):
+            key = add_account(file, Account(name, tuple(tier), several))
+        data = {"account": name, "api_key": key, "file": str(file)}
+        return Report(data, key, effect=f"the account {name} was added to {file}")
 
     run(action, as_json)
 

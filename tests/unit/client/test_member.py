@@ -212,7 +212,9 @@ def test_a_directory_without_a_member_is_refused(tmp_path: Path) -> None:
         Member.open(tmp_path / "none")
 
 
-@pytest.mark.parametrize("proxy", ["socks5://h:1", "http://h", "http://u:p@h:1", "https://h:1", "h:1", "http://h:x"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://h:1", "http://h", "http://u:p@h:1", "https://h:1", "h:1", "http://h:x"]
+)
 def test_a_proxy_of_another_form_is_refused(proxy: str) -> None:
     with pytest.raises(ParameterError, match="http://host:port"):
         MemberSettings(proxy=proxy)

@@ -3,6 +3,7 @@
 import pytest
 
 from rln.http.policy import open_policy
+from rln.services.api_keys import Account, ApiKeyFile
 from tests.unit.cli.terminal import run, run_json
 
 LOCAL = ("--application", "api.localhost", "--period", 60, "--authority", "127.0.0.1:8000", "--depth", 3)
@@ -61,3 +62,17 @@ def test_another_key_or_a_wrong_value_leaves_the_policy_as_it_is(provider, tmp_p
 def test_a_policy_of_another_key_is_refused(provider):
     said = run_json("provider", "show", provider / "policy.json", "--registrar-key", "ab" * 32, status=1)
     assert "not signed by the key that was pinned" in said["message"]
+
+
+def test_a_new_account_has_a_key_of_which_the_file_knows_the_digest_alone(provider):
+    key = run_json("provider", "account", provider, "acme", "--tier", "pro")["api_key"]
+    file = provider / "api-keys.json"
+    assert key not in file.read_text()
+    other = run("provider", "account", file, "beta", "--tier", "basic", "--tier", "pro", "--several").strip()
+    accounts = ApiKeyFile(file)
+    assert accounts.account_of(key) == Account("acme", ("pro",))
+    assert accounts.account_of(other) == Account("beta", ("basic", "pro"), True)
+    before = file.read_bytes()
+    said = run_json("provider", "account", provider, "acme", "--tier", "pro", status=2)
+    assert "acme exists already" in said["message"]
+    assert file.read_bytes() == before and file.stat().st_mode & 0o777 == 0o600
