@@ -10,7 +10,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 
 from rln.client.member import Member
 from rln.client.settings import MemberSettings
+from rln.errors import AnswerLost, RateLimitReached, RequestRefused, RlnError
 from rln.integrations import httpx as with_httpx
 from rln.integrations import httpx2 as with_httpx2
 from tests.support.effort import RELEASE
@@ -214,18 +215,27 @@ def test_an_upload_is_sent_again_with_a_new_credential_if_its_bytes_differ(
     assert provider.seen[-1].verdict == "Valid"
 
 
+def refused(member: Member, provider: HttpProvider, pair: Pair, **other: Any) -> BaseException:
+    """Ask, and return the error of this library. anthropic wraps it, and tries again before."""
+    with pytest.raises(Exception, match="") as caught:
+        pair.ask(pair.client(member, provider, **other))
+    if pair.sdk == "openai":
+        return caught.value
+    assert isinstance(caught.value, anthropic.APIConnectionError)
+    assert isinstance(caught.value.__cause__, RlnError)
+    return caught.value.__cause__
+
+
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_the_end_of_the_budget_reaches_the_caller_untouched(
     provider: HttpProvider, tmp_path: Path, pair: Pair
 ) -> None:
-    import rln
-
     with Member.open(provider.member_directory(tmp_path / "member"), QUIET) as member:
         for _ in range(member.limit):
             member._ids.reserve(member._identity.commitment, member._clock.current(), member.limit)
-        with pytest.raises(rln.RateLimitReached) as caught:
-            pair.ask(pair.client(member, provider))
-    assert caught.value.retry_after is not None and caught.value.retry_after > 0
+        error = refused(member, provider, pair)
+    assert isinstance(error, RateLimitReached)
+    assert error.retry_after is not None and error.retry_after > 0
     assert provider.seen == []
 
 
@@ -233,14 +243,22 @@ def test_the_end_of_the_budget_reaches_the_caller_untouched(
 def test_other_credentials_than_two_are_never_sent_for_one_request(
     provider: HttpProvider, tmp_path: Path, pair: Pair
 ) -> None:
-    from rln.errors import RequestRefused
-
     provider.script.extend(["502-spent"] * 10)
     with Member.open(provider.member_directory(tmp_path / "member"), QUIET) as member:
-        client = pair.client(member, provider, max_retries=8)
-        with pytest.raises(RequestRefused, match="has had 2"):
-            pair.ask(client)
+        error = refused(member, provider, pair, max_retries=4)
+    assert isinstance(error, RequestRefused) and "has had 2" in str(error)
     assert len(provider.seen) == 2
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_a_lost_answer_is_not_bought_again_if_the_caller_wants_that(
+    provider: HttpProvider, tmp_path: Path, pair: Pair
+) -> None:
+    provider.script.extend(["drop-after"])
+    with Member.open(provider.member_directory(tmp_path / "member"), replace(QUIET, on_lost="raise")) as member:
+        error = refused(member, provider, pair)
+    assert isinstance(error, AnswerLost)
+    assert [one.verdict for one in provider.seen] == ["Valid", "Duplicate"]
 
 
 def test_many_loops_and_threads_share_one_member(provider: HttpProvider, tmp_path: Path) -> None:
