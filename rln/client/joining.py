@@ -7,6 +7,7 @@ proved with it, because otherwise its first epoch would be refused.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import closing
 from typing import Final
 
@@ -88,7 +89,9 @@ class Joining:
             found = self._existing(registrar, chosen, own)
             if found is None:
                 found = self._apply(registrar, policy, chosen, own, key)
-            self._files.write_record(MemberRecord(chosen.name, chosen.limit, self._min_members))
+            digest = hashlib.sha256(self._files.key.read_bytes()).hexdigest()
+            record = MemberRecord(chosen.name, chosen.limit, self._min_members, digest)
+            self._files.write_record(record)
             return found
 
     def _pin(self) -> Policy:

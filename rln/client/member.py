@@ -82,7 +82,7 @@ class Member(CredentialSource):
         self._record = self._files.read_record()
         self._policy = self._files.read_policy()
         params = self._policy.params
-        self._key = ProvingKey.load(self._files.key, threads=settings.threads)
+        self._key = ProvingKey.load(self._files.key, sha256=self._record.key_sha256)
         params.check_key(self._key)
         if self._files.has(self._files.mirror.name):
             self._mirror = load_mirror(self._files.mirror, min_members=self._record.min_members)
@@ -93,6 +93,7 @@ class Member(CredentialSource):
         self._identity = Identity.load(self._files.identity)
         self._ids = open_message_ids(self._files.message_ids)
         self.requests = Requests(self, on_lost=settings.on_lost, max_units=settings.max_units)
+        self._leaf = rate_commitment(self._identity.commitment, self._record.limit)
         self._maker: CredentialMaker | None = None
         self._index: int | None = None
         self._fault: RlnError | None = None
@@ -299,8 +300,7 @@ class Member(CredentialSource):
 
     def _find(self) -> int | None:
         """Return the index of the member, or None."""
-        leaf = rate_commitment(self._identity.commitment, self._record.limit)
-        if self._index is not None and self._mirror.leaf(self._index) == leaf:
+        if self._index is not None and self._mirror.leaf(self._index) == self._leaf:
             return self._index
         try:
             return self._mirror.membership(self._identity.commitment, self._record.limit).index

@@ -25,7 +25,7 @@ from typing import Final, Self
 
 from rln.atomic_files import write_file
 from rln.base import canonical_json
-from rln.base.arguments import file_path, instance, text, whole
+from rln.base.arguments import check_digest, file_path, instance, text, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError, StoreUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, Policy, open_policy
@@ -33,6 +33,7 @@ from rln.http.registration import check_tier
 
 _FORM: Final = 1
 _SIZE: Final = 1 << 12
+_NAMES: Final = ("tier", "limit", "min_members", "key_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class MemberRecord:
         tier: its name.
         limit: units in an epoch, 1 to 65,536.
         min_members: members that the group must have before the member proves in it.
+        key_sha256: SHA-256 (hex) of the file of the proving key, which was checked when it was fetched.
 
     Raises:
         InputError: a value is outside its range.
@@ -51,17 +53,17 @@ class MemberRecord:
     tier: str
     limit: int
     min_members: int
+    key_sha256: str
 
     def __post_init__(self) -> None:
         check_tier(self.tier)
         whole(self.limit, "limit", 1, 1 << 16)
         whole(self.min_members, "min_members", 1, 1 << MAX_DEPTH)
+        check_digest(self.key_sha256, "key_sha256")
 
     def encode(self) -> bytes:
         """Return the record in canonical JSON."""
-        return canonical_json.write(
-            {"form": _FORM, "limit": self.limit, "min_members": self.min_members, "tier": self.tier}
-        )
+        return canonical_json.write({"form": _FORM, **{name: getattr(self, name) for name in _NAMES}})
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -70,13 +72,14 @@ class MemberRecord:
         Raises:
             InputError: another document, or a value outside its range.
         """
-        names = ("form", "limit", "min_members", "tier")
-        found = canonical_json.fields(canonical_json.read(data, "member", _SIZE), "member", names)
+        content = canonical_json.read(data, "member", _SIZE)
+        found = canonical_json.fields(content, "member", ("form", *_NAMES))
         canonical_json.integer(found["form"], "form", _FORM, _FORM)
         return cls(
             canonical_json.text(found["tier"], "tier"),
             canonical_json.integer(found["limit"], "limit", 1, 1 << 16),
             canonical_json.integer(found["min_members"], "min_members", 1, 1 << MAX_DEPTH),
+            check_digest(found["key_sha256"], "key_sha256"),
         )
 
 

@@ -82,6 +82,7 @@ class _Request:
         made, renewed: how often.
         unanswered: the credential was sent once without an answer.
         is_stale: the provider does not know the root of the credential.
+        is_lost: the caller was told that the answer is lost. An SDK may take this for a lost connection.
         touched: when the last sending ended.
         last: what the last answer said, for messages.
     """
@@ -93,8 +94,16 @@ class _Request:
     renewed: int = 0
     unanswered: bool = False
     is_stale: bool = False
+    is_lost: bool = False
     touched: float = 0.0
     last: str = "no answer"
+
+
+def _answer_lost() -> AnswerLost:
+    return AnswerLost(
+        "request: the provider may have accepted it before, and the answer is lost; the same request is "
+        f"refused for {KEPT:.0f} seconds, because SDKs repeat it by themselves; after that you can send it again"
+    )
 
 
 class Requests:
@@ -241,6 +250,8 @@ class Sending:
 
     def _credential(self) -> MadeCredential:
         request = self._request
+        if request.is_lost:
+            raise _answer_lost()
         if request.credential is not None and request.is_stale:
             if request.renewed >= MAX_RENEWALS:
                 raise RequestRefused(
@@ -323,11 +334,8 @@ class Sending:
         request = self._request
         request.credential = None
         if (lost or request.unanswered) and self._requests.on_lost is OnLost.RAISE:
-            self._request = _Request(request.parts)
-            raise AnswerLost(
-                "request: the provider may have accepted it before, and the answer is lost; send it again if "
-                "another one is worth its units"
-            )
+            request.is_lost = True
+            raise _answer_lost()
 
     def _check(self, challenge: Challenge) -> None:
         """Refuse a challenge that contradicts the pinned policy."""

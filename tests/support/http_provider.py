@@ -160,7 +160,7 @@ class HttpProvider:
         identity.save(files.identity)
         self.world.key.save(files.key)
         files.write_policy(self.policy)
-        files.write_record(MemberRecord("pro", LIMIT, min_members))
+        files.write_record(MemberRecord("pro", LIMIT, min_members, hashlib.sha256(files.key.read_bytes()).hexdigest()))
         params = self.world.policy.params
         mirror = Mirror(params.depth, params.limit_bits, min_members=min_members)
         mirror.apply(bulletin_since(self.world.group.registry))
@@ -211,6 +211,9 @@ class HttpProvider:
         _send(http, 200 if path in files else 404, files.get(path, b""), "application/octet-stream")
 
     def _api(self, http: BaseHTTPRequestHandler, seen: Seen, action: str) -> None:
+        if action == "hang":
+            http.rfile.read(1)  # until the client gives up
+            return _drop(http)
         if action == "drop":
             return _drop(http)
         named = {one.name: one for one in problem.PROBLEMS}
@@ -219,7 +222,7 @@ class HttpProvider:
         if action == "redirect":
             return _send(http, 307, b"", fields=(("Location", "/v1/elsewhere"),))
         if action == "plain-503":
-            return _send(http, 503, b"busy", fields=(("Retry-After", "0"),))
+            return _send(http, 503, b"busy", fields=(("retry-after-ms", "1"),))
         if action == "foreign-409":
             return _send(http, 409, b'{"error":"conflict"}', fields=(("x-should-retry", "false"),))
         refusal = self._judge(seen)
@@ -266,7 +269,7 @@ class HttpProvider:
 
     def _refuse(self, http: BaseHTTPRequestHandler, found: Problem, units: int = 2) -> None:
         policy = self.world.policy
-        fields = [("x-should-retry", "true" if found.retry else "false"), ("Retry-After", "0")]
+        fields = [("x-should-retry", "true" if found.retry else "false"), ("retry-after-ms", "1")]
         if found.challenges:
             error = None if found is problem.CREDENTIAL_NEEDED else found.name
             asked = units if found is problem.UNITS_NEEDED else 1
@@ -383,4 +386,5 @@ def _send(
 
 def _drop(http: BaseHTTPRequestHandler) -> None:
     http.close_connection = True
-    http.connection.shutdown(2)
+    with suppress(OSError):
+        http.connection.shutdown(2)
