@@ -10,12 +10,13 @@ member does. So the newest root is at hand when a request is made, and no fetch 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn, Self
 
 from rln.base import forks
-from rln.base.arguments import instance
+from rln.base.arguments import instance, real
 from rln.client.bulletin_feed import BulletinFeed
 from rln.client.credential_maker import CredentialMaker
 from rln.client.credential_source import CredentialSource, MadeCredential
@@ -47,6 +48,9 @@ from rln.sync.mirror_file import load_mirror, save_mirror
 
 LOOK: Final = 30.0
 """Seconds between two looks at the provider, on average; half of the root window if that is shorter."""
+
+_GLANCE: Final = 0.1
+"""Seconds between two glances at what the background thread has seen."""
 
 _LOOKS: Final = 2.5
 """Intervals for which a request waits for a newer root: the next look, and one more if it fails."""
@@ -192,6 +196,33 @@ class Member(CredentialSource):
     def group_size(self) -> int:
         """Number of members in the group, as of the last look."""
         return len(self._mirror)
+
+    def wait_until_admitted(self, seconds: float = 300.0) -> None:
+        """Wait until the background thread has seen the member in the group.
+
+        Args:
+            seconds: to wait at most, more than 0.
+
+        Raises:
+            NotAMember: not admitted in this time.
+            PolicyChanged, GroupRefused: what the last look has found.
+            ParameterError: not such a time, or `background` is False.
+        """
+        if real(seconds, "seconds") <= 0 or not self.settings.background:
+            raise ParameterError(
+                f"seconds: expected more than 0, and a background thread that looks, got {seconds}"
+            )
+        self._start()
+        end = time.monotonic() + seconds
+        while not self.is_admitted:
+            if self._fault is not None:
+                raise self._fault
+            if time.monotonic() >= end:
+                raise NotAMember(
+                    f"member: not admitted within {seconds} seconds; the registrar admits members in batches: "
+                    "wait longer, or ask the provider"
+                )
+            time.sleep(_GLANCE)
 
     # ---- the provider
 

@@ -74,15 +74,21 @@ def test_the_sdist_holds_the_whole_project(sdist: Path) -> None:
     assert made <= {Path("PKG-INFO"), Path("setup.cfg")}
 
 
-@pytest.mark.slow
-def test_the_wheel_of_the_sdist_works_for_all_python_versions(sdist: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet",
-         "--wheel-dir", str(tmp_path), str(sdist)],
+         "--wheel-dir", str(folder), str(sdist)],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    [wheel] = tmp_path.glob("*.whl")
+    [found] = folder.glob("*.whl")
+    return found
+
+
+@pytest.mark.slow
+def test_the_wheel_of_the_sdist_works_for_all_python_versions(wheel: Path, tmp_path: Path) -> None:
     assert wheel.name.startswith("rln-0.1.0-cp311-abi3-")
     assert wheel.stat().st_size < 3 << 20  # debug information would make it ten times as large
     assert b".debug_info" not in zipfile.ZipFile(wheel).read("rln/_native.abi3.so")

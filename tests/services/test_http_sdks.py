@@ -255,7 +255,9 @@ def test_a_lost_answer_is_not_bought_again_if_the_caller_wants_that(
     provider: HttpProvider, tmp_path: Path, pair: Pair
 ) -> None:
     provider.script.extend(["drop-after"])
-    with Member.open(provider.member_directory(tmp_path / "member"), replace(QUIET, on_lost="raise")) as member:
+    with Member.open(
+        provider.member_directory(tmp_path / "member"), replace(QUIET, on_lost="raise")
+    ) as member:
         error = refused(member, provider, pair)
     assert isinstance(error, AnswerLost)
     assert [one.verdict for one in provider.seen] == ["Valid", "Duplicate"]

@@ -160,7 +160,9 @@ class HttpProvider:
         identity.save(files.identity)
         self.world.key.save(files.key)
         files.write_policy(self.policy)
-        files.write_record(MemberRecord("pro", LIMIT, min_members, hashlib.sha256(files.key.read_bytes()).hexdigest()))
+        files.write_record(
+            MemberRecord("pro", LIMIT, min_members, hashlib.sha256(files.key.read_bytes()).hexdigest())
+        )
         params = self.world.policy.params
         mirror = Mirror(params.depth, params.limit_bits, min_members=min_members)
         mirror.apply(bulletin_since(self.world.group.registry))
