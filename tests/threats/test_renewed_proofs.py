@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from rln.stores import machine_time
 from rln.stores.memory import MemoryMessageIds
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.races.forked_child import ForkedChild
-from tests.support.small_world import PERIOD, World, small_multi_key
+from tests.support.small_world import DEPTH, PERIOD, World, small_multi_key
 
 ROUNDS = 5
 ATTACKERS = 5
@@ -253,6 +254,42 @@ def test_e13_threads_that_prove_and_renew_one_signal_publish_one_share_for_each_
     last = prover.again(b"x")
     assert last is not None
     assert prover.renew(b"x").shares == last.shares
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_e13_with_tokens_no_sequence_of_events_gives_an_id_a_second_share(seed: int, tmp_path: Path) -> None:
+    """The thread of the tokens reserves ids and follows paths meanwhile."""
+    world, chance = World(), random.Random(seed)
+    member = world.join(limit=8)
+    membership = world.group.membership(member.commitment)
+    tree = rln.MerkleTree(DEPTH)
+    tree.extend([membership.rate_commitment, 1])
+    ids = SqliteMessageIds(tmp_path / "ids.db")
+    ids.introduce(member.commitment)
+    points: dict[int, rln.Share] = {}
+    renewals = 0
+    for _ in range(6):
+        with world.prover(member, ids, tokens=2, path=tree.proof) as prover:
+            for _ in range(10):
+                signal = chance.choice((b"one", b"two", b"three"))
+                call = chance.choice((prover.prove, prover.renew, prover.renew, prover.again))
+                try:
+                    proof = call(signal)
+                except (RateLimitReached, NotRenewable):
+                    continue
+                renewals += call == prover.renew
+                if proof is not None:
+                    share = share_of(proof)
+                    assert points.setdefault(share.nullifier or 0, share) == share, "a second share of an id"
+                if chance.random() < 0.5:
+                    tree.set_range(1, [chance.randrange(1, 1 << 64)])
+                if chance.random() < 0.2:
+                    world.time += chance.choice((10, PERIOD))
+        ids.close()
+        ids = SqliteMessageIds(tmp_path / "ids.db")
+    ids.close()
+    assert renewals > 5
+    assert len(points) > 3
 
 
 def test_e13_a_forked_child_and_its_parent_renew_one_message_with_one_share(tmp_path: Path) -> None:
