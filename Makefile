@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself; a change to the C core or to the build rebuilds it.
 #
 #   make demo    the whole story on one screen
+#   make demo-http  the same over HTTP: forty customers of a FastAPI application, with the `openai` package
 #   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
 #                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests,
 #                WORKERS=0 runs them one after the other
@@ -26,11 +27,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo test engines faults cross lowest hammer fuzz bulk lint bench clean
+.PHONY: demo demo-http test engines faults cross lowest hammer fuzz bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
 	@$(BIN)/rln demo
+
+demo-http: $(VENV)/equipped
+	@$(BIN)/python examples/fastapi/demo.py
 
 # A file's tests stay on one worker: some share what they build.
 WORKERS ?= auto

@@ -4,6 +4,7 @@ python customer.py join API-KEY     register, and wait until the provider admits
 python customer.py ask QUESTION     ask, without telling who asks
 """
 
+import os
 import sys
 
 import openai
@@ -12,10 +13,9 @@ import rln
 from rln.client.member import Member
 from rln.integrations.httpx2 import anonymous_client
 
-PROVIDER = "http://127.0.0.1:8000"
-DIRECTORY = (
-    "membership"  # the identity, the message ids and the copy of the group; keep it, and do not copy it
-)
+PROVIDER = os.environ.get("PROVIDER", "http://127.0.0.1:8000")
+DIRECTORY = "membership"  # identity, message ids, a copy of the group; keep it, and never use a copy of it
+MIN_MEMBERS = 1  # for a trial; leave it out, and the program waits for 32 members to hide among
 
 
 def ask(question: str) -> None:
@@ -30,11 +30,14 @@ def ask(question: str) -> None:
         print()
 
 
+def join(api_key: str) -> None:
+    """Register, and wait until the registrar admits the next members."""
+    with Member.join(PROVIDER, api_key=api_key, directory=DIRECTORY, min_members=MIN_MEMBERS) as member:
+        member.wait_until_admitted()
+
+
 if __name__ == "__main__":
     try:
-        if sys.argv[1] == "join":
-            Member.join(PROVIDER, api_key=sys.argv[2], directory=DIRECTORY, tier="pro").close()
-        else:
-            ask(sys.argv[2])
+        {"join": join, "ask": ask}[sys.argv[1]](sys.argv[2])
     except rln.RlnError as error:
-        sys.exit(f"{error}")
+        sys.exit(str(error))

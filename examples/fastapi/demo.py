@@ -1,4 +1,4 @@
-"""The whole story on one screen: forty customers, answers, a stream, the budget's end, a cheat who is removed.
+"""The whole story on one screen: forty customers, a stream, the budget's end, a cheat who is removed.
 
 Provider (two workers of uvicorn) and registrar are processes of their own, as in real life. All files are in
 a temporary directory.
@@ -207,21 +207,15 @@ def call(url: str, members: list[Member], folder: Path) -> None:
 
 
 def admit(members: list[Member]) -> str:
-    """Wait until everybody is in the group; a member's background thread would look twice a minute."""
+    """Wait until everybody is in the group."""
     start = time.monotonic()
     for member in members:
-        until(lambda: looked(member).is_admitted, "the member in the group")
+        member.wait_until_admitted(WAIT)
     return f"{members[0].group_size} leaves, one bulletin for all, after {time.monotonic() - start:.1f} s"
 
 
-def looked(member: Member) -> Member:
-    """Let a member look at the bulletins now."""
-    member.follow()
-    return member
-
-
 def cheat(mallory: Member, url: str, folder: Path) -> str:
-    """Use a copy of the member's files without the record of spent message ids, and claim that none is spent."""
+    """Copy the member's files without the record of spent message ids, and claim that none is spent."""
     copy = folder / "copy"
     shutil.copytree(folder / f"customer-{MEMBERS - 1}", copy, ignore=shutil.ignore_patterns("message-ids*"))
     with closing(open_message_ids(f"sqlite:///{copy}/message-ids.db")) as ids:
@@ -232,7 +226,7 @@ def cheat(mallory: Member, url: str, folder: Path) -> str:
 
 def gone(member: Member, leaves: int) -> int:
     """Wait until a bulletin has removed a leaf, and return how many are left."""
-    until(lambda: looked(member).group_size < leaves, "a bulletin without the leaf")
+    until(lambda: member.group_size < leaves, "a bulletin without the leaf")
     return member.group_size
 
 
