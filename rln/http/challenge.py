@@ -75,7 +75,7 @@ class Challenge:
         if found is None:
             raise EncodingError(
                 f'challenge: expected {SCHEME} realm="…", policy="…", units="…" and perhaps error="…", '
-                "got another form"
+                f"got {value[:80]!r}"
             )
         realm, policy, units, error = found.groups()
         return cls(realm, decode_base64url(policy.encode("ascii"), "policy"), int(units), error)

@@ -127,8 +127,8 @@ class Credential:
         found = _VALUE.match(plain_bytes(value, "credential"))
         if found is None:
             raise EncodingError(
-                f"credential: expected {SCHEME}, a space and 414 to 1,694 characters of base64url, got "
-                "another form"
+                f"credential: expected {SCHEME}, a space and 414 to 1,694 characters of base64url; got "
+                f"{len(value)} bytes, which are not shown because a log of them would link requests"
             )
         data = decode_base64url(found[1], "credential")
         if data[0] != FORMAT:
@@ -186,4 +186,7 @@ def decode_base64url(text: bytes, name: str) -> bytes:
         data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
         if encode_base64url(data).encode() == text:
             return data
-    raise EncodingError(f"{name}: expected canonical base64url without padding, got another form")
+    raise EncodingError(
+        f"{name}: expected canonical base64url without padding; got {len(text)} characters, which are not "
+        "shown because they may be private"
+    )

@@ -112,5 +112,5 @@ def test_the_challenge_is_found_among_those_of_other_schemes() -> None:
     with pytest.raises(EncodingError, match="^challenge: expected one, got 2"):
         Challenge.find([GOOD, GOOD])
     for joined in (GOOD + ', Basic realm="x"', GOOD + ", " + GOOD):
-        with pytest.raises(EncodingError, match="got another form"):
+        with pytest.raises(EncodingError, match="^challenge: expected RLN realm="):
             Challenge.find([joined])

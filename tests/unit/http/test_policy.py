@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from rln.http.policy import (
     open_policy,
 )
 from rln.sync.signing import RegistrarKey
+from tests.architecture.tree import ROOT
 from tests.support.small_world import PERIOD, small_key
 
 APPLICATION = "api.example.com"
@@ -77,6 +79,12 @@ def test_the_document_is_canonical_and_holds_the_parameters(policy: Policy, key:
     assert canonical_json.write(document["policy"]) == policy.encode()
     assert canonical_json.write(document["policy"]["params"]) == policy.params.encode()
     assert document["policy"]["tiers"][1] == {"limit": 16, "name": "pro"}
+
+
+def test_the_page_has_every_name(policy: Policy, key: RegistrarKey) -> None:
+    """The table of docs/http.md names what a policy holds, and nothing else."""
+    section = (ROOT / "docs" / "http.md").read_text().partition("\n## Policy")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == set(json.loads(policy.encode()))
 
 
 def test_the_smallest_policy(key: RegistrarKey) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ from rln import errors
 from rln.errors import ParameterError, Reason
 from rln.http import problem
 from rln.http.problem import PROBLEMS, Problem, problem_of_error, problem_of_verdict
+from tests.architecture.tree import ROOT
 from tests.support.small_world import World
 
 TABLE = {
@@ -39,6 +41,14 @@ TABLE = {
 def test_the_table_of_outcomes() -> None:
     assert {one.name: (one.status, one.retry) for one in PROBLEMS} == TABLE
     assert len(PROBLEMS) == len(TABLE)
+
+
+def test_the_page_has_every_outcome() -> None:
+    """Each row of the table in docs/http.md with a status is a problem, and each problem is in a row."""
+    text = (ROOT / "docs" / "http.md").read_text()
+    rows = re.findall(r"^\|[^|]*\| (\d{3}) ([a-z-]+)[^|]*\| (true|false) \|", text, re.MULTILINE)
+    assert {name: (int(status), retry == "true") for status, name, retry in rows} == TABLE
+    assert len(rows) == len(TABLE)
 
 
 def test_every_reason_has_its_problem() -> None:
