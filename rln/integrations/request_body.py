@@ -24,6 +24,10 @@ class BodyTooLarge(Exception):
     """A body has more bytes than one may have."""
 
 
+class BodyTooSlow(Exception):
+    """A body was not complete in time."""
+
+
 class ClientGone(Exception):
     """The client has closed the connection before the body was complete."""
 
@@ -99,7 +103,7 @@ class WaitingBody:
         Raises:
             BodyTooLarge: it has too many bytes.
             ClientGone: the client has gone.
-            TimeoutError: it takes too long.
+            BodyTooSlow: it takes too long.
             Overloaded: there is no room for it.
         """
         waiting = receive()
@@ -112,16 +116,22 @@ class WaitingBody:
                 if not more:
                     return first
                 return await self._read_rest(receive, first)
-        async with asyncio.timeout(self._limits.seconds):
-            first, more = self._count(await waiting)
-            return await self._read_rest(receive, first) if more else first
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                first, more = self._count(await waiting)
+                return await self._read_rest(receive, first) if more else first
+        except TimeoutError:
+            raise BodyTooSlow from None
 
     async def _read_rest(self, receive: Receive, first: bytes) -> bytes:
         content, more = bytearray(first), True
-        async with asyncio.timeout(self._limits.seconds):
-            while more:
-                chunk, more = self._count(await receive())
-                content += chunk
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                while more:
+                    chunk, more = self._count(await receive())
+                    content += chunk
+        except TimeoutError:
+            raise BodyTooSlow from None
         return bytes(content)
 
     def close(self) -> None:

@@ -36,7 +36,14 @@ from rln.http.problem import (
 from rln.integrations.admission import Admission, Admitted, answer_fields
 from rln.integrations.answers import SPENT, Answer, Answers
 from rln.integrations.provider import Context, Provider
-from rln.integrations.request_body import BodyBudget, BodyTooLarge, ClientGone, Receive, WaitingBody
+from rln.integrations.request_body import (
+    BodyBudget,
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientGone,
+    Receive,
+    WaitingBody,
+)
 from rln.integrations.request_head import HeadReader, RequestHead, Scope
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
@@ -167,7 +174,7 @@ class RequestJudge:
             return self._unavailable(error)
         except BodyTooLarge:
             return self._answers.of(CONTENT_TOO_LARGE)
-        except TimeoutError:
+        except BodyTooSlow:
             return self._answers.of(TIMEOUT)
         except ClientGone:
             return None
