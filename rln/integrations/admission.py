@@ -94,10 +94,10 @@ class Admission:
         except Exception:
             if not started:
                 started = True
-                await self.fault.send(send, scope["method"])
+                await self.fault.send(send, scope)
             raise
         if not started and not gone:
-            await self.fault.send(send, scope["method"])
+            await self.fault.send(send, scope)
 
     def _scope(self, scope: Scope) -> Scope:
         headers = [header for header in self.head.headers if header[0].lower() != b"authorization"]

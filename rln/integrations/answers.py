@@ -39,13 +39,14 @@ class Answer:
     body: bytes = field(repr=False)
     closes: bool = False
 
-    async def send(self, send: Send, method: str, version: str = "") -> None:
-        """Send the answer."""
-        headers = list(self.headers)
-        if self.closes and version.startswith("1"):
+    async def send(self, send: Send, scope: MutableMapping[str, Any]) -> None:
+        """Send the answer to the request of a scope."""
+        headers = list(self.headers)  # other middleware may change the list
+        if self.closes and scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else self.body})
+        body = b"" if scope["method"] == "HEAD" else self.body
+        await send({"type": "http.response.body", "body": body})
 
     def plus(self, *headers: Header) -> Answer:
         """Return the same answer with more headers."""

@@ -91,6 +91,7 @@ class RlnMiddleware:
             self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
             assert self._settings is not None
             self._exempt = frozenset(path.encode() for path in self._settings.exempt)
+        self._newest: RequestJudge | None = None  # of the event loop that was used last
         self._judges: WeakKeyDictionary[asyncio.AbstractEventLoop, RequestJudge] = WeakKeyDictionary()
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Provider]] = (
             WeakKeyDictionary()
@@ -109,19 +110,20 @@ class RlnMiddleware:
             raise ParameterError(f"scope: expected http, lifespan or websocket, got {str(kind)[:40]!r}")
 
     async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_exempt(scope):
+        if self._exempt and self._is_exempt(scope):
             await self._app(scope, receive, send)
             return
-        judge: RequestJudge | None = None
+        judge = self._newest
         try:
-            judge = await self._judge()
-            outcome = await judge.judge(scope, receive)
+            if judge is None or judge.loop is not asyncio.get_running_loop() or judge.is_copy:
+                judge = await self._judge()
+            outcome = judge.glance(scope) or await judge.judge(scope, receive)
         except Exception as error:  # noqa: BLE001 - whatever it is, the application is not called
             outcome = self._fault(error, judge)
         if isinstance(outcome, Admission):
             await outcome.serve(self._app, scope, receive, send)
         elif outcome is not None:
-            await outcome.send(send, scope.get("method", ""), scope.get("http_version", ""))
+            await outcome.send(send, scope)
 
     def _is_exempt(self, scope: Scope) -> bool:
         if scope.get("raw_path") not in self._exempt:
@@ -151,9 +153,11 @@ class RlnMiddleware:
             opening = loop.run_in_executor(None, self._open)
             self._opening[loop] = opening
         provider = await asyncio.shield(opening)  # others wait for it too
-        if loop not in self._judges or self._judges[loop].is_copy:
-            self._judges[loop] = RequestJudge(provider)
-        return self._judges[loop]
+        judge = self._judges.get(loop)
+        if judge is None or judge.is_copy:
+            judge = self._judges[loop] = RequestJudge(provider, loop)
+        self._newest = judge
+        return judge
 
     def _open(self) -> Provider:
         return Provider.open(self._settings) if self._given is None else self._given
@@ -181,6 +185,7 @@ class RlnMiddleware:
         """Answer what is pending in this event loop, and close what was opened for it."""
         loop = asyncio.get_running_loop()
         judge, opening = self._judges.pop(loop, None), self._opening.pop(loop, None)
+        self._newest = None
         if judge is not None:
             await judge.close()
         if opening is not None and self._given is None:

@@ -125,16 +125,18 @@ class HeadReader:
         if authority is None:
             authority = host.lower()
             if authority not in self._authorities:
-                raise EncodingError("host: expected one of the policy's authorities, got another one")
+                raise EncodingError(
+                    "host: expected one of the policy's authorities, got a name that is none of them"
+                )
         credential = get(b"authorization")
         if credential is not None and not credential.startswith(_SCHEME):
             credential = None
         digest = get(b"content-digest")
         if digest is not None and not _DIGEST.match(digest):
-            raise EncodingError("content-digest: expected sha-256 alone, got another form")
+            raise EncodingError("content-digest: expected sha-256=:…: alone")
         length = get(b"content-length")
         if length is not None and not _LENGTH.match(length):
-            raise EncodingError("content-length: expected decimal digits, got another form")
+            raise EncodingError("content-length: expected decimal digits")
         content_type = check_field(get(b"content-type", b""), "content-type")
         content_encoding = check_field(get(b"content-encoding", b""), "content-encoding")
         bound = tuple([check_field(get(name, b""), "bound field") for name in self._bound])

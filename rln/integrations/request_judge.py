@@ -36,7 +36,14 @@ from rln.http.problem import (
 from rln.integrations.admission import Admission, Admitted, answer_fields
 from rln.integrations.answers import SPENT, Answer, Answers
 from rln.integrations.provider import Context, Provider
-from rln.integrations.request_body import BodyBudget, BodyTooLarge, ClientGone, Receive, WaitingBody
+from rln.integrations.request_body import (
+    BodyBudget,
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientGone,
+    Receive,
+    WaitingBody,
+)
 from rln.integrations.request_head import HeadReader, RequestHead, Scope
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
@@ -58,11 +65,14 @@ class RequestJudge:
 
     Args:
         provider: judges for the whole process.
+        loop: the event loop.
     """
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
         self._provider = provider
         self._answers = Answers(provider.policy, provider.units, provider.signed_policy)
+        self._needed = self._answers.of(CREDENTIAL_NEEDED)
         self._reader = HeadReader(provider.policy, provider.authority)
         self._max_out = provider.policy.params.max_out
         self._limits = provider.limits
@@ -98,6 +108,16 @@ class RequestJudge:
         if not self.is_copy:
             self._threads.shutdown(wait=False)
 
+    def glance(self, scope: Scope) -> Answer | None:
+        """Return the answer to a request that needs no judging: for the policy, or without a credential."""
+        # No other path begins with a dot.
+        if scope.get("raw_path") == _WELL_KNOWN and scope["method"] in ("GET", "HEAD"):
+            return self._answers.policy
+        for name, _ in scope["headers"]:
+            if name == b"authorization":
+                return None
+        return self._needed
+
     async def judge(self, scope: Scope, receive: Receive) -> Admission | Answer | None:
         """Judge one request.
 
@@ -108,28 +128,26 @@ class RequestJudge:
             Exception: a fault of this service; the application must not be called.
         """
         try:
-            # Everybody may have the policy, and no other path begins with a dot.
-            if scope.get("raw_path") == _WELL_KNOWN and scope["method"] in ("GET", "HEAD"):
-                return self._answers.policy
             head = self._reader.read(scope)
             if head.credential is None:
-                return self._answers.of(CREDENTIAL_NEEDED)
+                return self._needed
             credential = Credential.decode(head.credential, self._max_out)
         except InputError:
             return self._answers.of(MALFORMED)
-        problem = self._price_problem(credential)
+        units = credential.units
+        problem = self._price_problem(credential, units)
         if problem is None and (head.content_length or 0) > self._limits.body:
             problem = CONTENT_TOO_LARGE
         if problem is not None:
             return self._answers.of(problem)
         return await self._judge_credential(head, credential, receive)
 
-    def _price_problem(self, credential: Credential) -> Problem | None:
+    def _price_problem(self, credential: Credential, units: int) -> Problem | None:
         if credential.key_id != self._provider.key_id:
             return UNKNOWN_KEY
-        if credential.units > self._provider.units:
+        if units > self._provider.units:
             return MALFORMED
-        return UNITS_NEEDED if credential.units < self._provider.units else None
+        return UNITS_NEEDED if units < self._provider.units else None
 
     async def _judge_credential(
         self, head: RequestHead, credential: Credential, receive: Receive
@@ -156,7 +174,7 @@ class RequestJudge:
             return self._unavailable(error)
         except BodyTooLarge:
             return self._answers.of(CONTENT_TOO_LARGE)
-        except TimeoutError:
+        except BodyTooSlow:
             return self._answers.of(TIMEOUT)
         except ClientGone:
             return None
@@ -164,7 +182,7 @@ class RequestJudge:
             body.close()
         if isinstance(verdict, Valid):
             return Admission(
-                Admitted(verdict, credential.units, epoch),
+                Admitted(verdict, self._provider.units, epoch),
                 head,
                 content,
                 self._provider.upstream_authorization,
@@ -181,19 +199,19 @@ class RequestJudge:
         found = _find(self._context, proof)
         if not isinstance(found, Problem):
             return found
-        loop = asyncio.get_running_loop()
-        if self._reading is None and (self._context is None or loop.time() >= self._read_at + _FRESH):
-            self._reading = loop.run_in_executor(self._threads, self._provider.context)
+        if self._reading is None and (self._context is None or self.loop.time() >= self._read_at + _FRESH):
+            self._reading = self.loop.run_in_executor(self._threads, self._provider.context)
             self._reading.add_done_callback(self._note)
         if self._reading is not None:
-            await asyncio.shield(self._reading)  # others wait for it too
-        elif self._failure is not None:
+            # Others wait for it too. Its result, because `_note` may not have run yet when it is done.
+            return _find(await asyncio.shield(self._reading), proof)
+        if self._failure is not None:
             raise self._failure
         return _find(self._context, proof)
 
     def _note(self, reading: asyncio.Future[Context]) -> None:
         self._reading = None
-        self._read_at = asyncio.get_running_loop().time()
+        self._read_at = self.loop.time()
         if reading.cancelled():  # the loop ends
             return
         failure = reading.exception()
@@ -202,8 +220,7 @@ class RequestJudge:
             self._context = reading.result()
 
     async def _check_in_thread(self, proof: AnyProof, head: RequestHead) -> Problem | None:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._provider.check_proof, proof, head.source)
+        return await self.loop.run_in_executor(self._threads, self._provider.check_proof, proof, head.source)
 
     def _unavailable(self, error: StoreUnavailable) -> Answer:
         """Return the answer with the seconds to wait, at most to the next epoch."""
