@@ -19,8 +19,8 @@ from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.provider_settings import HttpLimits
 from rln.stores.memory import MemoryNullifierLog
 from tests.support.asgi_driver import Exchange, http_scope
-from tests.support.provider_objects import Verdicts, provider_of
 from tests.support.http_world import APPLICATION, HttpWorld
+from tests.support.provider_objects import Verdicts, provider_of
 
 BODY = b'{"prompt":"hello"}'
 

@@ -9,9 +9,9 @@ import pytest
 from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.provider_settings import HttpLimits
 from tests.support.asgi_driver import Exchange, http_scope
-from tests.support.provider_objects import Verdicts, provider_of
 from tests.support.http_world import HttpWorld
 from tests.support.interrupted import Interrupted
+from tests.support.provider_objects import Verdicts, provider_of
 
 BODY = b'{"prompt":"hello"}'
 MOST = 60
