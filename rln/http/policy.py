@@ -153,7 +153,7 @@ class Policy:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the encoded policy, 32 bytes; a challenge names it."""
+        """SHA-256 of the encoded policy, 32 bytes; a challenge names it. Computed anew at each use."""
         return hashlib.sha256(self.encode()).digest()
 
     @property

@@ -25,8 +25,8 @@ LABEL: Final = "rln http request"
 NONCE_BYTES: Final = 16
 DIGEST_BYTES: Final = 32
 
-_LABEL: Final = rb"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_AUTHORITY: Final = re.compile(rb"(%b(?:\.%b)*|\[::1\])(?::([1-9][0-9]{0,4}))?\Z" % (_LABEL, _LABEL))
+_NAME: Final = rb"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_AUTHORITY: Final = re.compile(rb"(%b(?:\.%b)*|\[::1\])(?::([1-9][0-9]{0,4}))?\Z" % (_NAME, _NAME))
 _MAX_HOST: Final = 253
 _MAX_PORT: Final = (1 << 16) - 1
 _FIELD: Final = re.compile(rb"(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?\Z")

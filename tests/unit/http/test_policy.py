@@ -87,6 +87,16 @@ def test_the_page_has_every_name(policy: Policy, key: RegistrarKey) -> None:
     assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == set(json.loads(policy.encode()))
 
 
+def test_the_example_of_the_page_is_a_signed_policy() -> None:
+    section = (ROOT / "docs" / "http.md").read_text().partition("\n## Policy")[2]
+    document = json.loads(section.partition("```json\n")[2].partition("```")[0])
+    found = open_policy(canonical_json.write(document))
+    assert (found.version, found.application) == (3, "api.example.com")
+    document["policy"]["version"] = 4
+    with pytest.raises(GroupRefused):
+        open_policy(canonical_json.write(document))
+
+
 def test_the_smallest_policy(key: RegistrarKey) -> None:
     small = Policy(1, params(key), (APPLICATION,), (Tier("a", 1),))
     assert open_policy(small.sign(key), key.public_key) == small
