@@ -1,1 +1,1 @@
-"""Integrations: observers of a verifier, for `logging` (`logs`) and for Prometheus (`prometheus`)."""
+"""Integrations: adapters for ASGI and FastAPI, httpx and httpx2, logging, Prometheus."""

@@ -1,1 +1,1 @@
-"""The programs that run for long: what a provider starts."""
+"""Services: what a provider runs, such as the registrar."""
