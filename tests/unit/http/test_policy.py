@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,24 @@ def test_what_the_registrar_signs_is_read_strictly(
     _set(*path)(content, value)
     with pytest.raises(InputError):
         open_policy(signed_by(key, content), key.public_key)
+
+
+def test_whatever_opens_has_one_form(policy: Policy, key: RegistrarKey) -> None:
+    """A signed value that reads as another one would give two documents of one policy, with two digests."""
+    values: list[object] = [True, False, None, 0, 1, 2, 3, 20, 60, 1.0, "", "1", [], {}, ["a"], [1], {"a": 1}]
+    plain = json.loads(policy.encode())
+    places = [(name,) for name in plain] + [("params", name) for name in plain["params"]]
+    opened = 0
+    for place in places:
+        for value in values:
+            content = json.loads(policy.encode())
+            _set(*place)(content, value)
+            with suppress(InputError, GroupRefused):
+                assert open_policy(signed_by(key, content), key.public_key).encode() == canonical_json.write(
+                    content
+                )
+                opened += 1
+    assert opened > 10
 
 
 @pytest.mark.parametrize("name", ["form", "version", "params", "tiers", "bulletins", "bound_fields"])
