@@ -12,7 +12,7 @@ SPECIFICATION = ROOT / "docs" / "zerokit-spec.md"
 TESTS = ROOT / "tests"
 CODE = (ROOT / "rln", ROOT / "native")
 
-ROW = re.compile(r"^\| ([A-F]\d+) \|.*$", re.MULTILINE)
+ROW = re.compile(r"^\| ([A-HP]\d+) \|.*$", re.MULTILINE)
 SECTION = re.compile(r"^#+ (\d+(?:\.\d+)?)[. ]", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s#]+)")
 
@@ -32,7 +32,7 @@ def attacks(row: str, path: Path) -> bool:
 
 def test_every_row_has_its_tests_and_every_test_its_row() -> None:
     names = "\n".join(path.read_text() for path in (TESTS / "threats").glob("test_*.py"))
-    tested = {row.upper() for row in re.findall(r"^(?:async )?def test_([a-f]\d+)_", names, re.MULTILINE)}
+    tested = {row.upper() for row in re.findall(r"^(?:async )?def test_([a-hp]\d+)_", names, re.MULTILINE)}
     assert set(LINES) == tested
     assert len(LINES) > 20
 
@@ -63,6 +63,6 @@ def test_every_citation_names_an_existing_row_or_section() -> None:
             text = path.read_text()
             for found in re.findall(r"zerokit-spec (\d+(?:\.\d+)?)", text):
                 lost += [f"{path.name}: zerokit-spec {found}"] if found not in sections else []
-            for found in re.findall(r"[Tt]hreats ([A-F]\d+|\d+\.\d+)", text):
+            for found in re.findall(r"[Tt]hreats ([A-HP]\d+|\d+\.\d+)", text):
                 lost += [f"{path.name}: threats {found}"] if found not in rows else []
     assert lost == []

@@ -147,7 +147,7 @@ def test_an_index_with_a_gap_is_an_error_and_leads_nowhere_else(
 
 
 def test_the_background_thread_follows_and_ends(provider: HttpProvider, tmp_path: Path) -> None:
-    with Member.open(provider.member_directory(tmp_path / "m"), MemberSettings(threads=1)) as member:
+    with Member.open(provider.member_directory(tmp_path / "m"), MemberSettings(threads=1)):
         deadline = time.monotonic() + 20
         while len(provider.published) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -212,7 +212,9 @@ def test_a_directory_without_a_member_is_refused(tmp_path: Path) -> None:
         Member.open(tmp_path / "none")
 
 
-@pytest.mark.parametrize("proxy", ["socks5://h:1", "http://h", "http://u:p@h:1", "https://h:1", "h:1", "http://h:x"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://h:1", "http://h", "http://u:p@h:1", "https://h:1", "h:1", "http://h:x"]
+)
 def test_a_proxy_of_another_form_is_refused(proxy: str) -> None:
     with pytest.raises(ParameterError, match="http://host:port"):
         MemberSettings(proxy=proxy)
