@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import urlsplit
 
 from rln.base.arguments import instance, text
 from rln.errors import ParameterError
-from rln.http.policy import Policy, check_url, host_of
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+from rln.http.policy import Policy, check_url, host_of, is_loopback
 
 
 def origin_of(authority: str) -> str:
     """Return the origin of an authority: https, and http for this machine."""
-    scheme = "http" if host_of(authority) in _LOOPBACK else "https"
+    scheme = "http" if is_loopback(host_of(authority)) else "https"
     return f"{scheme}://{authority}"
 
 
@@ -45,5 +42,5 @@ def check_origin(policy: Policy, scheme: str, authority: str) -> None:
             f"url: expected an authority of the policy ({', '.join(policy.authorities)}), got "
             f"{authority[:80]}; no credential goes there"
         )
-    if scheme != "https" and (scheme != "http" or host_of(authority) not in _LOOPBACK):
+    if scheme != "https" and (scheme != "http" or not is_loopback(host_of(authority))):
         raise ParameterError(f"url: expected https, got {scheme[:20]}; no credential goes there")

@@ -29,8 +29,8 @@ def successor(pinned: Policy, data: bytes) -> Policy:
         found = open_policy(data, pinned.registrar_key)
     except (GroupRefused, InputError) as error:
         raise PolicyChanged(
-            f"policy: expected one that the pinned key has signed, got another document ({error}); do not "
-            "send anything before you know why"
+            f"policy: expected one that the pinned key has signed ({error}); do not send anything before you "
+            "know why"
         ) from error
     if found.application != pinned.application:
         raise PolicyChanged(f"policy: expected {pinned.application}, got {found.application}")

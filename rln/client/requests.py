@@ -102,7 +102,7 @@ class _Request:
 def _answer_lost() -> AnswerLost:
     return AnswerLost(
         "request: the provider may have accepted it before, and the answer is lost; the same request is "
-        f"refused for {KEPT:.0f} seconds, because SDKs repeat it by themselves; after that you can send it again"
+        f"refused for {KEPT:.0f} seconds, because SDKs repeat it by themselves; then you can send it again"
     )
 
 

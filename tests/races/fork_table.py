@@ -23,7 +23,11 @@ from typing import Any
 import rln
 from rln.audit.files import AuditFiles
 from rln.audit.violators import Violators
+from rln.client.member import Member
+from rln.client.requests import Requests
+from rln.client.settings import MemberSettings
 from rln.group.memory_registry import MemoryRegistry
+from rln.integrations.httpx2 import RlnAuth
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
 from rln.ports import NullifierLog
@@ -38,6 +42,7 @@ from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.signing import RegistrarKey
 from tests.races.stub_proofs import StubKey, members
+from tests.support.http_provider import HttpProvider
 from tests.support.postgres_server import empty_database
 from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar
@@ -631,6 +636,35 @@ def log_observer(folder: Path, stack: ExitStack) -> Subject:
 
 UNAVAILABLE, WRONG_USE = rln.StoreUnavailable, rln.ParameterError
 
+# ---- the client over HTTP --------------------------------------------------------------------------
+
+
+def http_member(folder: Path, stack: ExitStack) -> Subject:
+    """A member over HTTP: a child makes credentials of its own, and follows with a thread of its own."""
+    (folder / "provider").mkdir()
+    provider = stack.enter_context(HttpProvider(folder / "provider"))
+    made = stack.enter_context(Member(provider.member_directory(folder / "m"), MemberSettings(threads=1)))
+    auth, parts = RlnAuth(made), provider.world.parts(body=b"hello")
+    given: set[str] = set()
+
+    def send() -> str:
+        sending = made.requests.begin(parts)
+        try:
+            return sending.prepare()
+        finally:
+            sending.close()
+
+    def load() -> None:
+        given.add(send())
+        made.follow()
+
+    def check(value: str) -> None:
+        assert repr(auth) == "RlnAuth(Member(api.localhost, pro))"
+        assert value not in given, "a child sent what its parent sends"
+
+    return Subject(load=load, use=send, check=check)
+
+
 ENTRIES = (
     Entry("ids in a file", (SqliteMessageIds,), sqlite_ids),
     Entry("ids in memory", (MemoryMessageIds,), memory_ids, (UNAVAILABLE, "message ids: kept in the memory")),
@@ -669,4 +703,5 @@ ENTRIES = (
     Entry("violators", (Violators,), violators, (UNAVAILABLE, "violators: this process was forked")),
     Entry("metrics", (PrometheusObserver,), prometheus),
     Entry("log lines", (LogObserver,), log_observer),
+    Entry("member over HTTP", (Member, Requests, RlnAuth), http_member),
 )

@@ -23,6 +23,7 @@ import pytest
 
 import rln
 import rln.audit
+import rln.client
 import rln.integrations
 import rln.stores
 import rln.sync
@@ -30,6 +31,15 @@ from rln.audit.audit_reader import AuditReader
 from rln.audit.open_file import OpenFile
 from rln.audit.search_table import SearchTable
 from rln.audit.violators import Violators
+from rln.client.bulletin_feed import BulletinFeed
+from rln.client.credential_maker import CredentialMaker
+from rln.client.follower import Follower
+from rln.client.joining import Joining
+from rln.client.member_directory import MemberDirectory
+from rln.client.registrar_client import RegistrarClient
+from rln.client.requests import Sending
+from rln.client.web import PlainWeb
+from rln.integrations import httpx
 from rln.integrations.observer_lock import ObserverLock
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import Connection
@@ -64,6 +74,10 @@ UNCHANGING: Final = {
     RegistrarKey,
     AuditReader,
     SlashedFile,
+    BulletinFeed,
+    MemberDirectory,
+    PlainWeb,
+    RegistrarClient,
 }
 """A copy is as good as the original: they do not change after they are made, or only count for one reader."""
 
@@ -90,6 +104,11 @@ PARTS: Final = {
     RollbackGuard: "of SqliteMessageIds",
     SearchTable: "of Violators",
     ObserverLock: "of the observers",
+    CredentialMaker: "of a Member",
+    Follower: "of a Member",
+    Sending: "of the Requests of a Member; a child does not go on with it",
+    Joining: "used by one thread, before there is a Member",
+    httpx.RlnAuth: "the same as that of httpx2",
 }
 """Classes that are tested with the class whose parts they are."""
 
@@ -120,7 +139,7 @@ def has_state(found: type) -> bool:
 
 def test_every_public_class_with_state_has_an_entry() -> None:
     exported = {value for name in rln.__all__ if inspect.isclass(value := getattr(rln, name))}
-    packages = (rln.stores, rln.audit, rln.integrations, rln.sync)
+    packages = (rln.stores, rln.audit, rln.client, rln.integrations, rln.sync)
     found = exported.union(*map(public_classes, packages))
     covered = {covered for one in ENTRIES for covered in one.covers}
     assert {one for one in found if has_state(one)} - UNCHANGING - PARTS.keys() - covered == set()

@@ -210,7 +210,12 @@ class HttpProvider:
         }
         if path == "/rln/proving-key":
             files[path] = self.world.key.encode()
-        _send(http, 200 if path in files else 404, files.get(path, b""), "application/octet-stream")
+        marks = (
+            ("Set-Cookie", f"member={len(self.published)}; Path=/"),
+            ("ETag", f'"{len(self.published)}"'),
+        )
+        status = 200 if path in files else 404
+        _send(http, status, files.get(path, b""), "application/octet-stream", marks)
 
     def _api(self, http: BaseHTTPRequestHandler, seen: Seen, action: str) -> None:
         if action == "hang":
@@ -280,7 +285,7 @@ class HttpProvider:
         _send(http, found.status, found.document(policy.application), problem.MEDIA_TYPE, tuple(fields))
 
     def _serve(self, http: BaseHTTPRequestHandler, seen: Seen) -> None:
-        spent = (("RLN-Spent", "?1"),)
+        spent = (("RLN-Spent", "?1"), ("Set-Cookie", f"member={len(self.seen)}; Path=/"))
         anthropic = seen.line.split(" ")[1].startswith("/v1/messages")
         if b'"stream":true' in seen.body.replace(b" ", b""):
             http.send_response(200)

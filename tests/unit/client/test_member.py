@@ -147,7 +147,7 @@ def test_an_index_with_a_gap_is_an_error_and_leads_nowhere_else(
 
 
 def test_the_background_thread_follows_and_ends(provider: HttpProvider, tmp_path: Path) -> None:
-    with Member.open(provider.member_directory(tmp_path / "m"), MemberSettings(threads=1)) as member:
+    with Member.open(provider.member_directory(tmp_path / "m"), MemberSettings(threads=1)):
         deadline = time.monotonic() + 20
         while len(provider.published) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)

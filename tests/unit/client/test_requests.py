@@ -284,8 +284,8 @@ def test_units_are_paid_up_to_the_bound() -> None:
         once(requests, refusal(problem.UNITS_NEEDED, source, units=5), OK)
     with pytest.raises(RequestRefused, match="contradicts itself"):
         once(requests, refusal(problem.UNITS_NEEDED, source, units=1), OK, number=1)
+    one = Fake()
     with pytest.raises(RequestRefused, match="a proof has 1"):
-        one = Fake()
         once(Requests(one), refusal(problem.UNITS_NEEDED, one, units=2), OK)
 
 
