@@ -145,6 +145,7 @@ def main(folder: Path) -> None:
             tiers=[Tier("basic", LIMIT)],
             authorities=[url.removeprefix("http://")],
             registrar=f"{registrar}/rln/",
+            refresh=1,  # second; usually members look twice a minute
             depth=10,
         ),
         lambda made: f"{made.application}, {LIMIT} requests a day",

@@ -3,8 +3,9 @@
     Member.join("https://api.example.com", api_key="…", directory="example")
     member = Member.open("example")
 
-A background thread looks at the provider's policy and bulletins, at times that depend on nothing that the
-member does. So the newest root is at hand when a request is made, and no fetch tells who makes it.
+A background thread looks at the provider's policy and bulletins, as often as the policy says, at times that
+depend on nothing that the member does. So the newest root is at hand when a request is made, and no fetch
+tells who makes it.
 """
 
 from __future__ import annotations
@@ -45,9 +46,6 @@ from rln.proving.prover import Prover
 from rln.stores import open_message_ids
 from rln.sync.mirror import MIN_MEMBERS, Mirror
 from rln.sync.mirror_file import load_mirror, save_mirror
-
-LOOK: Final = 30.0
-"""Seconds between two looks at the provider, on average; half of the root window if that is shorter."""
 
 _GLANCE: Final = 0.1
 """Seconds between two glances at what the background thread has seen."""
@@ -102,8 +100,7 @@ class Member(CredentialSource):
         self._index: int | None = None
         self._fault: RlnError | None = None
         self._closed = False
-        self._interval = min(LOOK, (params.window_seconds or 2 * LOOK) / 2)
-        self._follower = Follower(self._look, self._interval)
+        self._follower = Follower(self._look, self._policy.refresh)
         self._reset()
         forks.register(self)
         self._start()
@@ -174,7 +171,7 @@ class Member(CredentialSource):
     @property
     def patience(self) -> float:
         """Seconds within which the next scheduled look at the bulletins is over."""
-        return _LOOKS * self._interval
+        return _LOOKS * self._policy.refresh
 
     @property
     def limit(self) -> int:
@@ -219,8 +216,8 @@ class Member(CredentialSource):
                 raise self._fault
             if time.monotonic() >= end:
                 raise NotAMember(
-                    f"member: not admitted within {seconds} seconds; the registrar admits members in batches: "
-                    "wait longer, or ask the provider"
+                    f"member: not admitted within {seconds} seconds; the registrar admits members in "
+                    "batches: wait longer, or ask the provider"
                 )
             time.sleep(_GLANCE)
 

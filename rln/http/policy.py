@@ -35,6 +35,7 @@ MAX_POLICY_BYTES: Final = 1 << 16
 _FORM: Final = 1
 _LABEL: Final = "rln policy"
 _MAX_VERSION: Final = (1 << 53) - 1
+_LONGEST_REFRESH: Final = 3600
 _MOST: Final = 32
 """Entries of each list."""
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}\Z")
@@ -86,6 +87,9 @@ class Policy:
         registration: URL of the registrar; None: members are registered in another way.
         bulletins: URL of the bulletins, with a slash at its end; None: as above.
         proving_key: URL of the proving key file; None: as above.
+        refresh: seconds between two looks of a member at policy and bulletins, 1 to 3600; all members look
+            equally often. After a slashing, a member's requests wait for the next look. At most half of the
+            seconds of the root window.
 
     Raises:
         EncodingError: a text has another form.
@@ -100,6 +104,7 @@ class Policy:
     registration: str | None = None
     bulletins: str | None = None
     proving_key: str | None = None
+    refresh: int = 30
 
     def __post_init__(self) -> None:
         whole(self.version, "version", 1, _MAX_VERSION)
@@ -134,6 +139,13 @@ class Policy:
                 )
         for name in ("authorities", "bound_fields"):
             _check_distinct(getattr(self, name), name)
+        window = self.params.window_seconds
+        whole(
+            self.refresh,
+            "refresh",
+            1,
+            _LONGEST_REFRESH if window is None else max(min(window // 2, _LONGEST_REFRESH), 1),
+        )
         for name in ("registration", "bulletins", "proving_key"):
             url = getattr(self, name)
             if url is not None:
@@ -286,6 +298,7 @@ def _read(content: object) -> Policy:
         registration=_text_or_none(found["registration"], "registration"),
         bulletins=_text_or_none(found["bulletins"], "bulletins"),
         proving_key=_text_or_none(found["proving_key"], "proving_key"),
+        refresh=canonical_json.integer(found["refresh"], "refresh", 1, _LONGEST_REFRESH),
     )
 
 

@@ -24,7 +24,7 @@ from typing import Final
 
 from rln import circuit as circuits
 from rln.atomic_files import write_new_file
-from rln.base.arguments import file_path, instances, sequence, text
+from rln.base.arguments import file_path, instances, sequence, text, whole
 from rln.base.injected import callback
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import ParameterError
@@ -66,6 +66,7 @@ def create_provider(
     tiers: Sequence[Tier],
     authorities: Sequence[str] = (),
     registrar: str | None = None,
+    refresh: int = 30,
     depth: int = 20,
     limit_bits: int = 16,
     progress: Callable[[float], None] = lambda part: None,
@@ -80,6 +81,7 @@ def create_provider(
         tiers: the kinds of membership.
         authorities: hosts, with or without a port, at which the service answers; none: the application.
         registrar: URL of the registrar, with a slash at its end; None: `/rln/` at the first authority.
+        refresh: seconds between two looks of a member at the provider, 1 to 30.
         depth: of the membership tree; 20 is for a million members. It cannot change later.
         limit_bits: limits are 1 to 2^limit_bits.
         progress: is called with the part of the key that is made, 0 to 1.
@@ -101,11 +103,14 @@ def create_provider(
     if not base.endswith("/"):
         raise ParameterError(f"registrar: expected a URL with a slash at its end, got {base[-80:]!r}")
     CircuitParameters(depth, limit_bits, None)
+    whole(refresh, "refresh", 1, int(DEFAULT_WINDOW_SECONDS) // 2)
     if directory.exists() and any(directory.iterdir()):
         raise ParameterError(f"{directory}: expected a new or an empty directory; choose another one")
     draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.absolute().parent))
     try:
-        policy = _fill(draft, application, period, tuple(tiers), names, base, (depth, limit_bits), progress)
+        policy = _fill(
+            draft, application, (period, refresh), tuple(tiers), names, base, (depth, limit_bits), progress
+        )
         draft.rename(directory)  # over an empty directory, too
     except BaseException:
         shutil.rmtree(draft)
@@ -116,7 +121,7 @@ def create_provider(
 def _fill(
     draft: Path,
     application: str,
-    period: int,
+    times: tuple[int, int],
     tiers: tuple[Tier, ...],
     authorities: tuple[str, ...],
     base: str,
@@ -124,6 +129,7 @@ def _fill(
     progress: Callable[[float], None],
 ) -> Policy:
     registrar_key = RegistrarKey.new(draft / SIGNING_KEY_FILE)
+    period, refresh = times
     key = setup(circuits.rln(*sizes), progress=progress)
     params = Params.of(
         key,
@@ -141,6 +147,7 @@ def _fill(
         registration=f"{base}registration",
         bulletins=f"{base}bulletins/",
         proving_key=f"{base}proving-key",
+        refresh=refresh,
     )
     key.save(draft / KEY_FILE)
     write_new_file(draft / POLICY_FILE, policy.sign(registrar_key))

@@ -334,7 +334,7 @@ class HttpProvider:
         )
         made = {"commitment": content["commitment"], "state": "pending", "tier": tier.name}
         self.registrations.append(made)
-        return _send(http, 202, _json({"admission": 1 << 40, "state": "pending"}))
+        return _send(http, 202, _json({**made, "admission": 1 << 40}))
 
 
 def _json(value: object) -> bytes:

@@ -48,6 +48,7 @@ def _policy_fields(bench: CallBench, key: RegistrarKey) -> dict[str, object]:
         "registration": "https://story.example/rln/registration",
         "bulletins": "https://story.example/rln/bulletins/",
         "proving_key": "https://story.example/rln/key",
+        "refresh": 2,
     }
 
 

@@ -515,6 +515,7 @@ SERVICES: Table = {
             "tiers": [Tier("pro", 5)],
             "authorities": ["127.0.0.1:8000"],
             "registrar": "http://127.0.0.1:8001/rln/",
+            "refresh": 5,
             "depth": 3,
             "limit_bits": 4,
             "progress": never,

@@ -66,6 +66,9 @@ def new(
         str | None,
         typer.Option(help="URL of the registrar; default: /rln/ at the first authority.", metavar="URL"),
     ] = None,
+    refresh: Annotated[
+        int, typer.Option(help="Seconds between two looks of a member at the provider, 1 to 30.")
+    ] = 30,
     depth: Annotated[int, typer.Option(help="Levels of the membership tree, 1 to 32.")] = 20,
     limit_bits: Annotated[
         int, typer.Option(help="Limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
@@ -87,6 +90,7 @@ def new(
                 tiers=tiers,
                 authorities=authority or (),
                 registrar=registrar,
+                refresh=refresh,
                 depth=depth,
                 limit_bits=limit_bits,
                 progress=progress,
@@ -161,6 +165,9 @@ def update(
     registrar: Annotated[
         str | None, typer.Option(help="New URL of the registrar; default: as before.", metavar="URL")
     ] = None,
+    refresh: Annotated[
+        int | None, typer.Option(help="Seconds between two looks of a member; default: as before.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign the next version of a policy, and replace the file.
@@ -180,6 +187,7 @@ def update(
             registration=before.registration if registrar is None else f"{registrar}registration",
             bulletins=before.bulletins if registrar is None else f"{registrar}bulletins/",
             proving_key=before.proving_key if registrar is None else f"{registrar}proving-key",
+            refresh=before.refresh if refresh is None else refresh,
         )
         with name_in_errors(signing_key):
             key = RegistrarKey.load(signing_key)
@@ -219,6 +227,7 @@ def _facts(policy: Policy) -> dict[str, object]:
         "registration": policy.registration,
         "bulletins": policy.bulletins,
         "proving_key": policy.proving_key,
+        "refresh": policy.refresh,
         "params_digest": policy.params.digest,
         "key_digest": policy.params.key_digest,
     }

@@ -109,6 +109,21 @@ def test_the_smallest_policy(key: RegistrarKey) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("refresh", "allowed"), [(1, True), (30, True), (0, False), (31, False), (True, False)]
+)
+def test_members_look_at_least_twice_while_a_root_is_acceptable(
+    key: RegistrarKey, refresh: int, allowed: bool
+) -> None:
+    made = params(key, window_count=None, window_seconds=60)
+    if allowed:
+        policy = Policy(1, made, (APPLICATION,), (Tier("a", 1),), refresh=refresh)
+        assert open_policy(policy.sign(key)).refresh == refresh
+        return
+    with pytest.raises(ParameterError, match="refresh: expected "):
+        Policy(1, made, (APPLICATION,), (Tier("a", 1),), refresh=refresh)
+
+
 def test_the_largest_policy_can_be_read(key: RegistrarKey) -> None:
     application = ".".join(["a" * 63] * 3 + ["b" * 50])
     longest = "https://" + application + "/" + "c" * 998 + "/"
