@@ -130,7 +130,7 @@ def test_the_demo_tells_the_whole_story() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     results = [line[59:] for line in done.stdout.splitlines()]
     for said in (
-        "40 leaves, one bulletin for all",
+        "40 leaves, after ",
         "You asked: What is a nullifier?",
         "You| asked:| And| an| epoch?",
         "RateLimitReached: ",
