@@ -72,8 +72,8 @@ CHUNKED = b"Transfer-Encoding: chunked"
 CHUNKS_OF_BODY = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
 
 # Each gets the provider and returns the pieces to send; the second is the status, None for any refusal, "any"
-# where servers differ: some write a method in capitals, drop a fragment, or pass on a trailer that has come with
-# the head as a field of the head. Then the number of calls must be that of the VALID verdicts.
+# where servers differ: some write a method in capitals, drop a fragment, or pass on a trailer that has come
+# with the head as a field of the head. Then the number of calls must be that of the VALID verdicts.
 CASES = {
     "a good request": (lambda p: [head(p.credential()) + BODY], 200),
     "in pieces": (lambda p: [head(p.credential()), BODY[:5], BODY[5:]], 200),
