@@ -63,7 +63,8 @@ ALSO = (
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
-    "rln.integrations.logs", "rln.integrations.prometheus",
+    "rln.integrations.logs", "rln.integrations.prometheus", "rln.integrations.asgi",
+    "rln.integrations.provider", "rln.integrations.provider_settings", "rln.integrations.fastapi",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""
 

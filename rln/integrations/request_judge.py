@@ -220,7 +220,7 @@ class RequestJudge:
             self._context = reading.result()
 
     async def _check_in_thread(self, proof: AnyProof, head: RequestHead) -> Problem | None:
-        return await self.loop.run_in_executor(self._threads, self._provider.check_proof, proof, head.source)
+        return await self.loop.run_in_executor(self._threads, self._provider._check_proof, proof, head.source)
 
     def _unavailable(self, error: StoreUnavailable) -> Answer:
         """Return the answer with the seconds to wait, at most to the next epoch."""

@@ -19,11 +19,12 @@ import pytest
 from rln.errors import RlnError
 from tests.support.call_bench import CallBench
 from tests.support.public_api import parameters, public_callables
+from tests.support.public_http import HTTP
 from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
-from tests.support.wrong_values import wrong_values
+from tests.support.wrong_values import coroutine_function, wrong_values
 
-CALLS = {**VALUES, **SERVICES}
+CALLS = {**VALUES, **SERVICES, **HTTP}
 PUBLIC = public_callables()
 
 REASONS = {
@@ -33,6 +34,7 @@ REASONS = {
 
 RIGHT = {
     "rln.group.root_window.RootHistory.restore: forgotten": (-math.inf, "nothing was forgotten"),
+    "rln.integrations.asgi.RlnMiddleware: app": (coroutine_function, "an application is awaited"),
 }
 """Values that look wrong for the annotation, and are right for this parameter, with the reason."""
 

@@ -30,7 +30,11 @@ from rln.audit.audit_reader import AuditReader
 from rln.audit.open_file import OpenFile
 from rln.audit.search_table import SearchTable
 from rln.audit.violators import Violators
+from rln.integrations.answers import Answers
 from rln.integrations.observer_lock import ObserverLock
+from rln.integrations.request_body import BodyBudget, WaitingBody
+from rln.integrations.request_head import HeadReader, RequestHead
+from rln.integrations.request_judge import RequestJudge
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import Connection
 from rln.stores.postgres.sessions import Sessions
@@ -64,6 +68,9 @@ UNCHANGING: Final = {
     RegistrarKey,
     AuditReader,
     SlashedFile,
+    Answers,
+    HeadReader,
+    RequestHead,
 }
 """A copy is as good as the original: they do not change after they are made, or only count for one reader."""
 
@@ -90,6 +97,9 @@ PARTS: Final = {
     RollbackGuard: "of SqliteMessageIds",
     SearchTable: "of Violators",
     ObserverLock: "of the observers",
+    BodyBudget: "of a RequestJudge",
+    WaitingBody: "of one request to a RlnMiddleware",
+    RequestJudge: "of a RlnMiddleware",
 }
 """Classes that are tested with the class whose parts they are."""
 
