@@ -66,6 +66,8 @@ ALSO = (
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",
+    "rln.services.new_account", "rln.integrations.asgi",
+    "rln.integrations.provider", "rln.integrations.provider_settings", "rln.integrations.fastapi",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""
 

@@ -76,7 +76,7 @@ class RlnMiddleware:
         *,
         provider: Provider | None = None,
     ) -> None:
-        if not callable(app):
+        if not callable(app) or isinstance(app, type):
             raise ParameterError(f"app: expected an ASGI application, got {type(app).__name__}")
         self._app = app
         self._given = provider

@@ -8,6 +8,7 @@ Needs FastAPI.
 
 from __future__ import annotations
 
+from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.errors import ParameterError
 from rln.integrations.admission import KEY, Admitted
@@ -24,6 +25,7 @@ def admitted(request: Request) -> Admitted:
     Raises:
         ParameterError: nothing was judged, because the middleware is missing or the path is exempt.
     """
+    instance(request, Request, "request")
     found = request.scope.get(KEY)
     if not isinstance(found, Admitted):
         raise ParameterError(

@@ -33,6 +33,8 @@ from rln.verifying.source_limit import Source, SourceLimit
 from rln.verifying.verdict import RateLimitViolation, Verdict
 from rln.verifying.verifier import Message, Verifier
 
+__all__ = ["Provider"]
+
 _SOURCES: Final = 1 << 16
 
 
@@ -194,7 +196,7 @@ class Provider:
         left = self.clock.current().end - self.clock.now()
         return Context(frozenset(self._roots), epochs, time.monotonic() + left)
 
-    def check_proof(self, proof: AnyProof, source: Source) -> Problem | None:
+    def _check_proof(self, proof: AnyProof, source: Source) -> Problem | None:
         """Verify a proof alone, at the expense of its source. This takes long: call it in a thread.
 
         Raises:

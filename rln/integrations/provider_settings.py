@@ -38,6 +38,8 @@ from rln.base.arguments import file_path, instance, text, whole
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import check_authority
 
+__all__ = ["HttpLimits", "ProviderSettings"]
+
 VARIABLE: Final = "RLN_CONFIG"
 """The environment variable that names the file."""
 
@@ -110,8 +112,8 @@ class ProviderSettings:
     limits: HttpLimits = HttpLimits()
 
     def __post_init__(self) -> None:
-        file_path(self.policy, "policy")
-        file_path(self.key, "key")
+        _check_path(self.policy, "policy")
+        _check_path(self.key, "key")
         text(self.log, "log")
         text(self.members, "members")
         check_exempt(self.exempt)
@@ -119,9 +121,9 @@ class ProviderSettings:
             check_authority(text(self.authority, "authority").encode("ascii", "replace"))
         whole(self.units, "units", 1, 16)
         if self.audit is not None:
-            file_path(self.audit, "audit")
+            _check_path(self.audit, "audit")
         if self.upstream_authorization is not None:
-            file_path(self.upstream_authorization, "upstream_authorization")
+            _check_path(self.upstream_authorization, "upstream_authorization")
         instance(self.limits, HttpLimits, "limits")
 
     @classmethod
@@ -196,6 +198,11 @@ def absolute_uri(uri: str, folder: Path) -> str:
         return uri
     quoted = str(folder).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
     return f"{_FILE}{quoted}/{uri.removeprefix(_FILE)}"
+
+
+def _check_path(path: Path, name: str) -> None:
+    instance(path, Path, name)
+    file_path(path, name)
 
 
 def _place(path: Path | str | None) -> Path:

@@ -196,21 +196,21 @@ class RequestJudge:
 
     async def _find_epoch(self, proof: AnyProof) -> Epoch | Problem:
         """Return the epoch of a proof, or why its epoch or root is refused. Before that, read both again."""
-        found = _find(self._context, proof)
+        context = self._context
+        found = _find(context, proof)
         if not isinstance(found, Problem):
             return found
-        if self._reading is None and (self._context is None or self.loop.time() >= self._read_at + _FRESH):
+        if self._reading is not None and not self._reading.done():
+            context = await asyncio.shield(self._reading)  # others wait for it too
+        elif context is None or self.loop.time() >= self._read_at + _FRESH:
             self._reading = self.loop.run_in_executor(self._threads, self._provider.context)
             self._reading.add_done_callback(self._note)
-        if self._reading is not None:
-            # Others wait for it too. Its result, because `_note` may not have run yet when it is done.
-            return _find(await asyncio.shield(self._reading), proof)
-        if self._failure is not None:
+            context = await asyncio.shield(self._reading)
+        elif self._failure is not None:
             raise self._failure
-        return _find(self._context, proof)
+        return _find(context, proof)
 
     def _note(self, reading: asyncio.Future[Context]) -> None:
-        self._reading = None
         self._read_at = self.loop.time()
         if reading.cancelled():  # the loop ends
             return
@@ -220,7 +220,7 @@ class RequestJudge:
             self._context = reading.result()
 
     async def _check_in_thread(self, proof: AnyProof, head: RequestHead) -> Problem | None:
-        return await self.loop.run_in_executor(self._threads, self._provider.check_proof, proof, head.source)
+        return await self.loop.run_in_executor(self._threads, self._provider._check_proof, proof, head.source)
 
     def _unavailable(self, error: StoreUnavailable) -> Answer:
         """Return the answer with the seconds to wait, at most to the next epoch."""

@@ -1,7 +1,7 @@
 """Every parameter of the public API refuses values of a wrong type at the call, and the object stays usable.
 
 The parameters come from the signatures of everything that docs/reference.md lists. A new function, class or
-method without a valid call in `public_values.py`, `public_services.py` or `public_http.py` of `tests/support`
+method without a valid call in one of the modules `public_….py` of `tests/support`
 fails a test below.
 """
 
@@ -21,11 +21,12 @@ from rln.errors import RlnError
 from tests.support.call_bench import CallBench
 from tests.support.public_api import parameters, public_callables
 from tests.support.public_http import HTTP
+from tests.support.public_middleware import MIDDLEWARE
 from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
-from tests.support.wrong_values import wrong_values
+from tests.support.wrong_values import coroutine_function, wrong_values
 
-CALLS = {**VALUES, **SERVICES, **HTTP}
+CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE}
 PUBLIC = public_callables()
 
 REASONS = {
@@ -35,6 +36,7 @@ REASONS = {
 
 RIGHT = {
     "rln.group.root_window.RootHistory.restore: forgotten": (-math.inf, "nothing was forgotten"),
+    "rln.integrations.asgi.RlnMiddleware: app": (coroutine_function, "an application is awaited"),
 }
 """Values that look wrong for the annotation, and are right for this parameter, with the reason."""
 

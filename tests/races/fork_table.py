@@ -27,9 +27,12 @@ from rln.client.member import Member
 from rln.client.requests import Requests
 from rln.client.settings import MemberSettings
 from rln.group.memory_registry import MemoryRegistry
+from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.httpx2 import RlnAuth
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
+from rln.integrations.provider import Provider
+from rln.integrations.slasher import Slasher
 from rln.ports import NullifierLog
 from rln.stores import open_log, open_members
 from rln.stores.async_log import AsyncNullifierLog
@@ -42,7 +45,9 @@ from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.signing import RegistrarKey
 from tests.races.stub_proofs import StubKey, members
+from tests.support.asgi_driver import Exchange, http_scope
 from tests.support.http_provider import HttpProvider
+from tests.support.http_world import HttpWorld
 from tests.support.postgres_server import empty_database
 from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar
@@ -634,6 +639,55 @@ def log_observer(folder: Path, stack: ExitStack) -> Subject:
     return Subject(load=load, use=load, check=be_true)
 
 
+# ---- the middleware --------------------------------------------------------------------------------
+
+
+def slasher(folder: Path, stack: ExitStack) -> Subject:
+    slashed: list[int] = []
+    made, secret = Slasher(lambda one: slashed.append(one.commitment)), rln.Identity.generate().secret()
+    stack.callback(made.close)
+
+    def use() -> bool:
+        other = rln.Identity.generate().secret()
+        made.add(other)
+        made.close()
+        return other.commitment in slashed
+
+    return Subject(load=lambda: made.add(secret), use=use, check=be_true)
+
+
+def middleware(folder: Path, stack: ExitStack) -> Subject:
+    world = HttpWorld(folder, members=2)
+    stack.callback(world.close)
+    served: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        served.append(await receive())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    made = RlnMiddleware(app, folder / "rln.toml")
+    loop, parts = running_loop(stack), world.parts()
+    value, fresh = world.credential(parts), [world.credential(parts, 1) for _ in range(60)]
+
+    async def send(credential: str) -> int | None:
+        one = Exchange(http_scope(credential))
+        await made(one.scope, one.receive, one.send)
+        return one.status
+
+    def load() -> None:
+        assert asyncio.run_coroutine_threadsafe(send(value), loop).result() in (200, 409)
+
+    async def use(credential: str) -> bool:
+        statuses = [await send(one) for one in (value, credential, credential)]
+        return statuses == [409, 200, 409]
+
+    stack.callback(lambda: asyncio.run_coroutine_threadsafe(made.close(), loop).result())
+    return Subject(
+        load=load, use=lambda: asyncio.run(use(fresh[-1])), prepare=lambda: fresh.pop(), check=be_true
+    )
+
+
 UNAVAILABLE, WRONG_USE = rln.StoreUnavailable, rln.ParameterError
 
 # ---- the client over HTTP --------------------------------------------------------------------------
@@ -704,4 +758,6 @@ ENTRIES = (
     Entry("metrics", (PrometheusObserver,), prometheus),
     Entry("log lines", (LogObserver,), log_observer),
     Entry("member over HTTP", (Member, Requests, RlnAuth), http_member),
+    Entry("slasher", (Slasher,), slasher),
+    Entry("middleware", (RlnMiddleware, Provider), middleware),
 )

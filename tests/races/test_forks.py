@@ -40,7 +40,11 @@ from rln.client.registrar_client import RegistrarClient
 from rln.client.requests import Sending
 from rln.client.web import PlainWeb
 from rln.integrations import httpx
+from rln.integrations.answers import Answers
 from rln.integrations.observer_lock import ObserverLock
+from rln.integrations.request_body import BodyBudget, WaitingBody
+from rln.integrations.request_head import HeadReader, RequestHead
+from rln.integrations.request_judge import RequestJudge
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import Connection
 from rln.stores.postgres.sessions import Sessions
@@ -78,6 +82,9 @@ UNCHANGING: Final = {
     MemberDirectory,
     PlainWeb,
     RegistrarClient,
+    Answers,
+    HeadReader,
+    RequestHead,
 }
 """A copy is as good as the original: they do not change after they are made, or only count for one reader."""
 
@@ -109,6 +116,9 @@ PARTS: Final = {
     Sending: "of the Requests of a Member; a child does not go on with it",
     Joining: "used by one thread, before there is a Member",
     httpx.RlnAuth: "the same as that of httpx2",
+    BodyBudget: "of a RequestJudge",
+    WaitingBody: "of one request to a RlnMiddleware",
+    RequestJudge: "of a RlnMiddleware",
 }
 """Classes that are tested with the class whose parts they are."""
 

@@ -30,6 +30,10 @@ class Verdicts(Observer):
     def stored(self, failed: bool, since: float) -> None:
         """Do nothing."""
 
+    def damaged(self, error: Exception) -> None:
+        """Fail: no test of the middleware damages an audit trail."""
+        raise AssertionError(error)
+
     def waiting(self, messages: int) -> None:
         """Do nothing."""
 
