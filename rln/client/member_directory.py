@@ -17,6 +17,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ from rln.errors import ParameterError, StoreUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, Policy, open_policy
 from rln.http.registration import check_tier
 
+LOCK_WAIT: Final = 30.0
+"""Seconds to wait for another process that changes the files."""
+
+_LOCK_POLL: Final = 0.05
 _FORM: Final = 1
 _SIZE: Final = 1 << 12
 _NAMES: Final = ("tier", "limit", "min_members", "key_sha256")
@@ -129,10 +134,10 @@ class MemberDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Run the block while no other process changes the files; another one waits for it.
+        """Run the block while no other process changes the files; wait for one that does.
 
         Raises:
-            StoreUnavailable: the lock file cannot be used.
+            StoreUnavailable: the lock file cannot be used, or another process has it for too long.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
@@ -140,10 +145,27 @@ class MemberDirectory:
         except OSError as error:
             raise StoreUnavailable(f"member: {self.path}: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            self._take(descriptor)
+            try:
+                yield
+            finally:
+                # A process that is forked meanwhile has a copy of the descriptor, so closing is not enough.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
+
+    def _take(self, descriptor: int) -> None:
+        deadline = time.monotonic() + LOCK_WAIT
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreUnavailable(
+                        f"member: {self.path}: another process has changed it for {LOCK_WAIT:.0f} seconds, "
+                        "for example by joining; try again"
+                    ) from None
+                time.sleep(_LOCK_POLL)
 
     def read_record(self) -> MemberRecord:
         """Return what the member is.
