@@ -38,7 +38,8 @@ def registrar(
     def action() -> Report:
         with name_in_errors(config):
             settings = RegistrarSettings.read(config)
-        require("uvicorn", "registrar")
+        for package in ("fastapi", "uvicorn"):
+            require(package, "registrar")
         opened = Registrar.open(settings)
         try:
             data = _explained(opened, settings)
@@ -72,10 +73,12 @@ def _explained(opened: Registrar, settings: RegistrarSettings) -> dict[str, obje
 def _serve(opened: Registrar, host: str, port: int) -> None:
     import uvicorn
 
+    from rln.services.registrar_app import app_of
+
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     server = uvicorn.Server(
         uvicorn.Config(
-            opened.app(),
+            app_of(opened),
             host=host,
             port=port,
             access_log=False,

@@ -1,4 +1,7 @@
-"""Registrar routes: the endpoints of a registrar in FastAPI (extra `registrar`).
+"""Registrar app: the endpoints of a registrar in FastAPI (extra `registrar`).
+
+    app = app_of(Registrar.open("rln.toml"))         an application of its own
+    other.include_router(router_of(registrar))       or within another one, which calls start and close
 
 Bodies are strict JSON of at most 16 KiB. Every refusal is a problem document (RFC 9457), and says nothing
 about anybody else. What is public is the same for every reader, and may be cached.
