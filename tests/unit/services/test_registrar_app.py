@@ -90,9 +90,11 @@ def test_a_customer_registers_and_leaves(desk: Desk) -> None:
     answer = desk.ask("POST", json=body)
     assert answer.status_code == 202 and answer.headers["cache-control"] == "no-store"
     assert answer.json() == {
-        "tier": "basic", "commitment": body["commitment"], "state": "pending",
+        "tier": "basic",
+        "commitment": body["commitment"],
+        "state": "pending",
         "admission": int(desk.office.time) + 12,
-    }  # fmt: skip
+    }
     desk.office.round(10)
     (listed,) = desk.ask("GET").json()["registrations"]
     assert listed == {**answer.json(), "state": "member", "admission": None}
@@ -105,12 +107,17 @@ def test_a_customer_registers_and_leaves(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        [], [("Authorization", KEY)], [("Authorization", f"Basic {KEY}")], [("Authorization", f"Bearer {KEY}x")],
-        [("Authorization", f"Bearer {KEY}")] * 2, [("Authorization", f"Bearer  {KEY}")],
-        [("Authorization", "Bearer " + "a" * 600)], [("Authorization", f"Bearer {KEY}, Bearer {KEY}")],
+        [],
+        [("Authorization", KEY)],
+        [("Authorization", f"Basic {KEY}")],
+        [("Authorization", f"Bearer {KEY}x")],
+        [("Authorization", f"Bearer {KEY}")] * 2,
+        [("Authorization", f"Bearer  {KEY}")],
+        [("Authorization", "Bearer " + "a" * 600)],
+        [("Authorization", f"Bearer {KEY}, Bearer {KEY}")],
         [("X-Api-Key", KEY)],
     ],
-)  # fmt: skip
+)
 def test_without_exactly_one_key_nothing_is_said(desk: Desk, fields: list[tuple[str, str]]) -> None:
     for method, path, more in (
         ("GET", PATH, {}),
@@ -126,14 +133,22 @@ def test_without_exactly_one_key_nothing_is_said(desk: Desk, fields: list[tuple[
 @pytest.mark.parametrize(
     ("content", "media_type"),
     [
-        (b"", "application/json"), (b"{}", "application/json"), (b"[]", "application/json"),
-        (b'{"tier":"basic","tier":"pro"}', "application/json"), (b'{"tier":"basic","limit":100}', "application/json"),
-        (b'{"tier":7}', "application/json"), (b'{"tier":null}', "application/json"), (b'{"tier":NaN}', "application/json"),
-        (b'{"tier":"BASIC"}', "application/json"), (b'{"tier":"basic\\n"}', "application/json"),
-        (b"\xff", "application/json"), (b'{"tier":"basic"}', "text/plain"), (b"tier=basic", "application/x-www-form-urlencoded"),
+        (b"", "application/json"),
+        (b"{}", "application/json"),
+        (b"[]", "application/json"),
+        (b'{"tier":"basic","tier":"pro"}', "application/json"),
+        (b'{"tier":"basic","limit":100}', "application/json"),
+        (b'{"tier":7}', "application/json"),
+        (b'{"tier":null}', "application/json"),
+        (b'{"tier":NaN}', "application/json"),
+        (b'{"tier":"BASIC"}', "application/json"),
+        (b'{"tier":"basic\\n"}', "application/json"),
+        (b"\xff", "application/json"),
+        (b'{"tier":"basic"}', "text/plain"),
+        (b"tier=basic", "application/x-www-form-urlencoded"),
         (b"[" * 1000, "application/json"),
     ],
-)  # fmt: skip
+)
 def test_other_bodies_are_malformed_and_not_repeated(desk: Desk, content: bytes, media_type: str) -> None:
     fields = [("Authorization", f"Bearer {KEY}"), ("Content-Type", media_type)]
     problem(desk.ask("POST", f"{PATH}/challenge", fields=fields, content=content), 400, "malformed")
@@ -142,16 +157,24 @@ def test_other_bodies_are_malformed_and_not_repeated(desk: Desk, content: bytes,
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("leaf", "5", (400, "malformed")), ("limit", 5, (400, "malformed")),
-        ("commitment", "0", (400, "malformed")), ("commitment", "-1", (400, "malformed")),
-        ("commitment", "0x1", (400, "malformed")), ("commitment", 5, (400, "malformed")),
-        ("commitment", "9" * 77, (409, "conflict")), ("commitment", "5", (403, "bad-proof")),
-        ("server_nonce", "AB" * 16, (400, "malformed")), ("server_nonce", "00" * 16, (403, "nonce-not-open")),
-        ("client_nonce", "00" * 16, (403, "bad-proof")), ("proof", "A" * 255, (400, "malformed")),
-        ("proof", "A" * 256, (403, "bad-proof")), ("proof", "_" * 256, (403, "bad-proof")),
-        ("tier", "pro", (403, "nonce-not-open")), ("tier", "gold", (403, "tier-not-allowed")),
+        ("leaf", "5", (400, "malformed")),
+        ("limit", 5, (400, "malformed")),
+        ("commitment", "0", (400, "malformed")),
+        ("commitment", "-1", (400, "malformed")),
+        ("commitment", "0x1", (400, "malformed")),
+        ("commitment", 5, (400, "malformed")),
+        ("commitment", "9" * 77, (409, "conflict")),
+        ("commitment", "5", (403, "bad-proof")),
+        ("server_nonce", "AB" * 16, (400, "malformed")),
+        ("server_nonce", "00" * 16, (403, "nonce-not-open")),
+        ("client_nonce", "00" * 16, (403, "bad-proof")),
+        ("proof", "A" * 255, (400, "malformed")),
+        ("proof", "A" * 256, (403, "bad-proof")),
+        ("proof", "_" * 256, (403, "bad-proof")),
+        ("tier", "pro", (403, "nonce-not-open")),
+        ("tier", "gold", (403, "tier-not-allowed")),
     ],
-)  # fmt: skip
+)
 def test_each_part_of_a_registration_is_checked(
     desk: Desk, name: str, value: object, expected: tuple[int, str]
 ) -> None:
@@ -237,6 +260,11 @@ def test_the_document_says_what_is_there(desk: Desk) -> None:
     document = desk.app.openapi()
     assert document["openapi"].startswith("3.1")
     assert sorted(document["paths"]) == [
-        "/.well-known/rln", "/rln/bulletins/{name}", "/rln/key", PATH, f"{PATH}/challenge", f"{PATH}/{{tier}}",
-    ]  # fmt: skip
+        "/.well-known/rln",
+        "/rln/bulletins/{name}",
+        "/rln/key",
+        PATH,
+        f"{PATH}/challenge",
+        f"{PATH}/{{tier}}",
+    ]
     assert "acme" not in json.dumps(document)

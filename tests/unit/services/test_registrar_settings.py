@@ -24,9 +24,13 @@ def test_defaults_and_relative_paths(tmp_path: Path) -> None:
     assert found.accounts == tmp_path / "accounts.db" and found.bulletins == tmp_path / "bulletins"
     assert found.api_keys is None and found.webhooks == ()
     assert found.numbers == {
-        "interval": 60, "batch": 8, "nonce_seconds": 300, "replacements": 3, "replacement_days": 30,
+        "interval": 60,
+        "batch": 8,
+        "nonce_seconds": 300,
+        "replacements": 3,
+        "replacement_days": 30,
         "replacements_after_slash": 0,
-    }  # fmt: skip
+    }
 
 
 def test_given_values(tmp_path: Path) -> None:
@@ -44,11 +48,20 @@ def test_given_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        "intervall = 5", "interval = 5.0", 'interval = "5"', "interval = true", "accounts = 7", 'accounts = ""',
-        'accounts = "postgresql://h/x"', 'accounts = "accounts.db"', 'webhooks = "https://a.example/"',
-        'webhooks = ["http://a.example/"]', "api_keys = []", 'bulletins = "a\\u0000b"',
+        "intervall = 5",
+        "interval = 5.0",
+        'interval = "5"',
+        "interval = true",
+        "accounts = 7",
+        'accounts = ""',
+        'accounts = "postgresql://h/x"',
+        'accounts = "accounts.db"',
+        'webhooks = "https://a.example/"',
+        'webhooks = ["http://a.example/"]',
+        "api_keys = []",
+        'bulletins = "a\\u0000b"',
     ],
-)  # fmt: skip
+)
 def test_wrong_tables_are_refused(tmp_path: Path, table: str) -> None:
     with pytest.raises(ParameterError):
         read(tmp_path, table)
