@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 import rln
 from rln.errors import StoreUnavailable
+from rln.services import registrar_app
 from rln.services.api_keys import Account, AccountHook
 from rln.services.registrar import Registrar
 from rln.services.registrar_app import MAX_BODY, app_of, router_of
@@ -195,6 +196,34 @@ def test_bodies_are_bounded_while_they_come(desk: Desk) -> None:
     answer = desk.ask("POST", content=endless())
     problem(answer, 413, "content-too-large")
     assert read <= MAX_BODY + 2048
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrar_app, "BODY_SECONDS", 0.05)
+
+    async def slow() -> Any:
+        yield b"{"
+        await asyncio.sleep(3600)
+
+    problem(desk.ask("POST", content=slow()), 408, "timeout")
+
+
+def test_a_client_that_goes_is_no_fault(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": PATH, "raw_path": PATH.encode(), "query_string": b"", "root_path": "", "headers": [],
+        "client": None, "server": None,
+    }  # fmt: skip
+    sent = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(desk.app(scope, receive, send))
+    assert sent[0]["status"] == 400 and caplog.text == ""
 
 
 def test_too_many_attempts_say_when_to_come_again(desk: Desk) -> None:

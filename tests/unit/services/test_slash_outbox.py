@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,43 +12,7 @@ import rln
 from rln.errors import GroupRefused, InputError, ParameterError
 from rln.services.slash_outbox import MOST_ATTEMPTS, check_addresses, check_webhook
 from tests.support.registrar_office import Office
-
-
-class Receiver:
-    """A provider's address on this machine.
-
-    Attributes:
-        answers: statuses of the next answers; then 204.
-        got: path, fields and body of each request.
-    """
-
-    def __init__(self) -> None:
-        self.answers: list[int] = []
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((self.path, dict(self.headers), body))
-                status = receiver.answers.pop(0) if receiver.answers else 204
-                self.send_response(status)
-                if status in (301, 302, 307, 308):
-                    self.send_header("Location", f"{receiver.url}/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+from tests.support.webhook_receiver import Receiver
 
 
 @pytest.fixture
