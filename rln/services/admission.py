@@ -21,7 +21,7 @@ from typing import Final
 
 from rln.base.arguments import instance, whole
 from rln.base.injected import callback
-from rln.errors import AlreadyAMember, IntegrityAlarm, NotAMember, RlnError
+from rln.errors import AlreadyAMember, IntegrityAlarm, NotAMember
 from rln.group.events import Event
 from rln.group.group import Group
 from rln.group.ports import RegistryReader
@@ -133,7 +133,7 @@ class Admission:
         for name, tier in self._accounts.open_tiers():
             try:
                 account = self._directory.account_named(name)
-            except RlnError as error:
+            except Exception as error:  # noqa: BLE001 - a hook of the provider
                 # Not known now is no reason to end anything; a hook may have no names at all.
                 _log.debug("accounts are not swept: %s", type(error).__name__)
                 break

@@ -1,8 +1,8 @@
 """Registrar: customers with an API key become members, and nobody else.
 
-    registrar = Registrar.open("rln.toml")
-    app = registrar.app()                                   a FastAPI application of its own
-    other.include_router(registrar.router())                or within another one
+    with Registrar.open("rln.toml") as registrar:
+
+`rln.services.registrar_app` answers HTTP for it.
 
 A customer asks for a nonce, proves to know the secret of a commitment for this account, tier and nonce
 (`rln.http.registration`), and is admitted with the next batch. docs/registrar.md has the whole protocol.
@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from rln.base.arguments import file_path, instance, plain_bytes
-from rln.base.extras import require
 from rln.base.injected import implements
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.group.group import Group
@@ -40,9 +39,6 @@ from rln.services.replacement import ReplacementRules
 from rln.services.slash_outbox import SlashOutbox
 from rln.stores.groups import open_group
 from rln.sync.signing import RegistrarKey
-
-if TYPE_CHECKING:
-    from fastapi import APIRouter, FastAPI
 
 MOST_LISTED: Final = 64
 """Registrations of an account in one answer, the newest ones."""
@@ -314,22 +310,6 @@ class Registrar:
         ended = self._accounts.end(name)
         self._threads[0].wake()
         return ended
-
-    # ---- FastAPI
-
-    def router(self) -> APIRouter:
-        """Return the routes, for `include_router` of another application; then call `start` and `close`."""
-        require("fastapi", "registrar")
-        from rln.services.registrar_routes import router_of
-
-        return router_of(self)
-
-    def app(self) -> FastAPI:
-        """Return an application that starts this registrar and closes it at the end."""
-        require("fastapi", "registrar")
-        from rln.services.registrar_routes import app_of
-
-        return app_of(self)
 
     # ---- how
 

@@ -122,7 +122,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         # The error is not chained: a URI in the file may have a password.
-        raise EncodingError(f"{path}: expected TOML, got another form: {_place(error)}") from None
+        raise EncodingError(f"{path}: expected TOML, got none: {_place(error)}") from None
 
 
 def _place(error: Exception) -> str:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import http.client
 import logging
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ _FIRST_PAUSE: Final = 2_000
 _LONGEST_PAUSE: Final = 3_600_000
 _TIMEOUT: Final = 5.0
 _AT_ONCE: Final = 64
+_MOST_SECONDS: Final = 2.0
 _MAX_BYTES: Final = 1 << 12
 
 _log = logging.getLogger("rln.registrar")
@@ -73,13 +75,15 @@ class SlashOutbox:
         self._now = now
 
     def deliver(self) -> int:
-        """Send what is due, and return how many were accepted.
+        """Send what is due, until a few seconds have passed, and return how many were accepted.
 
         Raises:
             StoreUnavailable: the file cannot be used; what was sent may be sent again.
         """
-        accepted = 0
+        accepted, began = 0, time.monotonic()
         for webhook in self._due():
+            if time.monotonic() - began > _MOST_SECONDS:  # so that the registrar can end
+                break
             if _post(webhook.url, *self._signed(webhook)):
                 self._forget(webhook)
                 accepted += 1

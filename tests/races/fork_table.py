@@ -34,6 +34,10 @@ from rln.integrations.prometheus import PrometheusObserver
 from rln.integrations.provider import Provider
 from rln.integrations.slasher import Slasher
 from rln.ports import NullifierLog
+from rln.services.accounts import AccountStore
+from rln.services.nonces import Nonces
+from rln.services.replacement import ReplacementRules
+from rln.services.sole_user import SoleUser
 from rln.stores import open_log, open_members
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
@@ -688,6 +692,19 @@ def middleware(folder: Path, stack: ExitStack) -> Subject:
     )
 
 
+def account_store(folder: Path, stack: ExitStack) -> Subject:
+    accounts = AccountStore(folder / "accounts.db", ReplacementRules(60, 300, 20))
+    nonces, numbers = Nonces(accounts), itertools.count()
+    stack.callback(accounts.close)
+
+    def load() -> bool:
+        account = f"account-{next(numbers)}"
+        nonce, _ = nonces.open(account, "basic", 1)
+        return nonces.spend(nonce, account, "basic", 2)
+
+    return Subject(load=load, use=load)
+
+
 UNAVAILABLE, WRONG_USE = rln.StoreUnavailable, rln.ParameterError
 
 # ---- the client over HTTP --------------------------------------------------------------------------
@@ -755,6 +772,12 @@ ENTRIES = (
     Entry("epoch clock", (rln.EpochClock,), epoch_clock),
     Entry("audit files", (AuditFiles,), audit_files),
     Entry("violators", (Violators,), violators, (UNAVAILABLE, "violators: this process was forked")),
+    Entry(
+        "accounts of a registrar",
+        (AccountStore, Nonces, SoleUser),
+        account_store,
+        (UNAVAILABLE, "accounts: "),
+    ),
     Entry("metrics", (PrometheusObserver,), prometheus),
     Entry("log lines", (LogObserver,), log_observer),
     Entry("member over HTTP", (Member, Requests, RlnAuth), http_member),

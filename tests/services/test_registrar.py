@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 import rln
 from rln.group.registry_roots import RegistryRoots
 from rln.http.policy import open_policy
+from rln.services.slash_outbox import check_webhook
 from rln.stores import open_existing_members, open_log, open_message_ids
 from rln.sync.signing import open_bulletin
 from tests.support.http_world import DEPTH, LIMIT_BITS
-from tests.support.registrar_server import RegistrarServer, RegistrarWorld
+from tests.support.registrar_server import RegistrarServer, RegistrarWorld, body_of
+from tests.support.webhook_receiver import Receiver
 
 JOINING = 40
 
@@ -110,3 +113,34 @@ def test_the_command_ends_cleanly_and_leaves_no_key_in_its_log(server: Registrar
     assert server.stop() == 0
     log = server.log.read_text()
     assert "account-0" not in log and "key-of" not in log and "Traceback" not in log
+
+
+def test_the_provider_hears_of_a_slashing_by_another_process(tmp_path: Path) -> None:
+    receiver = Receiver()
+    world = RegistrarWorld(tmp_path, table=f'interval = 1\nwebhooks = ["{receiver.url}/hook"]\n')
+    server = RegistrarServer(world)
+    try:
+        identity = rln.Identity.generate()
+        server.register("account-0", "basic", identity)
+        server.wait_for("account-0", [("basic", "member")])
+        receiver.answers = [500]
+        world.world.group.slash(identity)  # what the middleware does
+        server.wait_for("account-0", [("basic", "slashed")])
+        for _ in range(600):
+            if len(receiver.got) == 2:
+                break
+            time.sleep(0.1)
+        bodies = {body for _, _, body in receiver.got}
+        assert len(receiver.got) == 2 and len(bodies) == 1
+        fields, body = receiver.got[1][1:]
+        content = check_webhook(body, fields["RLN-Signature"], world.policy.registrar_key)
+        assert (content["account"], content["tier"]) == ("account-0", "basic")
+        answer = server.ask("account-0", "POST", "/challenge", json={"tier": "pro"})
+        nonce = bytes.fromhex(answer.json()["nonce"])
+        again = body_of(*world.proof(rln.Identity.generate(), "account-0", "pro", nonce))
+        answer = server.ask("account-0", "POST", json=again)
+        assert (answer.status_code, answer.json()["type"][-14:]) == (403, "no-replacement")
+    finally:
+        server.close()
+        world.close()
+        receiver.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,13 +39,16 @@ def registrar(
     def action() -> Report:
         with name_in_errors(config):
             settings = RegistrarSettings.read(config)
-        require("uvicorn", "registrar")
+        for package in ("fastapi", "uvicorn"):
+            require(package, "registrar")
         opened = Registrar.open(settings)
         try:
             data = _explained(opened, settings)
             if not check:
-                print_answer(f"registrar of {opened.policy.application} at http://{host}:{port}")
-                _serve(opened, host, port)
+                with _listening(host, port) as listener:
+                    if not as_json:
+                        print_answer(f"registrar of {opened.policy.application} at http://{host}:{port}")
+                    _serve(opened, listener)
         finally:
             opened.close()
         return Report(data, "\n".join(f"{name}: {value}" for name, value in data.items()) if check else "")
@@ -69,15 +73,26 @@ def _explained(opened: Registrar, settings: RegistrarSettings) -> dict[str, obje
     }
 
 
-def _serve(opened: Registrar, host: str, port: int) -> None:
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens, before anything says so."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except UnicodeError:
+        why = "no name of a host"
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    raise OSError(f"registrar: cannot listen at {host}:{port}: {why}")
+
+
+def _serve(opened: Registrar, listener: socket.socket) -> None:
     import uvicorn
+
+    from rln.services.registrar_app import app_of
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     server = uvicorn.Server(
         uvicorn.Config(
-            opened.app(),
-            host=host,
-            port=port,
+            app_of(opened),
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -89,9 +104,9 @@ def _serve(opened: Registrar, host: str, port: int) -> None:
         )
     )
     with _signals_are_a_normal_end():
-        server.run()
+        server.run(sockets=[listener])
     if not server.started:
-        raise OSError(f"registrar: cannot listen at {host}:{port}")
+        raise OSError("registrar: the server did not start; its log says why")
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from rln.circuit import R1cs
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.formats import snarkjs, wtns
 from rln.lowlevel import curve
+from rln.services.accounts import AccountStore
+from rln.services.replacement import ReplacementRules
 from rln.stores import open_existing_members, open_log, open_members, open_message_ids
 from rln.stores.snapshot import write_snapshot
 from tests.support.registrar import Registrar
@@ -102,10 +104,12 @@ def test_the_files_of_stores_are_recognised(tmp_path: Path) -> None:
         write_snapshot(rln.Group(DEPTH, LIMIT_BITS, registry=registry).picture(), tmp_path / "tree")
     open_log(f"sqlite:///{tmp_path}/log", world.clock).close()
     open_message_ids(f"sqlite:///{tmp_path}/ids").close()
+    AccountStore(tmp_path / "accounts", ReplacementRules(60, 300, 20)).close()
     for name, kind in (
         ("members", FileKind.REGISTRY),
         ("log", FileKind.LOG),
         ("ids", FileKind.MESSAGE_IDS),
+        ("accounts", FileKind.ACCOUNTS),
         ("tree", FileKind.SNAPSHOT),
     ):
         assert sniff((tmp_path / name).read_bytes()) is kind

@@ -1,4 +1,7 @@
-"""Registrar routes: the endpoints of a registrar in FastAPI (extra `registrar`).
+"""Registrar app: the endpoints of a registrar in FastAPI (extra `registrar`).
+
+    app = app_of(Registrar.open("rln.toml"))         an application of its own
+    other.include_router(router_of(registrar))       or within another one, which calls start and close
 
 Bodies are strict JSON of at most 16 KiB. Every refusal is a problem document (RFC 9457), and says nothing
 about anybody else. What is public is the same for every reader, and may be cached.
@@ -6,6 +9,7 @@ about anybody else. What is public is the same for every reader, and may be cach
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import math
@@ -18,7 +22,7 @@ from rln.base import canonical_json
 from rln.base.extras import missing
 from rln.errors import InputError
 from rln.http.policy import WELL_KNOWN
-from rln.http.problem import BAD_PROOF, CONTENT_TOO_LARGE, INTERNAL, MALFORMED, MEDIA_TYPE, NOT_FOUND
+from rln.http.problem import BAD_PROOF, CONTENT_TOO_LARGE, INTERNAL, MALFORMED, MEDIA_TYPE, NOT_FOUND, TIMEOUT
 from rln.http.registration import RegistrationProof
 from rln.services.api_keys import Account
 from rln.services.bulletin_site import INDEX
@@ -33,11 +37,15 @@ try:
     from fastapi.security import HTTPBearer
     from pydantic import BaseModel, ConfigDict, Field
     from starlette.exceptions import HTTPException
+    from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise missing("fastapi", "registrar", error) from error
 
 MAX_BODY: Final = 1 << 14
 """Bytes of the largest body."""
+
+BODY_SECONDS: Final = 10.0
+"""Seconds until the whole body must be there."""
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _MINUTE: Final = "public, max-age=5"
@@ -267,10 +275,16 @@ async def _with_strict_body(request: Request) -> Request:
     if request.method in ("GET", "DELETE"):
         return request
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise Refused(CONTENT_TOO_LARGE)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise Refused(CONTENT_TOO_LARGE)
+    except TimeoutError as error:
+        raise Refused(TIMEOUT) from error
+    except ClientDisconnect as error:  # nobody reads the answer
+        raise Refused(MALFORMED) from error
     canonical_json.read(bytes(body), "body", MAX_BODY)
     message = {"type": "http.request", "body": bytes(body), "more_body": False}
 
