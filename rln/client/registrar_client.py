@@ -142,7 +142,7 @@ class RegistrarClient:
         try:
             registration = _registration(found)
             if (registration.tier, registration.commitment) != (parts.tier, parts.commitment):
-                raise EncodingError("registration: expected what was handed in, got another one")
+                raise EncodingError("registration: expected the one that was sent, got another")
             return registration
         except InputError as error:
             raise self._strange(error) from error

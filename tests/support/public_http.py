@@ -6,7 +6,7 @@ import rln
 from rln.http import problem, registration, signal, target
 from rln.http.challenge import Challenge
 from rln.http.credential import Credential, decode_base64url, encode_base64url, key_id
-from rln.http.policy import Policy, Tier, belongs_to, check_url, host_of, open_policy
+from rln.http.policy import Policy, Tier, belongs_to, check_url, host_of, is_loopback, open_policy
 from rln.http.registration import RegistrationParts, RegistrationProof, prove_registration
 from rln.http.signal import RequestParts
 from rln.sync.signing import RegistrarKey
@@ -138,6 +138,7 @@ HTTP: Table = {
     "rln.http.policy.Tier": lambda _: (Tier, {"name": "basic", "limit": 2}),
     "rln.http.policy.belongs_to": lambda _: (belongs_to, {"authority": REALM, "application": REALM}),
     "rln.http.policy.check_url": lambda _: (check_url, {"url": "https://story.example/", "name": "a name"}),
+    "rln.http.policy.is_loopback": lambda _: (is_loopback, {"host": "localhost"}),
     "rln.http.policy.host_of": lambda _: (host_of, {"authority": "story.example:80"}),
     "rln.http.policy.open_policy": lambda bench: _open_policy(bench),
     "rln.http.problem.Problem": lambda _: (

@@ -17,6 +17,8 @@ from rln.http.policy import Tier
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
 from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog, check_claim
+from rln.services.api_keys import Account
+from rln.services.new_account import EMPTY, add_account
 from rln.services.provider_directory import create_provider
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.copy_members import copy_members
@@ -505,6 +507,11 @@ SERVICES: Table = {
         bench.mirror((101,)).membership,
         {"commitment": 101, "limit": 2},
     ),
+    "rln.services.new_account.add_account": lambda bench: (
+        add_account,
+        {"path": bench.file(EMPTY), "account": Account("acme", ("pro",))},
+    ),
+    "rln.sync.mirror.Mirror.leaf": lambda bench: (bench.mirror().leaf, {"index": 0}),
     "rln.sync.mirror.Mirror.proof": lambda bench: (bench.mirror().proof, {"index": 0}),
     "rln.services.provider_directory.create_provider": lambda bench: (
         create_provider,
