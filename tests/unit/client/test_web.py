@@ -92,7 +92,9 @@ def test_a_proxy_gets_a_tunnel_and_no_request() -> None:
     assert seen[1].startswith(b"GET /a HTTP/1.1\r\nHost: localhost:4000\r\n")
 
 
-@pytest.mark.parametrize("url", ["http://example.com/", "ftp://127.0.0.1/", "https://a@example.com/", "/x", ""])
+@pytest.mark.parametrize(
+    "url", ["http://example.com/", "ftp://127.0.0.1/", "https://a@example.com/", "/x", ""]
+)
 def test_only_private_urls_are_fetched(url: str) -> None:
     with pytest.raises(ParameterError, match="expected an absolute URL"):
         PlainWeb().fetch(url, 10)
