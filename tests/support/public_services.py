@@ -494,6 +494,7 @@ SERVICES: Table = {
         bench.mirror((101,)).membership,
         {"commitment": 101, "limit": 2},
     ),
+    "rln.sync.mirror.Mirror.leaf": lambda bench: (bench.mirror().leaf, {"index": 0}),
     "rln.sync.mirror.Mirror.proof": lambda bench: (bench.mirror().proof, {"index": 0}),
     "rln.services.provider_directory.create_provider": lambda bench: (
         create_provider,
