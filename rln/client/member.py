@@ -295,7 +295,8 @@ class Member(CredentialSource):
     def _credentials(self) -> CredentialMaker:
         self._start()
         if self._fault is not None:
-            raise self._fault
+            # A new error for each caller, because a raised one collects the tracebacks of all.
+            raise type(self._fault)(str(self._fault)) from self._fault
         with self._state:
             self._refuse_closed()
             index = self._find()

@@ -14,7 +14,8 @@ its request reveals nothing and costs nothing. So the credentials are kept by re
 
 Rules 4 to 6 need the problem type of the application and no `RLN-Spent`. One request takes at most
 `MAX_CREDENTIALS` credentials and `MAX_RENEWALS` renewals, with all repetitions by the SDK. An answer after
-which no SDK repeats a request ends the count, so an intended second request has its own.
+which no SDK repeats a request ends the count, so an intended second request has its own. Equal requests that
+run at the same time count separately.
 """
 
 from __future__ import annotations

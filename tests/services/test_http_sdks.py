@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,8 +26,9 @@ from rln.errors import AnswerLost, RateLimitReached, RequestRefused, RlnError
 from rln.integrations import httpx as with_httpx
 from rln.integrations import httpx2 as with_httpx2
 from tests.support.effort import RELEASE
-from tests.support.http_provider import HttpProvider
+from tests.support.http_provider import API_KEY, HttpProvider
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "http-customer.md"
 ASK: Any = [{"role": "user", "content": "hi"}]
 QUIET = MemberSettings(background=False, threads=1)
 SOUND = b"RIFF" * 1000
@@ -261,6 +264,36 @@ def test_a_lost_answer_is_not_bought_again_if_the_caller_wants_that(
         error = refused(member, provider, pair)
     assert isinstance(error, AnswerLost)
     assert [one.verdict for one in provider.seen] == ["Valid", "Duplicate"]
+
+
+def test_the_recipes_of_the_page_for_customers_run(
+    provider: HttpProvider,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = PAGE.read_text().replace("https://api.example.com", provider.url)
+    text = text.replace("3d40…", provider.world.registrar_key.public_key.hex())
+    text = text.replace("key-of-the-account", API_KEY)
+    join, open_again, *recipes = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(join, names)
+    names["member"].close()
+    provider.admit()
+    exec(open_again, names)
+    member = names["member"]
+    with member:
+        deadline = time.monotonic() + 60
+        while not member.is_admitted:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert len(recipes) == 2
+        for recipe in recipes:
+            exec(recipe, names)
+    assert names["answer"].choices[0].message.content == "hi"
+    assert capsys.readouterr().out == "hi"
+    assert [one.verdict for one in provider.seen] == ["Valid", "Valid"]
 
 
 def test_many_loops_and_threads_share_one_member(provider: HttpProvider, tmp_path: Path) -> None:

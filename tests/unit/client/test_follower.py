@@ -51,7 +51,7 @@ def test_it_looks_again_and_again_until_it_is_stopped() -> None:
 def test_it_ends_with_its_object() -> None:
     looker = Looker()
     looker.follower.start()
-    wait_for(lambda: looker.count >= 1)
+    wait_for(threads)
     del looker
     gc.collect()
     wait_for(lambda: threads() == [])
