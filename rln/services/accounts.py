@@ -258,6 +258,9 @@ class AccountStore:
 
     def _apply(self, connection: sqlite3.Connection, event: Event, at: int) -> None:
         rows = _rows(connection, _OF_COMMITMENT, scalar.encode(event.commitment))
+        if event.change == Change.SLASHED:
+            self._slash(connection, rows, at)
+            return
         for row in rows:
             is_ours = row.place == Place.ADMITTING and row.limit == event.limit
             if event.change == Change.REGISTERED and is_ours:
@@ -266,14 +269,16 @@ class AccountStore:
                 )
             elif event.change == Change.REMOVED and row.place == Place.MEMBER and row.index == event.index:
                 connection.execute(_END, (self._rules.free_at(at), row.id))
-            elif event.change == Change.SLASHED and row.place != Place.SLASHED:
-                self._slash(connection, row, at)
 
-    def _slash(self, connection: sqlite3.Connection, row: AccountRegistration, at: int) -> None:
-        """End what a slashed commitment has; a registration that had a leaf is told to the provider."""
-        if row.index is None:
-            connection.execute(_END, (0, row.id))
+    def _slash(self, connection: sqlite3.Connection, rows: list[AccountRegistration], at: int) -> None:
+        """End what a slashed commitment has, and tell the provider once, of its newest leaf."""
+        for row in rows:
+            if row.place in (Place.WANTED, Place.ADMITTING):  # then it has no leaf: events come in order
+                connection.execute(_END, (0, row.id))
+        had_leaf = [row for row in rows if row.index is not None]
+        if not had_leaf or had_leaf[-1].place == Place.SLASHED:
             return
+        row = had_leaf[-1]
         connection.execute(
             "UPDATE registration SET place = 5, ending = 0, free = ? WHERE id = ?",
             (self._rules.free_at(at), row.id),
@@ -284,10 +289,10 @@ class AccountStore:
                 " VALUES (?, ?, ?, ?, ?, 0, 0) ON CONFLICT DO NOTHING",
                 (row.id, row.account, row.tier, at, url),
             )
-        rows = _rows(connection, _OF_ACCOUNT, row.account)
-        if sum(one.place == Place.SLASHED for one in rows) > self._rules.after_slash:
+        own = _rows(connection, _OF_ACCOUNT, row.account)
+        if sum(one.place == Place.SLASHED for one in own) > self._rules.after_slash:
             # A replacement that was asked for before the slashing was known.
-            for one in rows:
+            for one in own:
                 if one.place == Place.WANTED:
                     connection.execute(_END, (0, one.id))
 

@@ -120,6 +120,18 @@ def test_a_slashing_is_told_once_to_each_address(store: AccountStore) -> None:
     assert rows == [(1, "one", "basic", f"http://127.0.0.1/{name}") for name in "ab"]
 
 
+def test_an_identity_that_changed_its_tier_is_slashed_once(store: AccountStore) -> None:
+    store.register(ONE, BASIC, 11, NOW)
+    admitted(store, 11, 0)
+    store.register(ONE, PRO, 11, NOW)
+    store.follow([(NOW, [Event(2, Change.REMOVED, 0, 11, 2)])], 2)
+    admitted(store, 11, 1, 3, RULES.free_at(NOW))
+    store.follow([(NOW, [Event(3, Change.SLASHED, 1, 11, 3)])], 4)
+    assert places(store) == [Place.ENDED, Place.SLASHED]
+    with store.reading() as connection:
+        assert connection.execute("SELECT DISTINCT event, tier FROM webhook").fetchall() == [(2, "pro")]
+
+
 def test_events_of_others_are_nothing_to_us(store: AccountStore) -> None:
     store.register(ONE, BASIC, 11, NOW)
     store.take_batch(NOW, 0, 1, 100)
