@@ -32,17 +32,12 @@ def successor(pinned: Policy, data: bytes) -> Policy:
             f"policy: expected one that the pinned key has signed ({error}); do not send anything before you "
             "know why"
         ) from error
-    if found.application != pinned.application:
-        raise PolicyChanged(f"policy: expected {pinned.application}, got {found.application}")
     if found.version < pinned.version:
         return pinned
-    if found.version == pinned.version:
-        if found.digest != pinned.digest:
-            raise PolicyChanged(
-                f"policy: two documents of version {found.version}: the provider shows different policies "
-                "to different people; keep both as evidence"
-            )
-        return pinned
+    try:
+        pinned.check_next(found)
+    except GroupRefused as error:
+        raise PolicyChanged(str(error)) from error
     if found.params != pinned.params:
         raise PolicyChanged(
             f"policy: version {found.version} has other parameters than the pinned version "

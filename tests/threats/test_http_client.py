@@ -223,7 +223,7 @@ def test_p1_a_policy_for_one_member_is_refused(provider: HttpProvider, member: M
     provider.policy = replace(provider.world.policy, tiers=(Tier("pro", LIMIT),)).sign(
         provider.world.registrar_key
     )
-    with pytest.raises(PolicyChanged, match="two documents of version 1"):
+    with pytest.raises(PolicyChanged, match="two policies have version 1"):
         member.follow()
     with pytest.raises(PolicyChanged):
         anonymous_client(member).get(f"{provider.url}/v1/x")
