@@ -256,9 +256,9 @@ def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
         InputError: a value is outside its range.
         GroupRefused: another key has signed it, or its bytes were changed.
     """
-    if len(plain_bytes(data, "policy")) > MAX_POLICY_BYTES:
+    expect(plain_bytes(data, "policy")[:MAX_POLICY_BYTES], "policy", FileKind.POLICY)
+    if len(data) > MAX_POLICY_BYTES:
         raise EncodingError(f"policy: expected at most {MAX_POLICY_BYTES} bytes, got {len(data)}")
-    expect(data, "policy", FileKind.POLICY)
     content = canonical_json.read(data, "policy", MAX_POLICY_BYTES)
     if canonical_json.write(content) != data:
         raise EncodingError("policy: expected canonical JSON, as Policy.sign writes it")

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -37,13 +36,13 @@ from typing import Any, Final, Self
 from rln.base.arguments import file_path, instance, text, whole
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import check_authority
+from rln.integrations.settings_file import absolute_uri, read_settings
 
 __all__ = ["HttpLimits", "ProviderSettings"]
 
 VARIABLE: Final = "RLN_CONFIG"
 """The environment variable that names the file."""
 
-_FILE: Final = "sqlite:///"
 _LARGEST: Final = 1 << 40
 _PATH: Final = re.compile(r"/[!$&'()*+,\-./0-9:;=@A-Z_a-z~]*\Z")
 
@@ -175,29 +174,6 @@ def check_exempt(exempt: tuple[str, ...]) -> tuple[str, ...]:
                 f"percent-encoding, got {path[:80]!r}"
             )
     return exempt
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file, not checked.
-
-    Raises:
-        ParameterError: there is no such file.
-        EncodingError: not TOML.
-    """
-    try:
-        return tomllib.loads(file_path(path, "config").read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise ParameterError(f"config: {path}: {error.strerror}") from error
-    except ValueError as error:  # TOML or UTF-8
-        raise EncodingError(f"config: {path}: expected TOML: {error}") from error
-
-
-def absolute_uri(uri: str, folder: Path) -> str:
-    """Return the URI of a store, with the path of a `sqlite:///` counted from a folder."""
-    if not text(uri, "uri").startswith(_FILE) or uri.startswith(f"{_FILE}/"):
-        return uri
-    quoted = str(folder).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-    return f"{_FILE}{quoted}/{uri.removeprefix(_FILE)}"
 
 
 def _check_path(path: Path, name: str) -> None:

@@ -22,19 +22,17 @@ Relative paths count from the folder of the file.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
 from rln.base.arguments import file_path, shown
-from rln.errors import EncodingError, ParameterError
+from rln.errors import ParameterError
+from rln.integrations.settings_file import absolute_uri, read_settings
 from rln.services.slash_outbox import check_addresses
 from rln.stores import MEMBERS
 from rln.stores.uri import StoreUri
 
-_MAX_BYTES: Final = 1 << 16
 _TOP: Final = ("policy", "key", "members")
 """The names outside the table that a registrar needs; others belong to the middleware."""
 _TABLE: Final = "registrar"
@@ -82,10 +80,9 @@ class RegistrarSettings:
         Raises:
             EncodingError: not TOML, or too large.
             ParameterError: a name is missing or unknown, or a value has another type.
-            OSError: the file cannot be read.
         """
         path = file_path(path, "config")
-        content = _read_toml(path)
+        content = read_settings(path)
         folder = path.absolute().parent
         top = {name: _text(content.get(name), name) for name in _TOP}
         table = content.get(_TABLE)
@@ -103,7 +100,7 @@ class RegistrarSettings:
         return cls(
             policy=folder / top["policy"],
             key=folder / top["key"],
-            members=_absolute(top["members"], folder),
+            members=_members(top["members"], folder),
             accounts=folder / accounts.path,
             signing_key=folder / texts["signing_key"],
             bulletins=folder / texts["bulletins"],
@@ -111,24 +108,6 @@ class RegistrarSettings:
             webhooks=check_addresses(webhooks),
             numbers={name: _number(table.get(name, default), name) for name, default in _NUMBERS.items()},
         )
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        data = file.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise EncodingError(f"{path}: expected at most {_MAX_BYTES} bytes, got more")
-    try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        # The error is not chained: a URI in the file may have a password.
-        raise EncodingError(f"{path}: expected TOML, got none: {_place(error)}") from None
-
-
-def _place(error: Exception) -> str:
-    """Return where TOML ends, without the text that is there."""
-    found = str(error).rpartition("(at ")[2]
-    return found.rstrip(")") if found != str(error) else type(error).__name__
 
 
 def _text(value: object, name: str) -> str:
@@ -143,10 +122,9 @@ def _number(value: object, name: str) -> int:
     return value
 
 
-def _absolute(uri: str, folder: Path) -> str:
-    """Return the URI of the registry; the path of a file in it counts from a folder."""
+def _members(uri: str, folder: Path) -> str:
+    """Return the URI of a registry that other processes can use; the path of a file counts from a folder."""
     where = StoreUri.parse(uri, MEMBERS[1:])
-    if where.scheme != "sqlite":
-        return uri
-    where.refuse_options()
-    return f"sqlite:///{quote(str(folder / where.path))}"
+    if where.scheme == "sqlite":
+        where.refuse_options()
+    return absolute_uri(uri, folder)

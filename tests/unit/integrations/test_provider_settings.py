@@ -6,7 +6,8 @@ import pytest
 
 import rln
 from rln.integrations.provider import Provider
-from rln.integrations.provider_settings import HttpLimits, ProviderSettings, absolute_uri
+from rln.integrations.provider_settings import HttpLimits, ProviderSettings
+from rln.integrations.settings_file import absolute_uri
 from tests.support.http_world import HttpWorld
 
 LEAST = 'policy = "p"\nkey = "k"\nlog = "sqlite:///log.db"\nmembers = "sqlite:////m/m.db"\n'

@@ -1,0 +1,50 @@
+"""Settings file: `rln.toml`, which names what a provider's programs share."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from rln.base.arguments import file_path, text
+from rln.errors import EncodingError, ParameterError
+
+MAX_BYTES: Final = 1 << 16
+
+_FILE: Final = "sqlite:///"
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file, not checked.
+
+    Raises:
+        ParameterError: there is no such file.
+        EncodingError: not TOML, or too large.
+    """
+    path = file_path(path, "config")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ParameterError(f"config: {path}: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise EncodingError(f"config: {path}: expected at most {MAX_BYTES} bytes, got more")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # TOML or UTF-8
+        # The error is not chained: a URI in the file may have a password.
+        raise EncodingError(f"config: {path}: expected TOML, got none: {_place(error)}") from None
+
+
+def absolute_uri(uri: str, folder: Path) -> str:
+    """Return the URI of a store, with the path of a `sqlite:///` counted from a folder."""
+    if not text(uri, "uri").startswith(_FILE) or uri.startswith(f"{_FILE}/"):
+        return uri
+    quoted = str(folder).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+    return f"{_FILE}{quoted}/{uri.removeprefix(_FILE)}"
+
+
+def _place(error: Exception) -> str:
+    """Return where TOML ends, without the text that is there."""
+    found = str(error).rpartition("(at ")[2]
+    return found.rstrip(")") if found != str(error) else type(error).__name__
