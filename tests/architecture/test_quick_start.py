@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -33,6 +35,18 @@ def free_ports() -> tuple[int, int]:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         return one.getsockname()[1], two.getsockname()[1]
+
+
+def wait_for(url: str, servers: subprocess.Popen[str]) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except OSError:
+            assert servers.poll() is None and time.monotonic() < deadline, url
+            time.sleep(0.2)
 
 
 def install(environment: Path, wheel: str, packages: list[str]) -> None:
@@ -95,12 +109,16 @@ def test_the_quick_start_of_a_provider_works_in_a_new_environment(tmp_path: Path
     settings.write_text(settings.read_text() + "interval = 1\n")
     running = shell(f"{here(servers[1])}\nwait", start_new_session=True)
     try:
+        for url in (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{registrar_port}"):
+            wait_for(f"{url}/.well-known/rln", running)
         done = subprocess.run(
-            ["bash", "-c", "until curl -sf -o /dev/null http://127.0.0.1:$0/.well-known/rln && "
-             "curl -sf -o /dev/null http://127.0.0.1:$1/.well-known/rln; do sleep 0.2; done; "
-             "exec python customer.py", port, registrar_port],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+            ["python", "customer.py"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
     finally:
         os.killpg(running.pid, signal.SIGTERM)
         said, _ = running.communicate(timeout=60)
