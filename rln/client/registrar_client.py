@@ -142,7 +142,7 @@ class RegistrarClient:
         try:
             registration = _registration(found)
             if (registration.tier, registration.commitment) != (parts.tier, parts.commitment):
-                raise EncodingError("registration: expected the one that was sent, got another")
+                raise EncodingError("registration: the answer is about another tier or commitment")
             return registration
         except InputError as error:
             raise self._strange(error) from error
