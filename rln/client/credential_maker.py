@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rln.base.arguments import instance
 from rln.base.injected import callback
 from rln.client.credential_source import MadeCredential
@@ -59,9 +61,10 @@ class CredentialMaker:
                 else self._prover.prove_multi(signal, units)
             )
         except RateLimitReached as error:
-            if error.retry_after is None:
-                error.retry_after = max(self._clock.current().end - self._clock.now(), 0.0)
-            raise
+            if error.retry_after is not None:
+                raise
+            seconds = max(self._clock.current().end - self._clock.now(), 0.0)
+            raise RateLimitReached(f"{error}, in {math.ceil(seconds)} seconds", retry_after=seconds) from None
         return self._made(proof, nonce, step)
 
     def renew(self, parts: RequestParts, made: MadeCredential) -> MadeCredential | None:

@@ -267,9 +267,10 @@ class Sending:
             request.is_stale = False
         if request.credential is None:
             if request.made >= MAX_CREDENTIALS:
+                clock = "; check the clock of this machine" if request.last == WRONG_EPOCH.name else ""
                 raise RequestRefused(
                     f"credentials: this request has had {MAX_CREDENTIALS}, and gets no more for {KEPT:.0f} "
-                    f"seconds; the last answer: {request.last}"
+                    f"seconds; the last answer: {request.last}{clock}"
                 )
             request.credential = self._source.make(request.parts, request.units)
             request.made += 1

@@ -20,7 +20,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from rln.base.arguments import instance
-from rln.errors import InputError, ParameterError, StoreUnavailable
+from rln.errors import InputError, ParameterError, RlnError, StoreUnavailable
 from rln.integrations.admission import Admission, App, Message
 from rln.integrations.answers import Answer, Send
 from rln.integrations.provider import Provider
@@ -54,11 +54,23 @@ _NOT_YET: Final = _plain(
 )
 
 
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class RlnMiddleware:
     """Serves the requests of members who have not used up their limit, and refuses all others.
 
     In each process and event loop it opens what it needs: when the server starts, or else with the first
     request. So it may be made before a fork. When the server stops, it closes what it opened.
+
+    Frameworks make their middleware when the server starts, and servers take an exception there for an
+    application without a startup, and go on. So within an event loop, settings that cannot be used do not
+    raise here: the startup fails with their error, and without a startup each request gets 500.
 
     Args:
         app: the ASGI application.
@@ -66,7 +78,8 @@ class RlnMiddleware:
         provider: objects instead of settings. Whoever made it closes it.
 
     Raises:
-        InputError: the settings cannot be used, or there are both settings and a provider.
+        InputError: the settings cannot be used (outside of an event loop), or there are both settings and a
+            provider.
     """
 
     def __init__(
@@ -81,16 +94,22 @@ class RlnMiddleware:
         self._app = app
         self._given = provider
         self._settings: ProviderSettings | None = None
+        self._unusable: RlnError | None = None
         if provider is not None:
             instance(provider, Provider, "provider")
             if config is not None:
                 raise ParameterError("config: expected none beside a provider; leave one of them out")
             self._exempt = provider.exempt
         else:
-            read = isinstance(config, ProviderSettings)
-            self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
-            assert self._settings is not None
-            self._exempt = frozenset(path.encode() for path in self._settings.exempt)
+            try:
+                read = isinstance(config, ProviderSettings)
+                self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
+            except RlnError as error:
+                if not _is_in_event_loop():
+                    raise
+                self._unusable = error
+            exempt = () if self._settings is None else self._settings.exempt
+            self._exempt = frozenset(path.encode() for path in exempt)
         self._newest: RequestJudge | None = None  # of the event loop that was used last
         self._judges: WeakKeyDictionary[asyncio.AbstractEventLoop, RequestJudge] = WeakKeyDictionary()
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Provider]] = (
@@ -160,6 +179,8 @@ class RlnMiddleware:
         return judge
 
     def _open(self) -> Provider:
+        if self._unusable is not None:
+            raise self._unusable.with_traceback(None)
         return Provider.open(self._settings) if self._given is None else self._given
 
     async def _handle_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:

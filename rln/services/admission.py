@@ -130,6 +130,7 @@ class Admission:
         now = self._now()
         if self._swept is not None and 0 <= now - self._swept < self._interval / 1000:
             return
+        ended = 0
         for name, tier in self._accounts.open_tiers():
             try:
                 account = self._directory.account_named(name)
@@ -139,6 +140,9 @@ class Admission:
                 break
             if account is None or tier not in account.tiers:
                 self._accounts.end(name, tier)
+                ended += 1
+        if ended:
+            _log.warning("%d memberships end: their accounts are gone, or may no longer have the tier", ended)
         self._swept = now
 
     def remove(self) -> None:
@@ -150,6 +154,7 @@ class Admission:
             except NotAMember:
                 continue  # removed before, or slashed: the events say so
         if leaving:
+            _log.info("members removed: %d", len(leaving))
             self.follow(self._group.registry)
 
     def admit(self) -> None:
@@ -170,7 +175,7 @@ class Admission:
             return
         self.follow(registry)
         self.settle()
-        _log.info("%d members admitted", len(free))
+        _log.info("members admitted: %d", len(free))
 
 
 def waits_until(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ MAX_FILE_BYTES: Final = 1 << 26
 MOST_TIERS: Final = 32
 LEAST_CHARACTERS: Final = 16
 MOST_CHARACTERS: Final = 512
+
+_log = logging.getLogger("rln.registrar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ class ApiKeyFile(AccountDirectory):
     """The accounts in a JSON file, which is read again when it has changed.
 
     Threads may use it at once; a forked child reads the file itself. There is nothing to close. A file that
-    cannot be read, or is not of the form above, makes every answer `StoreUnavailable`, and ends no account.
+    cannot be read, or is not of the form above, makes every answer `StoreUnavailable`, and ends no account;
+    the log says so once.
 
     Args:
         path: path of the file.
@@ -122,6 +126,7 @@ class ApiKeyFile(AccountDirectory):
         # Under a random key, the time of a look-up in the table says nothing about the stored digests.
         self._blind = entropy.draw(32)
         self._read: tuple[tuple[int, int, int], _Table] | None = None
+        self._reported: str | None = None
         self._table()
 
     def account_of(self, api_key: str) -> Account | None:
@@ -154,8 +159,12 @@ class ApiKeyFile(AccountDirectory):
                 table = self._decode(file.read(MAX_FILE_BYTES + 1))
         except (OSError, RlnError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            raise StoreUnavailable(f"API keys: {self._path}: {why}; correct the file") from error
-        self._read = state, table
+            message = f"API keys: {self._path}: {why}; correct the file"
+            if message != self._reported:  # once, and not for each request while it lasts
+                _log.error("%s; until then nobody registers, and no account ends", message)
+                self._reported = message
+            raise StoreUnavailable(message) from error
+        self._read, self._reported = (state, table), None
         return table
 
     def _decode(self, data: bytes) -> _Table:

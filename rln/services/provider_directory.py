@@ -24,13 +24,14 @@ from typing import Final
 
 from rln import circuit as circuits
 from rln.atomic_files import write_new_file
-from rln.base.arguments import file_path, instances, sequence, text, whole
+from rln.base.arguments import file_path, instances, sequence, whole
 from rln.base.injected import callback
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import ParameterError
 from rln.http.policy import Policy, Tier, check_url, host_of, is_loopback
 from rln.keys.setup import setup
 from rln.params import Params
+from rln.protocol.epoch import check_application
 from rln.services.new_account import EMPTY
 from rln.stores import open_log
 from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
@@ -94,7 +95,7 @@ def create_provider(
         OSError: the directory cannot be written.
     """
     directory = file_path(directory, "directory")
-    text(application, "application")
+    check_application(application)  # first: it is the authority, too, if there is no other
     instances(sequence(tiers, "tiers"), Tier, "tiers")
     instances(sequence(authorities, "authorities"), str, "authorities")
     callback(progress, "progress")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from rln.base import canonical_json
 from rln.base.extras import missing
-from rln.errors import InputError
+from rln.errors import InputError, StoreUnavailable
 from rln.http.policy import WELL_KNOWN
 from rln.http.problem import BAD_PROOF, CONTENT_TOO_LARGE, INTERNAL, MALFORMED, MEDIA_TYPE, NOT_FOUND, TIMEOUT
 from rln.http.registration import RegistrationProof
@@ -261,7 +261,9 @@ def _route_class(registrar: Registrar) -> type[APIRoute]:
                     return _refusal(application, Refused(MALFORMED))
                 except Exception as error:  # noqa: BLE001 - the edge of the registrar
                     refused = refusal_of(error)
-                    if refused.problem is INTERNAL:
+                    if isinstance(error, StoreUnavailable):  # names no account and no key
+                        _log.error("a request was refused: %s: %s", type(error).__name__, error)
+                    elif refused.problem is INTERNAL:
                         _log.error("a request has failed: %s", type(error).__name__)
                     return _refusal(application, refused)
 

@@ -22,14 +22,16 @@ from rln.http.credential import encode_base64url
 from rln.http.policy import MAX_POLICY_BYTES, Policy, Tier, open_policy
 from rln.services.api_keys import Account
 from rln.services.new_account import add_account
-from rln.services.provider_directory import API_KEYS_FILE, create_provider
+from rln.services.provider_directory import API_KEYS_FILE, POLICY_FILE, create_provider
 from rln.sync.signing import RegistrarKey
 
 app = typer.Typer(no_args_is_help=True)
 
 _TIER = re.compile(r"([a-z0-9-]+)=([0-9]+)\Z")
 
-PolicyArgument = Annotated[Path, typer.Argument(metavar="POLICY", help="A signed policy, policy.json.")]
+PolicyArgument = Annotated[
+    Path, typer.Argument(metavar="POLICY", help="A signed policy, policy.json, or its directory.")
+]
 AuthoritiesOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -122,6 +124,11 @@ def account(
 
     def action() -> Report:
         file = directory / API_KEYS_FILE if directory.is_dir() else directory
+        if (policy := file.parent / POLICY_FILE).is_file():
+            known = _read(policy, None)
+            with name_in_errors(policy):
+                for one in tier:
+                    known.tier(one)
         with name_in_errors(file):
             key = add_account(file, Account(name, tuple(tier), several))
         data = {"account": name, "api_key": key, "file": str(file)}
@@ -143,7 +150,7 @@ def show(
 
     def action() -> Report:
         pinned = None if registrar_key is None else parse_public_key(registrar_key, "--registrar-key")
-        facts = _facts(_read(policy, pinned))
+        facts = _facts(_read(_file_of(policy), pinned))
         return Report(facts, _text(facts))
 
     run(action, as_json)
@@ -172,12 +179,13 @@ def update(
 ) -> None:
     """Sign the next version of a policy, and replace the file.
 
-    What is not named stays. Application, period, keys and depth never change: members of another application
+    Restart the service and the registrar afterwards. What is not named stays. Application, period, keys and depth never change: members of another application
     or key have to register again, so make another provider for them.
     """
 
     def action() -> Report:
-        before = _read(policy, None)
+        file = _file_of(policy)
+        before = _read(file, None)
         changed = replace(
             before,
             version=before.version + 1,
@@ -191,12 +199,16 @@ def update(
         )
         with name_in_errors(signing_key):
             key = RegistrarKey.load(signing_key)
-        with name_in_errors(policy):
-            write_file(policy, changed.sign(key), 0o644)
+        with name_in_errors(file):
+            write_file(file, changed.sign(key), 0o644)
         facts = _facts(changed)
-        return Report(facts, _text(facts), effect=f"{policy} has version {changed.version}")
+        return Report(facts, _text(facts), effect=f"{file} has version {changed.version}")
 
     run(action, as_json)
+
+
+def _file_of(policy: Path) -> Path:
+    return policy / POLICY_FILE if policy.is_dir() else policy
 
 
 def _read(path: Path, pinned: bytes | None) -> Policy:

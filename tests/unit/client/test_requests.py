@@ -243,7 +243,7 @@ def test_a_request_has_three_renewals(source: Fake) -> None:
 def test_a_wrong_epoch_takes_a_new_credential_once(source: Fake) -> None:
     requests = Requests(source)
     wrong = refusal(problem.WRONG_EPOCH, source)
-    with pytest.raises(RequestRefused, match="wrong-epoch"):
+    with pytest.raises(RequestRefused, match="wrong-epoch; check the clock of this machine"):
         once(requests, wrong, wrong, OK)
     assert source.made == MAX_CREDENTIALS
 

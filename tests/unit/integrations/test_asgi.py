@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
+from starlette.applications import Starlette
 
 import rln
 from rln.errors import IntegrityAlarm, StoreUnavailable
@@ -665,3 +666,35 @@ def test_two_hundred_requests_at_once_are_each_served_once(world):
     statuses = asyncio.run(serve())
     assert statuses.count(200) == len(echo.scopes) == verdicts.valid == 40
     assert statuses.count(409) == 160
+
+
+@pytest.mark.parametrize(
+    "content", [None, "no toml", "unknown = 1\n"], ids=["missing", "no TOML", "unknown name"]
+)
+def test_a_framework_that_makes_its_middleware_at_the_start_does_not_start_with_a_bad_file(tmp_path, content):
+    """Starlette makes it in the startup; a server takes an exception there for no startup, and serves."""
+    path = tmp_path / "rln.toml"
+    if content is not None:
+        path.write_text(content)
+    app = Starlette()
+    app.add_middleware(RlnMiddleware, config=str(path))
+    sent = []
+
+    async def serve():
+        async def receive():
+            return {"type": "lifespan.startup"}
+
+        async def send(message):
+            sent.append(message)
+
+        with pytest.raises(rln.InputError, match=r"rln\.toml"):
+            await app({"type": "lifespan", "app": app}, receive, send)
+        made = Exchange(http_scope(), (BODY,))
+        await app(made.scope, made.receive, made.send)
+        return made.status
+
+    assert asyncio.run(serve()) == 500
+    assert [one["type"] for one in sent] == ["lifespan.startup.failed"]
+    assert "rln.toml" in sent[0]["message"]
+    with pytest.raises(rln.InputError, match=r"rln\.toml"):
+        RlnMiddleware(app, path)

@@ -101,10 +101,14 @@ def test_a_directory_that_fails_ends_nobody_and_stops_nobody(office: Office, err
     assert office.states(account) == office.states(other) == [("basic", "member")]
 
 
-def test_an_account_that_may_no_longer_have_a_tier_loses_it(office: Office) -> None:
+def test_an_account_that_may_no_longer_have_a_tier_loses_it(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
     account, identity = joined(office, "acme")
     office.known["acme"] = Account("acme", ("pro",))
     office.round(10)
+    # An operator who has emptied the file of accounts by mistake must see what happens.
+    assert "1 memberships end: their accounts are gone" in caplog.text and "acme" not in caplog.text
     assert office.states(account) == [("basic", "ended")] and not office.group.is_member(identity.commitment)
 
 

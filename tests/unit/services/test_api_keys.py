@@ -93,3 +93,19 @@ def test_an_account_has_a_plain_name_and_tiers(name: str, tiers: tuple[str, ...]
         Account("a", ["basic"])  # type: ignore[arg-type]
     with pytest.raises(ParameterError):
         Account("a", (), 1)  # type: ignore[arg-type]
+
+
+def test_the_operator_is_told_once_of_a_file_that_cannot_be_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path / "keys.json", {"acme": entry()})
+    keys = ApiKeyFile(path)
+    for _ in range(2):
+        written(path, {"acme": {}})
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable):
+                keys.account_of(KEY)
+        written(path, {"acme": entry()})
+        keys.account_of(KEY)
+    lines = [record.getMessage() for record in caplog.records if record.name == "rln.registrar"]
+    assert len(lines) == 2 and all(str(path) in line and "acme" not in line for line in lines)

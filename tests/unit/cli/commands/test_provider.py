@@ -76,3 +76,25 @@ def test_a_new_account_has_a_key_of_which_the_file_knows_the_digest_alone(provid
     said = run_json("provider", "account", provider, "acme", "--tier", "pro", status=2)
     assert "acme exists already" in said["message"]
     assert file.read_bytes() == before and file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_account_with_a_tier_that_the_policy_lacks_is_refused(provider):
+    """The customer would find out, who cannot register."""
+    for place in (provider, provider / "api-keys.json"):
+        said = run_json("provider", "account", place, "acme", "--tier", "prp", status=2)
+        assert "policy.json" in said["message"] and "expected one of basic, pro, got 'prp'" in said["message"]
+    assert "acme" not in (provider / "api-keys.json").read_text()
+
+
+def test_the_directory_stands_for_its_policy(provider):
+    assert run_json("provider", "show", provider) == run_json("provider", "show", provider / "policy.json")
+    key = provider / "registrar.pem"
+    assert run_json("provider", "update", provider, "--signing-key", key, "--refresh", 5)["version"] == 2
+    assert open_policy((provider / "policy.json").read_bytes()).refresh == 5
+
+
+@pytest.mark.parametrize("application", ["Api.example", "https://api.example", "api", "127.0.0.1"])
+def test_an_application_that_is_no_domain_is_called_by_its_name(tmp_path, application):
+    words = ("provider", "new", tmp_path / "one", "--application", application)
+    said = run_json(*words, "--period", 60, "--tier", "pro=1", status=2)
+    assert "application: expected a domain name" in said["message"]
