@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -21,13 +22,16 @@ from typing import Any
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from rln.http.credential import Credential
+import rln
+from rln.http.credential import Credential, key_id
+from rln.stores import open_message_ids
 from tests.support.http_world import AUTHORITY, LIMIT, MEMBERS, HttpWorld
 
 ROOT = Path(__file__).resolve().parents[1]
 CONNECTIONS = 64
 REQUESTS = 1920
 IDLE = 200
+TOKENS = 60
 ROUNDS = 3
 BODY = b'{"model":"m","messages":[{"role":"user","content":"' + b"x" * 400 + b'"}]}'
 TARGET = "/v1/chat/completions"
@@ -202,3 +206,42 @@ def bench_stream(benchmark: BenchmarkFixture, world: HttpWorld, tmp_path: Path) 
 
     benchmark.pedantic(measure, rounds=1)
     benchmark.extra_info["added_p99_ms"] = (found["limited"] - found["null"]) * 1e3
+
+
+@pytest.mark.benchmark(group="http: a credential from a token")
+def bench_credential(benchmark: BenchmarkFixture, world: HttpWorld, tmp_path: Path) -> None:
+    """The time from a request to its credential, with durable ids, less one durable commit."""
+    prover = rln.Prover(
+        world.identities[0],
+        world.memberships[0],
+        world.key,
+        ids=open_message_ids(f"sqlite:///{tmp_path}/ids.db"),
+        clock=world.policy.params.clock(),
+        params=world.policy.params,
+        tokens=TOKENS,
+        threads=1,
+    )
+    parts, name = world.parts(target=TARGET, body=BODY), key_id(world.key.verifying_key.digest)
+    commits = sqlite3.connect(tmp_path / "commits.db", isolation_level=None)
+    for line in ("journal_mode=WAL", "synchronous=FULL"):
+        commits.execute(f"PRAGMA {line}")
+    commits.execute("CREATE TABLE one (x INTEGER)")
+    seconds: dict[str, list[float]] = {"credential": [], "commit": []}
+
+    def make() -> None:
+        nonce = os.urandom(16)
+        begin = time.perf_counter()
+        proof = prover.prove(parts.signal(nonce))
+        Credential(name, nonce, proof).encode()
+        middle = time.perf_counter()
+        commits.execute("INSERT INTO one VALUES (1)")
+        seconds["credential"].append(middle - begin)
+        seconds["commit"].append(time.perf_counter() - middle)
+
+    with prover:
+        while prover.tokens_ready < TOKENS:
+            time.sleep(0.05)
+        benchmark.pedantic(make, rounds=TOKENS)
+    commits.close()
+    for kind, values in seconds.items():
+        benchmark.extra_info[f"{kind}_ms"] = statistics.median(values) * 1e3

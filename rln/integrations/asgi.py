@@ -188,6 +188,9 @@ class RlnMiddleware:
         self._newest = None
         if judge is not None:
             await judge.close()
-        if opening is not None and self._given is None:
-            provider = await asyncio.shield(opening)
+        if opening is None or self._given is not None:
+            return
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            provider = opening.result()
             await loop.run_in_executor(None, provider.close)

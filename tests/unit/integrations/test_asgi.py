@@ -632,6 +632,7 @@ def test_a_server_does_not_start_with_settings_that_cannot_be_used(world, tmp_pa
             await middleware({"type": "lifespan"}, receive, send)
         made = Exchange(http_scope(), (BODY,))
         await middleware(made.scope, made.receive, made.send)
+        await middleware.close()
         return made.status
 
     assert asyncio.run(serve()) == 500
