@@ -75,6 +75,8 @@ class Admission:
                 body = None
                 return message
             message = await receive()
+            if message["type"] == "http.request":  # nobody has judged more than the body
+                return {"type": "http.request", "body": b"", "more_body": False}
             gone = gone or message["type"] == "http.disconnect"
             return message
 

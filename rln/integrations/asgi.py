@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from rln.base.arguments import instance
 from rln.errors import InputError, ParameterError, RlnError, StoreUnavailable
@@ -111,10 +110,8 @@ class RlnMiddleware:
             exempt = () if self._settings is None else self._settings.exempt
             self._exempt = frozenset(path.encode() for path in exempt)
         self._newest: RequestJudge | None = None  # of the event loop that was used last
-        self._judges: WeakKeyDictionary[asyncio.AbstractEventLoop, RequestJudge] = WeakKeyDictionary()
-        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Future[Provider]] = (
-            WeakKeyDictionary()
-        )
+        self._judges: dict[asyncio.AbstractEventLoop, RequestJudge] = {}
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Future[Provider]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection or event of the server."""
@@ -169,6 +166,7 @@ class RlnMiddleware:
             return judge
         opening = self._opening.get(loop)
         if opening is None or opening.done():
+            self._close_ended(loop)
             opening = loop.run_in_executor(None, self._open)
             self._opening[loop] = opening
         provider = await asyncio.shield(opening)  # others wait for it too
@@ -178,13 +176,26 @@ class RlnMiddleware:
         self._newest = judge
         return judge
 
+    def _close_ended(self, running: asyncio.AbstractEventLoop) -> None:
+        """Close what was opened for event loops that have ended without a word, as those of tests do."""
+        for loop in [one for one in self._opening if one.is_closed()]:
+            judge, opening = self._judges.pop(loop, None), self._opening.pop(loop, None)
+            if judge is not None:
+                judge.abandon()
+                if opening is not None and self._given is None:
+                    running.run_in_executor(None, opening.result().close)
+
     def _open(self) -> Provider:
         if self._unusable is not None:
             raise self._unusable.with_traceback(None)
         return Provider.open(self._settings) if self._given is None else self._given
 
     async def _handle_lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = False
+
         async def receiving() -> Message:
+            nonlocal asked
+            asked = True
             message = await receive()
             if message["type"] == "lifespan.startup":
                 try:
@@ -200,7 +211,17 @@ class RlnMiddleware:
                 await self.close()
             await send(message)
 
-        await self._app(scope, receiving, sending)
+        try:
+            await self._app(scope, receiving, sending)
+        except Exception as error:
+            if asked:
+                raise
+            LOGGER.info("the application has no lifespan: %s", described(error))
+        if not asked:
+            # Most servers go on without. Then nobody would see wrong settings, nor close what is open.
+            while (message := await receiving())["type"] != "lifespan.shutdown":
+                await sending({"type": f"{message['type']}.complete"})
+            await sending({"type": "lifespan.shutdown.complete"})
 
     async def close(self) -> None:
         """Answer what is pending in this event loop, and close what was opened for it."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Final
 
 from rln.errors import EncodingError, InputError
@@ -32,8 +33,10 @@ _ALWAYS_SINGLE: Final = (
     b"content-encoding",
     b"content-digest",
     b"content-length",
+    b"transfer-encoding",
 )
 _LONGEST_SOURCE: Final = 256
+_NETWORK_BITS: Final = 64
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class RequestHead:
         content_digest: or None.
         content_length: or None.
         bound: the values of the policy's bound fields.
-        source: address of the other end of the connection.
+        source: address of the other end of the connection; for IPv6, its network.
     """
 
     headers: tuple[Header, ...]
@@ -137,6 +140,10 @@ class HeadReader:
         length = get(b"content-length")
         if length is not None and not _LENGTH.match(length):
             raise EncodingError("content-length: expected decimal digits")
+        coding = get(b"transfer-encoding")
+        if coding is not None and (length is not None or coding.lower() != b"chunked"):
+            # An application that passes such fields on would let another server read the body differently.
+            raise EncodingError("transfer-encoding: expected chunked alone, without a content-length")
         content_type = check_field(get(b"content-type", b""), "content-type")
         content_encoding = check_field(get(b"content-encoding", b""), "content-encoding")
         bound = tuple([check_field(get(name, b""), "bound field") for name in self._bound])
@@ -174,6 +181,22 @@ def raw_path(scope: Scope) -> bytes:
 
 
 def source_of(scope: Scope) -> Source:
-    """Return the address of the other end of the connection; None if the server does not tell it."""
+    """Return the address of the other end of the connection; None if the server does not tell it.
+
+    For IPv6 it is the network of the first 64 bits, because one sender has all addresses in it.
+    """
     client = scope.get("client")
-    return str(client[0])[:_LONGEST_SOURCE] if client else None
+    if not client:
+        return None
+    address = str(client[0])[:_LONGEST_SOURCE]
+    return _network(address) if ":" in address else address
+
+
+def _network(address: str) -> str:
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((int(found), _NETWORK_BITS), strict=False))

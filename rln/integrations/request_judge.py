@@ -45,6 +45,7 @@ from rln.integrations.request_body import (
     WaitingBody,
 )
 from rln.integrations.request_head import HeadReader, RequestHead, Scope
+from rln.integrations.slasher import LOGGER, described
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.verifying.async_verifier import AsyncVerifier
@@ -55,6 +56,9 @@ _FRESH: Final = 0.1
 
 _WAIT: Final = 5.0
 """Seconds after which to try again when a store does not say how long it needs."""
+
+_QUIET: Final = 10.0
+"""Seconds between two lines about a store that cannot be used, however many requests need it."""
 
 _THREADS: Final = 2
 _WELL_KNOWN: Final = WELL_KNOWN.encode()
@@ -84,11 +88,14 @@ class RequestJudge:
         )
         self._added = answer_fields(self._answers.rate_limit_policy)
         self._spent_fault = self._answers.of(INTERNAL).plus(SPENT)
+        self._closing = self._answers.of(UNAVAILABLE).plus((b"retry-after", b"1"))  # by another worker
+        self._closed = False
         self._threads = ThreadPoolExecutor(_THREADS, "rln-http")
         self._context: Context | None = None
         self._reading: asyncio.Future[Context] | None = None
         self._read_at = 0.0
         self._failure: Exception | None = None
+        self._tell_at = 0.0
         self.budget = BodyBudget(self._limits)
         self._copy_watch = forks.CopyWatch()
 
@@ -104,7 +111,12 @@ class RequestJudge:
 
     async def close(self) -> None:
         """Answer what is pending, and end the threads."""
+        self._closed = True
         await self._verifier.close()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """End the threads; for an event loop that has ended with its requests."""
         if not self.is_copy:
             self._threads.shutdown(wait=False)
 
@@ -163,9 +175,13 @@ class RequestJudge:
                 if problem is not None:
                     return self._answers.of(problem)
             content = await body.read(receive)
+            if head.content_length is not None and head.content_length != len(content):
+                return self._answers.of(MALFORMED)
             digest = hashlib.sha256(content).digest()
             if head.content_digest is not None and not _is_digest(head.content_digest, digest):
                 return self._answers.of(MALFORMED)
+            if self._closed:
+                return self._closing
             signal = head.parts(digest).signal(credential.nonce)
             verdict = await self._verifier.submit(proof, signal, head.source)
         except Overloaded:
@@ -223,7 +239,13 @@ class RequestJudge:
         return await self.loop.run_in_executor(self._threads, self._provider._check_proof, proof, head.source)
 
     def _unavailable(self, error: StoreUnavailable) -> Answer:
-        """Return the answer with the seconds to wait, at most to the next epoch."""
+        """Tell the operator now and then, and return the answer with the seconds to wait.
+
+        They end with the epoch at the latest.
+        """
+        if self.loop.time() >= self._tell_at:
+            LOGGER.error("credentials cannot be checked now: %s", described(error))
+            self._tell_at = self.loop.time() + _QUIET
         wait = _WAIT if error.retry_after is None else error.retry_after
         if self._context is not None:
             wait = min(wait, self._context.ends - time.monotonic())

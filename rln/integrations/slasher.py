@@ -88,31 +88,31 @@ class Slasher:
                         return
                     self._changed.wait()
                 commitment, secret = next(iter(self._waiting.items()))
-            if self._is_slashed(secret):
-                with self._changed:
-                    del self._waiting[commitment]
-                    self._done[commitment] = None
-                    if len(self._done) > _REMEMBERED:
-                        del self._done[next(iter(self._done))]
-            elif self._closed:
-                return
-            else:
+            try:
+                self._slash(secret)
+            except StoreUnavailable as error:
+                LOGGER.error("a member who exceeded the limit cannot be slashed yet: %s", error)
+                if self._closed:
+                    return
                 with self._changed:  # the others first
                     self._waiting[commitment] = self._waiting.pop(commitment)
                     self._changed.wait_for(lambda: self._closed, _AGAIN)
+            except MembershipError as error:
+                LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", error)
+                self._finish(commitment, slashed=True)  # there is nobody to slash
+            except Exception as error:  # noqa: BLE001 - the thread must go on; the operator is told
+                LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", described(error))
+                self._finish(commitment, slashed=False)  # the member's next message tries it again
+            else:
+                self._finish(commitment, slashed=True)
 
-    def _is_slashed(self, secret: IdentitySecret) -> bool:
-        """Slash a member, and return False if that has to be tried again."""
-        try:
-            self._slash(secret)
-        except StoreUnavailable as error:
-            LOGGER.error("a member who exceeded the limit cannot be slashed yet: %s", error)
-            return False
-        except MembershipError as error:
-            LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", error)
-        except Exception as error:  # noqa: BLE001 - the thread must go on; the operator is told
-            LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", described(error))
-        return True
+    def _finish(self, commitment: int, slashed: bool) -> None:
+        with self._changed:
+            del self._waiting[commitment]
+            if slashed:
+                self._done[commitment] = None
+                if len(self._done) > _REMEMBERED:
+                    del self._done[next(iter(self._done))]
 
     # ---- forks
 

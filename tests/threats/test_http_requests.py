@@ -356,6 +356,19 @@ def test_f13_forged_proofs_that_fill_the_buffers_do_not_exclude_a_member(world: 
     service.provider.close()
 
 
+def test_f13_one_sender_has_the_share_of_one_source_whatever_address_of_its_network_it_takes(
+    world: HttpWorld,
+) -> None:
+    service = Service(world, limits=HttpLimits(bad_proofs=1))
+    raw = bytearray(decode_base64url(service.credential()[4:].encode(), "credential"))
+    raw[-32] ^= 1  # of the nullifier, so the proof does not verify
+    bad = f"RLN {encode_base64url(bytes(raw))}"
+    addresses = ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3%eth0", "2001:db8:0:1::1", "192.0.2.9"]
+    addresses += ["::ffff:192.0.2.9", "::ffff:192.0.2.10", "no:address", "no:address"]
+    statuses = service.run(*(ask(bad, client=one) for one in addresses))
+    assert statuses == [403, 503, 503, 403, 403, 503, 403, 403, 503]
+
+
 # ---- F14: an exception of the middleware
 
 

@@ -1,8 +1,11 @@
 """RlnMiddleware: each outcome, with an ASGI server in the same process."""
 
 import asyncio
+import gc
 import hashlib
 import logging
+import os
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from rln.stores.memory import MemoryNullifierLog
 from tests.support.asgi_driver import Exchange, http_scope
 from tests.support.http_world import APPLICATION, HttpWorld
 from tests.support.provider_objects import Verdicts, provider_of
+from tests.support.redis_server import until
 
 BODY = b'{"prompt":"hello"}'
 
@@ -276,11 +280,14 @@ def test_the_answer_to_head_has_no_body(world):
         {"more": [(b"x-model", b"a\xff")]},
         {"content_type": b"text/\x00"},
         {"more": [(b"content-length", b"+5")]},
+        {"more": [(b"content-length", b"18"), (b"transfer-encoding", b"chunked")]},
+        {"more": [(b"transfer-encoding", b"chunked"), (b"Transfer-Encoding", b"chunked")]},
+        {"more": [(b"transfer-encoding", b"gzip, chunked")]},
     ],
     ids=str,
 )
 def test_what_two_programs_read_differently_is_malformed(world, scope):
-    made = Exchange(http_scope(credential(world), **scope), (BODY,))
+    made = Exchange(http_scope(credential(world, member=30), **scope), (BODY,))
     echo = run(provider_of(world), made)
     assert told(made) == (400, "malformed") and not echo.scopes and made.given == 0
 
@@ -698,3 +705,133 @@ def test_a_framework_that_makes_its_middleware_at_the_start_does_not_start_with_
     assert "rln.toml" in sent[0]["message"]
     with pytest.raises(rln.InputError, match=r"rln\.toml"):
         RlnMiddleware(app, path)
+
+
+@pytest.mark.parametrize("length", [b"0", b"3", b"19"])
+def test_a_length_that_is_not_that_of_the_body_is_malformed(world, length):
+    scope = http_scope(credential(world, member=30), more=[(b"content-length", length)])
+    assert refused(world, scope) == (400, "malformed")
+
+
+def test_an_application_without_lifespan_is_opened_and_closed_with_the_server(world, tmp_path):
+    async def bare(scope, receive, send):
+        assert scope["type"] == "http", "lifespan is not supported"
+
+    async def serve(config):
+        middleware, sent = RlnMiddleware(bare, config), []
+        messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+        async def receive():
+            return next(messages)
+
+        async def send(message):
+            sent.append((message["type"], len(middleware._judges)))
+
+        await middleware({"type": "lifespan"}, receive, send)
+        return sent
+
+    assert asyncio.run(serve(world.directory / "rln.toml")) == [
+        ("lifespan.startup.complete", 1),
+        ("lifespan.shutdown.complete", 0),
+    ]
+    (tmp_path / "rln.toml").write_text((world.directory / "rln.toml").read_text())
+    with pytest.raises(rln.ParameterError, match=r"policy\.json"):  # not only the first request says so
+        asyncio.run(serve(tmp_path / "rln.toml"))
+
+
+def test_an_application_that_fails_at_its_start_is_not_taken_for_one_without_lifespan(world):
+    async def broken(scope, receive, send):
+        await receive()
+        raise ZeroDivisionError
+
+    async def serve():
+        middleware = RlnMiddleware(broken, provider=provider_of(world))
+
+        async def receive():
+            return {"type": "lifespan.startup"}
+
+        async def send(message):
+            raise AssertionError("nothing is said in the name of the application")
+
+        await middleware({"type": "lifespan"}, receive, send)
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(serve())
+
+
+def test_event_loops_that_have_ended_leave_nothing_behind(world):
+    middleware = RlnMiddleware(Echo(), world.directory / "rln.toml")
+
+    def serve():
+        made = Exchange(http_scope(credential(world, member=20)), (BODY,))
+        asyncio.run(middleware(made.scope, made.receive, made.send))
+        assert made.status == 200
+        gc.collect()
+
+    for _ in range(2):
+        serve()
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(4):
+        serve()
+    until(lambda: threading.active_count() <= threads, "the threads to end", 10)
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert len(middleware._judges) == 1
+
+
+def test_a_request_whose_body_comes_after_the_end_of_the_service_is_to_be_sent_again(world, caplog):
+    began, may_go_on = asyncio.Event(), asyncio.Event()
+    made = Exchange(http_scope(credential(world, member=20)), (BODY[:3], BODY[3:]))
+    whole = made.receive
+
+    async def receive():
+        if made.given:
+            began.set()
+            await may_go_on.wait()
+        return await whole()
+
+    made.receive = receive
+    echo = Echo()
+
+    async def serve():
+        middleware = RlnMiddleware(echo, provider=provider_of(world))
+        request = asyncio.create_task(middleware(made.scope, made.receive, made.send))
+        await began.wait()
+        await middleware.close()
+        may_go_on.set()
+        await request
+
+    asyncio.run(serve())
+    assert told(made) == (503, "unavailable") and not echo.scopes
+    assert made.values(b"x-should-retry") == [b"true"] and made.values(b"retry-after") == [b"1"]
+    assert not caplog.records  # it is no fault
+
+
+def test_the_operator_is_told_once_why_credentials_cannot_be_checked(world, caplog):
+    class Unsure(MemoryNullifierLog):
+        def insert_or_get_many(self, claims):
+            raise StoreUnavailable("log: the disk is full")
+
+    requests = [Exchange(http_scope(credential(world, member=20)), (BODY,)) for _ in range(3)]
+    run(provider_of(world, log=Unsure()), *requests)
+    assert [one.status for one in requests] == [503] * 3
+    told = [one for one in caplog.records if "the disk is full" in one.getMessage()]
+    assert len(told) == 1 and told[0].levelno == logging.ERROR
+
+
+def test_the_application_gets_no_bytes_after_the_body_that_was_judged(world):
+    got = []
+
+    async def app(scope, receive, send):
+        got.extend([await receive(), await receive(), await receive()])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    messages = iter([{"type": "http.request", "body": BODY}, {"type": "http.request", "body": b"late"}])
+    made = Exchange(http_scope(credential(world, member=20)), (BODY,))
+
+    async def receive():
+        return next(messages, {"type": "http.disconnect"})
+
+    made.receive = receive
+    run(provider_of(world), made, app=app)
+    assert [one.get("body") for one in got] == [BODY, b"", None]

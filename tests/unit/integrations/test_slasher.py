@@ -75,6 +75,21 @@ def test_what_cannot_be_slashed_is_told_and_the_next_one_is_slashed(caplog, erro
     assert record.levelno == logging.CRITICAL and "path" not in record.getMessage()
 
 
+def test_a_slashing_that_failed_is_not_taken_for_done():
+    tried, bad = [], secret()
+
+    def slash(found: rln.IdentitySecret) -> None:
+        tried.append(found.commitment)
+        if len(tried) == 1:
+            raise OSError("no file descriptors are left")
+
+    slasher = Slasher(slash)
+    while len(tried) < 2:
+        slasher.add(bad)  # with each message of the member
+    slasher.close()
+    assert tried == [bad.commitment] * 2
+
+
 def test_who_is_not_slashed_when_it_closes_is_named_without_the_secret(caplog):
     def down(_: object) -> None:
         raise rln.StoreUnavailable("down")
