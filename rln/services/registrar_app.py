@@ -88,6 +88,7 @@ class Registered(_Model):
 
     tier: str
     commitment: str
+    limit: Annotated[int, Field(description="Of the leaf; the tier may have another one since.")]
     state: Literal["pending", "waiting", "member", "ended", "slashed"]
     admission: Annotated[int | None, Field(description="Latest unix time of the admission, in seconds.")]
 

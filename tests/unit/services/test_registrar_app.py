@@ -93,6 +93,7 @@ def test_a_customer_registers_and_leaves(desk: Desk) -> None:
     assert answer.json() == {
         "tier": "basic",
         "commitment": body["commitment"],
+        "limit": 2,
         "state": "pending",
         "admission": int(desk.office.time) + 12,
     }
