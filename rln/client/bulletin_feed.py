@@ -10,6 +10,7 @@ its leaves give its root.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +59,8 @@ class BulletinFeed:
     def update(self, mirror: Mirror) -> bool:
         """Fetch the index, and every bulletin that continues from the mirror; return whether there were any.
 
+        A site keeps the last changes only. A mirror that is older takes the whole tree.
+
         Raises:
             ProviderUnavailable: something could not be fetched.
             EncodingError: the index has another form.
@@ -69,7 +72,9 @@ class BulletinFeed:
         began = mirror.step
         for _ in range(MOST_AT_ONCE):
             at = mirror.step
-            entry = max((one for one in entries if one.after == at), key=lambda one: one.last, default=None)
+            entry = _farthest(one for one in entries if one.after == at)
+            if entry is None:  # too old for the changes that are left
+                entry = _farthest(one for one in entries if one.after == 0 and one.last > at)
             if entry is None:
                 break
             data = self._web.fetch(self._url + entry.name, max_bytes)
@@ -82,12 +87,19 @@ class BulletinFeed:
                     f"{entry.name}: expected steps {entry.after} to {entry.last} as the index says, "
                     f"got {bulletin.after} to {bulletin.last}"
                 )
-            mirror.apply(bulletin)
+            if bulletin.after == mirror.step:
+                mirror.apply(bulletin)
+            else:
+                mirror.catch_up(bulletin)
         if entry is None and mirror.step < step:
             raise ProviderUnavailable(
                 f"{INDEX}: it leads to step {step}, and has no bulletin that continues from {mirror.step}"
             )
         return mirror.step > began
+
+
+def _farthest(entries: Iterable[_Entry]) -> _Entry | None:
+    return max(entries, key=lambda one: one.last, default=None)
 
 
 def _read_index(data: bytes) -> tuple[int, list[_Entry]]:

@@ -22,6 +22,13 @@ STOP_WAIT: Final = 1.0
 """Seconds that `stop` waits for a look under way. The thread ends after it, however late."""
 
 
+class _Pace:
+    """Seconds between two calls; the thread of a follower shares it, so that neither keeps the other alive."""
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+
+
 class Follower:
     """Calls a method of an object again and again, until the object or the process ends.
 
@@ -33,12 +40,10 @@ class Follower:
     """
 
     def __init__(self, look: Callable[[], None], interval: float) -> None:
-        if real(interval, "interval") <= 0:
-            raise ParameterError(f"interval: expected seconds above 0, got {interval}")
+        self._pace = _Pace(_checked(interval))
         if not hasattr(look, "__self__"):
             raise ParameterError(f"look: expected a bound method, got {type(look).__name__}")
         self._look: weakref.WeakMethod[Callable[[], Any]] = weakref.WeakMethod(look)
-        self._interval = interval
         self._stopped = False
         self._reset()
         forks.register(self)
@@ -58,10 +63,18 @@ class Follower:
         with self._lock:
             if self._stopped or self._thread is not None:
                 return
-            target = (self._look, self._interval, self._ending)
+            target = (self._look, self._pace, self._ending)
             thread = threading.Thread(target=_run, args=target, name="rln-follower", daemon=True)
             thread.start()
             self._thread = thread
+
+    def change_interval(self, interval: float) -> None:
+        """Call in other intervals from now on; the pause under way keeps its length.
+
+        Args:
+            interval: seconds between two calls, on average, above 0.
+        """
+        self._pace.interval = _checked(interval)
 
     def stop(self) -> None:
         """Let the thread end; a second call does nothing."""
@@ -81,7 +94,13 @@ class Follower:
         self._reset()
 
 
-def _run(look_of: weakref.WeakMethod[Callable[[], Any]], interval: float, ending: threading.Event) -> None:
+def _checked(interval: float) -> float:
+    if real(interval, "interval") <= 0:
+        raise ParameterError(f"interval: expected seconds above 0, got {interval}")
+    return interval
+
+
+def _run(look_of: weakref.WeakMethod[Callable[[], Any]], pace: _Pace, ending: threading.Event) -> None:
     draw = random.SystemRandom()
     while True:
         look = look_of()
@@ -89,5 +108,5 @@ def _run(look_of: weakref.WeakMethod[Callable[[], Any]], interval: float, ending
             return
         look()
         del look
-        if ending.wait(interval * draw.uniform(1 - JITTER, 1 + JITTER)):
+        if ending.wait(pace.interval * draw.uniform(1 - JITTER, 1 + JITTER)):
             return

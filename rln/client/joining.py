@@ -90,7 +90,7 @@ class Joining:
             if found is None:
                 found = self._apply(registrar, policy, chosen, own, key)
             digest = hashlib.sha256(self._files.key.read_bytes()).hexdigest()
-            record = MemberRecord(chosen.name, chosen.limit, self._min_members, digest)
+            record = MemberRecord(chosen.name, found.limit, self._min_members, digest)
             self._files.write_record(record)
             return found
 
@@ -161,7 +161,10 @@ class Joining:
                 )
             if found.state != "ended":
                 if found.tier != tier.name:
-                    raise ParameterError(f"tier: this identity is registered for {found.tier}")
+                    raise ParameterError(
+                        f"tier: this identity is registered for {found.tier}; for another tier, join with a "
+                        "new directory"
+                    )
                 return found
         return None
 

@@ -29,12 +29,10 @@ from rln.client.pinned_policy import successor
 from rln.client.requests import Requests
 from rln.client.settings import MemberSettings
 from rln.errors import (
-    EncodingError,
     GroupRefused,
     NotAMember,
     ParameterError,
     PolicyChanged,
-    ProviderUnavailable,
     RlnError,
 )
 from rln.http.policy import MAX_POLICY_BYTES, WELL_KNOWN, Policy
@@ -99,6 +97,7 @@ class Member(CredentialSource):
         self._maker: CredentialMaker | None = None
         self._index: int | None = None
         self._fault: RlnError | None = None
+        self._trouble = ""
         self._closed = False
         self._follower = Follower(self._look, self._policy.refresh)
         self._reset()
@@ -215,9 +214,10 @@ class Member(CredentialSource):
             if self._fault is not None:
                 raise self._fault
             if time.monotonic() >= end:
+                trouble = f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
                 raise NotAMember(
                     f"member: not admitted within {seconds} seconds; the registrar admits members in "
-                    "batches: wait longer, or ask the provider"
+                    f"batches: wait longer, or ask the provider{trouble}"
                 )
             time.sleep(_GLANCE)
 
@@ -255,6 +255,7 @@ class Member(CredentialSource):
                 if self._files.read_policy().version < found.version:
                     self._files.write_policy(data)
             self._policy = found
+            self._follower.change_interval(found.refresh)
 
     def _look_at_bulletins(self) -> None:
         policy = self._policy
@@ -269,10 +270,12 @@ class Member(CredentialSource):
         """Look once, from the background thread."""
         try:
             self.follow()
-        except (ProviderUnavailable, EncodingError, OSError):
-            return  # the next look tries again; until then requests use the roots that are known
-        except RlnError as error:  # the next request raises it
-            self._fault = self._fault or error
+            self._trouble = ""
+        except (PolicyChanged, GroupRefused):
+            return  # the next request raises it
+        except Exception as error:  # noqa: BLE001 - whatever it is, for example a full disk, may pass
+            # The next look tries again; until then requests use the roots that are known.
+            self._trouble = str(error) if isinstance(error, RlnError) else type(error).__name__
 
     # ---- credentials
 

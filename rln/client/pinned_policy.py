@@ -8,7 +8,7 @@ that the provider shows different policies to different people.
 from __future__ import annotations
 
 from rln.base.arguments import instance
-from rln.errors import GroupRefused, InputError, PolicyChanged
+from rln.errors import EncodingError, GroupRefused, InputError, PolicyChanged, ProviderUnavailable
 from rln.http.policy import Policy, open_policy
 
 
@@ -21,12 +21,15 @@ def successor(pinned: Policy, data: bytes) -> Policy:
             be behind.
 
     Raises:
+        ProviderUnavailable: the document is no policy, for example a page that says that the provider is away.
         PolicyChanged: another key or application, another document of the same version, or parameters that
             need another key, group or clock.
     """
     instance(pinned, Policy, "pinned")
     try:
         found = open_policy(data, pinned.registrar_key)
+    except EncodingError as error:
+        raise ProviderUnavailable(f"policy: {error}") from error
     except (GroupRefused, InputError) as error:
         raise PolicyChanged(
             f"policy: expected one that the pinned key has signed ({error}); do not send anything before you "

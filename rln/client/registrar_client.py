@@ -32,12 +32,14 @@ STATES: Final = ("pending", "member", "waiting", "ended", "slashed")
 
 MAX_REPLY: Final = 1 << 16
 
+_REGISTERED: Final = ("tier", "commitment", "limit", "state")
+
 _API_KEY: Final = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _HEX_NONCE: Final = re.compile(rf"[0-9a-f]{{{2 * NONCE_BYTES}}}\Z")
 _PLAIN: Final = re.compile(r"[\x20-\x7e]{1,200}\Z")
 _MEANINGS: Final[Mapping[int, str]] = {
     401: "it does not know this API key",
-    403: "this account may not have this tier",
+    403: "it does not give this account such a membership",
     404: "there is no such tier or registration",
     409: "the account or the commitment has a membership that is in the way",
     429: "too many attempts, or too many replacements; try later",
@@ -66,12 +68,14 @@ class Registration:
     Attributes:
         tier: its name.
         commitment: what is registered.
+        limit: of the leaf; the tier may have another one since.
         state: one of `STATES`.
         admission: unix time at which the member is admitted at the latest; None: it is, or is not known.
     """
 
     tier: str
     commitment: int
+    limit: int
     state: str
     admission: int | None
 
@@ -199,10 +203,11 @@ def _reason(reply: Reply) -> str:
 
 
 def _registration(value: object) -> Registration:
-    content = canonical_json.fields(value, "registration", ("tier", "commitment", "state"), ("admission",))
+    content = canonical_json.fields(value, "registration", _REGISTERED, ("admission",))
     return Registration(
         check_tier(canonical_json.text(content["tier"], "tier")),
         scalar.parse(content["commitment"], "commitment"),
+        canonical_json.integer(content["limit"], "limit", 1, 1 << 16),
         _state(content),
         _admission(content),
     )

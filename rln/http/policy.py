@@ -43,9 +43,13 @@ _FIELD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
 _NEVER_BOUND: Final = frozenset(
     "authorization content-type content-encoding content-digest content-length host connection "
     "transfer-encoding te trailer upgrade keep-alive expect via forwarded x-forwarded-for x-forwarded-host "
-    "x-forwarded-proto proxy-authorization proxy-connection".split()
+    "x-forwarded-proto proxy-authorization proxy-connection "
+    "cookie user-agent from referer origin x-api-key api-key x-real-ip".split()
 )
-"""Fields that the signal has already, that proxies change, or that are not known when it is made."""
+"""Fields that the signal has already, that proxies change, that are not known when it is made, or that tell who
+sends them: a member sends each bound field, so a policy could unmask its members by binding one."""
+_TELLTALE: Final = ("x-stainless-",)
+"""Beginnings of such names: the SDKs tell machine and program in these fields."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,999})?\Z")
 
@@ -132,10 +136,10 @@ class Policy:
         _check_distinct([tier.name for tier in self.tiers], "tiers")
         _check_list(self.bound_fields, "bound_fields", 0)
         for name in self.bound_fields:
-            if not _FIELD.match(text(name, "bound field")) or name in _NEVER_BOUND:
+            if not _FIELD.match(text(name, "bound field")) or name in _NEVER_BOUND or name.startswith(_TELLTALE):
                 raise ParameterError(
-                    f"bound_fields: expected a field in lower case that no signal has by itself, "
-                    f"got {name[:40]!r}"
+                    "bound_fields: expected a field in lower case that no signal has by itself, and that does "
+                    f"not tell who sends it, got {name[:40]!r}"
                 )
         for name in ("authorities", "bound_fields"):
             _check_distinct(getattr(self, name), name)
@@ -149,9 +153,18 @@ class Policy:
         for name in ("registration", "bulletins", "proving_key"):
             url = getattr(self, name)
             if url is not None:
-                check_url(url, name)
+                self._check_place(check_url(url, name), name)
         if self.bulletins is not None and not self.bulletins.endswith("/"):
             raise ParameterError(f"bulletins: expected a slash at the end, got {self.bulletins[-40:]!r}")
+
+    def _check_place(self, url: str, name: str) -> None:
+        """Refuse a URL at the member's machine, unless the whole application is there, for a trial."""
+        authority = url.split("/")[2]
+        if is_loopback(host_of(authority)) and not belongs_to(authority, self.application):
+            raise ParameterError(
+                f"{name}: expected a URL that is not at the machine of each member, got {url[:80]!r}; an "
+                "address of this machine needs an application that ends in .localhost"
+            )
 
     @property
     def application(self) -> str:

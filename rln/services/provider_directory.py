@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from rln import circuit as circuits
 from rln.atomic_files import write_new_file
@@ -36,6 +36,14 @@ from rln.services.new_account import EMPTY
 from rln.stores import open_log
 from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
 from rln.sync.signing import RegistrarKey
+
+class RegistrarPlaces(TypedDict):
+    """The URLs of a registrar in a policy."""
+
+    registration: str
+    bulletins: str
+    proving_key: str
+
 
 KEY_FILE: Final = "provider.rlnkey"
 SIGNING_KEY_FILE: Final = "registrar.pem"
@@ -100,9 +108,8 @@ def create_provider(
     instances(sequence(authorities, "authorities"), str, "authorities")
     callback(progress, "progress")
     names = tuple(authorities) or (application,)
-    base = _base_url(names[0]) if registrar is None else check_url(registrar, "registrar")
-    if not base.endswith("/"):
-        raise ParameterError(f"registrar: expected a URL with a slash at its end, got {base[-80:]!r}")
+    base = _base_url(names[0]) if registrar is None else registrar
+    places = registrar_places(base)
     CircuitParameters(depth, limit_bits, None)
     whole(refresh, "refresh", 1, int(DEFAULT_WINDOW_SECONDS) // 2)
     if directory.exists() and any(directory.iterdir()):
@@ -110,7 +117,7 @@ def create_provider(
     draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.absolute().parent))
     try:
         policy = _fill(
-            draft, application, (period, refresh), tuple(tiers), names, base, (depth, limit_bits), progress
+            draft, application, (period, refresh), tuple(tiers), names, places, (depth, limit_bits), progress
         )
         draft.rename(directory)  # over an empty directory, too
     except BaseException:
@@ -125,7 +132,7 @@ def _fill(
     times: tuple[int, int],
     tiers: tuple[Tier, ...],
     authorities: tuple[str, ...],
-    base: str,
+    places: RegistrarPlaces,
     sizes: tuple[int, int],
     progress: Callable[[float], None],
 ) -> Policy:
@@ -145,9 +152,7 @@ def _fill(
         params=params,
         authorities=authorities,
         tiers=tiers,
-        registration=f"{base}registration",
-        bulletins=f"{base}bulletins/",
-        proving_key=f"{base}proving-key",
+        **places,
         refresh=refresh,
     )
     key.save(draft / KEY_FILE)
@@ -160,6 +165,24 @@ def _fill(
     write_new_file(draft / API_KEYS_FILE, EMPTY)
     write_new_file(draft / SETTINGS_FILE, _SETTINGS.encode())
     return policy
+
+
+def registrar_places(base: str) -> RegistrarPlaces:
+    """Return the URLs of a registrar as a policy names them.
+
+    Args:
+        base: URL of the registrar, with a slash at its end.
+
+    Raises:
+        ParameterError: another form.
+    """
+    if not check_url(base, "registrar").endswith("/"):
+        raise ParameterError(f"registrar: expected a URL with a slash at its end, got {base[-80:]!r}")
+    return {
+        "registration": f"{base}registration",
+        "bulletins": f"{base}bulletins/",
+        "proving_key": f"{base}proving-key",
+    }
 
 
 def _base_url(authority: str) -> str:

@@ -321,9 +321,16 @@ class Registrar:
     def _shown(
         self, row: AccountRegistration, rows: Sequence[AccountRegistration], now: int
     ) -> dict[str, object]:
-        shown: dict[str, object] = {"tier": row.tier, "commitment": str(row.commitment)}
+        # The limit is that of the leaf: the tier may have another one since.
+        shown: dict[str, object] = {
+            "tier": row.tier,
+            "commitment": str(row.commitment),
+            "limit": row.limit,
+        }
         if row.place != Place.WANTED:
-            return {**shown, "state": _WORDS[row.place], "admission": None}
+            # What ends is no membership any more, although its leaf may be there for another moment.
+            state = _WORDS[Place.ENDED if row.ending else row.place]
+            return {**shown, "state": state, "admission": None}
         waits, since = waits_until(self._accounts, row, rows, now)
         # The thread looks once a second, and the step takes a moment.
         admission = -(-since // 1000) + self._interval + 2

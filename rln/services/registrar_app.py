@@ -88,6 +88,7 @@ class Registered(_Model):
 
     tier: str
     commitment: str
+    limit: Annotated[int, Field(description="Of the leaf; the tier may have another one since.")]
     state: Literal["pending", "waiting", "member", "ended", "slashed"]
     admission: Annotated[int | None, Field(description="Latest unix time of the admission, in seconds.")]
 
@@ -196,12 +197,15 @@ def router_of(registrar: Registrar) -> APIRouter:
     @router.get(
         f"{bulletins}{{name}}", responses=_REFUSALS, summary="A bulletin", response_class=FileResponse
     )
-    def bulletin(name: str) -> FileResponse:
+    def bulletin(name: str) -> Response:
         path = registrar.bulletins.path(name)
         if path is None:
             raise Refused(NOT_FOUND)
         if name == INDEX:
-            return _file(path, _MINUTE, None, "application/json")
+            # Read at once: it is replaced now and then, also between its size and its first byte.
+            return Response(
+                path.read_bytes(), media_type="application/json", headers={"Cache-Control": _MINUTE}
+            )
         return _file(path, _FOREVER, name)
 
     return router
@@ -306,12 +310,10 @@ def _refusal(application: str, refused: Refused) -> Response:
     return Response(body, refused.problem.status, headers, MEDIA_TYPE)
 
 
-def _file(
-    path: Any, cache: str, tag: str | None, media_type: str = "application/octet-stream"
-) -> FileResponse:
+def _file(path: Any, cache: str, tag: str) -> FileResponse:
     """Return the answer with a file; its tag says nothing about the machine that serves it."""
-    headers = {"Cache-Control": cache, **({} if tag is None else {"ETag": f'"{tag}"'})}
-    return FileResponse(path, headers=headers, media_type=media_type)
+    headers = {"Cache-Control": cache, "ETag": f'"{tag}"'}
+    return FileResponse(path, headers=headers, media_type="application/octet-stream")
 
 
 def _methods(router: APIRouter, request: Request) -> set[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from rln.base import forks, scalar
@@ -18,13 +19,15 @@ from rln.base.arguments import instance, whole
 from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.errors import GroupRefused, InputError, NotAMember, ParameterError, StoreUnavailable
 from rln.merkle.proof import MerkleProof
-from rln.merkle.runs import zero_indices
+from rln.merkle.runs import PIECE_BYTES, zero_indices
 from rln.merkle.tree import MerkleTree
 from rln.protocol.membership import Membership, public_leaves, rate_commitment
 from rln.sync.bulletin import Bulletin
 
 MIN_MEMBERS: Final = 32
 """Members that a group must have before a member proves in it, by default."""
+
+_NO_LEAF: Final = bytes(scalar.SIZE)
 
 
 class Mirror:
@@ -123,6 +126,39 @@ class Mirror:
             self._tree.apply(plan)
             self._members += bulletin.count - removed_again - len(bulletin.gone)
             self._step, self._at = bulletin.last, bulletin.at
+
+    def catch_up(self, bulletin: Bulletin) -> None:
+        """Apply a bulletin of a whole later tree, when those that lead there from this step are gone.
+
+        A leaf is appended, and later removed, and never changes otherwise. So the two trees tell what changed
+        between them, and a tree of another group is noticed.
+
+        Args:
+            bulletin: from step 0, with a signature that you have checked.
+
+        Raises:
+            GroupRefused: the bulletin is not from step 0, or as for `apply`; or its tree cannot have come from
+                this one. Nothing has changed then.
+        """
+        instance(bulletin, Bulletin, "bulletin")
+        with self._locked():
+            if bulletin.after != 0 or bulletin.start != 0 or bulletin.gone:
+                raise GroupRefused(f"bulletin: expected one from step 0, got one from {bulletin.after}")
+            if bulletin.before != MerkleTree(self.depth, threads=1).root:
+                raise GroupRefused("bulletin: it continues from another root than the empty group has")
+            mine = bytes(self._tree.state().levels[0])
+            gone = _removed(mine, bulletin.leaves)
+            since = (self._step, self.root, self._tree.next_index)
+            self.apply(
+                replace(
+                    bulletin,
+                    after=min(since[0], bulletin.last - 1),
+                    before=since[1],
+                    start=since[2],
+                    leaves=bulletin.leaves[len(mine) :],
+                    gone=gone,
+                )
+            )
 
     def proof(self, index: int) -> MerkleProof:
         """Return a member's leaf and path; a `Prover` takes this method as its `path`.
@@ -264,3 +300,33 @@ class Mirror:
                 raise GroupRefused(
                     f"bulletin: expected a member at index {index}, which it removes, got none"
                 )
+
+
+def _removed(mine: bytes, later: bytes) -> tuple[int, ...]:
+    """Return the indices of the leaves that a later tree has removed.
+
+    Raises:
+        GroupRefused: it has fewer leaves, or another one at an index, so it does not come from these leaves.
+    """
+    found: list[int] = []
+    if len(later) >= len(mine):
+        for start in range(0, len(mine), PIECE_BYTES):
+            end = min(start + PIECE_BYTES, len(mine))
+            if mine[start:end] == later[start:end]:
+                continue
+            for at in range(start, end, scalar.SIZE):
+                leaf = later[at : at + scalar.SIZE]
+                if leaf == mine[at : at + scalar.SIZE]:
+                    continue
+                if leaf != _NO_LEAF:
+                    raise _other_group()
+                found.append(at // scalar.SIZE)
+        return tuple(found)
+    raise _other_group()
+
+
+def _other_group() -> GroupRefused:
+    return GroupRefused(
+        "bulletin: its tree does not come from the one that the mirror has: "
+        "its registrar shows different groups to different people"
+    )

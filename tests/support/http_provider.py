@@ -332,7 +332,9 @@ class HttpProvider:
         RegistrationProof.decode(decode_base64url(content["proof"].encode(), "proof")).check(
             parts, tier.limit, params.depth, params.max_out, self.world.key.verifying_key
         )
-        made = {"commitment": content["commitment"], "state": "pending", "tier": tier.name}
+        made = {
+            "commitment": content["commitment"], "limit": tier.limit, "state": "pending", "tier": tier.name,
+        }  # fmt: skip
         self.registrations.append(made)
         return _send(http, 202, _json({**made, "admission": 1 << 40}))
 

@@ -503,6 +503,10 @@ SERVICES: Table = {
         rln.Mirror(DEPTH, LIMIT_BITS).apply,
         {"bulletin": next(bench.bulletins())},
     ),
+    "rln.sync.mirror.Mirror.catch_up": lambda bench: (
+        rln.Mirror(DEPTH, LIMIT_BITS).catch_up,
+        {"bulletin": next(bench.bulletins())},
+    ),
     "rln.sync.mirror.Mirror.membership": lambda bench: (
         bench.mirror((101,)).membership,
         {"commitment": 101, "limit": 2},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ import httpx2
 import openai
 import pytest
 
+import rln
 from rln.client.answer import Answer
 from rln.client.member import Member
 from rln.client.outgoing import SENT
@@ -32,11 +34,12 @@ from rln.errors import (
 )
 from rln.http import problem
 from rln.http.challenge import Challenge
-from rln.http.policy import Tier
+from rln.http.policy import Policy, Tier
 from rln.integrations.httpx2 import RlnAuth, anonymous_client
 from rln.sync.bulletin import Bulletin
+from rln.sync.signing import RegistrarKey
 from tests.support.http_provider import API_KEY, HttpProvider
-from tests.support.http_world import LIMIT
+from tests.support.http_world import LIMIT, http_key
 
 QUIET = MemberSettings(background=False, threads=1)
 ASK: Any = [{"role": "user", "content": "a prompt that nobody else has"}]
@@ -424,3 +427,31 @@ def test_p4_a_removed_member_learns_it_from_the_group_and_asks_nobody(
     with pytest.raises(NotAMember):
         httpx2.Client(auth=RlnAuth(member)).get(f"{provider.url}/v1/x")
     assert provider.seen == []
+
+
+@pytest.mark.parametrize("name", ["registration", "bulletins", "proving_key"])
+def test_p4_a_policy_sends_no_member_to_a_service_of_their_own_machine(name: str) -> None:
+    """A member fetched any path of http://localhost that a provider named, and posted to it."""
+    for host in ("localhost:9200", "127.0.0.1", "[::1]:80"):
+        for scheme in ("http", "https"):
+            with pytest.raises(ParameterError, match=f"^{name}: expected a URL that is not at the machine"):
+                _policy("api.example.com", **{name: f"{scheme}://{host}/x/"})
+            assert getattr(_policy("api.localhost", **{name: f"{scheme}://{host}/x/"}), name)
+
+
+@pytest.mark.parametrize(
+    "name", ["cookie", "user-agent", "x-api-key", "api-key", "referer", "origin", "from", "x-stainless-os"]
+)
+def test_p4_a_policy_that_binds_a_field_that_tells_who_sends_it_is_none(name: str) -> None:
+    """Each bound field is sent, so the next version of a policy could ask for the SDK's key and machine."""
+    with pytest.raises(ParameterError, match="does not tell who sends it"):
+        _policy("api.example.com", bound_fields=(name,))
+
+
+def _policy(application: str, **other: Any) -> Policy:
+    with tempfile.TemporaryDirectory() as folder:
+        key = RegistrarKey.new(Path(folder) / "registrar.pem")
+    params = rln.Params.of(
+        http_key(), application, 60, window_seconds=60, registrar_key=key.public_key, signal_format="joined"
+    )
+    return Policy(1, params, (application,), (Tier("pro", 1),), **other)

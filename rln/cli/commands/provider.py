@@ -22,7 +22,12 @@ from rln.http.credential import encode_base64url
 from rln.http.policy import MAX_POLICY_BYTES, Policy, Tier, open_policy
 from rln.services.api_keys import Account
 from rln.services.new_account import add_account
-from rln.services.provider_directory import API_KEYS_FILE, POLICY_FILE, create_provider
+from rln.services.provider_directory import (
+    API_KEYS_FILE,
+    POLICY_FILE,
+    create_provider,
+    registrar_places,
+)
 from rln.sync.signing import RegistrarKey
 
 app = typer.Typer(no_args_is_help=True)
@@ -192,11 +197,10 @@ def update(
             tiers=before.tiers if tier is None else _tiers(tier),
             authorities=before.authorities if authority is None else tuple(authority),
             bound_fields=before.bound_fields if bound_field is None else tuple(bound_field),
-            registration=before.registration if registrar is None else f"{registrar}registration",
-            bulletins=before.bulletins if registrar is None else f"{registrar}bulletins/",
-            proving_key=before.proving_key if registrar is None else f"{registrar}proving-key",
             refresh=before.refresh if refresh is None else refresh,
         )
+        if registrar is not None:
+            changed = replace(changed, **registrar_places(registrar))
         with name_in_errors(signing_key):
             key = RegistrarKey.load(signing_key)
         with name_in_errors(file):

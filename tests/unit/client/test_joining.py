@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rln.client.registrar_client import RegistrarClient
 from rln.client.settings import MemberSettings
 from rln.client.web import PlainWeb
 from rln.errors import NotAMember, ParameterError, PolicyChanged, ProviderUnavailable
+from rln.http.policy import Tier
 from rln.http.signal import RequestParts
 from tests.support.http_provider import API_KEY, HttpProvider
 
@@ -162,3 +164,17 @@ def test_strange_answers_of_a_registrar_are_refused(
     provider.registrations[0] = json.loads('{"commitment": "7"}')
     with pytest.raises(ProviderUnavailable, match="tier is missing"):
         join(provider, tmp_path / "m", quiet)
+
+
+def test_the_limit_is_that_of_the_leaf_and_not_of_a_later_policy(
+    provider: HttpProvider, tmp_path: Path, quiet: MemberSettings
+) -> None:
+    """With the limit of a later policy in its record, a member found no leaf, and proved never again."""
+    join(provider, tmp_path / "m", quiet).close()
+    provider.admit()
+    policy = provider.world.policy
+    later = replace(policy, version=2, tiers=(Tier("basic", 2), Tier("pro", 200)))
+    provider.policy = later.sign(provider.world.registrar_key)
+    with join(provider, tmp_path / "m", quiet) as member:
+        member.follow()
+        assert member.policy.version == 2 and member.limit == 100 and member.is_admitted

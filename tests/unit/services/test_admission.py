@@ -143,3 +143,21 @@ def test_a_registry_that_went_back_admits_nobody(office: Office, tmp_path: Path)
     with pytest.raises(IntegrityAlarm, match="know step 1 of the registry, which is at step 0"):
         office.round(10)
     assert len(office.group) == 0
+
+
+def test_a_membership_that_ends_is_not_shown_as_one(tmp_path: Path) -> None:
+    """Whoever joined again before the leaf was removed took it for a membership, and asked for nothing."""
+    office = Office(tmp_path)
+    account, identity = office.account(), rln.Identity.generate()
+    office.register(account, identity)
+    office.round(10)
+    assert office.registrar.end(account, "basic")
+    assert office.states(account) == [("basic", "ended")] and office.leaves(account) == 1
+    office.register(account, identity)
+    assert office.states(account) == [("basic", "waiting"), ("basic", "ended")]
+    office.round()
+    assert office.leaves(account) == 0
+    office.round(400)
+    office.round(10)
+    assert office.states(account)[0] == ("basic", "member") and office.leaves(account) == 1
+    office.close()

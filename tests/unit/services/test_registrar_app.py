@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -93,6 +94,7 @@ def test_a_customer_registers_and_leaves(desk: Desk) -> None:
     assert answer.json() == {
         "tier": "basic",
         "commitment": body["commitment"],
+        "limit": 2,
         "state": "pending",
         "admission": int(desk.office.time) + 12,
     }
@@ -297,3 +299,27 @@ def test_the_document_says_what_is_there(desk: Desk) -> None:
         f"{PATH}/{{tier}}",
     ]
     assert "acme" not in json.dumps(document)
+
+
+def test_an_index_that_is_replaced_while_it_is_read_is_whole(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The length was that of the old index, and the content that of the new one."""
+    stat = os.stat
+    site = desk.office.registrar.bulletins
+    desk.office.register(desk.office.account("acme"), rln.Identity.generate())
+    reads: list[str] = []
+
+    def then_replaced(path: Any, *more: Any, **options: Any) -> os.stat_result:
+        found = stat(path, *more, **options)
+        if str(path).endswith("index.json"):
+            reads.append(str(path))
+            if len(reads) == 2:  # the first one asks whether there is such a file
+                desk.office.round(10)
+                assert site.step == 1
+        return found
+
+    monkeypatch.setattr("starlette.responses.os.stat", then_replaced)
+    answer = desk.ask("GET", "/rln/bulletins/index.json")
+    assert answer.status_code == 200 and answer.json()["step"] in (0, 1)
+    assert answer.headers["content-length"] == str(len(answer.content))

@@ -54,6 +54,10 @@ def test_another_key_or_a_wrong_value_leaves_the_policy_as_it_is(provider, tmp_p
             "authorities: expected",
         ),
         (("--signing-key", provider / "registrar.pem", "--bound-field", "host"), "bound_fields: expected"),
+        (
+            ("--signing-key", provider / "registrar.pem", "--registrar", "http://127.0.0.1:1/rln"),
+            "registrar: expected a URL with a slash at its end",
+        ),
     ):
         assert message in run_json("provider", "update", policy, *more, status=2)["message"]
     assert policy.read_bytes() == before
