@@ -20,6 +20,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, file_path, flag, text
+from rln.base.injected import callback
 from rln.errors import EncodingError, ParameterError, RlnError, StoreUnavailable
 from rln.http.registration import check_account, check_tier
 from rln.lowlevel import entropy
@@ -80,6 +81,9 @@ class AccountHook(AccountDirectory):
     Args:
         of_key: returns the account of an API key, or None.
         named: returns an account by its name, or None if there is none any more; None: not known.
+
+    Raises:
+        ParameterError: not a function, or one whose answer has to be awaited.
     """
 
     def __init__(
@@ -87,9 +91,9 @@ class AccountHook(AccountDirectory):
         of_key: Callable[[str], Account | None],
         named: Callable[[str], Account | None] | None = None,
     ) -> None:
-        for name, function in (("of_key", of_key), ("named", named)):
-            if not callable(function) and not (name == "named" and function is None):
-                raise ParameterError(f"{name}: expected a function, got {type(function).__name__}")
+        callback(of_key, "of_key")
+        if named is not None:
+            callback(named, "named")
         self._of_key = of_key
         self._named = named
 
