@@ -20,6 +20,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from rln.base.arguments import instance
+from rln.base.extras import require
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.integrations.admission import Admission, App, Message
 from rln.integrations.answers import Answer, Send
@@ -66,7 +67,8 @@ class RlnMiddleware:
         provider: objects instead of settings. Whoever made it closes it.
 
     Raises:
-        InputError: the settings cannot be used, or there are both settings and a provider.
+        InputError: the settings cannot be used, there are both settings and a provider, or cryptography is
+            not installed.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class RlnMiddleware:
                 raise ParameterError("config: expected none beside a provider; leave one of them out")
             self._exempt = provider.exempt
         else:
+            require("cryptography", "http")  # here, and not only when the server starts
             read = isinstance(config, ProviderSettings)
             self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
             assert self._settings is not None

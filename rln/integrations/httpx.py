@@ -21,7 +21,7 @@ from rln.integrations.httpx_flows import async_flow, sync_flow
 try:
     import httpx
 except ImportError as error:
-    raise missing("httpx", "http", error) from error
+    raise missing("httpx", None, error) from error
 
 
 class RlnAuth(httpx.Auth):

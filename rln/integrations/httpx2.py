@@ -21,7 +21,7 @@ from rln.integrations.httpx_flows import async_flow, sync_flow
 try:
     import httpx2
 except ImportError as error:
-    raise missing("httpx2", "http", error) from error
+    raise missing("httpx2", None, error) from error
 
 
 class RlnAuth(httpx2.Auth):
