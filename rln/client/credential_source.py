@@ -39,7 +39,11 @@ class MadeCredential:
 
 @runtime_checkable
 class CredentialSource(Protocol):
-    """Makes the credentials of one member. Called from several threads."""
+    """Makes the credentials of one member.
+
+    It is called from several threads, and in a forked child; never on an event loop, and not after it was
+    closed.
+    """
 
     @property
     def policy(self) -> Policy:

@@ -59,6 +59,9 @@ _DEFAULTS: Final = MemberSettings()
 class Member(CredentialSource):
     """A member of one application. Safe to use from several threads and event loops.
 
+    Its methods compute, or wait for the disk or the provider: on an event loop, call them in a thread, as the
+    adapters do.
+
     A forked child can go on: its message ids are in a file, and its first request starts a thread of its own.
     Several processes may open one directory. Close it, or leave its `with` block, to wipe what was computed
     in advance.

@@ -61,7 +61,10 @@ class Reply:
 
 @runtime_checkable
 class Web(Protocol):
-    """Fetches and sends. Called from several threads."""
+    """Fetches and sends.
+
+    It is called from several threads, and in a forked child; never on an event loop, and nobody closes it.
+    """
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return what is at a URL.

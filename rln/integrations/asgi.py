@@ -58,8 +58,9 @@ _NOT_YET: Final = _plain(
 class RlnMiddleware:
     """Serves the requests of members who have not used up their limit, and refuses all others.
 
-    In each process and event loop it opens what it needs: when the server starts, or else with the first
-    request. So it may be made before a fork. When the server stops, it closes what it opened.
+    In each process and event loop, whichever thread runs it, it opens what it needs: when the server starts,
+    or else with the first request. So it may be made before a fork. When the server stops, it closes what it
+    opened.
 
     Args:
         app: the ASGI application.

@@ -60,7 +60,11 @@ class Account:
 
 @runtime_checkable
 class AccountDirectory(Protocol):
-    """Tells which accounts there are. Its methods are called from several threads."""
+    """Tells which accounts there are.
+
+    Its methods are called from several threads, but not on an event loop and not in a forked child. Nobody
+    closes it.
+    """
 
     def account_of(self, api_key: str) -> Account | None:
         """Return the account of an API key, or None; compare in constant time, and keep no key."""
@@ -74,7 +78,9 @@ class AccountDirectory(Protocol):
 
 
 class AccountHook(AccountDirectory):
-    """A directory made of one function, as safe for threads as the function.
+    """A directory made of one function, as safe for threads and forks as the function.
+
+    It is called from several threads, never on an event loop, and there is nothing to close.
 
     Accounts do not end by themselves: without `named`, call `Registrar.end_account`.
 
@@ -111,7 +117,8 @@ class AccountHook(AccountDirectory):
 class ApiKeyFile(AccountDirectory):
     """The accounts in a JSON file, which is read again when it has changed.
 
-    Threads may use it at once; a forked child reads the file itself. There is nothing to close. A file that
+    Threads may use it at once; a forked child reads the file itself. It reads a small file, which an event
+    loop can wait for, and there is nothing to close. A file that
     cannot be read, or is not of the form above, makes every answer `StoreUnavailable`, and ends no account.
 
     Args:

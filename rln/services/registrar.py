@@ -58,7 +58,8 @@ class Registrar:
     """Registers members. Any thread may call it; two threads of its own admit members and send webhooks.
 
     `start` starts these threads, and `close` ends them; `with` does both. There is one registrar for a file
-    of accounts, in one process: a second one is refused, and so are forked children.
+    of accounts, in one process: a second one is refused, and so are forked children. Its methods wait for the
+    disk, so call them in a thread, not on an event loop.
 
     Args:
         policy: the signed policy, as served.

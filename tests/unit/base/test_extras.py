@@ -68,7 +68,9 @@ def test_the_first_use_without_a_package_says_what_to_install(
 def test_the_registrar_without_a_package_says_what_to_install(tmp_path: Path, package: str) -> None:
     world = RegistrarWorld(tmp_path)
     world.close()
-    code = f"import rln.cli; sys.argv = ['rln', 'registrar', '--config', {str(world.config)!r}]; rln.cli.main()"
+    code = (
+        f"import rln.cli; sys.argv = ['rln', 'registrar', '--config', {str(world.config)!r}]; rln.cli.main()"
+    )
     done = run_without([package], code)
     assert done.returncode == 2, done.stderr
     assert f"{package}: expected this package to be installed (" in done.stderr
