@@ -66,8 +66,12 @@ ALSO = (
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",
-    "rln.services.new_account", "rln.integrations.asgi",
+    "rln.services.new_account", "rln.integrations.asgi", "rln.integrations.admission",
     "rln.integrations.provider", "rln.integrations.provider_settings", "rln.integrations.fastapi",
+    "rln.client.member", "rln.client.settings", "rln.client.registrar_client", "rln.client.web",
+    "rln.client.credential_source", "rln.integrations.httpx", "rln.integrations.httpx2",
+    "rln.services.registrar", "rln.services.registrar_app", "rln.services.registrar_settings",
+    "rln.services.api_keys", "rln.services.slash_outbox",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""
 

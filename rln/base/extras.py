@@ -23,8 +23,15 @@ def require(package: str, extra: str) -> None:
         raise missing(package, extra, error) from error
 
 
-def missing(package: str, extra: str, reason: ImportError) -> ParameterError:
-    """Return the error of a package that cannot be imported; arguments as in `require`, and why."""
+def missing(package: str, extra: str | None, reason: ImportError) -> ParameterError:
+    """Return the error of a package that cannot be imported.
+
+    Args:
+        package: as for `require`.
+        extra: as for `require`; None: no extra installs it, because its user chooses it.
+        reason: why it cannot be imported.
+    """
+    wanted = package if extra is None else f"'rln[{extra}]'"
     return ParameterError(
-        f"{package}: expected this package to be installed ({reason}); run: pip install 'rln[{extra}]'"
+        f"{package}: expected this package to be installed ({reason}); run: pip install {wanted}"
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from rln.base.arguments import instance
+from rln.base.arguments import instance, whole
+from rln.base.bounds import MAX_SLOTS
 from rln.base.injected import callback
 from rln.client.credential_source import MadeCredential
 from rln.errors import NotRenewable, ParameterError, RateLimitReached
@@ -44,10 +45,12 @@ class CredentialMaker:
 
         Raises:
             RateLimitReached: with the seconds until the next epoch.
-            ParameterError: several units with a key for one message id.
+            ParameterError: something else than parts, a number of units that there is not, or several units
+                with a key for one message id.
             RlnError: as `Prover.prove`.
         """
-        if self._max_out is None and units != 1:
+        instance(parts, RequestParts, "parts")
+        if whole(units, "units", 1, MAX_SLOTS) != 1 and self._max_out is None:
             raise ParameterError(f"units: expected 1 with a key for one message id, got {units}")
         nonce = entropy.draw(NONCE_BYTES)
         # Read before the path: if the group advances meanwhile, the credential passes for an older one, and
@@ -69,6 +72,8 @@ class CredentialMaker:
 
     def renew(self, parts: RequestParts, made: MadeCredential) -> MadeCredential | None:
         """Prove again for the newest root; see `CredentialSource`."""
+        instance(parts, RequestParts, "parts")
+        instance(made, MadeCredential, "made")
         step = self._mirror.step
         try:
             proof = self._prover.renew(parts.signal(made.nonce))

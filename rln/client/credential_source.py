@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from rln.base.arguments import fixed_bytes, text, whole
+from rln.base.bounds import MAX_SLOTS, MAX_STORED
 from rln.http.policy import Policy
-from rln.http.signal import RequestParts
+from rln.http.signal import NONCE_BYTES, RequestParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +18,11 @@ class MadeCredential:
     Attributes:
         value: of the `Authorization` field.
         nonce: of the request, 16 bytes.
-        units: that it spends.
+        units: that it spends, 1 to 16.
         step: of the group for which it was proved.
+
+    Raises:
+        InputError: a value of another type, or outside its range.
     """
 
     value: str = field(repr=False)
@@ -25,10 +30,20 @@ class MadeCredential:
     units: int
     step: int
 
+    def __post_init__(self) -> None:
+        text(self.value, "value")
+        fixed_bytes(self.nonce, NONCE_BYTES, "nonce")
+        whole(self.units, "units", 1, MAX_SLOTS)
+        whole(self.step, "step", 0, MAX_STORED)
+
 
 @runtime_checkable
 class CredentialSource(Protocol):
-    """Makes the credentials of one member. Called from several threads."""
+    """Makes the credentials of one member.
+
+    It is called from several threads, and in a forked child; never on an event loop, and not after it was
+    closed.
+    """
 
     @property
     def policy(self) -> Policy:

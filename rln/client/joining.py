@@ -17,11 +17,11 @@ from rln.base.bounds import MAX_DEPTH
 from rln.client.member_directory import MemberDirectory, MemberRecord
 from rln.client.origin import authority_of, origin_of
 from rln.client.pinned_policy import successor
-from rln.client.registrar_client import RegistrarClient, Registration
+from rln.client.registrar_client import RegistrarClient, Registration, check_api_key
 from rln.client.settings import MemberSettings
 from rln.errors import ParameterError, PolicyChanged, ProviderUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, WELL_KNOWN, Policy, Tier, open_policy
-from rln.http.registration import prove_registration
+from rln.http.registration import check_tier, prove_registration
 from rln.keys.proving_key import ProvingKey
 from rln.protocol.identity import Identity
 from rln.stores import open_message_ids
@@ -72,6 +72,9 @@ class Joining:
         Returns:
             What the registrar says about the registration.
         """
+        check_api_key(api_key)
+        if tier is not None:
+            check_tier(tier)
         if identity is not None:
             instance(identity, Identity, "identity")
         self._files.create()

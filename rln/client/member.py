@@ -57,6 +57,9 @@ _DEFAULTS: Final = MemberSettings()
 class Member(CredentialSource):
     """A member of one application. Safe to use from several threads and event loops.
 
+    Its methods compute, or wait for the disk or the provider: on an event loop, call them in a thread, as the
+    adapters do.
+
     A forked child can go on: its message ids are in a file, and its first request starts a thread of its own.
     Several processes may open one directory. Close it, or leave its `with` block, to wipe what was computed
     in advance.
@@ -214,7 +217,9 @@ class Member(CredentialSource):
             if self._fault is not None:
                 raise self._fault
             if time.monotonic() >= end:
-                trouble = f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
+                trouble = (
+                    f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
+                )
                 raise NotAMember(
                     f"member: not admitted within {seconds} seconds; the registrar admits members in "
                     f"batches: wait longer, or ask the provider{trouble}"

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rln.base import canonical_json, scalar
-from rln.base.arguments import instance, text
-from rln.base.bounds import MAX_STORED
+from rln.base.arguments import fixed_bytes, instance, text, whole
+from rln.base.bounds import MAX_LIMIT_BITS, MAX_STORED
 from rln.base.injected import implements
 from rln.client.web import Reply, Web
 from rln.errors import EncodingError, InputError, ParameterError, ProviderUnavailable
@@ -53,12 +53,20 @@ class RegistrationChallenge:
     Attributes:
         account: its name at the registrar.
         nonce: 16 bytes, for one attempt.
-        limit: of the tier.
+        limit: of the tier, 1 to 65,536.
+
+    Raises:
+        InputError: a value of another type or form, or outside its range.
     """
 
     account: str
     nonce: bytes
     limit: int
+
+    def __post_init__(self) -> None:
+        check_account(self.account)
+        fixed_bytes(self.nonce, NONCE_BYTES, "nonce")
+        whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,9 @@ class Registration:
         limit: of the leaf; the tier may have another one since.
         state: one of `STATES`.
         admission: unix time at which the member is admitted at the latest; None: it is, or is not known.
+
+    Raises:
+        InputError: a value of another type or form, or outside its range.
     """
 
     tier: str
@@ -79,9 +90,20 @@ class Registration:
     state: str
     admission: int | None
 
+    def __post_init__(self) -> None:
+        check_tier(self.tier)
+        scalar.check(self.commitment, "commitment")
+        whole(self.limit, "limit", 1, 1 << MAX_LIMIT_BITS)
+        if text(self.state, "state") not in STATES:
+            raise EncodingError(f"state: expected one of {', '.join(STATES)}, got {self.state[:40]!r}")
+        if self.admission is not None:
+            whole(self.admission, "admission", 0, MAX_STORED)
+
 
 class RegistrarClient:
-    """Asks a registrar for one account. It has no state, so threads may share it.
+    """Asks a registrar for one account. It has no state, so threads and forked children may share it.
+
+    There is nothing to close. Each call waits for the answer, so do not make it on an event loop.
 
     Args:
         url: of the registration, as the policy has it.
@@ -94,8 +116,7 @@ class RegistrarClient:
 
     def __init__(self, url: str, api_key: str, web: Web) -> None:
         self._url = check_url(url, "registration")
-        if not _API_KEY.match(text(api_key, "api_key")):
-            raise ParameterError("api_key: expected 1 to 512 visible ASCII characters, got others")
+        check_api_key(api_key)
         implements(web, Web, "web")
         self._fields = (("Authorization", f"Bearer {api_key}"),)
         self._web = web
@@ -116,9 +137,9 @@ class RegistrarClient:
             if not _HEX_NONCE.match(nonce):
                 raise EncodingError("nonce: expected 16 bytes in lower-case hexadecimal")
             return RegistrationChallenge(
-                check_account(canonical_json.text(content["account"], "account")),
+                canonical_json.text(content["account"], "account"),
                 bytes.fromhex(nonce),
-                canonical_json.integer(content["limit"], "limit", 1, 1 << 16),
+                canonical_json.integer(content["limit"], "limit", 1, 1 << MAX_LIMIT_BITS),
             )
         except InputError as error:
             raise self._strange(error) from error
@@ -176,6 +197,7 @@ class RegistrarClient:
         body = b"" if content is None else canonical_json.write(content)
         fields = self._fields if content is None else (*self._fields, ("Content-Type", "application/json"))
         reply = self._web.send(method, self._url + path, body, fields, MAX_REPLY)
+        instance(reply, Reply, "web: the answer of send")
         if reply.status != status:
             raise ProviderUnavailable(f"registrar: {reply.status}: {_reason(reply)}")
         if not reply.body:
@@ -187,6 +209,17 @@ class RegistrarClient:
 
     def _strange(self, error: InputError) -> ProviderUnavailable:
         return ProviderUnavailable(f"registrar: expected an answer of another form ({error})")
+
+
+def check_api_key(api_key: str) -> str:
+    """Return an API key if it is one.
+
+    Raises:
+        ParameterError: anything else; the message does not show it.
+    """
+    if not _API_KEY.match(text(api_key, "api_key")):
+        raise ParameterError("api_key: expected 1 to 512 visible ASCII characters, got others")
+    return api_key
 
 
 def _reason(reply: Reply) -> str:
@@ -205,19 +238,12 @@ def _reason(reply: Reply) -> str:
 def _registration(value: object) -> Registration:
     content = canonical_json.fields(value, "registration", _REGISTERED, ("admission",))
     return Registration(
-        check_tier(canonical_json.text(content["tier"], "tier")),
+        canonical_json.text(content["tier"], "tier"),
         scalar.parse(content["commitment"], "commitment"),
         canonical_json.integer(content["limit"], "limit", 1, 1 << 16),
-        _state(content),
+        canonical_json.text(content["state"], "state"),
         _admission(content),
     )
-
-
-def _state(content: dict[str, object]) -> str:
-    state = canonical_json.text(content["state"], "state")
-    if state not in STATES:
-        raise EncodingError(f"state: expected one of {', '.join(STATES)}, got {state[:40]!r}")
-    return state
 
 
 def _admission(content: dict[str, object]) -> int | None:

@@ -111,7 +111,7 @@ class Requests:
     """The credentials of one member, by request.
 
     Safe to use from several threads and event loops. A forked child forgets all requests, because the
-    credentials belong to its parent.
+    credentials belong to its parent. There is nothing to close.
 
     Args:
         source: makes the credentials.

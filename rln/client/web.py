@@ -7,13 +7,14 @@ from the environment. Everything is bounded in size and time.
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 import time
 from dataclasses import dataclass, field
 from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from rln.base.arguments import plain_bytes, text, whole
+from rln.base.arguments import instance, pairs, plain_bytes, text, whole
 from rln.errors import ParameterError, ProviderUnavailable
 from rln.http.policy import check_url
 
@@ -27,6 +28,9 @@ _CONNECT_TIMEOUT: Final = 30.0
 _DEADLINE: Final = 300.0
 """Seconds for one exchange."""
 _PIECE: Final = 1 << 18
+_METHOD: Final = re.compile(r"[A-Z]{1,20}\Z")
+_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,100}\Z")
+_FIELD_VALUE: Final = re.compile(r"[\x20-\x7e]{0,8192}\Z")
 _FIELDS: Final = {
     "Accept": "*/*",
     "Accept-Encoding": "identity",
@@ -40,17 +44,27 @@ class Reply:
     """An answer.
 
     Attributes:
-        status: of the answer, 200 to 599.
+        status: of the answer, three digits.
         body: the whole body.
+
+    Raises:
+        InputError: a value of another type, or outside its range.
     """
 
     status: int
     body: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        whole(self.status, "status", 100, 999)
+        plain_bytes(self.body, "body")
+
 
 @runtime_checkable
 class Web(Protocol):
-    """Fetches and sends. Called from several threads."""
+    """Fetches and sends.
+
+    It is called from several threads, and in a forked child; never on an event loop, and nobody closes it.
+    """
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return what is at a URL.
@@ -82,7 +96,8 @@ class Web(Protocol):
 class PlainWeb(Web):
     """A `Web` from the standard library, with one connection for each request.
 
-    It has no state, so threads and forked children may share it.
+    It has no state, so threads and forked children may share it, and there is nothing to close. Each call
+    waits for the answer, so do not make it on an event loop.
 
     Args:
         proxy: `http://host:port` of a proxy that makes tunnels (CONNECT), or None.
@@ -105,7 +120,7 @@ class PlainWeb(Web):
         self, method: str, url: str, body: bytes, fields: tuple[tuple[str, str], ...], max_bytes: int
     ) -> Reply:
         """Send a request, and return the answer with any status; see `Web`."""
-        text(method, "method")
+        _check_request(method, fields)
         plain_bytes(body, "body")
         whole(max_bytes, "max_bytes", 0, MAX_REPLY)
         where = urlsplit(check_url(url, "url"))
@@ -147,6 +162,24 @@ class PlainWeb(Web):
         if self._proxy is not None:
             connection.set_tunnel(host, target_port)
         return connection
+
+
+def _check_request(method: str, fields: tuple[tuple[str, str], ...]) -> None:
+    """Refuse a method, and fields, that cannot be in the head of a request.
+
+    Raises:
+        ParameterError: another type, or characters that would end a line.
+    """
+    if not _METHOD.match(text(method, "method")):
+        raise ParameterError(f"method: expected capital letters, got {method[:40]!r}")
+    instance(fields, tuple, "fields")
+    pairs(fields, 2, "fields")
+    for name, value in fields:
+        # The message shows no value: one of them is an API key.
+        if not _FIELD_NAME.match(text(name, "field name")):
+            raise ParameterError(f"fields: expected a name of letters and hyphens, got {name[:40]!r}")
+        if not _FIELD_VALUE.match(text(value, "field value")):
+            raise ParameterError(f"{name}: expected a value of printable ASCII characters, got others")
 
 
 def check_proxy(proxy: str) -> str:

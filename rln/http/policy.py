@@ -136,7 +136,11 @@ class Policy:
         _check_distinct([tier.name for tier in self.tiers], "tiers")
         _check_list(self.bound_fields, "bound_fields", 0)
         for name in self.bound_fields:
-            if not _FIELD.match(text(name, "bound field")) or name in _NEVER_BOUND or name.startswith(_TELLTALE):
+            if (
+                not _FIELD.match(text(name, "bound field"))
+                or name in _NEVER_BOUND
+                or name.startswith(_TELLTALE)
+            ):
                 raise ParameterError(
                     "bound_fields: expected a field in lower case that no signal has by itself, and that does "
                     f"not tell who sends it, got {name[:40]!r}"

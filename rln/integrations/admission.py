@@ -12,12 +12,16 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rln.base.arguments import instance, whole
+from rln.base.bounds import MAX_SLOTS
 from rln.http.credential import SCHEME
 from rln.integrations.answers import SPENT, Answer, Header, Send
 from rln.integrations.request_body import Receive
 from rln.integrations.request_head import RequestHead, Scope
 from rln.protocol.epoch import Epoch
 from rln.verifying.verdict import Valid
+
+__all__ = ["Admitted"]
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Message = MutableMapping[str, Any]
@@ -36,11 +40,19 @@ class Admitted:
         verdict: the verdict.
         units: that the request has spent.
         epoch: that they count in.
+
+    Raises:
+        ParameterError: a value of another type, or no number of units.
     """
 
     verdict: Valid
     units: int
     epoch: Epoch
+
+    def __post_init__(self) -> None:
+        instance(self.verdict, Valid, "verdict")
+        whole(self.units, "units", 1, MAX_SLOTS)
+        instance(self.epoch, Epoch, "epoch")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from rln.base.arguments import instance
+from rln.base.extras import require
 from rln.errors import InputError, ParameterError, RlnError, StoreUnavailable
 from rln.integrations.admission import Admission, App, Message
 from rln.integrations.answers import Answer, Send
@@ -64,8 +65,9 @@ def _is_in_event_loop() -> bool:
 class RlnMiddleware:
     """Serves the requests of members who have not used up their limit, and refuses all others.
 
-    In each process and event loop it opens what it needs: when the server starts, or else with the first
-    request. So it may be made before a fork. When the server stops, it closes what it opened.
+    In each process and event loop, whichever thread runs it, it opens what it needs: when the server starts,
+    or else with the first request. So it may be made before a fork. When the server stops, it closes what it
+    opened.
 
     Frameworks make their middleware when the server starts, and servers take an exception there for an
     application without a startup, and go on. So within an event loop, settings that cannot be used do not
@@ -77,8 +79,8 @@ class RlnMiddleware:
         provider: objects instead of settings. Whoever made it closes it.
 
     Raises:
-        InputError: the settings cannot be used (outside of an event loop), or there are both settings and a
-            provider.
+        InputError: outside of an event loop, the settings cannot be used, or cryptography is not installed; in
+            any case, there are both settings and a provider.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class RlnMiddleware:
             self._exempt = provider.exempt
         else:
             try:
+                require("cryptography", "http")  # here, and not only when the server starts
                 read = isinstance(config, ProviderSettings)
                 self._settings = config if read else ProviderSettings.load(config)  # type: ignore[assignment, arg-type]
             except RlnError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 
+from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.client.member import Member
 from rln.integrations.httpx_auth import check_member
@@ -20,7 +21,7 @@ from rln.integrations.httpx_flows import async_flow, sync_flow
 try:
     import httpx
 except ImportError as error:
-    raise missing("httpx", "http", error) from error
+    raise missing("httpx", None, error) from error
 
 
 class RlnAuth(httpx.Auth):
@@ -30,7 +31,7 @@ class RlnAuth(httpx.Auth):
     refused. Threads, event loops, clients and forked children may share it, as its member.
 
     Args:
-        member: whose credentials are sent.
+        member: whose credentials are sent. Whoever opened it closes it; then every request is refused.
     """
 
     requires_request_body = True
@@ -40,10 +41,12 @@ class RlnAuth(httpx.Auth):
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send a request with a credential; httpx calls this."""
+        instance(request, httpx.Request, "request")
         return sync_flow(self._member, request)
 
     def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Send a request with a credential; httpx calls this."""
+        instance(request, httpx.Request, "request")
         return async_flow(self._member, request)
 
     def __repr__(self) -> str:

@@ -7,15 +7,8 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import closing
 from typing import Any
 
-from rln.base.extras import missing
 from rln.client.member import Member
 from rln.integrations.httpx_auth import Pause, Read, Send, Work, request_flow
-
-try:
-    import anyio
-    import anyio.to_thread
-except ImportError as error:  # httpx and httpx2 both depend on it
-    raise missing("anyio", "http", error) from error
 
 
 def sync_flow(member: Member, request: Any) -> Generator[Any, Any, None]:
@@ -41,6 +34,10 @@ def sync_flow(member: Member, request: Any) -> Generator[Any, Any, None]:
 
 async def async_flow(member: Member, request: Any) -> AsyncGenerator[Any, Any]:
     """Yield the request as often as it is to be sent, and take the responses; no step blocks the loop."""
+    # Both libraries depend on it. At the top, its absence would be named in the place of theirs.
+    import anyio
+    import anyio.to_thread
+
     await request.aread()
     with closing(request_flow(member, request)) as flow:
         result: Any = None

@@ -43,7 +43,8 @@ class LogObserver(Observer):
     """Writes lines to a logger. Safe to use from several threads, and across a fork.
 
     A line is written with a lock that a fork waits for, see `rln.integrations.observer_lock`. That does not
-    help if other code writes to the same stream during a fork.
+    help if other code writes to the same stream during a fork. An event loop waits for each line, as with all
+    of `logging`. There is nothing to close.
 
     Args:
         logger: the logger that gets the lines; None is the logger `rln.verifying`.

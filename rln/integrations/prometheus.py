@@ -33,7 +33,8 @@ class PrometheusObserver(Observer):
     """Counts for Prometheus. One observer may serve several verifiers, from any thread.
 
     A forked child goes on from the counts of its parent. The metrics are counted and collected with a lock
-    that a fork waits for, see `rln.integrations.observer_lock`.
+    that a fork waits for, see `rln.integrations.observer_lock`. No call waits for anything else, so event
+    loops may use it. There is nothing to close.
 
     Args:
         registry: where the metrics are registered. A second observer needs another registry.

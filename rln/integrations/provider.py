@@ -58,6 +58,7 @@ class Context:
 class Provider:
     """Judges requests for one application. Safe to use from several threads.
 
+    A middleware asks it in threads, so that no event loop waits for its stores. Several loops may share it.
     In a forked child it goes on as its parts do: stores in files and databases open connections of their own.
     `close` ends the slashings; log and roots are closed by whoever opened them.
 

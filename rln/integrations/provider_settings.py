@@ -36,7 +36,7 @@ from typing import Any, Final, Self
 from rln.base.arguments import file_path, instance, text, whole
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import check_authority
-from rln.integrations.settings_file import absolute_uri, read_settings
+from rln.integrations.settings_file import absolute_uri, check_path, read_settings
 
 __all__ = ["HttpLimits", "ProviderSettings"]
 
@@ -111,8 +111,8 @@ class ProviderSettings:
     limits: HttpLimits = HttpLimits()
 
     def __post_init__(self) -> None:
-        _check_path(self.policy, "policy")
-        _check_path(self.key, "key")
+        check_path(self.policy, "policy")
+        check_path(self.key, "key")
         text(self.log, "log")
         text(self.members, "members")
         check_exempt(self.exempt)
@@ -120,9 +120,9 @@ class ProviderSettings:
             check_authority(text(self.authority, "authority").encode("ascii", "replace"))
         whole(self.units, "units", 1, 16)
         if self.audit is not None:
-            _check_path(self.audit, "audit")
+            check_path(self.audit, "audit")
         if self.upstream_authorization is not None:
-            _check_path(self.upstream_authorization, "upstream_authorization")
+            check_path(self.upstream_authorization, "upstream_authorization")
         instance(self.limits, HttpLimits, "limits")
 
     @classmethod
@@ -174,11 +174,6 @@ def check_exempt(exempt: tuple[str, ...]) -> tuple[str, ...]:
                 f"percent-encoding, got {path[:80]!r}"
             )
     return exempt
-
-
-def _check_path(path: Path, name: str) -> None:
-    instance(path, Path, name)
-    file_path(path, name)
 
 
 def _place(path: Path | str | None) -> Path:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from rln.base.arguments import file_path, text
+from rln.base.arguments import file_path, instance, text
 from rln.errors import EncodingError, ParameterError
 
 MAX_BYTES: Final = 1 << 16
@@ -48,3 +48,13 @@ def _place(error: Exception) -> str:
     """Return where TOML ends, without the text that is there."""
     found = str(error).rpartition("(at ")[2]
     return found.rstrip(")") if found != str(error) else type(error).__name__
+
+
+def check_path(path: Path, name: str) -> None:
+    """Refuse what is no path that a system takes.
+
+    Raises:
+        ParameterError: of another type, or with NUL or lone surrogates.
+    """
+    instance(path, Path, name)
+    file_path(path, name)

@@ -59,7 +59,8 @@ _END: Final = "UPDATE registration SET place = 4, ending = 0, free = ? WHERE id 
 class AccountStore:
     """The accounts' registrations in a file. Threads may use it at once.
 
-    A second process that opens the file is refused, and so is a forked child. `close` releases the file.
+    A second process that opens the file is refused, and so is a forked child. `close` releases the file. The
+    methods wait for the disk, so call them in a thread, not on an event loop.
 
     Args:
         path: path of the file; created with mode 0600 if it does not exist, and a file `NAME-lock` beside it.

@@ -21,6 +21,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from rln.base import canonical_json
 from rln.base.arguments import check_digest, file_path, flag, text
+from rln.base.injected import callback
 from rln.errors import EncodingError, ParameterError, RlnError, StoreUnavailable
 from rln.http.registration import check_account, check_tier
 from rln.lowlevel import entropy
@@ -62,7 +63,11 @@ class Account:
 
 @runtime_checkable
 class AccountDirectory(Protocol):
-    """Tells which accounts there are. Its methods are called from several threads."""
+    """Tells which accounts there are.
+
+    Its methods are called from several threads, but not on an event loop and not in a forked child. Nobody
+    closes it.
+    """
 
     def account_of(self, api_key: str) -> Account | None:
         """Return the account of an API key, or None; compare in constant time, and keep no key."""
@@ -76,13 +81,18 @@ class AccountDirectory(Protocol):
 
 
 class AccountHook(AccountDirectory):
-    """A directory made of one function, as safe for threads as the function.
+    """A directory made of one function, as safe for threads and forks as the function.
+
+    It is called from several threads, never on an event loop, and there is nothing to close.
 
     Accounts do not end by themselves: without `named`, call `Registrar.end_account`.
 
     Args:
         of_key: returns the account of an API key, or None.
         named: returns an account by its name, or None if there is none any more; None: not known.
+
+    Raises:
+        ParameterError: not a function, or one whose answer has to be awaited.
     """
 
     def __init__(
@@ -90,9 +100,9 @@ class AccountHook(AccountDirectory):
         of_key: Callable[[str], Account | None],
         named: Callable[[str], Account | None] | None = None,
     ) -> None:
-        for name, function in (("of_key", of_key), ("named", named)):
-            if not callable(function) and not (name == "named" and function is None):
-                raise ParameterError(f"{name}: expected a function, got {type(function).__name__}")
+        callback(of_key, "of_key")
+        if named is not None:
+            callback(named, "named")
         self._of_key = of_key
         self._named = named
 
@@ -110,9 +120,9 @@ class AccountHook(AccountDirectory):
 class ApiKeyFile(AccountDirectory):
     """The accounts in a JSON file, which is read again when it has changed.
 
-    Threads may use it at once; a forked child reads the file itself. There is nothing to close. A file that
-    cannot be read, or is not of the form above, makes every answer `StoreUnavailable`, and ends no account;
-    the log says so once.
+    Threads may use it at once; a forked child reads the file itself. It reads a small file, which an event
+    loop can wait for, and there is nothing to close. A file that cannot be read, or is not of the form above,
+    makes every answer `StoreUnavailable`, and ends no account; the log says so once.
 
     Args:
         path: path of the file.

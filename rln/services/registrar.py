@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from rln.base.arguments import file_path, instance, plain_bytes
+from rln.base.arguments import file_path, instance, plain_bytes, sequence, text
 from rln.base.injected import implements
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.group.group import Group
 from rln.http.policy import Policy, Tier, open_policy
 from rln.http.problem import BAD_PROOF
-from rln.http.registration import RegistrationParts, RegistrationProof
+from rln.http.registration import RegistrationParts, RegistrationProof, check_account
 from rln.keys.proving_key import ProvingKey
 from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock
@@ -58,7 +58,8 @@ class Registrar:
     """Registers members. Any thread may call it; two threads of its own admit members and send webhooks.
 
     `start` starts these threads, and `close` ends them; `with` does both. There is one registrar for a file
-    of accounts, in one process: a second one is refused, and so are forked children.
+    of accounts, in one process: a second one is refused, and so are forked children. Its methods wait for the
+    disk, so call them in a thread, not on an event loop.
 
     Args:
         policy: the signed policy, as served.
@@ -213,6 +214,8 @@ class Registrar:
             Refused: there is not exactly one, or no account has this key.
             StoreUnavailable: the accounts are not known now.
         """
+        for value in sequence(authorization, "authorization"):
+            text(value, "authorization")
         found = _BEARER.match(authorization[0]) if len(authorization) == 1 else None
         if found is None or len(found[1]) > MOST_CHARACTERS:
             raise Refused(UNAUTHORIZED)
@@ -292,29 +295,34 @@ class Registrar:
 
     def registrations(self, account: Account) -> list[dict[str, object]]:
         """Return what an account has registered, newest first, as `GET` answers it."""
+        instance(account, Account, "account")
         rows, now = self._accounts.of_account(account.name), self._milliseconds()
         return [self._shown(row, rows, now) for row in reversed(rows[-MOST_LISTED:])]
 
     def shown(self, account: Account, row: AccountRegistration) -> dict[str, object]:
         """Return one registration as answers state it."""
+        instance(account, Account, "account")
+        instance(row, AccountRegistration, "row")
         return self._shown(row, self._accounts.of_account(account.name), self._milliseconds())
 
     def end(self, account: Account, tier: str) -> bool:
         """End the membership of an account in a tier; return whether there was one."""
-        ended = self._accounts.end(account.name, tier)
+        instance(account, Account, "account")
+        ended = self._accounts.end(account.name, text(tier, "tier"))
         self._threads[0].wake()
         return ended
 
     def end_account(self, name: str) -> bool:
         """End all memberships of an account; return whether there were any."""
-        ended = self._accounts.end(name)
+        ended = self._accounts.end(check_account(name))
         self._threads[0].wake()
         return ended
 
     # ---- how
 
     def _tier(self, account: Account, tier: str) -> Tier:
-        if tier not in account.tiers or tier not in {one.name for one in self.policy.tiers}:
+        instance(account, Account, "account")
+        if text(tier, "tier") not in account.tiers or tier not in {one.name for one in self.policy.tiers}:
             raise Refused(TIER_NOT_ALLOWED)
         return self.policy.tier(tier)
 

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from rln.base import canonical_json
+from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.errors import InputError, StoreUnavailable
 from rln.http.policy import WELL_KNOWN
@@ -40,6 +41,8 @@ try:
     from starlette.requests import ClientDisconnect
 except ImportError as error:
     raise missing("fastapi", "registrar", error) from error
+
+__all__ = ["app_of", "router_of"]
 
 MAX_BODY: Final = 1 << 14
 """Bytes of the largest body."""
@@ -139,6 +142,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 def router_of(registrar: Registrar) -> APIRouter:
     """Return the routes of a registrar, at the paths that its policy names."""
+    instance(registrar, Registrar, "registrar")
     policy = registrar.policy
     registration, bulletins, proving_key = (
         urlsplit(url or "").path for url in (policy.registration, policy.bulletins, policy.proving_key)
@@ -213,6 +217,7 @@ def router_of(registrar: Registrar) -> APIRouter:
 
 def app_of(registrar: Registrar) -> FastAPI:
     """Return an application with these routes alone, which starts and closes the registrar."""
+    instance(registrar, Registrar, "registrar")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from rln.base.arguments import file_path, shown
+from rln.base.arguments import file_path, instance, shown, text
 from rln.errors import ParameterError
-from rln.integrations.settings_file import absolute_uri, read_settings
+from rln.integrations.settings_file import absolute_uri, check_path, read_settings
 from rln.services.slash_outbox import check_addresses
 from rln.stores import MEMBERS
 from rln.stores.uri import StoreUri
@@ -61,6 +61,9 @@ class RegistrarSettings:
         api_keys: path; None: the directory of accounts is in Python.
         webhooks: addresses.
         numbers: the others, by their names in the file.
+
+    Raises:
+        ParameterError: a value has another type.
     """
 
     policy: Path
@@ -72,6 +75,20 @@ class RegistrarSettings:
     api_keys: Path | None
     webhooks: tuple[str, ...] = field(repr=False)
     numbers: dict[str, int]
+
+    def __post_init__(self) -> None:
+        for name in ("policy", "key", "accounts", "signing_key", "bulletins"):
+            check_path(getattr(self, name), name)
+        if self.api_keys is not None:
+            check_path(self.api_keys, "api_keys")
+        text(self.members, "members")
+        instance(self.webhooks, tuple, "webhooks")
+        check_addresses(self.webhooks)
+        instance(self.numbers, dict, "numbers")
+        if set(self.numbers) != set(_NUMBERS):
+            raise ParameterError(f"numbers: expected {', '.join(_NUMBERS)}, got other names")
+        for name, value in self.numbers.items():
+            _number(value, name)
 
     @classmethod
     def read(cls, path: Path | str) -> RegistrarSettings:

@@ -34,6 +34,8 @@ from rln.services.account_rows import WEBHOOK_COLUMNS, Webhook, webhook_of
 from rln.services.accounts import AccountStore
 from rln.sync.signing import SIGNATURE_BYTES, RegistrarKey, check_statement
 
+__all__ = ["LABEL", "SIGNATURE_FIELD", "check_webhook"]
+
 LABEL: Final = "rln webhook"
 SIGNATURE_FIELD: Final = "RLN-Signature"
 MOST_ADDRESSES: Final = 8

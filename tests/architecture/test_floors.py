@@ -81,6 +81,33 @@ def test_rln_imports_no_oracle() -> None:
     assert found == set()
 
 
+def test_frameworks_are_imported_in_their_places_alone() -> None:
+    """So that nobody has to install a package for what does not need it."""
+    places = {
+        "rln.integrations.fastapi": {"fastapi"},
+        "rln.integrations.httpx": {"httpx"},
+        "rln.integrations.httpx2": {"httpx2"},
+        "rln.integrations.httpx_flows": {"anyio"},
+        "rln.integrations.prometheus": {"prometheus_client"},
+        "rln.services.registrar_app": {"fastapi", "pydantic", "starlette"},
+        "rln.cli.commands.registrar": {"uvicorn"},
+        "rln.sync.signing": {"cryptography"},
+    }
+    folders = {
+        "rln.stores.redis": {"redis"},
+        "rln.stores.postgres": {"psycopg"},
+        "rln.cli": {"typer", "rich"},
+    }
+    outside = set().union(*places.values(), *folders.values())
+    for path in PYTHON:
+        module = module_name(path)
+        allowed = places.get(module, set()).union(
+            *(names for folder, names in folders.items() if f"{module}.".startswith(f"{folder}."))
+        )
+        used = {name.split(".")[0] for name in imports(path)} & outside
+        assert used <= allowed, module
+
+
 def test_the_oracle_does_not_import_rln() -> None:
     paths = sorted((ROOT / "vectors").rglob("*.py"))
     assert len(paths) > 10

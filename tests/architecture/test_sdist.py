@@ -129,9 +129,24 @@ def test_the_build_refuses_in_one_line(pretend: str, words: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+HTTP_PACKAGES = {"fastapi", "starlette", "pydantic", "uvicorn", "httpx", "httpx2", "anyio", "openai"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["rln.integrations.asgi", "rln.integrations.admission", "rln.client.member", "rln.services.registrar"],
+)
+def test_a_part_for_http_imports_no_framework(module: str) -> None:
+    """Whoever uses the middleware without FastAPI, or the client with another library, needs none of them."""
+    code = f"import sys, {module}; print(sorted({HTTP_PACKAGES} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_importing_the_library_is_light() -> None:
     """It imports no extras and no packages of the tests; the command names the package that it needs."""
     heavy = {"typer", "rich", "numpy", "galois", "sympy", "py_ecc", "cffi.api", "pycparser", "asyncio"}
+    heavy |= {"cryptography", *HTTP_PACKAGES}
     code = f"import sys, rln; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import os
 import random
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +37,14 @@ from rln.integrations.provider import Provider
 from rln.integrations.slasher import Slasher
 from rln.ports import NullifierLog
 from rln.services.accounts import AccountStore
+from rln.services.admission import Admission
+from rln.services.api_keys import Account, AccountHook, ApiKeyFile
+from rln.services.background import Background
+from rln.services.bulletin_site import BulletinSite
 from rln.services.nonces import Nonces
+from rln.services.registrar import Registrar
 from rln.services.replacement import ReplacementRules
+from rln.services.slash_outbox import SlashOutbox
 from rln.services.sole_user import SoleUser
 from rln.stores import open_log, open_members
 from rln.stores.async_log import AsyncNullifierLog
@@ -54,7 +62,8 @@ from tests.support.http_provider import HttpProvider
 from tests.support.http_world import HttpWorld
 from tests.support.postgres_server import empty_database
 from tests.support.redis_server import empty_server
-from tests.support.registrar import Registrar
+from tests.support.registrar import Registrar as TreeRegistrar
+from tests.support.registrar_office import Office
 from tests.support.small_world import LIMIT_BITS
 
 DEPTH = 16
@@ -389,7 +398,7 @@ def be_true(made: object) -> None:
 
 
 def mirror(folder: Path, stack: ExitStack) -> Subject:
-    registrar, one_at_a_time = Registrar(DEPTH), threading.Lock()
+    registrar, one_at_a_time = TreeRegistrar(DEPTH), threading.Lock()
     copy = rln.Mirror(DEPTH, LIMIT_BITS, min_members=1)
     copy.apply(registrar.change([7]))
 
@@ -408,7 +417,7 @@ def mirror(folder: Path, stack: ExitStack) -> Subject:
 
 def bulletin_folder(folder: Path, stack: ExitStack) -> Subject:
     key = RegistrarKey.new(folder / "registrar.pem")
-    registrar, one_at_a_time = Registrar(DEPTH), threading.Lock()
+    registrar, one_at_a_time = TreeRegistrar(DEPTH), threading.Lock()
     board = BulletinFolder(folder, rln.Mirror(DEPTH, LIMIT_BITS, min_members=1), key.public_key)
 
     def publish() -> None:
@@ -705,6 +714,50 @@ def account_store(folder: Path, stack: ExitStack) -> Subject:
     return Subject(load=load, use=load)
 
 
+def registrar(folder: Path, stack: ExitStack) -> Subject:
+    """A registrar whose threads run: a child has none of them, and its file of accounts is the parent's."""
+    office, numbers = Office(folder), itertools.count()
+    stack.callback(office.close)
+    stack.enter_context(office.registrar)
+
+    def load() -> str:
+        account = Account(f"account-{next(numbers)}", ("basic",))
+        return office.registrar.challenge(account, "basic")[2].name
+
+    def use() -> str:
+        assert office.registrar.bulletins.step == 0
+        office.registrar.bulletins.path("index.json")
+        return load()
+
+    return Subject(load=load, use=use)
+
+
+def api_keys(folder: Path, stack: ExitStack) -> Subject:
+    """A file of API keys that the parent changes after the fork, and a hook that asks it."""
+    path, names = folder / "api-keys.json", itertools.count()
+
+    def write() -> None:
+        accounts = {
+            f"account-{next(names)}": {"sha256": sha256(b"a-key-of-16-bytes").hexdigest(), "tiers": []}
+        }
+        (folder / "new").write_text(json.dumps({"accounts": accounts}))
+        (folder / "new").rename(path)
+
+    write()
+    file = ApiKeyFile(path)
+    hook = AccountHook(file.account_of, file.account_named)
+
+    def use() -> str:
+        found = hook.account_of("a-key-of-16-bytes")
+        assert found is not None
+        return found.name
+
+    def check(made: str) -> None:
+        assert made == use(), "a child has the file of before the fork"
+
+    return Subject(load=use, step=write, use=use, check=check)
+
+
 UNAVAILABLE, WRONG_USE = rln.StoreUnavailable, rln.ParameterError
 
 # ---- the client over HTTP --------------------------------------------------------------------------
@@ -778,6 +831,13 @@ ENTRIES = (
         account_store,
         (UNAVAILABLE, "accounts: "),
     ),
+    Entry(
+        "registrar",
+        (Registrar, Admission, Background, BulletinSite, SlashOutbox),
+        registrar,
+        (UNAVAILABLE, "accounts: "),
+    ),
+    Entry("API keys", (ApiKeyFile, AccountHook), api_keys),
     Entry("metrics", (PrometheusObserver,), prometheus),
     Entry("log lines", (LogObserver,), log_observer),
     Entry("member over HTTP", (Member, Requests, RlnAuth), http_member),

@@ -24,7 +24,9 @@ import pytest
 import rln
 import rln.audit
 import rln.client
+import rln.http
 import rln.integrations
+import rln.services
 import rln.stores
 import rln.sync
 from rln.audit.audit_reader import AuditReader
@@ -143,13 +145,14 @@ def public_classes(package: ModuleType) -> set[type]:
 def has_state(found: type) -> bool:
     """Return whether objects of a class can change: no error, no enumeration, no protocol, no value."""
     frozen = dataclasses.is_dataclass(found) and found.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    frozen = frozen or getattr(found, "model_config", {}).get("frozen", False)  # of pydantic
     is_protocol = getattr(found, "_is_protocol", False)
     return not (frozen or is_protocol or issubclass(found, BaseException | enum.Enum))
 
 
 def test_every_public_class_with_state_has_an_entry() -> None:
     exported = {value for name in rln.__all__ if inspect.isclass(value := getattr(rln, name))}
-    packages = (rln.stores, rln.audit, rln.client, rln.integrations, rln.sync)
+    packages = (rln.stores, rln.audit, rln.client, rln.http, rln.integrations, rln.services, rln.sync)
     found = exported.union(*map(public_classes, packages))
     covered = {covered for one in ENTRIES for covered in one.covers}
     assert {one for one in found if has_state(one)} - UNCHANGING - PARTS.keys() - covered == set()

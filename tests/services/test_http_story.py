@@ -130,9 +130,7 @@ class Story:
     def account(self, name: str, *tiers: str, several: bool = False) -> str:
         return add_account(self.provider / "api-keys.json", Account(name, tiers or ("basic",), several))
 
-    def join(
-        self, name: str, api_key: str, tier: str = "basic", settings: MemberSettings = QUIET
-    ) -> Member:
+    def join(self, name: str, api_key: str, tier: str = "basic", settings: MemberSettings = QUIET) -> Member:
         made = Member.join(
             self.url, api_key=api_key, directory=self.folder / name, tier=tier, min_members=1,
             settings=settings,

@@ -39,7 +39,7 @@ def registrar(
     def action() -> Report:
         with name_in_errors(config):
             settings = RegistrarSettings.read(config)
-        for package in ("fastapi", "uvicorn"):
+        for package in ("cryptography", "fastapi", "uvicorn"):
             require(package, "registrar")
         opened = Registrar.open(settings)
         try:

@@ -9,6 +9,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.applications import Starlette
@@ -657,6 +658,20 @@ def test_each_event_loop_has_its_own_parts_and_one_log(world):
         asyncio.run(middleware(made.scope, made.receive, made.send))
         statuses.append(made.status)
     assert statuses == [200, 409]
+
+
+def test_loops_of_several_threads_share_one_log(world):
+    echo, value = Echo(), credential(world)
+    middleware = RlnMiddleware(echo, provider=provider_of(world))
+
+    def serve(_: int) -> int:
+        made = Exchange(http_scope(value), (BODY,))
+        asyncio.run(middleware(made.scope, made.receive, made.send))
+        return made.status
+
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(pool.map(serve, range(8)))
+    assert statuses == [200] + [409] * 7
 
 
 def test_two_hundred_requests_at_once_are_each_served_once(world):
