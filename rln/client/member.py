@@ -214,7 +214,9 @@ class Member(CredentialSource):
             if self._fault is not None:
                 raise self._fault
             if time.monotonic() >= end:
-                trouble = f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
+                trouble = (
+                    f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
+                )
                 raise NotAMember(
                     f"member: not admitted within {seconds} seconds; the registrar admits members in "
                     f"batches: wait longer, or ask the provider{trouble}"

@@ -36,6 +36,7 @@ from rln.stores import open_log
 from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
 from rln.sync.signing import RegistrarKey
 
+
 class RegistrarPlaces(TypedDict):
     """The URLs of a registrar in a policy."""
 

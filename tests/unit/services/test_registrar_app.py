@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
