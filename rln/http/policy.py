@@ -47,7 +47,7 @@ _NEVER_BOUND: Final = frozenset(
     "cookie user-agent from referer origin x-api-key api-key x-real-ip".split()
 )
 """Fields that the signal has already, that proxies change, that are not known when it is made, or that tell
-who sends them (so do `x-stainless-*`): a member sends each bound field, and a policy that binds one unmasks it."""
+who sends them, as `x-stainless-*` does too: a member sends each bound field, so binding one unmasks."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,999})?\Z")
 
