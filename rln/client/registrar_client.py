@@ -146,7 +146,10 @@ class RegistrarClient:
         try:
             registration = _registration(found)
             if (registration.tier, registration.commitment) != (parts.tier, parts.commitment):
-                raise EncodingError("registration: expected the one that was sent, got another")
+                raise EncodingError(
+                    f"registration: expected the one that was sent, for {parts.tier}, got one for "
+                    f"{registration.tier} or for another commitment"
+                )
             return registration
         except InputError as error:
             raise self._strange(error) from error
