@@ -23,7 +23,7 @@ STOP_WAIT: Final = 1.0
 
 
 class _Pace:
-    """Seconds between two calls; the thread of a follower shares it, so that neither keeps the other alive."""
+    """Seconds between two calls. A thread shares it with its follower, and keeps neither alive by it."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval

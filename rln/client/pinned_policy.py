@@ -21,7 +21,7 @@ def successor(pinned: Policy, data: bytes) -> Policy:
             be behind.
 
     Raises:
-        ProviderUnavailable: the document is no policy, for example a page that says that the provider is away.
+        ProviderUnavailable: the document is no policy, but for example a page of a proxy.
         PolicyChanged: another key or application, another document of the same version, or parameters that
             need another key, group or clock.
     """

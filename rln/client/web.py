@@ -7,11 +7,14 @@ from the environment. Everything is bounded in size and time.
 from __future__ import annotations
 
 import http.client
+import io
 import re
+import socket
 import ssl
 import time
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from functools import partial
+from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from rln.base.arguments import instance, pairs, plain_bytes, text, whole
@@ -126,6 +129,7 @@ class PlainWeb(Web):
         where = urlsplit(check_url(url, "url"))
         connection = self._connection(where.scheme, where.hostname or "", where.port)
         deadline = time.monotonic() + _DEADLINE
+        connection.response_class = partial(_Answer, deadline)  # type: ignore[assignment]
         try:
             connection.request(
                 method, where.path or "/", body=body or None, headers={**_FIELDS, **dict(fields)}
@@ -136,13 +140,15 @@ class PlainWeb(Web):
                 content += piece
                 if len(content) > max_bytes:
                     raise ProviderUnavailable(f"{url}: expected at most {max_bytes} bytes, got more")
-                if time.monotonic() > deadline:
-                    raise ProviderUnavailable(f"{url}: expected an answer within {_DEADLINE:.0f} seconds")
             missing = answer.length
             if missing:
                 raise ProviderUnavailable(f"{url}: the answer ended {missing} bytes too early")
             return Reply(answer.status, bytes(content))
         except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() >= deadline:
+                raise ProviderUnavailable(
+                    f"{url}: expected a whole answer within {_DEADLINE:.0f} seconds"
+                ) from error
             raise ProviderUnavailable(f"{url}: no answer: {error or type(error).__name__}") from error
         finally:
             connection.close()
@@ -180,6 +186,39 @@ def _check_request(method: str, fields: tuple[tuple[str, str], ...]) -> None:
             raise ParameterError(f"fields: expected a name of letters and hyphens, got {name[:40]!r}")
         if not _FIELD_VALUE.match(text(value, "field value")):
             raise ParameterError(f"{name}: expected a value of printable ASCII characters, got others")
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that must be there at a moment, head and body, in however many pieces it comes."""
+
+    def __init__(self, deadline: float, sock: socket.socket, *arguments: Any, **more: Any) -> None:
+        super().__init__(sock, *arguments, **more)
+        timed: Any = io.BufferedReader(_Timed(sock, deadline))
+        self.fp.close()
+        self.fp = timed
+
+
+class _Timed(io.RawIOBase):
+    """What a socket receives until a moment."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self._bytes = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(min(left, _CONNECT_TIMEOUT))
+        return self._bytes.readinto(buffer)
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
 
 
 def check_proxy(proxy: str) -> str:

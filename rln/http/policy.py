@@ -39,17 +39,15 @@ _LONGEST_REFRESH: Final = 3600
 _MOST: Final = 32
 """Entries of each list."""
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}\Z")
-_FIELD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}\Z")
+_FIELD: Final = re.compile(r"(?!x-stainless-)[a-z0-9][a-z0-9-]{0,63}\Z")
 _NEVER_BOUND: Final = frozenset(
     "authorization content-type content-encoding content-digest content-length host connection "
     "transfer-encoding te trailer upgrade keep-alive expect via forwarded x-forwarded-for x-forwarded-host "
     "x-forwarded-proto proxy-authorization proxy-connection "
     "cookie user-agent from referer origin x-api-key api-key x-real-ip".split()
 )
-"""Fields that the signal has already, that proxies change, that are not known when it is made, or that tell who
-sends them: a member sends each bound field, so a policy could unmask its members by binding one."""
-_TELLTALE: Final = ("x-stainless-",)
-"""Beginnings of such names: the SDKs tell machine and program in these fields."""
+"""Fields that the signal has already, that proxies change, that are not known when it is made, or that tell
+who sends them, as `x-stainless-*` does too: a member sends each bound field, so binding one unmasks."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _URL: Final = re.compile(r"(https?)://([^/]{1,260})(/.{0,999})?\Z")
 
@@ -136,14 +134,10 @@ class Policy:
         _check_distinct([tier.name for tier in self.tiers], "tiers")
         _check_list(self.bound_fields, "bound_fields", 0)
         for name in self.bound_fields:
-            if (
-                not _FIELD.match(text(name, "bound field"))
-                or name in _NEVER_BOUND
-                or name.startswith(_TELLTALE)
-            ):
+            if not _FIELD.match(text(name, "bound field")) or name in _NEVER_BOUND:
                 raise ParameterError(
-                    "bound_fields: expected a field in lower case that no signal has by itself, and that does "
-                    f"not tell who sends it, got {name[:40]!r}"
+                    "bound_fields: expected a field in lower case that no signal has by itself, and that "
+                    f"does not tell who sends it, got {name[:40]!r}"
                 )
         for name in ("authorities", "bound_fields"):
             _check_distinct(getattr(self, name), name)

@@ -137,8 +137,8 @@ class Mirror:
             bulletin: from step 0, with a signature that you have checked.
 
         Raises:
-            GroupRefused: the bulletin is not from step 0, or as for `apply`; or its tree cannot have come from
-                this one. Nothing has changed then.
+            GroupRefused: the bulletin is not from step 0, or its tree cannot have come from this one, or as
+                for `apply`. Nothing has changed then.
         """
         instance(bulletin, Bulletin, "bulletin")
         with self._locked():

@@ -19,7 +19,7 @@ from rln.integrations.prometheus import PrometheusObserver
 from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog, check_claim
 from rln.services.api_keys import Account
 from rln.services.new_account import EMPTY, add_account
-from rln.services.provider_directory import create_provider
+from rln.services.provider_directory import create_provider, registrar_places
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.copy_members import copy_members
 from rln.stores.groups import build_group, close_group, open_group
@@ -517,6 +517,10 @@ SERVICES: Table = {
     ),
     "rln.sync.mirror.Mirror.leaf": lambda bench: (bench.mirror().leaf, {"index": 0}),
     "rln.sync.mirror.Mirror.proof": lambda bench: (bench.mirror().proof, {"index": 0}),
+    "rln.services.provider_directory.registrar_places": lambda _: (
+        registrar_places,
+        {"base": "https://api.example.com/rln/"},
+    ),
     "rln.services.provider_directory.create_provider": lambda bench: (
         create_provider,
         {

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import rln
+from rln.client import joining
 from rln.client.member import Member
+from rln.client.member_directory import MemberDirectory
 from rln.client.registrar_client import RegistrarClient
 from rln.client.settings import MemberSettings
 from rln.client.web import PlainWeb
 from rln.errors import NotAMember, ParameterError, PolicyChanged, ProviderUnavailable
 from rln.http.policy import Tier
 from rln.http.signal import RequestParts
+from rln.stores.sqlite.message_ids import SqliteMessageIds
 from tests.support.http_provider import API_KEY, HttpProvider
 
 
@@ -178,3 +182,49 @@ def test_the_limit_is_that_of_the_leaf_and_not_of_a_later_policy(
     with join(provider, tmp_path / "m", quiet) as member:
         member.follow()
         assert member.policy.version == 2 and member.limit == 100 and member.is_admitted
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(7))
+def test_a_joining_that_is_killed_between_any_two_steps_goes_on(
+    provider: HttpProvider,
+    tmp_path: Path,
+    quiet: MemberSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    is_done: bool,
+) -> None:
+    """Each step leaves something behind; afterwards there is one registration, and its ids count."""
+    steps: list[str] = []
+    places = [
+        (MemberDirectory, "write_policy"), (joining, "write_file"), (SqliteMessageIds, "introduce"),
+        (rln.Identity, "save"), (RegistrarClient, "challenge"), (RegistrarClient, "register"),
+        (MemberDirectory, "write_record"),
+    ]  # fmt: skip
+    with monkeypatch.context() as patch:
+        for place, name in places:
+            patch.setattr(place, name, _killing(getattr(place, name), name, steps, number, is_done))
+        with pytest.raises(_Killed):
+            join(provider, tmp_path / "m", quiet)
+    assert steps == [name for _, name in places][: number + 1]
+    with join(provider, tmp_path / "m", quiet) as member:
+        provider.admit()
+        member.follow()
+        assert member.is_admitted and member.make(parts(provider), 1).units == 1
+    assert len(provider.registrations) == 1
+
+
+def _killing(function: Any, name: str, steps: list[str], number: int, is_done: bool) -> Any:
+    def killed(*arguments: Any, **more: Any) -> Any:
+        steps.append(name)
+        if len(steps) <= number:
+            return function(*arguments, **more)
+        if is_done:
+            function(*arguments, **more)
+        raise _Killed
+
+    return killed

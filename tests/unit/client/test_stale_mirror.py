@@ -1,4 +1,4 @@
-"""A mirror that was away for longer than a site keeps its changes: it takes the whole tree, and compares it."""
+"""A mirror that was away for longer than a site keeps its changes: it takes and compares the whole tree."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
+from rln.client import web
 from rln.client.web import PlainWeb
 from rln.errors import ParameterError, ProviderUnavailable
 
@@ -103,3 +105,32 @@ def test_only_private_urls_are_fetched(url: str) -> None:
 def test_a_port_that_nobody_listens_to_is_no_answer() -> None:
     with pytest.raises(ProviderUnavailable, match="no answer"):
         PlainWeb().fetch("http://127.0.0.1:9/x", 10)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"HTTP/1.1 100 Continue\r\n\r\n", b"X: y\r\n", b"1\r\nx\r\n"], ids=["interim", "head", "body"]
+)
+def test_an_answer_in_pieces_has_one_deadline(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    """Only the body had one: a provider could hold a member, and the lock of a joining, for ever."""
+    monkeypatch.setattr(web, "_DEADLINE", 0.5)
+    begin = b"" if b"100" in piece else b"HTTP/1.1 200 OK\r\n"
+    if piece.startswith(b"1"):
+        begin += b"Transfer-Encoding: chunked\r\n\r\n"
+    ended = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(begin)
+        for _ in range(90):
+            if ended.wait(0.1):
+                return
+            connection.sendall(piece)
+
+    began = time.monotonic()
+    with server(drip) as port:
+        try:
+            with pytest.raises(ProviderUnavailable, match="a whole answer within"):
+                PlainWeb().fetch(f"http://127.0.0.1:{port}/x", 1 << 20)
+        finally:
+            ended.set()
+    assert time.monotonic() - began < 6
