@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from rln.client.registrar_client import RegistrarClient
 from rln.client.web import PlainWeb
 from rln.errors import ParameterError, ProviderUnavailable
 
@@ -103,3 +104,35 @@ def test_only_private_urls_are_fetched(url: str) -> None:
 def test_a_port_that_nobody_listens_to_is_no_answer() -> None:
     with pytest.raises(ProviderUnavailable, match="no answer"):
         PlainWeb().fetch("http://127.0.0.1:9/x", 10)
+
+
+@pytest.mark.parametrize(
+    ("method", "field"),
+    [
+        ("GET / HTTP/1.1\r\nX:", ("Name", "value")),
+        ("GET", ("Name\r\nX", "value")),
+        ("GET", ("Name", "value\r\nX: y")),
+        ("GET", ("Name", "caf\u00e9")),
+        ("GET", ("", "value")),
+    ],
+)
+def test_what_would_end_a_line_of_the_head_is_not_sent(method: str, field: tuple[str, str]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        PlainWeb().send(method, "http://127.0.0.1:9/x", b"", (field,), 10)
+    assert field[1] not in str(caught.value) or field[1] == "value"
+
+
+class StrangeWeb:
+    """A `Web` of somebody else that answers with something else."""
+
+    def fetch(self, url: str, max_bytes: int) -> bytes:
+        return b""
+
+    def send(self, *_: object) -> object:
+        return (200, b"{}")
+
+
+def test_another_answer_of_an_own_web_is_named() -> None:
+    client = RegistrarClient("https://api.example.com/rln/registration", "a-key", StrangeWeb())
+    with pytest.raises(ParameterError, match="web: the answer of send: expected Reply, got tuple"):
+        client.registrations()
