@@ -79,8 +79,8 @@ class RlnMiddleware:
         provider: objects instead of settings. Whoever made it closes it.
 
     Raises:
-        InputError: outside of an event loop, the settings cannot be used, or cryptography is not installed; in
-            any case, there are both settings and a provider.
+        InputError: there are both settings and a provider; outside of an event loop also that the settings
+            cannot be used, or that cryptography is not installed.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from rln.client import web
+from rln.client.registrar_client import RegistrarClient
 from rln.client.web import PlainWeb
 from rln.errors import ParameterError, ProviderUnavailable
 
@@ -134,3 +135,35 @@ def test_an_answer_in_pieces_has_one_deadline(monkeypatch: pytest.MonkeyPatch, p
         finally:
             ended.set()
     assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    ("method", "field"),
+    [
+        ("GET / HTTP/1.1\r\nX:", ("Name", "value")),
+        ("GET", ("Name\r\nX", "value")),
+        ("GET", ("Name", "value\r\nX: y")),
+        ("GET", ("Name", "caf\u00e9")),
+        ("GET", ("", "value")),
+    ],
+)
+def test_what_would_end_a_line_of_the_head_is_not_sent(method: str, field: tuple[str, str]) -> None:
+    with pytest.raises(ParameterError) as caught:
+        PlainWeb().send(method, "http://127.0.0.1:9/x", b"", (field,), 10)
+    assert field[1] not in str(caught.value) or field[1] == "value"
+
+
+class StrangeWeb:
+    """A `Web` of somebody else that answers with something else."""
+
+    def fetch(self, url: str, max_bytes: int) -> bytes:
+        return b""
+
+    def send(self, *_: object) -> object:
+        return (200, b"{}")
+
+
+def test_another_answer_of_an_own_web_is_named() -> None:
+    client = RegistrarClient("https://api.example.com/rln/registration", "a-key", StrangeWeb())
+    with pytest.raises(ParameterError, match="web: the answer of send: expected Reply, got tuple"):
+        client.registrations()

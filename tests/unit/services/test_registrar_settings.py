@@ -48,7 +48,7 @@ def test_given_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        "intervall = 5",
+        "intervals = 5",
         "interval = 5.0",
         'interval = "5"',
         "interval = true",
