@@ -45,6 +45,7 @@ from rln.integrations.request_body import (
     WaitingBody,
 )
 from rln.integrations.request_head import HeadReader, RequestHead, Scope
+from rln.integrations.slasher import LOGGER, described
 from rln.protocol.epoch import Epoch
 from rln.protocol.proof import AnyProof
 from rln.verifying.async_verifier import AsyncVerifier
@@ -52,6 +53,9 @@ from rln.verifying.verdict import Valid
 
 _FRESH: Final = 0.1
 """Seconds for which roots and epochs are not read again."""
+
+_REPORT_SECONDS: Final = 60.0
+"""Least time between two lines in the log about a store that cannot be used."""
 
 _WAIT: Final = 5.0
 """Seconds after which to try again when a store does not say how long it needs."""
@@ -89,6 +93,7 @@ class RequestJudge:
         self._reading: asyncio.Future[Context] | None = None
         self._read_at = 0.0
         self._failure: Exception | None = None
+        self._reported: float | None = None  # when the log got a line
         self.budget = BodyBudget(self._limits)
         self._copy_watch = forks.CopyWatch()
 
@@ -223,7 +228,11 @@ class RequestJudge:
         return await self.loop.run_in_executor(self._threads, self._provider._check_proof, proof, head.source)
 
     def _unavailable(self, error: StoreUnavailable) -> Answer:
-        """Return the answer with the seconds to wait, at most to the next epoch."""
+        """Tell the operator, and return the answer with the seconds to wait, at most to the next epoch."""
+        now = self.loop.time()
+        if self._reported is None or now - self._reported >= _REPORT_SECONDS:  # not for each request
+            self._reported = now
+            LOGGER.error("requests are refused with 503: %s", described(error))
         wait = _WAIT if error.retry_after is None else error.retry_after
         if self._context is not None:
             wait = min(wait, self._context.ends - time.monotonic())

@@ -460,6 +460,15 @@ def test_an_unavailable_store_is_503_with_the_seconds_to_wait(world, wait, secon
     assert 1 <= int(retry) <= left + 2
 
 
+def test_the_operator_is_told_once_a_minute_why_requests_get_503(world, caplog):
+    exchanges = [Exchange(http_scope(credential(world)), (BODY,)) for _ in range(3)]
+    run(provider_of(world, log=FailingLog(StoreUnavailable("log.db: the disk is gone"))), *exchanges)
+    assert [made.status for made in exchanges] == [503] * 3
+    (record,) = caplog.records
+    assert record.name == "rln.http" and record.levelno == logging.ERROR
+    assert "503: StoreUnavailable: log.db: the disk is gone" in record.getMessage()
+
+
 @pytest.mark.parametrize("error", [IntegrityAlarm("impossible"), RuntimeError("secret 123"), rln.RlnError()])
 def test_a_fault_is_500_and_the_operator_is_told_without_secrets(world, caplog, error):
     caplog.set_level(logging.CRITICAL)
