@@ -50,7 +50,7 @@ def step(name: str, action: Callable[[], T], shown: Callable[[T], str] = str) ->
     start = time.perf_counter()
     made = action()
     milliseconds = (time.perf_counter() - start) * 1000
-    console.print(f"{milliseconds:8.0f} ms  {name:44}  {shown(made)}".rstrip(), markup=False, soft_wrap=True)
+    console.print(f"{milliseconds:8.0f} ms  {name:46}  {shown(made)}".rstrip(), markup=False, soft_wrap=True)
     return made
 
 
@@ -121,7 +121,7 @@ def refusal(action: Callable[[], object]) -> str:
     except openai.APIStatusError as error:
         return f"{error.status_code} {json.loads(error.response.text)['title']}"
     except rln.RlnError as error:
-        return f"{type(error).__name__}: {str(error).partition(';')[0]}"
+        return f"{type(error).__name__}, {str(error).rpartition(', ')[2]}"
     sys.exit("demo: expected a refusal, got an answer")
 
 
@@ -245,8 +245,9 @@ def verify(folder: Path, commitment: int) -> str:
     """Let anybody check the evidence with the verifying key."""
     (file,) = (folder / "evidence").iterdir()
     said = rln_command("evidence", "verify", str(file), "--vk", str(folder / "provider/provider.rlnkey"))
-    expect(f"0x{commitment:064x}" in said, "Mallory's commitment")
-    return said
+    written = f"0x{commitment:064x}"
+    expect(written in said, "Mallory's commitment")
+    return said.replace(written, f"{written[:8]}…")
 
 
 if __name__ == "__main__":

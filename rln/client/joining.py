@@ -165,8 +165,8 @@ class Joining:
             if found.state != "ended":
                 if found.tier != tier.name:
                     raise ParameterError(
-                        f"tier: this identity is registered for {found.tier}; for another tier, join with a "
-                        "new directory"
+                        f"tier: the member in {self._files.path} is registered for {found.tier}; to change "
+                        f"to {tier.name}, join with another directory: the registrar then replaces this one"
                     )
                 return found
         return None

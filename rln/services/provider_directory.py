@@ -38,7 +38,7 @@ from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
 from rln.sync.signing import RegistrarKey
 
 
-class RegistrarPlaces(TypedDict):
+class _Places(TypedDict):
     """The URLs of a registrar in a policy."""
 
     registration: str
@@ -133,7 +133,7 @@ def _fill(
     times: tuple[int, int],
     tiers: tuple[Tier, ...],
     authorities: tuple[str, ...],
-    places: RegistrarPlaces,
+    places: _Places,
     sizes: tuple[int, int],
     progress: Callable[[float], None],
 ) -> Policy:
@@ -168,7 +168,7 @@ def _fill(
     return policy
 
 
-def registrar_places(base: str) -> RegistrarPlaces:
+def registrar_places(base: str) -> _Places:
     """Return the URLs of a registrar as a policy names them.
 
     Args:

@@ -40,7 +40,8 @@ class SoleUser:
         except OSError as error:
             self.close()
             raise StoreUnavailable(
-                f"{self._store}: another registrar uses this file; stop it first (also for --check), and run one process with one worker"
+                f"{self._store}: another registrar uses this file; stop it first, also for --check; run one "
+                "process, with one worker"
             ) from error
         forks.register(self)
 

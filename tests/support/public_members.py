@@ -185,7 +185,7 @@ MEMBER_SIDE: Table = {
     "rln.client.registrar_client.RegistrarClient.register": _registering,
     "rln.client.registrar_client.Registration": lambda _: (
         Registration,
-        {"tier": "basic", "commitment": 101, "state": "member", "admission": None},
+        {"tier": "basic", "commitment": 101, "limit": 2, "state": "member", "admission": None},
     ),
     "rln.client.registrar_client.RegistrationChallenge": lambda _: (
         RegistrationChallenge,

@@ -511,16 +511,16 @@ SERVICES: Table = {
         bench.mirror((101,)).membership,
         {"commitment": 101, "limit": 2},
     ),
+    "rln.services.provider_directory.registrar_places": lambda _: (
+        registrar_places,
+        {"base": "https://api.example.com/rln/"},
+    ),
     "rln.services.new_account.add_account": lambda bench: (
         add_account,
         {"path": bench.file(EMPTY), "account": Account("acme", ("pro",))},
     ),
     "rln.sync.mirror.Mirror.leaf": lambda bench: (bench.mirror().leaf, {"index": 0}),
     "rln.sync.mirror.Mirror.proof": lambda bench: (bench.mirror().proof, {"index": 0}),
-    "rln.services.provider_directory.registrar_places": lambda _: (
-        registrar_places,
-        {"base": "https://api.example.com/rln/"},
-    ),
     "rln.services.provider_directory.create_provider": lambda bench: (
         create_provider,
         {

@@ -184,8 +184,9 @@ def update(
 ) -> None:
     """Sign the next version of a policy, and replace the file.
 
-    Restart the service and the registrar afterwards. What is not named stays. Application, period, keys and depth never change: members of another application
-    or key have to register again, so make another provider for them.
+    Restart the service and the registrar afterwards. What is not named stays. Application, period, keys and
+    depth never change: members of another application or key have to register again, so make another
+    provider for them.
     """
 
     def action() -> Report:
