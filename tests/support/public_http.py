@@ -178,7 +178,7 @@ HTTP: Table = {
     "rln.http.signal.check_field": lambda _: (signal.check_field, {"value": b"a", "name": "a name"}),
     "rln.http.signal.request_signal": lambda _: (
         signal.request_signal,
-        {**_parts_fields(), "nonce": bytes(16)},
+        {**dict(list(_parts_fields().items())[:-1]), "nonce": bytes(16), "bound": (b"bound",)},
     ),
     "rln.http.target.check_method": lambda _: (target.check_method, {"method": b"GET"}),
     "rln.http.target.check_target": lambda _: (target.check_target, {"target": b"/v1?a=5"}),
