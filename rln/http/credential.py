@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import base64
 import re
+import string
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -40,13 +41,12 @@ SCHEME: Final = "RLN"
 FORMAT: Final = 1
 KEY_ID_BYTES: Final = 4
 
-_NUMBERS: Final = ("x", "external nullifier", "root")
 _FIRST_NUMBER: Final = 2 + KEY_ID_BYTES + NONCE_BYTES
-_PROOF: Final = _FIRST_NUMBER + len(_NUMBERS) * scalar.SIZE
+_PROOF: Final = _FIRST_NUMBER + 3 * scalar.SIZE
 _SHARES: Final = _PROOF + PROOF_BYTES
 _SHARE: Final = 2 * scalar.SIZE
 _VALUE: Final = re.compile(rb"RLN ([A-Za-z0-9_-]{414,1694})\Z")
-_BASE64URL: Final = re.compile(rb"[A-Za-z0-9_-]*\Z")
+_BASE64URL: Final = string.ascii_letters.encode() + string.digits.encode() + b"-_"
 
 
 def key_id(digest: str) -> bytes:
@@ -90,7 +90,8 @@ class Credential:
     @property
     def units(self) -> int:
         """Number of units that the request spends, one for each message id."""
-        return len(self.proof.shares)
+        proof = self.proof
+        return sum(proof.selector_used) if isinstance(proof, MultiRlnProof) else 1
 
     def encode(self) -> str:
         """Return the value of the `Authorization` field."""
@@ -135,14 +136,9 @@ class Credential:
             raise EncodingError(f"credential: format: expected {FORMAT}, got {data[0]}")
         units = whole(data[1], "units", 1, slots)
         fixed_bytes(data, _SHARES + units * _SHARE, "credential")
-        x, external_nullifier, root = (
-            scalar.decode(data[at : at + scalar.SIZE], name)
-            for name, at in zip(_NUMBERS, range(_FIRST_NUMBER, _PROOF, scalar.SIZE), strict=True)
-        )
-        values = [
-            scalar.decode(data[at : at + scalar.SIZE], "nullifier" if odd else "y")
-            for odd, at in ((place % 2, _SHARES + place * scalar.SIZE) for place in range(2 * units))
-        ]
+        # The proof checks that they are canonical.
+        x, external_nullifier, root = _numbers(data, _FIRST_NUMBER, _PROOF)
+        values = _numbers(data, _SHARES, len(data))
         ys, nullifiers, proof = values[::2], values[1::2], data[_PROOF:_SHARES]
         made: AnyProof
         if max_out is None:
@@ -160,6 +156,10 @@ class Credential:
             )
         nonce = data[2 + KEY_ID_BYTES : _FIRST_NUMBER]
         return cls(data[2 : 2 + KEY_ID_BYTES], nonce, made)
+
+
+def _numbers(data: bytes, start: int, end: int) -> list[int]:
+    return [int.from_bytes(data[at : at + scalar.SIZE], "little") for at in range(start, end, scalar.SIZE)]
 
 
 def encode_base64url(data: bytes) -> str:
@@ -182,9 +182,13 @@ def decode_base64url(text: bytes, name: str) -> bytes:
         EncodingError: a character outside the alphabet, an impossible length, or bits behind the last byte
             that are not 0.
     """
-    if _BASE64URL.match(plain_bytes(text, checked_text(name, "name"))) and len(text) % 4 != 1:
+    others = plain_bytes(text, checked_text(name, "name")).translate(None, _BASE64URL)
+    if not others and len(text) % 4 != 1:
         data = base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
-        if encode_base64url(data).encode() == text:
+        rest = len(data) % 3
+        if not rest or text.endswith(
+            encode_base64url(data[-rest:]).encode()
+        ):  # only the last bits can differ
             return data
     raise EncodingError(
         f"{name}: expected canonical base64url without padding; got {len(text)} characters, which are not "

@@ -80,19 +80,40 @@ class RequestParts:
             EncodingError: the nonce is not 16 bytes.
         """
         fixed_bytes(nonce, NONCE_BYTES, "nonce")
-        return join_signal(
-            LABEL,
-            [
-                self.authority,
-                self.method,
-                self.target,
-                self.content_type,
-                self.content_encoding,
-                self.body_digest,
-                nonce,
-                *self.bound,
-            ],
+        return request_signal(
+            self.authority,
+            self.method,
+            self.target,
+            self.content_type,
+            self.content_encoding,
+            self.body_digest,
+            nonce,
+            self.bound,
         )
+
+
+def request_signal(
+    authority: bytes,
+    method: bytes,
+    target: bytes,
+    content_type: bytes,
+    content_encoding: bytes,
+    body_digest: bytes,
+    nonce: bytes,
+    bound: tuple[bytes, ...],
+) -> bytes:
+    """Return the signal of a request whose parts were checked one by one; otherwise use `RequestParts`.
+
+    Raises:
+        EncodingError: a part is not `bytes`.
+        ParameterError: `bound` is not a tuple.
+    """
+    if type(bound) is not tuple:
+        raise ParameterError(f"bound: expected a tuple of bytes, got {type(bound).__name__}")
+    return join_signal(
+        LABEL,
+        [authority, method, target, content_type, content_encoding, body_digest, nonce, *bound],
+    )
 
 
 def check_authority(authority: bytes) -> bytes:

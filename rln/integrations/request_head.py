@@ -16,7 +16,7 @@ from typing import Any, Final
 from rln.errors import EncodingError, InputError
 from rln.http.credential import SCHEME
 from rln.http.policy import Policy
-from rln.http.signal import RequestParts, check_field
+from rln.http.signal import check_field, request_signal
 from rln.http.target import check_method, request_target
 from rln.verifying.source_limit import Source
 
@@ -70,19 +70,16 @@ class RequestHead:
     bound: tuple[bytes, ...]
     source: Source
 
-    def parts(self, body_digest: bytes) -> RequestParts:
-        """Return what the signal covers.
-
-        Raises:
-            EncodingError: a part has another form.
-        """
-        return RequestParts(
+    def signal(self, body_digest: bytes, nonce: bytes) -> bytes:
+        """Return the signal of the request. Its parts were checked when the head was read."""
+        return request_signal(
             self.authority,
             self.method,
             self.target,
             self.content_type,
             self.content_encoding,
             body_digest,
+            nonce,
             self.bound,
         )
 

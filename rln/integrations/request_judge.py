@@ -182,7 +182,7 @@ class RequestJudge:
                 return self._answers.of(MALFORMED)
             if self._closed:
                 return self._closing
-            signal = head.parts(digest).signal(credential.nonce)
+            signal = head.signal(digest, credential.nonce)
             verdict = await self._verifier.submit(proof, signal, head.source)
         except Overloaded:
             return self._answers.of(OVERLOADED)

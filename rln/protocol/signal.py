@@ -56,8 +56,12 @@ def join_signal(domain: str, parts: Sequence[bytes]) -> bytes:
         raise ParameterError("domain: expected a non-empty ASCII string")
     if isinstance(parts, (bytes, bytearray, memoryview, str)) or not isinstance(parts, Sequence):
         raise EncodingError(f"parts: expected a sequence of bytes, got {type(parts).__name__}")
-    joined = [length_prefixed(plain_bytes(part, f"parts[{i}]")) for i, part in enumerate(parts)]
-    return b"".join([length_prefixed(domain.encode("ascii")), len(joined).to_bytes(8, "little"), *joined])
+    joined = [length_prefixed(domain.encode("ascii")), len(parts).to_bytes(_LENGTH, "little")]
+    for place, part in enumerate(parts):
+        if type(part) is not bytes:
+            plain_bytes(part, f"parts[{place}]")
+        joined += (len(part).to_bytes(_LENGTH, "little"), part)
+    return b"".join(joined)
 
 
 def check_format(format: str) -> str:
@@ -92,19 +96,15 @@ def check_signal(signal: bytes, format: str) -> bytes:
 
 
 def _is_joined(signal: bytes) -> bool:
-    domain, at = _prefixed(signal, 0)
-    if not domain or not domain.isascii() or at + _LENGTH > len(signal):
+    size = len(signal)
+    at = _LENGTH + int.from_bytes(signal[:_LENGTH], "little")
+    domain = signal[_LENGTH:at]
+    if not domain or not domain.isascii() or at + _LENGTH > size:
         return False
     # Each part takes at least the bytes of its length, so a false count ends the loop early.
     count, at = int.from_bytes(signal[at : at + _LENGTH], "little"), at + _LENGTH
-    while count and at <= len(signal):
-        _, at = _prefixed(signal, at)
+    while count and at <= size:
+        end = at + _LENGTH
+        at = end + int.from_bytes(signal[at:end], "little")
         count -= 1
-    return count == 0 and at == len(signal)
-
-
-def _prefixed(data: bytes, start: int) -> tuple[bytes, int]:
-    """Return what LP wrote at a place, and where it ends; the end is beyond the data if it is cut off."""
-    first = start + _LENGTH
-    end = first + int.from_bytes(data[start:first], "little")
-    return data[first:end], end
+    return count == 0 and at == size

@@ -176,6 +176,10 @@ HTTP: Table = {
     "rln.http.signal.RequestParts.signal": lambda _: (_parts().signal, {"nonce": bytes(16)}),
     "rln.http.signal.check_authority": lambda _: (signal.check_authority, {"authority": b"a.example"}),
     "rln.http.signal.check_field": lambda _: (signal.check_field, {"value": b"a", "name": "a name"}),
+    "rln.http.signal.request_signal": lambda _: (
+        signal.request_signal,
+        {**dict(list(_parts_fields().items())[:-1]), "nonce": bytes(16), "bound": (b"bound",)},
+    ),
     "rln.http.target.check_method": lambda _: (target.check_method, {"method": b"GET"}),
     "rln.http.target.check_target": lambda _: (target.check_target, {"target": b"/v1?a=5"}),
     "rln.http.target.request_target": lambda _: (target.request_target, {"path": b"/v1", "query": b"a=5"}),
