@@ -138,7 +138,7 @@ def test_a_damaged_bulletin_only_delays(
         provider.advance()
         provider.publish()
         right = provider.bulletins["1-2.bulletin"]
-        provider.bulletins["1-2.bulletin"] = right[:-1] + b"\0" if damage is None else damage
+        provider.bulletins["1-2.bulletin"] = right[:-1] + bytes([right[-1] ^ 1]) if damage is None else damage
         with pytest.raises(ProviderUnavailable):
             member.follow()
         assert member.make(provider.world.parts(), 1).step == 1
