@@ -128,15 +128,14 @@ def test_the_demo_tells_the_whole_story() -> None:
         [sys.executable, str(EXAMPLE / "demo.py")], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    results = [line[59:] for line in done.stdout.splitlines()]
     for said in (
         "40 leaves, after ",
         "You asked: What is a nullifier?",
         "You| asked:| And| an| epoch?",
-        "RateLimitReached: ",
+        "RateLimitReached, in ",
         "429 The limit was exceeded.",
         "39 members are left",
         "You asked: All well?",
         "both messages are valid; commitment 0x",
     ):
-        assert [one for one in results if said in one], f"{said!r} in {done.stdout}"
+        assert said in done.stdout
