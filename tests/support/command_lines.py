@@ -28,7 +28,7 @@ FILES = (
     "key.rlnkey", "vk.json", "witness.json", "proof.json", "public.json", "members.db", "log.db",
     "registrar.pem", "board", "mirror", "members.csv", "identity.json", "evidence.json", "bom.json",
     "deep.json", "cut.rlnkey", "params.json", "secret.txt", "m.proof", "bulletin", "audit",
-    "rln.toml", "policy.json", "api-keys.json",
+    "provider/rln.toml", "provider/policy.json", "provider/api-keys.json",
 )  # fmt: skip
 ELSEWHERE = (
     "memory://", "sqlite:///members.db", "sqlite:///log.db", "sqlite:///new.db", "sqlite:///missing/new.db",
@@ -79,7 +79,7 @@ USUAL = {
     "index": ("0", "1"),
     "depth": ("3", "6"),
     "limit_bits": ("4",),
-    "config": ("rln.toml",),
+    "config": ("provider/rln.toml",),
     "to": ("zkey", "arkzkey", "vk", "graph"),
     "policy": ("provider/policy.json",),
     "signing_key": ("provider/registrar.pem",),

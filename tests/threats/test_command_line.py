@@ -18,9 +18,7 @@ import typer
 
 import rln
 from rln.cli.app import app
-from rln.http.policy import Policy, Tier
 from rln.stores.memory import MemoryMessageIds
-from rln.sync.signing import RegistrarKey
 from rln.verifying.evidence import Evidence
 from tests.architecture.tree import ROOT
 from tests.support.command_lines import KEPT_SECRET, LONG_RUNNING, command_line, commands, write_odd_files
@@ -143,34 +141,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (*prove, "--ids=sqlite:///ids.db", "--text=hello"),
         ):  # fmt: skip
             succeed(*line)
-        write_provider(folder)
-        succeed("registrar", "--config=rln.toml", "--check")
+        succeed("registrar", "--config=provider/rln.toml", "--check")
     finally:
         os.chdir(before)
     write_odd_files(folder)
     return folder
-
-
-def write_provider(folder: Path) -> None:
-    """Write the policy, the API keys and the file of a provider, whose registrar the model has."""
-    params = rln.Params.decode((folder / "params.json").read_bytes())
-    url = "http://127.0.0.1:1/rln"
-    policy = Policy(
-        1,
-        params,
-        (params.application,),
-        (Tier("basic", 2),),
-        registration=f"{url}/registration",
-        bulletins=f"{url}/bulletins/",
-        proving_key=f"{url}/key",
-    )
-    (folder / "policy.json").write_bytes(policy.sign(RegistrarKey.load(folder / "registrar.pem")))
-    account = {"sha256": "ab" * 32, "tiers": ["basic"]}
-    (folder / "api-keys.json").write_text(json.dumps({"accounts": {"acme": account}}))
-    (folder / "rln.toml").write_text(
-        'policy = "policy.json"\nkey = "key.rlnkey"\nmembers = "sqlite:///members.db"\n'
-        'log = "sqlite:///log.db"\n[registrar]\napi_keys = "api-keys.json"\n'
-    )
 
 
 def copy_model(model: Path, place: Path) -> None:
