@@ -149,9 +149,15 @@ class CopyWatch:
         self._copied = True
 
 
-def _take(fork: _Fork, wait: float, moment: float) -> None:
-    """Take the locks of all objects, except those of a fork that this thread has begun before."""
-    deadline = time.monotonic() + wait
+def _take(fork: _Fork, deadline: float, moment: float) -> bool:
+    """Take the locks of all objects, except those that were taken; return whether there were any.
+
+    Args:
+        fork: gets them.
+        deadline: by the monotonic clock, until which it waits for them.
+        moment: seconds that it waits for each after that.
+    """
+    before = len(fork.held)
     known = {id(held.owner) for begun in _under_way for held in begun.held}
     for reference in reversed(_owners.valuerefs()):
         owner = reference()
@@ -164,6 +170,7 @@ def _take(fork: _Fork, wait: float, moment: float) -> None:
                 held.locks.append(lock)
             else:
                 held.torn = True
+    return len(fork.held) > before
 
 
 def _before_fork() -> None:
@@ -171,7 +178,10 @@ def _before_fork() -> None:
     _under_way.append(fork)
     # Another thread may fork now. If it takes too long, what it has locked counts as torn in our child.
     fork.excludes_others = _forking.acquire(timeout=2 * FORK_WAIT)
-    _take(fork, FORK_WAIT, _MOMENT)
+    deadline = time.monotonic() + FORK_WAIT
+    # Another thread may make an object while this waits for locks, and be in SQLite with it at the fork.
+    while _take(fork, deadline, _MOMENT) and time.monotonic() < deadline:
+        pass
 
 
 def _own_forks() -> list[_Fork]:
@@ -191,7 +201,7 @@ def _after_fork_in_child() -> None:
     _under_way[:] = own
     late = _Fork(threading.get_ident())
     # What was registered during the fork; everything, if no hook ran before it.
-    _take(late, 0.0, 0.0)
+    _take(late, time.monotonic(), 0.0)
     everything = [held for fork in (*own, late) for held in fork.held]
     for fork in (late, *reversed(own)):
         fork.release()

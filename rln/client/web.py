@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from rln.base.arguments import instance, pairs, plain_bytes, text, whole
+from rln.base.arguments import instance, pairs, plain_bytes, real, text, whole
 from rln.errors import ParameterError, ProviderUnavailable
 from rln.http.policy import check_url
 
@@ -28,7 +28,7 @@ MAX_REPLY: Final = 1 << 31
 """Bytes of the largest answer."""
 
 _CONNECT_TIMEOUT: Final = 30.0
-_DEADLINE: Final = 300.0
+DEADLINE: Final = 300.0
 """Seconds for one exchange."""
 _PIECE: Final = 1 << 18
 _METHOD: Final = re.compile(r"[A-Z]{1,20}\Z")
@@ -104,13 +104,17 @@ class PlainWeb(Web):
 
     Args:
         proxy: `http://host:port` of a proxy that makes tunnels (CONNECT), or None.
+        seconds: within which a whole answer must be there, more than 0.
 
     Raises:
-        ParameterError: another kind of proxy.
+        ParameterError: another kind of proxy, or no such time.
     """
 
-    def __init__(self, proxy: str | None = None) -> None:
+    def __init__(self, proxy: str | None = None, *, seconds: float = DEADLINE) -> None:
         self._proxy = None if proxy is None else check_proxy(proxy)
+        if real(seconds, "seconds") <= 0:
+            raise ParameterError(f"seconds: expected more than 0, got {seconds}")
+        self._seconds = seconds
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return what is at a URL; see `Web`."""
@@ -128,7 +132,7 @@ class PlainWeb(Web):
         whole(max_bytes, "max_bytes", 0, MAX_REPLY)
         where = urlsplit(check_url(url, "url"))
         connection = self._connection(where.scheme, where.hostname or "", where.port)
-        deadline = time.monotonic() + _DEADLINE
+        deadline = time.monotonic() + self._seconds
         connection.response_class = partial(_Answer, deadline)  # type: ignore[assignment]
         try:
             connection.request(
@@ -147,7 +151,7 @@ class PlainWeb(Web):
         except (OSError, http.client.HTTPException) as error:
             if time.monotonic() >= deadline:
                 raise ProviderUnavailable(
-                    f"{url}: expected a whole answer within {_DEADLINE:.0f} seconds"
+                    f"{url}: expected a whole answer within {self._seconds:g} seconds"
                 ) from error
             raise ProviderUnavailable(f"{url}: no answer: {error or type(error).__name__}") from error
         finally:
@@ -159,12 +163,13 @@ class PlainWeb(Web):
         if self._proxy is not None:
             proxy = urlsplit(self._proxy)
             at = (proxy.hostname or "", proxy.port or 80)
+        wait = min(self._seconds, _CONNECT_TIMEOUT)
         connection: http.client.HTTPConnection
         if scheme == "https":
             context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(*at, timeout=_CONNECT_TIMEOUT, context=context)
+            connection = http.client.HTTPSConnection(*at, timeout=wait, context=context)
         else:
-            connection = http.client.HTTPConnection(*at, timeout=_CONNECT_TIMEOUT)
+            connection = http.client.HTTPConnection(*at, timeout=wait)
         if self._proxy is not None:
             connection.set_tunnel(host, target_port)
         return connection

@@ -83,7 +83,6 @@ TIMEOUT: Final = Problem("timeout", 408, "The body took too long.")
 DUPLICATE: Final = Problem("duplicate", 409, "The credential was used before.")
 CONTENT_TOO_LARGE: Final = Problem("content-too-large", 413, "The body is too large.")
 QUOTA_EXCEEDED: Final = Problem("quota-exceeded", 429, "The limit was exceeded.")
-FIELDS_TOO_LARGE: Final = Problem("fields-too-large", 431, "The fields are too large.")
 INTERNAL: Final = Problem("internal", 500, "The service has a fault.")
 OVERLOADED: Final = Problem("overloaded", 503, "Too many requests are pending.", retry=True)
 UNAVAILABLE: Final = Problem("unavailable", 503, "The service cannot check credentials now.", retry=True)
@@ -102,7 +101,6 @@ PROBLEMS: Final = (
     DUPLICATE,
     CONTENT_TOO_LARGE,
     QUOTA_EXCEEDED,
-    FIELDS_TOO_LARGE,
     INTERNAL,
     OVERLOADED,
     UNAVAILABLE,

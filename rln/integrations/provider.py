@@ -26,8 +26,8 @@ from rln.keys.verifying_key import VerifyingKey
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.identity import IdentitySecret
 from rln.protocol.proof import AnyProof
-from rln.stores import open_existing_members, open_log, open_mark
-from rln.stores.groups import build_group
+from rln.stores import open_log, open_mark
+from rln.stores.groups import close_group, open_existing_group
 from rln.verifying.ports import AuditTrail, NullifierLog, Observer
 from rln.verifying.source_limit import Source, SourceLimit
 from rln.verifying.verdict import RateLimitViolation, Verdict
@@ -161,15 +161,10 @@ class Provider:
             clock = params.clock(mark=open_mark(settings.log) if has_file else None)
             log = open_log(settings.log, clock)
             opened.callback(log.close)
-            # One that is made here would have no members: the path is wrong, or the registry is lost.
-            registry = open_existing_members(settings.members)
-            opened.callback(registry.close)
-            if (registry.depth, registry.limit_bits) != (params.depth, params.limit_bits):
-                raise ParameterError(
-                    f"members: expected depth {params.depth} and {params.limit_bits} bits of limit as in the "
-                    f"policy, got {registry.depth} and {registry.limit_bits}"
-                )
-            group = build_group(registry, params.window(clock.now), now=clock.now)
+            group = open_existing_group(
+                settings.members, params.depth, params.limit_bits, params.window(clock.now), now=clock.now
+            )
+            opened.callback(close_group, group)
             audit = None
             if settings.audit is not None:
                 audit = AuditFiles(settings.audit, key)

@@ -5,7 +5,7 @@ A registrar asks a directory of accounts. The one here is a JSON file that holds
     {"accounts": {"acme": {"sha256": "<SHA-256 of the key, hexadecimal>", "tiers": ["basic", "pro"],
                            "several": false}}}
 
-A key is random and at least 16 characters, because a plain digest protects no guessable text.
+Keys must be random, as those of `rln provider account`: a plain digest protects no text that can be guessed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from rln.lowlevel import entropy
 
 MAX_FILE_BYTES: Final = 1 << 26
 MOST_TIERS: Final = 32
-LEAST_CHARACTERS: Final = 16
 MOST_CHARACTERS: Final = 512
 
 _log = logging.getLogger("rln.registrar")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from rln.base.arguments import instance, real
-from rln.errors import InputError, InvalidProof, RlnError, StoreUnavailable
-from rln.http.problem import BAD_PROOF, INTERNAL, MALFORMED, UNAVAILABLE, Problem
+from rln.errors import RlnError, StoreUnavailable
+from rln.http.problem import UNAVAILABLE, Problem, problem_of_error
 
 UNAUTHORIZED: Final = Problem("unauthorized", 401, "A valid API key is needed.")
 TIER_NOT_ALLOWED: Final = Problem("tier-not-allowed", 403, "The account may not have this tier.")
@@ -40,6 +40,4 @@ def refusal_of(error: Exception) -> Refused:
         return error
     if isinstance(error, StoreUnavailable):
         return Refused(UNAVAILABLE, 1.0 if error.retry_after is None else error.retry_after)
-    if isinstance(error, InvalidProof):
-        return Refused(BAD_PROOF)
-    return Refused(MALFORMED if isinstance(error, InputError) else INTERNAL)
+    return Refused(problem_of_error(error))

@@ -37,7 +37,7 @@ from rln.services.refusal import CONFLICT, NONCE_NOT_OPEN, TIER_NOT_ALLOWED, UNA
 from rln.services.registrar_settings import RegistrarSettings
 from rln.services.replacement import ReplacementRules
 from rln.services.slash_outbox import SlashOutbox
-from rln.stores.groups import open_group
+from rln.stores.groups import open_existing_group
 from rln.sync.signing import RegistrarKey
 
 MOST_LISTED: Final = 64
@@ -158,7 +158,7 @@ class Registrar:
         accounts = AccountStore(settings.accounts, rules, settings.webhooks)
         opened: list[Callable[[], None]] = [accounts.close]
         try:
-            group = open_group(
+            group = open_existing_group(
                 settings.members, params.depth, params.limit_bits, params.window(clock.now), now=clock.now
             )
             opened.insert(0, group.registry.close)

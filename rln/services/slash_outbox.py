@@ -17,18 +17,16 @@ environment.
 
 from __future__ import annotations
 
-import http.client
 import logging
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from rln.base import canonical_json
 from rln.base.arguments import instance, plain_bytes, sequence, text
 from rln.base.injected import callback
-from rln.errors import EncodingError, ParameterError
+from rln.client.web import PlainWeb
+from rln.errors import EncodingError, ParameterError, ProviderUnavailable
 from rln.http.policy import check_url
 from rln.services.account_rows import WEBHOOK_COLUMNS, Webhook, webhook_of
 from rln.services.accounts import AccountStore
@@ -48,6 +46,8 @@ _TIMEOUT: Final = 5.0
 _AT_ONCE: Final = 64
 _MOST_SECONDS: Final = 2.0
 _MAX_BYTES: Final = 1 << 12
+_MOST_ANSWER: Final = 1 << 20
+_WEB: Final = PlainWeb(seconds=_TIMEOUT)
 
 _log = logging.getLogger("rln.registrar")
 
@@ -167,23 +167,13 @@ def check_webhook(body: bytes, signature: str, registrar_key: bytes) -> dict[str
 
 def _post(url: str, body: bytes, signature: str) -> bool:
     """Send a webhook, and tell whether it was accepted."""
-    found = urlsplit(url)
-    host, port = found.hostname or "", found.port
-    connection: http.client.HTTPConnection
-    if found.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(host, port, timeout=_TIMEOUT, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
+    fields = (
+        ("Content-Type", "application/json"),
+        (SIGNATURE_FIELD, signature),
+        ("User-Agent", "rln-registrar"),
+    )
     try:
-        fields = {
-            "Content-Type": "application/json",
-            SIGNATURE_FIELD: signature,
-            "User-Agent": "rln-registrar",
-        }
-        connection.request("POST", found.path or "/", body, fields)
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
+        reply = _WEB.send("POST", url, body, fields, _MOST_ANSWER)
+    except ProviderUnavailable:
         return False
-    finally:
-        connection.close()
+    return 200 <= reply.status < 300

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rln.base.arguments import file_path, instance
+from rln.base.arguments import file_path, instance, whole
+from rln.base.bounds import MAX_DEPTH, MAX_LIMIT_BITS
 from rln.base.injected import callback, implements
 from rln.errors import EncodingError, IntegrityAlarm, ParameterError, StoreUnavailable
 from rln.group.group import DEFAULT_WINDOW, Group
 from rln.group.ports import MemberRegistry
 from rln.group.replica import Progress, TreeSnapshot
 from rln.group.window_size import WindowSize
-from rln.stores import MEMBERS, open_members
+from rln.stores import MEMBERS, open_existing_members, open_members
 from rln.stores.snapshot import read_snapshot, write_snapshot
 from rln.stores.uri import StoreUri
 
@@ -70,6 +71,40 @@ def open_group(
             snapshot=snapshot,
             progress=progress,
         )
+    except BaseException:
+        registry.close()
+        raise
+
+
+def open_existing_group(
+    uri: str, depth: int, limit_bits: int, window: WindowSize, *, now: Callable[[], float]
+) -> Group:
+    """Open the group of a registry that exists. End it with `close_group`.
+
+    A registry that is made instead would have no members: the URI is wrong, or the registry is lost.
+
+    Args:
+        uri: sqlite:///path, or postgresql://.
+        depth, limit_bits: those that the registry must have.
+        window, now: as for `open_group`.
+
+    Raises:
+        ParameterError: not such a URI, or a registry of another depth or limit.
+        IntegrityAlarm: the events of the registry do not give its roots.
+        StoreUnavailable: there is no registry, or it cannot be reached.
+    """
+    whole(depth, "depth", 1, MAX_DEPTH)
+    whole(limit_bits, "limit_bits", 1, MAX_LIMIT_BITS)
+    instance(window, WindowSize, "window")
+    callback(now, "now")
+    registry = open_existing_members(uri)
+    try:
+        if (registry.depth, registry.limit_bits) != (depth, limit_bits):
+            raise ParameterError(
+                f"members: expected depth {depth} and {limit_bits} bits of limit, got {registry.depth} and "
+                f"{registry.limit_bits}: it is the registry of another provider"
+            )
+        return build_group(registry, window, now=now)
     except BaseException:
         registry.close()
         raise

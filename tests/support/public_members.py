@@ -204,7 +204,7 @@ MEMBER_SIDE: Table = {
             "background": True,
         },
     ),
-    "rln.client.web.PlainWeb": lambda _: (PlainWeb, {"proxy": PROXY}),
+    "rln.client.web.PlainWeb": lambda _: (PlainWeb, {"proxy": PROXY, "seconds": 5.0}),
     "rln.client.web.PlainWeb.fetch": _fetching,
     "rln.client.web.PlainWeb.send": _sending,
     "rln.client.web.Reply": lambda _: (Reply, {"status": 200, "body": b"text"}),

@@ -22,7 +22,7 @@ from rln.services.new_account import EMPTY, add_account
 from rln.services.provider_directory import create_provider, registrar_places
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.copy_members import copy_members
-from rln.stores.groups import build_group, close_group, open_group
+from rln.stores.groups import build_group, close_group, open_existing_group, open_group
 from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
 from rln.sync.bulletin_folder import BulletinFolder, read_bulletin
 from rln.sync.export import bulletin_since
@@ -90,6 +90,13 @@ def _existing(bench: CallBench) -> Call:
     path = bench.path()
     stores.open_members(f"sqlite:///{path}", DEPTH, LIMIT_BITS).close()
     return _closing(bench, stores.open_existing_members), {"uri": f"sqlite:///{path}"}
+
+
+def _registry(bench: CallBench) -> str:
+    """Return the URI of a registry that exists."""
+    uri = f"sqlite:///{bench.path()}"
+    stores.open_members(uri, DEPTH, LIMIT_BITS).close()
+    return uri
 
 
 def _closing(bench: CallBench, opens: Callable[..., Any]) -> Callable[..., Any]:
@@ -454,6 +461,16 @@ SERVICES: Table = {
     "rln.stores.groups.close_group": lambda bench: (
         close_group,
         {"group": bench.group(), "snapshot": bench.path("snapshot")},
+    ),
+    "rln.stores.groups.open_existing_group": lambda bench: (
+        _closing(bench, open_existing_group),
+        {
+            "uri": _registry(bench),
+            "depth": DEPTH,
+            "limit_bits": LIMIT_BITS,
+            "window": _window(),
+            "now": now,
+        },
     ),
     "rln.stores.groups.open_group": lambda bench: (
         _closing(bench, open_group),

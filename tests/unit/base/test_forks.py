@@ -169,6 +169,32 @@ def test_an_object_that_is_made_during_a_fork_is_called_in_the_child() -> None:
     assert making.log == []
 
 
+def test_a_fork_waits_for_what_another_thread_makes_while_it_gathers_locks() -> None:
+    """A thread made a connection to SQLite meanwhile, and held SQLite's own lock at the fork. The child hung
+    when it closed another connection.
+    """
+    in_use, entered, made = threading.Lock(), threading.Event(), []
+
+    class Maker(_Owner):
+        def _fork_locks(self) -> Sequence[forks.Lock]:
+            if not made:
+                thread.start()
+                assert entered.wait(10)
+            return super()._fork_locks()
+
+    def make() -> None:
+        with in_use:
+            made.append(_Owner(in_use))
+            entered.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=make)
+    maker = Maker()
+    assert in_child(lambda: " ".join(made[0].log)) == "locks whole"
+    thread.join()
+    assert maker.log == ["locks"] and not in_use.locked()
+
+
 def test_a_thread_that_makes_an_object_with_a_lock_held_does_not_wait_for_a_fork() -> None:
     lock, forking, made = threading.Lock(), threading.Event(), list[_Owner]()
     owner = _Owner(lock)

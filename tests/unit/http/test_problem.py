@@ -30,7 +30,6 @@ TABLE = {
     "duplicate": (409, False),
     "content-too-large": (413, False),
     "quota-exceeded": (429, False),
-    "fields-too-large": (431, False),
     "internal": (500, False),
     "overloaded": (503, True),
     "unavailable": (503, True),

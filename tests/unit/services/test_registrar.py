@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from rln.errors import ParameterError, StoreUnavailable
+from rln.http.policy import Tier
 from rln.services.api_keys import Account
+from rln.services.provider_directory import create_provider
 from rln.services.refusal import Refused
 from rln.services.registrar import Registrar
 from tests.support.registrar_office import Office
@@ -68,3 +70,17 @@ def test_exactly_one_bearer_field_names_an_account(world: RegistrarWorld) -> Non
         with pytest.raises(Refused):
             registrar.account(fields)
     registrar.close()
+
+
+def test_a_registry_that_does_not_exist_is_not_made(tmp_path: Path) -> None:
+    """A wrong path in rln.toml gave the registrar an empty group of its own."""
+    folder = tmp_path / "provider"
+    tiers = [Tier("pro", 5)]
+    create_provider(
+        folder, "api.localhost", period=60, tiers=tiers, authorities=["127.0.0.1:8000"], depth=3, limit_bits=4
+    )
+    settings = folder / "rln.toml"
+    settings.write_text(settings.read_text().replace("members.db", "member.db"))
+    with pytest.raises(StoreUnavailable, match=r"member\.db"):
+        Registrar.open(settings)
+    assert not (folder / "member.db").exists()
