@@ -51,7 +51,7 @@ BODY_SECONDS: Final = 10.0
 """Seconds until the whole body must be there."""
 
 _FOREVER: Final = "public, max-age=31536000, immutable"
-_MINUTE: Final = "public, max-age=5"
+_BRIEFLY: Final = "public, max-age=5"
 _TIER: Final = r"^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$"
 
 _log = logging.getLogger("rln.registrar")
@@ -191,12 +191,12 @@ def router_of(registrar: Registrar) -> APIRouter:
     @router.get(WELL_KNOWN, summary="The signed policy", response_class=Response)
     def policy_document() -> Response:
         return Response(
-            registrar.policy_document, media_type="application/json", headers={"Cache-Control": _MINUTE}
+            registrar.policy_document, media_type="application/json", headers={"Cache-Control": _BRIEFLY}
         )
 
     @router.get(proving_key, summary="The proving key", response_class=FileResponse)
     def proving_key_file() -> FileResponse:
-        return _file(registrar.proving_key, _MINUTE, policy.params.key_digest)
+        return _file(registrar.proving_key, _BRIEFLY, policy.params.key_digest)
 
     @router.get(
         f"{bulletins}{{name}}", responses=_REFUSALS, summary="A bulletin", response_class=FileResponse
@@ -208,7 +208,7 @@ def router_of(registrar: Registrar) -> APIRouter:
         if name == INDEX:
             # Read at once: it is replaced now and then, also between its size and its first byte.
             return Response(
-                path.read_bytes(), media_type="application/json", headers={"Cache-Control": _MINUTE}
+                path.read_bytes(), media_type="application/json", headers={"Cache-Control": _BRIEFLY}
             )
         return _file(path, _FOREVER, name)
 
