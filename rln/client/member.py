@@ -212,10 +212,13 @@ class Member(CredentialSource):
                 f"seconds: expected more than 0, and a background thread that looks, got {seconds}"
             )
         self._start()
-        end = time.monotonic() + seconds
-        while not self.is_admitted:
-            if self._fault is not None:
-                raise self._fault
+        end, seen = time.monotonic() + seconds, -1
+        while True:
+            if self.step != seen:  # a search of all leaves, so not at each glance
+                seen = self.step
+                if self.is_admitted:
+                    return
+            self._raise_fault()
             if time.monotonic() >= end:
                 trouble = (
                     f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
@@ -302,9 +305,7 @@ class Member(CredentialSource):
 
     def _credentials(self) -> CredentialMaker:
         self._start()
-        if self._fault is not None:
-            # A new error for each caller, because a raised one collects the tracebacks of all.
-            raise type(self._fault)(str(self._fault)) from self._fault
+        self._raise_fault()
         with self._state:
             self._refuse_closed()
             index = self._find()
@@ -373,6 +374,11 @@ class Member(CredentialSource):
     def _start(self) -> None:
         if self.settings.background and not self._closed:
             self._follower.start()
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            # A new error for each caller, because a raised one collects the tracebacks of all.
+            raise type(self._fault)(str(self._fault)) from self._fault
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -31,6 +31,7 @@ from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError, StoreUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, Policy, open_policy
 from rln.http.registration import check_tier
+from rln.stores.uri import file_uri
 
 LOCK_WAIT: Final = 30.0
 """Seconds to wait for another process that changes the files."""
@@ -119,7 +120,7 @@ class MemberDirectory:
     @property
     def message_ids(self) -> str:
         """URI of the message ids."""
-        return f"sqlite:///{self.path.absolute() / 'message-ids.db'}"
+        return file_uri(self.path.absolute() / "message-ids.db")
 
     def create(self) -> None:
         """Create the directory, for its owner alone, if it does not exist.

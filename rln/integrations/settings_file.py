@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from rln.base.arguments import file_path, instance, text
 from rln.errors import EncodingError, ParameterError
+from rln.stores.uri import file_uri
 
 MAX_BYTES: Final = 1 << 16
 
@@ -40,8 +41,8 @@ def absolute_uri(uri: str, folder: Path) -> str:
     """Return the URI of a store, with the path of a `sqlite:///` counted from a folder."""
     if not text(uri, "uri").startswith(_FILE) or uri.startswith(f"{_FILE}/"):
         return uri
-    quoted = str(folder).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-    return f"{_FILE}{quoted}/{uri.removeprefix(_FILE)}"
+    # Of the URI, only the folder is put before the path, which is quoted as its writer has quoted it.
+    return f"{file_uri(folder)}/{uri.removeprefix(_FILE)}"
 
 
 def _place(error: Exception) -> str:

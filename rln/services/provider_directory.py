@@ -35,6 +35,7 @@ from rln.protocol.epoch import check_application
 from rln.services.new_account import EMPTY
 from rln.stores import open_log
 from rln.stores.groups import DEFAULT_WINDOW_SECONDS, close_group, open_group
+from rln.stores.uri import file_uri
 from rln.sync.signing import RegistrarKey
 
 
@@ -160,9 +161,9 @@ def _fill(
     write_new_file(draft / POLICY_FILE, policy.sign(registrar_key))
     os.chmod(draft / POLICY_FILE, 0o644)
     clock = params.clock()
-    with closing(open_log(f"sqlite:///{draft.absolute()}/log.db", clock, new=True)):
+    with closing(open_log(file_uri(draft.absolute() / "log.db"), clock, new=True)):
         pass
-    close_group(open_group(f"sqlite:///{draft.absolute()}/members.db", *sizes, now=clock.now))
+    close_group(open_group(file_uri(draft.absolute() / "members.db"), *sizes, now=clock.now))
     write_new_file(draft / API_KEYS_FILE, EMPTY)
     write_new_file(draft / SETTINGS_FILE, _SETTINGS.encode())
     return policy

@@ -17,9 +17,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qsl, unquote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes
 
 from rln.base import decimals
+from rln.base.arguments import file_path
 from rln.errors import ParameterError
 
 _KNOWN_SCHEMES: Final = frozenset(
@@ -130,6 +131,15 @@ class StoreUri:
                     f"store: {self.scheme}: unknown option after ?; known options: "
                     f"{', '.join(known) or 'none'}; write a ? of the path or password as %3F"
                 )
+
+
+def file_uri(path: Path | str) -> str:
+    """Return the URI of a SQLite file, which `StoreUri.path` reads back, whatever characters the path has.
+
+    Raises:
+        ParameterError: not a path.
+    """
+    return f"sqlite:///{quote(str(file_path(path, 'path')))}"
 
 
 def _check_characters(scheme: str, rest: str) -> None:

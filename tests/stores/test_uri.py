@@ -8,7 +8,7 @@ import pytest
 from rln.errors import InputError, ParameterError, StoreUnavailable
 from rln.protocol.epoch import EpochClock
 from rln.stores import LOGS, MEMBERS, open_log, open_members
-from rln.stores.uri import StoreUri
+from rln.stores.uri import StoreUri, file_uri
 
 SECRETS = ("hunter", "sesame")
 
@@ -76,3 +76,13 @@ def test_no_part_of_a_uri_with_a_password_is_repeated(scheme: str, mark: str) ->
 def test_a_uri_in_its_parts_shows_neither_place_nor_options() -> None:
     parts = StoreUri.parse("postgresql://u:hunter@h/d?password=sesame", MEMBERS)
     assert not any(part in repr(parts) for part in SECRETS)
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "a?b", "a#b", "%41", "é"])
+def test_a_file_with_any_name_has_a_uri(tmp_path: Path, name: str) -> None:
+    """A member's directory with a question mark in its name could not be opened."""
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "members.db"
+    assert StoreUri.parse(file_uri(path), MEMBERS).path == path
+    open_members(file_uri(path), 3).close()
+    assert path.exists()

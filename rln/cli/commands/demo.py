@@ -28,6 +28,7 @@ from rln.proving.prover import Prover
 from rln.stores import open_log, open_message_ids
 from rln.stores.groups import close_group, open_group
 from rln.stores.memory import MemoryMessageIds
+from rln.stores.uri import file_uri
 from rln.verifying.verdict import Duplicate, Invalid, RateLimitViolation, Valid, Verdict
 from rln.verifying.verifier import Verifier
 
@@ -204,10 +205,10 @@ class _Participants:
 
     def _open(self, new: bool) -> None:
         self.group = open_group(
-            f"sqlite:///{self._folder}/members.db", self.depth, now=self._clock.now, threads=self._threads
+            file_uri(self._folder / "members.db"), self.depth, now=self._clock.now, threads=self._threads
         )
-        self._log = open_log(f"sqlite:///{self._folder}/log.db", self._clock, new=new)
-        self._ids = open_message_ids(f"sqlite:///{self._folder}/ids.db")
+        self._log = open_log(file_uri(self._folder / "log.db"), self._clock, new=new)
+        self._ids = open_message_ids(file_uri(self._folder / "ids.db"))
         self.verifier = Verifier(
             self._key.verifying_key,
             roots=self.group.roots,

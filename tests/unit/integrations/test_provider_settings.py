@@ -26,7 +26,7 @@ def test_paths_count_from_the_folder_of_the_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert ProviderSettings.load("rln.toml") == settings
     assert absolute_uri("redis://h", tmp_path) == "redis://h"
-    assert absolute_uri("sqlite:///x?y", Path("/a b%/c?")) == "sqlite:////a b%25/c%3F/x?y"
+    assert absolute_uri("sqlite:///x?y", Path("/a b%/c?")) == "sqlite:////a%20b%25/c%3F/x?y"
 
 
 def test_the_environment_names_the_file(tmp_path, monkeypatch):
