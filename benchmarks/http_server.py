@@ -1,15 +1,24 @@
-"""The server of `bench_http.py`: an application that does nothing, alone or with the middleware."""
+"""The servers of `bench_http.py` and `bench_gateway.py`.
+
+An application that does nothing, alone or with the middleware; a gateway before it, and the same proxy alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from pathlib import Path
 
-from rln.integrations.admission import Message
+from rln.http.policy import open_policy
+from rln.integrations.admission import KEY, App, Message
 from rln.integrations.answers import Send
 from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.request_body import Receive
 from rln.integrations.request_head import Scope
+from rln.services.gateway import Gateway
+from rln.services.gateway_settings import GatewaySettings
+from rln.services.upstream import Upstream
 
 BODY = b'{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"content":"ok"}}]}'
 CHUNKS = 50
@@ -49,3 +58,20 @@ async def _stream(send: Send) -> None:
 def limited() -> RlnMiddleware:
     """Return the application with the middleware; RLN_CONFIG names its settings."""
     return RlnMiddleware(null)
+
+
+def gateway() -> App:
+    """Return the gateway; RLN_CONFIG names its settings."""
+    return Gateway.open(os.environ["RLN_CONFIG"]).app
+
+
+def proxy() -> App:
+    """Return the proxy of the same gateway, to which everything counts as paid for."""
+    config = Path(os.environ["RLN_CONFIG"])
+    policy = open_policy((config.parent / "policy.json").read_bytes())
+    upstream = Upstream(GatewaySettings.read(config), policy)
+
+    async def admitted(scope: Scope, receive: Receive, send: Send) -> None:
+        await upstream({**scope, KEY: True}, receive, send)
+
+    return admitted

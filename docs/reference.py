@@ -62,16 +62,19 @@ ALSO = (
     "rln.ports", "rln.group.events", "rln.group.registry_roots",
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.http.credential", "rln.http.target", "rln.http.signal", "rln.http.challenge", "rln.http.policy",
-    "rln.http.problem", "rln.http.registration",
+    "rln.http.route", "rln.http.price_list", "rln.http.problem", "rln.http.registration",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",
+    "rln.services.provider_prices",
     "rln.services.new_account", "rln.integrations.asgi", "rln.integrations.admission",
     "rln.integrations.provider", "rln.integrations.provider_settings", "rln.integrations.fastapi",
     "rln.client.member", "rln.client.settings", "rln.client.registrar_client", "rln.client.web",
     "rln.client.credential_source", "rln.integrations.httpx", "rln.integrations.httpx2",
+    "rln.integrations.aiohttp", "rln.integrations.requests",
     "rln.services.registrar", "rln.services.registrar_app", "rln.services.registrar_settings",
     "rln.services.api_keys", "rln.services.slash_outbox",
+    "rln.services.gateway", "rln.services.gateway_settings", "rln.services.upstream",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""
 

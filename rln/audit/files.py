@@ -113,7 +113,10 @@ class AuditFiles(AuditTrail):
                 raise self._unavailable(error) from error
 
     def lookup(self, epoch: Epoch, nullifier: int) -> list[AnyProof]:
-        """Return the messages with a nullifier from all intact files of the directory; see `AuditTrail`."""
+        """Return the messages with a nullifier from all intact files of the directory; see `AuditTrail`.
+
+        Files of another key are left out: evidence has one key for both of its messages.
+        """
         self._check_process()
         instance(epoch, Epoch, "epoch")
         scalar.check(nullifier, "nullifier")
@@ -129,7 +132,7 @@ class AuditFiles(AuditTrail):
                 audited = AuditedEpoch.read(path)
                 if audited.epoch.index != epoch.index:
                     raise EncodingError(f"expected epoch {epoch.index}, got {audited.epoch.index}")
-                if audited.epoch == epoch:
+                if audited.epoch == epoch and audited.verifying_key == self._key.digest:
                     for proof in audited.find(nullifier):
                         found.append(proof)  # not `extend`: an error at the end must not lose them
                     self._check_new_records(audited)

@@ -53,6 +53,7 @@ class FileKind(enum.Enum):
     EVIDENCE = "evidence of a violation"
     PARAMETERS = "the parameters of an application"
     POLICY = "a signed policy"
+    PRICES = "a signed price list"
     BULLETIN = "a mirror or a bulletin"
     SNAPSHOT = "a snapshot"
     TABLES = "a file of tables"
@@ -97,6 +98,7 @@ _NAMES: Final = (
     ({"pi_a"}, FileKind.PROOF),
     ({"first", "second", "verifying_key"}, FileKind.EVIDENCE),
     ({"authorities", "signature"}, FileKind.POLICY),
+    ({"routes", "signature"}, FileKind.PRICES),
     ({"application", "key_digest"}, FileKind.PARAMETERS),
     ({"identityPathIndex"}, FileKind.INPUTS),
     ({"identitySecret", "identityCommitment"}, FileKind.SECRET),

@@ -10,11 +10,14 @@ import typer
 from rln.base.version import __version__
 from rln.cli.commands import (
     bench,
+    connect,
     demo,
     doctor,
     evidence,
+    gateway,
     group,
     identity,
+    join,
     keys,
     log,
     message,
@@ -81,7 +84,10 @@ app.add_typer(evidence.app, name="evidence", rich_help_panel=_PROOFS)
 app.add_typer(group.app, name="group", rich_help_panel=_GROUPS)
 app.add_typer(log.app, name="log", rich_help_panel=_GROUPS)
 app.add_typer(provider.app, name="provider", rich_help_panel=_HTTP)
+app.command("gateway", rich_help_panel=_HTTP)(gateway.gateway)
 app.command("registrar", rich_help_panel=_HTTP)(registrar.registrar)
+app.command("join", rich_help_panel=_HTTP)(join.join)
+app.command("connect", rich_help_panel=_HTTP)(connect.connect)
 group.app.command("import")(mirror.import_bulletins)
 group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)

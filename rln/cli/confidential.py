@@ -13,6 +13,8 @@ from typing import Final
 
 _SERVER: Final = re.compile(r"(?:redis|valkey|postgres)[a-z+]*(?::|//)", re.IGNORECASE)
 _FILE: Final = re.compile(r"\s*(?:sqlite|memory|file)://")
+_WEB: Final = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._/-]*)?\Z")
+"""Address of a web server without a user, a query and a fragment."""
 _SCHEME: Final = re.compile(r"\s*[A-Za-z][A-Za-z+]*:/+")
 _END_OF_WORD: Final = re.compile(r"\A[^\s'\")]*")
 _HIDDEN: Final = "***"
@@ -35,7 +37,9 @@ def hide(message: str, arguments: Sequence[str]) -> str:
 def _may_hold_password(value: str) -> bool:
     if "@" in value or "password" in value.lower() or _SERVER.search(value):
         return True
-    return "://" in value and not _FILE.match(value)  # of a server that no command knows
+    return (
+        "://" in value and not _FILE.match(value) and not _WEB.match(value)
+    )  # of a server that no command knows
 
 
 def _forms(value: str) -> set[str]:

@@ -10,6 +10,7 @@ from rln.base import scalar
 from rln.http.challenge import Challenge
 from rln.http.credential import Credential
 from rln.http.registration import RegistrationParts
+from rln.http.route import Route
 from rln.http.signal import RequestParts
 from rln.http.target import request_target
 from rln.lowlevel import hashes
@@ -74,6 +75,17 @@ def _signal(case: Case, _: Case) -> object:
     }
 
 
+def _price(case: Case, _: Case) -> object:
+    names = ("content_type", "content_encoding", "query", "body")
+    found = Route.read(case["route"]).price(*(bytes.fromhex(case[name]) for name in names))
+    return {
+        "units": found.units,
+        "output_tokens": found.output_tokens,
+        "model": found.model,
+        "body": None if found.body is None else found.body.hex(),
+    }
+
+
 def _registration(case: Case, _: Case) -> object:
     parts = RegistrationParts(
         application=bytes.fromhex(case["application"]).decode(),
@@ -113,6 +125,7 @@ def _hex(value: int) -> str:
 CHECKERS: Final[Mapping[str, Callable[[Case, Case], object]]] = {
     "http-challenges": _challenge,
     "http-credentials": _credential,
+    "http-prices": _price,
     "http-registrations": _registration,
     "http-signals": _signal,
 }

@@ -19,8 +19,10 @@ from rln.client.origin import authority_of, origin_of
 from rln.client.pinned_policy import successor
 from rln.client.registrar_client import RegistrarClient, Registration, check_api_key
 from rln.client.settings import MemberSettings
+from rln.client.terms import pin_prices
 from rln.errors import ParameterError, PolicyChanged, ProviderUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, WELL_KNOWN, Policy, Tier, open_policy
+from rln.http.price_list import MAX_PRICES_BYTES
 from rln.http.registration import check_tier, prove_registration
 from rln.keys.proving_key import ProvingKey
 from rln.protocol.identity import Identity
@@ -98,7 +100,7 @@ class Joining:
             return found
 
     def _pin(self) -> Policy:
-        """Fetch the policy, and pin it or compare it with the pinned one."""
+        """Fetch policy and prices, and pin them or compare them with the pinned ones."""
         data = self._web.fetch(origin_of(self._authority) + WELL_KNOWN, MAX_POLICY_BYTES)
         if self._files.has("policy.json"):
             pinned = self._files.read_policy()
@@ -114,6 +116,8 @@ class Joining:
                 f"url: expected an authority of {policy.application} ({', '.join(policy.authorities)}), "
                 f"got {self._authority}: this is the policy of somebody else"
             )
+        if policy.prices is not None:  # before the policy that names it
+            pin_prices(self._files, policy, self._web.fetch(policy.prices, MAX_PRICES_BYTES))
         if not self._files.has("policy.json") or policy.version > self._files.read_policy().version:
             self._files.write_policy(data)
         return policy

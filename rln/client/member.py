@@ -3,9 +3,9 @@
     Member.join("https://api.example.com", api_key="…", directory="example")
     member = Member.open("example")
 
-A background thread looks at the provider's policy and bulletins, as often as the policy says, at times that
-depend on nothing that the member does. So the newest root is at hand when a request is made, and no fetch
-tells who makes it.
+A background thread looks at the provider's policy, prices and bulletins, as often as the policy says, at
+times that depend on nothing that the member does. So the newest root is at hand when a request is made, and
+no fetch tells who makes it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ from rln.client.credential_source import CredentialSource, MadeCredential
 from rln.client.follower import Follower
 from rln.client.joining import Joining
 from rln.client.member_directory import MemberDirectory
-from rln.client.origin import origin_of
-from rln.client.pinned_policy import successor
 from rln.client.requests import Requests
 from rln.client.settings import MemberSettings
+from rln.client.terms import Terms
 from rln.errors import (
     GroupRefused,
     NotAMember,
@@ -35,7 +34,8 @@ from rln.errors import (
     PolicyChanged,
     RlnError,
 )
-from rln.http.policy import MAX_POLICY_BYTES, WELL_KNOWN, Policy
+from rln.http.policy import Policy
+from rln.http.price_list import PriceList
 from rln.http.signal import RequestParts
 from rln.keys.proving_key import ProvingKey
 from rln.protocol.identity import Identity
@@ -83,8 +83,8 @@ class Member(CredentialSource):
         self.settings = settings
         self._files = MemberDirectory(directory)
         self._record = self._files.read_record()
-        self._policy = self._files.read_policy()
-        params = self._policy.params
+        self._terms = Terms.read(self._files)
+        params = self.policy.params
         self._key = ProvingKey.load(self._files.key, sha256=self._record.key_sha256)
         params.check_key(self._key)
         if self._files.has(self._files.mirror.name):
@@ -102,7 +102,7 @@ class Member(CredentialSource):
         self._fault: RlnError | None = None
         self._trouble = ""
         self._closed = False
-        self._follower = Follower(self._look, self._policy.refresh)
+        self._follower = Follower(self._look, self.policy.refresh)
         self._reset()
         forks.register(self)
         self._start()
@@ -163,7 +163,12 @@ class Member(CredentialSource):
     @property
     def policy(self) -> Policy:
         """The pinned policy."""
-        return self._policy
+        return self._terms.policy
+
+    @property
+    def prices(self) -> PriceList | None:
+        """The pinned price list; None: each request costs one unit."""
+        return self._terms.prices
 
     @property
     def step(self) -> int:
@@ -173,7 +178,7 @@ class Member(CredentialSource):
     @property
     def patience(self) -> float:
         """Seconds within which the next scheduled look at the bulletins is over."""
-        return _LOOKS * self._policy.refresh
+        return _LOOKS * self.policy.refresh
 
     @property
     def limit(self) -> int:
@@ -197,13 +202,14 @@ class Member(CredentialSource):
         return len(self._mirror)
 
     def wait_until_admitted(self, seconds: float = 300.0) -> None:
-        """Wait until the background thread has seen the member in the group.
+        """Wait until the background thread has seen the member in a group that is large enough for requests.
 
         Args:
             seconds: to wait at most, more than 0.
 
         Raises:
             NotAMember: not admitted in this time.
+            GroupRefused: admitted, but the group still has fewer members than `min_members`.
             PolicyChanged, GroupRefused: what the last look has found.
             ParameterError: not such a time, or `background` is False.
         """
@@ -212,35 +218,41 @@ class Member(CredentialSource):
                 f"seconds: expected more than 0, and a background thread that looks, got {seconds}"
             )
         self._start()
-        end, seen = time.monotonic() + seconds, -1
+        end, seen, admitted = time.monotonic() + seconds, -1, False
         while True:
             if self.step != seen:  # a search of all leaves, so not at each glance
-                seen = self.step
-                if self.is_admitted:
-                    return
+                seen, admitted = self.step, self.is_admitted
+            if admitted and self.group_size >= self._record.min_members:
+                return
             self._raise_fault()
             if time.monotonic() >= end:
-                trouble = (
-                    f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
-                )
-                raise NotAMember(
-                    f"member: not admitted within {seconds} seconds; the registrar admits members in "
-                    f"batches: wait longer, or ask the provider{trouble}"
-                )
+                raise self._waited_in_vain(seconds, admitted)
             time.sleep(_GLANCE)
+
+    def _waited_in_vain(self, seconds: float, admitted: bool) -> RlnError:
+        trouble = f"; the last look at the provider has failed: {self._trouble}" if self._trouble else ""
+        if admitted:
+            return GroupRefused(
+                f"group: admitted, but after {seconds} seconds it has {self.group_size} members, and this "
+                f"one waits for {self._record.min_members} to hide among; wait until more join{trouble}"
+            )
+        return NotAMember(
+            f"member: not admitted within {seconds} seconds; the registrar admits members in batches, and "
+            f"members look every {self.policy.refresh} seconds: wait longer, or ask the provider{trouble}"
+        )
 
     # ---- the provider
 
     def follow(self) -> None:
-        """Look at the provider's policy and bulletins once, and store what is new.
+        """Look at the provider's policy, prices and bulletins once, and store what is new.
 
         The background thread does this. Do not call it because of an answer: the time of a fetch would tell
         the provider who made the request.
 
         Raises:
             ProviderUnavailable: something could not be fetched.
-            PolicyChanged: the policy is neither the pinned one nor its signed successor. From now on every
-                request raises this.
+            PolicyChanged: policy or price list is neither the pinned one nor its signed successor. From now
+                on every request raises this.
             GroupRefused: the provider shows different groups to different people. From now on every request
                 raises this.
             OSError: a file was not written.
@@ -249,24 +261,19 @@ class Member(CredentialSource):
         with self._looking:
             self._refuse_closed()
             try:
-                self._look_at_policy()
+                self._look_at_terms()
                 self._look_at_bulletins()
             except (PolicyChanged, GroupRefused) as error:
                 self._fault = error
                 raise
 
-    def _look_at_policy(self) -> None:
-        data = self._web.fetch(origin_of(self._policy.authorities[0]) + WELL_KNOWN, MAX_POLICY_BYTES)
-        found = successor(self._policy, data)
-        if found is not self._policy:
-            with self._files.locked():
-                if self._files.read_policy().version < found.version:
-                    self._files.write_policy(data)
-            self._policy = found
-            self._follower.change_interval(found.refresh)
+    def _look_at_terms(self) -> None:
+        found = self._terms.look(self._files, self._web)
+        self._terms = found
+        self._follower.change_interval(found.policy.refresh)
 
     def _look_at_bulletins(self) -> None:
-        policy = self._policy
+        policy = self.policy
         if policy.bulletins is None:
             return
         feed = BulletinFeed(policy.bulletins, policy.registrar_key, self._web)
@@ -321,7 +328,7 @@ class Member(CredentialSource):
             return self._maker
 
     def _replace_maker(self, index: int) -> None:
-        before, params = self._maker, self._policy.params
+        before, params = self._maker, self.policy.params
         prover = Prover(
             self._identity,
             self._mirror.membership(self._identity.commitment, self._record.limit),
@@ -332,7 +339,7 @@ class Member(CredentialSource):
             threads=self.settings.threads,
             tokens=self.settings.tokens,
         )
-        self._maker, self._index = CredentialMaker(prover, self._policy, self._mirror, self._clock), index
+        self._maker, self._index = CredentialMaker(prover, self.policy, self._mirror, self._clock), index
         if before is not None:
             before.close()
 
@@ -366,7 +373,7 @@ class Member(CredentialSource):
         self.close()
 
     def __repr__(self) -> str:
-        return f"Member({self._policy.application}, {self._record.tier})"
+        return f"Member({self.policy.application}, {self._record.tier})"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("Member: it holds secrets and cannot be copied or pickled")

@@ -2,6 +2,7 @@
 
     member.json        tier, limit and least size of the group
     policy.json        the pinned policy, as its provider signed it
+    prices.json        the pinned price list, as its provider signed it, if the policy names one
     provider.rlnkey    the proving key
     identity.json      the secret, mode 0600
     message-ids.db     which message ids are used
@@ -30,6 +31,7 @@ from rln.base.arguments import check_digest, file_path, instance, text, whole
 from rln.base.bounds import MAX_DEPTH
 from rln.errors import ParameterError, StoreUnavailable
 from rln.http.policy import MAX_POLICY_BYTES, Policy, open_policy
+from rln.http.price_list import MAX_PRICES_BYTES, PriceList, open_prices
 from rln.http.registration import check_tier
 from rln.stores.uri import file_uri
 
@@ -203,6 +205,25 @@ class MemberDirectory:
         """
         write_file(self.path / "policy.json", signed, 0o600)
 
+    def read_prices(self, policy: Policy) -> PriceList | None:
+        """Return the pinned price list; None: none was pinned yet.
+
+        Raises:
+            GroupRefused, InputError: the file is damaged, or not signed with the key of the policy.
+        """
+        instance(policy, Policy, "policy")
+        if not self.has("prices.json"):
+            return None
+        return open_prices(self._read("prices.json", MAX_PRICES_BYTES), policy.registrar_key)
+
+    def write_prices(self, signed: bytes) -> None:
+        """Pin a price list that was checked, as its provider signed it.
+
+        Raises:
+            OSError: the file was not written.
+        """
+        write_file(self.path / "prices.json", signed, 0o600)
+
     def has(self, name: str) -> bool:
         """Tell whether a file exists."""
         return (self.path / text(name, "name")).exists()
@@ -214,6 +235,6 @@ class MemberDirectory:
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 raise ParameterError(
-                    f"directory: {self.path} holds no member; join first (Member.join)"
+                    f"directory: {self.path} holds no member; join first (`rln join`, Member.join)"
                 ) from error
             raise StoreUnavailable(f"member: {self.path / name}: {error.strerror}") from error

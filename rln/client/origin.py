@@ -44,3 +44,9 @@ def check_origin(policy: Policy, scheme: str, authority: str) -> None:
         )
     if scheme != "https" and (scheme != "http" or not is_loopback(host_of(authority))):
         raise ParameterError(f"url: expected https, got {scheme[:20]}; no credential goes there")
+
+
+def plain_authority(scheme: str, netloc: str) -> str:
+    """Return the authority of a URL in small letters, without the name of a user and the default port."""
+    default = {"https": ":443", "http": ":80"}.get(scheme, "\0")
+    return netloc.rpartition("@")[2].lower().removesuffix(default)

@@ -15,8 +15,10 @@ from rln.base.arguments import instance, plain_bytes
 from rln.client.answer import Fields
 from rln.client.origin import check_origin
 from rln.client.web import USER_AGENT
-from rln.errors import ParameterError
+from rln.errors import ParameterError, PolicyChanged
 from rln.http.policy import Policy
+from rln.http.price_list import PriceList
+from rln.http.route import Route
 from rln.http.signal import RequestParts
 from rln.http.target import request_target
 
@@ -38,10 +40,12 @@ class Outgoing:
     Attributes:
         parts: what the signal covers.
         fields: to send, in this order.
+        units: that it costs.
     """
 
     parts: RequestParts
     fields: tuple[tuple[str, str], ...]
+    units: int = 1
 
     @classmethod
     def of(
@@ -53,6 +57,7 @@ class Outgoing:
         raw_path: bytes,
         fields: Fields,
         body: bytes,
+        prices: PriceList | None = None,
     ) -> Outgoing:
         """Make it from what a program wants to send.
 
@@ -64,11 +69,14 @@ class Outgoing:
             raw_path: path and query as they are sent.
             fields: of the program.
             body: the whole body as it is sent.
+            prices: pinned; None if the policy names none.
 
         Raises:
-            ParameterError: the URL is not at an authority of the policy, or not private; or a field that the
-                signal covers is there twice.
-            EncodingError: method, target or a field has a form that no proof can cover.
+            ParameterError: the URL is not at an authority of the policy, or not private; a field that the
+                signal covers is there twice; the provider does not sell this route, or not what the body
+                asks for.
+            EncodingError: method, target, a field or the body has a form that no proof or price can cover.
+            PolicyChanged: the policy names a price list, and none is pinned yet.
         """  # fmt: skip
         instance(policy, Policy, "policy")
         check_origin(policy, scheme, authority)
@@ -82,12 +90,13 @@ class Outgoing:
             found[lower] = value
         digest = hashlib.sha256(plain_bytes(body, "body")).digest()
         path, _, query = raw_path.partition(b"?")
+        content_type, content_encoding = _latin(found, "content-type"), _latin(found, "content-encoding")
         parts = RequestParts(
             authority.encode("ascii"),
             method.encode("ascii"),
             request_target(path, query),
-            _latin(found, "content-type"),
-            _latin(found, "content-encoding"),
+            content_type,
+            content_encoding,
             digest,
             tuple(_latin(found, name) for name in policy.bound_fields),
         )
@@ -97,7 +106,27 @@ class Outgoing:
             **{name: found[name] for name in (*SENT, *policy.bound_fields) if name in found},
             "content-digest": f"sha-256=:{base64.b64encode(digest).decode('ascii')}:",
         }
-        return cls(parts, tuple(sent.items()))
+        units = 1
+        if prices is not None:
+            route = _route(prices, parts.method, path)
+            units = route.price(content_type, content_encoding, query, body).units
+        elif policy.prices is not None:
+            raise PolicyChanged(
+                "prices: the policy names a price list, and none is pinned yet; a scheduled look takes it; "
+                "then send the request again"
+            )
+        return cls(parts, tuple(sent.items()), units)
+
+
+def _route(prices: PriceList, method: bytes, path: bytes) -> Route:
+    instance(prices, PriceList, "prices")
+    route = prices.route(method, path)
+    if route is None:
+        sold = ", ".join(f"{one.method} {one.path}" for one in prices.routes)
+        raise ParameterError(
+            f"route: {prices.application} sells {sold}; got {method.decode()} {path.decode()[:80]!r}"
+        )
+    return route
 
 
 def _latin(found: dict[str, str], name: str) -> bytes:

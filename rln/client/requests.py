@@ -8,11 +8,13 @@ its request reveals nothing and costs nothing. So the credentials are kept by re
 3. Any answer with `RLN-Spent`: the credential is never used again.
 4. 409: the credential was accepted before, and that answer is lost. A new credential, or `AnswerLost`.
 5. 401 unknown-root: the same message ids proved again, once the member knows a newer step of the group.
-6. 401 wrong-epoch or units-needed: a new credential. If the old one was ever sent without an answer, this is
-   case 4, because it may have been accepted.
-7. Anything else is handed on, and the credential is not used again.
+6. 401 wrong-epoch: a new credential. If the old one was ever sent without an answer, this is case 4, because
+   it may have been accepted.
+7. 401 units-needed: `PolicyChanged`. The price comes from the pinned price list alone, whatever a challenge
+   says. If a scheduled look then takes another price list, the next sending has a new credential.
+8. Anything else is handed on, and the credential is not used again.
 
-Rules 4 to 6 need the problem type of the application and no `RLN-Spent`. One request takes at most
+Rules 4 to 7 need the problem type of the application and no `RLN-Spent`. One request takes at most
 `MAX_CREDENTIALS` credentials and `MAX_RENEWALS` renewals, with all repetitions by the SDK. An answer after
 which no SDK repeats a request ends the count, so an intended second request has its own. Equal requests that
 run at the same time count separately.
@@ -29,7 +31,7 @@ from typing import Final
 
 from rln.base import forks
 from rln.base.arguments import instance, text, whole
-from rln.base.bounds import MAX_SLOTS
+from rln.base.bounds import MAX_SLOTS, MAX_STORED
 from rln.base.injected import callback, implements
 from rln.client.answer import Answer
 from rln.client.credential_source import CredentialSource, MadeCredential
@@ -78,8 +80,8 @@ class _Request:
 
     Attributes:
         parts: what its signals cover.
+        units: that it costs, by the price list of its last sending.
         credential: for the next sending; None: a new one is needed.
-        units: of the next new one.
         made, renewed: how often.
         unanswered: the credential was sent once without an answer.
         is_stale: the provider does not know the root of the credential.
@@ -89,8 +91,8 @@ class _Request:
     """
 
     parts: RequestParts
+    units: int
     credential: MadeCredential | None = None
-    units: int = 1
     made: int = 0
     renewed: int = 0
     unanswered: bool = False
@@ -149,13 +151,19 @@ class Requests:
     def __repr__(self) -> str:
         return f"Requests({len(self._waiting)} remembered)"
 
-    def begin(self, parts: RequestParts) -> Sending:
+    def begin(self, parts: RequestParts, units: int = 1) -> Sending:
         """Begin a sending of a request; end it with `close`.
 
+        Args:
+            parts: what its signal covers.
+            units: that it costs, by the pinned price list; 1 without one.
+
         Raises:
+            RequestRefused: it costs more than `max_units`, or than one proof has. Nothing was spent.
             StoreUnavailable: the process was forked by a program in another language.
         """
         instance(parts, RequestParts, "parts")
+        self._check_units(whole(units, "units", 1, MAX_STORED))
         forks.refuse_unnoticed("requests")
         with self.lock:
             self._forget_old()
@@ -164,7 +172,19 @@ class Requests:
             found = max(own, key=lambda one: one.credential is not None, default=None)
             if found is not None:
                 del self._waiting[id(found)]
-            return Sending(self, found or _Request(parts), self._process)
+                found.units = units
+            return Sending(self, found or _Request(parts, units), self._process)
+
+    def _check_units(self, units: int) -> None:
+        slots = self.source.policy.params.max_out or 1
+        if units > min(self.max_units, slots):
+            raise RequestRefused(
+                f"units: the request costs {units}, and one proof has {slots}; ask for less: fewer tokens of "
+                "output, fewer choices, or a shorter prompt"
+                if units > slots
+                else f"units: the request costs {units}, more than max_units, {self.max_units}; ask for less "
+                "or raise max_units if you want to pay that price"
+            )
 
     def _put_back(self, request: _Request, process: object) -> None:
         """Remember a request for its next sending."""
@@ -210,7 +230,12 @@ class Sending:
             RequestRefused: no newer step of the group came within the time of a scheduled look.
         """
         request, made = self._request, self._request.credential
-        if made is None or not request.is_stale or self._source.step > made.step:
+        if (
+            made is None
+            or not request.is_stale
+            or self._source.step > made.step
+            or made.units != request.units
+        ):
             self._deadline = None
             return 0.0
         if self._deadline is None:
@@ -253,6 +278,8 @@ class Sending:
         request = self._request
         if request.is_lost:
             raise _answer_lost()
+        if request.credential is not None and request.credential.units != request.units:
+            self._replace()  # a scheduled look has found another price
         if request.credential is not None and request.is_stale:
             if request.renewed >= MAX_RENEWALS:
                 raise RequestRefused(
@@ -303,15 +330,12 @@ class Sending:
                         "policy: the provider uses another key than the pinned policy names; wait for the "
                         "next scheduled look at its policy; if this lasts, ask the provider"
                     )
-                if answer.problem is UNITS_NEEDED:
-                    self._raise_units(answer.challenge.units)
-                    return True
                 if answer.problem is WRONG_EPOCH:
                     self._replace()
                     return True
         request.credential = None
         if not answer.may_be_retried:
-            self._request = _Request(request.parts)  # the request is at its end
+            self._request = _Request(request.parts, request.units)  # the request is at its end
         return False
 
     def close(self) -> None:
@@ -340,7 +364,7 @@ class Sending:
             raise _answer_lost()
 
     def _check(self, challenge: Challenge) -> None:
-        """Refuse a challenge that contradicts the pinned policy."""
+        """Refuse a challenge that contradicts the pinned policy or price list."""
         policy = self._source.policy
         if challenge.realm != policy.application:
             raise RequestRefused(
@@ -351,19 +375,10 @@ class Sending:
                 f"policy: version {policy.version} is pinned, and the provider names another one; the next "
                 "scheduled look takes it if it is a signed higher version; then send the request again"
             )
-
-    def _raise_units(self, units: int) -> None:
-        """Let the next credential have the units that a challenge asks for."""
-        request, slots = self._request, self._source.policy.params.max_out or 1
-        most = min(self._requests.max_units, slots)
-        if units <= request.units:
-            raise RequestRefused(
-                f"units: the provider asks for {units} after it got {request.units}: it contradicts itself"
+        if challenge.error == UNITS_NEEDED.name or challenge.units > self._request.units:
+            raise PolicyChanged(
+                f"prices: the request costs {self._request.units} by the pinned price list, and the provider "
+                f"asks for {challenge.units}; nothing more was sent. The next scheduled look takes a signed "
+                "higher version of the list; then send the request again. If this lasts, the provider shows "
+                "different prices to different members: ask it"
             )
-        if units > most:
-            raise RequestRefused(
-                f"units: the request costs {units}, more than {most}; "
-                + (f"a proof has {slots}" if most == slots else "raise max_units if that is its price")
-            )
-        request.units = units
-        self._replace()

@@ -16,15 +16,16 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from rln.base import canonical_json
-from rln.base.arguments import instance, plain_bytes, text, whole
-from rln.base.file_kind import FileKind, expect
+from rln.base.arguments import instance, text, whole
+from rln.base.file_kind import FileKind
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.http.registration import check_tier
 from rln.http.signal import check_authority
+from rln.http.signed_document import check_document, read_document, sign_document
 from rln.http.target import request_target
 from rln.params import Params
 from rln.protocol.epoch import check_application
-from rln.sync.signing import SIGNATURE_BYTES, RegistrarKey, check_public_key, check_statement
+from rln.sync.signing import RegistrarKey, check_public_key
 
 WELL_KNOWN: Final = "/.well-known/rln"
 """The path of the signed policy."""
@@ -32,13 +33,12 @@ WELL_KNOWN: Final = "/.well-known/rln"
 MAX_POLICY_BYTES: Final = 1 << 16
 """Bytes of the largest signed policy."""
 
-_FORM: Final = 1
-_LABEL: Final = "rln policy"
+_FORM: Final = 2
+_NAME: Final = "policy"
 _MAX_VERSION: Final = (1 << 53) - 1
 _LONGEST_REFRESH: Final = 3600
 _MOST: Final = 32
 """Entries of each list."""
-_SIGNATURE: Final = re.compile(r"[0-9a-f]{128}\Z")
 _FIELD: Final = re.compile(r"(?!x-stainless-)[a-z0-9][a-z0-9-]{0,63}\Z")
 _NEVER_BOUND: Final = frozenset(
     "authorization content-type content-encoding content-digest content-length host connection "
@@ -89,6 +89,7 @@ class Policy:
         registration: URL of the registrar; None: members are registered in another way.
         bulletins: URL of the bulletins, with a slash at its end; None: as above.
         proving_key: URL of the proving key file; None: as above.
+        prices: URL of the price list; None: each request costs one unit.
         refresh: seconds between two looks of a member at policy and bulletins, 1 to 3600; all members look
             equally often. After a slashing, a member's requests wait for the next look. At most half of the
             seconds of the root window.
@@ -106,6 +107,7 @@ class Policy:
     registration: str | None = None
     bulletins: str | None = None
     proving_key: str | None = None
+    prices: str | None = None
     refresh: int = 30
 
     def __post_init__(self) -> None:
@@ -148,7 +150,7 @@ class Policy:
             1,
             _LONGEST_REFRESH if window is None else max(min(window // 2, _LONGEST_REFRESH), 1),
         )
-        for name in ("registration", "bulletins", "proving_key"):
+        for name in ("registration", "bulletins", "proving_key", "prices"):
             url = getattr(self, name)
             if url is not None:
                 self._check_place(check_url(url, name), name)
@@ -243,15 +245,14 @@ class Policy:
         """Return the signed document that `open_policy` reads.
 
         Raises:
-            ParameterError: the key is not that of the parameters.
+            ParameterError: the key is not that of the parameters, or the document is too large.
         """
         instance(key, RegistrarKey, "key")
         if key.public_key != self.registrar_key:
             raise ParameterError(
                 f"key: expected {self.params.registrar_key} as the parameters say, got {key.public_key.hex()}"
             )
-        signature = key.sign_statement(_LABEL, self.encode())
-        return canonical_json.write({"policy": self._content(), "signature": signature.hex()})
+        return sign_document(_NAME, self._content(), key, MAX_POLICY_BYTES)
 
 
 def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
@@ -267,20 +268,10 @@ def open_policy(data: bytes, registrar_key: bytes | None = None) -> Policy:
         InputError: a value is outside its range.
         GroupRefused: another key has signed it, or its bytes were changed.
     """
-    expect(plain_bytes(data, "policy")[:MAX_POLICY_BYTES], "policy", FileKind.POLICY)
-    if len(data) > MAX_POLICY_BYTES:
-        raise EncodingError(f"policy: expected at most {MAX_POLICY_BYTES} bytes, got {len(data)}")
-    content = canonical_json.read(data, "policy", MAX_POLICY_BYTES)
-    if canonical_json.write(content) != data:
-        raise EncodingError("policy: expected canonical JSON, as Policy.sign writes it")
-    signed = canonical_json.fields(content, "policy", ("policy", "signature"))
-    signature = canonical_json.text(signed["signature"], "signature")
-    if not _SIGNATURE.match(signature):
-        raise EncodingError(f"signature: expected {SIGNATURE_BYTES} bytes in lower-case hexadecimal")
-    policy = _read(signed["policy"])
+    content, signature = read_document(data, _NAME, FileKind.POLICY, MAX_POLICY_BYTES)
+    policy = _read(content)
     pinned = policy.registrar_key if registrar_key is None else registrar_key
-    # The bytes that came, so that nothing which reads as this policy passes for it.
-    check_statement(_LABEL, canonical_json.write(signed["policy"]), bytes.fromhex(signature), pinned)
+    check_document(_NAME, content, signature, pinned)
     if policy.registrar_key != pinned:
         raise ParameterError("policy: it names another registrar key than the one that signed it")
     return policy
@@ -309,6 +300,7 @@ def _read(content: object) -> Policy:
         registration=_text_or_none(found["registration"], "registration"),
         bulletins=_text_or_none(found["bulletins"], "bulletins"),
         proving_key=_text_or_none(found["proving_key"], "proving_key"),
+        prices=_text_or_none(found["prices"], "prices"),
         refresh=canonical_json.integer(found["refresh"], "refresh", 1, _LONGEST_REFRESH),
     )
 

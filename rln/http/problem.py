@@ -63,11 +63,18 @@ class Problem:
             _QUOTA_EXCEEDED if self == QUOTA_EXCEEDED else f"https://{application}/rln/problems/{self.name}"
         )
 
-    def document(self, application: str) -> bytes:
-        """Return the body of the answer."""
-        return canonical_json.write(
-            {"status": self.status, "title": self.title, "type": self.type_uri(application)}
-        )
+    def document(self, application: str, detail: str | None = None) -> bytes:
+        """Return the body of the answer.
+
+        Args:
+            application: of the provider.
+            detail: what is wrong with this request, and what would be right; nothing about the member. None:
+                there is nothing to say beside the title.
+        """
+        content = {"status": self.status, "title": self.title, "type": self.type_uri(application)}
+        if detail is not None:
+            content["detail"] = text(detail, "detail")
+        return canonical_json.write(content)
 
 
 CREDENTIAL_NEEDED: Final = Problem("credential-needed", 401, "A credential is needed.", challenges=True)
@@ -84,8 +91,10 @@ DUPLICATE: Final = Problem("duplicate", 409, "The credential was used before.")
 CONTENT_TOO_LARGE: Final = Problem("content-too-large", 413, "The body is too large.")
 QUOTA_EXCEEDED: Final = Problem("quota-exceeded", 429, "The limit was exceeded.")
 INTERNAL: Final = Problem("internal", 500, "The service has a fault.")
+BAD_GATEWAY: Final = Problem("upstream-failed", 502, "The service behind the gateway has failed.")
 OVERLOADED: Final = Problem("overloaded", 503, "Too many requests are pending.", retry=True)
 UNAVAILABLE: Final = Problem("unavailable", 503, "The service cannot check credentials now.", retry=True)
+GATEWAY_TIMEOUT: Final = Problem("upstream-late", 504, "The service behind the gateway gives no answer.")
 
 PROBLEMS: Final = (
     CREDENTIAL_NEEDED,
@@ -102,8 +111,10 @@ PROBLEMS: Final = (
     CONTENT_TOO_LARGE,
     QUOTA_EXCEEDED,
     INTERNAL,
+    BAD_GATEWAY,
     OVERLOADED,
     UNAVAILABLE,
+    GATEWAY_TIMEOUT,
 )
 """All problems, by status."""
 

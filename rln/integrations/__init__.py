@@ -1,1 +1,1 @@
-"""Integrations: adapters for ASGI and FastAPI, httpx and httpx2, logging, Prometheus."""
+"""Integrations: adapters for ASGI and FastAPI, httpx, httpx2, requests and aiohttp, logging, Prometheus."""

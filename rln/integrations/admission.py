@@ -1,7 +1,8 @@
 """Admission: what the application gets after VALID, and what becomes of its answer.
 
 The application is called once, with a scope without the credential and with the headers as they were judged.
-It gets the body that was judged, then what the server has to say. Its answer passes on as it is, message by
+It gets the body that was judged, or on a metered route the one that its price was computed for, then what the
+server has to say. Its answer passes on as it is, message by
 message; only the fields of this protocol are ours.
 """
 
@@ -28,6 +29,22 @@ Message = MutableMapping[str, Any]
 
 KEY: Final = "rln"
 """The entry of the scope that holds what was admitted."""
+
+_CREDENTIAL: Final = frozenset({b"authorization"})
+_OF_ANOTHER_BODY: Final = _CREDENTIAL | {
+    b"content-type",
+    b"content-length",
+    b"content-encoding",
+    b"content-language",
+    b"content-location",
+    b"content-range",
+    b"content-md5",
+    b"content-digest",
+    b"repr-digest",
+    b"digest",
+    b"transfer-encoding",
+}
+"""Fields that describe a body which the application does not get. Source: RFC 9110, 8; RFC 9530; RFC 3230."""
 
 _CHALLENGE: Final = re.compile(rb"(?:\A|,)[ \t]*" + SCHEME.encode() + rb"(?:[ \t,]|\Z)", re.IGNORECASE)
 
@@ -62,7 +79,8 @@ class Admission:
     Attributes:
         admitted: goes into the scope.
         head: of the request.
-        body: of the request.
+        body: that the application gets.
+        is_rewritten: the body is JSON of the provider, not the one that came.
         authorization: that the application gets; None: none.
         added: fields of every answer.
         fault: the answer if the application gives none.
@@ -71,6 +89,7 @@ class Admission:
     admitted: Admitted
     head: RequestHead
     body: bytes
+    is_rewritten: bool
     authorization: bytes | None
     added: tuple[Header, ...]
     fault: Answer
@@ -114,7 +133,11 @@ class Admission:
             await self.fault.send(send, scope)
 
     def _scope(self, scope: Scope) -> Scope:
-        headers = [header for header in self.head.headers if header[0].lower() != b"authorization"]
+        dropped = _OF_ANOTHER_BODY if self.is_rewritten else _CREDENTIAL
+        headers = [header for header in self.head.headers if header[0].lower() not in dropped]
+        if self.is_rewritten:
+            headers.append((b"content-type", b"application/json"))
+            headers.append((b"content-length", str(len(self.body)).encode()))
         if self.authorization is not None:
             headers.append((b"authorization", self.authorization))
         return {**scope, "headers": headers, KEY: self.admitted}

@@ -1,11 +1,12 @@
 """Answers: the refusals of a provider as ASGI messages, made once.
 
-All clients get the same bytes for the same outcome, whoever asks.
+All clients get the same bytes for the same outcome, whoever asks. Only what is wrong with a body is explained
+one by one, by what stands in that body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -58,41 +59,56 @@ class Answers:
 
     Args:
         policy: of the provider.
-        units: what each request costs.
-        signed_policy: the policy as it is published.
+        published: the signed documents by their paths.
     """
 
-    def __init__(self, policy: Policy, units: int, signed_policy: bytes) -> None:
+    def __init__(self, policy: Policy, published: Mapping[str, bytes]) -> None:
         self.rate_limit_policy: Header = (b"ratelimit-policy", policy.rate_limit_policy.encode())
-        self._problems = {problem.name: self._of(problem, policy, units) for problem in PROBLEMS}
-        self.policy = Answer(
-            200,
-            (
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(signed_policy)).encode()),
-                (b"cache-control", b"no-cache"),
-                self.rate_limit_policy,
-            ),
-            signed_policy,
-        )
+        self._application = policy.application
+        self._digest = policy.digest
+        self._problems = {
+            (problem.name, units): self._of(problem, units)
+            for problem in PROBLEMS
+            for units in range(1, (policy.params.max_out or 1) + 1)
+            if units == 1 or problem.challenges
+        }
+        self.published = {path.encode(): self._document(data) for path, data in published.items()}
 
-    def of(self, problem: Problem) -> Answer:
-        """Return the answer of a problem."""
-        return self._problems[problem.name]
+    def of(self, problem: Problem, units: int = 1) -> Answer:
+        """Return the answer of a problem; a challenge in it asks for these units."""
+        return self._problems[problem.name, units if problem.challenges else 1]
 
-    def _of(self, problem: Problem, policy: Policy, units: int) -> Answer:
-        body = problem.document(policy.application)
-        headers = [
-            (b"content-type", MEDIA_TYPE.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-should-retry", b"true" if problem.retry else b"false"),
+    def explained(self, problem: Problem, detail: str) -> Answer:
+        """Return the answer of a problem that says what is wrong with this request."""
+        return self._of(problem, 1, detail)
+
+    def _document(self, data: bytes) -> Answer:
+        headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(data)).encode()),
+            (b"cache-control", b"no-cache"),
             self.rate_limit_policy,
-        ]
+        )
+        return Answer(200, headers, data)
+
+    def _of(self, problem: Problem, units: int, detail: str | None = None) -> Answer:
+        headers = [self.rate_limit_policy]
         if problem.challenges:
             error = problem.name if problem.name in ERRORS else None
-            challenge = Challenge(policy.application, policy.digest, units, error)
+            challenge = Challenge(self._application, self._digest, units, error)
             headers.append((b"www-authenticate", challenge.encode().encode()))
         if problem is OVERLOADED:
             headers.append((b"retry-after", b"1"))
-        return Answer(problem.status, tuple(headers), body, problem in _CLOSING)
+        return problem_answer(problem, self._application, detail).plus(*headers)
+
+
+def problem_answer(problem: Problem, application: str, detail: str | None = None) -> Answer:
+    """Return the answer of a problem without the fields that only a provider's middleware knows."""
+    body = problem.document(application, detail)
+    headers = (
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-should-retry", b"true" if problem.retry else b"false"),
+    )
+    return Answer(problem.status, headers, body, problem in _CLOSING)

@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, Generator
 from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.client.member import Member
-from rln.integrations.httpx_auth import check_member
 from rln.integrations.httpx_clients import client_arguments
 from rln.integrations.httpx_flows import async_flow, sync_flow
 
@@ -37,7 +36,8 @@ class RlnAuth(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, member: Member) -> None:
-        self._member = check_member(member)
+        instance(member, Member, "member")
+        self._member = member
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send a request with a credential; httpx calls this."""
@@ -69,7 +69,7 @@ def anonymous_client(
     Raises:
         ParameterError: another proxy than that of the member's fetches.
     """
-    arguments = client_arguments(httpx, member, proxy, fresh_connections)
+    arguments = client_arguments(httpx, False, member, proxy, fresh_connections)
     return httpx.Client(auth=RlnAuth(member), **arguments)
 
 
@@ -84,5 +84,5 @@ def anonymous_async_client(
     Raises:
         As `anonymous_client`.
     """
-    arguments = client_arguments(httpx, member, proxy, fresh_connections)
+    arguments = client_arguments(httpx, True, member, proxy, fresh_connections)
     return httpx.AsyncClient(auth=RlnAuth(member), **arguments)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-from rln.base.arguments import flag
+from rln.client.connections import CONNECT_SECONDS, READ_SECONDS, Connections, no_cookies
 from rln.client.member import Member
-from rln.client.web import USER_AGENT, check_proxy
-from rln.errors import ParameterError
-from rln.integrations.httpx_auth import check_member
-
-CONNECT_SECONDS: Final = 30.0
-READ_SECONDS: Final = 600.0
-"""Between two pieces of an answer: a model may think for minutes before its first token."""
+from rln.client.web import USER_AGENT
+from rln.integrations.httpx_tunnel import http_tunnels
 
 
 def client_arguments(
-    library: ModuleType, member: Member, proxy: str | None, fresh_connections: bool
+    library: ModuleType, is_async: bool, member: Member, proxy: str | None, fresh_connections: bool
 ) -> dict[str, Any]:
     """Return the arguments of a client that sends nothing about its user.
 
     Args:
         library: httpx or httpx2.
+        is_async: for an `AsyncClient`.
         member: whose proxy it uses.
         proxy: as for `anonymous_client`.
         fresh_connections: as for `anonymous_client`.
@@ -31,24 +27,21 @@ def client_arguments(
     Raises:
         ParameterError: another proxy than that of the member's fetches.
     """
-    settings = check_member(member).settings
-    flag(fresh_connections, "fresh_connections")
-    if proxy is not None and check_proxy(proxy) != settings.proxy and settings.web is None:
-        raise ParameterError(
-            "proxy: expected that of the member, whose fetches would otherwise show the address that the "
-            "requests hide; open the member with MemberSettings(proxy=...)"
-        )
-    limits = library.Limits(max_keepalive_connections=0) if fresh_connections else library.Limits()
+    connections = Connections.of(member, proxy, fresh_connections)
+    limits = library.Limits(max_keepalive_connections=0) if connections.fresh else library.Limits()
     timeout = library.Timeout(
         connect=CONNECT_SECONDS, read=READ_SECONDS, write=READ_SECONDS, pool=READ_SECONDS
     )
+    mounts = {}
+    if connections.proxy is not None:
+        mounts["http://"] = http_tunnels(library, is_async, connections.proxy, limits)
     return {
-        # No domain is allowed, so no cookie is stored, and none is sent.
-        "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        "cookies": CookieJar(no_cookies()),
         "follow_redirects": False,
         "headers": {"User-Agent": USER_AGENT},
         "limits": limits,
-        "proxy": settings.proxy if proxy is None else proxy,
+        "mounts": mounts,
+        "proxy": connections.proxy,
         "timeout": timeout,
         "trust_env": False,
     }

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from rln.audit.files import AuditFiles
-from rln.base.arguments import instance, text, whole
+from rln.base.arguments import instance, text
 from rln.base.file_kind import FileKind, expect
 from rln.base.injected import implements
 from rln.errors import EncodingError, InputError, Overloaded, ParameterError
 from rln.group.root_source import RootSource, root_source
 from rln.http.credential import key_id
 from rln.http.policy import Policy, open_policy
+from rln.http.price_list import PriceList, open_prices
 from rln.http.problem import BAD_PROOF, MALFORMED, Problem
 from rln.http.signal import check_field
 from rln.integrations.provider_settings import HttpLimits, ProviderSettings, check_exempt
@@ -75,7 +76,8 @@ class Provider:
         observer: as for `Verifier`.
         exempt: exact paths that need no credential.
         authority: of this listener, an entry of the policy; None: the entry that equals Host.
-        units: what each request costs.
+        prices: the signed price list, as it is published; None if the policy names none: each request then
+            costs one unit, whatever its route.
         upstream_authorization: the `Authorization` that the application gets; None: it gets none.
         limits: of buffers and times.
 
@@ -98,7 +100,7 @@ class Provider:
         observer: Observer | None = None,
         exempt: tuple[str, ...] = (),
         authority: str | None = None,
-        units: int = 1,
+        prices: bytes | None = None,
         upstream_authorization: str | None = None,
         limits: HttpLimits | None = None,
     ) -> None:
@@ -110,7 +112,9 @@ class Provider:
         instance(self.limits, HttpLimits, "limits")
         self.exempt = frozenset(path.encode() for path in check_exempt(exempt))
         self.authority = _authority(authority, self.policy)
-        self.units = whole(units, "units", 1, self.policy.params.max_out or 1)
+        self.prices = None if prices is None else open_prices(prices, self.policy.registrar_key)
+        self.signed_prices = prices
+        _check_prices(self.policy, self.prices, exempt)
         self.upstream_authorization = _upstream(upstream_authorization)
         self.verifying_key = verifying_key
         self.key_id = key_id(verifying_key.digest)
@@ -180,7 +184,7 @@ class Provider:
                 audit=audit,
                 exempt=settings.exempt,
                 authority=settings.authority,
-                units=settings.units,
+                prices=None if settings.prices is None else _price_list(settings.prices),
                 upstream_authorization=None if upstream is None else _secret_line(upstream),
                 limits=settings.limits,
             )
@@ -253,6 +257,36 @@ def _authority(authority: str | None, policy: Policy) -> bytes | None:
     return authority.encode()
 
 
+def _check_prices(policy: Policy, prices: PriceList | None, exempt: tuple[str, ...]) -> None:
+    """Refuse prices that members do not know, or that no member can pay."""
+    if prices is None:
+        if policy.prices is not None:
+            raise ParameterError(
+                f"prices: expected the price list that the policy names, {policy.prices}, got none; put "
+                'prices = "prices.json" into the settings'
+            )
+        return
+    if policy.prices is None:
+        raise ParameterError(
+            "prices: expected none, because the policy names no price list, and its members pay one unit; "
+            "rln provider prices puts the list into the policy"
+        )
+    if prices.application != policy.application:
+        raise ParameterError(
+            f"prices: expected those of {policy.application}, got those of {prices.application}"
+        )
+    most = policy.params.max_out or 1
+    for route in prices.routes:
+        if route.least > most:
+            raise ParameterError(
+                f"prices: expected at most {most} units, which one proof has, got {route.least} as the least "
+                f"price of {route.method} {route.path}; lower it, or make a provider whose key has more "
+                "(rln provider new --max-units)"
+            )
+        if route.path in exempt:
+            raise ParameterError(f"exempt: {route.path} has a price; take it out of one of the two")
+
+
 def _upstream(value: str | None) -> bytes | None:
     if value is None:
         return None
@@ -260,6 +294,12 @@ def _upstream(value: str | None) -> bytes | None:
         return check_field(text(value, "upstream_authorization").encode("ascii"), "upstream_authorization")
     except UnicodeEncodeError:
         raise EncodingError("upstream_authorization: expected visible ASCII, got other characters") from None
+
+
+def _price_list(path: Path) -> bytes:
+    if not path.exists():
+        raise ParameterError(f"prices: {path}: there is no such file; rln provider prices makes it")
+    return _content(path, "prices")
 
 
 def _content(path: Path, name: str) -> bytes:

@@ -5,8 +5,8 @@
     log = "sqlite:///log.db"             nullifier log; one for all workers and all authorities
     members = "sqlite:///members.db"     member registry; one for all workers
     exempt = ["/health"]                 exact paths that need no credential
+    prices = "prices.json"               the signed price list, if the policy names one
     authority = "api.example.com"        the authority of this listener, whatever Host says; else by Host
-    units = 1                            what each request costs
     audit = "audit"                      directory that keeps messages, for evidence
     upstream_authorization = "key.txt"   file with the Authorization that the application gets
 
@@ -19,6 +19,8 @@
     bad_proofs = 256                     bad proofs of a source at a time; one a second grows back
 
     [registrar]                          read by the registrar
+
+    [gateway]                            read by the gateway
 
 Relative paths, also those of `sqlite:///`, count from the folder of the file. All but the first four may be
 left out. Unknown names are refused.
@@ -90,7 +92,7 @@ class ProviderSettings:
         members: URI of the member registry.
         exempt: exact paths that need no credential.
         authority: of this listener; None: the entry of the policy that equals Host.
-        units: what each request costs, 1 to 16.
+        prices: file of the signed price list; None: each request costs one unit.
         audit: directory for audit files; None: no audit.
         upstream_authorization: file with the `Authorization` that the application gets; None: it gets none.
         limits: of buffers and times.
@@ -105,7 +107,7 @@ class ProviderSettings:
     members: str = field(repr=False)
     exempt: tuple[str, ...] = ()
     authority: str | None = None
-    units: int = 1
+    prices: Path | None = None
     audit: Path | None = None
     upstream_authorization: Path | None = None
     limits: HttpLimits = HttpLimits()
@@ -118,11 +120,9 @@ class ProviderSettings:
         check_exempt(self.exempt)
         if self.authority is not None:
             check_authority(text(self.authority, "authority").encode("ascii", "replace"))
-        whole(self.units, "units", 1, 16)
-        if self.audit is not None:
-            check_path(self.audit, "audit")
-        if self.upstream_authorization is not None:
-            check_path(self.upstream_authorization, "upstream_authorization")
+        for name in ("prices", "audit", "upstream_authorization"):
+            if getattr(self, name) is not None:
+                check_path(getattr(self, name), name)
         instance(self.limits, HttpLimits, "limits")
 
     @classmethod
@@ -140,10 +140,10 @@ class ProviderSettings:
         content = read_settings(place)
         required = {"policy", "key", "log", "members"}
         names = {one.name for one in fields(cls)}
-        _check_names(content, names | {"registrar"}, required, place.name)
+        _check_names(content, names | {"gateway", "registrar"}, required, place.name)
         folder = place.parent
         found: dict[str, Any] = {name: content[name] for name in names & content.keys()}
-        for name in ("policy", "key", "audit", "upstream_authorization"):
+        for name in ("policy", "key", "prices", "audit", "upstream_authorization"):
             if name in found:
                 found[name] = folder / file_path(text(found[name], name), name)
         for name in ("log", "members"):

@@ -70,6 +70,11 @@ class RequestHead:
     bound: tuple[bytes, ...]
     source: Source
 
+    @property
+    def query(self) -> bytes:
+        """What stands behind the question mark; empty if there is none."""
+        return self.target[len(self.path) + 1 :]
+
     def signal(self, body_digest: bytes, nonce: bytes) -> bytes:
         """Return the signal of the request. Its parts were checked when the head was read."""
         return request_signal(

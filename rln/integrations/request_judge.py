@@ -1,7 +1,8 @@
 """Request judge: decides for one event loop which requests are admitted.
 
-The checks go from cheap to expensive: form of request and credential, key, units, epoch, root; then the body;
-then signal, log and proof, in a batch with other requests. The loop waits for no store and computes no proof.
+The checks go from cheap to expensive: route, form of request and credential, key, epoch, root; then the body
+and its price; then signal, log and proof, in a batch with other requests. The loop waits for no store,
+computes no proof, and reads no large body.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from rln.base import forks
 from rln.errors import InputError, Overloaded, StoreUnavailable
 from rln.http.credential import Credential
 from rln.http.policy import WELL_KNOWN
+from rln.http.price_list import PRICES
 from rln.http.problem import (
     CONTENT_TOO_LARGE,
     CREDENTIAL_NEEDED,
     INTERNAL,
     MALFORMED,
+    NOT_FOUND,
     OVERLOADED,
     TIMEOUT,
     UNAVAILABLE,
@@ -33,6 +36,7 @@ from rln.http.problem import (
     Problem,
     problem_of_verdict,
 )
+from rln.http.route import Priced, Route
 from rln.integrations.admission import Admission, Admitted, answer_fields
 from rln.integrations.answers import SPENT, Answer, Answers
 from rln.integrations.provider import Context, Provider
@@ -61,7 +65,15 @@ _QUIET: Final = 10.0
 """Seconds between two lines about a store that cannot be used, however many requests need it."""
 
 _THREADS: Final = 2
-_WELL_KNOWN: Final = WELL_KNOWN.encode()
+
+_IN_LOOP: Final = 1 << 14
+"""Bytes of the largest body that is priced on the event loop, which takes some milliseconds at most."""
+
+_FOR_ALL: Final = 1 << 16
+"""Bytes of the largest body that is priced before the proof is verified."""
+
+_UNPRICED: Final = Priced(1, None, None, None)
+"""What each request costs without a price list."""
 
 
 class RequestJudge:
@@ -75,8 +87,13 @@ class RequestJudge:
     def __init__(self, provider: Provider, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._provider = provider
-        self._answers = Answers(provider.policy, provider.units, provider.signed_policy)
+        published = {WELL_KNOWN: provider.signed_policy}
+        if provider.signed_prices is not None:
+            published[PRICES] = provider.signed_prices
+        self._answers = Answers(provider.policy, published)
         self._needed = self._answers.of(CREDENTIAL_NEEDED)
+        routes = () if provider.prices is None else provider.prices.routes
+        self._routes = {(route.method, route.path.encode()): route for route in routes}
         self._reader = HeadReader(provider.policy, provider.authority)
         self._max_out = provider.policy.params.max_out
         self._limits = provider.limits
@@ -121,14 +138,24 @@ class RequestJudge:
             self._threads.shutdown(wait=False)
 
     def glance(self, scope: Scope) -> Answer | None:
-        """Return the answer to a request that needs no judging: for the policy, or without a credential."""
-        # No other path begins with a dot.
-        if scope.get("raw_path") == _WELL_KNOWN and scope["method"] in ("GET", "HEAD"):
-            return self._answers.policy
+        """Return the answer to a request that needs no judging.
+
+        It is for a signed document, for something that is not sold, or without a credential.
+        """
+        path = scope.get("raw_path")
+        published = self._answers.published.get(path)  # type: ignore[arg-type]
+        if published is not None and scope["method"] in ("GET", "HEAD"):
+            return published
+        needed = self._needed
+        if self._routes:
+            route = self._routes.get((scope["method"], path))  # type: ignore[arg-type]
+            if route is None:
+                return self._answers.of(NOT_FOUND)
+            needed = self._answers.of(CREDENTIAL_NEEDED, route.least)
         for name, _ in scope["headers"]:
             if name == b"authorization":
                 return None
-        return self._needed
+        return needed
 
     async def judge(self, scope: Scope, receive: Receive) -> Admission | Answer | None:
         """Judge one request.
@@ -141,45 +168,51 @@ class RequestJudge:
         """
         try:
             head = self._reader.read(scope)
+            route = self._routes.get((scope["method"], head.path))
+            if route is None and self._routes:
+                return self._answers.of(NOT_FOUND)
+            least = 1 if route is None else route.least
             if head.credential is None:
-                return self._needed
+                return self._answers.of(CREDENTIAL_NEEDED, least)
             credential = Credential.decode(head.credential, self._max_out)
         except InputError:
             return self._answers.of(MALFORMED)
-        units = credential.units
-        problem = self._price_problem(credential, units)
-        if problem is None and (head.content_length or 0) > self._limits.body:
-            problem = CONTENT_TOO_LARGE
-        if problem is not None:
-            return self._answers.of(problem)
-        return await self._judge_credential(head, credential, receive)
-
-    def _price_problem(self, credential: Credential, units: int) -> Problem | None:
         if credential.key_id != self._provider.key_id:
-            return UNKNOWN_KEY
-        if units > self._provider.units:
-            return MALFORMED
-        return UNITS_NEEDED if units < self._provider.units else None
+            return self._answers.of(UNKNOWN_KEY, least)
+        if route is None and credential.units > 1:
+            return self._answers.of(MALFORMED)
+        if (head.content_length or 0) > self._most_bytes(route):
+            return self._answers.of(CONTENT_TOO_LARGE)
+        return await self._judge_credential(head, credential, route, receive)
 
     async def _judge_credential(
-        self, head: RequestHead, credential: Credential, receive: Receive
+        self, head: RequestHead, credential: Credential, route: Route | None, receive: Receive
     ) -> Admission | Answer | None:
-        proof = credential.proof
+        proof, least = credential.proof, 1 if route is None else route.least
         body = WaitingBody(self.budget, head.source, self._limits)
         try:
             epoch = await self._find_epoch(proof)
             if isinstance(epoch, Problem):
-                return self._answers.of(epoch)
-            if self.budget.is_short and head.content_length != 0:
-                problem = await self._check_in_thread(proof, head)
-                if problem is not None:
-                    return self._answers.of(problem)
+                return self._answers.of(epoch, least)
+            is_checked = self.budget.is_short and head.content_length != 0
+            if is_checked and (problem := await self._check_in_thread(proof, head)) is not None:
+                return self._answers.of(problem)
             content = await body.read(receive)
             if head.content_length is not None and head.content_length != len(content):
                 return self._answers.of(MALFORMED)
             digest = hashlib.sha256(content).digest()
             if head.content_digest is not None and not _is_digest(head.content_digest, digest):
                 return self._answers.of(MALFORMED)
+            priced = _UNPRICED
+            if route is not None:
+                is_long = len(content) > _FOR_ALL and route.prompt_bytes is not None
+                if is_long and not is_checked:
+                    if (problem := await self._check_in_thread(proof, head)) is not None:
+                        return self._answers.of(problem)
+                found = await self._price(route, head, content, credential.units)
+                if isinstance(found, Answer):
+                    return found
+                priced = found
             if self._closed:
                 return self._closing
             signal = head.signal(digest, credential.nonce)
@@ -198,15 +231,43 @@ class RequestJudge:
             body.close()
         if isinstance(verdict, Valid):
             return Admission(
-                Admitted(verdict, self._provider.units, epoch),
+                Admitted(verdict, priced.units, epoch),
                 head,
-                content,
+                content if priced.body is None else priced.body,
+                priced.body is not None,
                 self._provider.upstream_authorization,
                 self._added,
                 self._spent_fault,
             )
         problem = problem_of_verdict(verdict)
-        return self._answers.of(INTERNAL if problem is None else problem)
+        return self._answers.of(INTERNAL if problem is None else problem, least)
+
+    def _most_bytes(self, route: Route | None) -> int:
+        """Return the bytes of the largest body that somebody can pay for; larger ones are not even read."""
+        if route is None or route.prompt_bytes is None:
+            return self._limits.body
+        prompt_units = (self._max_out or 1) - route.least + 1
+        return min(self._limits.body, prompt_units * route.prompt_bytes)
+
+    async def _price(self, route: Route, head: RequestHead, content: bytes, units: int) -> Priced | Answer:
+        """Return what a request costs, or the answer if its credential does not have that many units."""
+        asked = (head.content_type, head.content_encoding, head.query, content)
+        if len(content) > self._most_bytes(route):
+            return self._answers.of(CONTENT_TOO_LARGE)
+        try:
+            if len(content) <= _IN_LOOP or route.prompt_bytes is None:  # no flat price looks at a body
+                priced = route.price(*asked)
+            else:
+                priced = await self.loop.run_in_executor(self._threads, route.price, *asked)
+        except InputError as error:
+            return self._answers.explained(MALFORMED, str(error))
+        if priced.units > (self._max_out or 1):
+            return self._answers.of(CONTENT_TOO_LARGE)
+        if units > priced.units:
+            return self._answers.explained(
+                MALFORMED, f"units: the request costs {priced.units}, and its credential has {units}"
+            )
+        return priced if units == priced.units else self._answers.of(UNITS_NEEDED, priced.units)
 
     # ---- roots and epochs
 

@@ -34,7 +34,10 @@ def read_settings(path: Path) -> dict[str, Any]:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # TOML or UTF-8
         # The error is not chained: a URI in the file may have a password.
-        raise EncodingError(f"config: {path}: expected TOML, got none: {_place(error)}") from None
+        raise EncodingError(
+            f"config: {path}: expected TOML, got something else at {_place(error)}; is a text without "
+            'quotation marks there, as in name = "text"?'
+        ) from None
 
 
 def absolute_uri(uri: str, folder: Path) -> str:

@@ -22,13 +22,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, TypedDict
 
-from rln import circuit as circuits
 from rln.atomic_files import write_new_file
 from rln.base.arguments import file_path, instances, sequence, whole
+from rln.base.bounds import MAX_SLOTS
 from rln.base.injected import callback
 from rln.circuit.parameters import CircuitParameters
 from rln.errors import ParameterError
 from rln.http.policy import Policy, Tier, check_url, host_of, is_loopback
+from rln.keys.constraint_matrix import build_circuit
 from rln.keys.setup import setup
 from rln.params import Params
 from rln.protocol.epoch import check_application
@@ -59,6 +60,7 @@ policy = "policy.json"
 key = "provider.rlnkey"
 log = "sqlite:///log.db"
 members = "sqlite:///members.db"
+# prices = "prices.json"       # made by `rln provider prices`; without it, each request costs one unit
 # audit = "audit"            # keeps accepted messages, so that a violation leaves evidence
 
 [registrar]
@@ -80,6 +82,7 @@ def create_provider(
     refresh: int = 30,
     depth: int = 20,
     limit_bits: int = 16,
+    max_units: int = 1,
     progress: Callable[[float], None] = lambda part: None,
 ) -> Policy:
     """Make the directory of a provider, whole or not at all.
@@ -95,6 +98,8 @@ def create_provider(
         refresh: seconds between two looks of a member at the provider, 1 to 30.
         depth: of the membership tree; 20 is for a million members. It cannot change later.
         limit_bits: limits are 1 to 2^limit_bits.
+        max_units: the most units that one request may cost, 1 to 16; prices need 2 or more. It cannot change
+            later. A proof takes longer to make and to verify with more of them.
         progress: is called with the part of the key that is made, 0 to 1.
 
     Returns:
@@ -110,17 +115,16 @@ def create_provider(
     instances(sequence(authorities, "authorities"), str, "authorities")
     callback(progress, "progress")
     names = tuple(authorities) or (application,)
-    base = _base_url(names[0]) if registrar is None else registrar
+    base = f"{origin_of(names[0])}/rln/" if registrar is None else registrar
     places = registrar_places(base)
-    CircuitParameters(depth, limit_bits, None)
+    whole(max_units, "max_units", 1, MAX_SLOTS)
+    circuit = CircuitParameters(depth, limit_bits, None if max_units == 1 else max_units)
     whole(refresh, "refresh", 1, int(DEFAULT_WINDOW_SECONDS) // 2)
     if directory.exists() and any(directory.iterdir()):
         raise ParameterError(f"{directory}: expected a new or an empty directory; choose another one")
     draft = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.absolute().parent))
     try:
-        policy = _fill(
-            draft, application, (period, refresh), tuple(tiers), names, places, (depth, limit_bits), progress
-        )
+        policy = _fill(draft, application, (period, refresh), tuple(tiers), names, places, circuit, progress)
         draft.rename(directory)  # over an empty directory, too
     except BaseException:
         shutil.rmtree(draft)
@@ -135,12 +139,12 @@ def _fill(
     tiers: tuple[Tier, ...],
     authorities: tuple[str, ...],
     places: _Places,
-    sizes: tuple[int, int],
+    circuit: CircuitParameters,
     progress: Callable[[float], None],
 ) -> Policy:
     registrar_key = RegistrarKey.new(draft / SIGNING_KEY_FILE)
     period, refresh = times
-    key = setup(circuits.rln(*sizes), progress=progress)
+    key = setup(build_circuit(circuit), progress=progress)
     params = Params.of(
         key,
         application,
@@ -163,7 +167,8 @@ def _fill(
     clock = params.clock()
     with closing(open_log(file_uri(draft.absolute() / "log.db"), clock, new=True)):
         pass
-    close_group(open_group(file_uri(draft.absolute() / "members.db"), *sizes, now=clock.now))
+    members = file_uri(draft.absolute() / "members.db")
+    close_group(open_group(members, circuit.depth, circuit.limit_bits, now=clock.now))
     write_new_file(draft / API_KEYS_FILE, EMPTY)
     write_new_file(draft / SETTINGS_FILE, _SETTINGS.encode())
     return policy
@@ -187,6 +192,11 @@ def registrar_places(base: str) -> _Places:
     }
 
 
-def _base_url(authority: str) -> str:
+def origin_of(authority: str) -> str:
+    """Return the origin at which a provider answers to an authority: https, and http on this machine.
+
+    Raises:
+        ParameterError, EncodingError: not an authority.
+    """
     scheme = "http" if is_loopback(host_of(authority)) else "https"
-    return check_url(f"{scheme}://{authority}/rln/", "authorities")
+    return check_url(f"{scheme}://{authority}", "authorities")

@@ -84,13 +84,19 @@ def test_rln_imports_no_oracle() -> None:
 def test_frameworks_are_imported_in_their_places_alone() -> None:
     """So that nobody has to install a package for what does not need it."""
     places = {
+        "rln.integrations.aiohttp": {"aiohttp", "multidict"},
+        "rln.integrations.aiohttp_tunnel": {"aiohttp"},
         "rln.integrations.fastapi": {"fastapi"},
         "rln.integrations.httpx": {"httpx"},
         "rln.integrations.httpx2": {"httpx2"},
         "rln.integrations.httpx_flows": {"anyio"},
         "rln.integrations.prometheus": {"prometheus_client"},
+        "rln.integrations.requests": {"requests", "urllib3"},
+        "rln.integrations.urllib3_tunnel": {"urllib3"},
+        "rln.services.connect": {"httpx2"},
         "rln.services.registrar_app": {"fastapi", "pydantic", "starlette"},
-        "rln.cli.commands.registrar": {"uvicorn"},
+        "rln.services.upstream_connections": {"aiohttp"},
+        "rln.cli.serving": {"uvicorn"},
         "rln.sync.signing": {"cryptography"},
     }
     folders = {

@@ -130,6 +130,7 @@ def test_the_build_refuses_in_one_line(pretend: str, words: str) -> None:
 
 
 HTTP_PACKAGES = {"fastapi", "starlette", "pydantic", "uvicorn", "httpx", "httpx2", "anyio", "openai"}
+HTTP_PACKAGES |= {"aiohttp", "requests", "urllib3"}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pytest
 from rln.errors import RlnError
 from tests.support.call_bench import CallBench
 from tests.support.public_api import parameters, public_callables
+from tests.support.public_gateway import GATEWAY
 from tests.support.public_http import HTTP
 from tests.support.public_members import MEMBER_SIDE
 from tests.support.public_middleware import MIDDLEWARE
@@ -28,7 +29,7 @@ from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
 from tests.support.wrong_values import coroutine_function, wrong_values
 
-CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE, **MEMBER_SIDE, **REGISTRAR}
+CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE, **MEMBER_SIDE, **REGISTRAR, **GATEWAY}
 PUBLIC = public_callables()
 
 REASONS = {

@@ -34,6 +34,7 @@ from rln.integrations.httpx2 import RlnAuth
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
 from rln.integrations.provider import Provider
+from rln.integrations.requests import RlnAdapter
 from rln.integrations.slasher import Slasher
 from rln.ports import NullifierLog
 from rln.services.accounts import AccountStore
@@ -41,11 +42,15 @@ from rln.services.admission import Admission
 from rln.services.api_keys import Account, AccountHook, ApiKeyFile
 from rln.services.background import Background
 from rln.services.bulletin_site import BulletinSite
+from rln.services.connect import Connect
+from rln.services.connect_token import ConnectToken
+from rln.services.gateway_settings import GatewaySettings
 from rln.services.nonces import Nonces
 from rln.services.registrar import Registrar
 from rln.services.replacement import ReplacementRules
 from rln.services.slash_outbox import SlashOutbox
 from rln.services.sole_user import SoleUser
+from rln.services.upstream import Upstream
 from rln.stores import open_log, open_members
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.memory import MemoryMark, MemoryMessageIds, MemoryNullifierLog
@@ -61,6 +66,7 @@ from tests.support.asgi_driver import Exchange, http_scope
 from tests.support.http_provider import HttpProvider
 from tests.support.http_world import HttpWorld
 from tests.support.postgres_server import empty_database
+from tests.support.raw_upstream import RawUpstream
 from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar as TreeRegistrar
 from tests.support.registrar_office import Office
@@ -701,6 +707,30 @@ def middleware(folder: Path, stack: ExitStack) -> Subject:
     )
 
 
+def upstream(folder: Path, stack: ExitStack) -> Subject:
+    """A child opens connections of its own, and does not touch those of its parent's event loop."""
+    world = HttpWorld(folder, members=1)
+    stack.callback(world.close)
+    server = stack.enter_context(RawUpstream())
+    made, loop = Upstream(GatewaySettings(server.url), world.policy), running_loop(stack)
+
+    async def send() -> int | None:
+        one = Exchange(http_scope(method="GET"), stays=True)
+        await made(one.scope, one.receive, one.send)
+        return one.status
+
+    def load() -> None:
+        assert asyncio.run_coroutine_threadsafe(send(), loop).result() == 200
+
+    async def use() -> bool:
+        statuses = [await send() for _ in range(3)]
+        await made.close()
+        return statuses == [200, 200, 200]
+
+    stack.callback(lambda: asyncio.run_coroutine_threadsafe(made.close(), loop).result())
+    return Subject(load=load, use=lambda: asyncio.run(use()), check=be_true)
+
+
 def account_store(folder: Path, stack: ExitStack) -> Subject:
     accounts = AccountStore(folder / "accounts.db", ReplacementRules(60, 300, 20))
     nonces, numbers = Nonces(accounts), itertools.count()
@@ -768,6 +798,8 @@ def http_member(folder: Path, stack: ExitStack) -> Subject:
     (folder / "provider").mkdir()
     provider = stack.enter_context(HttpProvider(folder / "provider"))
     made = stack.enter_context(Member(provider.member_directory(folder / "m"), MemberSettings(threads=1)))
+    adapter = RlnAdapter(made)
+    connections = adapter._transport
     auth, parts = RlnAuth(made), provider.world.parts(body=b"hello")
     given: set[str] = set()
 
@@ -778,6 +810,10 @@ def http_member(folder: Path, stack: ExitStack) -> Subject:
         finally:
             sending.close()
 
+    def use() -> str:
+        assert adapter._transport is not connections, "a child has the connections of its parent"
+        return send()
+
     def load() -> None:
         given.add(send())
         made.follow()
@@ -786,7 +822,38 @@ def http_member(folder: Path, stack: ExitStack) -> Subject:
         assert repr(auth) == "RlnAuth(Member(api.localhost, pro))"
         assert value not in given, "a child sent what its parent sends"
 
-    return Subject(load=load, use=send, check=check)
+    return Subject(load=load, use=use, check=check)
+
+
+def local_endpoint(folder: Path, stack: ExitStack) -> Subject:
+    """A child opens connections of its own, with credentials that its parent does not send."""
+    (folder / "provider").mkdir()
+    provider = stack.enter_context(HttpProvider(folder / "provider"))
+    directory = provider.member_directory(folder / "m")
+    member = stack.enter_context(Member(directory, MemberSettings(threads=1)))
+    made, loop = Connect(member, ConnectToken.of(directory), 4180), running_loop(stack)
+    shown = ConnectToken.path_of(directory).read_bytes().strip()
+
+    async def send() -> int | None:
+        scope = http_scope(host=b"127.0.0.1:4180", more=[(b"x-api-key", shown)])
+        one = Exchange(scope, stays=True)
+        await made(one.scope, one.receive, one.send)
+        return one.status
+
+    def load() -> None:
+        assert asyncio.run_coroutine_threadsafe(send(), loop).result() == 200
+
+    async def use() -> bool:
+        statuses = [await send() for _ in range(3)]
+        await made.close()
+        return statuses == [200, 200, 200]
+
+    def check(found: bool) -> None:
+        assert found
+        assert all(len(xs) == 1 for xs in provider.shares.values()), "an id was used for two requests"
+
+    stack.callback(lambda: asyncio.run_coroutine_threadsafe(made.close(), loop).result())
+    return Subject(load=load, use=lambda: asyncio.run(use()), check=check)
 
 
 ENTRIES = (
@@ -840,7 +907,9 @@ ENTRIES = (
     Entry("API keys", (ApiKeyFile, AccountHook), api_keys),
     Entry("metrics", (PrometheusObserver,), prometheus),
     Entry("log lines", (LogObserver,), log_observer),
-    Entry("member over HTTP", (Member, Requests, RlnAuth), http_member),
+    Entry("member over HTTP", (Member, Requests, RlnAuth, RlnAdapter), http_member),
+    Entry("local endpoint", (Connect,), local_endpoint),
     Entry("slasher", (Slasher,), slasher),
     Entry("middleware", (RlnMiddleware, Provider), middleware),
+    Entry("upstream", (Upstream,), upstream),
 )

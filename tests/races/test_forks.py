@@ -41,12 +41,15 @@ from rln.client.member_directory import MemberDirectory
 from rln.client.registrar_client import RegistrarClient
 from rln.client.requests import Sending
 from rln.client.web import PlainWeb
-from rln.integrations import httpx
+from rln.integrations import aiohttp, aiohttp_tunnel, httpx
 from rln.integrations.answers import Answers
 from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.request_body import BodyBudget, WaitingBody
 from rln.integrations.request_head import HeadReader, RequestHead
 from rln.integrations.request_judge import RequestJudge
+from rln.services.connect_token import ConnectToken
+from rln.services.gateway import Gateway
+from rln.services.upstream_connections import UpstreamAnswer, UpstreamConnections
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import Connection
 from rln.stores.postgres.sessions import Sessions
@@ -81,6 +84,7 @@ UNCHANGING: Final = {
     AuditReader,
     SlashedFile,
     BulletinFeed,
+    ConnectToken,
     MemberDirectory,
     PlainWeb,
     RegistrarClient,
@@ -118,9 +122,14 @@ PARTS: Final = {
     Sending: "of the Requests of a Member; a child does not go on with it",
     Joining: "used by one thread, before there is a Member",
     httpx.RlnAuth: "the same as that of httpx2",
+    aiohttp.RlnAuth: "the same as that of httpx2",
+    aiohttp_tunnel.TunnelConnector: "of a session of aiohttp, which belongs to one event loop",
     BodyBudget: "of a RequestJudge",
     WaitingBody: "of one request to a RlnMiddleware",
     RequestJudge: "of a RlnMiddleware",
+    Gateway: "a RlnMiddleware, a Provider and an Upstream",
+    UpstreamAnswer: "of one request to an Upstream",
+    UpstreamConnections: "of an Upstream",
 }
 """Classes that are tested with the class whose parts they are."""
 

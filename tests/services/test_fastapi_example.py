@@ -20,7 +20,8 @@ from rln.services.api_keys import Account
 from rln.services.new_account import add_account
 from rln.services.provider_directory import create_provider
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "fastapi"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "fastapi"
 LIMIT = 3
 
 
@@ -125,14 +126,18 @@ def test_a_wrong_api_key_is_told_in_one_line(
 @pytest.mark.slow
 def test_the_demo_tells_the_whole_story() -> None:
     done = subprocess.run(
-        [sys.executable, str(EXAMPLE / "demo.py")], capture_output=True, text=True, timeout=300
+        [sys.executable, "-m", "examples.fastapi.demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for said in (
         "40 leaves, after ",
         "You asked: What is a nullifier?",
         "You| asked:| And| an| epoch?",
-        "RateLimitReached, in ",
+        "RateLimitReached: message ids: 3 of 3 ids of epoch ",
         "429 The limit was exceeded.",
         "39 members are left",
         "You asked: All well?",

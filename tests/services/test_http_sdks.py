@@ -25,6 +25,7 @@ from rln.client.settings import MemberSettings
 from rln.errors import AnswerLost, RateLimitReached, RequestRefused, RlnError
 from rln.integrations import httpx as with_httpx
 from rln.integrations import httpx2 as with_httpx2
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.effort import RELEASE
 from tests.support.http_provider import API_KEY, HttpProvider
 
@@ -288,12 +289,12 @@ def test_the_recipes_of_the_page_for_customers_run(
         while not member.is_admitted:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert len(recipes) == 2
+        assert len(recipes) == 4
         for recipe in recipes:
             exec(recipe, names)
     assert names["answer"].choices[0].message.content == "hi"
-    assert capsys.readouterr().out == "hi"
-    assert [one.verdict for one in provider.seen] == ["Valid", "Valid"]
+    assert capsys.readouterr().out == "hihi\nhi\n"
+    assert [one.verdict for one in provider.seen] == ["Valid"] * 4
 
 
 def test_many_loops_and_threads_share_one_member(provider: HttpProvider, tmp_path: Path) -> None:
@@ -334,3 +335,16 @@ def test_a_cancelled_request_is_sent_again_with_the_same_bytes(
     with Member.open(provider.member_directory(tmp_path / "member"), QUIET) as member:
         assert asyncio.run(go(member)) == "hi"
     assert len(set(provider.credentials)) == 1 and len(provider.seen) == 2
+
+
+@pytest.mark.parametrize("pair", ALL, ids=str)
+def test_through_the_proxy_of_the_member_each_connection_is_a_tunnel(
+    provider: HttpProvider, tmp_path: Path, pair: Pair
+) -> None:
+    """Also to an http address: the proxy read the request and its credential."""
+    with ConnectProxy() as proxy:
+        settings = replace(QUIET, proxy=proxy.url)
+        with Member.open(provider.member_directory(tmp_path / "member"), settings) as member:
+            assert pair.ask(pair.client(member, provider)) == "hi"
+        assert [one.rpartition("/")[0] for one in proxy.asked] == [f"CONNECT {provider.authority} HTTP"]
+        assert [one.port for one in provider.seen] == proxy.ports

@@ -13,6 +13,7 @@ import pytest
 from rln.stores import open_log
 from tests.support.http_servers import CHUNKS, COMMANDS, GAP, HttpServer, http_server
 from tests.support.http_world import HttpWorld
+from tests.support.price_routes import CHAT, FLAT
 from tests.support.redis_server import empty_server, until
 
 BODY = b'{"prompt":"hello"}'
@@ -328,3 +329,35 @@ def test_workers_follow_the_settings_of_their_directory(tmp_path: Path):
         reply = server.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
     world.close()
     assert reply.status == 200
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_a_priced_request_reaches_the_application_with_the_limit_that_was_paid_for(
+    name: str, tmp_path: Path
+) -> None:
+    """The server announces the length of the body that came; the application gets another one."""
+    world = HttpWorld(tmp_path, slots=4, routes=(CHAT, FLAT))
+    body = b'{"model":"small", "messages":[{"role":"user","content":"hello"}]}'
+    forwarded = b'{"model":"small","messages":[{"role":"user","content":"hello"}],"max_tokens":20}'
+    parts = world.parts("POST", CHAT.path, body)
+    values = [world.credential(parts, units=units).encode() for units in (3, 4)]
+    line = f"POST {CHAT.path} HTTP/1.1".encode()
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    with http_server(name, tmp_path) as server:
+        requests = [
+            head(None, line=line, length=len(body)) + body,
+            head(values[0], line=line, length=len(body)) + body,
+            head(values[1], CHUNKED, line=line, length=None) + chunked,
+            head(values[1], line=b"POST /v1/x HTTP/1.1", length=len(body)) + body,
+            head(None, line=b"GET /rln/prices HTTP/1.1", length=None),
+        ]
+        replies = [server.send(one) for one in requests]
+        assert [one.status for one in replies] == [401, 401, 200, 404, 200]
+        assert b'units="3"' in replies[0].data and b'units="4", error="units-needed"' in replies[1].data
+        seen = replies[2].document()
+        assert seen["body"] == len(forwarded) and "transfer-encoding" not in seen["names"]
+        assert seen["names"].count("content-length") == 1
+        assert server.calls() == [f"call {CHAT.path} {forwarded[:60].hex()}"]
+        assert world.prices is not None
+        assert replies[4].data.partition(b"\r\n\r\n")[2] == world.prices.sign(world.registrar_key)
+    world.close()

@@ -20,12 +20,14 @@ class Exchange:
         chunks: of its body, in the order in which `receive` gives them.
         hang: whether the last chunk never comes.
         gone: whether the client goes away instead of sending the last chunk.
+        stays: whether the client stays after the last chunk, and waits for the answer.
     """
 
     scope: Message
     chunks: tuple[bytes, ...] = (b"",)
     hang: bool = False
     gone: bool = False
+    stays: bool = False
     sent: list[Message] = field(default_factory=list)
     given: int = 0
 
@@ -34,7 +36,7 @@ class Exchange:
         place = self.given
         self.given += 1
         if place >= len(self.chunks) - (self.hang or self.gone):
-            if self.hang:
+            if self.hang or self.stays:
                 await asyncio.Event().wait()
             return {"type": "http.disconnect"}
         return {

@@ -28,7 +28,8 @@ FILES = (
     "key.rlnkey", "vk.json", "witness.json", "proof.json", "public.json", "members.db", "log.db",
     "registrar.pem", "board", "mirror", "members.csv", "identity.json", "evidence.json", "bom.json",
     "deep.json", "cut.rlnkey", "params.json", "secret.txt", "m.proof", "bulletin", "audit",
-    "provider/rln.toml", "provider/policy.json", "provider/api-keys.json",
+    "provider/rln.toml", "provider/policy.json", "provider/api-keys.json", "prices.toml", "gateway/rln.toml",
+    "member", "member/connect-token",
 )  # fmt: skip
 ELSEWHERE = (
     "memory://", "sqlite:///members.db", "sqlite:///log.db", "sqlite:///new.db", "sqlite:///missing/new.db",
@@ -119,6 +120,10 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
         "name": ("account-NUMBER",),
         "tier": ("pro",),
     },
+    ("join",): {"url": ("http://127.0.0.1:9",), "directory": ("new.member", "member")},
+    ("connect",): {"directory": ("member", "member", "board")},
+    ("gateway",): {"config": ("gateway/rln.toml", "gateway/rln.toml", "provider/rln.toml")},
+    ("provider", "prices"): {"directory": ("provider",), "file": ("prices.toml",)},
     ("provider",): {"application": ("api.localhost",), "directory": ("new.provider",)},
 }
 """Where a command, or a group of commands, expects something else under the same name."""
@@ -132,6 +137,7 @@ TAME: dict[tuple[str, ...], tuple[str, ...]] = {
     ("group", "restored"): ("--nothing-slashed",),
     ("vectors", "check"): ("poseidon.json",),
     ("provider", "new"): ("--authority", "127.0.0.1", "--depth", "3"),
+    ("join",): ("--tier", "pro"),
     ("keys", "import"): ("--graph", "graph", "--limit-bits", "4"),
 }
 """What a command needs beside the usual values of its required parameters, so that it does its work."""
@@ -141,7 +147,9 @@ LONG_RUNNING = {
     "demo": ("--depth", "99"),
     "setup": ("--depth", "33"),
     "follow": ("--once",),
+    "gateway": ("--check",),
     "registrar": ("--check",),
+    "connect": ("--check",),
     "tables": ("--sha256", "00" * 32),
 }
 """What is added to commands that would run for long: they are for the tests of each command."""

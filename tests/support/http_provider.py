@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections import deque
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -19,12 +20,14 @@ from typing import Any
 
 import rln
 from rln.client.member_directory import MemberDirectory, MemberRecord
-from rln.errors import InputError, ProofRejected
+from rln.errors import InputError, ParameterError, ProofRejected
 from rln.http import problem
 from rln.http.challenge import Challenge
 from rln.http.credential import Credential, decode_base64url, key_id
+from rln.http.price_list import PRICES, open_prices
 from rln.http.problem import Problem
 from rln.http.registration import RegistrationParts, RegistrationProof
+from rln.http.route import Priced
 from rln.http.signal import RequestParts
 from rln.http.target import request_target
 from rln.stores import open_log, open_message_ids
@@ -64,7 +67,10 @@ class Seen:
     fields: list[tuple[str, str]]
     body: bytes = field(repr=False)
     verdict: str = ""
+    priced: Priced | None = None
     connection: object = None
+    port: int = 0
+    """From which it came."""
 
     def field(self, name: str) -> str | None:
         """Return the value of a field."""
@@ -109,6 +115,8 @@ class HttpProvider:
         self.url = f"http://{self.authority}"
         self.world = HttpWorld(directory, authority=self.authority, base=self.url, **world)
         self.policy = (directory / "policy.json").read_bytes()
+        prices = directory / "prices.json"
+        self.prices = prices.read_bytes() if prices.exists() else None
         self.log = open_log("memory://", self.world.clock)
         self.verifier = rln.Verifier(
             self.world.key.verifying_key,
@@ -160,6 +168,8 @@ class HttpProvider:
         identity.save(files.identity)
         self.world.key.save(files.key)
         files.write_policy(self.policy)
+        if self.prices is not None:
+            files.write_prices(self.prices)
         files.write_record(
             MemberRecord("pro", LIMIT, min_members, hashlib.sha256(files.key.read_bytes()).hexdigest())
         )
@@ -187,7 +197,13 @@ class HttpProvider:
 
     def _answer(self, http: BaseHTTPRequestHandler) -> None:
         body = _body(http)
-        seen = Seen(http.requestline, list(http.headers.items()), body, connection=http.connection)
+        seen = Seen(
+            http.requestline,
+            list(http.headers.items()),
+            body,
+            connection=http.connection,
+            port=http.client_address[1],
+        )
         path = http.path.partition("?")[0]
         if path.startswith("/rln/registration"):
             self.published.append(seen)
@@ -208,6 +224,8 @@ class HttpProvider:
             ).encode(),
             **{f"/rln/bulletins/{name}": data for name, data in self.bulletins.items()},
         }
+        if self.prices is not None:
+            files[PRICES] = self.prices
         if path == "/rln/proving-key":
             files[path] = self.world.key.encode()
         marks = (
@@ -236,8 +254,12 @@ class HttpProvider:
         if action == "drop-after":
             return _drop(http)
         if refusal is not None:
-            return self._refuse(http, refusal)
+            return self._refuse(http, refusal, 2 if seen.priced is None else seen.priced.units)
         self.served += 1
+        if action == "slow":
+            time.sleep(1)
+        if action == "break":
+            return _break(http)
         if action == "502-spent":
             fields = (("RLN-Spent", "?1"), ("retry-after-ms", "1"))
             return _send(http, 502, b'{"error":{"message":"x"}}', fields=fields)
@@ -260,6 +282,12 @@ class HttpProvider:
             )
             if credential.key_id != key_id(self.world.key.verifying_key.digest):
                 return problem.UNKNOWN_KEY
+            priced = self._price(seen, path, query)
+            if priced > (self.world.policy.params.max_out or 1):
+                return problem.CONTENT_TOO_LARGE
+            if credential.units != priced:
+                seen.verdict = "unpaid"
+                return problem.UNITS_NEEDED if credential.units < priced else problem.MALFORMED
             proof = credential.proof
             with self._lock:
                 for share in proof.shares:
@@ -273,6 +301,17 @@ class HttpProvider:
         seen.verdict = type(verdict).__name__
         assert isinstance(verdict, (rln.Valid, Duplicate, Invalid, RateLimitViolation))
         return problem.problem_of_verdict(verdict)
+
+    def _price(self, seen: Seen, path: bytes, query: bytes) -> int:
+        if self.prices is None:
+            return 1
+        listed = open_prices(self.prices, self.world.registrar_key.public_key)
+        route = listed.route(seen.line.split(" ")[0].encode(), path)
+        if route is None:
+            raise ParameterError("route")
+        kind, coding = (seen.field(name) or "" for name in ("content-type", "content-encoding"))
+        seen.priced = route.price(kind.encode(), coding.encode(), query, seen.body)
+        return seen.priced.units
 
     def _refuse(self, http: BaseHTTPRequestHandler, found: Problem, units: int = 2) -> None:
         policy = self.world.policy
@@ -397,3 +436,17 @@ def _drop(http: BaseHTTPRequestHandler) -> None:
     http.close_connection = True
     with suppress(OSError):
         http.connection.shutdown(2)
+
+
+def _break(http: BaseHTTPRequestHandler) -> None:
+    """Send the beginning of a stream, and close the connection."""
+    http.send_response(200)
+    for name, value in (
+        ("RLN-Spent", "?1"), ("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked"),
+    ):  # fmt: skip
+        http.send_header(name, value)
+    http.end_headers()
+    event = _openai_events()[0]
+    http.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
+    http.wfile.flush()
+    _drop(http)

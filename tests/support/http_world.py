@@ -13,6 +13,8 @@ from pathlib import Path
 import rln
 from rln.http.credential import Credential, key_id
 from rln.http.policy import Policy, Tier
+from rln.http.price_list import PRICES, PriceList
+from rln.http.route import Route
 from rln.http.signal import RequestParts
 from rln.stores import open_log, open_mark, open_message_ids
 from rln.stores.groups import open_group
@@ -45,6 +47,7 @@ class HttpWorld:
         slots: of a proof; None: one message id a proof.
         bound_fields: of the policy.
         base: URL under which registrar, bulletins and key are found; None: none of them.
+        routes: of the price list; none: there is no list, and each request costs one unit.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class HttpWorld:
         slots: int | None = None,
         bound_fields: tuple[str, ...] = (),
         base: str | None = None,
+        routes: tuple[Route, ...] = (),
     ) -> None:
         self.directory = directory
         self.authority = authority
@@ -80,7 +84,9 @@ class HttpWorld:
             registration=None if base is None else f"{base}/rln/registration",
             bulletins=None if base is None else f"{base}/rln/bulletins/",
             proving_key=None if base is None else f"{base}/rln/proving-key",
+            prices=f"{base or f'http://{authority}'}{PRICES}" if routes else None,
         )
+        self.prices = PriceList(APPLICATION, 1, routes) if routes else None
         (directory / "policy.json").write_bytes(self.policy.sign(self.registrar_key))
         self.log_uri = f"sqlite:///{directory}/log.db"
         self.members_uri = f"sqlite:///{directory}/members.db"
@@ -94,8 +100,10 @@ class HttpWorld:
         self._provers: dict[int, rln.Prover] = {}
         (directory / "rln.toml").write_text(
             'policy = "policy.json"\nkey = "provider.rlnkey"\nlog = "sqlite:///log.db"\n'
-            'members = "sqlite:///members.db"\n'
+            'members = "sqlite:///members.db"\n' + ('prices = "prices.json"\n' if routes else "")
         )
+        if self.prices is not None:
+            (directory / "prices.json").write_bytes(self.prices.sign(self.registrar_key))
 
     def prover(self, member: int = 0) -> rln.Prover:
         """Return the prover of a member; its message ids are in memory."""

@@ -40,6 +40,7 @@ class Verdicts(Observer):
 
 def provider_of(world: HttpWorld, **changes: Any) -> Provider:
     """Return a provider of a world with a log in memory; it slashes nobody unless `changes` says so."""
+    prices = world.directory / "prices.json"
     return Provider(
         (world.directory / "policy.json").read_bytes(),
         world.key.verifying_key,
@@ -47,6 +48,7 @@ def provider_of(world: HttpWorld, **changes: Any) -> Provider:
             "clock": world.clock,
             "roots": world.group.roots,
             "log": MemoryNullifierLog(),
+            "prices": prices.read_bytes() if prices.exists() else None,
             **changes,
         },
     )

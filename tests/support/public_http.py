@@ -7,7 +7,9 @@ from rln.http import problem, registration, signal, target
 from rln.http.challenge import Challenge
 from rln.http.credential import Credential, decode_base64url, encode_base64url, key_id
 from rln.http.policy import Policy, Tier, belongs_to, check_url, host_of, is_loopback, open_policy
+from rln.http.price_list import PriceList, open_prices
 from rln.http.registration import RegistrationParts, RegistrationProof, prove_registration
+from rln.http.route import Priced, Route
 from rln.http.signal import RequestParts
 from rln.sync.signing import RegistrarKey
 from tests.support.call_bench import Call, CallBench
@@ -48,6 +50,7 @@ def _policy_fields(bench: CallBench, key: RegistrarKey) -> dict[str, object]:
         "registration": "https://story.example/rln/registration",
         "bulletins": "https://story.example/rln/bulletins/",
         "proving_key": "https://story.example/rln/key",
+        "prices": "https://story.example/rln/prices",
         "refresh": 2,
     }
 
@@ -70,6 +73,34 @@ def _open_policy(bench: CallBench) -> Call:
 def _check_next(bench: CallBench) -> Call:
     policy = _policy(bench)
     return policy.check_next, {"new": policy}
+
+
+def _route_fields() -> dict[str, object]:
+    return {
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "adapter": "openai-chat",
+        "units": None,
+        "models": (("small", 1),),
+        "prompt_bytes": 2048,
+        "output_tokens": 64,
+        "default_tokens": 256,
+        "image_units": 1,
+        "output_field": "max_tokens",
+    }
+
+
+def _route() -> Route:
+    return Route(**_route_fields())  # type: ignore[arg-type]
+
+
+def _prices() -> PriceList:
+    return PriceList(REALM, 1, (_route(),))
+
+
+def _open_prices(bench: CallBench) -> Call:
+    key = RegistrarKey.new(bench.path("pem"))
+    return open_prices, {"data": _prices().sign(key), "registrar_key": key.public_key}
 
 
 def _registration_fields(bench: CallBench) -> dict[str, object]:
@@ -141,11 +172,28 @@ HTTP: Table = {
     "rln.http.policy.is_loopback": lambda _: (is_loopback, {"host": "localhost"}),
     "rln.http.policy.host_of": lambda _: (host_of, {"authority": "story.example:80"}),
     "rln.http.policy.open_policy": lambda bench: _open_policy(bench),
+    "rln.http.price_list.PriceList": lambda _: (
+        PriceList,
+        {"application": REALM, "version": 1, "routes": (_route(),)},
+    ),
+    "rln.http.price_list.PriceList.check_next": lambda _: (_prices().check_next, {"new": _prices()}),
+    "rln.http.price_list.PriceList.route": lambda _: (
+        _prices().route,
+        {"method": b"POST", "path": b"/v1/chat/completions"},
+    ),
+    "rln.http.price_list.PriceList.sign": lambda bench: (
+        _prices().sign,
+        {"key": RegistrarKey.new(bench.path("pem"))},
+    ),
+    "rln.http.price_list.open_prices": lambda bench: _open_prices(bench),
     "rln.http.problem.Problem": lambda _: (
         problem.Problem,
         {"name": "odd", "status": 400, "title": "It is odd.", "retry": True, "challenges": True},
     ),
-    "rln.http.problem.Problem.document": lambda _: (problem.MALFORMED.document, {"application": REALM}),
+    "rln.http.problem.Problem.document": lambda _: (
+        problem.MALFORMED.document,
+        {"application": REALM, "detail": "max_tokens: expected 1 to 100, got 101"},
+    ),
     "rln.http.problem.Problem.type_uri": lambda _: (problem.MALFORMED.type_uri, {"application": REALM}),
     "rln.http.problem.problem_of_error": lambda _: (problem.problem_of_error, {"error": ValueError()}),
     "rln.http.problem.problem_of_verdict": lambda _: (
@@ -172,6 +220,21 @@ HTTP: Table = {
     "rln.http.registration.check_account": lambda _: (registration.check_account, {"account": "acct_5"}),
     "rln.http.registration.check_tier": lambda _: (registration.check_tier, {"tier": "basic"}),
     "rln.http.registration.prove_registration": lambda bench: (prove_registration, _proving(bench)),
+    "rln.http.route.Priced": lambda _: (
+        Priced,
+        {"units": 1, "output_tokens": 5, "model": "small", "body": b"{}"},
+    ),
+    "rln.http.route.Route": lambda _: (Route, _route_fields()),
+    "rln.http.route.Route.price": lambda _: (
+        _route().price,
+        {
+            "content_type": b"application/json",
+            "content_encoding": b"",
+            "query": b"",
+            "body": b'{"model":"small","messages":[{"role":"user","content":"Hello"}]}',
+        },
+    ),
+    "rln.http.route.Route.read": lambda _: (Route.read, {"content": _route().document(), "name": "a name"}),
     "rln.http.signal.RequestParts": lambda _: (RequestParts, _parts_fields()),
     "rln.http.signal.RequestParts.signal": lambda _: (_parts().signal, {"nonce": bytes(16)}),
     "rln.http.signal.check_authority": lambda _: (signal.check_authority, {"authority": b"a.example"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib
 from pathlib import Path
@@ -155,9 +156,51 @@ def _adapter(library: str) -> Table:
     }
 
 
+def _sending_with_requests(bench: CallBench) -> Call:
+    provider = _provider(bench)
+    member = bench.stack.enter_context(
+        Member(provider.member_directory(bench.path("member"), min_members=1), QUIET)
+    )
+    adapter = importlib.import_module("rln.integrations.requests").RlnAdapter(member)
+    request = importlib.import_module("requests").Request("GET", f"{provider.url}/v1/x").prepare()
+    return adapter.send, {
+        "request": request,
+        "stream": True,
+        "timeout": 60.0,
+        "verify": True,
+        "cert": None,
+        "proxies": {},
+    }
+
+
+def _aiohttp_session(bench: CallBench) -> Call:
+    adapter = importlib.import_module("rln.integrations.aiohttp")
+    member = _member(bench, MemberSettings(background=False, threads=1, proxy=PROXY))
+
+    def made(**arguments: object) -> None:
+        """Make a session in an event loop, which closes it."""
+
+        async def go() -> None:
+            await adapter.anonymous_session(**arguments).close()
+
+        asyncio.run(go())
+
+    return made, {"member": member, "proxy": PROXY, "fresh_connections": True}
+
+
 MEMBER_SIDE: Table = {
     **_adapter("httpx"),
     **_adapter("httpx2"),
+    "rln.integrations.aiohttp.RlnAuth": lambda bench: (
+        importlib.import_module("rln.integrations.aiohttp").RlnAuth,
+        {"member": _member(bench)},
+    ),
+    "rln.integrations.aiohttp.anonymous_session": _aiohttp_session,
+    "rln.integrations.requests.RlnAdapter": lambda bench: _client(bench, "requests", "RlnAdapter"),
+    "rln.integrations.requests.RlnAdapter.send": _sending_with_requests,
+    "rln.integrations.requests.anonymous_session": lambda bench: _client(
+        bench, "requests", "anonymous_session"
+    ),
     "rln.client.credential_source.CredentialSource.make[member]": _making,
     "rln.client.credential_source.CredentialSource.renew[member]": _renewing,
     "rln.client.credential_source.MadeCredential": lambda _: (

@@ -41,7 +41,7 @@ def _provider(bench: CallBench) -> Call:
         "observer": Verdicts(),
         "exempt": ("/health",),
         "authority": AUTHORITY,
-        "units": 1,
+        "prices": None,
         "upstream_authorization": "Bearer x",
         "limits": HttpLimits(),
     }
@@ -82,7 +82,7 @@ MIDDLEWARE: Table = {
             "members": "memory://",
             "exempt": ("/health",),
             "authority": AUTHORITY,
-            "units": 1,
+            "prices": bench.path(),
             "audit": bench.path(),
             "upstream_authorization": bench.path(),
             "limits": HttpLimits(),

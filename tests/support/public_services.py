@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,13 +14,15 @@ from rln import stores
 from rln.audit.files import AuditFiles
 from rln.audit.violators import Violation, Violators
 from rln.group.events import Change, Event, Events, Step
-from rln.http.policy import Tier
+from rln.http.policy import Policy, Tier
+from rln.http.route import Route
 from rln.integrations.logs import LogObserver
 from rln.integrations.prometheus import PrometheusObserver
 from rln.ports import MemberRegistry, MessageIdAllocator, NullifierLog, check_claim
 from rln.services.api_keys import Account
 from rln.services.new_account import EMPTY, add_account
-from rln.services.provider_directory import create_provider, registrar_places
+from rln.services.provider_directory import create_provider, origin_of, registrar_places
+from rln.services.provider_prices import Published, publish_prices, read_routes
 from rln.stores.async_log import AsyncNullifierLog
 from rln.stores.copy_members import copy_members
 from rln.stores.groups import build_group, close_group, open_existing_group, open_group
@@ -77,6 +80,29 @@ def _check_statement(bench: CallBench) -> Call:
         "signature": signature,
         "public_key": key.public_key,
     }
+
+
+def _provider(bench: CallBench) -> Path:
+    """Return the directory of a provider, as far as prices need it."""
+    directory = bench.path("provider")
+    directory.mkdir()
+    key = RegistrarKey.new(directory / "registrar.pem")
+    params = rln.Params.of(
+        bench.key,
+        "api.localhost",
+        PERIOD,
+        window_count=5,
+        registrar_key=key.public_key,
+        signal_format="joined",
+    )
+    policy = Policy(1, params, ("127.0.0.1:8000",), (Tier("pro", 2),))
+    (directory / "policy.json").write_bytes(policy.sign(key))
+    return directory
+
+
+def _published(bench: CallBench) -> dict[str, object]:
+    made = publish_prices(_provider(bench), (Route("GET", "/", "flat", units=1),))
+    return {"prices": made.prices, "policy": made.policy, "is_new_list": True, "is_new_policy": True}
 
 
 def _restored(bench: CallBench) -> Call:
@@ -528,6 +554,7 @@ SERVICES: Table = {
         bench.mirror((101,)).membership,
         {"commitment": 101, "limit": 2},
     ),
+    "rln.services.provider_directory.origin_of": lambda _: (origin_of, {"authority": "127.0.0.1:8000"}),
     "rln.services.provider_directory.registrar_places": lambda _: (
         registrar_places,
         {"base": "https://api.example.com/rln/"},
@@ -550,8 +577,18 @@ SERVICES: Table = {
             "refresh": 5,
             "depth": 3,
             "limit_bits": 4,
+            "max_units": 2,
             "progress": never,
         },
+    ),
+    "rln.services.provider_prices.Published": lambda bench: (Published, _published(bench)),
+    "rln.services.provider_prices.publish_prices": lambda bench: (
+        publish_prices,
+        {"directory": _provider(bench), "routes": (Route("GET", "/", "flat", units=1),)},
+    ),
+    "rln.services.provider_prices.read_routes": lambda bench: (
+        read_routes,
+        {"path": bench.file(b"[[route]]\nmethod='GET'\npath='/'\nadapter='flat'\nunits=1\n")},
     ),
     "rln.sync.mirror_file.load_mirror": lambda bench: (
         load_mirror,

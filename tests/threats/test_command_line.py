@@ -18,12 +18,16 @@ import typer
 
 import rln
 from rln.cli.app import app
+from rln.services.connect_token import ConnectToken
 from rln.stores.memory import MemoryMessageIds
 from rln.verifying.evidence import Evidence
 from tests.architecture.tree import ROOT
 from tests.support.command_lines import KEPT_SECRET, LONG_RUNNING, command_line, commands, write_odd_files
 from tests.support.effort import effort
 from tests.support.hostile_uris import WORDS
+from tests.support.http_provider import HttpProvider
+from tests.support.http_world import HttpWorld
+from tests.support.price_routes import FLAT
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
 from tests.unit.cli.terminal import write_inputs
 
@@ -109,6 +113,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evidence = Evidence(first, second, small.key.verifying_key.digest)
     (folder / "evidence.json").write_bytes(evidence.encode())
     (folder / "members.csv").write_text("5,1\n6,2\n")
+    (folder / "prices.toml").write_text("[[route]]\nmethod='GET'\npath='/'\nadapter='flat'\nunits=1\n")
     shutil.copy(ROOT / "vectors" / "poseidon.json", folder)
     (folder / "board").mkdir()
     before = os.getcwd()
@@ -142,6 +147,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):  # fmt: skip
             succeed(*line)
         succeed("registrar", "--config=provider/rln.toml", "--check")
+        Path("gateway").mkdir()
+        HttpWorld(Path("gateway").absolute(), members=1, routes=(FLAT,)).close()
+        with Path("gateway/rln.toml").open("a") as file:
+            file.write('[gateway]\nupstream = "http://127.0.0.1:9"\n')
+        succeed("gateway", "--config=gateway/rln.toml", "--check")
+        Path("member-of").mkdir()
+        with HttpProvider(Path("member-of").absolute()) as other:
+            ConnectToken.of(other.member_directory(Path("member").absolute()))
+        shutil.rmtree("member-of")
+        succeed("connect", "member", "--check")
     finally:
         os.chdir(before)
     write_odd_files(folder)
@@ -192,7 +207,8 @@ def secrets_in(folder: Path) -> set[str]:
     ]
     numbers = {KEPT_SECRET, *map(int, found)}
     pem = (folder / "registrar.pem").read_text().splitlines()[1]
-    return {pem, *map(str, numbers), *(f"{number:x}" for number in numbers)}
+    token = (folder / "member" / "connect-token").read_text().strip()
+    return {pem, token, *map(str, numbers), *(f"{number:x}" for number in numbers)}
 
 
 def check(line: list[str], secrets: set[str], status: int, out: str, err: str) -> None:

@@ -256,18 +256,13 @@ def test_p1_a_provider_cannot_be_joined_under_the_name_of_another(
         Member.join(url, api_key=API_KEY, directory=tmp_path / "m", tier="pro", settings=QUIET)
 
 
-def test_p1_a_price_above_the_bound_is_not_paid(tmp_path: Path) -> None:
-    (tmp_path / "p").mkdir()
-    with HttpProvider(tmp_path / "p", slots=4) as provider:
-        provider.script.extend(["units-needed"])
-        settings = replace(QUIET, max_units=1)
-        with Member.open(provider.member_directory(tmp_path / "m"), settings) as member:
-            with pytest.raises(RequestRefused, match="raise max_units"):
-                anonymous_client(member).get(f"{provider.url}/v1/x")
-            provider.script.extend(["units-needed"])
-        with Member.open(provider.member_directory(tmp_path / "n", 1), QUIET) as member:
-            assert anonymous_client(member).get(f"{provider.url}/v1/x").status_code == 200
-            assert ids_used(member) == 3, "one that was refused, and two that were asked for"
+def test_p1_a_provider_without_prices_gets_one_unit_whatever_it_asks_for(
+    provider: HttpProvider, member: Member
+) -> None:
+    provider.script.extend(["units-needed"])
+    with pytest.raises(PolicyChanged, match="costs 1 by the pinned price list, and the provider asks for 2"):
+        anonymous_client(member).get(f"{provider.url}/v1/x")
+    assert ids_used(member) == 1
 
 
 # ---- P2: fetches that tell who asks ----------------------------------------------------------------

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import rln
 from rln.http.credential import decode_base64url, encode_base64url
+from rln.http.route import Route
 from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.provider_settings import HttpLimits
 from tests.support.asgi_driver import Exchange, http_scope
@@ -128,13 +129,22 @@ def test_f9_a_credential_for_one_authority_is_not_used_at_another(tmp_path: Path
 
 
 def test_f9_the_number_of_units_is_the_price_exactly(tmp_path: Path) -> None:
-    world = HttpWorld(tmp_path, slots=4)
+    world = HttpWorld(tmp_path, slots=4, routes=(Route("POST", TARGET, "flat", units=2),))
     values = [world.credential(world.parts(body=BODY), units=units) for units in (1, 2, 3)]
-    service = Service(world, units=2)
+    service = Service(world)
     made = [ask(value) for value in values]
     assert service.run(*made) == [401, 200, 400]
     assert b"units-needed" in made[0].body and b'units="2"' in made[0].values(b"www-authenticate")[0]
     assert service.calls[0]["rln"].units == 2  # type: ignore[index]
+    world.close()
+
+
+def test_f9_without_prices_more_than_one_unit_is_refused(tmp_path: Path) -> None:
+    world = HttpWorld(tmp_path, slots=4)
+    values = [world.credential(world.parts(body=BODY), units=units) for units in (2, 1)]
+    service = Service(world)
+    made = [ask(value) for value in values]
+    assert service.run(*made) == [400, 200] and made[0].given == 0
     world.close()
 
 

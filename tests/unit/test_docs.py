@@ -109,7 +109,14 @@ def test_every_block_of_the_readme_runs_alone() -> None:
 
 @every_page
 def test_every_block_names_its_language(page: Path) -> None:
-    assert {block.language for block in blocks(page.read_text())} <= {"python", "sh", "text", "json", "toml"}
+    assert {block.language for block in blocks(page.read_text())} <= {
+        "js",
+        "json",
+        "python",
+        "sh",
+        "text",
+        "toml",
+    }
 
 
 @every_page

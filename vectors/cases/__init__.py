@@ -5,6 +5,7 @@ from . import (
     hash_to_field,
     http_challenges,
     http_credentials,
+    http_prices,
     http_registrations,
     http_signals,
     identity,
@@ -20,6 +21,7 @@ FILES = {
 } | {
     "http-challenges": http_challenges.document,
     "http-credentials": http_credentials.document,
+    "http-prices": http_prices.document,
     "http-registrations": http_registrations.document,
     "http-signals": http_signals.document,
 }

@@ -16,22 +16,26 @@ from rln.base import decimals
 from rln.base.bounds import MAX_LIMIT_BITS
 from rln.cli.paramsfile import parse_public_key
 from rln.cli.report import AsJson, ProgressBar, Report, name_in_errors, read_file, run
-from rln.cli.table import format_facts
+from rln.cli.table import format_facts, format_table, stack
 from rln.errors import EncodingError
 from rln.http.credential import encode_base64url
 from rln.http.policy import MAX_POLICY_BYTES, Policy, Tier, open_policy
+from rln.http.price_list import MAX_PRICES_BYTES, PriceList, open_prices
 from rln.services.api_keys import Account
 from rln.services.new_account import add_account
 from rln.services.provider_directory import (
     API_KEYS_FILE,
     POLICY_FILE,
+    SETTINGS_FILE,
     create_provider,
     registrar_places,
 )
+from rln.services.provider_prices import PRICES_FILE, publish_prices, read_routes
 from rln.sync.signing import RegistrarKey
 
 app = typer.Typer(no_args_is_help=True)
 
+_SETTING = f'prices = "{PRICES_FILE}"'
 _TIER = re.compile(r"([a-z0-9-]+)=([0-9]+)\Z")
 
 PolicyArgument = Annotated[
@@ -80,6 +84,10 @@ def new(
     limit_bits: Annotated[
         int, typer.Option(help="Limits are 1 to 2^BITS; BITS is 1 to 16.", metavar="BITS")
     ] = 16,
+    max_units: Annotated[
+        int,
+        typer.Option(help="Most units that one request may cost, 1 to 16; prices need 2 or more."),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Make key, signed policy, nullifier log, registry and settings in one directory.
@@ -100,6 +108,7 @@ def new(
                 refresh=refresh,
                 depth=depth,
                 limit_bits=limit_bits,
+                max_units=max_units,
                 progress=progress,
             )
         facts = {"directory": str(directory), **_facts(policy)}
@@ -142,6 +151,48 @@ def account(
     run(action, as_json)
 
 
+@app.command("prices")
+def prices(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="Made by `rln provider new`, with its private key.")
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="PRICES.TOML", help="What is served, and what it costs: [[route]] tables."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Sign what a file says as the price list of a provider, and let the policy name it.
+
+    Each change raises the version of the list; members take it at their next look. Restart the service
+    afterwards.
+    """
+
+    def action() -> Report:
+        with name_in_errors(file):
+            routes = read_routes(file)
+        with name_in_errors(directory):
+            made = publish_prices(directory, routes)
+        listed = directory / PRICES_FILE
+        facts = {
+            "file": str(listed),
+            "setting": _SETTING,
+            "policy_version": made.policy.version,
+            "prices": made.policy.prices,
+            "changed": made.is_new_list,
+            **made.prices.document(),
+        }
+        text = stack(
+            _price_table(made.prices),
+            f"members find it at {made.policy.prices}; add to {SETTINGS_FILE}, before its first table:",
+            _SETTING,
+        )
+        effect = f"{listed} has version {made.prices.version}" if made.is_new_list else ""
+        return Report(facts, text, effect=effect)
+
+    run(action, as_json)
+
+
 @app.command("show")
 def show(
     policy: PolicyArgument,
@@ -151,12 +202,19 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the signature of a policy, and print what it says."""
+    """Check the signature of a policy, and print what it says; with the price list that is beside it."""
 
     def action() -> Report:
         pinned = None if registrar_key is None else parse_public_key(registrar_key, "--registrar-key")
-        facts = _facts(_read(_file_of(policy), pinned))
-        return Report(facts, _text(facts))
+        file = _file_of(policy)
+        found = _read(file, pinned)
+        facts = _facts(found)
+        listed = file.with_name(PRICES_FILE)
+        if found.prices is None or not listed.is_file():
+            return Report(facts, _text(facts))
+        with name_in_errors(listed):
+            shown = open_prices(read_file(listed, MAX_PRICES_BYTES), found.registrar_key)
+        return Report({**facts, "price_list": shown.document()}, stack(_text(facts), _price_table(shown)))
 
     run(action, as_json)
 
@@ -244,10 +302,30 @@ def _facts(policy: Policy) -> dict[str, object]:
         "registration": policy.registration,
         "bulletins": policy.bulletins,
         "proving_key": policy.proving_key,
+        "prices": policy.prices,
+        "max_units": policy.params.max_out or 1,
         "refresh": policy.refresh,
         "params_digest": policy.params.digest,
         "key_digest": policy.params.key_digest,
     }
+
+
+def _price_table(prices: PriceList) -> str | RenderableType:
+    """Return what is served, with the units of the cheapest request and of the cheapest without a limit."""
+    rows = []
+    for route in prices.routes:
+        document = route.document()
+        numbers = [
+            f"{name}={value}"
+            for name, value in document.items()
+            if name not in ("method", "path", "adapter", "models", "units") and value is not None
+        ]
+        models = [f"{name}={units}" for name, units in route.models]
+        price = " ".join([*models, *numbers])
+        rows.append((route.method, route.path, route.adapter, route.least, route.usual, price))
+    summary = f"version {prices.version} of the price list"
+    headers = ("method", "path", "adapter", "least", "usual", "models and price")
+    return format_table(summary, headers, rows)
 
 
 def _text(facts: Mapping[str, object]) -> str | RenderableType:

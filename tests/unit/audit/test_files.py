@@ -288,3 +288,16 @@ def test_few_files_are_open_at_a_time_and_closing_is_no_end(world, audit, proofs
     assert len(audit.lookup(epoch_of(world, 69), proofs[1].nullifier)) == 1
     assert PERIOD == epoch_of(world).period
     assert repr(audit).startswith("AuditFiles(")
+
+
+def test_a_message_that_was_verified_with_another_key_is_no_evidence(world, audit, proofs, tmp_path):
+    """After a change of the key within an epoch, evidence named the new key for both messages, and the first
+    one did not verify with it.
+    """
+    epoch = epoch_of(world)
+    audit.append_many([(epoch, proofs[0])])
+    nullifier = proofs[0].nullifier
+    assert audit.lookup(epoch, nullifier) == [proofs[0]]
+    later = AuditFiles(tmp_path / "audit", small_multi_key().verifying_key)
+    assert later.lookup(epoch, nullifier) == []
+    assert list(later.damage()) == []

@@ -42,6 +42,9 @@ def test_a_package_without_an_extra_is_named_itself() -> None:
         (["httpx2", "anyio"], "import rln.integrations.httpx2", "httpx2"),
         (["httpx"], "import rln.integrations.httpx", "httpx"),
         (["httpx", "anyio"], "import rln.integrations.httpx", "httpx"),
+        (["requests"], "import rln.integrations.requests", "requests"),
+        (["requests", "urllib3"], "import rln.integrations.requests", "requests"),
+        (["aiohttp"], "import rln.integrations.aiohttp", "aiohttp"),
         (["fastapi"], "import rln.integrations.fastapi", "'rln[registrar]'"),
         (["fastapi"], "import rln.services.registrar_app", "'rln[registrar]'"),
         (

@@ -31,6 +31,17 @@ def test_no_part_of_a_confidential_argument_is_repeated(argument, option):
         assert "hunter" not in told and told.endswith(" today")
 
 
+@pytest.mark.parametrize("argument", ["https://api.example.com/x", "http://127.0.0.1:8000"])
+def test_the_address_of_a_web_server_without_a_user_is_repeated(argument: str) -> None:
+    """`rln join` said "***: no answer": nobody sees a wrong port so."""
+    assert hide(f"{argument}: no answer", ["join", argument]) == f"{argument}: no answer"
+
+
+@pytest.mark.parametrize("argument", ["https://u:hunter@x", "https://u:hunter", "https://x/?key=hunter"])
+def test_an_address_of_a_web_server_that_may_hold_a_password_is_hidden(argument: str) -> None:
+    assert "hunter" not in hide(f"{argument}: no answer", ["join", argument])
+
+
 @pytest.mark.parametrize("argument", ["sqlite:///members.db", "keys/main.rlnkey", "memory://", "example.com"])
 def test_names_of_files_are_repeated(argument):
     path = argument.removeprefix("sqlite:///")

@@ -100,9 +100,9 @@ def refusal(found: Problem, source: Fake, units: int = 1) -> Answer:
     return Answer(found.status, False, found, challenge, found.retry)
 
 
-def once(requests: Requests, *answers: Answer | None, number: int = 0) -> list[str]:
+def once(requests: Requests, *answers: Answer | None, number: int = 0, units: int = 1) -> list[str]:
     """Go through one sending with these answers; None is a lost connection. Return what was sent."""
-    sent, sending = [], requests.begin(parts(number))
+    sent, sending = [], requests.begin(parts(number), units)
     try:
         for answer in answers:
             assert sending.pause() == 0
@@ -248,13 +248,11 @@ def test_a_wrong_epoch_takes_a_new_credential_once(source: Fake) -> None:
     assert source.made == MAX_CREDENTIALS
 
 
-@pytest.mark.parametrize("kind", [problem.WRONG_EPOCH, problem.UNITS_NEEDED])
-def test_a_wrong_epoch_after_a_lost_answer_is_a_lost_answer(kind: Problem) -> None:
-    source = Fake(slots=4)
+def test_a_wrong_epoch_after_a_lost_answer_is_a_lost_answer(source: Fake) -> None:
     requests = Requests(source, on_lost="raise")
     once(requests, None)
     with pytest.raises(AnswerLost):
-        once(requests, refusal(kind, source, units=2), OK)
+        once(requests, refusal(problem.WRONG_EPOCH, source), OK)
     assert source.made == 1
 
 
@@ -278,15 +276,64 @@ def test_an_epoch_that_ended_before_a_renewal_takes_a_new_credential(source: Fak
 def test_units_are_paid_up_to_the_bound() -> None:
     source = Fake(slots=16)
     requests = Requests(source)
-    _, second = once(requests, refusal(problem.UNITS_NEEDED, source, units=4), OK)
-    assert len(source.of[second][1]) == 4
-    with pytest.raises(RequestRefused, match="raise max_units"):
-        once(requests, refusal(problem.UNITS_NEEDED, source, units=5), OK)
-    with pytest.raises(RequestRefused, match="contradicts itself"):
-        once(requests, refusal(problem.UNITS_NEEDED, source, units=1), OK, number=1)
-    one = Fake()
-    with pytest.raises(RequestRefused, match="a proof has 1"):
-        once(Requests(one), refusal(problem.UNITS_NEEDED, one, units=2), OK)
+    (sent,) = once(requests, OK, units=4)
+    assert len(source.of[sent][1]) == 4
+    with pytest.raises(RequestRefused, match=r"costs 5, more than max_units, 4; .*raise max_units"):
+        requests.begin(parts(), 5)
+    with pytest.raises(RequestRefused, match="one proof has 16; ask for less"):
+        Requests(source, max_units=16).begin(parts(), 17)
+    with pytest.raises(RequestRefused, match="one proof has 1; ask for less"):
+        Requests(Fake()).begin(parts(), 2)
+    assert source.made == 1
+
+
+@pytest.mark.parametrize("units", [1, 3, 5, 16])
+def test_no_challenge_raises_the_units(units: int) -> None:
+    """It contradicts the pinned price list, whatever it asks for. What was refused is kept: it is unspent."""
+    source = Fake(slots=16)
+    requests = Requests(source)
+    for _ in range(5):
+        with pytest.raises(PolicyChanged, match=f"asks for {units}; nothing more was sent. The next sched"):
+            once(requests, refusal(problem.UNITS_NEEDED, source, units=units), OK, units=2)
+    with pytest.raises(PolicyChanged, match="asks for 3"):
+        once(requests, refusal(problem.UNKNOWN_ROOT, source, units=3), OK, units=2)
+    assert (source.made, source.renewed) == (1, 0)
+
+
+def test_another_price_takes_a_new_credential_and_not_a_third_one() -> None:
+    source = Fake(slots=16)
+    requests = Requests(source)
+    sent = []
+    for units in (2, 3):
+        with pytest.raises(PolicyChanged):
+            once(requests, refusal(problem.UNITS_NEEDED, source, units=4), OK, units=units)
+    sent = once(requests, BUSY, units=3)
+    assert len(source.of[sent[0]][1]) == 3 and source.made == 2
+    with pytest.raises(RequestRefused, match="has had 2"):
+        once(requests, OK, units=4)
+
+
+@pytest.mark.parametrize("on_lost", ["again", "raise"])
+def test_another_price_after_a_lost_answer_is_a_lost_answer(on_lost: str) -> None:
+    source = Fake(slots=16)
+    requests = Requests(source, on_lost=on_lost)
+    once(requests, None, units=2)
+    if on_lost == "raise":
+        with pytest.raises(AnswerLost):
+            once(requests, OK, units=3)
+    else:
+        assert len(source.of[once(requests, OK, units=3)[0]][1]) == 3
+
+
+def test_another_price_needs_no_newer_root_and_no_renewal() -> None:
+    source = Fake(slots=16)
+    requests = Requests(source)
+    sending = requests.begin(parts(), 2)
+    sending.prepare()
+    sending.answered(refusal(problem.UNKNOWN_ROOT, source))
+    sending.close()
+    assert len(once(requests, OK, units=3)) == 1
+    assert (source.made, source.renewed) == (2, 0)
 
 
 def test_a_challenge_that_contradicts_the_pinned_policy_raises(source: Fake) -> None:

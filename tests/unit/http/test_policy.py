@@ -203,9 +203,9 @@ def _set(*path: str | int) -> Callable[[dict[str, Any], object], None]:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("form",), 2),
+        (("form",), 1),
         (("form",), True),
-        (("form",), "1"),
+        (("form",), "2"),
         (("form",), None),
         (("version",), 0),
         (("version",), True),
@@ -252,7 +252,10 @@ def _set(*path: str | int) -> Callable[[dict[str, Any], object], None]:
         (("registration",), ""),
         (("bulletins",), "https://api.example.com/bulletins"),
         (("proving_key",), 5),
-        (("prices",), None),
+        (("prices",), "http://api.example.com/rln/prices"),
+        (("prices",), ""),
+        (("prices",), "http://127.0.0.1/rln/prices"),
+        (("more",), None),
     ],
 )
 def test_what_the_registrar_signs_is_read_strictly(

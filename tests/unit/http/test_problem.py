@@ -31,8 +31,10 @@ TABLE = {
     "content-too-large": (413, False),
     "quota-exceeded": (429, False),
     "internal": (500, False),
+    "upstream-failed": (502, False),
     "overloaded": (503, True),
     "unavailable": (503, True),
+    "upstream-late": (504, False),
 }
 """The outcomes of the specification: name, status, `x-should-retry`."""
 
@@ -142,3 +144,12 @@ def test_only_a_domain_name_has_documents() -> None:
 def test_a_problem_is_a_refusal(status: int) -> None:
     with pytest.raises(ParameterError, match="^status: "):
         Problem("odd", status, "It is odd.")
+
+
+def test_a_problem_may_say_what_is_wrong_with_the_request() -> None:
+    plain = json.loads(problem.MALFORMED.document("api.example.com"))
+    said = problem.MALFORMED.document("api.example.com", 'n: expected 1 to 128, got "é"')
+    assert said.isascii()
+    assert json.loads(said) == {**plain, "detail": 'n: expected 1 to 128, got "é"'}
+    with pytest.raises(ParameterError, match="^detail: expected str"):
+        problem.MALFORMED.document("api.example.com", 5)  # type: ignore[arg-type]

@@ -42,10 +42,11 @@ def test_the_environment_names_the_file(tmp_path, monkeypatch):
 def test_all_values_are_read_and_the_table_of_the_registrar_is_left_alone(tmp_path):
     settings = load(
         tmp_path,
-        'exempt = ["/health", "/.well-known/x"]\nauthority = "a.b"\nunits = 3\n'
+        'exempt = ["/health", "/.well-known/x"]\nauthority = "a.b"\nprices = "x.json"\n'
         f"{LEAST}\n[limits]\nbody = 5\nsource_buffers = 6\nbuffers = 7\n[registrar]\nanything = 1\n",
     )
-    assert (settings.exempt, settings.authority, settings.units) == (("/health", "/.well-known/x"), "a.b", 3)
+    assert (settings.exempt, settings.authority) == (("/health", "/.well-known/x"), "a.b")
+    assert settings.prices == tmp_path / "x.json"
     assert settings.limits == HttpLimits(body=5, source_buffers=6, buffers=7)
 
 
@@ -61,7 +62,8 @@ def test_all_values_are_read_and_the_table_of_the_registrar_is_left_alone(tmp_pa
         (LEAST + 'exempt = ["health"]\n', "exempt"),
         (LEAST + "exempt = [5]\n", "exempt"),
         (LEAST + "limits = 5\n", "limits"),
-        (LEAST + "units = true\n", "units"),
+        (LEAST + "prices = true\n", "prices"),
+        (LEAST + "units = 1\n", "got 'units'"),
         (LEAST + 'authority = "A"\n', "authority"),
         (LEAST + "[limits]\nbody = 100\nsource_buffers = 99\n", "source_buffers"),
         (LEAST + '[limits]\nseconds = "5"\n', "seconds"),
@@ -98,7 +100,7 @@ def test_a_provider_opens_what_they_name_and_refuses_what_does_not_fit(tmp_path)
     for change, message in (
         (("provider.rlnkey", "other.rlnkey"), "verifying key digest"),
         (('audit = "audit"', 'authority = "example.com"'), "authority"),
-        (('audit = "audit"', "units = 2"), "units"),
+        (('audit = "audit"', 'prices = "nothing"'), "prices: .*No such file"),
         (("policy.json", "provider.rlnkey"), "policy"),
         (("key.txt", "nothing"), "upstream_authorization"),
     ):

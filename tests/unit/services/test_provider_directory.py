@@ -47,6 +47,13 @@ def test_the_parts_belong_together_and_serve_at_once(tmp_path):
         members.close()
 
 
+def test_credentials_may_have_several_units(tmp_path):
+    policy = create_provider(tmp_path / "provider", "api.localhost", max_units=3, **USUAL)
+    key = rln.ProvingKey.load(tmp_path / "provider/provider.rlnkey")
+    policy.params.check_key(key)
+    assert (policy.params.max_out, key.parameters.max_out, policy.prices) == (3, 3, None)
+
+
 def test_only_the_owner_may_read_it(tmp_path):
     create_provider(tmp_path / "provider", "api.localhost", **USUAL)
     assert stat.S_IMODE((tmp_path / "provider").stat().st_mode) == 0o700
@@ -74,6 +81,8 @@ def test_an_empty_directory_is_used_and_another_one_is_left_as_it_is(tmp_path):
         ("api.localhost", {"registrar": "http://example.com/"}, "expected an absolute URL with https"),
         ("api.localhost", {"registrar": "https://example.com"}, "with a slash at its end"),
         ("api.localhost", {"depth": 33}, "depth"),
+        ("api.localhost", {"max_units": 0}, "max_units: expected 1 to 16, got 0"),
+        ("api.localhost", {"max_units": 17}, "max_units: expected 1 to 16, got 17"),
         ("api.localhost", {"period": 0}, "period"),
     ],
 )  # fmt: skip

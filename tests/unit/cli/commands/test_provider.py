@@ -3,6 +3,7 @@
 import pytest
 
 from rln.http.policy import open_policy
+from rln.http.price_list import open_prices
 from rln.services.api_keys import Account, ApiKeyFile
 from tests.unit.cli.terminal import run, run_json
 
@@ -102,3 +103,73 @@ def test_an_application_that_is_no_domain_is_called_by_its_name(tmp_path, applic
     words = ("provider", "new", tmp_path / "one", "--application", application)
     said = run_json(*words, "--period", 60, "--tier", "pro=1", status=2)
     assert "application: expected a domain name" in said["message"]
+
+
+PRICES = """
+[[route]]
+method = "POST"
+path = "/v1/chat/completions"
+adapter = "openai-chat"
+models = { smollm2 = 1, large = 3 }
+prompt_bytes = 2048
+output_tokens = 64
+default_tokens = 128
+
+[[route]]
+method = "GET"
+path = "/v1/models"
+adapter = "flat"
+units = 1
+"""
+
+
+def test_prices_are_signed_and_shown(tmp_path):
+    directory, file = tmp_path / "provider", tmp_path / "prices.toml"
+    made = run_json("provider", "new", directory, *LOCAL, "--tier", "pro=10", "--max-units", 4)
+    assert (made["max_units"], made["prices"]) == (4, None)
+    file.write_text(PRICES)
+    said = run_json("provider", "prices", directory, file)
+    assert (said["version"], said["policy_version"], said["changed"]) == (1, 2, True)
+    assert said["prices"] == "http://127.0.0.1:8000/rln/prices"
+    assert said["setting"] == 'prices = "prices.json"'
+    found = open_prices((directory / "prices.json").read_bytes(), bytes.fromhex(made["registrar_key"]))
+    assert [route.least for route in found.routes] == [3, 1]
+    shown = run_json("provider", "show", directory)
+    assert shown["prices"] == "http://127.0.0.1:8000/rln/prices"
+    assert shown["price_list"] == found.document()
+    text = run("provider", "show", directory)
+    assert "/v1/chat/completions\topenai-chat\t3\t4\tlarge=3 smollm2=1 prompt_bytes=2048" in text
+    again = run("provider", "prices", directory, file)
+    assert again.endswith('add to rln.toml, before its first table:\nprices = "prices.json"\n')
+    file.write_text(PRICES.replace("units = 1", "units = 2"))
+    assert run_json("provider", "prices", directory, file)["version"] == 2
+    assert run_json("provider", "show", directory)["version"] == 2  # of the policy
+
+
+def test_wrong_prices_leave_everything_as_it_is(provider, tmp_path):
+    before = (provider / "policy.json").read_bytes()
+    file = tmp_path / "prices.toml"
+    for text, message in (
+        (PRICES, "costs 3 units at least, and a credential of this provider has 1 at most"),
+        (PRICES.replace("flat", "Flat"), "route 2: adapter: expected one of flat"),
+        ("", "expected tables [[route]]"),
+    ):
+        file.write_text(text)
+        assert message in run_json("provider", "prices", provider, file, status=2)["message"]
+    for path in (tmp_path / "missing.toml", tmp_path):
+        run("provider", "prices", provider, path, status=2)
+    file.write_text(PRICES)
+    run("provider", "prices", tmp_path / "nowhere", file, status=2)
+    assert (provider / "policy.json").read_bytes() == before
+    assert not (provider / "prices.json").exists()
+
+
+def test_a_list_of_another_key_is_not_shown(provider, tmp_path):
+    file = tmp_path / "prices.toml"
+    file.write_text(PRICES[PRICES.rindex("[[route]]") :])
+    run("provider", "prices", provider, file)
+    (provider / "prices.json").write_bytes(
+        (provider / "prices.json").read_bytes().replace(b"models", b"model5")
+    )
+    said = run_json("provider", "show", provider, status=1)
+    assert "not signed by the key that was pinned" in said["message"]

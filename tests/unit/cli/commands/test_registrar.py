@@ -35,7 +35,7 @@ def test_check_explains_the_configuration_and_exits(world: RegistrarWorld) -> No
         "webhooks": 1,
     }
     text = run("registrar", "--config", world.config, "--check")
-    assert "hidden-path" not in text and "account-0" not in text and "admission: every 5 seconds" in text
+    assert "hidden-path" not in text and "account-0" not in text and "admission       every 5 seconds" in text
 
 
 def test_the_file_may_be_named_by_the_environment(
