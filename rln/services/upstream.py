@@ -38,10 +38,12 @@ _ACCEPT: Final = b"accept"
 _FORWARDED: Final = frozenset({_ACCEPT, b"content-type", b"content-encoding"})
 """Fields of a request that the upstream gets as they are, beside those that the policy binds."""
 
-_ANSWERED: Final = frozenset(
-    {b"content-type", b"content-length", b"content-encoding", b"cache-control", b"retry-after"}
-)
+_ANSWERED: Final = frozenset({b"content-type", b"content-length", b"content-encoding", b"retry-after"})
 """Fields of an answer that the client gets."""
+
+_CACHE: Final = b"cache-control"
+_NOT_STORED: Final = (_CACHE, b"no-store")
+"""Stands on every answer that was paid for, which a cache would give to those who have not paid."""
 
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e]*\Z")
 _QUIET: Final = 10.0
@@ -161,7 +163,7 @@ class Upstream:
                 self._tell(f"status {answer.status}")
                 await self._refuse(BAD_GATEWAY, scope, send)
                 return
-            headers = _answer_fields(answer.fields)
+            headers = _answer_fields(answer.fields, KEY in scope)
             await send({"type": "http.response.start", "status": answer.status, "headers": headers})
             try:
                 while piece := await answer.piece():
@@ -238,6 +240,8 @@ def _is_for_the_client(status: int) -> bool:
     return 200 <= status < 600 and not 300 <= status < 400 and status not in _OUR_FAULT
 
 
-def _answer_fields(fields: tuple[Header, ...]) -> list[Header]:
-    found = ((name.lower(), value) for name, value in fields)
-    return [(name, value) for name, value in found if name in _ANSWERED]
+def _answer_fields(fields: tuple[Header, ...], is_paid: bool) -> list[Header]:
+    found = [(name.lower(), value) for name, value in fields]
+    passed = [(name, value) for name, value in found if name in _ANSWERED]
+    cached = [_NOT_STORED] if is_paid else [(name, value) for name, value in found if name == _CACHE]
+    return [*passed, *cached]

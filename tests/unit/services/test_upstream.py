@@ -196,9 +196,10 @@ def test_a_field_of_the_settings_must_not_be_bound_by_the_policy() -> None:
 def test_an_answer_passes_with_the_fields_of_the_list(server: RawUpstream) -> None:
     server.answer = always(
         reply(
-            "418 Teapot", b"tea", "Cache-Control: no-store", "Retry-After: 9", "Set-Cookie: a=b", "Server: x",
-            "X-Request-Id: 7", "RLN-Spent: ?1", "WWW-Authenticate: RLN realm=x", "Openai-Organization: org",
-            "X-RateLimit-Remaining: 5", "Location: http://x/", "Access-Control-Allow-Origin: *", "Date: x",
+            "418 Teapot", b"tea", "Cache-Control: public, max-age=60", "Retry-After: 9", "Server: x",
+            "X-Request-Id: 7", "Set-Cookie: a=b", "RLN-Spent: ?1", "WWW-Authenticate: RLN realm=x",
+            "Openai-Organization: org", "X-RateLimit-Remaining: 5", "Location: http://x/",
+            "Access-Control-Allow-Origin: *", "Date: x",
         )
     )  # fmt: skip
     client = Client()
@@ -207,9 +208,16 @@ def test_an_answer_passes_with_the_fields_of_the_list(server: RawUpstream) -> No
     assert client.sent[0]["headers"] == [
         (b"content-type", b"application/json"),
         (b"content-length", b"3"),
-        (b"cache-control", b"no-store"),
         (b"retry-after", b"9"),
+        (b"cache-control", b"no-store"),
     ]
+
+
+def test_caches_may_keep_what_is_free(server: RawUpstream) -> None:
+    server.answer = always(reply("200 OK", b"[]", "Cache-Control: public, max-age=60"))
+    client = Client(b"", admitted=False, method="GET", target=b"/v1/models")
+    ask(server, client)
+    assert client.fields[b"cache-control"] == b"public, max-age=60"
 
 
 def test_an_encoded_answer_stays_encoded(server: RawUpstream) -> None:
