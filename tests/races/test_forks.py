@@ -41,6 +41,7 @@ from rln.client.member_directory import MemberDirectory
 from rln.client.registrar_client import RegistrarClient
 from rln.client.requests import Sending
 from rln.client.web import PlainWeb
+from rln.http.body_form import Tally
 from rln.integrations import aiohttp, aiohttp_tunnel, httpx
 from rln.integrations.answers import Answers
 from rln.integrations.observer_lock import ObserverLock
@@ -130,6 +131,7 @@ PARTS: Final = {
     Gateway: "a RlnMiddleware, a Provider and an Upstream",
     UpstreamAnswer: "of one request to an Upstream",
     UpstreamConnections: "of an Upstream",
+    Tally: "of one reading of a body, in one thread",
 }
 """Classes that are tested with the class whose parts they are."""
 
