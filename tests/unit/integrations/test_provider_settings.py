@@ -100,7 +100,7 @@ def test_a_provider_opens_what_they_name_and_refuses_what_does_not_fit(tmp_path)
     for change, message in (
         (("provider.rlnkey", "other.rlnkey"), "verifying key digest"),
         (('audit = "audit"', 'authority = "example.com"'), "authority"),
-        (('audit = "audit"', 'prices = "nothing"'), "prices: .*No such file"),
+        (('audit = "audit"', 'prices = "nothing"'), "prices: .*no such file; rln provider prices makes it"),
         (("policy.json", "provider.rlnkey"), "policy"),
         (("key.txt", "nothing"), "upstream_authorization"),
     ):
