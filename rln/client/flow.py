@@ -98,15 +98,16 @@ def request_flow(member: Member, wanted: Wanted) -> Flow:
     """
 
     def read() -> Outgoing:
+        terms = member.terms  # once: a look may take another list meanwhile
         return Outgoing.of(
-            member.policy,
+            terms.policy,
             wanted.scheme,
             wanted.authority,
             wanted.method,
             wanted.raw_path,
             wanted.fields,
             wanted.body,
-            member.prices,
+            terms.prices,
         )
 
     outgoing = read() if len(wanted.body) <= _AT_ONCE else (yield Work(read))

@@ -69,6 +69,7 @@ class Member(CredentialSource):
         settings: how to prove, fetch and retry.
 
     Attributes:
+        terms: the pinned policy with its price list, which a request needs together.
         requests: the credentials by request, for adapters.
         settings: as given.
 
@@ -83,7 +84,7 @@ class Member(CredentialSource):
         self.settings = settings
         self._files = MemberDirectory(directory)
         self._record = self._files.read_record()
-        self._terms = Terms.read(self._files)
+        self.terms = Terms.read(self._files)
         params = self.policy.params
         self._key = ProvingKey.load(self._files.key, sha256=self._record.key_sha256)
         params.check_key(self._key)
@@ -163,12 +164,12 @@ class Member(CredentialSource):
     @property
     def policy(self) -> Policy:
         """The pinned policy."""
-        return self._terms.policy
+        return self.terms.policy
 
     @property
     def prices(self) -> PriceList | None:
         """The pinned price list; None: each request costs one unit."""
-        return self._terms.prices
+        return self.terms.prices
 
     @property
     def step(self) -> int:
@@ -268,9 +269,8 @@ class Member(CredentialSource):
                 raise
 
     def _look_at_terms(self) -> None:
-        found = self._terms.look(self._files, self._web)
-        self._terms = found
-        self._follower.change_interval(found.policy.refresh)
+        self.terms = self.terms.look(self._files, self._web)
+        self._follower.change_interval(self.policy.refresh)
 
     def _look_at_bulletins(self) -> None:
         policy = self.policy

@@ -21,7 +21,7 @@ from rln.base.file_kind import FileKind
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.http.registration import check_tier
 from rln.http.signal import check_authority
-from rln.http.signed_document import check_document, read_document, sign_document
+from rln.http.signed_document import check_document, check_succession, read_document, sign_document
 from rln.http.target import request_target
 from rln.params import Params
 from rln.protocol.epoch import check_application
@@ -218,15 +218,7 @@ class Policy:
         for name in ("application", "registrar_key"):
             if getattr(new, name) != getattr(self, name):
                 raise GroupRefused(f"policy: it is for another {name.replace('_', ' ')} than the pinned one")
-        if new.version < self.version:
-            raise GroupRefused(
-                f"policy: expected version {self.version} or higher, got {new.version}: an older policy"
-            )
-        if new.version == self.version and new != self:
-            raise GroupRefused(
-                f"policy: two policies have version {new.version}: the pinned one and this one; the provider "
-                "may show members different policies. Keep both, and ask the provider"
-            )
+        check_succession(_NAME, "policy", "policies", self, new)
 
     def encode(self) -> bytes:
         """Return the policy in canonical JSON."""

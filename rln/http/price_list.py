@@ -17,7 +17,7 @@ from rln.base.arguments import instance, plain_bytes, whole
 from rln.base.file_kind import FileKind
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.http.route import Route
-from rln.http.signed_document import check_document, read_document, sign_document
+from rln.http.signed_document import check_document, check_succession, read_document, sign_document
 from rln.protocol.epoch import check_application
 from rln.sync.signing import RegistrarKey
 
@@ -90,15 +90,7 @@ class PriceList:
         instance(new, PriceList, "new")
         if new.application != self.application:
             raise GroupRefused("prices: they are for another application than the ones before")
-        if new.version < self.version:
-            raise GroupRefused(
-                f"prices: expected version {self.version} or higher, got {new.version}: an older price list"
-            )
-        if new.version == self.version and new != self:
-            raise GroupRefused(
-                f"prices: two price lists have version {new.version}: the one before and this one; the "
-                "provider may show members different prices. Keep both, and ask the provider"
-            )
+        check_succession(_NAME, "price list", "price lists", self, new)
 
     def encode(self) -> bytes:
         """Return the list in canonical JSON."""

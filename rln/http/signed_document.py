@@ -8,12 +8,12 @@ Policy and price list are such documents. Each has a label, so that no signature
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 from rln.base import canonical_json
 from rln.base.arguments import plain_bytes
 from rln.base.file_kind import FileKind, expect
-from rln.errors import EncodingError, ParameterError
+from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.sync.signing import SIGNATURE_BYTES, RegistrarKey, check_statement
 
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}\Z")
@@ -73,3 +73,33 @@ def check_document(name: str, content: object, signature: bytes, public_key: byt
         InputError: the key is invalid, or cryptography is not installed.
     """
     check_statement(f"rln {name}", canonical_json.write(content), signature, public_key)
+
+
+class Versioned(Protocol):
+    """A value of which a signed document has one version."""
+
+    @property
+    def version(self) -> int:
+        """Its version; each change raises it."""
+
+
+def check_succession(name: str, kind: str, kinds: str, pinned: Versioned, new: Versioned) -> None:
+    """Check that a value is the pinned one or a newer version of it.
+
+    Args:
+        name: of the value.
+        kind, kinds: one such value and several, for messages.
+        pinned, new: both signed by one key.
+
+    Raises:
+        GroupRefused: it is older, or another value of the same version: then the provider is dishonest.
+    """
+    if new.version < pinned.version:
+        raise GroupRefused(
+            f"{name}: expected version {pinned.version} or higher, got {new.version}: an older {kind}"
+        )
+    if new.version == pinned.version and new != pinned:
+        raise GroupRefused(
+            f"{name}: two {kinds} have version {new.version}: the pinned one and this one; the provider may "
+            f"show members different {kinds}. Keep both, and ask the provider"
+        )

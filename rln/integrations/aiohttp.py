@@ -103,13 +103,8 @@ class RlnAuth:
                     result = Head(response.status, list(response.headers.items()))
 
     def _check_way(self, request: aiohttp.ClientRequest) -> None:
-        settings = self._member.settings
         if request.proxy is not None:
-            if str(request.proxy).rstrip("/") != (settings.proxy or "").rstrip("/") and settings.web is None:
-                raise ParameterError(
-                    "proxy: expected that of the member, whose fetches would otherwise show the address that "
-                    "the requests hide; open the member with MemberSettings(proxy=...)"
-                )
+            Connections.of(self._member, str(request.proxy).rstrip("/"), False)
             if request.url.scheme != "https":
                 raise ParameterError(
                     "proxy: expected https, because aiohttp lets a proxy read requests to http addresses; "

@@ -7,9 +7,7 @@ library tells about itself. Answers come back piece by piece as they arrive.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
@@ -23,6 +21,7 @@ from rln.errors import EncodingError, RlnError
 from rln.http.problem import MEDIA_TYPE
 from rln.http.target import check_method, request_target
 from rln.integrations.answers import Answer
+from rln.integrations.client_watch import while_there
 from rln.integrations.httpx2 import anonymous_async_client
 from rln.services.connect_errors import ConnectError, with_error
 from rln.services.connect_token import ConnectToken
@@ -136,7 +135,7 @@ class Connect:
             if body is None:
                 return  # the program has gone
             if len(body) <= MAX_BODY:
-                return await _while_there(receive, self._exchange(scope, body, send))
+                return await while_there(receive, self._exchange(scope, body, send))
             refused = _TOO_LARGE
         # Without its body, a request has no end, so no other one follows on the connection.
         await replace(refused.answer(), closes=True).send(send, scope)
@@ -241,23 +240,6 @@ async def _body(receive: Receive) -> bytes | None:
         body += message.get("body", b"")
         if len(body) > MAX_BODY or not message.get("more_body", False):
             return bytes(body)
-
-
-async def _while_there(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, and cancel it if the program goes away."""
-
-    async def gone() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-
-    task, watch = asyncio.create_task(work), asyncio.create_task(gone())
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        task.cancel()
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def _values(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> Iterator[bytes]:

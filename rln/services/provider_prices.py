@@ -7,7 +7,7 @@ adapter = "openai-chat"
 models = { smollm2 = 1 }
 prompt_bytes = 2048
 output_tokens = 64
-default_tokens = 256
+default_tokens = 128
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rln.base.arguments import instance
 from rln.errors import EncodingError, InputError, ParameterError
@@ -23,6 +22,7 @@ from rln.http.problem import BAD_GATEWAY, GATEWAY_TIMEOUT, MALFORMED, NOT_FOUND,
 from rln.http.target import request_target
 from rln.integrations.admission import KEY
 from rln.integrations.answers import Header, Send, problem_answer
+from rln.integrations.client_watch import while_there
 from rln.integrations.request_body import Receive
 from rln.integrations.request_head import Scope, raw_path
 from rln.integrations.slasher import LOGGER
@@ -122,7 +122,7 @@ class Upstream:
         if body is None:
             await self._refuse(MALFORMED, scope, send)
             return
-        await _until_gone(self._pass_on(scope, url, fields, body, send), receive)
+        await while_there(receive, self._pass_on(scope, url, fields, body, send))
 
     async def close(self) -> None:
         """Close the connections of this event loop."""
@@ -194,26 +194,6 @@ class Upstream:
             await send({"type": f"{message['type']}.complete"})
             if stops:
                 return
-
-
-async def _until_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
-    """Do the work, and stop it when the client goes away."""
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.wait((working, watching))
-    for task in (working, watching):
-        if not task.cancelled():
-            task.result()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
