@@ -9,7 +9,6 @@ import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -29,6 +28,7 @@ from rln.integrations.aiohttp_tunnel import TunnelConnector
 from rln.integrations.httpx2 import anonymous_async_client
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.http_provider import HttpProvider
+from tests.support.retries import RETRIES, Retry, following, ids_used
 
 QUIET = MemberSettings(background=False, threads=1)
 ASK = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -152,60 +152,10 @@ def member(directory: Path) -> Iterator[Member]:
         yield made
 
 
-def ids_used(member: Member) -> int:
-    return member._ids.reserve(member._identity.commitment, member._clock.current(), 1 << 16).start
-
-
-@contextmanager
-def following(member: Member, provider: HttpProvider) -> Iterator[None]:
-    """Look at the bulletins when a while has passed, as a schedule does."""
-    provider.advance()
-    provider.publish()
-    timer = threading.Timer(0.3, member.follow)
-    timer.start()
-    yield
-    timer.join()
-
-
-@dataclass(frozen=True)
-class Case:
-    """A script, and what comes of it: ids and requests that were used, and the status of the answer."""
-
-    script: tuple[str, ...]
-    ids: int
-    requests: int
-    status: int = 200
-
-    def __str__(self) -> str:
-        return "+".join(self.script) or "nothing"
-
-
-CASES = [
-    Case((), 1, 1),
-    Case(("unavailable",), 1, 2),
-    Case(("overloaded", "unavailable"), 1, 3),
-    Case(("plain-503",), 1, 2),
-    Case(("drop",), 1, 2),
-    Case(("drop", "unavailable"), 1, 3),
-    Case(("drop-after",), 2, 3),
-    Case(("duplicate",), 2, 2),
-    Case(("wrong-epoch",), 2, 2),
-    Case(("unknown-root",), 1, 2),
-    Case(("502-spent",), 2, 2),
-    Case(("unknown-root", "unavailable", "drop"), 1, 4),
-    Case(("quota-exceeded",), 1, 1, 429),
-    Case(("foreign-409",), 1, 1, 409),
-    Case(("bad-proof",), 1, 1, 403),
-    Case(("malformed",), 1, 1, 400),
-    Case(("internal",), 1, 1, 500),
-    Case(("unavailable",) * 3, 1, 3, 503),
-]
-
-
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", RETRIES, ids=str)
 @each_library
 def test_a_caller_that_retries_spends_each_id_on_one_x(
-    provider: HttpProvider, member: Member, library: Library, case: Case
+    provider: HttpProvider, member: Member, library: Library, case: Retry
 ) -> None:
     provider.script.extend(case.script)
     with following(member, provider):

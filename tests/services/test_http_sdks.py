@@ -11,7 +11,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from rln.integrations import httpx2 as with_httpx2
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.effort import RELEASE
 from tests.support.http_provider import API_KEY, HttpProvider
+from tests.support.retries import RETRIES, Retry, following, ids_used
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "http-customer.md"
 ASK: Any = [{"role": "user", "content": "hi"}]
@@ -105,47 +105,17 @@ SOME = [Pair("openai", "httpx2", False), Pair("anthropic", "httpx2", True)]
 PAIRS = ALL if RELEASE else SOME
 
 
-@dataclass(frozen=True)
-class Case:
-    """A script, and what comes of it.
-
-    Attributes:
-        script: what the provider does for each request; then it serves.
-        credentials: of different ids that were sent.
-        requests: that came.
-        error: of the SDK; None: the answer comes.
-    """
-
-    script: tuple[str, ...]
-    credentials: int
-    requests: int
-    error: str | None = None
-
-    def __str__(self) -> str:
-        return "+".join(self.script) or "nothing"
-
-
-CASES = [
-    Case((), 1, 1),
-    Case(("unavailable",), 1, 2),
-    Case(("overloaded", "unavailable"), 1, 3),
-    Case(("plain-503",), 1, 2),
-    Case(("drop",), 1, 2),
-    Case(("drop", "unavailable"), 1, 3),
-    Case(("drop-after",), 2, 3),
-    Case(("duplicate",), 2, 2),
-    Case(("wrong-epoch",), 2, 2),
-    Case(("unknown-root",), 1, 2),
-    Case(("502-spent",), 2, 2),
-    Case(("unknown-root", "unavailable", "drop"), 1, 4),
-    Case(("quota-exceeded",), 1, 1, "RateLimitError"),
-    Case(("foreign-409",), 1, 1, "ConflictError"),
-    Case(("redirect",), 1, 1, "APIStatusError"),
-    Case(("bad-proof",), 1, 1, "PermissionDeniedError"),
-    Case(("malformed",), 1, 1, "BadRequestError"),
-    Case(("internal",), 1, 1, "InternalServerError"),
-    Case(("unavailable",) * 3, 1, 3, "InternalServerError"),
-]
+CASES = (*RETRIES, Retry(("redirect",), 1, 1, 307))
+ERRORS = {
+    307: "APIStatusError",
+    400: "BadRequestError",
+    403: "PermissionDeniedError",
+    409: "ConflictError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    503: "InternalServerError",
+}
+"""What both SDKs make of a status."""
 
 
 @pytest.fixture
@@ -155,35 +125,24 @@ def provider(tmp_path: Path) -> Iterator[HttpProvider]:
         yield made
 
 
-@contextmanager
-def following(member: Member, provider: HttpProvider) -> Iterator[None]:
-    """Look at the bulletins when a while has passed, as a schedule does."""
-    provider.advance()
-    provider.publish()
-    timer = threading.Timer(0.3, member.follow)
-    timer.start()
-    yield
-    timer.join()
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_an_sdk_that_retries_spends_each_id_on_one_x(
-    provider: HttpProvider, tmp_path: Path, pair: Pair, case: Case
+    provider: HttpProvider, tmp_path: Path, pair: Pair, case: Retry
 ) -> None:
     provider.script.extend(case.script)
     with Member.open(provider.member_directory(tmp_path / "member"), QUIET) as member:
         client = pair.client(member, provider)
         with following(member, provider):
-            if case.error is None:
+            if case.status == 200:
                 assert pair.ask(client) == "hi"
             else:
-                with pytest.raises(getattr(pair.errors, case.error)):
+                with pytest.raises(getattr(pair.errors, ERRORS[case.status])):
                     pair.ask(client)
-        used = member._ids.reserve(member._identity.commitment, member._clock.current(), 1 << 16).start
+        used = ids_used(member)
     assert len(provider.seen) == case.requests
-    assert used == case.credentials, "message ids"
-    assert len({value[:80] for value in provider.credentials}) == case.credentials  # key and nonce
+    assert used == case.ids, "message ids"
+    assert len({value[:80] for value in provider.credentials}) == case.ids  # key and nonce
     assert all(len(found) == 1 for found in provider.shares.values())
     assert not any("elsewhere" in one.line for one in provider.seen)
 

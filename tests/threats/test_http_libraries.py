@@ -25,6 +25,7 @@ from rln.integrations import requests as with_requests
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.http_provider import HttpProvider
 from tests.support.killed_child import exit_code
+from tests.support.retries import ids_used
 
 QUIET = MemberSettings(background=False, threads=1)
 NUMBERS = count()
@@ -81,10 +82,6 @@ def directory(provider: HttpProvider, tmp_path: Path) -> Path:
 def member(directory: Path) -> Iterator[Member]:
     with Member.open(directory, QUIET) as made:
         yield made
-
-
-def ids_used(member: Member) -> int:
-    return member._ids.reserve(member._identity.commitment, member._clock.current(), 1 << 16).start
 
 
 @each
