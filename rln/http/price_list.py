@@ -14,6 +14,7 @@ from typing import Final
 
 from rln.base import canonical_json
 from rln.base.arguments import instance, plain_bytes, whole
+from rln.base.bounds import MAX_SLOTS
 from rln.base.file_kind import FileKind
 from rln.errors import EncodingError, GroupRefused, ParameterError
 from rln.http.route import Route
@@ -76,6 +77,30 @@ class PriceList:
             if route.path.encode("ascii") == path and route.method.encode("ascii") == method:
                 return route
         return None
+
+    def check_payable(self, slots: int) -> None:
+        """Check that a credential can pay for a request on each route, also for one that names no limit.
+
+        Args:
+            slots: message ids of one proof, 1 to 16.
+
+        Raises:
+            ParameterError: a route costs more.
+        """
+        whole(slots, "slots", 1, MAX_SLOTS)
+        for route in self.routes:
+            if route.least > slots:
+                raise ParameterError(
+                    f"prices: {route.method} {route.path}: it costs {route.least} units at least, and a "
+                    f"credential of this provider has {slots} at most; change the prices, or make a provider "
+                    "with a larger --max-units"
+                )
+            if route.usual > slots:
+                raise ParameterError(
+                    f"prices: {route.method} {route.path}: a request that names no limit costs {route.usual} "
+                    f"units, and a credential of this provider has {slots} at most; lower default_tokens, or "
+                    "make a provider with a larger --max-units"
+                )
 
     def check_next(self, new: PriceList) -> None:
         """Check that a list may take the place of this one, which a member has kept.

@@ -1,9 +1,9 @@
 """Admission: what the application gets after VALID, and what becomes of its answer.
 
 The application is called once, with a scope without the credential and with the headers as they were judged.
-It gets the body that was judged, or on a metered route the one that its price was computed for, then what the
-server has to say. Its answer passes on as it is, message by
-message; only the fields of this protocol are ours.
+It gets the body that was judged, or on a metered route the one that its price was computed for, then what
+the server has to say. Its answer passes on as it is, message by message; only the fields of this protocol are
+ours.
 """
 
 from __future__ import annotations

@@ -275,14 +275,8 @@ def _check_prices(policy: Policy, prices: PriceList | None, exempt: tuple[str, .
         raise ParameterError(
             f"prices: expected those of {policy.application}, got those of {prices.application}"
         )
-    most = policy.params.max_out or 1
+    prices.check_payable(policy.params.max_out or 1)
     for route in prices.routes:
-        if route.least > most:
-            raise ParameterError(
-                f"prices: expected at most {most} units, which one proof has, got {route.least} as the least "
-                f"price of {route.method} {route.path}; lower it, or make a provider whose key has more "
-                "(rln provider new --max-units)"
-            )
         if route.path in exempt:
             raise ParameterError(f"exempt: {route.path} has a price; take it out of one of the two")
 

@@ -106,7 +106,7 @@ def publish_prices(directory: Path | str, routes: tuple[Route, ...]) -> Publishe
     before = _published(directory / PRICES_FILE, policy)
     version = 1 if before is None else before.version
     made = PriceList(policy.application, version, tuple(routes))
-    _check_payable(made, policy.params.max_out or 1)
+    made.check_payable(policy.params.max_out or 1)
     is_new_list = made != before
     if is_new_list:
         if before is not None:
@@ -119,22 +119,6 @@ def publish_prices(directory: Path | str, routes: tuple[Route, ...]) -> Publishe
         policy = replace(policy, version=policy.version + 1, prices=place)
         write_file(directory / POLICY_FILE, policy.sign(key), 0o644)
     return Published(made, policy, is_new_list, is_new_policy)
-
-
-def _check_payable(prices: PriceList, most: int) -> None:
-    for route in prices.routes:
-        if route.least > most:
-            raise ParameterError(
-                f"{route.method} {route.path}: it costs {route.least} units at least, and a credential of "
-                f"this provider has {most} at most; change the prices, or make a provider with a larger "
-                "--max-units"
-            )
-        if route.usual > most:
-            raise ParameterError(
-                f"{route.method} {route.path}: a request that names no limit costs {route.usual} units, and "
-                f"a credential of this provider has {most} at most; lower default_tokens, or make a provider "
-                "with a larger --max-units"
-            )
 
 
 def _published(path: Path, policy: Policy) -> PriceList | None:

@@ -177,6 +177,7 @@ HTTP: Table = {
         {"application": REALM, "version": 1, "routes": (_route(),)},
     ),
     "rln.http.price_list.PriceList.check_next": lambda _: (_prices().check_next, {"new": _prices()}),
+    "rln.http.price_list.PriceList.check_payable": lambda _: (_prices().check_payable, {"slots": 16}),
     "rln.http.price_list.PriceList.route": lambda _: (
         _prices().route,
         {"method": b"POST", "path": b"/v1/chat/completions"},
