@@ -63,6 +63,9 @@ ALSO = (
     "rln.stores", "rln.stores.groups", "rln.stores.async_log", "rln.stores.copy_members", "rln.stores.memory",
     "rln.http.credential", "rln.http.target", "rln.http.signal", "rln.http.challenge", "rln.http.policy",
     "rln.http.route", "rln.http.price_list", "rln.http.problem", "rln.http.registration",
+    "rln.waku.message", "rln.waku.rate_limit_proof", "rln.waku.topics", "rln.waku.signals",
+    "rln.waku.network", "rln.waku.ruling", "rln.waku.judge", "rln.waku.parked", "rln.waku.publisher",
+    "rln.waku.rln_api",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",
@@ -72,9 +75,11 @@ ALSO = (
     "rln.client.member", "rln.client.settings", "rln.client.registrar_client", "rln.client.web",
     "rln.client.credential_source", "rln.integrations.httpx", "rln.integrations.httpx2",
     "rln.integrations.aiohttp", "rln.integrations.requests",
+    "rln.integrations.waku_node", "rln.integrations.multiaddresses", "rln.integrations.trio_guest",
     "rln.services.registrar", "rln.services.registrar_app", "rln.services.registrar_settings",
     "rln.services.api_keys", "rln.services.slash_outbox",
     "rln.services.gateway", "rln.services.gateway_settings", "rln.services.upstream",
+    "rln.formats.keystore", "rln.protocol.waku_membership",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""
 

@@ -145,6 +145,11 @@ def integer(value: object, name: str, low: int, high: int) -> int:
     return value
 
 
+def compact(value: object) -> bytes:
+    """Return the bytes of a value without spaces, names in the given order."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
 def pretty(value: object) -> bytes:
     """Return the bytes of a value for people to read: one name or value a line, names in the given order."""
     return (json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()

@@ -50,6 +50,7 @@ class FileKind(enum.Enum):
     INPUTS = "a witness.json"
     SECRET = "the secret of an identity"
     PRIVATE_KEY = "a private key in PEM"
+    KEYSTORE = "a keystore of nwaku or js-waku"
     EVIDENCE = "evidence of a violation"
     PARAMETERS = "the parameters of an application"
     POLICY = "a signed policy"
@@ -101,6 +102,7 @@ _NAMES: Final = (
     ({"routes", "signature"}, FileKind.PRICES),
     ({"application", "key_digest"}, FileKind.PARAMETERS),
     ({"identityPathIndex"}, FileKind.INPUTS),
+    ({"appIdentifier", "credentials"}, FileKind.KEYSTORE),
     ({"identitySecret", "identityCommitment"}, FileKind.SECRET),
 )
 """Names that a kind of JSON object has and the kinds below it have not."""

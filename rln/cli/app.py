@@ -19,10 +19,12 @@ from rln.cli.commands import (
     identity,
     join,
     keys,
+    keystore,
     log,
     message,
     mirror,
     params,
+    proof,
     proofs,
     provider,
     registrar,
@@ -76,6 +78,7 @@ app.add_typer(keys.app, name="keys", rich_help_panel=_KEYS)
 app.add_typer(params.app, name="params", rich_help_panel=_KEYS)
 app.add_typer(identity.app, name="identity", rich_help_panel=_PROOFS)
 app.add_typer(message.app, name="message", rich_help_panel=_PROOFS)
+app.add_typer(proof.app, name="proof", rich_help_panel=_PROOFS)
 app.command("witness", rich_help_panel=_PROOFS)(proofs.witness)
 app.command("prove", rich_help_panel=_PROOFS)(proofs.prove)
 app.command("verify", rich_help_panel=_PROOFS)(proofs.verify)
@@ -93,6 +96,8 @@ group.app.command("follow")(mirror.follow)
 group.app.command("root")(mirror.root)
 group.app.command("path")(mirror.path)
 group.app.command("restored")(restored.restored)
+identity.app.command("import")(keystore.import_keystore)
+identity.app.command("export")(keystore.export_keystore)
 
 
 def _unwrapped(text: str) -> str:
@@ -100,7 +105,7 @@ def _unwrapped(text: str) -> str:
 
 
 # typer keeps the line breaks of a docstring, at whatever width the terminal has.
-for _part in (app, group.app, identity.app, log.app, message.app, params.app, provider.app):
+for _part in (app, group.app, identity.app, log.app, message.app, params.app, proof.app, provider.app):
     for _command in _part.registered_commands:
         _command.help = _unwrapped(getattr(_command.callback, "__doc__", None) or "")
 

@@ -31,6 +31,7 @@ _KEPT: Final = frozenset(
         FileKind.SECRET,
         FileKind.INPUTS,
         FileKind.PRIVATE_KEY,
+        FileKind.KEYSTORE,
         FileKind.REGISTRY,
         FileKind.LOG,
         FileKind.MESSAGE_IDS,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rln.base import scalar
 from rln.base.arguments import fixed_bytes, plain_bytes
+from rln.errors import ParameterError
 from rln.lowlevel import _call, entropy
 from rln.lowlevel._call import CData, ffi, lib
 
@@ -51,6 +53,33 @@ def from_secret(secret: bytes) -> IdentityHandle:
     slot, fault = ffi.new("rln_identity **"), _call.new_fault()
     secret = fixed_bytes(secret, 32, "secret")
     _call.check(lib.rln_identity_from_secret(secret, 32, slot, fault), fault, "secret")
+    return IdentityHandle(slot[0])
+
+
+def from_extended(trapdoor: bytes, nullifier: bytes) -> IdentityHandle:
+    """Make the extended identity with this trapdoor and nullifier.
+
+    C reduces 64 bytes to each element, so an element that is followed by 32 zero bytes stays what it is.
+
+    Raises:
+        FieldRangeError: an element is not canonical.
+        ParameterError: an element is zero, or both are equal: anybody would guess that, or half of it.
+    """
+    for element, name in ((trapdoor, "trapdoor"), (nullifier, "nullifier")):
+        number = scalar.decode(fixed_bytes(element, 32, name), name)
+        if number == 0:
+            raise ParameterError(f"{name}: expected a field element other than 0, got 0")
+    if trapdoor == nullifier:
+        raise ParameterError("nullifier: expected another number than the trapdoor, got the same")
+    both = _call.output(128)
+    slot = ffi.new("rln_identity **")
+    try:
+        view = ffi.buffer(both)
+        view[:32], view[64:96] = trapdoor, nullifier
+        status = lib.rln_identity_new(both, len(both), 1, slot)
+    finally:
+        _call.wipe(both)
+    _call.check(status, what="identity")
     return IdentityHandle(slot[0])
 
 

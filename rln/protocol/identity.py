@@ -175,8 +175,8 @@ class UnverifiedSecret(_Opaque):
 class Identity(_Opaque):
     """A member's identity: the identity secret a0 and what follows from it.
 
-    Make one with `generate`, `generate_extended`, `from_seed` or `from_secret`. Keep it in a file with
-    `save`, and get it back with `load`; `rln identity new` writes the same file.
+    Make one with `generate`, `generate_extended`, `from_seed`, `from_secret` or `from_extended`. Keep it in a
+    file with `save`, and get it back with `load`; `rln identity new` writes the same file.
     """
 
     __slots__ = ()
@@ -225,10 +225,25 @@ class Identity(_Opaque):
         return cls._of(lowlevel.from_secret(scalar.encode(nonzero(secret, "secret"), "secret")))
 
     @classmethod
+    def from_extended(cls, trapdoor: int, nullifier: int) -> Self:
+        """Make the extended identity of a stored trapdoor and identity nullifier; the secret is their hash.
+
+        Raises:
+            FieldRangeError: one is not a field element.
+            ParameterError: one is 0, or both are equal.
+        """
+        return cls._of(
+            lowlevel.from_extended(
+                scalar.encode(nonzero(trapdoor, "trapdoor"), "trapdoor"),
+                scalar.encode(nonzero(nullifier, "nullifier"), "nullifier"),
+            )
+        )
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """Load the identity in a file that `save` or `rln identity new` wrote, and that only you may read.
 
-        The identity can prove, but is not extended: trapdoor and nullifier stay in the file.
+        The identity is extended if the file has its trapdoor and nullifier.
 
         Raises:
             OSError: the file cannot be read.
@@ -239,7 +254,8 @@ class Identity(_Opaque):
         place = file_path(path, "path")
         data = read_private_file(place, identity_file.SIZE_LIMIT + 1)
         try:
-            return cls.from_secret(identity_file.decode(data))
+            secret, extended = identity_file.decode(data)
+            return cls.from_secret(secret) if extended is None else cls.from_extended(*extended)
         except InputError as error:
             raise type(error)(f"{place}: {error}") from None  # the values of the file are secret
 

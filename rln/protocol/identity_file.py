@@ -40,8 +40,11 @@ def encode(commitment: int, secret: int, extended: tuple[int, int] | None) -> by
     return canonical_json.pretty(content)
 
 
-def decode(data: bytes) -> int:
-    """Return the secret in the content of a file.
+def decode(data: bytes) -> tuple[int, tuple[int, int] | None]:
+    """Read the content of a file.
+
+    Returns:
+        The secret; and trapdoor and nullifier of an extended identity, otherwise None.
 
     Raises:
         EncodingError: another kind of file, or its values do not belong together.
@@ -65,4 +68,4 @@ def decode(data: bytes) -> int:
         )
     if _TRAPDOOR in values and poseidon_hash([values[_TRAPDOOR], values[_NULLIFIER]]) != secret:
         raise EncodingError(f"{name}: {_SECRET}: expected the hash of {_TRAPDOOR} and {_NULLIFIER}")
-    return secret
+    return secret, (values[_TRAPDOOR], values[_NULLIFIER]) if _TRAPDOOR in values else None

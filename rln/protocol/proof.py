@@ -5,12 +5,11 @@ give the same `shares` for the same member, epoch, message ids and signal. So if
 for two signals, one in a proof of each kind, the two proofs reveal the secret.
 
 These classes check that all values are present and canonical. The verifier checks that the points are on the
-curve and that the equation holds.
+curve and that the equation holds. `encode` and `decode` use zerokit's layouts, which the caller names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +17,7 @@ from rln.base import scalar
 from rln.base.arguments import fixed_bytes, nonzero
 from rln.base.bounds import MAX_SLOTS
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
+from rln.formats import zerokit_message
 from rln.protocol.share import Share
 
 PROOF_BYTES: Final = 128
@@ -102,19 +102,23 @@ class RlnProof:
         Raises:
             ParameterError: there is no such codec.
         """
-        return _codec(codec).encode(self)
+        return zerokit_message.write(self.proof, self.public_inputs, codec)
 
     @classmethod
     def decode(cls, data: bytes, codec: str = "zerokit-0.9") -> RlnProof:
         """Read a message in the named codec. The codec is never guessed from the bytes.
 
         Raises:
-            EncodingError: the length is wrong, for example because of trailing bytes.
+            EncodingError: the length is wrong, for example because of trailing bytes, or the message has
+                several slots.
             FieldRangeError: a number is not canonical.
             PointError: a point is infinity.
             ParameterError: x is 0, or there is no such codec.
         """
-        return _codec(codec).decode(data)
+        found = decode_message(data, codec)
+        if not isinstance(found, RlnProof):
+            raise EncodingError("proof message: expected one message id (tag 0), got several slots (tag 1)")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,29 @@ class MultiRlnProof:
         selectors = tuple(int(used) for used in self.selector_used)
         return (*self.ys, self.root, *self.nullifiers, self.x, self.external_nullifier, *selectors)
 
+    def encode(self, codec: str) -> bytes:
+        """Return the bytes of the message in the named codec; see `CODECS`.
+
+        Raises:
+            ParameterError: there is no such codec, or it is "zerokit-0.9", which has no form for slots.
+        """
+        return zerokit_message.write(self.proof, self.public_inputs, codec)
+
+    @classmethod
+    def decode(cls, data: bytes, codec: str) -> MultiRlnProof:
+        """Read a message in the named codec. The codec is never guessed from the bytes.
+
+        Raises:
+            EncodingError: a length is wrong, for example because of trailing bytes, a selector is not 0 or 1,
+                or the message has one message id and no slots.
+            FieldRangeError, PointError: as for `RlnProof.decode`.
+            ParameterError: values that the class refuses, or there is no such codec.
+        """
+        found = decode_message(data, codec)
+        if not isinstance(found, MultiRlnProof):
+            raise EncodingError("proof message: expected several slots (tag 1), got one message id (tag 0)")
+        return found
+
 
 AnyProof = RlnProof | MultiRlnProof
 
@@ -220,35 +247,16 @@ def from_public_inputs(proof: bytes, values: tuple[int, ...]) -> AnyProof:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    encode: Callable[[RlnProof], bytes]
-    decode: Callable[[bytes], RlnProof]
+def decode_message(data: bytes, codec: str) -> AnyProof:
+    """Read a message of either kind in the named codec, which must be one of `CODECS`.
+
+    The tag of the message tells the kind; "zerokit-0.9" has no tag, and messages with one message id only.
+
+    Raises:
+        EncodingError, FieldRangeError, PointError, ParameterError: as for `RlnProof.decode`.
+    """
+    return from_public_inputs(*zerokit_message.read(data, codec))
 
 
-def _encode_values_after(proof: RlnProof) -> bytes:
-    order = (proof.root, proof.external_nullifier, proof.x, proof.y, proof.nullifier)
-    return proof.proof + b"".join(scalar.encode(value) for value in order)
-
-
-def _decode_values_after(data: bytes) -> RlnProof:
-    fixed_bytes(data, PROOF_BYTES + 5 * scalar.SIZE, "proof message")
-    names = ("root", "external_nullifier", "x", "y", "nullifier")
-    values = {
-        name: scalar.decode(data[start : start + scalar.SIZE], name)
-        for name, start in zip(names, range(PROOF_BYTES, len(data), scalar.SIZE), strict=True)
-    }
-    return RlnProof(data[:PROOF_BYTES], **values)
-
-
-CODECS: Final = {
-    # proof ‖ root ‖ external nullifier ‖ x ‖ y ‖ nullifier, 288 bytes: zerokit 0.4 to 1.0
-    "zerokit-0.9": _Codec(_encode_values_after, _decode_values_after),
-}
-"""The codecs by name."""
-
-
-def _codec(name: str) -> _Codec:
-    if type(name) is not str or name not in CODECS:
-        raise ParameterError(f"codec: expected one of {', '.join(sorted(CODECS))}, got {str(name)[:40]!r}")
-    return CODECS[name]
+CODECS: Final = tuple(zerokit_message.LAYOUTS)
+"""The names of the codecs; `rln.formats.zerokit_message` describes them."""

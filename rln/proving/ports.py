@@ -59,6 +59,22 @@ class MessageIdAllocator(Protocol):
             StoreUnavailable: the allocator could not record it.
         """
 
+    def refuse_until(self, commitment: int, time: int) -> None:
+        """Give an identity no id for any epoch that begins before a time.
+
+        Call this for an identity that another program has used, before its first message here, and for one
+        that another program is going to use: with the end of the epoch that is current, by a clock that is
+        ahead by the skew. The latest time of several calls counts.
+
+        Args:
+            commitment: identity commitment of the member.
+            time: unix time.
+
+        Raises:
+            ParameterError: the allocator forgets at the end of the process, so it refuses such identities.
+            StoreUnavailable: the allocator could not record it.
+        """
+
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None
     ) -> range:

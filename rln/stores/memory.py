@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from rln.base import forks
 from rln.base.arguments import nonzero, whole
-from rln.errors import StoreUnavailable
+from rln.errors import ParameterError, StoreUnavailable
 from rln.protocol.epoch import Epoch
 from rln.protocol.share import Share
 from rln.proving.ports import KeptMessage, MessageIdAllocator
@@ -201,6 +201,20 @@ class MemoryMessageIds(_OfOneProcess, MessageIdAllocator):
     def introduce(self, commitment: int) -> None:
         """Do nothing: this allocator treats every identity as new; see `MessageIdAllocator`."""
         nonzero(commitment, "commitment")
+
+    def refuse_until(self, commitment: int, time: int) -> None:
+        """Refuse: an identity that another program uses needs ids that are never forgotten.
+
+        Raises:
+            ParameterError: always.
+        """
+        nonzero(commitment, "commitment")
+        whole(time, "time", 0, LATEST_TIME)
+        with self._locked():
+            raise ParameterError(
+                "message ids: expected a file for an identity that another program uses, got ids in memory, "
+                "which are forgotten; open them with rln.stores.open_message_ids('sqlite:///ids.db')"
+            )
 
     def reserve(
         self, commitment: int, epoch: Epoch, limit: int, count: int = 1, x: int | None = None

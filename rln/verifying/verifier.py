@@ -105,6 +105,11 @@ class Verifier:
     def __repr__(self) -> str:
         return f"Verifier({self._key!r})"
 
+    @property
+    def verifying_key(self) -> VerifyingKey:
+        """The key that messages are verified with."""
+        return self._key
+
     def check(self, proof: AnyProof, signal: bytes) -> Epoch:
         """Check epoch, root, signal and proof of a message; the log is neither read nor written.
 

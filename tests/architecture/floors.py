@@ -9,10 +9,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "rln"
 SOURCES = ROOT / "native" / "src"
 
-# The folders of rln/ from the top down. A module uses its own folder and those below it. Chain and waku are
-# places for what is planned.
+# The folders of rln/ from the top down. A module uses its own folder and those below it. Chain is a
+# place for what is planned.
 FLOORS = """
-    __main__ cli services integrations client chain waku audit stores http ports proving verifying sync params
+    __main__ cli services integrations client chain audit stores waku http ports proving verifying sync params
     group keys protocol formats merkle circuit atomic_files lowlevel base errors
 """.split()
 

@@ -32,6 +32,7 @@ REASONS = {
     "rln.base.torn_lock.in_child": "makes the lock that a child gets in place of a torn one",
     "rln.group.group_follower._Attempt": "belongs to the thread of a follower, which registers",
     "rln.lowlevel.progress.run_with_progress": "waits for its thread; a child has none, and reports a fault",
+    "rln.integrations.multiaddresses.check_free": "closes its socket at once",
     "rln.cli.commands.mirror._stop_signals": "the command never forks",
 }
 """Classes and functions that need not register."""

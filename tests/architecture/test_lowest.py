@@ -20,7 +20,7 @@ def name(requirement: str) -> str:
 def test_every_requirement_of_the_build_the_library_and_its_extras_is_pinned():
     pinned = {name(line) for line in lowest(promised(PROJECT))}
     extras = PROJECT["project"]["optional-dependencies"]
-    for extra in extras.keys() - {"dev", "bench"}:
+    for extra in extras.keys() - {"dev", "bench", "relay"}:
         assert {name(line) for line in extras[extra]} <= pinned
     assert {name(line) for line in PROJECT["build-system"]["requires"]} == {"cffi", "setuptools"}
     assert {"cffi", "setuptools"} <= pinned
@@ -31,6 +31,12 @@ def test_the_extra_dev_repeats_no_other_bound():
     repeated = {name(line): line for line in PROJECT["project"]["optional-dependencies"]["dev"]}
     for line in promised(PROJECT):
         assert repeated.get(name(line), line) == line
+
+
+def test_the_usual_environment_has_the_one_release_that_the_relay_is_made_for():
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert {line for line in extras["relay"] if "==" in line} == {"libp2p==0.8.1"}
+    assert set(extras["relay"]) <= set(extras["dev"])
 
 
 @pytest.mark.parametrize("requirement", ["redis", "redis==5.3", "redis<6", "redis>=5.3,<6", "redis~=5.3"])

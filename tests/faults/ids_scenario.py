@@ -4,6 +4,7 @@ introduce         introduce a new identity
 reserve E n x     reserve n ids of epoch E for x
 keep E x          keep the message that is sent with them
 renew E x         keep another message in its place, with the same ids and x
+refuse E          refuse every epoch before E, as for an identity of another program
 reopen            close and open again
 """
 
@@ -12,6 +13,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+
+import pytest
 
 from rln.base import scalar
 from rln.errors import StoreUnavailable
@@ -53,7 +56,15 @@ class IdsScenario(Scenario):
         "renew 0 13", "reopen", "renew 0 11", "reserve 0 1 14", "reserve 1 1 21", "keep 1 21",
         "reserve 1 1 22",
     )  # fmt: skip
-    second_plan = ("reserve 1 1 31", "reserve 5 1 51", "keep 5 51", "reopen", "reserve 5 1 52", "keep 5 52")
+    second_plan = (
+        "reserve 1 1 31",
+        "reserve 5 1 51",
+        "keep 5 51",
+        "reopen",
+        "reserve 5 1 52",
+        "keep 5 52",
+        "refuse 7",
+    )
 
     def open(self, directory: Path) -> None:
         self._directory = directory
@@ -64,6 +75,8 @@ class IdsScenario(Scenario):
         verb, *words = step.split()
         if verb == "introduce":
             self._ids.introduce(COMMITMENT)
+        elif verb == "refuse":
+            self._ids.refuse_until(COMMITMENT, epoch(int(words[0])).start)
         elif verb == "reserve":
             number, count, x = map(int, words)
             ids = self._ids.reserve(COMMITMENT, epoch(number), LIMIT, count, x)
@@ -95,6 +108,9 @@ class IdsScenario(Scenario):
                     number, x = map(int, words)
                     found = kept_in(ids, COMMITMENT, epoch(number), x)
                     assert found in possible(progress, number, x), f"{step}: lost"
+            if "refuse 7" in progress.done:
+                with pytest.raises(StoreUnavailable):
+                    ids.reserve(COMMITMENT, epoch(6), LIMIT, 1, 96)
             # Either the rest of an epoch is burnt, or the next id is one that was never given out.
             for number in {FIRST, *(index for index, _, _ in rows)}:
                 with suppress(StoreUnavailable):

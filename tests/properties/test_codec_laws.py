@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, InputError
 from rln.formats import snarkjs, wtns
+from rln.formats.keystore import Keystore
 from rln.lowlevel import curve, groth16
 from rln.merkle.proof import MerkleProof
-from rln.protocol.proof import MultiRlnProof, RlnProof, from_public_inputs
+from rln.protocol.identity import Identity
+from rln.protocol.proof import (
+    CODECS,
+    AnyProof,
+    MultiRlnProof,
+    RlnProof,
+    decode_message,
+    from_public_inputs,
+)
+from rln.protocol.waku_membership import WakuMembership
 from tests.support.field_elements import COORDINATES, SCALARS, P, R, packed
 
 EXAMPLES = settings(max_examples=60)
@@ -89,33 +99,50 @@ def test_text_is_a_scalar_in_its_one_spelling_or_refused(text: str) -> None:
 @EXAMPLES
 @given(proof=PROOFS)
 def test_a_message_is_read_back(proof: RlnProof) -> None:
-    data = proof.encode("zerokit-0.9")
-    assert len(data) == 288
-    assert RlnProof.decode(data, "zerokit-0.9") == proof
+    for codec in CODECS:
+        data = proof.encode(codec)
+        assert 288 <= len(data) <= 290
+        assert RlnProof.decode(data, codec) == proof
     assert from_public_inputs(proof.proof, proof.public_inputs) == proof
 
 
 @EXAMPLES
 @given(proof=multi_proofs())
-def test_a_message_of_several_slots_is_read_back_from_its_public_values(proof: MultiRlnProof) -> None:
+def test_a_message_of_several_slots_is_read_back(proof: MultiRlnProof) -> None:
+    for codec in CODECS[1:]:
+        assert MultiRlnProof.decode(proof.encode(codec), codec) == proof
     assert len(proof.public_inputs) == 3 * len(proof.selector_used) + 3
     assert from_public_inputs(proof.proof, proof.public_inputs) == proof
     assert len(proof.shares) == sum(proof.selector_used)
 
 
 @EXAMPLES
-@given(proof=PROOFS, data=st.data())
+@given(proof=PROOFS | multi_proofs(), data=st.data())
 def test_a_message_with_a_changed_byte_is_another_message_or_refused(
-    proof: RlnProof, data: st.DataObject
+    proof: AnyProof, data: st.DataObject
 ) -> None:
-    changed = bytearray(proof.encode())
-    changed[data.draw(st.integers(0, 287))] ^= data.draw(st.integers(1, 255))
+    codec = data.draw(st.sampled_from(CODECS[1:] if isinstance(proof, MultiRlnProof) else CODECS))
+    changed = bytearray(proof.encode(codec))
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        other = RlnProof.decode(bytes(changed))
+        other = decode_message(bytes(changed), codec)
     except InputError:
         return
     assert other != proof
-    assert other.encode() == changed
+    assert other.encode(codec) == changed
+
+
+@EXAMPLES
+@given(proof=PROOFS, data=st.data())
+def test_a_message_of_one_layout_is_another_message_in_every_other_or_refused(
+    proof: RlnProof, data: st.DataObject
+) -> None:
+    written, read = data.draw(st.permutations(CODECS))[:2]
+    try:
+        other = decode_message(proof.encode(written), read)
+    except InputError:
+        return
+    assert other.encode(read) == proof.encode(written)
 
 
 @EXAMPLES
@@ -127,6 +154,51 @@ def test_a_message_has_one_length(proof: RlnProof, data: st.DataObject) -> None:
     for wrong in (cut, longer):
         with pytest.raises(EncodingError):
             RlnProof.decode(wrong)
+
+
+# ---- keystores -------------------------------------------------------------------------------------
+
+MEMBERSHIP = WakuMembership(Identity.from_seed(b"a member", extended=True), "59144", "0x00", 3, 20)
+KEYSTORE = Keystore().with_entry(*MEMBERSHIP.lock("a password", 10_000)).encode()
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_a_keystore_with_a_changed_byte_holds_the_same_membership_or_is_refused(data: st.DataObject) -> None:
+    changed = bytearray(KEYSTORE)
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        found = WakuMembership.unlock(Keystore.decode(bytes(changed)), "a password")
+    except InputError:
+        return
+    assert found == MEMBERSHIP  # a letter of a name or of a digit in the other case, for example
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_a_membership_with_a_changed_byte_keeps_its_identity_or_is_refused(data: st.DataObject) -> None:
+    changed = bytearray(MEMBERSHIP.encode())
+    changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+    try:
+        found = WakuMembership.decode(bytes(changed))
+    except InputError:
+        return
+    assert found.identity == MEMBERSHIP.identity
+
+
+@EXAMPLES
+@given(
+    secret=st.binary(min_size=16, max_size=16),
+    texts=st.tuples(*[st.from_regex(r"\A[0-9A-Za-z:/._-]{1,60}\Z")] * 2),
+    index=st.integers(0, 2**32 - 1),
+    limit=st.none() | st.integers(1, 65_536),
+)
+def test_a_membership_is_read_back(
+    secret: bytes, texts: tuple[str, str], index: int, limit: int | None
+) -> None:
+    made = WakuMembership(Identity.from_seed(secret, extended=True), *texts, index, limit)
+    assert WakuMembership.decode(made.encode()) == made
+    assert WakuMembership.decode(made.encode()).encode() == made.encode()
 
 
 # ---- snarkjs ---------------------------------------------------------------------------------------

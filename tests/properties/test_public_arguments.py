@@ -24,12 +24,14 @@ from tests.support.public_gateway import GATEWAY
 from tests.support.public_http import HTTP
 from tests.support.public_members import MEMBER_SIDE
 from tests.support.public_middleware import MIDDLEWARE
+from tests.support.public_node import NODE
 from tests.support.public_registrar import REGISTRAR
 from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
+from tests.support.public_waku import WAKU
 from tests.support.wrong_values import coroutine_function, wrong_values
 
-CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE, **MEMBER_SIDE, **REGISTRAR, **GATEWAY}
+CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE, **MEMBER_SIDE, **REGISTRAR, **GATEWAY, **WAKU, **NODE}
 PUBLIC = public_callables()
 
 REASONS = {
@@ -40,8 +42,14 @@ REASONS = {
 RIGHT = {
     "rln.group.root_window.RootHistory.restore: forgotten": (-math.inf, "nothing was forgotten"),
     "rln.integrations.asgi.RlnMiddleware: app": (coroutine_function, "an application is awaited"),
+    "rln.integrations.trio_guest.run_in_asyncio: function": (coroutine_function, "it is awaited"),
 }
 """Values that look wrong for the annotation, and are right for this parameter, with the reason."""
+
+REFUSING = {
+    "rln.stores.memory.MemoryMessageIds.refuse_until": "ids in memory are forgotten",
+}
+"""Methods that refuse every call, with the reason."""
 
 
 def plain(name: str) -> str:
@@ -103,7 +111,10 @@ def test_a_wrong_type_is_refused_at_the_call(bench: CallBench, name: str, parame
                 faults.append(f"{shown(value)}: accepted")
         assert not faults, "\n".join([f"{name}({parameter}):", *faults])
         # An object must stay usable after each refusal. A function has no state, so one valid call will do.
-        if is_method(function) or parameter == next(iter(arguments)):
+        if name in REFUSING:
+            with pytest.raises(RlnError):
+                called(runner, function, arguments)
+        elif is_method(function) or parameter == next(iter(arguments)):
             called(runner, function, arguments)
 
 
@@ -118,4 +129,5 @@ def test_every_valid_call_has_all_parameters(bench: CallBench) -> None:
 
 
 def test_every_reason_is_still_needed() -> None:
+    assert set(CALLS) >= set(REFUSING)
     assert set(REASONS) | set(RIGHT) <= {f"{name}: {parameter}" for name, parameter in cases()}

@@ -22,6 +22,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import trio
+
 import rln
 from rln.audit.files import AuditFiles
 from rln.audit.violators import Violators
@@ -36,6 +38,7 @@ from rln.integrations.prometheus import PrometheusObserver
 from rln.integrations.provider import Provider
 from rln.integrations.requests import RlnAdapter
 from rln.integrations.slasher import Slasher
+from rln.integrations.waku_node import WakuNode
 from rln.ports import NullifierLog
 from rln.services.accounts import AccountStore
 from rln.services.admission import Admission
@@ -61,6 +64,9 @@ from rln.stores.sqlite.members import SqliteRegistry
 from rln.stores.sqlite.message_ids import SqliteMessageIds
 from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.signing import RegistrarKey
+from rln.waku.forwarded import Forwarded
+from rln.waku.judge import Judge
+from rln.waku.publisher import WakuPublisher
 from tests.races.stub_proofs import StubKey, members
 from tests.support.asgi_driver import Exchange, http_scope
 from tests.support.http_provider import HttpProvider
@@ -71,6 +77,7 @@ from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar as TreeRegistrar
 from tests.support.registrar_office import Office
 from tests.support.small_world import LIMIT_BITS
+from tests.support.waku_world import WakuWorld
 
 DEPTH = 16
 LIMIT = 1 << 16
@@ -572,6 +579,21 @@ def source_limit(folder: Path, stack: ExitStack) -> Subject:
     )
 
 
+def waku_forwarded(folder: Path, stack: ExitStack) -> Subject:
+    clock, numbers = fixed_clock(), itertools.count(1)
+    epoch, forwarded = clock.current(), Forwarded()
+
+    def proof(x: int) -> rln.RlnProof:
+        return rln.RlnProof(bytes([1]) * 128, 1, 1, 1, x, epoch.external_nullifier)
+
+    forwarded.add(epoch, proof(1))
+    return Subject(
+        load=lambda: forwarded.add(epoch, proof(1 + next(numbers))),
+        use=lambda: forwarded.holds(epoch, proof(1)) and not forwarded.add(epoch, proof(1)),
+        check=be_true,
+    )
+
+
 def epoch_clock(folder: Path, stack: ExitStack) -> Subject:
     clock, draw = rln.EpochClock("fork.example", 60, mark=MemoryMark()), random.Random(2)
     return Subject(
@@ -825,6 +847,33 @@ def http_member(folder: Path, stack: ExitStack) -> Subject:
     return Subject(load=load, use=use, check=check)
 
 
+def waku_node(_: Path, stack: ExitStack) -> Subject:
+    world = WakuWorld()
+    node = WakuNode(world.network, world.judge(), clock=world.clock)
+    ready, stop = threading.Event(), trio.Event()
+    tokens: list[trio.lowlevel.TrioToken] = []
+
+    async def run() -> None:
+        async with node.run():
+            tokens.append(trio.lowlevel.current_trio_token())
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=trio.run, args=(run,), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+
+    def end() -> None:
+        trio.from_thread.run_sync(stop.set, trio_token=tokens[0])
+        thread.join(30)
+
+    stack.callback(end)
+    return Subject(
+        load=lambda: trio.from_thread.run_sync(lambda: node.addresses, trio_token=tokens[0]),
+        use=lambda: node.addresses,
+    )
+
+
 def local_endpoint(folder: Path, stack: ExitStack) -> Subject:
     """A child opens connections of its own, with credentials that its parent does not send."""
     (folder / "provider").mkdir()
@@ -890,6 +939,7 @@ ENTRIES = (
     ),
     Entry("source limit", (rln.SourceLimit,), source_limit),
     Entry("epoch clock", (rln.EpochClock,), epoch_clock),
+    Entry("forwarded messages of Waku", (Forwarded, Judge, WakuPublisher), waku_forwarded),
     Entry("audit files", (AuditFiles,), audit_files),
     Entry("violators", (Violators,), violators, (UNAVAILABLE, "violators: this process was forked")),
     Entry(
@@ -912,4 +962,5 @@ ENTRIES = (
     Entry("slasher", (Slasher,), slasher),
     Entry("middleware", (RlnMiddleware, Provider), middleware),
     Entry("upstream", (Upstream,), upstream),
+    Entry("node of a Waku network", (WakuNode,), waku_node, (WRONG_USE, "node: its loop and connections")),
 )

@@ -29,6 +29,7 @@ import rln.integrations
 import rln.services
 import rln.stores
 import rln.sync
+import rln.waku
 from rln.audit.audit_reader import AuditReader
 from rln.audit.open_file import OpenFile
 from rln.audit.search_table import SearchTable
@@ -44,6 +45,8 @@ from rln.client.web import PlainWeb
 from rln.http.body_form import Tally
 from rln.integrations import aiohttp, aiohttp_tunnel, httpx
 from rln.integrations.answers import Answers
+from rln.integrations.gossip_judge import GossipJudge
+from rln.integrations.libp2p import SeenMessages, WakuGossip, WakuPubsub
 from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.request_body import BodyBudget, WaitingBody
 from rln.integrations.request_head import HeadReader, RequestHead
@@ -63,6 +66,7 @@ from rln.stores.sqlite.read_only_database import ReadOnlyDatabase
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 from rln.stores.sqlite.slashed_file import SlashedFile
 from rln.sync.signing import RegistrarKey
+from rln.waku.parked import Parked
 from tests.races.fork_table import ENTRIES, Entry, Subject
 from tests.races.forked_child import Answer, ForkedChild
 from tests.support.effort import effort
@@ -131,6 +135,11 @@ PARTS: Final = {
     Gateway: "a RlnMiddleware, a Provider and an Upstream",
     UpstreamAnswer: "of one request to an Upstream",
     UpstreamConnections: "of an Upstream",
+    GossipJudge: "of a WakuNode",
+    SeenMessages: "of a WakuNode",
+    WakuGossip: "of a WakuNode",
+    WakuPubsub: "of a WakuNode",
+    Parked: "of one event loop; it has no lock, and a fork copies it",
     Tally: "of one reading of a body, in one thread",
 }
 """Classes that are tested with the class whose parts they are."""
@@ -163,7 +172,16 @@ def has_state(found: type) -> bool:
 
 def test_every_public_class_with_state_has_an_entry() -> None:
     exported = {value for name in rln.__all__ if inspect.isclass(value := getattr(rln, name))}
-    packages = (rln.stores, rln.audit, rln.client, rln.http, rln.integrations, rln.services, rln.sync)
+    packages = (
+        rln.stores,
+        rln.audit,
+        rln.client,
+        rln.http,
+        rln.integrations,
+        rln.services,
+        rln.sync,
+        rln.waku,
+    )
     found = exported.union(*map(public_classes, packages))
     covered = {covered for one in ENTRIES for covered in one.covers}
     assert {one for one in found if has_state(one)} - UNCHANGING - PARTS.keys() - covered == set()

@@ -146,13 +146,22 @@ class Model:
             if not self.doubt:
                 self.seal(0)
 
+    def refuse_until(self, member: int, time: int) -> None:
+        own = self.moved(self.since.get(member, (0, None)))
+        self.since[member] = own if member in self.since and own[0] >= time else (time, self.ahead)
+        if not self.doubt:
+            self.seal(0)
+
     def reserve(
         self, member: int, epoch: Epoch, limit: int, count: int, x: int, end: str = "done"
     ) -> list[int] | type[Exception]:
         owner = (member, epoch.period)
         if self.doubt:
             self.burnt = max(self.burnt[0], epoch.end, self.reach + 1, self.guard_reach + 1), self.ahead
-            self.since = {known: (end, None) for known, (end, _) in self.since.items()}
+            self.since = {
+                known: own if self.moved(own)[0] > self.burnt[0] else (own[0], None)
+                for known, own in self.since.items()
+            }
             self.since.setdefault(member, (epoch.end, self.ahead))
             self.seal(epoch.start, end)
             return StoreUnavailable
@@ -306,6 +315,12 @@ class Machine:
         if member in self.model.since or not any(key[0] == member for key in self.given):
             self.handle().introduce(member)
             self.model.introduce(member)
+
+    def refuse_until(self) -> None:
+        """An identity comes from another program, whose clock may be ahead."""
+        member, time = self.chance.choice(MEMBERS), self.clock + self.chance.randrange(200)
+        self.handle().refuse_until(member, time)
+        self.model.refuse_until(member, time)
 
     def time_passes(self) -> None:
         self.clock += self.chance.randrange(20)
@@ -461,6 +476,7 @@ RULES: dict[str, tuple[Callable[[Machine], None], float]] = {
     "keep": (Machine.keep, 14),
     "recall": (Machine.recall, 14),
     "introduce": (Machine.introduce, 1),
+    "refuse until": (Machine.refuse_until, 0.5),
     "time passes": (Machine.time_passes, 26),
     "clock jumps": (Machine.clock_jumps, 8),
     "clock goes back": (Machine.clock_goes_back, 5),

@@ -12,6 +12,7 @@ from rln.base.scalar import ORDER
 from rln.errors import EncodingError, FieldRangeError, ParameterError, RateLimitReached, StoreUnavailable
 from rln.ports import KeptMessage, MessageIdAllocator
 from rln.protocol.epoch import Epoch, EpochClock, rln_identifier
+from rln.stores.memory import MemoryMessageIds
 from tests.stores.adapters import MESSAGE_IDS
 from tests.support.kept_message import kept_in
 
@@ -280,3 +281,41 @@ def test_the_largest_numbers(ids: MessageIdAllocator) -> None:
         ids.reserve(7, last, 2**16)
     ids.keep(7, last, reserved, x, b"message")
     assert kept_in(ids, 7, last, x) == b"message"
+
+
+def test_an_identity_of_another_program_waits_until_a_time_or_needs_a_file(ids: MessageIdAllocator) -> None:
+    if isinstance(ids, MemoryMessageIds):
+        with pytest.raises(ParameterError, match="expected a file for an identity that another program uses"):
+            ids.refuse_until(7, 661)
+        return
+    ids.refuse_until(7, 661)  # in the midst of epoch 11, as at the edge of epoch 10 by a clock that is ahead
+    ids.refuse_until(7, 600)  # the latest time counts
+    for index in (10, 11):
+        with pytest.raises(StoreUnavailable, match="before unix time 661 is refused"):
+            ids.reserve(7, epoch(index), 9)
+    assert ids.reserve(8, epoch(10), 9) == range(1)
+    assert ids.reserve(7, epoch(12), 9) == range(1)
+    ids.refuse_until(7, 780)
+    ids.introduce(7)  # cannot undo it
+    with pytest.raises(StoreUnavailable):
+        ids.reserve(7, epoch(12), 9)
+    assert ids.reserve(7, epoch(13), 9) == range(1)
+
+
+def test_an_identity_that_is_new_to_the_file_can_be_refused_before_its_first_call(
+    ids: MessageIdAllocator,
+) -> None:
+    if isinstance(ids, MemoryMessageIds):
+        return
+    ids.refuse_until(9, 660)
+    with pytest.raises(StoreUnavailable):
+        ids.reserve(9, epoch(10), 9)
+    assert ids.reserve(9, epoch(11), 9) == range(1)
+
+
+@pytest.mark.parametrize("time", [-1, True, 1.5, "5", None, 2**64])
+def test_the_time_of_a_refusal_is_a_unix_time(ids: MessageIdAllocator, time: object) -> None:
+    with pytest.raises(ParameterError, match="time: expected"):
+        ids.refuse_until(7, time)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="commitment: expected"):
+        ids.refuse_until(0, 5)

@@ -139,6 +139,16 @@ def introduce(path: Path) -> Verb:
     )  # fmt: skip
 
 
+def refuse_until(path: Path) -> Verb:
+    ids = SqliteMessageIds(path)
+    rows = "SELECT count(*) FROM identities"
+    return Verb(
+        lambda: ids.refuse_until(7, NOW), lambda: count(ids._database, rows) == 1,
+        "call `refuse_until` again",
+        "COMMIT", ids.close,
+    )  # fmt: skip
+
+
 def reserve(path: Path) -> Verb:
     ids = SqliteMessageIds(path)
     ids.introduce(7)
@@ -208,7 +218,19 @@ def count(database: Database, statement: str) -> int:
         return int(connection.execute(statement).fetchone()[0])
 
 
-VERBS = (insert_alone, insert, forget, raise_mark, introduce, reserve, keep, register, remove, slash)
+VERBS = (
+    insert_alone,
+    insert,
+    forget,
+    raise_mark,
+    introduce,
+    refuse_until,
+    reserve,
+    keep,
+    register,
+    remove,
+    slash,
+)
 
 
 @pytest.mark.parametrize("happens", [False, True], ids=["it did not happen", "it happened"])
@@ -280,7 +302,7 @@ def test_a_purge_that_is_not_complete_says_that_the_epochs_are_refused(tmp_path:
     made.close()
 
 
-@pytest.mark.parametrize("verb", [introduce, reserve, keep])
+@pytest.mark.parametrize("verb", [introduce, refuse_until, reserve, keep])
 def test_a_guard_that_cannot_be_written_says_what_became_of_the_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[[Path], Verb]
 ) -> None:

@@ -29,7 +29,7 @@ FILES = (
     "registrar.pem", "board", "mirror", "members.csv", "identity.json", "evidence.json", "bom.json",
     "deep.json", "cut.rlnkey", "params.json", "secret.txt", "m.proof", "bulletin", "audit",
     "provider/rln.toml", "provider/policy.json", "provider/api-keys.json", "prices.toml", "gateway/rln.toml",
-    "member", "member/connect-token",
+    "member", "member/connect-token", "keystore.json", "extended.json", "password.txt",
 )  # fmt: skip
 ELSEWHERE = (
     "memory://", "sqlite:///members.db", "sqlite:///log.db", "sqlite:///new.db", "sqlite:///missing/new.db",
@@ -103,10 +103,19 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
         "commitment": (str(rln.Identity.from_secret(KEPT_SECRET).commitment),),
         "out": ("new.file",),
     },
+    ("identity", "import"): {"file": ("keystore.json",), "password_file": ("password.txt",)},
+    ("identity", "export"): {
+        "file": ("extended.json",),
+        "password_file": ("password.txt",),
+        "chain_id": ("59144",),
+        "contract": ("0x00",),
+    },
     ("params", "show"): {"file": ("params.json",)},
     ("params", "check"): {"file": ("params.json",), "digest": ("ab" * 32,)},
     ("message", "prove"): {"limit": ("3",), "out": ("new.file", "m.proof")},
     ("message", "check"): {"proof": ("m.proof",)},
+    ("proof",): {"file": ("m.proof",), "codec": ("zerokit-0.9", "zerokit-3")},
+    ("proof", "convert"): {"to": ("zerokit-3", "zerokit-2-be")},
     ("evidence", "verify"): {"file": ("evidence.json",)},
     ("group", "import"): {"files": ("bulletin",)},
     ("group", "path"): {"name": ("sqlite:///members.db", "mirror")},
@@ -131,6 +140,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
 TAME: dict[tuple[str, ...], tuple[str, ...]] = {
     ("message", "prove"): ("--text", "hello", "--min-members", "1", "--never-sent"),
     ("message", "check"): ("--text", "hello"),
+    ("identity", "import"): ("--never-sent",),
     ("group", "import"): ("--params", "params.json", "--min-members", "1"),
     ("group", "follow"): ("--params", "params.json"),
     ("group", "register"): ("--commitment", "7", "--limit", "1"),

@@ -176,6 +176,10 @@ def _id_calls(name: str, make: Callable[[CallBench], MessageIdAllocator]) -> Tab
 
     return {
         name.format("introduce"): lambda bench: (make(bench).introduce, {"commitment": 101}),
+        name.format("refuse_until"): lambda bench: (
+            make(bench).refuse_until,
+            {"commitment": 101, "time": 5},
+        ),
         name.format("reserve"): lambda bench: (
             reserved(bench).reserve,
             {"commitment": 101, "epoch": bench.epoch, "limit": 16, "count": 1, "x": 5},

@@ -7,13 +7,16 @@ import time
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import rln
 from rln.circuit import Matrix, R1cs, explain, failures, rln_multi, undetermined
 from rln.circuit import rln as rln_circuit
+from rln.formats.keystore import Keystore, KeystoreEntry, Pbkdf2
 from rln.group.events import Change, Event, Events, Head, Registration, RootChanges, Slashing, Step
 from rln.ports import KeptMessage
 from rln.protocol.epoch import Epoch
+from rln.protocol.waku_membership import WakuMembership
 from rln.stores.memory import MemoryMark
 from tests.support.call_bench import Call, CallBench, key_files
 from tests.support.small_world import DEPTH, LIMIT_BITS, PERIOD
@@ -83,7 +86,7 @@ def _secret(bench: CallBench) -> rln.UnverifiedSecret:
     return rln.recover_unverified(*bench.first.shares, *bench.second.shares)
 
 
-def _multi_fields(bench: CallBench) -> dict[str, object]:
+def _multi_fields(bench: CallBench) -> dict[str, Any]:
     first = bench.first
     return {
         "proof": first.proof,
@@ -94,6 +97,17 @@ def _multi_fields(bench: CallBench) -> dict[str, object]:
         "external_nullifier": first.external_nullifier,
         "selector_used": (True, False),
     }
+
+
+_ENTRY = KeystoreEntry(Pbkdf2(b"salt", 1), bytes(16), b"text", bytes(32))
+
+
+def _keystore() -> Keystore:
+    return Keystore({"ab" * 32: _ENTRY})
+
+
+def _waku_membership() -> WakuMembership:
+    return WakuMembership(rln.Identity.from_extended(5, 6), "59144", "0x00", 1, 3)
 
 
 def _params(bench: CallBench) -> rln.Params:
@@ -423,6 +437,10 @@ VALUES: Table = {
         rln.Identity.generate().save,
         {"path": bench.path()},
     ),
+    "rln.protocol.identity.Identity.from_extended": lambda _: (
+        rln.Identity.from_extended,
+        {"trapdoor": 5, "nullifier": 6},
+    ),
     "rln.protocol.identity.Identity.from_secret": lambda _: (rln.Identity.from_secret, {"secret": 5}),
     "rln.protocol.identity.Identity.from_seed": lambda _: (
         rln.Identity.from_seed,
@@ -441,6 +459,14 @@ VALUES: Table = {
         {"index": 0, "limit": 2, "commitment": 101, "paths": bench.world.group.proof},
     ),
     "rln.protocol.proof.MultiRlnProof": lambda bench: (rln.MultiRlnProof, _multi_fields(bench)),
+    "rln.protocol.proof.MultiRlnProof.decode": lambda bench: (
+        rln.MultiRlnProof.decode,
+        {"data": rln.MultiRlnProof(**_multi_fields(bench)).encode("zerokit-3"), "codec": "zerokit-3"},
+    ),
+    "rln.protocol.proof.MultiRlnProof.encode": lambda bench: (
+        rln.MultiRlnProof(**_multi_fields(bench)).encode,
+        {"codec": "zerokit-3"},
+    ),
     "rln.ports.KeptMessage": lambda _: (
         KeptMessage,
         {"epoch_index": 5, "ids": range(1), "message": b"message"},
@@ -474,6 +500,59 @@ VALUES: Table = {
     "rln.protocol.signal.join_signal": lambda _: (
         rln.join_signal,
         {"domain": "a chat", "parts": [b"text", b""]},
+    ),
+    # ---- keystores
+    "rln.formats.keystore.Keystore": lambda _: (
+        Keystore,
+        {"entries": {"ab" * 32: _ENTRY}, "application": "a", "app_identifier": "b", "version": "1"},
+    ),
+    "rln.formats.keystore.Keystore.decode": lambda _: (Keystore.decode, {"data": _keystore().encode()}),
+    "rln.formats.keystore.Keystore.entry": lambda _: (_keystore().entry, {"label": "ab" * 32}),
+    "rln.formats.keystore.Keystore.with_entry": lambda _: (
+        _keystore().with_entry,
+        {"label": "cd" * 32, "entry": _ENTRY},
+    ),
+    "rln.formats.keystore.KeystoreEntry": lambda _: (
+        KeystoreEntry,
+        {"kdf": Pbkdf2(b"salt", 1), "iv": bytes(16), "ciphertext": b"text", "mac": bytes(32)},
+    ),
+    "rln.formats.keystore.KeystoreEntry.decrypt": lambda _: (
+        KeystoreEntry.encrypt(b"text", "a password", 10_000).decrypt,
+        {"password": "a password"},
+    ),
+    "rln.formats.keystore.KeystoreEntry.encrypt": lambda _: (
+        KeystoreEntry.encrypt,
+        {"plaintext": b"text", "password": "a password", "iterations": 10_000},
+    ),
+    "rln.protocol.waku_membership.WakuMembership": lambda _: (
+        WakuMembership,
+        {
+            "identity": rln.Identity.from_extended(5, 6),
+            "chain_id": "59144",
+            "address": "0x00",
+            "index": 1,
+            "limit": 3,
+        },
+    ),
+    "rln.protocol.waku_membership.WakuMembership.check_leaf": lambda _: (
+        _waku_membership().check_leaf,
+        {"leaf": _waku_membership().leaf},
+    ),
+    "rln.protocol.waku_membership.WakuMembership.decode": lambda _: (
+        WakuMembership.decode,
+        {"data": _waku_membership().encode()},
+    ),
+    "rln.protocol.waku_membership.WakuMembership.lock": lambda _: (
+        _waku_membership().lock,
+        {"password": "a password", "iterations": 10_000},
+    ),
+    "rln.protocol.waku_membership.WakuMembership.unlock": lambda _: (
+        WakuMembership.unlock,
+        {
+            "keystore": Keystore().with_entry(*_waku_membership().lock("a password", 10_000)),
+            "password": "a password",
+            "label": _waku_membership().label,
+        },
     ),
     # ---- bulletins
     "rln.sync.bulletin.Bulletin": lambda bench: (rln.Bulletin, _bulletin_fields(bench)),

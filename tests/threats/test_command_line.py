@@ -18,6 +18,8 @@ import typer
 
 import rln
 from rln.cli.app import app
+from rln.formats.keystore import Keystore
+from rln.protocol.waku_membership import WakuMembership
 from rln.services.connect_token import ConnectToken
 from rln.stores.memory import MemoryMessageIds
 from rln.verifying.evidence import Evidence
@@ -98,6 +100,9 @@ class Watch:
 
 WATCH = Watch()
 
+KEYSTORE_PASSWORD = "opens-sesame-7f3a"
+"""In `password.txt`. No command prints it."""
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -125,6 +130,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made = ("--params=params.json", "--key=key.rlnkey", "--identity=identity.json", "--mirror=mirror")
         prove = ("message", "prove", *made, "--limit=3", "--min-members=1", "--out=m.proof")
         commitment = succeed("identity", "new", "--out", "identity.json")
+        succeed("identity", "new", "--extended", "--out", "extended.json")
+        waku = WakuMembership(rln.Identity.load("extended.json"), "59144", "0x00", 1, 3)
+        Path("keystore.json").write_bytes(
+            Keystore().with_entry(*waku.lock(KEYSTORE_PASSWORD, 10_000)).encode()
+        )
+        Path("password.txt").write_text(f"{KEYSTORE_PASSWORD}\n")
         public = succeed("group", "key", "--out", "registrar.pem")
         for line in (
             ("prove", *made[1:2], "--input=witness.json", "--proof=proof.json", "--public=public.json"),
@@ -203,12 +214,12 @@ def secrets_in(folder: Path) -> set[str]:
     """Return the secrets in the files of the model, in each form in which they could be printed."""
     found = [
         json.loads((folder / name).read_text())["identitySecret"]
-        for name in ("identity.json", "witness.json")
+        for name in ("identity.json", "extended.json", "witness.json")
     ]
     numbers = {KEPT_SECRET, *map(int, found)}
     pem = (folder / "registrar.pem").read_text().splitlines()[1]
     token = (folder / "member" / "connect-token").read_text().strip()
-    return {pem, token, *map(str, numbers), *(f"{number:x}" for number in numbers)}
+    return {pem, token, KEYSTORE_PASSWORD, *map(str, numbers), *(f"{number:x}" for number in numbers)}
 
 
 def check(line: list[str], secrets: set[str], status: int, out: str, err: str) -> None:

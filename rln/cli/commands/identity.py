@@ -83,7 +83,7 @@ def load(
     def action() -> Report:
         expected = numbers.parse(commitment, "--commitment")
         with name_in_errors(file):
-            text = _read(file, _TEXT_LIMIT).decode("ascii", errors="replace").strip()
+            text = read_input(file, _TEXT_LIMIT).decode("ascii", errors="replace").strip()
             kept = Identity.from_secret(numbers.parse(text, "secret"))
         with kept as identity:
             if identity.commitment != expected:
@@ -117,22 +117,7 @@ def write_secret(path: Path, identity: Identity) -> None:
         identity.save(path)
 
 
-def _about(identity: Identity, path: Path, effect: str = "") -> Report:
-    commitment = identity.commitment
-    data = {"commitment": str(commitment), "file": str(path)}
-    return Report(data, numbers.hexadecimal(commitment), effect=effect)
-
-
-def _identity(seed_file: str | None, extended: bool) -> Identity:
-    if seed_file is None:
-        return Identity.generate_extended() if extended else Identity.generate()
-    seed = _read(seed_file, _SEED_LIMIT)
-    if not seed:
-        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got none")
-    return Identity.from_seed(seed, extended)
-
-
-def _read(name: str, limit: int) -> bytes:
+def read_input(name: str, limit: int) -> bytes:
     """Return the content of a file, or of standard input if its name is `-`."""
     if name != "-":
         return read_file(Path(name), limit)
@@ -142,3 +127,18 @@ def _read(name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise UnusableFile(f"-: expected at most {limit} bytes, got more")
     return data
+
+
+def _about(identity: Identity, path: Path, effect: str = "") -> Report:
+    commitment = identity.commitment
+    data = {"commitment": str(commitment), "file": str(path)}
+    return Report(data, numbers.hexadecimal(commitment), effect=effect)
+
+
+def _identity(seed_file: str | None, extended: bool) -> Identity:
+    if seed_file is None:
+        return Identity.generate_extended() if extended else Identity.generate()
+    seed = read_input(seed_file, _SEED_LIMIT)
+    if not seed:
+        raise UnusableFile(f"{seed_file}: expected a seed of 1 to {_SEED_LIMIT} bytes, got none")
+    return Identity.from_seed(seed, extended)

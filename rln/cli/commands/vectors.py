@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from rln.base import canonical_json, scalar
-from rln.cli import http_vectors
+from rln.cli import http_vectors, waku_vectors
 from rln.cli.report import REFUSED, AsJson, Report, UnusableFile, name_in_errors, read_file, run
 from rln.errors import (
     EncodingError,
@@ -33,8 +33,10 @@ from rln.lowlevel import field, hashes
 from rln.merkle.tree import MerkleTree
 from rln.protocol.hashing import hash_to_field, hash_to_field_big_endian, poseidon_hash
 from rln.protocol.identity import Identity
+from rln.protocol.proof import MultiRlnProof, decode_message
 from rln.protocol.recovery import recover_secret
 from rln.protocol.share import Share
+from rln.waku.wire import LaxEncoding
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -55,6 +57,7 @@ class _Mismatch(RlnError):
 KINDS: Final[Mapping[str, type[RlnError]]] = {
     "length": EncodingError,
     "form": EncodingError,
+    "lax": LaxEncoding,
     "range": FieldRangeError,
     "point": PointError,
     "parameter": ParameterError,
@@ -253,6 +256,25 @@ def _proof(case: Case, content: Case) -> object:
     return True
 
 
+def _zerokit_message(case: Case, _: Case) -> object:
+    data, codec = bytes.fromhex(case["message"]), case["codec"]
+    found = decode_message(data, codec)
+    if isinstance(found, MultiRlnProof):
+        ys, nullifiers, selectors = found.ys, found.nullifiers, [int(used) for used in found.selector_used]
+    else:
+        ys, nullifiers, selectors = (found.y,), (found.nullifier,), []
+    return {
+        "proof": found.proof.hex(),
+        "root": _hex(found.root),
+        "x": _hex(found.x),
+        "external_nullifier": _hex(found.external_nullifier),
+        "ys": [_hex(y) for y in ys],
+        "nullifiers": [_hex(nullifier) for nullifier in nullifiers],
+        "selectors": selectors,
+        "message": found.encode(codec).hex(),
+    }
+
+
 @cache
 def _verifying_key(text: str) -> VerifyingKey:
     return VerifyingKey.decode(bytes.fromhex(text))
@@ -266,7 +288,9 @@ CHECKERS: Final[Mapping[str, Callable[[Case, Case], object]]] = {
     "poseidon": _poseidon,
     "proof": _proof,
     "share": _share,
+    "zerokit-messages": _zerokit_message,
     **http_vectors.CHECKERS,
+    **waku_vectors.CHECKERS,
 }
 
 

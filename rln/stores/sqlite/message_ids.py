@@ -13,7 +13,8 @@ end of the requested epoch, for every identity in the file. This also happens af
 of the machine.
 
 An identity that is not in the file may have been used from another file. So its first epoch is refused too,
-unless `introduce` was called for it.
+unless `introduce` was called for it. `refuse_until` refuses more: what the program that used it may have sent
+by a clock that is ahead.
 
 A refusal ends at a time of the machine's clock, which may be slow. If the clock is later set forward, the end
 moves forward by the same amount, and it never moves back. So on the corrected clock, too, every epoch that
@@ -33,13 +34,14 @@ from pathlib import Path
 from typing import Final
 
 from rln.base import scalar
-from rln.base.arguments import nonzero
+from rln.base.arguments import nonzero, whole
 from rln.base.file_kind import FileKind
 from rln.base.served_again import served_again
 from rln.errors import RateLimitReached, StoreUnavailable
 from rln.protocol.epoch import Epoch, clock_offset
 from rln.proving.ports import KeptMessage, MessageIdAllocator
 from rln.stores.refusals import (
+    LATEST_TIME,
     epoch_too_old,
     id_used_for_other_message,
     ids_not_reserved,
@@ -58,6 +60,7 @@ from rln.stores.sqlite.message_id_rows import (
     reservation_of,
     sortable_number,
 )
+from rln.stores.sqlite.refusal_end import NO_REFUSAL, RefusalEnd
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 from rln.stores.store_arguments import check_kept, check_recall, check_use
 
@@ -68,38 +71,10 @@ _UNKNOWN_IDENTITY: Final = (
     "this file has never seen the identity (if it is new, introduce it before its first message: "
     "`introduce`, --never-sent)"
 )
+_REFUSE_AGAIN: Final = "the identity may be refused or not: call `refuse_until` again"
 _INTRODUCE_AGAIN: Final = "the identity may be introduced or not: call `introduce` again"
 _IDS_ARE_SPENT: Final = "ids may be reserved, and count as spent: call `reserve` again, which gives others"
 _MAY_BE_KEPT: Final = "the message may be kept or not: do not send it unless `recall` returns it"
-_CLOCK_TOLERANCE: Final = 1_000_000_000
-"""Nanoseconds by which the clock may go forward without having been set."""
-
-
-@dataclass(frozen=True, slots=True)
-class _RefusalEnd:
-    """The end of a refusal: epochs that begin before it are refused.
-
-    Attributes:
-        time: unix time, by the clock at that time; 0: nothing is refused.
-        clock_offset: of that clock, see `rln.protocol.epoch.clock_offset`; None: this end need not follow the
-            clock, because a refusal for all identities follows it.
-    """
-
-    time: int
-    clock_offset: int | None
-
-    def adjusted(self, clock_offset: int) -> _RefusalEnd:
-        """Return the same end by a clock with this offset; a clock that was set back changes nothing."""
-        if (
-            self.clock_offset is None
-            or self.time == 0
-            or clock_offset - self.clock_offset <= _CLOCK_TOLERANCE
-        ):
-            return self
-        return _RefusalEnd(self.time + -(-(clock_offset - self.clock_offset) // 1_000_000_000), clock_offset)
-
-
-_NO_REFUSAL: Final = _RefusalEnd(0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +92,7 @@ class _TransactionState:
     connection: sqlite3.Connection
     guard_state: GuardState
     recorded: Fingerprint | None
-    refusal_end: _RefusalEnd
+    refusal_end: RefusalEnd
     clock_offset: int
 
     @property
@@ -170,8 +145,24 @@ class SqliteMessageIds(MessageIdAllocator):
         """
         nonzero(commitment, "commitment")
         with self._changing(_INTRODUCE_AGAIN) as state:
-            if _add_identity(state.connection, commitment, _NO_REFUSAL) and state.reason_for_doubt is None:
+            if _add_identity(state.connection, commitment, NO_REFUSAL) and state.reason_for_doubt is None:
                 # In doubt, the old fingerprint stays, so that the next reservation finds the doubt.
+                self._record_change(state, state.refusal_end, 0)
+
+    def refuse_until(self, commitment: int, time: int) -> None:
+        """Refuse an identity the epochs that begin before a time; see `MessageIdAllocator`.
+
+        If the clock is set forward later, the refusal ends later by the same time.
+        """
+        nonzero(commitment, "commitment")
+        whole(time, "time", 0, LATEST_TIME)
+        with self._changing(_REFUSE_AGAIN) as state:
+            end = RefusalEnd(time, state.clock_offset)
+            if not _add_identity(state.connection, commitment, end):
+                _adjust_identity(state, commitment)
+                if _identity_refusal_end(state, commitment).time < time:
+                    _set_identity_refusal_end(state.connection, commitment, end)
+            if state.reason_for_doubt is None:
                 self._record_change(state, state.refusal_end, 0)
 
     def reserve(
@@ -188,13 +179,11 @@ class SqliteMessageIds(MessageIdAllocator):
             refusal: StoreUnavailable | RateLimitReached | None = None
             why = state.reason_for_doubt
             if why is not None:
-                refusal_end = _RefusalEnd(
+                refusal_end = RefusalEnd(
                     max(state.refusal_end.time, epoch.end, state.newest_start + 1), state.clock_offset
                 )
-                # This refusal covers every epoch that is current now, for all identities, and follows the
-                # clock, so their own ends need not follow it any more.
-                state.connection.execute("UPDATE identities SET clock = NULL")
-            if _add_identity(state.connection, commitment, _RefusalEnd(epoch.end, state.clock_offset)):
+                _stop_following(state, refusal_end)
+            if _add_identity(state.connection, commitment, RefusalEnd(epoch.end, state.clock_offset)):
                 why = why or _UNKNOWN_IDENTITY
             adjusted = _adjust_identity(state, commitment) or refusal_end != state.refusal_end
             if why is not None:
@@ -274,18 +263,18 @@ class SqliteMessageIds(MessageIdAllocator):
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
                 guard_state, offset = self._guard.inspect(), clock_offset()
                 if row is None:
-                    yield _TransactionState(connection, guard_state, None, _NO_REFUSAL, offset)
+                    yield _TransactionState(connection, guard_state, None, NO_REFUSAL, offset)
                 else:
                     yield _TransactionState(
                         connection,
                         guard_state,
                         fingerprint_of(row[0]),
-                        _RefusalEnd(*refusal_end_of(row[1:], "guard")),
+                        RefusalEnd(*refusal_end_of(row[1:], "guard")),
                         offset,
                     )
             self._guard.confirm(if_unknown)
 
-    def _record_change(self, state: _TransactionState, refusal_end: _RefusalEnd, begin: int) -> None:
+    def _record_change(self, state: _TransactionState, refusal_end: RefusalEnd, begin: int) -> None:
         """Touch the guard file and record its fingerprint, as the last step before a commit.
 
         Args:
@@ -309,20 +298,20 @@ def _owner(commitment: int, epoch: Epoch) -> bytes:
     return scalar.encode(commitment) + epoch.identifier
 
 
-def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: _RefusalEnd) -> bool:
+def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: RefusalEnd) -> bool:
     """Add an identity; False: it was there before."""
     check_identities(connection)
     row = (scalar.encode(commitment), _sortable(refusal_end.time), refusal_end.clock_offset)
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
 
-def _identity_refusal_end(state: _TransactionState, commitment: int) -> _RefusalEnd:
+def _identity_refusal_end(state: _TransactionState, commitment: int) -> RefusalEnd:
     """Return the end of the refusal for an identity."""
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
     ).fetchone()
     name = f"identities {scalar.encode(commitment).hex()}"
-    return _NO_REFUSAL if row is None else _RefusalEnd(*refusal_end_of(row, name))
+    return NO_REFUSAL if row is None else RefusalEnd(*refusal_end_of(row, name))
 
 
 def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
@@ -330,11 +319,29 @@ def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
     own = _identity_refusal_end(state, commitment)
     adjusted = own.adjusted(state.clock_offset)
     if adjusted != own:
-        state.connection.execute(
-            "UPDATE identities SET burnt = ?, clock = ? WHERE commitment = ?",
-            (_sortable(adjusted.time), adjusted.clock_offset, scalar.encode(commitment)),
-        )
+        _set_identity_refusal_end(state.connection, commitment, adjusted)
     return adjusted != own
+
+
+def _stop_following(state: _TransactionState, refusal_end: RefusalEnd) -> None:
+    """Note which ends of identities need not follow the clock, because a refusal for all covers them.
+
+    That refusal follows the clock. An end that `refuse_until` has set may be later.
+    """
+    rows = state.connection.execute(
+        "SELECT commitment, burnt, clock FROM identities WHERE clock IS NOT NULL"
+    ).fetchall()
+    for commitment, *end in rows:
+        own = RefusalEnd(*refusal_end_of(tuple(end), f"identities {commitment.hex()}"))
+        if own.adjusted(state.clock_offset).time <= refusal_end.time:
+            state.connection.execute("UPDATE identities SET clock = NULL WHERE commitment = ?", (commitment,))
+
+
+def _set_identity_refusal_end(connection: sqlite3.Connection, commitment: int, end: RefusalEnd) -> None:
+    connection.execute(
+        "UPDATE identities SET burnt = ?, clock = ? WHERE commitment = ?",
+        (_sortable(end.time), end.clock_offset, scalar.encode(commitment)),
+    )
 
 
 def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
@@ -352,7 +359,7 @@ def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) 
         raise _epoch_refused(epoch, until, "an earlier call refused the epoch")
 
 
-def _refused_until(commitment: int, for_all: _RefusalEnd, state: _TransactionState) -> int:
+def _refused_until(commitment: int, for_all: RefusalEnd, state: _TransactionState) -> int:
     """Return the unix time at which the refusals for all identities and for this one have both ended."""
     ends = (for_all, _identity_refusal_end(state, commitment))
     return max(one.adjusted(state.clock_offset).time for one in ends)

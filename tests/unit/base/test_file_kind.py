@@ -12,6 +12,7 @@ from rln.base.file_kind import FileKind, expect, sniff, store_kind, without_mark
 from rln.circuit import R1cs
 from rln.errors import EncodingError, InputError, StoreUnavailable
 from rln.formats import snarkjs, wtns
+from rln.formats.keystore import Keystore
 from rln.lowlevel import curve
 from rln.services.accounts import AccountStore
 from rln.services.replacement import ReplacementRules
@@ -81,6 +82,7 @@ def contents() -> dict[FileKind, bytes]:
         FileKind.INPUTS: snarkjs.write_witness(inputs),
         FileKind.SECRET: secret,
         FileKind.EVIDENCE: rln.Evidence(*proofs, key.verifying_key.digest).encode(),
+        FileKind.KEYSTORE: Keystore().encode(),
         FileKind.PRIVATE_KEY: b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
         FileKind.PARAMETERS: rln.Params.of(key, "example.com", 60, window_count=5).encode(),
         FileKind.BULLETIN: Registrar().change([5]).encode(),
@@ -149,6 +151,7 @@ READERS: dict[str, tuple[set[FileKind], Callable[[bytes], object]]] = {
     "read_witness": ({FileKind.INPUTS}, snarkjs.read_witness),
     "Evidence.decode": ({FileKind.EVIDENCE}, rln.Evidence.decode),
     "Params.decode": ({FileKind.PARAMETERS}, rln.Params.decode),
+    "Keystore.decode": ({FileKind.KEYSTORE}, Keystore.decode),
     "Bulletin.decode": ({FileKind.BULLETIN}, rln.Bulletin.decode),
 }
 

@@ -256,3 +256,24 @@ def test_threads_share_an_identity_while_one_closes_it() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_an_extended_identity_comes_back_from_its_two_numbers():
+    made = Identity.generate_extended()
+    again = Identity.from_extended(*made.secret().reveal_extended())
+    assert again == made
+    assert again.secret().reveal_extended() == made.secret().reveal_extended()
+    for trapdoor, nullifier, error in (
+        (0, 5, ParameterError),
+        (5, 0, ParameterError),
+        (5, 5, ParameterError),
+    ):
+        with pytest.raises(error):
+            Identity.from_extended(trapdoor, nullifier)
+    top = scalar.ORDER - 1
+    assert Identity.from_extended(top, 1).secret().reveal_extended() == (top, 1)
+    for wrong in (scalar.ORDER, -1, True, 1.0, "5", None):
+        with pytest.raises(FieldRangeError):
+            Identity.from_extended(wrong, 5)
+        with pytest.raises(FieldRangeError):
+            Identity.from_extended(5, wrong)

@@ -5,7 +5,7 @@ import pytest
 from rln import MultiRlnProof, RlnProof, Share
 from rln.base import scalar
 from rln.errors import EncodingError, FieldRangeError, ParameterError, PointError
-from rln.protocol.proof import CODECS, check_proof_bytes, from_public_inputs
+from rln.protocol.proof import CODECS, check_proof_bytes, decode_message, from_public_inputs
 
 P = 21888242871839275222246405745257275088696311157297823662689037894645226208583
 PROOF = bytes(31) + b"\x01" + bytes(63) + b"\x02" + bytes(31) + b"\x83"
@@ -78,12 +78,27 @@ def test_every_length_but_288_is_refused():
 
 
 def test_codecs_have_names_and_nothing_is_guessed():
-    assert list(CODECS) == ["zerokit-0.9"]
-    for name in ("", "zerokit", "zerokit-3", None):
-        with pytest.raises(ParameterError, match=r"codec: expected one of zerokit-0\.9"):
+    assert CODECS == ("zerokit-0.9", "zerokit-2", "zerokit-2-be", "zerokit-3", "zerokit-3-mixed")
+    for name in ("", "zerokit", "zerokit-4", "ZEROKIT-3", None, b"zerokit-3", ["zerokit-3"]):
+        with pytest.raises(ParameterError, match=r"codec: expected one of zerokit-0\.9, zerokit-2, "):
             RlnProof.decode(SINGLE.encode(), codec=name)
         with pytest.raises(ParameterError, match="codec"):
             SINGLE.encode(name)
+        with pytest.raises(ParameterError, match="codec"):
+            MULTI.encode(name)
+
+
+def test_a_message_of_the_other_kind_is_refused_by_name():
+    for codec in CODECS[1:]:
+        assert decode_message(SINGLE.encode(codec), codec) == SINGLE
+        assert decode_message(MULTI.encode(codec), codec) == MULTI
+        with pytest.raises(EncodingError, match=r"expected one message id \(tag 0\), got several"):
+            RlnProof.decode(MULTI.encode(codec), codec)
+        with pytest.raises(EncodingError, match=r"expected several slots \(tag 1\), got one"):
+            MultiRlnProof.decode(SINGLE.encode(codec), codec)
+    assert decode_message(SINGLE.encode(), "zerokit-0.9") == SINGLE
+    with pytest.raises(ParameterError, match=r"zerokit-0\.9 has no form for a proof with several slots"):
+        MULTI.encode("zerokit-0.9")
 
 
 @pytest.mark.parametrize("flag", [0x40, 0xC0])
