@@ -42,7 +42,7 @@ def test_each_entry_has_a_key_of_its_own() -> None:
     assert other.ciphertext != ENTRY.ciphertext
 
 
-@pytest.mark.parametrize("password", ["A password", "a password ", "a passwor", "x"])
+@pytest.mark.parametrize("password", ["A password", "a password ", "a passw", "x"])
 def test_a_wrong_password_is_refused(password: str) -> None:
     with pytest.raises(ParameterError, match="password: expected the one of the keystore's entry") as caught:
         ENTRY.decrypt(password)
@@ -59,7 +59,7 @@ def test_a_changed_byte_is_refused_like_a_wrong_password(part: str) -> None:
 
 
 def test_a_password_that_both_programs_read_differently_is_read_in_both_ways_and_never_written() -> None:
-    password = "caf\u00e9"  # nwaku derives from these bytes, js-waku from those of NFKD
+    password = "na\u00efve"  # nwaku derives from these bytes, js-waku from those of NFKD
     for spelling in (password.encode(), unicodedata.normalize("NFKD", password).encode()):
         key = Pbkdf2(b"salt", FEW).derive(spelling)
         ascii_entry = KeystoreEntry.encrypt(b"x", "y", FEW)
