@@ -65,7 +65,7 @@ ALSO = (
     "rln.http.route", "rln.http.price_list", "rln.http.problem", "rln.http.registration",
     "rln.waku.message", "rln.waku.rate_limit_proof", "rln.waku.topics", "rln.waku.signals",
     "rln.waku.network", "rln.waku.ruling", "rln.waku.judge", "rln.waku.parked", "rln.waku.publisher",
-    "rln.waku.rln_api",
+    "rln.waku.rln_api", "rln.waku.light_protocols", "rln.waku.archive", "rln.integrations.light",
     "rln.audit.files", "rln.sync.mirror_file",
     "rln.sync.export", "rln.sync.signing", "rln.sync.bulletin_folder", "rln.audit.violators",
     "rln.integrations.logs", "rln.integrations.prometheus", "rln.services.provider_directory",

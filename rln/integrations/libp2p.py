@@ -24,7 +24,7 @@ from typing import Final
 from rln.base.extras import missing
 from rln.errors import ParameterError
 from rln.waku.message import MAX_BYTES
-from rln.waku.ruling import Gossip
+from rln.waku.ruling import Gossip, Ruling, Why
 
 try:
     import trio
@@ -68,7 +68,7 @@ _SCORES: Final = ScoreParams(
 )
 """A rejected message costs 10 points (weights of penalties are positive); they come back within a minute."""
 
-Answer = Callable[[str, bytes, ID], Awaitable[Gossip]]
+Answer = Callable[[str, bytes, ID], Awaitable[Ruling]]
 """Rules on the bytes that a peer sent on a pubsub topic."""
 
 
@@ -215,7 +215,7 @@ class WakuPubsub(Pubsub):
         self.peer_queues = _Queues()
         self._waku_router = router
         self._answer = answer
-        self._waiting: dict[bytes, list[ID]] = {}
+        self._waiting: dict[tuple[str, bytes], list[ID]] = {}
         self._waiting_of: dict[ID, int] = {}
         self._tasks = 0
         self._rejected: deque[bytes] = deque(maxlen=_MOST_WAITING)
@@ -271,7 +271,9 @@ class WakuPubsub(Pubsub):
         if mid in self._is_rejected:
             self._lower_score(peer, msg)
             return
-        senders = self._waiting.get(mid)
+        # The id says nothing about the topic: on a wrong one, the bytes must not hide those on the right one.
+        place = (msg.topicIDs[0], mid)
+        senders = self._waiting.get(place)
         if senders is not None:
             if peer not in senders:
                 senders.append(peer)
@@ -279,23 +281,23 @@ class WakuPubsub(Pubsub):
         if not self._has_room(peer):
             self.dropped += 1
             return
-        self._waiting[mid] = senders = [peer]
+        self._waiting[place] = senders = [peer]
         self._waiting_of[peer] = self._waiting_of.get(peer, 0) + 1
         try:
-            gossip = await self._answer(msg.topicIDs[0], msg.data, peer)
+            ruling = await self._answer(msg.topicIDs[0], msg.data, peer)
         finally:
-            del self._waiting[mid]
+            del self._waiting[place]
             self._waiting_of[peer] -= 1
             if not self._waiting_of[peer]:
                 del self._waiting_of[peer]
-        await self._act(gossip, mid, msg, senders)
+        await self._act(ruling, mid, msg, senders)
 
     def _has_room(self, peer: ID) -> bool:
         """Tell whether one more message of a peer may wait; one peer gets half of the places."""
         return len(self._waiting) < _MOST_WAITING and self._waiting_of.get(peer, 0) < _MOST_WAITING // 2
 
-    async def _act(self, gossip: Gossip, mid: bytes, msg: rpc_pb2.Message, senders: list[ID]) -> None:
-        if gossip is Gossip.REJECT:
+    async def _act(self, ruling: Ruling, mid: bytes, msg: rpc_pb2.Message, senders: list[ID]) -> None:
+        if ruling.gossip is Gossip.REJECT:
             if len(self._rejected) == self._rejected.maxlen:
                 self._is_rejected.discard(self._rejected[0])
             self._rejected.append(mid)
@@ -303,8 +305,9 @@ class WakuPubsub(Pubsub):
             for peer in senders:
                 self._lower_score(peer, msg)
             return
-        self._mark_msg_seen(msg)
-        if gossip is Gossip.ACCEPT:
+        if ruling.why is not Why.WRONG_SHARD:
+            self._mark_msg_seen(msg)
+        if ruling.gossip is Gossip.ACCEPT:
             router = self._waku_router
             for peer in senders:  # they have it
                 router.dont_send_message_ids.setdefault(peer, set()).add(mid)
@@ -312,5 +315,7 @@ class WakuPubsub(Pubsub):
             await router.publish(senders[0], msg)
 
     def _lower_score(self, peer: ID, msg: rpc_pb2.Message) -> None:
-        topic = next(one for one in msg.topicIDs if one in self.topic_ids)  # of a bounded set
-        self._waku_router.scores.on_invalid_message(peer, topic)
+        for topic in msg.topicIDs:
+            if topic in self.topic_ids:  # a bounded set
+                self._waku_router.scores.on_invalid_message(peer, topic)
+                return

@@ -39,7 +39,7 @@ from rln.waku.message import WakuMessage
 from rln.waku.network import WakuNetwork
 from rln.waku.parked import ParkedMessage
 from rln.waku.publisher import ReadyMessage
-from rln.waku.ruling import Gossip, Ruling
+from rln.waku.ruling import Gossip, Ruling, Why
 from rln.waku.topics import PubsubTopic
 
 try:
@@ -57,6 +57,8 @@ except ImportError as error:
 
 MUXERS: Final = ("mplex", "yamux")
 _CONNECT_SECONDS: Final = 15.0
+_TRANSPORTS: Final = ("/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2/ws")
+"""Addresses for which py-libp2p makes transports, to call peers by both. Nothing listens there."""
 _CLOSE_SECONDS: Final = 5.0
 _MOST_LEFT: Final = 4096
 """Peers whose connections are refused after misconduct; a new name costs nothing, so more help nobody."""
@@ -75,7 +77,7 @@ class AcceptedMessage:
         data: its bytes.
         message: the same, decoded.
         ruling: of the judge. `ruling.delivers` says whether to hand it to applications.
-        peer: who sent it to this node.
+        peer: who sent it to this node. None: this node has published it.
 
     Raises:
         ParameterError: one of them has the wrong type.
@@ -85,14 +87,15 @@ class AcceptedMessage:
     data: bytes
     message: WakuMessage
     ruling: Ruling
-    peer: str
+    peer: str | None
 
     def __post_init__(self) -> None:
         text(self.pubsub_topic, "pubsub_topic")
         instance(self.data, bytes, "data")
         instance(self.message, WakuMessage, "message")
         instance(self.ruling, Ruling, "ruling")
-        text(self.peer, "peer")
+        if self.peer is not None:
+            text(self.peer, "peer")
 
 
 class WakuNode:
@@ -158,7 +161,7 @@ class WakuNode:
         return f"WakuNode({len(self._topics)} topics, {'running' if self._pubsub else 'not running'})"
 
     def on_accepted(self, call: Callable[[AcceptedMessage], object]) -> None:
-        """Call a function with each message that this node forwards, before it is forwarded.
+        """Call a function with each message that this node forwards or publishes, before it leaves.
 
         It runs in the node's loop and must not wait. An error of it ends the node.
 
@@ -234,7 +237,7 @@ class WakuNode:
             check_free(address)
         host = new_host(
             key_pair=create_new_key_pair(self._key),
-            listen_addrs=listen,
+            listen_addrs=[*listen, *map(Multiaddr, _TRANSPORTS)],
             muxer_preference=muxer,  # type: ignore[arg-type]
             # Otherwise py-libp2p calls every peer again, also those that misbehaved.
             connection_config=ConnectionConfig(min_connections=0, low_watermark=0),
@@ -291,13 +294,16 @@ class WakuNode:
         """
         instance(ready, ReadyMessage, "ready")
         pubsub = self._running(self._pubsub)
+        ruling = Ruling(Why.NEW_HERE)  # judged when it was made; its sender has it
+        self._hand_out(AcceptedMessage(ready.pubsub_topic, ready.data, ready.message, ruling, None))
         await pubsub.publish(ready.pubsub_topic, ready.data)
         return len(self.mesh(ready.pubsub_topic))
 
     async def submit(self, pubsub_topic: str, data: bytes, peer: str) -> Ruling:
         """Rule on a message that came by another way than gossip. If it is accepted, it is forwarded.
 
-        PARK means that the proof holds for a root that is not known here: its sender may renew it.
+        PARK means that the proof holds for a root that is not known here: its sender may renew it. A peer
+        that sends too much of what no honest peer sends is disconnected.
 
         Raises:
             InputError: an argument has the wrong type.
@@ -311,16 +317,20 @@ class WakuNode:
         self._tell(pubsub_topic, data, ruling, peer)
         if ruling.gossip is Gossip.ACCEPT:
             await pubsub.forward(pubsub_topic, data, pubsub.my_id)
+        if self._gossip_judge.is_misconduct(ruling, peer):
+            for one in self.host.get_connected_peers():
+                if str(one) == peer:
+                    await self._leave(one)
         return ruling
 
     # ---- rulings
 
-    async def _answer(self, pubsub_topic: str, data: bytes, peer: ID) -> Gossip:
+    async def _answer(self, pubsub_topic: str, data: bytes, peer: ID) -> Ruling:
         ruling = await self._gossip_judge.rule(pubsub_topic, data, str(peer), self._prefix(peer))
         self._tell(pubsub_topic, data, ruling, str(peer))
         if self._gossip_judge.is_misconduct(ruling, str(peer)):
             await self._leave(peer)
-        return ruling.gossip
+        return ruling
 
     async def _settled(self, parked: ParkedMessage, ruling: Ruling) -> None:
         assert isinstance(parked.peer, str)
@@ -331,10 +341,12 @@ class WakuNode:
     def _tell(self, pubsub_topic: str, data: bytes, ruling: Ruling, peer: str) -> None:
         for ruled in self._ruled:
             ruled(ruling)
-        if ruling.gossip is Gossip.ACCEPT and self._accepted:
-            accepted = AcceptedMessage(pubsub_topic, data, WakuMessage.decode(data), ruling, peer)
-            for call in self._accepted:
-                call(accepted)
+        if ruling.gossip is Gossip.ACCEPT:
+            self._hand_out(AcceptedMessage(pubsub_topic, data, WakuMessage.decode(data), ruling, peer))
+
+    def _hand_out(self, accepted: AcceptedMessage) -> None:
+        for call in self._accepted:
+            call(accepted)
 
     async def _leave(self, peer: ID) -> None:
         """Disconnect a peer that has sent too much of what no honest peer sends, and listen to it no more."""

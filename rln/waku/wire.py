@@ -34,16 +34,17 @@ class LaxEncoding(EncodingError):
     """The bytes are refused here, but other implementations accept them: who forwards them may be honest."""
 
 
-def read_fields(data: bytes, name: str) -> list[Field]:
+def read_fields(data: bytes, name: str, most: int = MAX_FIELDS) -> list[Field]:
     """Return the fields of a message, known ones and others, in the order of the bytes.
 
     Args:
         data: the whole message.
         name: of the message, for errors.
+        most: fields.
 
     Raises:
-        LaxEncoding: a tag of more than 5 bytes or 32 bits, field 0, a group, a number above 64 bits, or more
-            than 64 fields.
+        LaxEncoding: a tag of more than 5 bytes or 32 bits, field 0, a group, a number above 64 bits, or too
+            many fields.
         EncodingError: the bytes end inside a field, a number of more than 10 bytes, or an impossible wire
             type.
     """
@@ -51,8 +52,8 @@ def read_fields(data: bytes, name: str) -> list[Field]:
     at, end = 0, len(data)
     while at < end:
         start = at
-        if len(found) == MAX_FIELDS:  # so that the fields of 150 KiB cost no more than a valid message
-            raise LaxEncoding(f"{name}: expected at most {MAX_FIELDS} fields, got more")
+        if len(found) == most:  # so that the fields of 150 KiB cost no more than a valid message
+            raise LaxEncoding(f"{name}: expected at most {most} fields, got more")
         tag, at = _read_varint(data, at, name)
         if at - start > _LONGEST_TAG or tag >> 32 or tag < 8:
             raise LaxEncoding(f"{name}: expected tags of fields 1 to 2^29 - 1, got tag {tag} at byte {start}")

@@ -92,6 +92,7 @@ def test_frameworks_are_imported_in_their_places_alone() -> None:
         "rln.integrations.httpx_flows": {"anyio"},
         "rln.integrations.gossip_judge": {"trio"},
         "rln.integrations.libp2p": {"libp2p", "trio"},
+        "rln.integrations.light": {"libp2p", "trio"},
         "rln.integrations.multiaddresses": {"libp2p", "multiaddr"},
         "rln.integrations.prometheus": {"prometheus_client"},
         "rln.integrations.requests": {"requests", "urllib3"},

@@ -22,6 +22,7 @@ from tests.support.call_bench import CallBench
 from tests.support.public_api import parameters, public_callables
 from tests.support.public_gateway import GATEWAY
 from tests.support.public_http import HTTP
+from tests.support.public_light import LIGHT
 from tests.support.public_members import MEMBER_SIDE
 from tests.support.public_middleware import MIDDLEWARE
 from tests.support.public_node import NODE
@@ -31,7 +32,18 @@ from tests.support.public_values import VALUES
 from tests.support.public_waku import WAKU
 from tests.support.wrong_values import coroutine_function, wrong_values
 
-CALLS = {**VALUES, **SERVICES, **HTTP, **MIDDLEWARE, **MEMBER_SIDE, **REGISTRAR, **GATEWAY, **WAKU, **NODE}
+CALLS = {
+    **VALUES,
+    **SERVICES,
+    **HTTP,
+    **MIDDLEWARE,
+    **MEMBER_SIDE,
+    **REGISTRAR,
+    **GATEWAY,
+    **WAKU,
+    **NODE,
+    **LIGHT,
+}
 PUBLIC = public_callables()
 
 REASONS = {

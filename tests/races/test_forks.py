@@ -47,6 +47,7 @@ from rln.integrations import aiohttp, aiohttp_tunnel, httpx
 from rln.integrations.answers import Answers
 from rln.integrations.gossip_judge import GossipJudge
 from rln.integrations.libp2p import SeenMessages, WakuGossip, WakuPubsub
+from rln.integrations.light import LightServices
 from rln.integrations.observer_lock import ObserverLock
 from rln.integrations.request_body import BodyBudget, WaitingBody
 from rln.integrations.request_head import HeadReader, RequestHead
@@ -66,6 +67,8 @@ from rln.stores.sqlite.read_only_database import ReadOnlyDatabase
 from rln.stores.sqlite.rollback_guard import RollbackGuard
 from rln.stores.sqlite.slashed_file import SlashedFile
 from rln.sync.signing import RegistrarKey
+from rln.waku.archive import Archive
+from rln.waku.light_form import LightMessage
 from rln.waku.parked import Parked
 from tests.races.fork_table import ENTRIES, Entry, Subject
 from tests.races.forked_child import Answer, ForkedChild
@@ -135,6 +138,9 @@ PARTS: Final = {
     Gateway: "a RlnMiddleware, a Provider and an Upstream",
     UpstreamAnswer: "of one request to an Upstream",
     UpstreamConnections: "of an Upstream",
+    Archive: "of LightServices",
+    LightMessage: "what immutable values have in common",
+    LightServices: "of a WakuNode, whose loop it belongs to",
     GossipJudge: "of a WakuNode",
     SeenMessages: "of a WakuNode",
     WakuGossip: "of a WakuNode",

@@ -176,11 +176,18 @@ def test_a_body_that_would_get_unpaid_tokens_is_refused(
     """This server gives more than the body's limit of four tokens; so the check above would see it."""
     (dialect,) = (one for one in DIALECTS if one.adapter == adapter)
     body = ("{" + USUAL[adapter] + ", " + more + "}").encode()
-    before = model.generated()
-    assert model.post(dialect.path, body)[0] == 200
-    assert model.generated() - before > 4
+    assert any(
+        generated_by(model, dialect.path, body) > 4 for _ in range(5)
+    )  # a drawn answer may end at once
     with pytest.raises(InputError):
         price(dialect, body)
+
+
+def generated_by(model: ModelServer, path: str, body: bytes) -> int:
+    """Return how many tokens the model generates for a body."""
+    before = model.generated()
+    assert model.post(path, body)[0] == 200
+    return model.generated() - before
 
 
 @BY_ADAPTER

@@ -6,7 +6,6 @@ The network is real, the time is the world's: 25 seconds at an edge of an epoch 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ import rln
 from rln.ports import NullifierLog
 from rln.stores import open_log
 from rln.waku.ruling import Why
-from tests.support.waku_nodes import LateRoots, Watched, connected, join, until
+from tests.support.waku_nodes import LateRoots, Watched, connected, join, play, until
 from tests.support.waku_world import PERIOD, START, WakuWorld
 
 LINE = [(0, 1), (1, 2)]
@@ -25,10 +24,6 @@ LINE = [(0, 1), (1, 2)]
 @pytest.fixture
 def world() -> WakuWorld:
     return WakuWorld()
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    trio.run(scene)
 
 
 def test_no_honest_message_is_lost_while_a_hundred_members_register() -> None:

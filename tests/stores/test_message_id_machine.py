@@ -136,6 +136,12 @@ class Model:
             return burnt
         return end + self.ahead - ahead, self.ahead
 
+    def own_moved(self, end: tuple[int, int | None]) -> tuple[int, int | None]:
+        """The same for an identity's end, which may be of a clock before a restart: it stays where it is."""
+        if self.boot == self.booted or end[1] is None:
+            return self.moved(end)
+        return end[0], self.ahead
+
     def until(self, member: int) -> int:
         """The time before which no epoch may begin."""
         return max(self.moved(self.burnt)[0], self.moved(self.since.get(member, (0, None)))[0])
@@ -147,7 +153,7 @@ class Model:
                 self.seal(0)
 
     def refuse_until(self, member: int, time: int) -> None:
-        own = self.moved(self.since.get(member, (0, None)))
+        own = self.own_moved(self.since.get(member, (0, None)))
         self.since[member] = own if member in self.since and own[0] >= time else (time, self.ahead)
         if not self.doubt:
             self.seal(0)
@@ -158,9 +164,9 @@ class Model:
         owner = (member, epoch.period)
         if self.doubt:
             self.burnt = max(self.burnt[0], epoch.end, self.reach + 1, self.guard_reach + 1), self.ahead
+            ends = {known: self.own_moved(own) for known, own in self.since.items()}
             self.since = {
-                known: own if self.moved(own)[0] > self.burnt[0] else (own[0], None)
-                for known, own in self.since.items()
+                known: end if end[0] > self.burnt[0] else (end[0], None) for known, end in ends.items()
             }
             self.since.setdefault(member, (epoch.end, self.ahead))
             self.seal(epoch.start, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,17 @@ from rln.waku.ruling import Ruling, Why
 from tests.support.waku_world import PUBSUB, WakuWorld
 
 DEADLINE = 20.0
+
+
+def play(scene: Callable[[], Awaitable[object]]) -> None:
+    """Run a scene in a trio loop of its own. One failure is raised without the groups of nurseries."""
+    try:
+        trio.run(scene)
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        raise error from None
 
 
 async def until(condition: Callable[[], object], seconds: float = DEADLINE) -> None:

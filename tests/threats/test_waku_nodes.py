@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,13 @@ from rln.integrations.gossip_judge import MISCONDUCT_BURST
 from rln.waku import parked
 from rln.waku.ruling import Gossip, Why
 from tests.support.effort import effort
-from tests.support.waku_nodes import LateRoots, Watched, connected, join, until
+from tests.support.waku_nodes import LateRoots, Watched, connected, join, play, until
 from tests.support.waku_world import PUBSUB, WakuWorld
 
 
 @pytest.fixture
 def world() -> WakuWorld:
     return WakuWorld()
-
-
-def play(scene: Callable[[], Awaitable[None]]) -> None:
-    trio.run(scene)
 
 
 async def packet(sender: Watched, receiver: Watched, contents: list[bytes]) -> None:

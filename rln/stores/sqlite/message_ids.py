@@ -29,7 +29,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +48,6 @@ from rln.stores.refusals import (
 )
 from rln.stores.sql_rows import naming
 from rln.stores.sqlite.database import Database
-from rln.stores.sqlite.guard_state import Fingerprint, GuardState
 from rln.stores.sqlite.message_id_rows import (
     check_identities,
     check_keys,
@@ -62,6 +60,7 @@ from rln.stores.sqlite.message_id_rows import (
 )
 from rln.stores.sqlite.refusal_end import NO_REFUSAL, RefusalEnd
 from rln.stores.sqlite.rollback_guard import RollbackGuard
+from rln.stores.sqlite.transaction_state import TransactionState
 from rln.stores.store_arguments import check_kept, check_recall, check_use
 
 _NAME: Final = "message ids"
@@ -75,47 +74,6 @@ _REFUSE_AGAIN: Final = "the identity may be refused or not: call `refuse_until` 
 _INTRODUCE_AGAIN: Final = "the identity may be introduced or not: call `introduce` again"
 _IDS_ARE_SPENT: Final = "ids may be reserved, and count as spent: call `reserve` again, which gives others"
 _MAY_BE_KEPT: Final = "the message may be kept or not: do not send it unless `recall` returns it"
-
-
-@dataclass(frozen=True, slots=True)
-class _TransactionState:
-    """What a transaction finds.
-
-    Attributes:
-        connection: in the transaction.
-        guard_state: of the database and the guard file now.
-        recorded: their fingerprint at the last change; None: there was no change.
-        refusal_end: for all identities.
-        clock_offset: of the clock now.
-    """
-
-    connection: sqlite3.Connection
-    guard_state: GuardState
-    recorded: Fingerprint | None
-    refusal_end: RefusalEnd
-    clock_offset: int
-
-    @property
-    def reason_for_doubt(self) -> str | None:
-        """Why the database may not be the newest; None: it is the newest."""
-        return self.guard_state.reason_for_doubt(self.recorded)
-
-    @property
-    def generation(self) -> int:
-        """The number of changes so far: the larger of the two recorded counts."""
-        return max(
-            0 if self.recorded is None else self.recorded.generation,
-            self.guard_state.fingerprint.generation,
-            0,
-        )
-
-    @property
-    def newest_start(self) -> int:
-        """The start of the newest epoch in either record, unix time."""
-        return max(
-            0 if self.recorded is None else self.recorded.newest_start,
-            self.guard_state.fingerprint.newest_start,
-        )
 
 
 class SqliteMessageIds(MessageIdAllocator):
@@ -256,16 +214,16 @@ class SqliteMessageIds(MessageIdAllocator):
         return f"SqliteMessageIds({str(self._database.path)!r})"
 
     @contextmanager
-    def _changing(self, if_unknown: str) -> Iterator[_TransactionState]:
+    def _changing(self, if_unknown: str) -> Iterator[TransactionState]:
         """Run the block in one transaction while no other process uses the files; commit at its end."""
         with naming(self._store), self._guard.locked():
             with self._database.writing(if_unknown) as connection:
                 row = connection.execute("SELECT seal, burnt, clock FROM guard").fetchone()
                 guard_state, offset = self._guard.inspect(), clock_offset()
                 if row is None:
-                    yield _TransactionState(connection, guard_state, None, NO_REFUSAL, offset)
+                    yield TransactionState(connection, guard_state, None, NO_REFUSAL, offset)
                 else:
-                    yield _TransactionState(
+                    yield TransactionState(
                         connection,
                         guard_state,
                         fingerprint_of(row[0]),
@@ -274,7 +232,7 @@ class SqliteMessageIds(MessageIdAllocator):
                     )
             self._guard.confirm(if_unknown)
 
-    def _record_change(self, state: _TransactionState, refusal_end: RefusalEnd, begin: int) -> None:
+    def _record_change(self, state: TransactionState, refusal_end: RefusalEnd, begin: int) -> None:
         """Touch the guard file and record its fingerprint, as the last step before a commit.
 
         Args:
@@ -305,7 +263,7 @@ def _add_identity(connection: sqlite3.Connection, commitment: int, refusal_end: 
     return connection.execute("INSERT OR IGNORE INTO identities VALUES (?, ?, ?)", row).rowcount == 1
 
 
-def _identity_refusal_end(state: _TransactionState, commitment: int) -> RefusalEnd:
+def _identity_refusal_end(state: TransactionState, commitment: int) -> RefusalEnd:
     """Return the end of the refusal for an identity."""
     row = state.connection.execute(
         "SELECT burnt, clock FROM identities WHERE commitment = ?", (scalar.encode(commitment),)
@@ -314,16 +272,16 @@ def _identity_refusal_end(state: _TransactionState, commitment: int) -> RefusalE
     return NO_REFUSAL if row is None else RefusalEnd(*refusal_end_of(row, name))
 
 
-def _adjust_identity(state: _TransactionState, commitment: int) -> bool:
+def _adjust_identity(state: TransactionState, commitment: int) -> bool:
     """Move an identity's end of refusal if the clock was set forward; False: it was not."""
     own = _identity_refusal_end(state, commitment)
-    adjusted = own.adjusted(state.clock_offset)
+    adjusted = _moved(state, own)
     if adjusted != own:
         _set_identity_refusal_end(state.connection, commitment, adjusted)
     return adjusted != own
 
 
-def _stop_following(state: _TransactionState, refusal_end: RefusalEnd) -> None:
+def _stop_following(state: TransactionState, refusal_end: RefusalEnd) -> None:
     """Note which ends of identities need not follow the clock, because a refusal for all covers them.
 
     That refusal follows the clock. An end that `refuse_until` has set may be later.
@@ -332,9 +290,19 @@ def _stop_following(state: _TransactionState, refusal_end: RefusalEnd) -> None:
         "SELECT commitment, burnt, clock FROM identities WHERE clock IS NOT NULL"
     ).fetchall()
     for commitment, *end in rows:
-        own = RefusalEnd(*refusal_end_of(tuple(end), f"identities {commitment.hex()}"))
-        if own.adjusted(state.clock_offset).time <= refusal_end.time:
-            state.connection.execute("UPDATE identities SET clock = NULL WHERE commitment = ?", (commitment,))
+        own = _moved(state, RefusalEnd(*refusal_end_of(tuple(end), f"identities {commitment.hex()}")))
+        _set_identity_refusal_end(
+            state.connection,
+            scalar.decode(commitment),
+            RefusalEnd(own.time, None) if own.time <= refusal_end.time else own,
+        )
+
+
+def _moved(state: TransactionState, own: RefusalEnd) -> RefusalEnd:
+    """Return an end by the clock now. Of a clock before a restart, nothing is known."""
+    if state.is_same_boot or own.clock_offset is None:
+        return own.adjusted(state.clock_offset)
+    return RefusalEnd(own.time, state.clock_offset)
 
 
 def _set_identity_refusal_end(connection: sqlite3.Connection, commitment: int, end: RefusalEnd) -> None:
@@ -352,14 +320,14 @@ def _epoch_refused(epoch: Epoch, until: int, why: str) -> StoreUnavailable:
     )
 
 
-def _check_not_refused(commitment: int, epoch: Epoch, state: _TransactionState) -> None:
+def _check_not_refused(commitment: int, epoch: Epoch, state: TransactionState) -> None:
     """Check that an epoch is not refused, for all identities or for this one."""
     until = _refused_until(commitment, state.refusal_end, state)
     if epoch.start < until:
         raise _epoch_refused(epoch, until, "an earlier call refused the epoch")
 
 
-def _refused_until(commitment: int, for_all: RefusalEnd, state: _TransactionState) -> int:
+def _refused_until(commitment: int, for_all: RefusalEnd, state: TransactionState) -> int:
     """Return the unix time at which the refusals for all identities and for this one have both ended."""
     ends = (for_all, _identity_refusal_end(state, commitment))
     return max(one.adjusted(state.clock_offset).time for one in ends)

@@ -1,0 +1,1 @@
+"""A FastAPI application with anonymous limits, and its demonstration."""

@@ -1,0 +1,1 @@
+"""A real chat model behind the gateway, and its demonstration."""
