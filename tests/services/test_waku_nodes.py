@@ -329,6 +329,33 @@ def test_cancelling_the_task_ends_the_node_and_an_error_comes_through(world: Wak
     asyncio.run(program())
 
 
+def test_a_second_cancellation_while_the_function_ends_leaves_nothing_running() -> None:
+    ended: list[str] = []
+
+    async def slow_to_end(started: asyncio.Event) -> None:
+        try:
+            started.set()
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.3)
+            ended.append("closed")
+
+    async def program() -> None:
+        started = asyncio.Event()
+        task = asyncio.create_task(run_in_asyncio(partial(slow_to_end, started)))
+        await started.wait()
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0.02)
+            assert not task.done()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == ["closed"]
+
+    asyncio.run(program())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
