@@ -192,7 +192,11 @@ class LightServices:
 
     async def _metadata(self, data: bytes, _: ID) -> bytes:
         Metadata.decode(data)
-        return Metadata(self._network.cluster, tuple(range(min(self._network.shards, MAX_TOPICS)))).encode()
+        shards = [shard for shard in range(self._network.shards) if self._takes_part(shard)]
+        return Metadata(self._network.cluster, tuple(shards[:MAX_TOPICS])).encode()
+
+    def _takes_part(self, shard: int) -> bool:
+        return str(PubsubTopic(self._network.cluster, shard)) in self._node.topics
 
     async def _light_push(self, data: bytes, peer: ID) -> bytes:
         request = PushRequest.decode(data)

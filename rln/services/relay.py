@@ -14,7 +14,7 @@ from rln.audit.files import AuditFiles
 from rln.base.arguments import flag, instance
 from rln.base.extras import missing, require
 from rln.base.injected import callback
-from rln.errors import EncodingError, ParameterError
+from rln.errors import EncodingError, IntegrityAlarm, ParameterError
 from rln.group.root_source import RootSource
 from rln.group.window_size import WindowSize
 from rln.integrations.gossip_judge import LOGGER
@@ -77,6 +77,7 @@ class Relay:
         self.settings = settings
         self._counts: Counter[Gossip] = Counter()
         self._named: dict[int, None] = {}
+        self._has_complained = False
         self._slasher: Slasher | None = None
         for address in settings.node.listen:
             multiaddress(address, "listen")
@@ -260,6 +261,7 @@ class Relay:
                 metrics.looked(len(node.peers), node.dropped)
             if looks % _SUMMARY_LOOKS == 0:
                 counts, self._counts = self._counts, Counter()
+                self._has_complained = False
                 LOGGER.info(
                     "%d peers; in the last minute %d messages forwarded, %d ignored, %d rejected, "
                     "%d dropped unread",
@@ -273,8 +275,11 @@ class Relay:
 
     def _ruled(self, ruling: Ruling) -> None:
         self._counts[ruling.gossip] += 1
-        if ruling.error is not None and ruling.why is Why.UNSURE:
-            LOGGER.error("a message is ignored: %s", described(ruling.error))
+        error = ruling.error
+        if ruling.why is Why.UNSURE and error is not None and not isinstance(error, IntegrityAlarm):
+            if not self._has_complained:  # once a minute, however many messages come
+                LOGGER.error("messages are ignored: %s", described(error))
+            self._has_complained = True
         if isinstance(ruling.verdict, RateLimitViolation):
             self._violated(ruling.verdict.identity_secret)
 

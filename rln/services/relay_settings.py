@@ -50,10 +50,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
-from rln.base.arguments import file_path, flag, instance, text, whole
-from rln.errors import EncodingError, ParameterError
+from rln.base.arguments import file_path, flag, instance, pairs, text, whole
+from rln.errors import EncodingError, InputError, ParameterError
 from rln.integrations.settings_file import absolute_uri, check_names, check_path, read_settings
 from rln.keys.verifying_key import PACKAGED
 from rln.protocol.epoch import EpochClock, HighWaterMark
@@ -164,7 +164,7 @@ class RootsSettings:
                 f"[roots]: expected exactly one of {', '.join(_SOURCES)}, got {' and '.join(named) or 'none'}"
             )
         if self.members is not None:
-            StoreUri.parse(text(self.members, "members"), MEMBERS[1:])
+            _check_uri(self.members, "members", MEMBERS[1:])
         if self.file is not None:
             check_path(self.file, "file")
         if isinstance(self.bulletins, str) and not (
@@ -292,7 +292,7 @@ class RelaySettings:
                 raise ParameterError(f"key: expected {', '.join(PACKAGED)} or a path, got {self.key[:80]!r}")
         else:
             check_path(self.key, "key")
-        StoreUri.parse(text(self.log, "log"), LOGS)
+        _check_uri(self.log, "log", LOGS)
         for name, kind in (("network", NetworkSettings), ("roots", RootsSettings), ("node", NodeSettings)):
             instance(getattr(self, name), kind, name)
         if self.light is not None:
@@ -301,8 +301,7 @@ class RelaySettings:
             check_path(self.audit, "audit")
         whole(self.bad_proofs, "bad_proofs", 1, 1 << 20)
         if self.metrics is not None:
-            if type(self.metrics) is not tuple or len(self.metrics) != 2:
-                raise ParameterError("metrics: expected a host and a port")
+            pairs([self.metrics], 2, "metrics")
             text(self.metrics[0], "metrics")
             whole(self.metrics[1], "port", 1, 65_535)
         unknown = [shard for shard in self.node.shards or () if shard >= self.network.shards]
@@ -360,7 +359,6 @@ class RelaySettings:
 
 
 _NEEDED: Final = ("network", "roots", "node")
-_Table = TypeVar("_Table")
 
 
 def _table(content: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
@@ -385,6 +383,14 @@ def _placed(table: dict[str, Any], folder: Path, *names: str) -> None:
     for name in names:
         if name in table and not _URL.match(text(table[name], name)):
             table[name] = folder / file_path(table[name], name)
+
+
+def _check_uri(uri: str, name: str, schemes: tuple[str, ...]) -> None:
+    """Name the setting instead of "store" in the error."""
+    try:
+        StoreUri.parse(text(uri, name), schemes)
+    except InputError as error:
+        raise type(error)(f"{name}: {str(error).removeprefix('store: ')}") from error
 
 
 def _host_port(value: str) -> tuple[str, int]:

@@ -17,6 +17,10 @@ from tests.support.small_world import DEPTH, LIMIT_BITS
 from tests.support.waku_world import IDENTIFIER, PERIOD, WakuWorld
 
 PATIENCE = 30.0
+NETWORK = (
+    'cluster = 1\nshards = 8\nsignal_format = "waku-2025"\n'
+    f'identifier = "rln/waku-rln-relay/v2.0.0"\nepoch_seconds = {PERIOD}'
+)
 
 
 class RelayWorld(WakuWorld):
@@ -52,8 +56,7 @@ class RelayWorld(WakuWorld):
         """
         tables = {
             "top": f'key = "vk.json"\nlog = "sqlite:///{name}.db"',
-            "network": 'cluster = 1\nshards = 8\nsignal_format = "waku-2025"\n'
-            f'identifier = "rln/waku-rln-relay/v2.0.0"\nepoch_seconds = {PERIOD}',
+            "network": NETWORK,
             "roots": f'members = "sqlite:///members.db"\ndepth = {DEPTH}\nlimit_bits = {LIMIT_BITS}',
             "node": f'listen = ["/ip4/127.0.0.1/tcp/0"]\nshards = [4]\nkey = "{name}.key"',
             **changes,
