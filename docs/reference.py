@@ -79,6 +79,8 @@ ALSO = (
     "rln.services.registrar", "rln.services.registrar_app", "rln.services.registrar_settings",
     "rln.services.api_keys", "rln.services.slash_outbox",
     "rln.services.gateway", "rln.services.gateway_settings", "rln.services.upstream",
+    "rln.integrations.light_push", "rln.services.relay", "rln.services.relay_settings",
+    "rln.services.roots_file", "rln.services.bulletin_roots", "rln.services.reconnect",
     "rln.formats.keystore", "rln.protocol.waku_membership",
 )  # fmt: skip
 """Modules whose public names are part of the interface, and that users import by name."""

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from rln.base.arguments import instance, text
+from rln.base.arguments import instance, text, whole
 from rln.base.extras import missing
 from rln.errors import EncodingError, InputError, RlnError
 from rln.integrations.light_streams import BROKEN, read_frame, reset, write_frame
@@ -84,7 +84,7 @@ class Pushed:
     def __post_init__(self) -> None:
         instance(self.ready, ReadyMessage, "ready")
         if self.peers is not None:
-            instance(self.peers, int, "peers")
+            whole(self.peers, "peers", 0, (1 << 32) - 1)
 
 
 class LightPushClient:

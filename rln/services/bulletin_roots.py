@@ -91,6 +91,10 @@ class BulletinRoots:
                     known = [range(self._history.known + 1)] if removes else []
                     self._history.extend([(root, at)], known)
 
+    def __bool__(self) -> bool:
+        """Return True: a source of roots that are all retired is a source."""
+        return True
+
     def __contains__(self, root: object) -> bool:
         return root in self._window
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
-from rln.base.arguments import instances, sequence
+from rln.base.arguments import instance, instances, sequence
 from rln.base.extras import missing
-from rln.errors import ParameterError
 from rln.integrations.gossip_judge import LOGGER
 from rln.integrations.multiaddresses import ConnectionFailed, peer_info
+from rln.integrations.waku_node import WakuNode
 
 try:
     import trio
 except ImportError as error:
     raise missing("trio", "relay", error) from error
 
-__all__ = ["Calling", "Reconnect"]
+__all__ = ["Reconnect"]
 
 _LOOK_SECONDS: Final = 1.0
 """Between two looks whether a peer is still there."""
@@ -26,21 +26,6 @@ _LONGEST_PAUSE: Final = 60.0
 """Seconds between two calls; the pause doubles while nobody answers."""
 _STABLE_SECONDS: Final = 30.0
 """After which a connection counts as one that works, so that the next pause is the first one again."""
-
-
-class Calling(Protocol):
-    """A node that calls others, such as a `WakuNode`."""
-
-    @property
-    def peers(self) -> Sequence[str]:
-        """The names of those who are there."""
-
-    async def connect(self, address: str) -> object:
-        """Connect to a peer.
-
-        Raises:
-            ConnectionFailed: nobody answers there, or somebody else.
-        """
 
 
 class Reconnect:
@@ -57,10 +42,8 @@ class Reconnect:
         InputError: an argument has the wrong type, or an address is none.
     """
 
-    def __init__(self, node: Calling, addresses: Sequence[str]) -> None:
-        for name in ("connect", "peers"):
-            if not hasattr(type(node), name):
-                raise ParameterError(f"node: expected an object with {name}, got {type(node).__name__}")
+    def __init__(self, node: WakuNode, addresses: Sequence[str]) -> None:
+        instance(node, WakuNode, "node")
         found = list(sequence(addresses, "peers"))
         instances(found, str, "peers")
         self._names = {address: str(peer_info(address).peer_id) for address in found}

@@ -50,6 +50,10 @@ class RootsFile:
         """
         self._roots = FixedRoots(self._read())
 
+    def __bool__(self) -> bool:
+        """Return True: there is always a root."""
+        return True
+
     def __contains__(self, root: object) -> bool:
         return root in self._roots
 
@@ -73,7 +77,7 @@ class RootsFile:
             found = _LINE.match(line)
             if found is None:
                 raise EncodingError(
-                    f"{self._path}: expected 0x and 64 hexadecimal digits on line {number}, got another text"
+                    f"{self._path}: expected 0x and 64 hexadecimal digits on line {number}, got other text"
                 )
             roots.append(int(found[1], 16))
         try:

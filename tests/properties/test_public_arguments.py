@@ -27,6 +27,7 @@ from tests.support.public_members import MEMBER_SIDE
 from tests.support.public_middleware import MIDDLEWARE
 from tests.support.public_node import NODE
 from tests.support.public_registrar import REGISTRAR
+from tests.support.public_relay import RELAY
 from tests.support.public_services import SERVICES
 from tests.support.public_values import VALUES
 from tests.support.public_waku import WAKU
@@ -43,6 +44,7 @@ CALLS = {
     **WAKU,
     **NODE,
     **LIGHT,
+    **RELAY,
 }
 PUBLIC = public_callables()
 

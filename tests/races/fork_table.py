@@ -22,6 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
 import rln
@@ -33,17 +34,21 @@ from rln.client.settings import MemberSettings
 from rln.group.memory_registry import MemoryRegistry
 from rln.integrations.asgi import RlnMiddleware
 from rln.integrations.httpx2 import RlnAuth
+from rln.integrations.light_push import LightPushClient
 from rln.integrations.logs import LogObserver
+from rln.integrations.multiaddresses import ConnectionFailed, peer_name_of
 from rln.integrations.prometheus import PrometheusObserver
 from rln.integrations.provider import Provider
 from rln.integrations.requests import RlnAdapter
 from rln.integrations.slasher import Slasher
+from rln.integrations.waku_host import WakuHost
 from rln.integrations.waku_node import WakuNode
 from rln.ports import NullifierLog
 from rln.services.accounts import AccountStore
 from rln.services.admission import Admission
 from rln.services.api_keys import Account, AccountHook, ApiKeyFile
 from rln.services.background import Background
+from rln.services.bulletin_roots import BulletinRoots
 from rln.services.bulletin_site import BulletinSite
 from rln.services.connect import Connect
 from rln.services.connect_token import ConnectToken
@@ -51,6 +56,7 @@ from rln.services.gateway_settings import GatewaySettings
 from rln.services.nonces import Nonces
 from rln.services.registrar import Registrar
 from rln.services.replacement import ReplacementRules
+from rln.services.roots_file import RootsFile
 from rln.services.slash_outbox import SlashOutbox
 from rln.services.sole_user import SoleUser
 from rln.services.upstream import Upstream
@@ -66,7 +72,7 @@ from rln.sync.bulletin_folder import BulletinFolder
 from rln.sync.signing import RegistrarKey
 from rln.waku.forwarded import Forwarded
 from rln.waku.judge import Judge
-from rln.waku.publisher import WakuPublisher
+from rln.waku.publisher import ReadyMessage, WakuPublisher
 from tests.races.stub_proofs import StubKey, members
 from tests.support.asgi_driver import Exchange, http_scope
 from tests.support.http_provider import HttpProvider
@@ -77,7 +83,7 @@ from tests.support.redis_server import empty_server
 from tests.support.registrar import Registrar as TreeRegistrar
 from tests.support.registrar_office import Office
 from tests.support.small_world import LIMIT_BITS
-from tests.support.waku_world import WakuWorld
+from tests.support.waku_world import PUBSUB, WakuWorld
 
 DEPTH = 16
 LIMIT = 1 << 16
@@ -449,6 +455,55 @@ def bulletin_folder(folder: Path, stack: ExitStack) -> Subject:
 
     def check(made: tuple[int, int]) -> None:
         assert made[0] == made[1] >= applied[0]
+
+    def step() -> None:
+        with one_at_a_time:
+            publish()
+            applied[0] = registrar.step
+
+    applied = [0]
+    return Subject(load=load, step=step, use=use, check=check)
+
+
+def roots_file(folder: Path, _: ExitStack) -> Subject:
+    path = folder / "roots.txt"
+    path.write_text(f"0x{5:064x}\n")
+    roots = RootsFile(path)
+
+    def use() -> list[int]:
+        roots.refresh()
+        return list(roots)
+
+    def check(found: list[int]) -> None:
+        assert found == [5]
+
+    return Subject(load=roots.refresh, use=use, check=check)
+
+
+def bulletin_roots(folder: Path, _: ExitStack) -> Subject:
+    key = RegistrarKey.new(folder / "registrar.pem")
+    registrar, one_at_a_time = TreeRegistrar(DEPTH), threading.Lock()
+
+    def publish() -> None:
+        bulletin = registrar.change([5, 6])
+        (folder / "new").write_bytes(key.sign(bulletin))
+        (folder / "new").rename(folder / f"{bulletin.last}.bulletin")
+
+    publish()
+    roots = BulletinRoots(folder, key.public_key, DEPTH, LIMIT_BITS, rln.WindowSize(count=4))
+
+    def load() -> None:
+        with one_at_a_time:
+            publish()
+            roots.refresh()
+
+    def use() -> tuple[int, int]:
+        roots.refresh()
+        return roots.step, len(roots)
+
+    def check(made: tuple[int, int]) -> None:
+        assert made[0] >= applied[0]
+        assert 1 <= made[1] <= 4
 
     def step() -> None:
         with one_at_a_time:
@@ -874,6 +929,37 @@ def waku_node(_: Path, stack: ExitStack) -> Subject:
     )
 
 
+def light_push_client(_: Path, stack: ExitStack) -> Subject:
+    client = LightPushClient(f"/ip4/127.0.0.1/tcp/1/p2p/{peer_name_of(bytes([3]) * 32)}")
+    ready, stop = threading.Event(), trio.Event()
+    tokens: list[trio.lowlevel.TrioToken] = []
+    message = ReadyMessage(PUBSUB, WakuWorld().message())
+
+    async def run() -> None:
+        async with client.run():
+            tokens.append(trio.lowlevel.current_trio_token())
+            ready.set()
+            await stop.wait()
+
+    async def push() -> None:
+        with pytest.raises(ConnectionFailed):
+            await client.push(message)
+
+    thread = threading.Thread(target=trio.run, args=(run,), daemon=True)
+    thread.start()
+    assert ready.wait(30)
+
+    def end() -> None:
+        trio.from_thread.run_sync(stop.set, trio_token=tokens[0])
+        thread.join(30)
+
+    stack.callback(end)
+    return Subject(
+        load=lambda: trio.from_thread.run(push, trio_token=tokens[0]),
+        use=lambda: trio.run(client.push, message),
+    )
+
+
 def local_endpoint(folder: Path, stack: ExitStack) -> Subject:
     """A child opens connections of its own, with credentials that its parent does not send."""
     (folder / "provider").mkdir()
@@ -962,5 +1048,10 @@ ENTRIES = (
     Entry("slasher", (Slasher,), slasher),
     Entry("middleware", (RlnMiddleware, Provider), middleware),
     Entry("upstream", (Upstream,), upstream),
+    Entry("roots in a text file", (RootsFile,), roots_file),
+    Entry("roots of bulletins", (BulletinRoots,), bulletin_roots),
+    Entry(
+        "light-push client", (LightPushClient, WakuHost), light_push_client, (WRONG_USE, "client: its loop")
+    ),
     Entry("node of a Waku network", (WakuNode,), waku_node, (WRONG_USE, "node: its loop and connections")),
 )

@@ -54,6 +54,9 @@ from rln.integrations.request_head import HeadReader, RequestHead
 from rln.integrations.request_judge import RequestJudge
 from rln.services.connect_token import ConnectToken
 from rln.services.gateway import Gateway
+from rln.services.reconnect import Reconnect
+from rln.services.relay import Relay
+from rln.services.relay_metrics import RelayMetrics
 from rln.services.upstream_connections import UpstreamAnswer, UpstreamConnections
 from rln.stores.patience import Patience
 from rln.stores.postgres.connection import Connection
@@ -141,6 +144,9 @@ PARTS: Final = {
     Archive: "of LightServices",
     LightMessage: "what immutable values have in common",
     LightServices: "of a WakuNode, whose loop it belongs to",
+    Reconnect: "of a WakuNode, whose loop it belongs to",
+    Relay: "a WakuNode with a log, a group and a Slasher",
+    RelayMetrics: "of a Relay",
     GossipJudge: "of a WakuNode",
     SeenMessages: "of a WakuNode",
     WakuGossip: "of a WakuNode",

@@ -9,7 +9,14 @@ from typing import Any, Final
 from libp2p.crypto.secp256k1 import create_new_key_pair
 from libp2p.peer.id import ID
 
-from rln.integrations.multiaddresses import check_free, multiaddress, network_prefix, peer_info, peer_name
+from rln.integrations.multiaddresses import (
+    check_free,
+    multiaddress,
+    network_prefix,
+    peer_info,
+    peer_name,
+    peer_name_of,
+)
 from rln.integrations.trio_guest import run_in_asyncio
 from rln.integrations.waku_node import AcceptedMessage, WakuNode
 from rln.waku.message import WakuMessage
@@ -102,6 +109,7 @@ NODE: Table = {
         peer_info,
         {"address": f"/ip4/192.0.2.7/tcp/1/p2p/{_PEER}"},
     ),
+    "rln.integrations.multiaddresses.peer_name_of": lambda _: (peer_name_of, {"key": _KEY}),
     "rln.integrations.multiaddresses.peer_name": lambda _: (peer_name, {"peer": _PEER}),
     "rln.integrations.trio_guest.run_in_asyncio": lambda _: (run_in_asyncio, {"function": _FUNCTION}),
     "rln.integrations.waku_node.AcceptedMessage": lambda _: (
