@@ -3,6 +3,7 @@
 #   make demo    the whole story on one screen
 #   make demo-http  the same over HTTP: forty customers of a FastAPI application, with the `openai` package
 #   make example-llm  the same before a real chat model: `rln gateway`, prices in tokens, `rln connect`, a relay
+#   make demo-relay  three nodes of a Waku network, a peer of js-waku if it is there, and a spammer who is caught
 #   make test    all tests (RLN_ZEROKIT_DIR names a directory with zerokit's keys; see tests/conftest.py);
 #                RLN_ENGINE=portable|adx|ifma makes one engine do the work, PYTEST_ARGUMENTS choose tests,
 #                WORKERS=0 runs them one after the other
@@ -28,7 +29,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 BUILD_INPUTS := pyproject.toml setup.py native/ffi_build.py $(shell find native -name '*.[ch]' -o -name '*.inc')
 
-.PHONY: demo demo-http example-llm test engines faults cross lowest hammer fuzz bulk lint bench clean
+.PHONY: demo demo-http demo-relay example-llm test engines faults cross lowest hammer fuzz bulk lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/built
@@ -36,6 +37,9 @@ demo: $(VENV)/built
 
 demo-http: $(VENV)/equipped
 	@$(BIN)/python -m examples.fastapi.demo
+
+demo-relay: $(VENV)/equipped
+	@$(BIN)/python -m examples.relay.demo
 
 example-llm: $(VENV)/equipped
 	@$(BIN)/python -m examples.llm.demo
