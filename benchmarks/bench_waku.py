@@ -1,0 +1,235 @@
+"""Rulings on Waku messages beside zerokit's verification, and what they add to a node.
+
+Each round has a judge of its own, to which all messages are new.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.line_process import ROOT, LineProcess, running
+from benchmarks.paired import Peer, beside, repeated
+from benchmarks.subject import Subjects
+from benchmarks.table import duration
+from benchmarks.waku_traffic import CLOCK, NETWORK, PUBSUB, WakuTraffic
+from rln.waku.judge import Judge
+from rln.waku.message import WakuMessage
+from rln.waku.network import OpenedMessage
+from rln.waku.rate_limit_proof import RateLimitProof
+from rln.waku.ruling import Ruling, Why
+
+CALLS = 16
+BATCH = 200
+ROUNDS = 15
+PEER_CALLS = 4
+WARM_UP = 32
+SENT = 400
+"""Messages to a node in one round, after those of the warm-up."""
+NODE_ROUNDS = 3
+
+
+@pytest.fixture(scope="module")
+def traffic(subjects: Subjects) -> WakuTraffic:
+    return WakuTraffic.make(subjects("ceremony key").key, WARM_UP + SENT)
+
+
+def on_valid(traffic: WakuTraffic) -> Callable[[], list[Ruling]]:
+    """Return rounds of rulings, one message at a time."""
+    judges = fresh(traffic)
+
+    def rule() -> list[Ruling]:
+        judge = next(judges)
+        return [judge.rule(*pair, "peer") for pair in traffic.pairs(CALLS)]
+
+    return rule
+
+
+def fresh(traffic: WakuTraffic) -> Iterator[Judge]:
+    """Yield judges that were made beforehand, one for each round and one for the warm-up."""
+    return iter([traffic.judge() for _ in range(ROUNDS + 1)])
+
+
+# ---- beside zerokit
+
+
+@pytest.fixture(scope="module")
+def zerokit(traffic: WakuTraffic, subjects: Subjects) -> Iterator[Peer]:
+    node = shutil.which("node")
+    if node is None or not (ROOT / "tests/interop/node_modules/@waku/zerokit-rln-wasm").is_dir():
+        pytest.skip("zerokit-rln-wasm needs node, and `npm ci` in tests/interop")
+    messages = [as_zerokit(data).hex() for data in traffic.messages[:CALLS]]
+    key, roots = str(subjects("ceremony key").zkey), traffic.root.to_bytes(32, "little").hex()
+    with running([node, str(ROOT / "benchmarks/zerokit_verify.mjs")]) as process:
+        process.ask(ask="load", key=key, messages=messages, roots=roots)
+        changed = messages[0][:-2] + "ff"  # of the signal
+
+        def verify() -> float:
+            answer = process.ask(ask="verify", count=PEER_CALLS)
+            assert answer["valid"] == PEER_CALLS
+            return float(answer["seconds"])
+
+        process.ask(ask="load", key=key, messages=[changed], roots=roots)
+        assert process.ask(ask="verify", count=1)["valid"] == 0
+        process.ask(ask="load", key=key, messages=messages, roots=roots)
+        verify()
+        yield Peer("zerokit-rln-wasm verify", verify, PEER_CALLS, times_itself=True)
+
+
+def as_zerokit(data: bytes) -> bytes:
+    """Return proof and signal of a message as zerokit 0.2.1 for JavaScript verifies them."""
+    opened = NETWORK.read(PUBSUB, data, CLOCK)
+    assert isinstance(opened, OpenedMessage)
+    signal = opened.signal
+    return opened.proof.encode("zerokit-0.9") + len(signal).to_bytes(8, "little") + signal
+
+
+@pytest.mark.benchmark(group="ruling on a valid message")
+def bench_rule(benchmark: BenchmarkFixture, traffic: WakuTraffic, zerokit: Peer) -> None:
+    rulings = beside(benchmark, on_valid(traffic), zerokit, rounds=ROUNDS, repeat=CALLS, must=40)
+    assert [one.why for one in rulings] == [Why.VALID] * CALLS
+
+
+@pytest.mark.benchmark(group="ruling on valid messages in batches of 200, a message")
+def bench_rule_many(benchmark: BenchmarkFixture, traffic: WakuTraffic, zerokit: Peer) -> None:
+    judges = fresh(traffic)
+
+    def ours() -> list[Ruling]:
+        return next(judges).rule_many(traffic.pairs(BATCH), ["peer"] * BATCH)
+
+    rulings = beside(benchmark, ours, zerokit, rounds=ROUNDS, repeat=BATCH, must=200)
+    assert [one.why for one in rulings] == [Why.VALID] * BATCH
+
+
+# ---- bad messages
+
+
+def garbage(data: bytes) -> bytes:
+    return bytes(byte ^ 0x5A for byte in data)
+
+
+def truncated(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def wrong_length(data: bytes) -> bytes:
+    """Field 21 says one byte more than there is."""
+    message = WakuMessage.decode(data)
+    assert message.proof is not None
+    at = data.index(message.proof) - 2
+    return data[:at] + bytes([data[at] + 1]) + data[at + 1 :]
+
+
+def short_proof(data: bytes) -> bytes:
+    """Field 21 holds a Groth16 proof of 127 bytes; all lengths fit."""
+    proof = WakuMessage.decode(data).proof
+    assert proof is not None
+    return changed(data, proof=b"\x0a\x7f" + proof[3:130] + proof[131:])
+
+
+def wrong_time(data: bytes) -> bytes:
+    return changed(data, timestamp=(WakuMessage.decode(data).timestamp or 0) + 60 * 10**9)
+
+
+def changed(data: bytes, **changes: object) -> bytes:
+    return dataclasses.replace(WakuMessage.decode(data), **changes).encode()  # type: ignore[arg-type]
+
+
+BAD: dict[str, tuple[Callable[[bytes], bytes], Why]] = {
+    "garbage": (garbage, Why.MALFORMED),
+    "half of it": (truncated, Why.MALFORMED),
+    "length of field 21": (wrong_length, Why.MALFORMED),
+    "proof of 127 bytes": (short_proof, Why.LAX),
+    "no proof": (lambda data: changed(data, proof=None), Why.NO_PROOF),
+    "wrong time": (wrong_time, Why.WRONG_TIME),
+}
+
+
+@pytest.mark.benchmark(group="ruling on a bad message")
+@pytest.mark.parametrize("kind", BAD)
+def bench_bad(benchmark: BenchmarkFixture, traffic: WakuTraffic, kind: str) -> None:
+    """At most a tenth of what a valid message costs, so a ratio of 10."""
+    spoil, why = BAD[kind]
+    judge = traffic.judge()
+    messages = [(PUBSUB, spoil(data)) for data in traffic.messages[: CALLS * CALLS]]
+
+    def ours() -> list[Ruling]:
+        return [judge.rule(*pair, "peer") for pair in messages]
+
+    valid = Peer("our ruling on a valid message", on_valid(traffic), CALLS)
+    rulings = beside(benchmark, ours, valid, rounds=ROUNDS, repeat=len(messages), must=10)
+    assert {one.why for one in rulings} == {why}
+
+
+# ---- parts of a ruling
+
+
+@pytest.mark.benchmark(group="decoding a message and its proof")
+def bench_decode(benchmark: BenchmarkFixture, traffic: WakuTraffic) -> None:
+    """Beside one verification, which is the most of a ruling."""
+    opened = NETWORK.read(PUBSUB, traffic.messages[0], CLOCK)
+    assert isinstance(opened, OpenedMessage)
+    proof = opened.proof
+    verification = repeated(lambda: traffic.key.verify(proof.public_inputs, proof.proof), CALLS)
+    messages = traffic.messages[: CALLS * CALLS]
+
+    def ours() -> list[RateLimitProof]:
+        return [RateLimitProof.decode(WakuMessage.decode(data).proof or b"") for data in messages]
+
+    peer = Peer("our verification", verification, CALLS)
+    proofs = beside(benchmark, ours, peer, rounds=ROUNDS, repeat=len(messages), must=10)
+    assert verification() is True
+    assert proofs[0].rln_proof(opened.epoch) == proof
+
+
+# ---- a node
+
+
+@pytest.fixture(scope="module")
+def traffic_file(traffic: WakuTraffic, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("libp2p", reason="a node needs the extra relay")
+    file = tmp_path_factory.mktemp("waku") / "traffic.json"
+    traffic.write(file)
+    return file
+
+
+def node(judge: str, file: Path) -> AbstractContextManager[LineProcess]:
+    return running([sys.executable, "-m", "benchmarks.waku_node", judge, str(file)])
+
+
+def cpu_of_receiver(judge: str, file: Path, rate: float) -> float:
+    """Return the seconds of CPU, for each message, of a process that gets messages from another one."""
+    with node(judge, file) as receiver, node("yes", file) as sender:
+        sender.ask(ask="connect", address=receiver.ask(ask="address")["address"])
+        sender.ask(ask="send", first=0, count=WARM_UP, rate=100)
+        before = receiver.ask(ask="used", rulings=WARM_UP)["cpu"]
+        sender.ask(ask="send", first=WARM_UP, count=SENT, rate=rate)
+        after = receiver.ask(ask="used", rulings=WARM_UP + SENT)
+    assert after["rulings"] == {Why.VALID.value: WARM_UP + SENT}
+    return float(after["cpu"] - before) / SENT
+
+
+@pytest.mark.benchmark(group="CPU of a node, a message")
+@pytest.mark.parametrize("rate", [100, 1e9], ids=["100 a second", "as fast as possible"])
+def bench_node(benchmark: BenchmarkFixture, traffic_file: Path, rate: float) -> None:
+    """At most 1.5 times that of a node whose validator says yes."""
+    cpu: dict[str, list[float]] = {"yes": [], "rln": []}
+
+    def round_() -> None:
+        for judge, seconds in cpu.items():
+            seconds.append(cpu_of_receiver(judge, traffic_file, rate))
+
+    benchmark.pedantic(round_, rounds=NODE_ROUNDS)
+    yes, rln = (statistics.median(seconds) for seconds in cpu.values())
+    benchmark.extra_info.update(yes_us=yes * 1e6, rln_us=rln * 1e6)
+    name = f"CPU of a node, a message, {'100 a second' if rate == 100 else 'as fast as possible'}"
+    measured = f"{duration(rln)}, {rln / yes:.2f} times {duration(yes)} of one whose validator says yes"
+    benchmark.extra_info["sizes"] = {name: measured}
