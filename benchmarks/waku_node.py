@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ class Node:
         self._node = WakuNode(NETWORK, judge, clock=CLOCK, topics=[PUBSUB], muxer="yamux")
         self._node.on_ruling(self._count)
         self._whys: Counter[str] = Counter()
+        self._answers: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+            "address": self._address,
+            "connect": self._connect,
+            "send": self._send,
+            "used": self._used,
+        }
 
     def _count(self, ruling: Ruling) -> None:
         self._whys[ruling.why.value] += 1
@@ -67,9 +73,7 @@ class Node:
                 *lines, rest = (rest + piece).split(b"\n")
                 for line in lines:
                     question: dict[str, Any] = json.loads(line)
-                    answers = {"address": self._address, "connect": self._connect, "send": self._send}
-                    answer = await (answers | {"used": self._used})[question.pop("ask")](**question)
-                    print(json.dumps(answer), flush=True)
+                    print(json.dumps(await self._answers[question.pop("ask")](**question)), flush=True)
 
     async def _address(self) -> dict[str, Any]:
         """Answer where this node listens."""
