@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.line_process import ROOT, running
 from benchmarks.paired import Peer, beside, repeated
-from benchmarks.subject import Subjects
+from benchmarks.subject import Subject, Subjects
 from benchmarks.waku_traffic import CLOCK, NETWORK, PUBSUB, WakuTraffic
 from rln.waku.judge import Judge
 from rln.waku.message import WakuMessage
@@ -37,8 +38,14 @@ RATES = {"100 a second": 100.0, "as fast as possible": math.inf}
 
 
 @pytest.fixture(scope="module")
-def traffic(subjects: Subjects) -> WakuTraffic:
-    return WakuTraffic.make(subjects("ceremony key").key, SENT * (NODE_ROUNDS + 1))
+def waku_key(subjects: Subjects) -> Subject:
+    """The key of Waku's networks if it is there: a key of ours costs as much."""
+    return subjects("ceremony key" if os.environ.get("RLN_ZEROKIT_DIR") else "own key")
+
+
+@pytest.fixture(scope="module")
+def traffic(waku_key: Subject) -> WakuTraffic:
+    return WakuTraffic.make(waku_key.key, SENT * (NODE_ROUNDS + 1))
 
 
 def on_valid(traffic: WakuTraffic) -> Callable[[], list[Ruling]]:
@@ -61,12 +68,12 @@ def fresh(traffic: WakuTraffic) -> Iterator[Judge]:
 
 
 @pytest.fixture(scope="module")
-def zerokit(traffic: WakuTraffic, subjects: Subjects) -> Iterator[Peer]:
+def zerokit(traffic: WakuTraffic, waku_key: Subject) -> Iterator[Peer]:
     node = shutil.which("node")
     if node is None or not (ROOT / "tests/interop/node_modules/@waku/zerokit-rln-wasm").is_dir():
         pytest.skip("zerokit-rln-wasm needs node, and `npm ci` in tests/interop")
     messages = [as_zerokit(data).hex() for data in traffic.messages[:CALLS]]
-    key, roots = str(subjects("ceremony key").zkey), traffic.root.to_bytes(32, "little").hex()
+    key, roots = str(waku_key.zkey), traffic.root.to_bytes(32, "little").hex()
     with running([node, str(ROOT / "benchmarks/zerokit_verify.mjs")]) as process:
         process.ask(ask="load", key=key, messages=messages, roots=roots)
         changed = messages[0][:-2] + "ff"  # of the signal
