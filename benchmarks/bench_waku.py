@@ -29,6 +29,7 @@ from rln.waku.ruling import Ruling, Why
 
 CALLS = 16
 BATCH = 200
+SIZES = {"alone": (CALLS, 1), "in batches of 200": (BATCH, BATCH)}
 ROUNDS = 15
 PEER_CALLS = 4
 SENT = 100
@@ -64,6 +65,13 @@ def fresh(traffic: WakuTraffic) -> Iterator[Judge]:
     return iter([traffic.judge() for _ in range(ROUNDS + 1)])
 
 
+def opened(data: bytes) -> OpenedMessage:
+    """Read a message that keeps the rules of the network."""
+    found = NETWORK.read(PUBSUB, data, CLOCK)
+    assert isinstance(found, OpenedMessage)
+    return found
+
+
 # ---- beside zerokit
 
 
@@ -75,15 +83,14 @@ def zerokit(traffic: WakuTraffic, waku_key: Subject) -> Iterator[Peer]:
     messages = [as_zerokit(data).hex() for data in traffic.messages[:CALLS]]
     key, roots = str(waku_key.zkey), traffic.root.to_bytes(32, "little").hex()
     with running([node, str(ROOT / "benchmarks/zerokit_verify.mjs")]) as process:
-        process.ask(ask="load", key=key, messages=messages, roots=roots)
-        changed = messages[0][:-2] + "ff"  # of the signal
+        false = messages[0][:-2] + "ff"  # at the end of the signal
 
         def verify() -> float:
             answer = process.ask(ask="verify", count=PEER_CALLS)
             assert answer["valid"] == PEER_CALLS
             return float(answer["seconds"])
 
-        process.ask(ask="load", key=key, messages=[changed], roots=roots)
+        process.ask(ask="load", key=key, messages=[false], roots=roots)
         assert process.ask(ask="verify", count=1)["valid"] == 0
         process.ask(ask="load", key=key, messages=messages, roots=roots)
         verify()
@@ -92,10 +99,8 @@ def zerokit(traffic: WakuTraffic, waku_key: Subject) -> Iterator[Peer]:
 
 def as_zerokit(data: bytes) -> bytes:
     """Return proof and signal of a message as zerokit 0.2.1 for JavaScript verifies them."""
-    opened = NETWORK.read(PUBSUB, data, CLOCK)
-    assert isinstance(opened, OpenedMessage)
-    signal = opened.signal
-    return opened.proof.encode("zerokit-0.9") + len(signal).to_bytes(8, "little") + signal
+    read = opened(data)
+    return read.proof.encode("zerokit-0.9") + len(read.signal).to_bytes(8, "little") + read.signal
 
 
 @pytest.mark.benchmark(group="ruling on a valid message")
@@ -113,6 +118,20 @@ def bench_rule_many(benchmark: BenchmarkFixture, traffic: WakuTraffic, zerokit: 
 
     rulings = beside(benchmark, ours, zerokit, rounds=ROUNDS, repeat=BATCH, must=200)
     assert [one.why for one in rulings] == [Why.VALID] * BATCH
+
+
+@pytest.mark.benchmark(group="of which verification, a message")
+@pytest.mark.parametrize("size", SIZES)
+def bench_verification(benchmark: BenchmarkFixture, traffic: WakuTraffic, zerokit: Peer, size: str) -> None:
+    """The most that the ratios of the rulings could be, if all the rest cost nothing."""
+    count, batch = SIZES[size]
+    proofs = [opened(data).proof for data in traffic.messages[:count]]
+    batches = [proofs[at : at + batch] for at in range(0, count, batch)]
+
+    def ours() -> list[object]:
+        return [one for some in batches for one in traffic.key.verify_many(some, threads=1)]
+
+    assert beside(benchmark, ours, zerokit, rounds=ROUNDS, repeat=count) == [None] * count
 
 
 # ---- bad messages
@@ -181,9 +200,8 @@ def bench_bad(benchmark: BenchmarkFixture, traffic: WakuTraffic, kind: str) -> N
 @pytest.mark.benchmark(group="decoding a message and its proof")
 def bench_decode(benchmark: BenchmarkFixture, traffic: WakuTraffic) -> None:
     """Beside one verification, which is the most of a ruling."""
-    opened = NETWORK.read(PUBSUB, traffic.messages[0], CLOCK)
-    assert isinstance(opened, OpenedMessage)
-    proof = opened.proof
+    first = opened(traffic.messages[0])
+    proof = first.proof
     verification = repeated(lambda: traffic.key.verify(proof.public_inputs, proof.proof), CALLS)
     messages = traffic.messages[: CALLS * CALLS]
 
@@ -193,7 +211,7 @@ def bench_decode(benchmark: BenchmarkFixture, traffic: WakuTraffic) -> None:
     peer = Peer("our verification", verification, CALLS)
     proofs = beside(benchmark, ours, peer, rounds=ROUNDS, repeat=len(messages), must=10)
     assert verification() is True
-    assert proofs[0].rln_proof(opened.epoch) == proof
+    assert proofs[0].rln_proof(first.epoch) == proof
 
 
 # ---- a node
