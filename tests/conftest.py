@@ -8,6 +8,7 @@ Environment:
     CI               If it is set, hypothesis draws the same examples in every run.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -53,12 +54,16 @@ def zerokit_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def node() -> Path:
-    """The node binary. tests/interop/node_modules must exist (run `npm ci` in tests/interop)."""
+    """The node binary. The packages of tests/interop must be there (run `npm ci` in tests/interop)."""
     found = shutil.which("node")
     if found is None:
         lacking("node", "node is not installed")
-    if not (INTEROP / "node_modules").is_dir():
-        lacking("node", "tests/interop has no node_modules: run `npm ci` there")
+    wanted = json.loads((INTEROP / "package.json").read_text())["dependencies"]
+    for name, version in wanted.items():
+        package = INTEROP / "node_modules" / name / "package.json"
+        there = json.loads(package.read_text())["version"] if package.is_file() else "none"
+        if there != version:
+            lacking("node", f"tests/interop needs {name} {version} and has {there}: run `npm ci` there")
     return Path(str(found))
 
 

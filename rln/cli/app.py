@@ -28,6 +28,7 @@ from rln.cli.commands import (
     proofs,
     provider,
     registrar,
+    relay,
     restored,
     vectors,
 )
@@ -60,12 +61,13 @@ def root(
     """Rate-Limiting Nullifiers: keys, members, proofs and verdicts."""
 
 
-_START, _KEYS, _PROOFS, _GROUPS, _HTTP = (
+_START, _KEYS, _PROOFS, _GROUPS, _HTTP, _NETWORK = (
     "Start here",
     "Keys",
     "Identities and proofs",
     "Groups and logs",
     "Services over HTTP",
+    "Waku networks",
 )
 
 app.command("demo", rich_help_panel=_START)(demo.demo)
@@ -89,6 +91,7 @@ app.add_typer(log.app, name="log", rich_help_panel=_GROUPS)
 app.add_typer(provider.app, name="provider", rich_help_panel=_HTTP)
 app.command("gateway", rich_help_panel=_HTTP)(gateway.gateway)
 app.command("registrar", rich_help_panel=_HTTP)(registrar.registrar)
+app.command("relay", rich_help_panel=_NETWORK)(relay.relay)
 app.command("join", rich_help_panel=_HTTP)(join.join)
 app.command("connect", rich_help_panel=_HTTP)(connect.connect)
 group.app.command("import")(mirror.import_bulletins)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Final, NoReturn
 
 from rln.base.arguments import instance, text
@@ -32,8 +33,11 @@ LOGGER: Final = logging.getLogger("rln.relay")
 _BATCH: Final = 256
 """Messages of one batch; more would wait for the answer of the first."""
 _BETWEEN_REFRESHES: Final = 2.0
-_LONGEST_BETWEEN: Final = 16.0
-"""Seconds between two refreshes, while they bring nothing: anybody can prove for a tree of their own."""
+"""Seconds between two refreshes, also if they bring nothing. Anybody can prove for a tree of their own, so a
+pause that grows while refreshes bring nothing would lose the messages of others: they wait for 3 seconds."""
+
+_WITHOUT_REFRESH: Final = 1.0
+"""Seconds after which messages are ruled on again if somebody else refreshes the roots."""
 
 MISCONDUCT_RATE: Final = 1.0
 MISCONDUCT_BURST: Final = 100
@@ -160,19 +164,19 @@ class GossipJudge:
     # ---- parked messages
 
     async def _rule_on_parked(self, settled: Callable[[ParkedMessage, Ruling], Awaitable[None]]) -> NoReturn:
-        pause = _BETWEEN_REFRESHES
-        last = -_LONGEST_BETWEEN
+        last = -inf
         while True:
             await self._has_parked.wait()
             if self._refresh is None:
-                await trio.sleep(1.0)
+                await trio.sleep(_WITHOUT_REFRESH)
             else:
-                await trio.sleep_until(last + pause)
-                last = trio.current_time()
-                await trio.to_thread.run_sync(self._refreshed, self._refresh)
+                await trio.sleep_until(last + _BETWEEN_REFRESHES)
+            last = trio.current_time()
             self._has_parked = trio.Event()
-            helped = await self._settle(settled)
-            pause = _BETWEEN_REFRESHES if helped else min(pause * 2, _LONGEST_BETWEEN)
+            waiting = self._parked.take(self._clock.now())  # before the refresh, however long it takes
+            if self._refresh is not None:
+                await trio.to_thread.run_sync(self._refreshed, self._refresh)
+            await self._settle(waiting, settled)
 
     def _refreshed(self, refresh: Callable[[], object]) -> None:
         """Refresh the roots. While that fails, they stay as they are, and parked messages end in time."""
@@ -183,9 +187,10 @@ class GossipJudge:
         except Exception as error:  # noqa: BLE001 - the operator is told
             LOGGER.error("the roots cannot be refreshed: %s", described(error))
 
-    async def _settle(self, settled: Callable[[ParkedMessage, Ruling], Awaitable[None]]) -> bool:
-        """Rule on parked messages again, and return whether at least one has left."""
-        left: list[ParkedMessage] = []
+    async def _settle(
+        self, waiting: list[ParkedMessage], settled: Callable[[ParkedMessage, Ruling], Awaitable[None]]
+    ) -> None:
+        """Rule on messages again, and park those for which it is still too early."""
 
         async def again(message: ParkedMessage) -> None:
             assert isinstance(message.peer, str)
@@ -194,10 +199,8 @@ class GossipJudge:
                 if self._parked.park(message):
                     self._has_parked.set()
                 return
-            left.append(message)
             await settled(message, ruling)
 
         async with trio.open_nursery() as nursery:  # all in one batch
-            for message in self._parked.take(self._clock.now()):
+            for message in waiting:
                 nursery.start_soon(again, message)
-        return bool(left)

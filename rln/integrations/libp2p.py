@@ -182,6 +182,10 @@ class WakuGossip(GossipSub):
         assert self.scorer is not None  # made by the constructor
         return self.scorer
 
+    def knows(self, peer: ID) -> bool:
+        """Tell whether a peer is connected. What is noted of another one, nobody forgets again."""
+        return peer in self.peer_protocol
+
     def add_peer(self, peer_id: ID, protocol_id: TProtocol | None) -> None:
         """Add a peer; Waku's protocol is gossipsub 1.1."""
         super().add_peer(peer_id, PROTOCOL_ID_V11 if protocol_id == PROTOCOL else protocol_id)
@@ -310,11 +314,15 @@ class WakuPubsub(Pubsub):
         if ruling.gossip is Gossip.ACCEPT:
             router = self._waku_router
             for peer in senders:  # they have it
-                router.dont_send_message_ids.setdefault(peer, set()).add(mid)
-            router.scores.on_first_delivery(senders[0], msg.topicIDs[0])
+                if peer in router.dont_send_message_ids:  # it may have left meanwhile
+                    router.dont_send_message_ids[peer].add(mid)
+            if router.knows(senders[0]):
+                router.scores.on_first_delivery(senders[0], msg.topicIDs[0])
             await router.publish(senders[0], msg)
 
     def _lower_score(self, peer: ID, msg: rpc_pb2.Message) -> None:
+        if not self._waku_router.knows(peer):
+            return
         for topic in msg.topicIDs:
             if topic in self.topic_ids:  # a bounded set
                 self._waku_router.scores.on_invalid_message(peer, topic)

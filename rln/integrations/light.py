@@ -18,9 +18,9 @@ from typing import Final
 from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.errors import InputError, ParameterError
+from rln.integrations.light_streams import BROKEN, read_frame, reset, write_frame
 from rln.integrations.waku_node import AcceptedMessage, WakuNode
 from rln.waku.archive import Archive
-from rln.waku.light_form import MAX_REQUEST
 from rln.waku.light_protocols import (
     FILTER_PUSH,
     FILTER_SUBSCRIBE,
@@ -41,16 +41,12 @@ from rln.waku.message import MAX_BYTES, WakuMessage
 from rln.waku.network import WakuNetwork
 from rln.waku.ruling import Gossip, Ruling, Why
 from rln.waku.topics import ContentTopic, PubsubTopic
-from rln.waku.wire import varint
 
 try:
     import trio
     from libp2p.abc import INetStream
     from libp2p.custom_types import TProtocol
-    from libp2p.exceptions import BaseLibp2pError
-    from libp2p.io.exceptions import IOException
     from libp2p.peer.id import ID
-    from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 except ImportError as error:
     raise missing("libp2p", "relay", error) from error
 
@@ -64,9 +60,6 @@ _MOST_TOPICS_OF_ALL: Final = 20_000
 """Content topics of one subscriber, and of all."""
 _MOST_WAITING: Final = 64
 """Messages that wait for one subscriber."""
-
-_BROKEN: Final = (BaseLibp2pError, IOException, OSError, trio.TooSlowError, trio.BrokenResourceError)
-"""What a stream raises when its other side is gone, or too slow."""
 
 _STATUS: Final = {
     Why.MALFORMED: 400,
@@ -169,18 +162,18 @@ class LightServices:
             peer = stream.muxed_conn.peer_id
             count = self._requests.get(peer, 0)
             if count >= _MOST_REQUESTS_OF_PEER or sum(self._requests.values()) >= _MOST_REQUESTS:
-                await _reset(stream)
+                await reset(stream)
                 return
             self._requests[peer] = count + 1
             try:
                 with trio.fail_after(_SECONDS):
-                    data = await read_varint_prefixed_bytes_limited(stream, MAX_REQUEST)
+                    data = await read_frame(stream)
                 answer = await handler(data, peer)
                 with trio.fail_after(_SECONDS):
-                    await stream.write(varint(len(answer)) + answer)
+                    await write_frame(stream, answer)
                     await stream.close()
-            except (*_BROKEN, InputError):
-                await _reset(stream)  # it does not speak this protocol
+            except (*BROKEN, InputError):
+                await reset(stream)  # it does not speak this protocol
             finally:
                 self._requests[peer] -= 1
                 if not self._requests[peer]:
@@ -192,7 +185,11 @@ class LightServices:
 
     async def _metadata(self, data: bytes, _: ID) -> bytes:
         Metadata.decode(data)
-        return Metadata(self._network.cluster, tuple(range(min(self._network.shards, MAX_TOPICS)))).encode()
+        shards = [shard for shard in range(self._network.shards) if self._takes_part(shard)]
+        return Metadata(self._network.cluster, tuple(shards[:MAX_TOPICS])).encode()
+
+    def _takes_part(self, shard: int) -> bool:
+        return str(PubsubTopic(self._network.cluster, shard)) in self._node.topics
 
     async def _light_push(self, data: bytes, peer: ID) -> bytes:
         request = PushRequest.decode(data)
@@ -281,9 +278,9 @@ class LightServices:
             try:
                 with trio.fail_after(_SECONDS):
                     stream = await self._node.host.new_stream(peer, [TProtocol(FILTER_PUSH)])
-                    await stream.write(varint(len(data)) + data)
+                    await write_frame(stream, data)
                     await stream.close()
-            except (*_BROKEN, ParameterError):
+            except (*BROKEN, ParameterError):
                 break
         if self._subscribers.get(peer) is subscriber:
             self._end(peer)
@@ -310,10 +307,3 @@ def _status(ruling: Ruling) -> int:
     if ruling.gossip is Gossip.ACCEPT or ruling.why is Why.DUPLICATE:
         return 200
     return _STATUS.get(ruling.why, 420)
-
-
-async def _reset(stream: INetStream) -> None:
-    try:
-        await stream.reset()
-    except _BROKEN:
-        return  # it is gone already

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from ipaddress import ip_address, ip_network
 
-from rln.base.arguments import text
+from rln.base.arguments import fixed_bytes, text
 from rln.base.extras import missing
 from rln.errors import EncodingError, ParameterError, RlnError
 
 try:
+    from libp2p.crypto.secp256k1 import create_new_key_pair
     from libp2p.peer.id import ID
     from libp2p.peer.peerinfo import PeerInfo, info_from_p2p_addr
     from multiaddr import Multiaddr
@@ -73,6 +74,18 @@ def peer_name(peer: str) -> ID:
         return ID.from_string(peer)
     except Exception as error:
         raise EncodingError(f"peer: expected the name of a peer, got {peer[:100]!r}") from error
+
+
+def peer_name_of(key: bytes) -> str:
+    """Return the name of the node with a private key.
+
+    Args:
+        key: 32 bytes for secp256k1.
+
+    Raises:
+        InputError: not 32 bytes.
+    """
+    return str(ID.from_pubkey(create_new_key_pair(fixed_bytes(key, 32, "key")).public_key))
 
 
 def network_prefix(host: str) -> str:

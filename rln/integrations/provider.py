@@ -11,7 +11,6 @@ from typing import Final, Self
 
 from rln.audit.files import AuditFiles
 from rln.base.arguments import instance, text
-from rln.base.file_kind import FileKind, expect
 from rln.base.injected import implements
 from rln.errors import EncodingError, InputError, Overloaded, ParameterError
 from rln.group.root_source import RootSource, root_source
@@ -22,8 +21,8 @@ from rln.http.problem import BAD_PROOF, MALFORMED, Problem
 from rln.http.signal import check_field
 from rln.integrations.provider_settings import HttpLimits, ProviderSettings, check_exempt
 from rln.integrations.slasher import Slasher
-from rln.keys.key_file import KeyFile
 from rln.keys.verifying_key import VerifyingKey
+from rln.keys.verifying_key_file import read_verifying_key
 from rln.protocol.epoch import Clock, Epoch
 from rln.protocol.identity import IdentitySecret
 from rln.protocol.proof import AnyProof
@@ -158,7 +157,7 @@ class Provider:
         signed = _content(settings.policy, "policy")
         policy = open_policy(signed)
         params = policy.params
-        key = _verifying_key(settings.key)
+        key = read_verifying_key(_content(settings.key, "key"))
         upstream = settings.upstream_authorization
         with ExitStack() as opened:
             has_file = settings.log.startswith(("sqlite:", "memory:"))
@@ -305,11 +304,3 @@ def _content(path: Path, name: str) -> bytes:
 
 def _secret_line(path: Path) -> str:
     return _content(path, "upstream_authorization").decode("ascii", "replace").rstrip("\r\n")
-
-
-def _verifying_key(path: Path) -> VerifyingKey:
-    data = _content(path, "key")
-    kind = expect(data, "key file", FileKind.KEY, FileKind.ZKEY, FileKind.ARKZKEY)
-    if kind is FileKind.KEY:
-        return VerifyingKey.from_proving_key(KeyFile.decode(data).key, "ark")
-    return VerifyingKey.from_proving_key(data, "zkey" if kind is FileKind.ZKEY else "ark")

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -38,7 +37,7 @@ from typing import Any, Final, Self
 from rln.base.arguments import file_path, instance, text, whole
 from rln.errors import EncodingError, ParameterError
 from rln.http.signal import check_authority
-from rln.integrations.settings_file import absolute_uri, check_path, read_settings
+from rln.integrations.settings_file import absolute_uri, check_names, check_path, read_settings
 
 __all__ = ["HttpLimits", "ProviderSettings"]
 
@@ -140,7 +139,7 @@ class ProviderSettings:
         content = read_settings(place)
         required = {"policy", "key", "log", "members"}
         names = {one.name for one in fields(cls)}
-        _check_names(content, names | {"gateway", "registrar"}, required, place.name)
+        check_names(content, names | {"gateway", "registrar"}, required, place.name)
         folder = place.parent
         found: dict[str, Any] = {name: content[name] for name in names & content.keys()}
         for name in ("policy", "key", "prices", "audit", "upstream_authorization"):
@@ -153,7 +152,7 @@ class ProviderSettings:
             found["exempt"] = tuple(found["exempt"])
         limits = found.get("limits", {})
         instance(limits, dict, "limits")
-        _check_names(limits, {one.name for one in fields(HttpLimits)}, set(), "[limits]")
+        check_names(limits, {one.name for one in fields(HttpLimits)}, set(), "[limits]")
         found["limits"] = HttpLimits(**limits)
         return cls(**found)
 
@@ -183,12 +182,3 @@ def _place(path: Path | str | None) -> Path:
             raise ParameterError(f"config: expected the path of rln.toml, as argument or in {VARIABLE}")
         path = named
     return file_path(path, "config").absolute()
-
-
-def _check_names(content: Mapping[str, object], known: set[str], required: set[str], where: str) -> None:
-    for name in content:
-        if name not in known:
-            raise ParameterError(f"{where}: expected some of {', '.join(sorted(known))}, got {name[:40]!r}")
-    lacking = sorted(required - content.keys())
-    if lacking:
-        raise ParameterError(f"{where}: expected {', '.join(lacking)}, got none")

@@ -1,8 +1,9 @@
-"""Settings file: `rln.toml`, which names what a provider's programs share."""
+"""Settings file: TOML that names what programs share, such as `rln.toml` of a provider."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,3 +63,17 @@ def check_path(path: Path, name: str) -> None:
     """
     instance(path, Path, name)
     file_path(path, name)
+
+
+def check_names(content: Mapping[str, object], known: set[str], required: set[str], where: str) -> None:
+    """Refuse a table of a settings file that has unknown names, or lacks some.
+
+    Raises:
+        ParameterError: the message lists what is expected.
+    """
+    for name in content:
+        if name not in known:
+            raise ParameterError(f"{where}: expected some of {', '.join(sorted(known))}, got {name[:40]!r}")
+    lacking = sorted(required - content.keys())
+    if lacking:
+        raise ParameterError(f"{where}: expected {', '.join(lacking)}, got none")

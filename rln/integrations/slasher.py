@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rln.base import forks
+from rln.base.arguments import instance
 from rln.base.injected import callback
 from rln.errors import MembershipError, RlnError, StoreUnavailable
 from rln.protocol.identity import IdentitySecret
@@ -36,10 +37,13 @@ class Slasher:
 
     Args:
         slash: removes the member with a secret, durably.
+        log: gets what the operator must know.
     """
 
-    def __init__(self, slash: Callable[[IdentitySecret], object]) -> None:
+    def __init__(self, slash: Callable[[IdentitySecret], object], log: logging.Logger = LOGGER) -> None:
         callback(slash, "slash")
+        instance(log, logging.Logger, "log")
+        self._log = log
         self._slash = slash
         self._begin()
         self._closed = False
@@ -74,7 +78,7 @@ class Slasher:
         if thread is not None and not forks.unnoticed():
             thread.join(seconds)
         for commitment in list(self._waiting):
-            LOGGER.critical(
+            self._log.critical(
                 "member %d exceeded the limit and is not slashed yet; the member's next message with a "
                 "used id shows the secret again, and `rln log merge` finds it in audit files",
                 commitment,
@@ -91,17 +95,17 @@ class Slasher:
             try:
                 self._slash(secret)
             except StoreUnavailable as error:
-                LOGGER.error("a member who exceeded the limit cannot be slashed yet: %s", error)
+                self._log.error("a member who exceeded the limit cannot be slashed yet: %s", error)
                 if self._closed:
                     return
                 with self._changed:  # the others first
                     self._waiting[commitment] = self._waiting.pop(commitment)
                     self._changed.wait_for(lambda: self._closed, _AGAIN)
             except MembershipError as error:
-                LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", error)
+                self._log.critical("a member who exceeded the limit cannot be slashed: %s", error)
                 self._finish(commitment, slashed=True)  # there is nobody to slash
             except Exception as error:  # noqa: BLE001 - the thread must go on; the operator is told
-                LOGGER.critical("a member who exceeded the limit cannot be slashed: %s", described(error))
+                self._log.critical("a member who exceeded the limit cannot be slashed: %s", described(error))
                 self._finish(commitment, slashed=False)  # the member's next message tries it again
             else:
                 self._finish(commitment, slashed=True)

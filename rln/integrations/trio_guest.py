@@ -61,7 +61,11 @@ async def run_in_asyncio(function: Callable[[], Awaitable[_Result]]) -> _Result:
             tokens[0].run_sync_soon(scope.cancel)
         else:
             scope.cancel()  # before the function has begun
-        await asyncio.wait([ended])
+        while not ended.done():
+            try:
+                await asyncio.wait([ended])
+            except asyncio.CancelledError:  # again; the function is ending already
+                continue
         ended.result().unwrap()  # an error while it ended
         raise
     result: _Result = outcome.unwrap()  # type: ignore[assignment]  # None only if cancelled

@@ -11,27 +11,19 @@ Programs on asyncio run it by `rln.integrations.trio_guest`.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from rln.base import forks
-from rln.base.arguments import fixed_bytes, instance, plain_bytes, sequence, text
+from rln.base.arguments import instance, plain_bytes, sequence, text
 from rln.base.extras import missing
 from rln.base.injected import callback
 from rln.errors import ParameterError
 from rln.integrations.gossip_judge import LOGGER, GossipJudge
 from rln.integrations.libp2p import WakuGossip, WakuPubsub
-from rln.integrations.multiaddresses import (
-    ConnectionFailed,
-    check_free,
-    multiaddress,
-    network_prefix,
-    peer_info,
-    peer_name,
-)
+from rln.integrations.multiaddresses import network_prefix, peer_name
+from rln.integrations.waku_host import WakuHost
 from rln.protocol.epoch import EpochClock
 from rln.verifying.source_limit import check_source
 from rln.waku.judge import Judge
@@ -44,28 +36,16 @@ from rln.waku.topics import PubsubTopic
 
 try:
     import trio
-    from libp2p import new_host
     from libp2p.abc import IHost
-    from libp2p.crypto.secp256k1 import create_new_key_pair
     from libp2p.exceptions import BaseLibp2pError
-    from libp2p.network.config import ConnectionConfig
     from libp2p.peer.id import ID
     from libp2p.tools.anyio_service import background_trio_service
-    from multiaddr import Multiaddr
 except ImportError as error:
     raise missing("libp2p", "relay", error) from error
 
-MUXERS: Final = ("mplex", "yamux")
-_CONNECT_SECONDS: Final = 15.0
-_TRANSPORTS: Final = ("/ip4/127.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/2/ws")
-"""Addresses for which py-libp2p makes transports, to call peers by both. Nothing listens there."""
-_CLOSE_SECONDS: Final = 5.0
 _MOST_LEFT: Final = 4096
 """Peers whose connections are refused after misconduct; a new name costs nothing, so more help nobody."""
 _HEARTBEATS: Final = (0.05, 60.0)
-
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +117,18 @@ class WakuNode:
         self._topics = tuple(text(one, "topics") for one in sequence(topics, "topics"))
         if not self._topics:
             raise ParameterError("topics: expected at least one pubsub topic, got none")
-        self._listen = tuple(multiaddress(one, "listen") for one in sequence(listen, "listen"))
-        if not self._listen:
+        if not sequence(listen, "listen"):
             raise ParameterError("listen: expected at least one address, got none")
-        if muxer is not None and (type(muxer) is not str or muxer not in MUXERS):
-            raise ParameterError(f"muxer: expected one of {', '.join(MUXERS)}, got {str(muxer)[:40]!r}")
+        self._waku_host = WakuHost("node", listen, key=key, muxer=muxer)
         if type(heartbeat) not in (int, float) or not _HEARTBEATS[0] <= heartbeat <= _HEARTBEATS[1]:
             raise ParameterError("heartbeat: expected seconds, 0.05 to 60")
         self._gossip_judge = GossipJudge(judge, clock, refresh=refresh)
-        self._key = secrets.token_bytes(32) if key is None else fixed_bytes(key, 32, "key")
-        self._muxer = muxer
         self._heartbeat = heartbeat
         self._accepted: list[Callable[[AcceptedMessage], object]] = []
         self._ruled: list[Callable[[Ruling], object]] = []
-        self._host: IHost | None = None
         self._router: WakuGossip | None = None
         self._pubsub: WakuPubsub | None = None
         self._left: dict[ID, None] = {}
-        self._token: trio.lowlevel.TrioToken | None = None
-        self._copy_watch = forks.CopyWatch()
 
     def __repr__(self) -> str:
         return f"WakuNode({len(self._topics)} topics, {'running' if self._pubsub else 'not running'})"
@@ -183,43 +156,47 @@ class WakuNode:
         self._ruled.append(call)
 
     @property
+    def topics(self) -> tuple[str, ...]:
+        """The pubsub topics that it takes part in."""
+        return self._topics
+
+    @property
     def host(self) -> IHost:
         """The host of py-libp2p, for further protocols.
 
         Raises:
             ParameterError: the node does not run.
         """
-        return self._running(self._host)
+        return self._waku_host.host
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """Multiaddresses by which peers reach this node."""
-        host = self._running(self._host)
-        return tuple(str(one) for one in host.get_addrs())
+        return tuple(str(one) for one in self.host.get_addrs())
 
     @property
     def peer_id(self) -> str:
         """The name of this node, made from its public key."""
-        return str(self._running(self._host).get_id())
+        return str(self.host.get_id())
 
     @property
     def peers(self) -> tuple[str, ...]:
         """The names of the peers that speak this protocol, too."""
-        return tuple(str(one) for one in self._running(self._pubsub).peers)
+        return tuple(str(one) for one in self._waku_host.running(self._pubsub).peers)
 
     @property
     def dropped(self) -> int:
         """How many messages were dropped unread, because too many waited."""
-        return self._running(self._pubsub).dropped
+        return self._waku_host.running(self._pubsub).dropped
 
     def mesh(self, pubsub_topic: str) -> tuple[str, ...]:
         """Return the names of the peers to which messages of a topic are forwarded."""
-        router = self._running(self._router)
+        router = self._waku_host.running(self._router)
         return tuple(str(one) for one in router.mesh.get(text(pubsub_topic, "pubsub_topic"), ()))
 
     def score(self, peer: str) -> float:
         """Return what this node thinks of a peer: 0, or less for what it sent."""
-        return self._running(self._router).scores.score(peer_name(peer), list(self._topics))
+        return self._waku_host.running(self._router).scores.score(peer_name(peer), list(self._topics))
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
@@ -229,30 +206,10 @@ class WakuNode:
             ConnectionFailed: an address cannot be listened at.
             IntegrityAlarm: a store is damaged: the node has stopped.
         """
-        if self._host is not None:
-            raise ParameterError("node: it runs or has run already; make another one")
-        muxer = None if self._muxer is None else self._muxer.upper()
-        listen = [Multiaddr(one) for one in self._listen]
-        for address in self._listen:
-            check_free(address)
-        host = new_host(
-            key_pair=create_new_key_pair(self._key),
-            listen_addrs=[*listen, *map(Multiaddr, _TRANSPORTS)],
-            muxer_preference=muxer,  # type: ignore[arg-type]
-            # Otherwise py-libp2p calls every peer again, also those that misbehaved.
-            connection_config=ConnectionConfig(min_connections=0, low_watermark=0),
-        )
-        router = WakuGossip(self._heartbeat)
-        pubsub = WakuPubsub(host, router, self._answer)
-        self._host, self._token = host, trio.lowlevel.current_trio_token()
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(host.run(listen_addrs=listen))
-            stack.push_async_callback(_close, host)
-            if len(host.get_addrs()) < len(listen):  # py-libp2p logs why, and goes on
-                raise ConnectionFailed(
-                    f"listen: {', '.join(self._listen)}: expected addresses for TCP, with or without "
-                    "/ws at the end"
-                )
+            host = await stack.enter_async_context(self._waku_host.run())
+            router = WakuGossip(self._heartbeat)
+            pubsub = WakuPubsub(host, router, self._answer)
             await stack.enter_async_context(background_trio_service(router))
             await stack.enter_async_context(background_trio_service(pubsub))
             await pubsub.wait_until_ready()
@@ -277,14 +234,7 @@ class WakuNode:
             InputError: not such an address.
             ConnectionFailed: nobody answers there, or somebody else.
         """
-        host = self._running(self._host)
-        info = peer_info(address)
-        try:
-            with trio.fail_after(_CONNECT_SECONDS):
-                await host.connect(info)
-        except (BaseLibp2pError, OSError, trio.TooSlowError, ExceptionGroup) as error:
-            raise ConnectionFailed(f"{address}: {type(error).__name__}; is the peer running?") from error
-        return str(info.peer_id)
+        return await self._waku_host.connect(address)
 
     async def publish(self, ready: ReadyMessage) -> int:
         """Send a message of this node, which its own judge has accepted, and return to how many peers.
@@ -293,7 +243,7 @@ class WakuNode:
             ParameterError: not a `ReadyMessage`.
         """
         instance(ready, ReadyMessage, "ready")
-        pubsub = self._running(self._pubsub)
+        pubsub = self._waku_host.running(self._pubsub)
         ruling = Ruling(Why.NEW_HERE)  # judged when it was made; its sender has it
         self._hand_out(AcceptedMessage(ready.pubsub_topic, ready.data, ready.message, ruling, None))
         await pubsub.publish(ready.pubsub_topic, ready.data)
@@ -312,7 +262,7 @@ class WakuNode:
         plain_bytes(data, "data")
         text(peer, "peer")
         check_source(peer)
-        pubsub = self._running(self._pubsub)
+        pubsub = self._waku_host.running(self._pubsub)
         ruling = await self._gossip_judge.rule(pubsub_topic, data, peer)
         self._tell(pubsub_topic, data, ruling, peer)
         if ruling.gossip is Gossip.ACCEPT:
@@ -374,25 +324,3 @@ class WakuNode:
             if found is not None:
                 return network_prefix(found[0])
         return None
-
-    def _running(self, part: _Part | None) -> _Part:
-        if self._copy_watch.is_copy:
-            raise ParameterError(
-                "node: its loop and connections are those of the process that this one was forked from; make "
-                "a node of its own"
-            )
-        if part is None:
-            raise ParameterError("node: it does not run; use it inside `async with node.run()`")
-        try:
-            is_here = trio.lowlevel.current_trio_token() is self._token
-        except RuntimeError:  # in no trio loop
-            is_here = False
-        if not is_here:
-            raise ParameterError("node: used outside of the trio loop in which it runs; call it from there")
-        return part
-
-
-async def _close(host: IHost) -> None:
-    """Close listeners and connections, which py-libp2p leaves open when its service ends."""
-    with trio.CancelScope(deadline=trio.current_time() + _CLOSE_SECONDS, shield=True):
-        await host.close()

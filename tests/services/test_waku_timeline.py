@@ -14,6 +14,7 @@ import trio
 import rln
 from rln.ports import NullifierLog
 from rln.stores import open_log
+from rln.stores.memory import MemoryNullifierLog
 from rln.waku.ruling import Why
 from tests.support.waku_nodes import LateRoots, Watched, connected, join, play, until
 from tests.support.waku_world import PERIOD, START, WakuWorld
@@ -79,28 +80,31 @@ def test_a_stale_node_delivers_nothing_and_takes_score_from_nobody(world: WakuWo
 
 @pytest.mark.parametrize("ahead", [-25, -15, 15, 25])
 def test_at_the_edge_of_an_epoch_clocks_may_differ_by_twenty_seconds(ahead: int) -> None:
-    """The sender's clock differs from the receiver's, and both are near the end of an epoch."""
+    """The clocks of sender and receiver differ, and both are near the end of an epoch. The node between them
+    has the sender's clock.
+    """
     edge = (START // PERIOD + 1) * PERIOD
     sender, receiver = WakuWorld(), WakuWorld()
     receiver.member, receiver.group = sender.member, sender.group
 
     async def scene() -> None:
-        nodes = [Watched(sender), Watched(receiver)]
-        async with connected(nodes, [(0, 1)]):
+        nodes = [Watched(sender), Watched(receiver), Watched(sender, log=MemoryNullifierLog())]
+        async with connected(nodes, [(0, 2), (2, 1)]):
             sender.time, receiver.time = edge + 5, edge + 5 - ahead
             message = sender.message()
             await nodes[0].publish(message)
             await until(lambda: bool(nodes[1].rulings))
             (ruling,) = nodes[1].rulings
             assert ruling.why is (Why.VALID if abs(ahead) < 20 else Why.WRONG_TIME)
-            assert nodes[1].node.score(nodes[0].node.peer_id) == 0
+            assert nodes[2].delivered == [b"hello"]
+            assert nodes[1].node.score(nodes[2].node.peer_id) == 0
             if abs(ahead) < 20:  # the same bytes, encoded otherwise, after the edge has passed everywhere
                 receiver.time = edge + 20
-                await nodes[0].send(dataclasses.replace(message, version=0, ephemeral=True).encode())
+                await nodes[2].send(dataclasses.replace(message, version=0, ephemeral=True).encode())
                 await until(lambda: len(nodes[1].rulings) == 2)
                 assert nodes[1].rulings[1].why is Why.DUPLICATE
                 receiver.time = edge + 2 * PERIOD
-                await nodes[0].send(dataclasses.replace(message, meta=b"again").encode())
+                await nodes[2].send(dataclasses.replace(message, meta=b"again").encode())
                 await until(lambda: len(nodes[1].rulings) == 3)
                 assert nodes[1].rulings[2].why is Why.WRONG_TIME
             assert len(nodes[1].delivered) == (abs(ahead) < 20)

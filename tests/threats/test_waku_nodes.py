@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import trio
 from libp2p.pubsub.pb import rpc_pb2
 
 import rln
-from rln.integrations import libp2p
+from rln.integrations import gossip_judge, libp2p
 from rln.integrations.gossip_judge import MISCONDUCT_BURST
 from rln.waku import parked
 from rln.waku.ruling import Gossip, Why
@@ -102,6 +103,8 @@ def test_g5_a_peer_has_half_of_the_places_at_most(world: WakuWorld, monkeypatch:
             await nodes[2].publish(world.message(b"in time", world.prover()))
             await until(lambda: nodes[1].delivered == [b"in time"])
             await until(lambda: nodes[1].node.dropped == 40)
+            await until(lambda: nodes[1].said(Why.WRONG_TIME) == 10)
+            await trio.sleep(0.1)  # time for more
             assert nodes[1].said(Why.WRONG_TIME) == 10
 
     play(scene)
@@ -194,5 +197,87 @@ def test_g6_messages_for_a_tree_of_one_s_own_leave_places_for_honest_ones(
             await until(lambda: nodes[1].said(Why.UNKNOWN_ROOT) == 7)
             assert nodes[1].node.score(nodes[2].node.peer_id) == 0
             assert late.refreshed <= 2
+
+    play(scene)
+
+
+def test_g6_proofs_for_a_tree_of_one_s_own_delay_no_refresh(
+    world: WakuWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attacker sends one again and again, which no refresh helps. Then an honest member proves at once.
+
+    Times are a fifth of what they are in a node.
+    """
+    monkeypatch.setattr(gossip_judge, "_BETWEEN_REFRESHES", gossip_judge._BETWEEN_REFRESHES / 5)
+    monkeypatch.setattr(parked, "LONGEST_WAIT", parked.LONGEST_WAIT / 5)
+    forged = WakuWorld()
+    members = [rln.Identity.generate() for _ in range(7)]
+    for member in members:
+        forged.group.register(member.commitment, 1)
+
+    async def keep_time() -> None:
+        begin, start = trio.current_time(), world.time
+        while True:
+            await trio.sleep(0.01)
+            world.time = forged.time = start + trio.current_time() - begin
+
+    async def scene() -> None:
+        late = LateRoots(world.group)
+        nodes = [Watched(world), Watched(world, roots=late, refresh=late.refresh), Watched(forged)]
+        async with connected(nodes, [(0, 1), (2, 1)]), trio.open_nursery() as nursery:
+            nursery.start_soon(keep_time)
+            prover = world.prover()
+            for number, member in enumerate(members):
+                await nodes[2].send(forged.message(b"%d" % number, forged.prover(member)).encode())
+                await trio.sleep(0.6)
+                if number % 2:
+                    world.group.register(rln.Identity.generate().commitment, 1)
+                    await nodes[0].publish(world.message(b"honest %d" % number, prover))
+            await until(lambda: len(nodes[1].delivered) == 3)
+            assert nodes[1].said(Why.UNKNOWN_ROOT) > 7
+            assert nodes[1].node.score(nodes[0].node.peer_id) == 0
+            nursery.cancel_scope.cancel()
+
+    play(scene)
+
+
+class _SlowRoots(LateRoots):
+    """Roots that answer when a test lets them."""
+
+    def __init__(self, group: rln.Group) -> None:
+        super().__init__(group)
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+
+    def __contains__(self, root: object) -> bool:
+        self.asked.set()
+        assert self.may_answer.wait(20)
+        return super().__contains__(root)
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_g5_peers_that_leave_before_their_ruling_take_no_memory(world: WakuWorld, is_good: bool) -> None:
+    async def scene() -> None:
+        slow = _SlowRoots(world.group)
+        target = Watched(world, roots=slow)
+        message = world.message()
+        if not is_good:
+            message = dataclasses.replace(message, payload=b"another")
+        async with target.node.run():
+            async with trio.open_nursery() as nursery:
+                peer = Watched(world)
+                async with peer.node.run():
+                    await join(peer, target)
+                    await peer.send(message.encode())
+                    await until(slow.asked.is_set)
+                nursery.start_soon(until, lambda: not target.node.peers)
+            slow.may_answer.set()
+            await until(lambda: len(target.rulings) == 1)
+            await trio.sleep(0.1)
+            assert target.rulings[0].gossip is (Gossip.ACCEPT if is_good else Gossip.REJECT)
+            router = target.node._router
+            assert router is not None
+            assert not router.dont_send_message_ids
+            scores = vars(router.scores)
+            assert not any(scores[name] for name in ("first_message_deliveries", "invalid_messages"))
 
     play(scene)
