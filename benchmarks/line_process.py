@@ -48,6 +48,6 @@ def running(command: Sequence[str]) -> Iterator[LineProcess]:
             yield LineProcess(process)
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(END_SECONDS)
+            assert process.wait(END_SECONDS) == 0
         finally:
             process.kill()
