@@ -219,11 +219,11 @@ def passed(crowd: Crowd, speaker: Person, bob: Person, js: JsPeer | None, words:
     start = time.perf_counter()
     crowd.do(speaker.say, words)
     until(lambda: words in bob.heard, f"Bob to hear {words!r}")
-    heard = f"Bob reads it after {(bob.heard[words] - start) * 1000:.0f} ms"
+    heard = f"Bob: after {(bob.heard[words] - start) * 1000:.0f} ms"
     if js is None:
         return heard
     expect(js.read("message")["payload"] == words, f"js-waku to hear {words!r}")
-    return f"{heard}, js-waku too"
+    return f"{heard}, js-waku, too"
 
 
 def shout(crowd: Crowd, copy: Person, relays: Relays, name: str) -> str:

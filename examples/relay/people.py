@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from rln.stores.memory import MemoryMessageIds, MemoryNullifierLog
 from rln.waku.judge import Judge
 from rln.waku.network import WakuNetwork
 from rln.waku.publisher import ReadyMessage, WakuPublisher
+
+logging.getLogger("libp2p").setLevel(logging.CRITICAL)  # it complains about connections that end
 
 TOPIC = "/demo/1/chat/proto"
 PUBSUB = "/waku/2/rs/1/0"

@@ -161,9 +161,11 @@ class Judge:
         opened = [self._network.read(topic, data, self._clock) for topic, data in messages]
         places = [place for place, one in enumerate(opened) if isinstance(one, OpenedMessage)]
         asked = [one for one in opened if isinstance(one, OpenedMessage)]
-        outcomes = self._verifier.outcomes(
-            [(one.proof, one.signal) for one in asked], [senders[place] for place in places]
-        )
+        outcomes: list[Outcome] = []
+        if asked:  # an attacker's malformed messages cost no more than their reading
+            outcomes = self._verifier.outcomes(
+                [(one.proof, one.signal) for one in asked], [senders[place] for place in places]
+            )
         answers = iter(zip(outcomes, (senders[place] for place in places), strict=True))
         return [one if isinstance(one, Ruling) else self._settle(one, *next(answers)) for one in opened]
 

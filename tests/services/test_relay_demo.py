@@ -46,10 +46,10 @@ def check(steps: dict[str, str], heard: str) -> None:
 def test_the_demo_tells_the_story_with_a_peer_of_js_waku() -> None:
     steps = told(os.environ["PATH"])
     assert "a peer of js-waku joins B" in steps
-    check(steps, r"Bob reads it after \d+ ms, js-waku too")
+    check(steps, r"Bob: after \d+ ms, js-waku, too")
 
 
 def test_the_demo_tells_the_story_without_node(tmp_path: Path) -> None:
     steps = told(str(tmp_path))
     assert steps["a peer of js-waku"].startswith("not here")
-    check(steps, r"Bob reads it after \d+ ms")
+    check(steps, r"Bob: after \d+ ms")
