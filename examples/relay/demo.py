@@ -187,9 +187,13 @@ def main(folder: Path, stack: ExitStack) -> None:
     )
     js = found_peer(stack)
     if js is None:
-        step("a peer of js-waku", lambda: "not here: see the first lines of the demo")
+        step("a peer of js-waku", lambda: "not here: no node, or no packages")
     else:
-        step("a peer of js-waku joins B", lambda: js.join(relays.addresses["B"]), lambda _: "")
+        step(
+            "a peer of js-waku joins B",
+            lambda: js.join(relays.addresses["B"]),
+            lambda _: "they forward to each other",
+        )
     # A program that has seen its message id in use refuses to use it again; these three have not.
     for name, copy in mallory.items():
         crowd.do(copy.write, f"buy now, {name}!")
