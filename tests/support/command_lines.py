@@ -29,6 +29,7 @@ FILES = (
     "registrar.pem", "board", "mirror", "members.csv", "identity.json", "evidence.json", "bom.json",
     "deep.json", "cut.rlnkey", "params.json", "secret.txt", "m.proof", "bulletin", "audit",
     "provider/rln.toml", "provider/policy.json", "provider/api-keys.json", "prices.toml", "gateway/rln.toml",
+    "relay/relay.toml",
     "member", "member/connect-token", "keystore.json", "extended.json", "password.txt",
 )  # fmt: skip
 ELSEWHERE = (
@@ -132,6 +133,7 @@ USUAL_OF_COMMAND: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {
     ("join",): {"url": ("http://127.0.0.1:9",), "directory": ("new.member", "member")},
     ("connect",): {"directory": ("member", "member", "board")},
     ("gateway",): {"config": ("gateway/rln.toml", "gateway/rln.toml", "provider/rln.toml")},
+    ("relay",): {"config": ("relay/relay.toml", "relay/relay.toml", "provider/rln.toml")},
     ("provider", "prices"): {"directory": ("provider",), "file": ("prices.toml",)},
     ("provider",): {"application": ("api.localhost",), "directory": ("new.provider",)},
 }
@@ -158,6 +160,7 @@ LONG_RUNNING = {
     "setup": ("--depth", "33"),
     "follow": ("--once",),
     "gateway": ("--check",),
+    "relay": ("--check",),
     "registrar": ("--check",),
     "connect": ("--check",),
     "tables": ("--sha256", "00" * 32),

@@ -30,6 +30,7 @@ from tests.support.hostile_uris import WORDS
 from tests.support.http_provider import HttpProvider
 from tests.support.http_world import HttpWorld
 from tests.support.price_routes import FLAT
+from tests.support.relay_process import NETWORK
 from tests.support.small_world import DEPTH, LIMIT_BITS, World
 from tests.unit.cli.terminal import write_inputs
 
@@ -163,6 +164,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with Path("gateway/rln.toml").open("a") as file:
             file.write('[gateway]\nupstream = "http://127.0.0.1:9"\n')
         succeed("gateway", "--config=gateway/rln.toml", "--check")
+        Path("relay").mkdir()
+        Path("relay/roots.txt").write_text(f"0x{5:064x}\n")
+        Path("relay/relay.toml").write_text(
+            f'key = "../vk.json"\nlog = "sqlite:///log.db"\n[network]\n{NETWORK}\n'
+            '[roots]\nfile = "roots.txt"\n[node]\nlisten = ["/ip4/127.0.0.1/tcp/0"]\n'
+        )
+        succeed("relay", "--config=relay/relay.toml", "--check")
         Path("member-of").mkdir()
         with HttpProvider(Path("member-of").absolute()) as other:
             ConnectToken.of(other.member_directory(Path("member").absolute()))
