@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,7 @@ def test_each_side_forwards_what_the_other_publishes(
 def test_proofs_that_zerokit_makes_are_accepted_and_ours_by_zerokit(
     node: Path, ceremony: Path, world: WakuWorld
 ) -> None:
+    """The messages go over both muxers and both transports; each time, the node has a log of its own."""
     member = ZerokitMember(node, ceremony, world)
     first, second = member.message(b"by zerokit", 0), member.message(b"the same id", 0)
     tampered = dataclasses.replace(first, payload=b"by Zerokit")
@@ -144,11 +146,14 @@ def test_proofs_that_zerokit_makes_are_accepted_and_ours_by_zerokit(
     foreign.key, foreign.member, foreign.time = world.key, rln.Identity.generate(), world.time
     foreign.group = rln.Group(20, 16)
     foreign.group.register(foreign.member.commitment, 100)
-    elsewhere = foreign.message(b"another tree", version=0, ephemeral=False)
+    elsewhere = ZerokitMember(node, ceremony, foreign).message(b"another tree", 0)
 
-    async def scene() -> None:
-        watched = Watched(world)
-        async with watched.node.run(), js_relay.running(node) as js:
+    async def scene(muxer: str, transport: str) -> None:
+        watched = Watched(world, muxer=muxer, listen=["/ip4/127.0.0.1/tcp/0" + "/ws" * (transport == "ws")])
+        async with (
+            watched.node.run(),
+            js_relay.running(node, muxer=muxer, transport=transport) as js,
+        ):
             await meet(watched, js)
             for message in (first, tampered, elsewhere, second):
                 await js.ask("publish", **described(message))
@@ -160,7 +165,8 @@ def test_proofs_that_zerokit_makes_are_accepted_and_ours_by_zerokit(
             await watched.publish(ours)
             await until(lambda: [one["payload"] for one in js.messages] == ["by rln"])
 
-    play(scene)
+    for muxer, transport in zip(MUXERS, TRANSPORTS, strict=True):
+        play(partial(scene, muxer, transport))
 
 
 def test_a_relay_of_js_waku_carries_messages_between_two_of_our_nodes(node: Path) -> None:
