@@ -27,27 +27,40 @@ def world() -> WakuWorld:
     return WakuWorld()
 
 
-def test_no_honest_message_is_lost_while_a_hundred_members_register() -> None:
+@pytest.mark.parametrize("attacked", [False, True])
+def test_no_honest_message_is_lost_while_a_hundred_members_register(attacked: bool) -> None:
     """Ten members register each second, for ten seconds; each tenth sends at once, with the newest root.
 
-    No node follows the registry by itself: each learns of new roots only when a message waits for them.
+    No node follows the registry by itself: each learns of new roots only when a message waits for them. An
+    attacker sends a proof for a tree of strangers each second, to the node in the middle.
     """
     world = WakuWorld(depth=7, roots=64)
+    forged = WakuWorld(depth=7)
+    forged.key = world.key
+    strangers = [rln.Identity.generate() for _ in range(10)]
+    for stranger in strangers:
+        forged.group.register(stranger.commitment, 1)
 
     async def scene() -> None:
         roots = [LateRoots(world.group) for _ in range(3)]
         nodes = [Watched(world, roots=one, refresh=one.refresh) for one in roots]
-        async with connected(nodes, LINE):
+        attacker = Watched(forged)
+        async with connected([*nodes, attacker], [*LINE, (3, 1)]):
             sent = []
             for number in range(100):
                 world.time += 0.1
                 await trio.sleep(0.1)
+                forged.time = world.time
+                if attacked and number % 10 == 4:
+                    stranger = strangers[number // 10]
+                    await attacker.send(forged.message(b"%d" % number, forged.prover(stranger)).encode())
                 member = rln.Identity.generate()
                 world.group.register(member.commitment, 1)
                 if number % 10 == 9:
                     sent.append(b"%d" % number)
                     await nodes[0].publish(world.message(sent[-1], world.prover(member)))
             await until(lambda: len(nodes[2].delivered) == len(sent))
+            assert attacked == (nodes[1].said(Why.UNKNOWN_ROOT) > len(sent))
             for one in nodes[1:]:
                 assert sorted(one.delivered) == sorted(sent)
                 assert one.said(Why.UNKNOWN_ROOT) > 0
