@@ -57,15 +57,14 @@ class BulletinRoots:
         self._mirror = _Recording(depth, limit_bits)
         self._update = _update(place, self._mirror, public_key)
         self._lock: StateLock = threading.Lock()
-        empty = self._mirror.root
         self._look()
         found = self._mirror.taken()
         if not found:
             raise StoreUnavailable(f"bulletins: expected at least one in {place}, got none yet")
-        self._history = RootHistory([empty], size)
-        roots = [(number + 1, root, at) for number, (root, at, _) in enumerate(found)]
-        retired = [range(number + 1) for number, (_, _, removes) in enumerate(found) if removes]
-        self._history.restore([(0, empty, 0.0), *roots], retired[-1:], len(found), -inf)
+        self._history = RootHistory([found[0][0]], size)
+        roots = [(number, root, at) for number, (root, at, _) in enumerate(found)]
+        retired = [range(number) for number, (_, _, removes) in enumerate(found) if removes]
+        self._history.restore(roots, retired[-1:], len(found) - 1, -inf)
         self._window = self._history.window
         forks.register(self)
 

@@ -60,28 +60,27 @@ class Reconnect:
             await trio.sleep_forever()
 
     async def _keep(self, number: int, address: str) -> NoReturn:
-        pause, since = _FIRST_PAUSE, 0.0
-        draw = random.SystemRandom()
+        pause, draw = 0.0, random.SystemRandom()
         while True:
-            if self._names[address] in self._node.peers:
-                since = since or trio.current_time()
-                if trio.current_time() - since > _STABLE_SECONDS:
-                    pause = _FIRST_PAUSE
-                await trio.sleep(_LOOK_SECONDS)
-                continue
-            if since:
-                LOGGER.info("peer %d has gone", number)
-            since = 0.0
+            # Not all at once: peers that were restarted are called by many.
+            await trio.sleep(pause * draw.uniform(0.75, 1.25))
+            pause = min(2 * pause or _FIRST_PAUSE, _LONGEST_PAUSE)
             try:
                 await self._node.connect(address)
             except ConnectionFailed as error:
                 LOGGER.info("peer %d does not answer (%s)", number, type(error.__cause__).__name__)
-            else:
-                await trio.sleep(_LOOK_SECONDS)  # until it has said which protocols it speaks
-                if self._names[address] in self._node.peers:
-                    LOGGER.info("peer %d is there", number)
-                    continue
+                continue
+            await trio.sleep(_LOOK_SECONDS)  # until it has said which protocols it speaks
+            if not self._is_there(address):
                 LOGGER.info("peer %d answers, and takes no part in this network's gossip", number)
-            # Not all at once: peers that were restarted are called by many.
-            await trio.sleep(pause * draw.uniform(0.75, 1.25))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            LOGGER.info("peer %d is there", number)
+            since = trio.current_time()
+            while self._is_there(address):
+                await trio.sleep(_LOOK_SECONDS)
+            LOGGER.info("peer %d has gone", number)
+            if trio.current_time() - since > _STABLE_SECONDS:
+                pause = _FIRST_PAUSE
+
+    def _is_there(self, address: str) -> bool:
+        return self._names[address] in self._node.peers
