@@ -136,7 +136,7 @@ def test_relays_call_each_other_again_after_one_was_away(world: RelayWorld) -> N
         async with ends[0].node.run(), ends[1].node.run():
             await reach(ends[0], caller)
             await reach(ends[1], called)
-            await until(lambda: "peer 1 is there" in caller.log.rpartition("has gone")[2])
+            await until(lambda: "peer 1 is there" in caller.log.rpartition("has gone")[2], 90)
             await trio.sleep(2.5)  # two heartbeats, until both forward to each other
             await ends[0].publish(world.message(payload, prover))
             await until(lambda: ends[1].delivered == [payload])
