@@ -902,14 +902,13 @@ def http_member(folder: Path, stack: ExitStack) -> Subject:
     return Subject(load=load, use=use, check=check)
 
 
-def waku_node(_: Path, stack: ExitStack) -> Subject:
-    world = WakuWorld()
-    node = WakuNode(world.network, world.judge(), clock=world.clock)
+def running_in_trio(subject: WakuNode | LightPushClient, stack: ExitStack) -> trio.lowlevel.TrioToken:
+    """Run a node or a client in a thread until the stack ends, and return the token of its loop."""
     ready, stop = threading.Event(), trio.Event()
     tokens: list[trio.lowlevel.TrioToken] = []
 
     async def run() -> None:
-        async with node.run():
+        async with subject.run():
             tokens.append(trio.lowlevel.current_trio_token())
             ready.set()
             await stop.wait()
@@ -923,39 +922,30 @@ def waku_node(_: Path, stack: ExitStack) -> Subject:
         thread.join(30)
 
     stack.callback(end)
+    return tokens[0]
+
+
+def waku_node(_: Path, stack: ExitStack) -> Subject:
+    world = WakuWorld()
+    node = WakuNode(world.network, world.judge(), clock=world.clock)
+    token = running_in_trio(node, stack)
     return Subject(
-        load=lambda: trio.from_thread.run_sync(lambda: node.addresses, trio_token=tokens[0]),
+        load=lambda: trio.from_thread.run_sync(lambda: node.addresses, trio_token=token),
         use=lambda: node.addresses,
     )
 
 
 def light_push_client(_: Path, stack: ExitStack) -> Subject:
     client = LightPushClient(f"/ip4/127.0.0.1/tcp/1/p2p/{peer_name_of(bytes([3]) * 32)}")
-    ready, stop = threading.Event(), trio.Event()
-    tokens: list[trio.lowlevel.TrioToken] = []
     message = ReadyMessage(PUBSUB, WakuWorld().message())
-
-    async def run() -> None:
-        async with client.run():
-            tokens.append(trio.lowlevel.current_trio_token())
-            ready.set()
-            await stop.wait()
+    token = running_in_trio(client, stack)
 
     async def push() -> None:
         with pytest.raises(ConnectionFailed):
             await client.push(message)
 
-    thread = threading.Thread(target=trio.run, args=(run,), daemon=True)
-    thread.start()
-    assert ready.wait(30)
-
-    def end() -> None:
-        trio.from_thread.run_sync(stop.set, trio_token=tokens[0])
-        thread.join(30)
-
-    stack.callback(end)
     return Subject(
-        load=lambda: trio.from_thread.run(push, trio_token=tokens[0]),
+        load=lambda: trio.from_thread.run(push, trio_token=token),
         use=lambda: trio.run(client.push, message),
     )
 
