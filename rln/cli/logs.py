@@ -50,6 +50,11 @@ def check_exists(uri: str, clock: EpochClock) -> None:
         raise UnusableFile(f"{place}: expected a nullifier log, got {got}; {_CREATE}")
 
 
+def exists(uri: str, clock: EpochClock) -> bool:
+    """Tell whether there is a log, in the file or on a server. Nothing is written."""
+    return _look(uri, clock)[1]
+
+
 def check_new(uri: str, clock: EpochClock) -> None:
     """Refuse to make a log that exists. Nothing is written.
 

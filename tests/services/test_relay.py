@@ -27,6 +27,7 @@ import rln
 from rln.base import canonical_json
 from rln.cli.app import app
 from rln.integrations.multiaddresses import peer_name
+from rln.stores import open_log
 from rln.sync.export import bulletin_since
 from rln.sync.signing import RegistrarKey
 from rln.waku import light_protocols as protocols
@@ -266,7 +267,23 @@ def test_the_check_explains_and_makes_no_key(world: RelayWorld) -> None:
     assert found["roots"] == "registry (sqlite), 2 acceptable now"
     assert found["name"] == "made at the first start"
     assert found["light clients"] == "metadata, light push, filter, a store of 10000 messages"
+    assert found["log"] == "made at the first start"
     assert not (world.folder / "relay.key").exists()
+    assert not (world.folder / "relay.db").exists()  # it would refuse the epochs that are open now
+
+
+def test_a_log_is_created_once(world: RelayWorld) -> None:
+    settings = str(world.settings())
+    open_log(f"sqlite:///{world.folder}/relay.db", world.clock, new=True).close()
+    result = CliRunner().invoke(app, ["relay", "--config", settings, "--check", "--create-log"])
+    assert result.exit_code == 2
+    assert "the log exists already, and nothing was changed" in result.stderr
+    result = CliRunner().invoke(app, ["relay", "--config", settings, "--check"])
+    assert re.search("^log +sqlite$", result.stdout, re.MULTILINE)
+    world.settings(top='key = "vk.json"\nlog = "memory://"')
+    result = CliRunner().invoke(app, ["relay", "--config", settings, "--check"])
+    assert result.exit_code == 2
+    assert "memory" in result.stderr
 
 
 @pytest.mark.parametrize(

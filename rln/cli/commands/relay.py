@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rln.base.extras import require
+from rln.cli.logs import check_new, exists
 from rln.cli.report import AsJson, Report, name_in_errors, print_answer, run
 from rln.cli.table import format_facts
 from rln.services.relay_settings import RelaySettings
@@ -46,18 +49,32 @@ def relay(
             require(package, "relay")
         with name_in_errors(config):
             settings = RelaySettings.read(config)
+        if create_log:
+            check_new(settings.log, settings.network.clock())
+        is_new = not exists(settings.log, settings.network.clock())
+        if check and is_new:  # a log that the check had made would refuse the epochs that are open now
+            settings = replace(settings, log="memory://")
         from rln.services.relay import Relay
 
-        opened = Relay(settings, create_log=create_log and not check)
+        opened = Relay(settings, create_log=create_log)
         try:
             data = opened.explain()
             if not check:
                 _serve(opened, as_json)
         finally:
             opened.close()
-        return Report(data, format_facts(data) if check else "")
+        if is_new:
+            data["log"] = "made at the first start"
+        return Report(data, _facts(data) if check else "")
 
     run(action, as_json)
+
+
+def _facts(data: Mapping[str, object]) -> str:
+    texts = {
+        name: ", ".join(value) if isinstance(value, list) else str(value) for name, value in data.items()
+    }
+    return format_facts(texts)
 
 
 def _serve(opened: Relay, as_json: bool) -> None:
