@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from rln.base.arguments import fixed_bytes, text
 from rln.base.extras import missing
-from rln.errors import EncodingError, ParameterError, RlnError
+from rln.errors import EncodingError, NativeError, ParameterError
 
 try:
     from libp2p.crypto.secp256k1 import create_new_key_pair
@@ -18,7 +18,7 @@ except ImportError as error:
     raise missing("libp2p", "relay", error) from error
 
 
-class ConnectionFailed(RlnError):
+class ConnectionFailed(NativeError):
     """An address cannot be listened at, or a peer cannot be reached. Correct it, or try again later."""
 
 

@@ -19,7 +19,7 @@ from rln.base.extras import require
 from rln.base.torn_lock import StateLock, in_child
 from rln.client.bulletin_feed import BulletinFeed
 from rln.client.web import PlainWeb
-from rln.errors import StoreUnavailable
+from rln.errors import ProviderUnavailable, StoreUnavailable
 from rln.group.root_window import RootHistory
 from rln.group.window_size import WindowSize
 from rln.sync.bulletin import Bulletin
@@ -45,7 +45,7 @@ class BulletinRoots:
     Raises:
         InputError: an argument is wrong.
         GroupRefused: a bulletin that the key has signed contradicts another one.
-        ProviderUnavailable, StoreUnavailable: the bulletins cannot be read, or there are none.
+        StoreUnavailable: the bulletins cannot be read, or there are none.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class BulletinRoots:
         """Apply new bulletins. If that fails, the roots stay as they are.
 
         Raises:
-            GroupRefused, ProviderUnavailable, StoreUnavailable: as for the class.
+            GroupRefused, StoreUnavailable: as for the class.
         """
         with self._lock:
             try:
@@ -106,6 +106,8 @@ class BulletinRoots:
     def _look(self) -> None:
         try:
             self._update()
+        except ProviderUnavailable as error:
+            raise StoreUnavailable(f"bulletins: {error}; try again later") from error
         except OSError as error:
             raise StoreUnavailable(f"bulletins: they cannot be read: {error.strerror}") from error
 

@@ -104,7 +104,7 @@ class Relay:
         Raises:
             InputError: a setting or a file is wrong, or they do not fit together.
             GroupRefused: bulletins contradict each other.
-            StoreUnavailable, ProviderUnavailable: a store, a file or a site cannot be used.
+            StoreUnavailable: a store, a file or a site cannot be used.
             IntegrityAlarm: the events of the registry do not give its roots.
         """
         return cls(RelaySettings.read(config), create_log=create_log)

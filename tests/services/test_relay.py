@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import sqlite3
 import stat
 import threading
@@ -349,6 +350,18 @@ def test_a_node_key_that_is_none_or_not_private_is_refused(world: RelayWorld, co
         assert re.search(message, result.stderr)
         assert not content or content not in result.stderr
     assert key.read_text() == content
+
+
+def test_places_that_are_taken_are_failures_of_the_machine(world: RelayWorld) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        for changes in (
+            {"node": f'listen = ["/ip4/127.0.0.1/tcp/{port}"]'},
+            {"metrics": f'listen = "127.0.0.1:{port}"'},
+        ):
+            result = CliRunner().invoke(app, ["relay", "--config", str(world.settings(**changes))])
+            assert result.exit_code == 3
+            assert re.search(f"{port}.*Address already in use", result.stderr)
 
 
 def test_a_damaged_log_ends_the_node_with_its_reason(world: RelayWorld) -> None:
