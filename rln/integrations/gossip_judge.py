@@ -175,7 +175,12 @@ class GossipJudge:
             self._has_parked = trio.Event()
             waiting = self._parked.take(self._clock.now())  # before the refresh, however long it takes
             if self._refresh is not None:
-                await trio.to_thread.run_sync(self._refreshed, self._refresh)
+                # A source may be far away: the node ends without it.
+                await trio.to_thread.run_sync(  # the stubs are those of an older trio
+                    self._refreshed,
+                    self._refresh,
+                    abandon_on_cancel=True,  # type: ignore[call-arg]
+                )
             await self._settle(waiting, settled)
 
     def _refreshed(self, refresh: Callable[[], object]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import threading
 from functools import partial
 
 import pytest
@@ -329,6 +330,28 @@ def test_cancelling_the_task_ends_the_node_and_an_error_comes_through(world: Wak
             await run_in_asyncio(5)  # type: ignore[arg-type]
 
     asyncio.run(program())
+
+
+def test_a_refresh_that_hangs_does_not_keep_the_node_from_ending(world: WakuWorld) -> None:
+    async def scene() -> None:
+        stale = [world.group.root]
+        world.group.register(rln.Identity.generate().commitment, 1)
+        nodes = [Watched(world), Watched(world, roots=stale, refresh=hang)]
+        async with connected(nodes, [(0, 1)]):
+            await nodes[0].publish(world.message())
+            await until(begun.is_set)
+
+    begun, end = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        end.wait(60)
+        ended.append(True)
+
+    ended: list[bool] = []
+    play(scene)
+    assert not ended
+    end.set()
 
 
 def test_a_second_cancellation_while_the_function_ends_leaves_nothing_running() -> None:
