@@ -207,7 +207,7 @@ RELAY: Table = {
     ),
     "rln.services.relay_settings.RootsSettings": lambda bench: (
         RootsSettings,
-        {**_ROOTS, "members": None, "bulletins": None, "file": bench.path("txt"), "registrar_key": None},
+        {"members": None, "bulletins": None, "file": bench.path("txt"), "registrar_key": None, **_ROOTS},
     ),
     "rln.services.roots_file.RootsFile": lambda bench: (
         RootsFile,
