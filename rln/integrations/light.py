@@ -206,6 +206,8 @@ class LightServices:
             return 400, str(error)[:200], 0
         if request.pubsub_topic not in (None, topic):
             return 421, f"pubsub_topic: expected {topic}, that of the content topic", 0
+        if topic not in self._node.topics:
+            return 421, f"this node takes no part in {topic}, the shard of the content topic", 0
         peers = len(self._node.mesh(topic))
         if not peers:  # before the log has the message: then a second try would be a duplicate
             return 505, "this node has no peers to forward to", 0
@@ -292,8 +294,10 @@ class LightServices:
             self._end(peer)
 
     def _checked(self, content_topic: str) -> str:
-        """Return a content topic if messages of this network can have it."""
-        return str(ContentTopic.parse(content_topic, self._network.five_parts))
+        """Return a content topic if messages of this network can have it, and this node gets them."""
+        if self._shard_of(content_topic) not in self._node.topics:
+            raise ParameterError(f"content_topics: this node takes no part in the shard of {content_topic}")
+        return content_topic
 
     def _end(self, peer: ID) -> None:
         self._subscribers.pop(peer).send.close()

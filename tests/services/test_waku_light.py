@@ -31,6 +31,7 @@ from rln.waku.light_protocols import (
     StoreResponse,
 )
 from rln.waku.message import WakuMessage
+from rln.waku.topics import ContentTopic
 from rln.waku.wire import varint
 from tests.support.waku_nodes import Watched, join, play, until
 from tests.support.waku_world import PUBSUB, TOPIC, WakuWorld
@@ -102,6 +103,25 @@ async def served(world: WakuWorld, neighbours: int = 1) -> AsyncIterator[tuple[W
         made = Client(client, service)
         made.listen()
         yield service, made
+
+
+def test_a_shard_in_which_the_node_takes_no_part_is_refused(world: WakuWorld) -> None:
+    async def scene() -> None:
+        topic = next(f"/other/{n}/chat/proto" for n in range(100) if shard_of(f"/other/{n}/chat/proto") != 4)
+        async with served(world) as (_, client):
+            elsewhere = dataclasses.replace(world.message(), content_topic=topic)
+            answer = await client.push(elsewhere, None)
+            assert answer.status == 421
+            assert "takes no part in /waku/2/rs/1/" in (answer.description or "")
+            refused = await client.filter(FilterAction.SUBSCRIBE, topic)
+            assert refused.status == 400
+            assert "takes no part in the shard of /other/" in (refused.description or "")
+
+    play(scene)
+
+
+def shard_of(content_topic: str) -> int:
+    return ContentTopic.parse(content_topic).shard(8)
 
 
 def test_metadata_names_the_cluster_and_its_shards(world: WakuWorld) -> None:
