@@ -19,6 +19,7 @@ from rln.base.arguments import instance
 from rln.base.extras import missing
 from rln.errors import InputError, ParameterError
 from rln.integrations.light_streams import BROKEN, read_frame, reset, write_frame
+from rln.integrations.peer_containment import OwnFailure
 from rln.integrations.waku_node import AcceptedMessage, WakuNode
 from rln.waku.archive import Archive
 from rln.waku.light_protocols import (
@@ -174,6 +175,8 @@ class LightServices:
                     await stream.close()
             except (*BROKEN, InputError):
                 await reset(stream)  # it does not speak this protocol
+            except Exception as error:
+                raise OwnFailure(error) from error
             finally:
                 self._requests[peer] -= 1
                 if not self._requests[peer]:

@@ -12,6 +12,7 @@ from rln.base.arguments import fixed_bytes, sequence
 from rln.base.extras import missing
 from rln.errors import ParameterError
 from rln.integrations.multiaddresses import ConnectionFailed, check_free, multiaddress, peer_info
+from rln.integrations.peer_containment import contain
 
 try:
     import trio
@@ -85,6 +86,7 @@ class WakuHost:
             # Otherwise py-libp2p calls every peer again, also those that misbehaved.
             connection_config=ConnectionConfig(min_connections=0, low_watermark=0),
         )
+        contain(host)
         self._token = trio.lowlevel.current_trio_token()
         async with host.run(listen_addrs=listen):
             try:

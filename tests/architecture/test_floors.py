@@ -96,6 +96,7 @@ def test_frameworks_are_imported_in_their_places_alone() -> None:
         "rln.integrations.light_push": {"libp2p", "trio"},
         "rln.integrations.light_streams": {"libp2p", "trio"},
         "rln.integrations.multiaddresses": {"libp2p", "multiaddr"},
+        "rln.integrations.peer_containment": {"libp2p", "trio"},
         "rln.integrations.prometheus": {"prometheus_client"},
         "rln.integrations.requests": {"requests", "urllib3"},
         "rln.integrations.trio_guest": {"outcome", "trio"},
