@@ -12,10 +12,13 @@ fresh path, once. It goes to the same service: another one that has seen both wo
 
 from __future__ import annotations
 
+import enum
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf
+from types import MappingProxyType
 from typing import Final
 
 from rln.base.arguments import instance, text, whole
@@ -35,19 +38,48 @@ except ImportError as error:
 
 _SECONDS: Final = 20.0
 """For an exchange: the service waits until its judge has ruled."""
-_RESET_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 1.0
+_MOST_ANSWER: Final = 4096
+"""Bytes of an answer: two texts of at most 1 KiB, two numbers, and what later versions add."""
 _PUBLISHED: Final = 200
 _REFUSED_PROOF: Final = 420
-_ADVICE: Final = {
-    400: "the message is none that the service reads; correct it",
-    413: "the message is too large",
-    420: "the service refuses the proof: if it may have other roots, renew the message and push it again",
-    421: "the service serves another shard; use another service",
-    429: "too many messages of this client are refused; try later",
-    503: "the service is not sure of its data; try later",
-    504: "the service misses the proof",
-    505: "the service has no peers to forward to; try later, or use another service",
-}
+_NO_ID: Final = "N/A"
+"""The request id of nwaku when it refuses a request unread: too many, or one that it cannot decode."""
+
+
+class Remedy(enum.Enum):
+    """What may help after a refusal."""
+
+    RENEW = "renew the message, and push it to the same service"
+    LATER = "push the same message later"
+    ELSEWHERE = "push the same message to another service"
+
+
+_ADVICE: Final[Mapping[int, tuple[str, frozenset[Remedy]]]] = MappingProxyType(
+    {
+        400: ("the message is none that the service reads; correct it", frozenset()),
+        413: ("the message is too large", frozenset()),
+        420: (
+            "the service refuses the proof: if it may have other roots, renew the message and push it again",
+            frozenset({Remedy.RENEW}),
+        ),
+        421: ("the service serves another shard; use another service", frozenset({Remedy.ELSEWHERE})),
+        429: ("the service takes no more of this client for now; try later", frozenset({Remedy.LATER})),
+        500: (
+            "the service has failed; try later, or use another service",
+            frozenset({Remedy.LATER, Remedy.ELSEWHERE}),
+        ),
+        503: (
+            "the service is not sure of its data; try later, or use another service",
+            frozenset({Remedy.LATER, Remedy.ELSEWHERE}),
+        ),
+        504: ("the service misses the proof", frozenset()),
+        505: (
+            "the service has no peers to forward to; try later, or use another service",
+            frozenset({Remedy.LATER, Remedy.ELSEWHERE}),
+        ),
+    }
+)
 
 
 class PushRefused(RlnError):
@@ -56,14 +88,20 @@ class PushRefused(RlnError):
     Args:
         message: what went wrong, and what to do.
         status: becomes the attribute.
+        description: becomes the attribute.
+        remedies: becomes the attribute.
 
     Attributes:
         status: that the service gave; see `PushResponse`.
+        description: in words of the service, at most 200 characters; may be empty. Do not trust it.
+        remedies: what may help. None of them: the message must be another one.
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(
+        self, message: str, status: int, description: str = "", remedies: frozenset[Remedy] = frozenset()
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.description, self.remedies = status, description, remedies
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +144,7 @@ class LightPushClient:
     def __init__(self, service: str, *, key: bytes | None = None, muxer: str | None = None) -> None:
         self._service, self._peer = service, peer_info(service).peer_id
         self._host = WakuHost("client", key=key, muxer=muxer)
+        self._answered = -inf
 
     def __repr__(self) -> str:
         return "LightPushClient()"  # an address may be private
@@ -114,11 +153,19 @@ class LightPushClient:
     async def run(self) -> AsyncIterator[None]:
         """Be ready to push until the block ends. The first push connects.
 
+        An error of the block leaves it as it is, without the groups of trio's nurseries.
+
         Raises:
             ParameterError: the client has run already; make another one.
         """
+        failed: Exception | None = None
         async with self._host.run():
-            yield
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - raised below
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def push(self, ready: ReadyMessage) -> Pushed:
         """Publish a message that is ready, and return when the service has.
@@ -134,17 +181,21 @@ class LightPushClient:
         instance(ready, ReadyMessage, "ready")
         request = PushRequest(secrets.token_hex(16), ready.data, ready.pubsub_topic)
         await self._host.connect(self._service)
+        began = trio.current_time()
         try:
             with trio.fail_after(_SECONDS):
-                answer = await self._exchange(request.encode())
-            response = PushResponse.decode(answer)
-            if response.request_id != request.request_id:
+                response = PushResponse.decode(await self._exchange(request.encode()))
+            self._answered = trio.current_time()
+            unread = response.request_id == _NO_ID and response.status != _PUBLISHED
+            if response.request_id != request.request_id and not unread:
                 raise EncodingError("request_id: expected that of the request, got that of a different one")
         except (*BROKEN, InputError) as error:
+            if self._answered < began:  # no other exchange shows that the connection still works
+                await self._hang_up()
             reason = str(error) if isinstance(error, InputError) else type(error).__name__
             raise ConnectionFailed(
                 f"light push: expected an answer of the service, got none that can be read ({reason}); push "
-                "the same message again"
+                "the same message again, if it serves light push"
             ) from error
         if response.status != _PUBLISHED:
             raise _refused(response)
@@ -161,7 +212,8 @@ class LightPushClient:
             ready: the message.
 
         Raises:
-            PushRefused, ConnectionFailed, InputError: as for `push`.
+            PushRefused: as for `push`, or the proof is for the newest root that is known here.
+            ConnectionFailed, InputError: as for `push`.
             NotRenewable, NotSendable, OwnViolation, StoreError: as for `WakuPublisher.renew`.
         """
         instance(publisher, WakuPublisher, "publisher")
@@ -170,22 +222,41 @@ class LightPushClient:
         except PushRefused as refused:
             if refused.status != _REFUSED_PROOF:
                 raise
-        return await self.push(await trio.to_thread.run_sync(publisher.renew, ready))
+            renewed = await trio.to_thread.run_sync(publisher.renew, ready)
+            if renewed == ready:
+                raise PushRefused(
+                    "light push: the service refuses a proof for the newest root that is known here; if it "
+                    "does not know that root yet, push the message again later",
+                    refused.status,
+                    refused.description,
+                    frozenset({Remedy.LATER}),
+                ) from refused
+        return await self.push(renewed)
+
+    async def _hang_up(self) -> None:
+        """End a connection that may be dead: the next push makes a new one."""
+        with trio.CancelScope(deadline=trio.current_time() + _CLOSE_SECONDS, shield=True):
+            try:
+                await self._host.host.disconnect(self._peer)
+            except BROKEN:
+                return  # it has ended already
 
     async def _exchange(self, data: bytes) -> bytes:
         stream = await self._host.host.new_stream(self._peer, [TProtocol(LIGHT_PUSH)])
         try:
             await write_frame(stream, data)
-            return await read_frame(stream)
+            return await read_frame(stream, _MOST_ANSWER)
         finally:
-            with trio.CancelScope(deadline=trio.current_time() + _RESET_SECONDS, shield=True):
+            with trio.CancelScope(deadline=trio.current_time() + _CLOSE_SECONDS, shield=True):
                 await reset(stream)
 
 
 def _refused(response: PushResponse) -> PushRefused:
-    advice = _ADVICE.get(response.status, "the service says no more")
+    advice, remedies = _ADVICE.get(response.status, ("the service says no more", frozenset()))
     said = text(response.description or "", "description")[:200]
     return PushRefused(
         f"light push: expected status 200, got {response.status}{f' ({said!r})' if said else ''}; {advice}",
         response.status,
+        said,
+        remedies,
     )
